@@ -1,0 +1,147 @@
+"""Pure: the values that pass between the stages, and the shape of the doors to the outside."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct, field
+
+from .errors import CrosstasksError
+
+Env: TypeAlias = Mapping[str, str | None]
+"""Changes to the environment of a program: a value to set, None to take the variable away."""
+
+Say: TypeAlias = Callable[[str], None]
+"""Tell the user one line of progress."""
+
+Fact = TypeVar("Fact")
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One thing to do, and why: a program (*argv*), or a *call* into ``provision`` with *arguments*."""
+
+    why: str
+    argv: tuple[str, ...] = ()
+    env: Env = {}
+    cwd: str = ""
+    call: str = ""
+    arguments: Mapping[str, Any] = {}
+
+    def __str__(self) -> str:
+        """Return the step as a line ready to paste into a shell, or as the call it is."""
+        if self.call:
+            shown = " ".join(f"{key}={_shown(value)}" for key, value in self.arguments.items())
+            return f"{self.call} {shown}".strip()
+        changed = [f"{key}={shlex.quote(value)}" for key, value in self.env.items() if value is not None]
+        removed = [f"-u {key}" for key, value in self.env.items() if value is None]
+        prefix = ["env", *removed, *changed] if changed or removed else []
+        return " ".join([*prefix, shlex.join(self.argv)])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return shlex.quote(value)
+    if isinstance(value, Sequence):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """What a program answered. *err* is the tail of its standard error if it was streamed."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str = ""
+    err: str = ""
+
+
+class Absent(Struct, frozen=True):
+    """A fact that is not there, and *why*; *hint* is what the user can do."""
+
+    why: str
+    hint: str = ""
+
+
+About: TypeAlias = Literal[
+    "host",  # facts.host: Host
+    "engine",  # facts.engine: Engine
+    "image",  # facts.engine: LocalImage; subject is the reference
+    "registry",  # facts.registry: RegistryImage; subject is the reference; network
+    "emulation",  # facts.emulation: Emulation
+    "rustup",  # facts.rustup: Rustup
+    "rustup-server",  # facts.rustup: RustupServer; network
+    "debian",  # facts.debian: Debian, what apt's sources offer; network
+    "builders",  # facts.builders: Builders
+    "repository",  # facts.repository: Repository
+    "provided",  # facts.provided: Provided, what earlier calls put into our cache
+]
+
+
+class Question(Struct, frozen=True, order=True):
+    """Something a route still has to know."""
+
+    about: About
+    subject: str = ""
+
+
+class Runner(Protocol):
+    """The door to programs. ``process.run`` is the real one, ``testing.FakeRunner`` the other."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Env = {},
+        cwd: str = "",
+        timeout: float | None = None,
+        stdin: bytes | None = None,
+    ) -> Done:
+        """Run *argv* to its end with its output captured.
+
+        Args:
+            argv: the program and its arguments; never a shell string.
+            env: changes to our own environment.
+            cwd: the folder to run in; ours if empty.
+            timeout: seconds until the program and its children are ended.
+            stdin: what the program reads; nothing if None.
+
+        Raises:
+            ToolMissing: the program is not there.
+            Interrupted: *timeout* passed, or the user ended it.
+        """
+        ...
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """A way that is not possible, and why."""
+
+    name: str
+    why: str
+    hint: str = ""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A step of a route that failed; it becomes a fact, and the route is not taken again."""
+
+    route: str
+    what: str
+    why: str = ""
+
+
+__all__ = [
+    "About",
+    "Absent",
+    "CrosstasksError",
+    "Done",
+    "Env",
+    "Failure",
+    "Fact",
+    "Question",
+    "Refused",
+    "Runner",
+    "Say",
+    "Step",
+    "field",
+]
