@@ -123,11 +123,12 @@ class Refused(Struct, frozen=True, kw_only=True):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """A step of a route that failed; it becomes a fact, and the route is not taken again."""
+    """A route that failed, and the step that did; it becomes a fact, and neither is tried again in this call."""
 
     route: str
     what: str
-    why: str = ""
+    step: Step | None = None
+    code: int = 1
 
 
 __all__ = [

@@ -19,6 +19,7 @@ class Host(Struct, frozen=True, kw_only=True):
         container: the kind of container we are in (``docker``, ``podman``, ``unknown``), empty if none.
         ci: the CI service (``github``, ``gitlab``, ``azure``, …, ``unknown``), empty if none.
         apt: ``apt-get`` and ``dpkg-deb`` are there.
+        suite: the code name of the distribution, ``bookworm``; empty if there is none.
     """
 
     os: Literal["linux", "macos", "windows"]
@@ -29,3 +30,4 @@ class Host(Struct, frozen=True, kw_only=True):
     container: str = ""
     ci: str = ""
     apt: bool = False
+    suite: str = ""

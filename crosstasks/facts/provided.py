@@ -8,8 +8,14 @@ from .rustup import Toolchain
 
 
 class Provided(Struct, frozen=True, kw_only=True):
-    """What lies in our cache, whole: *toolchains* in our RUSTUP_HOME; *tools* are names of complete entries in ``tools``."""
+    """What lies in our cache, whole.
+
+    Attributes:
+        home: our RUSTUP_HOME; *toolchains* are those in it.
+        tools_home: the folder of tools; *tools* are the names of the complete entries in it.
+    """
 
     home: str
     toolchains: tuple[Toolchain, ...] = ()
+    tools_home: str
     tools: tuple[str, ...] = ()

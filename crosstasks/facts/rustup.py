@@ -15,6 +15,8 @@ class Toolchain(Struct, frozen=True, kw_only=True):
         host: the host triple it runs on.
         targets: triples whose standard library is in it.
         source: ``rust-src`` is in it.
+        origin: ``rustup``, or ``debian`` if it was put together from Debian's packages.
+        glibc: the lowest glibc that its programs run with, ``2.17`` for those of rustup.
     """
 
     name: str
@@ -23,6 +25,8 @@ class Toolchain(Struct, frozen=True, kw_only=True):
     host: str = ""
     targets: tuple[str, ...] = ()
     source: bool = False
+    origin: str = "rustup"
+    glibc: str = "2.17"
 
 
 class Rustup(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,140 @@
+"""Pure: the environment of one call of cross, cargo-zigbuild or cargo.
+
+cross is steered by its environment alone; the user's Cross.toml is never edited. What each variable does, with
+the line of cross that reads it, stands in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from .facts.engine import Engine
+from .facts.host import Host
+from .facts.repository import Repository
+from .routes import Route
+from .steps import Env
+
+if TYPE_CHECKING:
+    from .config import TargetConfig
+
+SECRET: Final = ("TOKEN", "CREDENTIAL", "PASSWORD", "SECRET")
+"""A ``CARGO_*`` variable with one of these words in its name never reaches a container (cross forwards all ``CARGO_*``)."""
+
+HOST_ONLY: Final = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO")
+"""Programs of the host that are not in an image (cross-rs/cross#360, #1213)."""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What differs from call to call; all paths are absolute, on the host.
+
+    Attributes:
+        guard: the folder of the guard's programs, put before everything on PATH; empty without one.
+        cargo_home: the CARGO_HOME given to the container, without credentials.
+        user_cargo_home: the user's, whose ``registry`` and ``git`` caches are used.
+        rustup_home: the home that the toolchain lies in.
+        target_dir: where cargo builds.
+        labels: of our containers, ``crosstasks.run=…``.
+        name: of the container.
+        colour: cargo shall colour what it prints.
+        width: of the terminal in columns, to show cargo's progress bar; 0 for none.
+        path: PATH as it is.
+    """
+
+    guard: str = ""
+    cargo_home: str = ""
+    user_cargo_home: str = ""
+    rustup_home: str = ""
+    target_dir: str
+    labels: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    colour: bool = False
+    width: int = 0
+    path: str
+    offline: bool = True
+
+
+def variable(triple: str) -> str:
+    """Return a triple as it stands in the names of environment variables."""
+    return triple.upper().replace("-", "_").replace(".", "_")
+
+
+def stripped(environ: Mapping[str, str]) -> dict[str, None]:
+    """Return the variables that must not reach the container, or would lead cross astray, as changes."""
+    secret = [name for name in environ if name.startswith("CARGO_") and any(word in name for word in SECRET)]
+    astray = [name for name in ("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR", "CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS")]
+    present = [name for name in (*secret, *HOST_ONLY, *astray) if name in environ]
+    return dict.fromkeys(present)
+
+
+def cargo(call: Call) -> dict[str, str | None]:
+    """Return what every call of cargo is given, whichever program makes it."""
+    env: dict[str, str | None] = {"CARGO_TARGET_DIR": call.target_dir}
+    if call.offline:
+        env["CARGO_NET_OFFLINE"] = "true"
+    env["CARGO_TERM_COLOR"] = "always" if call.colour else "never"
+    if call.width:
+        env |= {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": str(call.width)}
+    return env
+
+
+def cross(
+    route: Route, call: Call, *, engine: Engine, host: Host, repository: Repository, config: TargetConfig, environ: Mapping[str, str]
+) -> Env:
+    """Return the environment of a call of cross.
+
+    Args:
+        route: of builder ``cross``.
+        call: this call's own paths and labels.
+        environ: the user's environment, for what is taken away and added to.
+    """
+    name = variable(route.target)
+    env: dict[str, str | None] = {**stripped(environ), **cargo(call)}
+    env |= {
+        "PATH": f"{call.guard}:{call.path}",
+        "CARGO_HOME": call.cargo_home,
+        "RUSTUP_HOME": call.rustup_home,
+        "RUSTUP_TOOLCHAIN": None,
+        "CROSS_CONTAINER_ENGINE": engine.command,
+        "CROSS_CONTAINER_OPTS": shlex.join((*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))),
+        "CROSS_CUSTOM_TOOLCHAIN": "1",
+    }
+    if route.image and route.image.ref:
+        env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
+    if engine.rootless:
+        # 0.2.x takes rootless docker for rootful, and then may not write /target (cross-rs/cross#648)
+        env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
+    elif engine.kind == "podman":
+        env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "0"
+    if host.container and "CROSS_CONTAINER_IN_CONTAINER" not in environ and not engine.remote and host.container != "unknown":
+        env["CROSS_CONTAINER_IN_CONTAINER"] = "true"
+    return env
+
+
+def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
+    """Return the options of ``docker run``; they are never a shell string before cross splits them."""
+    shared = ":z" if engine.selinux else ""
+    mounts = [f"{call.user_cargo_home}/{cache}:/cargo/{cache}{shared}" for cache in ("registry", "git")]
+    listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
+    if route.emulated:
+        listed.append(f"--platform={route.platform}")
+    return (*listed, *(f"--env={key}={value}" for key, value in inside(route, repository, config).items()))
+
+
+def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
+    """Return what the container is given beyond what cross forwards and the image sets; the user's own choice wins."""
+    name = variable(route.target)
+    env: dict[str, str] = {}
+    if route.build_std:
+        env["RUSTC_BOOTSTRAP"] = "1"
+    for kind, settings in (("LINKER", repository.linkers), ("RUNNER", repository.runners)):
+        if route.target in settings:
+            env[f"CARGO_TARGET_{name}_{kind}"] = settings[route.target].value
+    if config.linker:
+        env[f"CARGO_TARGET_{name}_LINKER"] = config.linker
+    if config.runner:
+        env[f"CARGO_TARGET_{name}_RUNNER"] = config.runner
+    return env

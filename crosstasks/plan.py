@@ -1,0 +1,95 @@
+"""Pure: choose a route for a target, and list the steps still to be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, to_builtins
+
+from .errors import NoRoute
+from .routes import Looked, Route, Rung, Verb, ladder
+from .sources import Open
+from .steps import Failure, Refused, Step
+from .targets import Target
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .facts import Facts
+
+SCHEMA_VERSION: Final = 1
+"""Of everything that crosstasks writes as JSON; raised when a key changes its meaning or goes."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What will be done for one target.
+
+    Attributes:
+        target: the triple.
+        verb: ``build`` or ``test``.
+        route: the chosen one.
+        refused: the routes above it, each with its reason.
+        below: the names of those that would be looked at next, if it fails.
+    """
+
+    target: str
+    verb: Verb
+    route: Route
+    refused: tuple[Refused, ...] = ()
+    below: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return what is still to be provided."""
+        return self.route.steps
+
+
+def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> Plan | Open:
+    """
+    Choose the first possible route, or return what has to be known for that.
+
+    Raises:
+        NoRoute: every route is refused; the error lists each with its reason.
+    """
+    missing = facts.open("host", "engine", "repository")
+    if missing:
+        return missing
+    rungs = ladder(target, facts, config, verb)
+    refused: list[Refused] = []
+    for place, rung in enumerate(rungs):
+        match _unless_failed(rung, facts.failures):
+            case Refused() as refusal:
+                refused.append(Refused(name=rung.name, why=refusal.why, hint=refusal.hint))
+            case Route() as route:
+                below = tuple(other.name for other in rungs[place + 1 :])
+                return Plan(target=target.triple, verb=verb, route=route, refused=tuple(refused), below=below)
+            case questions:
+                return questions
+    raise no_route(target, verb, refused)
+
+
+def _unless_failed(rung: Rung, failures: Sequence[Failure]) -> Looked:
+    """Look at a rung, unless its route, or a step that it needs, has failed in this call."""
+    for failure in failures:
+        if failure.route == rung.name:
+            return Refused(name=rung.name, why=f"failed: {failure.what}")
+    found = rung.look()
+    if isinstance(found, Route):
+        for failure in failures:
+            if failure.step in found.steps:
+                return Refused(name=rung.name, why=f"needs a step that failed: {failure.what}")
+    return found
+
+
+def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
+    """Say why nothing is possible, route by route, and the first thing that would help."""
+    lines = "\n".join(f"  {refusal.name}: {refusal.why}" for refusal in refused)
+    hints = [refusal.hint for refusal in refused if refusal.hint]
+    return NoRoute(f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing")
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return the plan as JSON-ready values, with the steps that a command line shows."""
+    raw: dict[str, Any] = to_builtins(plan)
+    raw["steps"] = [{"do": str(step), "why": step.why} for step in plan.steps]
+    return {"schema_version": SCHEMA_VERSION, **raw}

@@ -1,0 +1,184 @@
+"""Pure: where cross, cargo-zigbuild with zig, and rustup come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from ..facts.builders import Builder, Builders
+from ..facts.host import Host
+from ..facts.provided import Provided
+from ..facts.rustup import Rustup
+from ..pins import pins
+from ..steps import Absent, Question, Refused, Step
+from . import Open, Tool, first
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..facts import Facts
+
+WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
+"""Hosts that the wheels of cross and cargo-zigbuild serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
+
+
+def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
+    missing = facts.open("builders", "provided", "host")
+    if missing:
+        return missing
+    ways = (
+        ("PATH", lambda: _on_path(flavour, facts.builders, config)),
+        ("cache", lambda: _cached(entry(flavour, facts.host, config), flavour, facts)),
+        ("PyPI", lambda: _wheel(flavour, facts, config)),
+        ("cargo", lambda: _cargo(flavour, facts, config)),
+    )
+    return first(ways)
+
+
+def entry(flavour: str, host: Host, config: Config) -> str:
+    """Return the name of a flavour's place among our tools."""
+    detail = config.git_rev[:12] if flavour == "git" else flavour
+    kind = "git-" if flavour == "git" else ""
+    return f"cross-{kind}{detail}-{host.triple}"
+
+
+def _on_path(flavour: str, builders: Builders | Absent, config: Config) -> Tool | Refused:
+    found = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
+    for builder in found:
+        if _is(builder, flavour, config):
+            return Tool(
+                name="cross", version=_shown(builder), path=builder.path, source="PATH", why=f"the cross on PATH is {_shown(builder)}"
+            )
+    there = ", ".join(map(_shown, found))
+    return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
+
+
+def _is(builder: Builder, flavour: str, config: Config) -> bool:
+    """
+    Tell whether a cross on PATH is the flavour wanted.
+
+    The code of main still calls itself 0.2.5; only the commit tells them apart (cross-rs/cross#1594).
+    PyPI's 0.2.5 is built from the tag and prints its commit too, 88f49ff.
+    """
+    if flavour == "git":
+        return bool(builder.commit) and config.git_rev.startswith(builder.commit.split()[0])
+    return builder.version == flavour and (not builder.commit or builder.commit.startswith(_TAGS[flavour]))
+
+
+_TAGS: Final[Mapping[str, str]] = {"0.2.5": "88f49ff", "0.2.4": "4645d93"}
+
+
+def _shown(builder: Builder) -> str:
+    return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
+
+
+def _cached(name: str, flavour: str, facts: Facts) -> Tool | Refused:
+    provided = facts.provided
+    if isinstance(provided, Provided) and name in provided.tools:
+        path = f"{provided.tools_home}/{name}/bin/cross"
+        return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
+    return Refused(name="cache", why="not installed yet")
+
+
+def _wheel(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    project = pins().cross[flavour].pypi
+    if not project:
+        return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
+    if refusal := _no_wheel(facts.host, config):
+        return refusal
+    name = entry(flavour, facts.host, config)
+    return _pip("cross", name, (project,), facts, why=f"PyPI has cross {flavour} for this host", program="cross")
+
+
+def _no_wheel(host: Host, config: Config) -> Refused | None:
+    if config.offline:
+        return Refused(name="PyPI", why="offline = true")
+    if (host.os, host.libc) not in WHEEL_HOSTS or host.arch not in {"x86_64", "aarch64"}:
+        return Refused(name="PyPI", why=f"no wheel for {host.triple}")
+    return None
+
+
+def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str) -> Tool:
+    wheel = pins().pypi[projects[0]]
+    step = Step(
+        why=f"{tool} {wheel.version} is not installed yet",
+        call="tools.from_pypi",
+        arguments={"name": name, "projects": [f"{project}=={pins().pypi[project].version}" for project in projects]},
+    )
+    path = f"{facts.provided.tools_home}/{name}/bin/{program}"
+    return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
+
+
+def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    if config.offline:
+        return Refused(name="cargo", why="offline = true")
+    pin = pins().cross[flavour]
+    where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pin.crate)
+    name = entry(flavour, facts.host, config)
+    arguments = {"name": name, "flavour": flavour, "install": list(where)}
+    step = Step(why=f"cross {flavour} is not installed yet", call="tools.from_cargo", arguments=arguments)
+    path = f"{facts.provided.tools_home}/{name}/bin/cross"
+    origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
+    return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
+
+
+def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
+    missing = facts.open("builders", "provided", "host")
+    if missing:
+        return missing
+    wanted = pins().pypi["cargo-zigbuild"].version
+    name = f"zigbuild-{wanted}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
+        ("PATH", lambda: _zig_on_path(facts.builders)),
+        ("cache", lambda: _zig_cached(name, wanted, facts)),
+        ("PyPI", lambda: _no_wheel(facts.host, config) or _zig_pip(name, facts)),
+    )
+    return first(ways)
+
+
+def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
+    if isinstance(builders, Builders) and builders.all("zig"):
+        for builder in builders.all("cargo-zigbuild"):
+            return Tool(name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why="it is on PATH, and so is zig")
+    return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
+
+
+def _zig_cached(name: str, wanted: str, facts: Facts) -> Tool | Refused:
+    if name in facts.provided.tools:
+        path = f"{facts.provided.tools_home}/{name}/bin/cargo-zigbuild"
+        return Tool(name="cargo-zigbuild", version=wanted, path=path, source="cache", why="installed by an earlier call")
+    return Refused(name="cache", why="not installed yet")
+
+
+def _zig_pip(name: str, facts: Facts) -> Tool:
+    return _pip(
+        "cargo-zigbuild",
+        name,
+        ("cargo-zigbuild", "ziglang"),
+        facts,
+        why="PyPI has cargo-zigbuild and zig for this host",
+        program="cargo-zigbuild",
+    )
+
+
+def rustup(facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where rustup comes from: PATH, our cache, PyPI."""
+    missing = facts.open("rustup", "provided", "host")
+    if missing:
+        return missing
+    wanted = pins().pypi["rustup"].version
+    name = f"rustup-{wanted}-{facts.host.triple}"
+    if isinstance(facts.rustup, Rustup):
+        return Tool(
+            name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
+        )
+    if name in facts.provided.tools:
+        path = f"{facts.provided.tools_home}/{name}/bin/rustup"
+        return Tool(name="rustup", version=wanted, path=path, source="cache", why="installed by an earlier call")
+    if config.offline:
+        return Refused(name="PyPI", why="offline = true")
+    return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
+
+
+__all__ = ["Question", "cross", "entry", "rustup", "zigbuild"]
