@@ -138,3 +138,26 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
     if config.runner:
         env[f"CARGO_TARGET_{name}_RUNNER"] = config.runner
     return env
+
+
+def host(route: Route, call: Call, repository: Repository, environ: Mapping[str, str]) -> Env:
+    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
+    own = route.own.path
+    env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
+    env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
+    if route.build_std:
+        env["RUSTC_BOOTSTRAP"] = "1"
+        if route.target.endswith("-musl"):
+            # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
+            env |= _flags(route.target, "-Clink-self-contained=no", repository, environ)
+    return env
+
+
+def _flags(triple: str, flag: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Add a flag of rustc to the user's own, in the variable that cargo prefers."""
+    del repository
+    name = f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS"
+    for key in ("RUSTFLAGS", name):
+        if key in environ:
+            return {key: f"{environ[key]} {flag}"}
+    return {name: flag}

@@ -1,0 +1,138 @@
+"""Act: have every dependency fetched on the host, and give the container a CARGO_HOME that holds no credentials.
+
+cross mounts CARGO_HOME read-write and the user's tokens with it. Ours holds a configuration without secrets and two
+mount points; the user's ``registry`` and ``git`` caches are mounted there, and cargo builds offline in the container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from . import cache
+from .errors import BuildFailed, ConfigError
+from .routes import Route
+from .steps import Done, Env
+
+if TYPE_CHECKING:
+    from .facts.repository import Repository
+    from .work import Work
+
+CACHES: Final = ("registry", "git")
+
+
+def user_home(environ: Mapping[str, str]) -> Path:
+    """Return the user's CARGO_HOME."""
+    return Path(environ.get("CARGO_HOME") or Path.home() / ".cargo").absolute()
+
+
+def home(work: Work) -> Path:
+    """Return the CARGO_HOME for containers, made if need be; its name tells the configuration that is in it."""
+    theirs = user_home(work.environ)
+    for name in CACHES:
+        (theirs / name).mkdir(parents=True, exist_ok=True)
+    text = _config(theirs)
+    place = work.cache / "cargo" / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def make(draft: Path) -> None:
+        for name in CACHES:
+            (draft / name).mkdir()
+        (draft / "config.toml").write_text(text, "utf-8")
+
+    return cache.once(place, make)
+
+
+def _config(theirs: Path) -> str:
+    for name in ("config.toml", "config"):
+        path = theirs / name
+        if path.is_file():
+            import tomlkit
+
+            try:
+                return tomlkit.dumps(without_secrets(tomllib.loads(path.read_text("utf-8"))))
+            except tomllib.TOMLDecodeError as error:
+                raise ConfigError(f"{path} is not valid TOML", why=str(error), hint="cargo cannot read it either") from error
+    return ""
+
+
+def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Pure: return of cargo's configuration what a container needs to find the fetched crates, and to build as on the host.
+
+    Kept: source replacement, the index of registries, patches, profiles, and the targets' own flags. Left out: tokens,
+    credential providers, proxies, wrappers and everything else that speaks of the host (cross-rs/cross#621, #360).
+    """
+    kept: dict[str, Any] = {key: config[key] for key in ("source", "patch", "profile") if key in config}
+    registries = {name: {"index": table["index"]} for name, table in config.get("registries", {}).items() if "index" in table}
+    targets = {
+        name: {key: value for key, value in table.items() if key in {"linker", "runner", "rustflags"}}
+        for name, table in config.get("target", {}).items()
+        if isinstance(table, Mapping)
+    }
+    flags = {"rustflags": config["build"]["rustflags"]} if "rustflags" in config.get("build", {}) else {}
+    parts = {"registries": registries, "target": targets, "build": flags}
+    return kept | {name: part for name, part in parts.items() if part}
+
+
+def fetch(route: Route, work: Work) -> None:
+    """
+    Fetch what Cargo.lock names, with the user's own CARGO_HOME and credentials; nothing if an earlier call did.
+
+    Raises:
+        ConfigError: Cargo.lock does not fit Cargo.toml.
+        BuildFailed: a dependency cannot be had.
+    """
+    repository = work.repository
+    lock = Path(repository.root) / "Cargo.lock"
+    stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
+    key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.own.release.encode()))).hexdigest()
+    if not _fetched(stamp, key):
+        work.say(f"fetching the dependencies of {Path(repository.root).name}")
+        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), "--target", route.target)
+        if done.code:
+            raise _unfetched(done)
+        crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
+        key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.own.release.encode()))).hexdigest() if lock.exists() else key
+        cache.write(stamp, json.dumps({"key": key, "crates": crates}))
+    if route.build_std:
+        from .provision import toolchain
+
+        toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.own.path), run=work.run, say=work.say)
+
+
+def _fetched(stamp: Path, key: str) -> bool:
+    try:
+        known = json.loads(stamp.read_text("utf-8"))
+        return bool(known["key"] == key and all(Path(crate).exists() for crate in known["crates"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _unpacked(lock: Path, theirs: Path) -> list[str]:
+    """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
+    packages = tomllib.loads(lock.read_text("utf-8")).get("package", ())
+    names = [f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))]
+    sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
+    return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
+
+
+def _cargo(route: Route, work: Work, *arguments: str) -> Done:
+    env: Env = {"RUSTC": f"{route.own.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    return work.run((f"{route.own.path}/bin/cargo", *arguments), env=env, cwd=work.repository.root)
+
+
+def _unfetched(done: Done) -> BuildFailed | ConfigError:
+    said = done.err.strip()
+    if "--locked" in said:
+        hint = "run `cargo update --workspace`, and commit Cargo.lock"
+        return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
+    return BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+
+
+def reader(repository: Repository) -> tuple[str, ...]:
+    """Return the argument that keeps the lock file as it is, where there is one."""
+    return ("--locked",) if repository.lock else ()

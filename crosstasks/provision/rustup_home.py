@@ -1,0 +1,146 @@
+"""Act: keep the toolchains in our RUSTUP_HOME whole, and tell what they hold.
+
+::
+
+    <home>/toolchains/<release>-<host>/                   bin, lib, as rustup and cross know it
+    <home>/toolchains/<release>-<host>/.crosstasks.json   what is in it; written last, so what has it is whole
+    <home>/making/                                        drafts and locks; nothing of use when nobody works
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from .. import cache
+from ..facts.rustup import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MARKER: Final = ".crosstasks.json"
+SOURCE: Final = "lib/rustlib/src/rust/library"
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A toolchain to have.
+
+    Attributes:
+        release: ``1.96.0``.
+        host: the triple that its programs run on, which need not be this machine's.
+        targets: triples whose standard library is wanted; the host's own always comes along.
+        source: the library's source is wanted too, for ``-Zbuild-std``.
+    """
+
+    release: str
+    host: str
+    targets: tuple[str, ...] = ()
+    source: bool = False
+
+    @property
+    def triples(self) -> tuple[str, ...]:
+        """Return all triples whose standard library is wanted."""
+        return tuple(dict.fromkeys((self.host, *self.targets)))
+
+
+class Marker(Struct, frozen=True, kw_only=True):
+    """What a toolchain of ours holds. *packages* are the versions of those of Debian it is made of."""
+
+    version: Literal[1] = 1
+    release: str
+    host: str
+    targets: tuple[str, ...]
+    source: bool
+    origin: Literal["debian", "rustup"]
+    glibc: str
+    packages: Mapping[str, str] = {}
+
+
+def name(wanted: Wanted) -> str:
+    """Return the name that rustup and cross know the toolchain by."""
+    return f"{wanted.release}-{wanted.host}"
+
+
+def path(home: Path, wanted: Wanted) -> Path:
+    """Return the folder of the toolchain."""
+    return home / "toolchains" / name(wanted)
+
+
+def marker(folder: Path) -> Marker | None:
+    """Read what a toolchain holds; None if it is not whole, or not ours."""
+    try:
+        found = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if (folder / "bin/rustc").is_file() else None
+
+
+def missing(home: Path, wanted: Wanted) -> tuple[str, ...]:
+    """Return what is not there yet: ``rustc``, triples, ``source``; nothing if the toolchain is complete."""
+    folder = path(home, wanted)
+    found = marker(folder)
+    rustc = () if found else ("rustc",)
+    triples = (t for t in wanted.triples if not found or t not in found.targets or not (folder / "lib/rustlib" / t).is_dir())
+    source = wanted.source and not (found and found.source and (folder / SOURCE).is_dir())
+    return (*rustc, *triples, *(("source",) if source else ()))
+
+
+def complete(home: Path, wanted: Wanted) -> bool:
+    """Tell whether all that is wanted is there."""
+    return not missing(home, wanted)
+
+
+def inspect(home: Path) -> tuple[Toolchain, ...]:
+    """Return the whole toolchains of ours in *home*, by name."""
+    found = ((folder, marker(folder)) for folder in sorted((home / "toolchains").glob("*")))
+    return tuple(
+        Toolchain(
+            name=folder.name,
+            path=str(folder),
+            release=held.release,
+            host=held.host,
+            targets=held.targets,
+            source=held.source,
+            origin=held.origin,
+            glibc=held.glibc,
+        )
+        for folder, held in found
+        if held
+    )
+
+
+def mark(folder: Path, held: Marker) -> None:
+    """Write what a toolchain holds, which makes it count as whole."""
+    cache.write(folder / MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+
+
+@contextmanager
+def draft(home: Path, wanted: Wanted) -> Iterator[Path]:
+    """Hold the toolchain's lock, and lend an empty folder beside it that is gone afterwards."""
+    folder = home / "making" / name(wanted)
+    with cache.locked(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace(made: Path, folder: Path) -> None:
+    """Give *made* the name *folder*; what had it is gone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        old = made.with_name(f".{made.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(folder, old)
+        os.rename(made, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.rename(made, folder)

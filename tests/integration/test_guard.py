@@ -1,0 +1,492 @@
+"""The real cross 0.2.5 behind the guard: whatever it tries, the host's cargo compiles nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from crosstasks import guard as guards
+from crosstasks.errors import (
+    BuildFailed,
+    ConfigError,
+    EngineFailed,
+    ImageFailed,
+    NoRoute,
+    RefusedArgument,
+    ToolMissing,
+)
+from crosstasks.facts.rustup import Toolchain
+
+HOST = "x86_64-unknown-linux-gnu"
+ARM = "aarch64-unknown-linux-gnu"
+MUSL = "riscv64gc-unknown-linux-musl"
+WASM = "wasm32-unknown-unknown"
+IMAGE = f"crosstasks-test-guard:{os.getpid()}"
+NOWHERE = "127.0.0.1:1/nothing:here"
+PROGRAMS = ("sh", "sleep", "mkdir", "chown", "ln", "rm", "cp", "mv", "cat", "touch", "find", "xargs")
+
+MANIFEST = """
+[package]
+name = "tiny"
+version = "0.1.0"
+edition = "2021"
+
+[features]
+failing = []
+"""
+
+BUILD_RS = """
+fn main() {
+    assert!(std::path::Path::new("/.dockerenv").exists(), "compiled on the host");
+}
+"""
+
+MAIN_RS = """
+fn main() {
+    let code = std::env::args().nth(1).map_or(0, |code| code.parse().unwrap());
+    println!("ran in {}", std::env::current_dir().unwrap().display());
+    std::process::exit(code);
+}
+#[test]
+fn passes() {}
+#[cfg(feature = "failing")]
+#[test]
+fn fails() {
+    panic!("on purpose")
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def cross(tmp_path_factory):
+    """PyPI's cross 0.2.5."""
+    folder = tmp_path_factory.mktemp("cross")
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), "astral-dev-toolchain-cross==0.2.5")
+    subprocess.run(pip, check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/scripts/cross"))
+        program = folder / "cross"
+        program.write_bytes(archive.read(name))
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.fixture(scope="session")
+def image():
+    """An image of a shell and little more; mounting the host's /usr makes a compiler's image of it."""
+    command = ("docker", "import", "-", IMAGE)
+    subprocess.run(command, input=_root(), check=True, capture_output=True)
+    yield IMAGE
+    subprocess.run(("docker", "rmi", "--force", IMAGE), check=True, capture_output=True)
+
+
+def _root() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for folder, mode in (("etc/alternatives", 0o755), ("usr", 0o755), ("tmp", 0o1777)):
+            member = tarfile.TarInfo(folder)
+            member.type, member.mode = tarfile.DIRTYPE, mode
+            archive.addfile(member)
+        for name in ("bin", "sbin", "lib", "lib64"):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, f"usr/{name}"
+            archive.addfile(member)
+        for path in sorted(_needed()):
+            archive.add(os.path.realpath(path), f"usr{path.removeprefix('/usr')}")
+    return stream.getvalue()
+
+
+def _needed() -> set[str]:
+    """The programs, and what they and cargo load (cargo itself comes with the toolchain)."""
+    programs = [shutil.which(program) for program in PROGRAMS]
+    loaded = subprocess.run(("ldd", *programs, f"{_sysroot()}/bin/cargo"), check=True, capture_output=True, text=True).stdout
+    libraries = re.findall(r"(?<=\s)/(?:usr/)?lib\S+(?= \()", loaded)
+    return {*programs, *libraries}
+
+
+def _sysroot() -> str:
+    return subprocess.run(("rustc", "--print", "sysroot"), check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def toolchain():
+    """The machine's own toolchain, which is only read."""
+    path = _sysroot()
+    return Toolchain(name=Path(path).name, path=path, host=HOST, targets=(HOST,))
+
+
+class Bench:
+    """A crate, and cross behind a guard in a folder whose name wants quoting."""
+
+    def __init__(self, root, cross, image, toolchain):
+        self.root, self.cross, self.image, self.toolchain = root, cross, image, toolchain
+        self.crate, self.target, self.tripwire, self.trap = root / "crate", root / "target", root / "tripwire", root / "tripped"
+        (self.crate / "src").mkdir(parents=True)
+        (self.crate / "Cargo.toml").write_text(MANIFEST)
+        (self.crate / "build.rs").write_text(BUILD_RS)
+        (self.crate / "src" / "main.rs").write_text(MAIN_RS)
+        self.tripwire.mkdir()
+        for name in ("cargo", "rustup", "rustc", "xargo"):
+            wire = self.tripwire / name
+            wire.write_text(f'#!/bin/sh\necho "{name} $*" >>"{self.trap}"\n')
+            wire.chmod(0o755)
+
+    def guard(self, **changes) -> guards.Guard:
+        path = self.toolchain.path
+        given = guards.Guard(
+            folder=str(self.root / "it's a `guard` $HOME"),
+            cargo=f"{path}/bin/cargo",
+            rustc=f"{path}/bin/rustc",
+            toolchain=self.toolchain,
+            offline=True,
+        )
+        return replace(given, **changes)
+
+    def environment(self, guard: guards.Guard, changes) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS", "DOCKER"))}
+        env |= {f"CROSS_TARGET_{triple.upper().replace('-', '_')}_IMAGE": self.image for triple in (HOST, ARM, "wasm32-unknown-unknown")}
+        env |= {
+            "CROSS_CONTAINER_ENGINE": "docker",
+            "CROSS_CONTAINER_OPTS": "--volume /usr:/usr:ro --volume /etc/alternatives:/etc/alternatives:ro",
+            "CARGO_HOME": str(self.root / "home"),
+            "XARGO_HOME": str(self.root / "xargo"),
+            "CARGO_TARGET_DIR": str(self.target),
+        }
+        env |= guards.variables(guard, f"{self.tripwire}:{env['PATH']}") | changes
+        return {name: value for name, value in env.items() if value is not None}
+
+    def run(self, *argv, env=None, cwd="", **changes):
+        """Call cross; return its end, the marks, and what they mean."""
+        guard = self.guard(**changes)
+        with guards.guarded(guard):
+            command = (self.cross, *argv)
+            done = subprocess.run(
+                command, env=self.environment(guard, env or {}), cwd=cwd or self.crate, capture_output=True, text=True, timeout=120
+            )
+            marks = guards.marks(guard.folder)
+        assert not Path(guard.folder).exists()
+        assert not self.trap.exists(), self.trap.read_text()
+        return done, marks, guards.explain(marks, done.returncode, done.stderr)
+
+    def compiled(self) -> list[Path]:
+        """What any cargo has compiled."""
+        folders = (self.target, self.crate / "target")
+        return [path for folder in folders for path in folder.rglob("*") if path.suffix in {".d", ".rlib", ".rmeta", ".o"}]
+
+
+@pytest.fixture
+def bench(tmp_path, cross, image, toolchain):
+    return Bench(tmp_path / "a folder's", cross, image, toolchain)
+
+
+# the rows of "cross 0.2.5 and a guard on PATH", and of every fall-back that cross 0.2.x has
+FELL_BACK = {
+    "a feature that is not there": (("build", "--target", HOST, "--features", "none"), ConfigError, "does not contain this feature"),
+    "a manifest that is not there": (("build", "--target", HOST, "--manifest-path", "no/Cargo.toml"), ConfigError, "does not exist"),
+    "no image for the target": (("build", "--target", MUSL), ImageFailed, f"does not provide a Docker image for target {MUSL}"),
+    "no image, quietly": (("-q", "build", "--target", MUSL), ImageFailed, "no image"),
+    "no image for bare metal": (("build", "--target", "riscv32imac-unknown-none-elf"), ImageFailed, "riscv32imac-unknown-none-elf"),
+    "a target that has an image and no container": (("build", "--target", WASM), NoRoute, f"{WASM} in a container"),
+    "the same, with =": (("build", f"--target={WASM}"), NoRoute, f"{WASM} in a container"),
+    "nextest": (("nextest", "run", "--target", HOST), RefusedArgument, "`cargo nextest` on the host"),
+    "fmt": (("fmt", "--", "--check"), RefusedArgument, "`cargo fmt` on the host"),
+    "fmt, quietly": (("-q", "fmt"), RefusedArgument, "`cargo fmt` on the host"),
+    "install": (("install", "--path", ".", "--target", HOST), RefusedArgument, "`cargo install` on the host"),
+    "package": (("package",), RefusedArgument, "`cargo package` on the host"),
+    "tree": (("tree", "--target", HOST), RefusedArgument, "`cargo tree` on the host"),
+    "update": (("update",), RefusedArgument, "`cargo update` on the host"),
+    "fetch": (("fetch", "--target", HOST), RefusedArgument, "`cargo fetch` on the host"),
+    "fix": (("fix", "--target", HOST), RefusedArgument, "`cargo fix` on the host"),
+    "an alias": (("mine", "--target", HOST), RefusedArgument, "`cargo mine` on the host"),
+    "-p before build": (("-p", "tiny", "build", "--target", HOST), RefusedArgument, "put the subcommand before"),
+    "-Z before build": (("-Z", "build-std", "build", "--target", HOST), RefusedArgument, "put the subcommand before"),
+    "--config before build": (("--config", "net.offline=true", "build", "--target", HOST), RefusedArgument, "put the subcommand before"),
+    "--profile before build": (("--profile", "release", "build", "--target", HOST), RefusedArgument, "put the subcommand before"),
+    "clean": (("clean", "--target", HOST), RefusedArgument, "`cargo clean` on the host"),
+    "--version": (("--version",), RefusedArgument, "no subcommand"),
+    "-V": (("-V",), RefusedArgument, "no subcommand"),
+    "-h": (("-h",), RefusedArgument, "no subcommand"),
+    "nothing at all": ((), RefusedArgument, "no subcommand"),
+}
+
+
+@pytest.mark.parametrize(("argv", "error", "words"), FELL_BACK.values(), ids=FELL_BACK)
+def test_a_fall_back_is_a_clear_error_and_compiles_nothing(bench, argv, error, words):
+    """
+    Whatever cross hands to the host's cargo leaves a mark, ends in 97 and is told in plain words.
+    """
+    (bench.crate / ".cargo").mkdir()
+    (bench.crate / ".cargo" / "config.toml").write_text('[alias]\nmine = "build"\n')
+    done, marks, told = bench.run(*argv)
+    assert done.returncode == guards.CARGO_REFUSED
+    assert marks.cargo == argv
+    assert type(told) is error
+    assert words in str(told)
+    assert bench.compiled() == []
+
+
+def test_no_project_is_told_in_cargos_words(bench, tmp_path):
+    """
+    Outside of a project cross falls back as well.
+    """
+    done, _, told = bench.run("build", "--target", HOST, cwd=tmp_path)
+    assert done.returncode == guards.CARGO_REFUSED
+    assert type(told) is ConfigError
+    assert "could not find `Cargo.toml`" in str(told)
+
+
+def test_a_broken_manifest_is_told_in_cargos_words(bench):
+    """
+    cross hides what cargo says of a manifest; the guard keeps it.
+    """
+    (bench.crate / "Cargo.toml").write_text("[package]\nname = 7\n")
+    done, marks, told = bench.run("test", "--target", HOST)
+    assert done.returncode == guards.CARGO_REFUSED
+    assert "invalid type" not in done.stderr
+    assert "invalid type" in marks.metadata_stderr
+    assert type(told) is ConfigError
+    assert "invalid type" in str(told)
+
+
+def test_a_dependency_out_of_reach_is_told_without_its_password(bench):
+    """
+    A dependency that cannot be had is cargo's no, and a password in its address is not shown.
+    """
+    with (bench.crate / "Cargo.toml").open("a") as manifest:
+        manifest.write('[dependencies]\nother = { git = "https://someone:hunter2@localhost:1/other" }\n')
+    done, _, told = bench.run("build", "--target", HOST)
+    assert done.returncode == guards.CARGO_REFUSED
+    assert type(told) is BuildFailed
+    assert "localhost:1/other" in str(told)
+    assert "hunter2" not in str(told)
+    assert bench.compiled() == []
+
+
+def test_a_channel_that_is_not_installed(bench):
+    """
+    With rustup's proxy as the real cargo, `+channel` reaches it, and its refusal is shown.
+    """
+    proxy = shutil.which("cargo")
+    done, marks, told = bench.run("+1.2.3", "build", "--target", HOST, cargo=proxy, env={"RUSTUP_AUTO_INSTALL": "0"})
+    assert done.returncode == guards.CARGO_REFUSED
+    assert marks.cargo == ("+1.2.3", "build", "--target", HOST)
+    assert type(told) is ToolMissing
+    assert "1.2.3" in str(told)
+
+
+def test_an_unknown_triple(bench):
+    """
+    A triple that rustc does not know makes metadata fail.
+    """
+    done, _, told = bench.run("build", "--target", "x86_64-typo-linux-gnu")
+    assert done.returncode == guards.CARGO_REFUSED
+    assert type(told) is ConfigError
+    assert "x86_64-typo-linux-gnu" in str(told)
+
+
+def test_a_dockerfile_alone_is_no_image(bench):
+    """
+    0.2.x looks for an image before it reads `dockerfile` (cross-rs/cross#1340).
+    """
+    (bench.crate / "Cross.toml").write_text(f'[target.{MUSL}]\ndockerfile = "Dockerfile"\n')
+    done, _, told = bench.run("build", "--target", MUSL)
+    assert done.returncode == guards.CARGO_REFUSED
+    assert type(told) is ImageFailed
+
+
+def test_the_old_rules_on_an_unknown_host(bench, tmp_path):
+    """
+    With CROSS_COMPATIBILITY_VERSION=0.2.1 cross runs nothing in a container on a host that it does not know.
+    """
+    rustc = tmp_path / "rustc"
+    rustc.write_text(f"#!/bin/sh\n'{bench.toolchain.path}/bin/rustc' \"$@\" | sed 's/^host: .*/host: s390x-unknown-linux-gnu/'\n")
+    rustc.chmod(0o755)
+    done, _, told = bench.run("build", "--target", HOST, env={"RUSTC": str(rustc), "CROSS_COMPATIBILITY_VERSION": "0.2.1"})
+    assert done.returncode == guards.CARGO_REFUSED
+    assert type(told) is NoRoute
+    assert "CROSS_COMPATIBILITY_VERSION" in str(told)
+
+
+def test_a_remote_clean_is_marked_after_the_container_cleaned(bench):
+    """
+    With CROSS_REMOTE cross cleans in the container first, and then on the host.
+    """
+    done, marks, told = bench.run("clean", "--target", HOST, env={"CROSS_REMOTE": "1", "CROSS_CONTAINER_OPTS": None})
+    assert done.returncode == guards.CARGO_REFUSED, done.stderr
+    assert marks.cargo == ("clean", "--target", HOST)
+    assert "Removed" in done.stderr
+    assert type(told) is RefusedArgument
+
+
+def test_the_list_of_subcommands_is_let_through(bench):
+    """
+    `--list` compiles nothing.
+    """
+    done, marks, told = bench.run("--list")
+    assert (done.returncode, marks.cargo, told) == (0, None, None)
+    assert "build" in done.stdout
+
+
+@pytest.mark.parametrize("where", ["nowhere", "config"])
+def test_without_target_the_hosts_own_image_is_wanted(bench, where):
+    """
+    Without `--target` cross takes the host's triple; `build.target` in cargo's configuration is not read.
+    """
+    if where == "config":
+        (bench.crate / ".cargo").mkdir()
+        (bench.crate / ".cargo" / "config.toml").write_text(f'[build]\ntarget = "{ARM}"\n')
+    done, marks, told = bench.run("build", env={"CROSS_TARGET_X86_64_UNKNOWN_LINUX_GNU_IMAGE": NOWHERE})
+    assert done.returncode == 125
+    assert marks.cargo is None
+    assert type(told) is ImageFailed
+    assert NOWHERE in str(told)
+    assert bench.compiled() == []
+
+
+def test_an_engine_that_is_down(bench):
+    """
+    A daemon that does not answer is the engine's failure.
+    """
+    done, _, told = bench.run("build", "--target", HOST, env={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert done.returncode == 125
+    assert type(told) is EngineFailed
+    assert "nowhere.sock" in str(told)
+
+
+def test_no_engine_at_all(bench):
+    """
+    No program of an engine: cross says so, and runs nothing.
+    """
+    done, marks, told = bench.run("build", "--target", HOST, env={"CROSS_CONTAINER_ENGINE": "no-such-engine"})
+    assert (done.returncode, marks.cargo) == (1, None)
+    assert type(told) is EngineFailed
+
+
+WANTED = {
+    "another toolchain": (("+1.2.3", "build", "--target", HOST), {}, ("toolchain", "add", "1.2.3-x86_64-unknown-linux-gnu"), "1.2.3"),
+    "a standard library": (("build", "--target", ARM), {"target": ARM}, ("target", "add", ARM), f"no standard library for {ARM}"),
+}
+
+
+@pytest.mark.parametrize(("argv", "changes", "wanted", "words"), WANTED.values(), ids=WANTED)
+def test_an_install_is_refused_and_named(bench, argv, changes, wanted, words):
+    """
+    cross installs nothing; what it wanted is named.
+    """
+    done, marks, told = bench.run(*argv, **changes)
+    assert done.returncode == 1
+    assert marks.rustup is not None
+    assert marks.rustup[: len(wanted)] == wanted
+    assert type(told) is ToolMissing
+    assert words in str(told)
+
+
+@pytest.mark.parametrize(("component", "verb"), [("rust-src", "build"), ("clippy", "clippy")])
+def test_a_component_that_lacks_is_named(bench, component, verb):
+    """
+    A toolchain without clippy, or with neither a standard library nor its source, is told before a container starts.
+    """
+    bare = replace(bench.toolchain, path=str(bench.root), targets=(HOST,) if verb == "clippy" else ())
+    done, marks, told = bench.run(verb, "--target", HOST, toolchain=bare)
+    assert done.returncode == 1
+    assert marks.rustup == ("component", "add", component, "--toolchain", bare.name)
+    assert type(told) is ToolMissing
+
+
+def test_the_guarded_cross_builds_in_the_container(bench):
+    """
+    build, then run: both in the container (the build script checks), nothing is marked.
+    """
+    done, marks, told = bench.run("build", "--target", HOST)
+    assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+    assert (bench.target / HOST / "debug" / "tiny").is_file()
+    done, _, _ = bench.run("run", "--target", HOST)
+    assert (done.returncode, done.stdout) == (0, "ran in /project\n")
+
+
+@pytest.mark.parametrize("custom", [None, "1"])
+def test_a_failing_test_keeps_its_code(bench, custom):
+    """
+    After a failure 0.2.5 asks for the list of components; with an answer the code stays 101.
+    """
+    done, marks, told = bench.run("test", "--target", HOST, env={"CROSS_CUSTOM_TOOLCHAIN": custom})
+    assert (done.returncode, told) == (0, None), done.stderr
+    done, marks, told = bench.run("test", "--target", HOST, "--features", "failing", env={"CROSS_CUSTOM_TOOLCHAIN": custom})
+    assert "1 passed; 1 failed" in done.stdout
+    assert (done.returncode, marks, told) == (101, guards.Marks(), None)
+
+
+@pytest.mark.parametrize("code", [1, 97, 98, 125, 127])
+def test_a_programs_own_code_is_not_mistaken(bench, code):
+    """
+    A program that exits with a code of the guard, of cross or of docker is a program that exited.
+    """
+    done, marks, told = bench.run("run", "--target", HOST, "--", str(code))
+    assert done.stdout == "ran in /project\n"
+    assert (done.returncode, marks, told) == (code, guards.Marks(), None)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_stale_lock_file_is_not_rewritten(bench, locked):
+    """
+    `cross build --locked` alone rewrites Cargo.lock and succeeds; with the guard it is left as it is, and that is said.
+    """
+    lock = bench.crate / "Cargo.lock"
+    lock.write_text('version = 4\n\n[[package]]\nname = "tiny"\nversion = "0.0.9"\n')
+    before = lock.read_bytes()
+    done, _, told = bench.run("build", "--locked", "--target", HOST, locked=locked)
+    assert (lock.read_bytes() == before) is locked
+    assert done.returncode == (guards.CARGO_REFUSED if locked else 0)
+    if locked:
+        assert type(told) is ConfigError
+        assert "Cargo.lock" in str(told)
+        assert bench.compiled() == []
+
+
+def test_another_sysroot_is_what_is_mounted(bench):
+    """
+    The stand-in for rustc names the toolchain to mount, by a name that the real one would resolve away.
+    """
+    folder = bench.root / "toolchains" / f"ct-{HOST}"
+    folder.parent.mkdir()
+    folder.symlink_to(bench.toolchain.path)
+    done, marks, told = bench.run("-v", "build", "--target", HOST, sysroot=str(folder), listed=(folder.name,))
+    assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+    assert f"ct-{HOST}:/rust:z,ro" in done.stdout
+    assert f"rustup target list --toolchain ct-{HOST}" in done.stdout
+
+
+def test_cargo_is_given_the_users_home_back(bench, tmp_path):
+    """
+    cross has a CARGO_HOME of ours; the real cargo reads the user's configuration.
+    """
+    (tmp_path / "config.toml").write_text("[broken\n")
+    done, _, told = bench.run("build", "--target", HOST, cargo_home=str(tmp_path))
+    assert done.returncode == guards.CARGO_REFUSED
+    assert str(tmp_path / "config.toml") in str(told)
+
+
+def test_a_file_system_without_programs_is_refused(bench):
+    """
+    execvp passes over a program that may not run, and would find the host's cargo: so the guard does not go there.
+    """
+    place = bench.root / "noexec"
+    place.mkdir()
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", str(place)), check=True)
+    try:
+        with pytest.raises(ConfigError, match="noexec"):
+            guards.set_up(bench.guard(folder=str(place / "guard")))
+        assert list(place.iterdir()) == []
+    finally:
+        subprocess.run(("umount", str(place)), check=True)
