@@ -88,24 +88,26 @@ def subcommand(argv: Sequence[str]) -> str:
 def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
     """Say which of cross's ways ended a run, or None if cargo or a program in the container did.
 
-    ===================================================  ==========================================
+    ===================================================  ==============================================
     there is                                             it was
-    ===================================================  ==========================================
+    ===================================================  ==============================================
+    a metadata that failed                               the project: ConfigError; a download: BuildFailed
     a mark of rustup                                     an install: ToolMissing
-    a mark of cargo, and metadata failed                 the project: ConfigError; a download: BuildFailed
     a mark of cargo, and "does not provide" in *err*     no image: ImageFailed
-    a mark of cargo, with such a subcommand              RefusedArgument
+    a mark of cargo, with a subcommand that stays here   RefusedArgument
     a mark of cargo, else                                a target without a container: NoRoute
-    no mark, and the engine's or cross's own words       EngineFailed, ImageFailed, EmulationFailed, ToolMissing
+    no mark, and the engine's or cross's own words       EngineFailed, ImageFailed, EmulationFailed, …
     no mark                                              None, also for 97 and 98
-    ===================================================  ==========================================
+    ===================================================  ==============================================
     """
     err = re.sub(r"\x1b\[[0-9;]*m", "", err)
+    if marks.metadata_code:
+        return _unreadable(marks.metadata_stderr)
     if marks.rustup is not None:
         return _install(marks.rustup)
     if marks.cargo is not None:
-        return _fall_back(marks, marks.cargo, err)
-    return _known(code, err)
+        return _fall_back(marks.cargo, err)
+    return _no_image(err) if code == 1 and _ABORTED in err else _known(code, err)
 
 
 def _install(argv: Sequence[str]) -> ToolMissing:
@@ -125,19 +127,35 @@ def _install(argv: Sequence[str]) -> ToolMissing:
     return ToolMissing(what, why=why, hint=hint)
 
 
-def _fall_back(marks: Marks, argv: Sequence[str], err: str) -> CrosstasksError:
-    if marks.metadata_code:
-        return _unreadable(marks.metadata_stderr)
-    image = re.search(r"`?cross`? (does not provide a Docker image|provides multiple images) [^\n]*", err)
-    if image:
-        return ImageFailed(image[0].strip(), hint="name one: `image` of the target in the config, or in Cross.toml")
-    refusal = _refusal(argv)
-    if refusal:
-        return refusal
+_CONTAINED: Final = re.compile(r"linux|android|thumb|bsd|dragonfly|solaris|illumos|windows|emscripten|apple")
+"""The triples that cross 0.2.x runs in a container if there is an image (lib.rs:233-244)."""
+
+_NAME_ONE: Final = "name one: `image` of the target in the config, or in Cross.toml"
+
+
+_ABORTED: Final = "Errors encountered before cross compilation, aborting."
+"""What git's cross says in place of a fall-back, with CROSS_NO_WARNINGS or in CI (bin/cross.rs:44-48)."""
+
+
+def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
+    failure = _no_image(err) or _refusal(argv)
+    if failure:
+        return failure
     triple = _target(argv)
+    if _CONTAINED.search(triple) and "Falling back" not in err:
+        return ImageFailed(f"cross has no image for {triple}", why="it was told to be quiet, and says no more", hint=_NAME_ONE)
     why = "it would run the host's cargo instead" if triple else "no --target was given, and cross would run the host's cargo"
-    hint = "use the builder cargo or zigbuild; with CROSS_COMPATIBILITY_VERSION set, unset it"
+    hint = "use the builder cargo or zigbuild; if CROSS_COMPATIBILITY_VERSION is set, unset it"
     return NoRoute(f"cross does not run {triple or 'the host'} in a container", why=why, hint=hint)
+
+
+def _no_image(err: str) -> CrosstasksError | None:
+    warnings = "\n".join(re.findall(r"^\[cross\] warning: (.*)", err, re.MULTILINE))
+    if re.search("does not provide a Docker image|provides multiple images", warnings):
+        return ImageFailed("cross has no image for the target", why=warnings, hint=_NAME_ONE)
+    if _ABORTED in err:
+        return ConfigError("cross does not go on after a warning", why=warnings, hint="CROSS_NO_WARNINGS=0 lets it go on")
+    return None
 
 
 def _target(argv: Sequence[str]) -> str:
@@ -184,17 +202,19 @@ _PROJECT: Final = (
 
 _ENDINGS: Final = (
     _Known(
-        r"[Cc]annot connect to|Is the docker daemon running",
+        r"^(docker|podman|Error): .*([Cc]annot connect|failed to connect|unable to connect|error during connect|daemon running)",
         EngineFailed,
         "the container engine does not answer",
         "start it, or name another one",
         frozenset({125}),
     ),
     _Known(
-        r"no matching manifest|manifest unknown|No such image|pull access denied|repository does not exist|name unknown|denied: "
-        r"|does not match the specified platform|[Uu]nable to find image|no image found|initializing source|failed to resolve reference",
+        r"^(docker|podman|Error): .*(no matching manifest|manifest unknown|[Nn]o such image|pull access denied|does not exist|name unknown"
+        r"|denied: |does not match the specified platform|no image found|initializing source|failed to resolve reference|short-name)"
+        # docker says this before every pull; after one that succeeded comes a status
+        r"|^Unable to find image '[^'\n]*' locally$(?s:(?!^Status: ).)*?^docker: ",
         ImageFailed,
-        "the engine has no image to run",
+        "the engine cannot get the image",
         "provide it, or name another one",
         frozenset({125}),
     ),
@@ -206,7 +226,7 @@ _ENDINGS: Final = (
         frozenset({125}),
     ),
     _Known(
-        r"exec( user process caused| container process \S+| /\S+)?: [Ee]xec format error",
+        r"^(exec /\S+|standard_init_linux\S* exec user process caused|.*exec container process \S+): [Ee]xec format error",
         EmulationFailed,
         "the image is for another architecture, and nothing here runs its programs",
         "take an image of the engine's own platform, or set up emulation",
@@ -220,9 +240,9 @@ _ENDINGS: Final = (
         frozenset({127}),
     ),
     _Known(
-        r"no container engine found",
+        r"^ +\d: (no container engine found|could not get os and arch)",
         EngineFailed,
-        "cross found no container engine",
+        "cross found no container engine that answers",
         "start docker or podman, or name another one",
         frozenset({1}),
     ),
@@ -243,6 +263,7 @@ def _known(code: int, err: str) -> CrosstasksError | None:
     for row in _ENDINGS:
         said = re.search(row.said, err, re.MULTILINE) if code in row.codes else None
         if said:
-            line = err[err.rfind("\n", 0, said.start()) + 1 :].split("\n", 1)[0]
-            return row.error(row.what, why=line.strip(), hint=row.hint)
+            # the line itself, and the engine's reason if that is a later one
+            block = err[said.start() : err.find("\n", said.end()) if "\n" in err[said.end() :] else None].strip().splitlines()
+            return row.error(row.what, why="\n".join(dict.fromkeys((block[0], block[-1]))), hint=row.hint)
     return None

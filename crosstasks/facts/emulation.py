@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+
+from ..steps import Absent
+from .host import arch
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Question
+
+ASK: Final = "proc/sys/fs/binfmt_misc"
 
 
 class Registration(Struct, frozen=True, kw_only=True):
@@ -26,3 +36,96 @@ class Emulation(Struct, frozen=True, kw_only=True):
 
     registered: Mapping[str, Registration] = {}
     programs: Mapping[str, str] = {}
+
+
+_MACHINES: Final[Mapping[int, str]] = {
+    # e_machine of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+    3: "i686",
+    8: "mips",
+    20: "powerpc",
+    21: "powerpc64",
+    22: "s390x",
+    40: "armv7",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64gc",
+    258: "loongarch64",
+}
+_ELF: Final = "7f454c46"
+_NOT_USER: Final = {"img", "nbd", "io", "storage-daemon", "edid", "ga", "pr-helper", "bridge-helper"}
+"""QEMU's programs on PATH that emulate nothing."""
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Emulation:
+    """Read the kernel's table and PATH. Other systems keep it in the engine's machine, where it cannot be read."""
+    if look.platform().system != "linux":
+        return Emulation()
+    return Emulation(registered=parse(_entries(look.root / ASK)), programs=_programs(look))
+
+
+def _entries(folder: Path) -> dict[str, str]:
+    """Read the entries; none if it is not mounted, and a table that we may not read is as good as none."""
+    try:
+        names = sorted(path for path in folder.iterdir() if path.name not in {"register", "status"})
+        return {path.name: path.read_text("utf-8", errors="replace") for path in names}
+    except OSError:
+        return {}
+
+
+def parse(entries: Mapping[str, str]) -> dict[str, Registration]:
+    """Read the table: by architecture, the entry that is enabled, and rather one that works in containers."""
+    table: dict[str, Registration] = {}
+    for name, text in entries.items():
+        known = _emulated(name, text)
+        entry = parse_entry(name, text)
+        if known and entry and (known not in table or _rank(entry) > _rank(table[known])):
+            table[known] = entry
+    return table
+
+
+def _rank(entry: Registration) -> tuple[bool, bool]:
+    return entry.enabled, entry.fixed
+
+
+def parse_entry(name: str, text: str) -> Registration | None:
+    """Read one entry as the kernel prints it; None if it is none."""
+    lines = text.splitlines()
+    values = {key.rstrip(":"): value.strip() for key, _, value in (line.partition(" ") for line in lines)}
+    if not lines or "interpreter" not in values:
+        return None
+    return Registration(name=name, interpreter=values["interpreter"], flags=values.get("flags", ""), enabled=lines[0] == "enabled")
+
+
+def _emulated(name: str, text: str) -> str:
+    """Return the architecture of an entry: by its name, else by the ELF header that it matches (``rosetta``)."""
+    if name.startswith("qemu-"):
+        return arch(name.removeprefix("qemu-"))
+    magic = next((line.split()[1] for line in text.splitlines() if line.startswith("magic ")), "")
+    if not magic.startswith(_ELF) or len(magic) < 40:  # noqa: PLR2004
+        return ""
+    little = magic[10:12] == "01"
+    machine = int.from_bytes(bytes.fromhex(magic[36:40]), "little" if little else "big")
+    return _MACHINES.get(machine, "")
+
+
+def _programs(look: Look) -> dict[str, str]:
+    """Find QEMU's user emulators on PATH; a static one is taken first, since it needs nothing in a container."""
+    found: dict[str, str] = {}
+    for static in (True, False):
+        for folder in look.path:
+            for path in sorted(_listed(folder, "qemu-")):
+                named = path.name.removeprefix("qemu-").removesuffix("-static")
+                if path.name.endswith("-static") is not static or named.startswith("system-") or named in _NOT_USER:
+                    continue
+                found.setdefault(arch(named), str(path))
+    return found
+
+
+def _listed(folder: Path, prefix: str) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.name.startswith(prefix)]
+    except OSError:
+        return []
+
+
+__all__ = ["ASK", "Absent", "Emulation", "Registration", "ask", "parse", "parse_entry"]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 from msgspec import Struct
 
 from .rustup import Toolchain
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Question
+
+MARKER: Final = ".crosstasks.json"
+COMPLETE: Final = ".complete"
 
 
 class Provided(Struct, frozen=True, kw_only=True):
@@ -19,3 +29,47 @@ class Provided(Struct, frozen=True, kw_only=True):
     toolchains: tuple[Toolchain, ...] = ()
     tools_home: str
     tools: tuple[str, ...] = ()
+
+
+class _Marker(Struct, frozen=True, kw_only=True):
+    """What provisioning writes last into a toolchain."""
+
+    release: str
+    host: str
+    targets: tuple[str, ...] = ()
+    source: bool = False
+    origin: str = "rustup"
+    glibc: str = ""
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Provided:
+    """Look into our cache."""
+    home, tools = look.cache / "rustup", look.cache / "tools"
+    marked = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"*/{MARKER}")))
+    return Provided(
+        home=str(home),
+        toolchains=tuple(found for _, found in marked if found),
+        tools_home=str(tools),
+        tools=tuple(path.parent.name for path in sorted(tools.glob(f"*/{COMPLETE}"))),
+    )
+
+
+def parse(path: Path) -> Toolchain | None:
+    """Read a toolchain's marker; None if it is not whole, so that it is made again."""
+    folder = path.parent
+    try:
+        marker = msgspec.json.decode(path.read_bytes(), type=_Marker)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    if not any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")):
+        return None
+    return Toolchain(
+        name=folder.name,
+        path=str(folder),
+        release=marker.release,
+        host=marker.host,
+        targets=marker.targets,
+        source=marker.source,
+        origin=marker.origin,
+        glibc=marker.glibc,
+    )

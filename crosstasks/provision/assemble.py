@@ -35,8 +35,8 @@ _BINARY: Final = re.compile(rf"usr/bin/({'|'.join(BINARIES)})")
 _DRIVER: Final = re.compile(r"usr/lib/[^/]+/(librustc_driver-[0-9a-f]+\.so)")
 _SHARED: Final = re.compile(r"(?:usr/)?lib/(?:[^/]+/|llvm-[0-9]+/lib/)?([^/]+\.so(?:\.[0-9.]+)?)")
 _NO_LIBRARIES: Final = re.compile(r"(gcc|cpp|g\+\+|binutils|linux-libc-dev|libc6|libc-bin|ca-certificates)(-.*)?|.*-(dev|bin|base|common|data)")
-_UNUSED: Final = ("vendor/", "stdarch/intrinsics_data/")
-"""Of the library's source: Debian's own copies of crates (in 1.96, not in 1.85), and tables for tests; 20 to 40 MB."""
+_UNUSED: Final = ("vendor/", "stdarch/intrinsics_data/", "stdarch/crates/stdarch-verify/", "stdarch/crates/intrinsic-test/")
+"""Of the library's source: Debian's own copies of crates (in 1.96, not in 1.85), and what only tests read."""
 
 
 class Linkage(Struct, frozen=True, kw_only=True):

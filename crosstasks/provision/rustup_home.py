@@ -9,20 +9,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from .. import cache
 from ..facts.rustup import Toolchain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 MARKER: Final = ".crosstasks.json"
 SOURCE: Final = "lib/rustlib/src/rust/library"
@@ -50,7 +47,16 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Marker(Struct, frozen=True, kw_only=True):
-    """What a toolchain of ours holds. *packages* are the versions of those of Debian it is made of."""
+    """What a toolchain of ours holds.
+
+    Attributes:
+        version: of this form.
+        release, host, targets, source: as in ``Wanted``.
+        origin: ``debian`` or ``rustup``.
+        glibc: the lowest that its programs run with.
+        architectures: of Debian, by the triple whose standard library came from there.
+        packages: of Debian, ``name:architecture`` to version.
+    """
 
     version: Literal[1] = 1
     release: str
@@ -59,6 +65,7 @@ class Marker(Struct, frozen=True, kw_only=True):
     source: bool
     origin: Literal["debian", "rustup"]
     glibc: str
+    architectures: Mapping[str, str] = {}
     packages: Mapping[str, str] = {}
 
 
@@ -115,6 +122,18 @@ def inspect(home: Path) -> tuple[Toolchain, ...]:
     )
 
 
+def union(wanted: Wanted, held: Marker | None) -> Wanted:
+    """Pure: want also what is held already, so that adding a target takes none away."""
+    if held is None:
+        return wanted
+    return Wanted(
+        release=wanted.release,
+        host=wanted.host,
+        targets=tuple(dict.fromkeys((*held.targets, *wanted.targets))),
+        source=wanted.source or held.source,
+    )
+
+
 def mark(folder: Path, held: Marker) -> None:
     """Write what a toolchain holds, which makes it count as whole."""
     cache.write(folder / MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
@@ -139,8 +158,8 @@ def replace(made: Path, folder: Path) -> None:
     if folder.exists():
         old = made.with_name(f".{made.name}.old")
         shutil.rmtree(old, ignore_errors=True)
-        os.rename(folder, old)
-        os.rename(made, folder)
+        folder.rename(old)
+        made.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        os.rename(made, folder)
+        made.rename(folder)

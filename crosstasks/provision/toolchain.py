@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING, Final
 
+from .. import cache
 from ..errors import ToolMissing
-from . import assemble
-from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, replace
+from . import rust_packages
+from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ..facts.debian import Debian
-    from ..steps import Env, Runner, Say
-    from .debian import Archive, Package
+    from ..steps import Done, Env, Runner, Say
+    from .debian import Archive
 
 RUSTUP_GLIBC: Final = "2.17"
 """What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
-MB: Final = 1_000_000
+BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
+
+__all__ = [
+    "Wanted",
+    "choose_release",
+    "complete",
+    "fetch_library",
+    "from_debian",
+    "from_rustup",
+    "inspect",
+    "missing",
+    "name",
+    "path",
+]
 
 
 def choose_release(debian: Debian, triples: Sequence[str], debian_std: Mapping[str, str]) -> str:
@@ -78,11 +91,97 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    stds = {**debian_std, wanted.host: host_debian}
-    strangers = [triple for triple in wanted.triples if triple not in stds]
-    if strangers:
-        raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
     with draft(home, wanted) as folder:
         if complete(home, wanted):
             return
-        _Debian(wanted=wanted, home=home, archive=archive, stds=stds, run=run, say=say).make(folder)
+        held = marker(path(home, wanted))
+        kept = held if held and held.origin == "debian" else None
+        every = {**(kept.architectures if kept else {}), **debian_std, wanted.host: host_debian}
+        want = union(wanted, kept)
+        strangers = [triple for triple in want.triples if triple not in every]
+        if strangers:
+            raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
+        architectures = {triple: every[triple] for triple in want.triples}
+        rust_packages.make(want, kept, home=home, draft=folder, archive=archive, architectures=architectures, run=run, say=say)
+
+
+def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
+    """
+    Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
+
+    Raises:
+        ToolMissing: rustup failed; its last words say why.
+    """
+    # Two toolchains share rustup's downloads of rust-src, hence one lock for all of them besides the toolchain's own.
+    with draft(home, wanted), cache.locked(home / "making" / "rustup"):
+        if complete(home, wanted):
+            return
+        folder = path(home, wanted)
+        held = marker(folder)
+        kept = held if held and held.origin == "rustup" else None
+        want = union(wanted, kept)
+        say(f"installing Rust {want.release} for {want.host} with rustup: {', '.join(want.triples)}{' and rust-src' if want.source else ''}")
+        if kept is None or _rustup(want, home, rustup, run).code:
+            # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192), so begin anew.
+            _remove(folder, home)
+            done = _rustup(want, home, rustup, run)
+            if done.code:
+                _remove(folder, home)
+                raise _not_installed(want, done)
+        mark(folder, Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC))
+        lacking = missing(home, want)
+        if lacking:
+            _remove(folder, home)
+            raise ToolMissing(f"rustup installed {name(want)} without {', '.join(lacking)}")
+
+
+def _rustup(want: Wanted, home: Path, rustup: str, run: Runner) -> Done:
+    argv = [rustup, "toolchain", "install", name(want), "--profile", "minimal", "--force-non-host", "--no-self-update"]
+    targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
+    source = ["--component", "rust-src"] if want.source else []
+    env: Env = {"RUSTUP_HOME": str(home), "RUSTUP_TOOLCHAIN": None, "RUSTUP_INIT_SKIP_PATH_CHECK": "yes", "RUSTUP_TERM_COLOR": "never"}
+    return run([*argv, *targets, *source], env=env, cwd=str(home))
+
+
+def _remove(folder: Path, home: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    # With its hash there, rustup holds the toolchain for up to date and downloads nothing.
+    (home / "update-hashes" / folder.name).unlink(missing_ok=True)
+
+
+def _not_installed(want: Wanted, done: Done) -> ToolMissing:
+    lines = [line for line in done.err.splitlines() if line.strip() and not line.startswith("info:")]
+    return ToolMissing(
+        f"rustup cannot install {name(want)}",
+        why="\n".join(lines[-12:]) or f"rustup exited with {done.code}",
+        hint="is rustup's server within reach, or the mirror that RUSTUP_DIST_SERVER names?",
+    )
+
+
+def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
+    """
+    Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
+
+    Args:
+        toolchain: the folder whose library's source it is.
+        own: the folder of a toolchain that runs on this machine, if *toolchain* does not.
+        cargo_home: where to; the user's own if empty.
+        run: the door to programs.
+        say: told what is done.
+
+    Raises:
+        ToolMissing: the source is not there, or a crate cannot be had.
+    """
+    manifest = toolchain / SOURCE / "Cargo.toml"
+    if not manifest.is_file():
+        raise ToolMissing(f"{toolchain.name} holds no source of the standard library", hint="`rustup component add rust-src` adds it")
+    say(f"fetching the dependencies of the standard library of {toolchain.name}")
+    programs = (own or toolchain) / "bin"
+    env: dict[str, str | None] = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
+    if cargo_home:
+        env["CARGO_HOME"] = cargo_home
+    argv = [str(programs / "cargo"), "fetch", "--locked", "--manifest-path", str(manifest)]
+    done = run(argv, env=env, cwd=str(manifest.parent))
+    if done.code:
+        why = done.err.strip() or f"cargo exited with {done.code}"
+        raise ToolMissing("the standard library's dependencies cannot be fetched", why=why, hint="is the crates registry within reach?")

@@ -108,9 +108,11 @@ def _root() -> bytes:
 
 
 def _needed() -> set[str]:
-    """The programs, and what they and cargo load (cargo itself comes with the toolchain)."""
+    """The programs, and what they, cargo and rustc load (those two come with the toolchain)."""
     programs = [shutil.which(program) for program in PROGRAMS]
-    loaded = subprocess.run(("ldd", *programs, f"{_sysroot()}/bin/cargo"), check=True, capture_output=True, text=True).stdout
+    loaded = subprocess.run(
+        ("ldd", *programs, *(f"{_sysroot()}/bin/{name}" for name in ("cargo", "rustc"))), check=True, capture_output=True, text=True
+    ).stdout
     libraries = re.findall(r"(?<=\s)/(?:usr/)?lib\S+(?= \()", loaded)
     return {*programs, *libraries}
 

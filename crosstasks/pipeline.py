@@ -1,0 +1,228 @@
+"""The order of the stages, and nothing else: config and facts, routes, plan, provision, run, verify, report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace as changed
+
+from . import cache, config, plan, provision, run, targets, verify
+from .artifacts import stable
+from .config import Config
+from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
+from .facts import Facts, Look, ask
+from .plan import Plan
+from .process import run as real
+from .report import say as to_stderr
+from .routes import Verb
+from .steps import Failure, Question, Say, Step
+from .work import Work
+
+FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided"))
+"""What every plan needs; all of it is on this machine."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """How one target went.
+
+    Attributes:
+        route: the name of the one that was taken, empty if there was none.
+        turns: the routes that failed before it, each with its reason.
+        artifacts: what was built, at the stable paths.
+        error: empty, or what went wrong; *code* is its exit code.
+    """
+
+    target: str
+    verb: Verb
+    route: str = ""
+    turns: tuple[Failure, ...] = ()
+    artifacts: tuple[verify.Artifact, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+    code: int = 0
+
+
+def start(
+    root: Path | str = ".", *, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] = {}, say: Say = to_stderr
+) -> Work:
+    """
+    Read the configuration, and ask nothing yet.
+
+    Raises:
+        ConfigError: crosstasks.toml, an option or a variable is wrong; or the cache cannot be written.
+    """
+    place = Path(root).absolute()
+    loaded = config.load(place, environ=environ, overrides=overrides)
+    folder = cache.folder(environ)
+    look = Look.make(place, folder, loaded, environ, real)
+    return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
+
+
+def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:
+    """Ask what is not known yet, side by side."""
+    new = [question for question in dict.fromkeys(questions) if question not in work.facts.answers]
+    if not new:
+        return work
+    with ThreadPoolExecutor(max_workers=len(new)) as pool:
+        answers = dict(zip(new, pool.map(lambda question: ask(question, work.look, work.facts), new), strict=True))
+    return replace(work, facts=changed(work.facts, answers={**work.facts.answers, **answers}))
+
+
+def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
+    """
+    Plan for one target: think, ask what that needs, think again.
+
+    Raises:
+        ConfigError: no such target.
+        NoRoute: nothing is possible.
+    """
+    row = targets.find(target)
+    work = look(work)
+    while True:
+        found = plan.make(row, work.facts, work.config, verb)
+        if isinstance(found, Plan):
+            return found, work
+        work = look(work, found)
+
+
+def select(names: Sequence[str], work: Work) -> tuple[str, ...]:
+    """Return the triples to work on: those named, else all that are configured."""
+    chosen = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or work.config.targets
+    if not chosen:
+        raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
+    return chosen
+
+
+def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
+    """
+    Take the plan's steps, then look and plan again: nothing may be left to provide.
+
+    Raises:
+        CrosstasksError: a step failed, or something is left.
+    """
+    for step in planned.steps:
+        try:
+            provision.take(step, work)
+        except CrosstasksError as error:
+            error.step = step  # type: ignore[attr-defined]
+            raise
+    if not planned.steps:
+        return planned, work
+    again, work = make(planned.target, planned.verb, afresh(work))
+    if again.steps:
+        left = "; ".join(map(str, again.steps))
+        raise CrosstasksError(f"{planned.target}: providing left something to do", why=left, hint="please report this")
+    return again, work
+
+
+def afresh(work: Work) -> Work:
+    """Forget what provisioning may have changed; what the network said stays."""
+    kept = {question: fact for question, fact in work.facts.answers.items() if question.about in _LASTING}
+    return replace(work, facts=changed(work.facts, answers=kept))
+
+
+_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation"}
+
+
+def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:
+    """
+    Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
+
+    Raises:
+        CrosstasksError: no route is left, or it failed in a way that another route would not mend.
+    """
+    begun = time.monotonic()
+    while True:
+        planned, work = make(target, verb, work)
+        try:
+            planned, work = provide(planned, work)
+            ran = run.run(planned, arguments, work)
+            if ran.error and not ran.built.started:
+                raise ran.error
+        except CrosstasksError as error:
+            work = turn(planned, error, work)
+            continue
+        return _finished(planned, ran, work, begun), work
+
+
+def turn(planned: Plan, error: CrosstasksError, work: Work) -> Work:
+    """Make a failure a fact, if another route may be taken because of it; else raise it."""
+    if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:  # noqa: PLR2004
+        raise error
+    if work.config.is_strict(work.facts.host.ci):
+        error.hint = f"{error.hint}; next would be {planned.below[0]}, but strict = true" if error.hint else f"next would be {planned.below[0]}"
+        raise error
+    work.say(f"{planned.target}: {planned.route.name} failed: {error.what}; looking for another route")
+    failure = Failure(route=planned.route.name, what=error.what, step=getattr(error, "step", None), code=error.code)
+    return replace(afresh(work), facts=changed(afresh(work).facts, failures=(*work.facts.failures, failure)))
+
+
+def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
+    if ran.error:
+        raise ran.error
+    if ran.code:
+        what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
+        raise BuildFailed(f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint="cargo's own words are above")
+    row = targets.find(planned.target)
+    folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
+    paths = stable(ran.built, ran.target_dir, folder, planned.target)
+    artifacts = verify.verify(paths, row, glibc=planned.route.libc if work.config.target(row.triple).glibc else "")
+    return Result(
+        target=planned.target,
+        verb=planned.verb,
+        route=planned.route.name,
+        turns=work.facts.failures,
+        artifacts=artifacts,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], verb: Verb, work: Work) -> tuple[Result, ...]:
+    """Work on every selected target; one that fails does not keep the others from being finished."""
+    results: list[Result] = []
+    for triple in select(names, work):
+        begun = time.monotonic()
+        try:
+            result, after = act(triple, work)
+            work = replace(after, facts=changed(after.facts, failures=()))
+        except Interrupted:
+            raise
+        except CrosstasksError as error:
+            result = Result(target=triple, verb=verb, seconds=time.monotonic() - begun, error=str(error), code=error.code)
+        results.append(result)
+    return tuple(results)
+
+
+def build(names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Result, ...]:
+    """Build, or test, the named targets, or all configured ones."""
+    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, work or start())
+
+
+def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
+    return carry_out(triple, verb, arguments, work)
+
+
+def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Plan, ...]:
+    """
+    Plan for the named targets, or all configured ones; nothing is changed.
+
+    Raises:
+        NoRoute: a target has no possible route.
+    """
+    work = look(work or start())
+    made = []
+    for triple in select(names, work):
+        planned, work = make(triple, verb, work)
+        made.append(planned)
+    return tuple(made)
+
+
+__all__ = ["Config", "Plan", "Result", "Step", "build", "carry_out", "look", "make", "plans", "provide", "select", "start"]
