@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from . import dependencies, environment, guard, process, report
+from . import dependencies, docker_api, environment, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError
@@ -139,7 +139,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         cargo_home=str(dependencies.home(work)),
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
-        labels=process.labels(run_id, work.environ),
+        labels=docker_api.labels(run_id),
     )
     env = environment.cross(
         route,
@@ -151,7 +151,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         environ=work.environ,
     )
     assert route.tool is not None  # noqa: S101
-    with guard.guarded(guarding), process.ending(work.engine.command, run_id):
+    with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id):
         yield Started(
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},

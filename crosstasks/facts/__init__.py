@@ -43,7 +43,7 @@ def _no_fetch(url: str, _timeout: float, _until: str) -> str:
     raise CrosstasksError(f"{url} was not fetched: no door to the network was given")
 
 
-def _no_debian(_wanted: Sequence[tuple[str, str]]) -> Versions:
+def _no_versions(_wanted: Sequence[tuple[str, str]]) -> Versions:
     raise CrosstasksError("apt was not asked: no door to it was given")
 
 
@@ -62,7 +62,7 @@ class Look:
         timeout: seconds that a network question may take.
         registry: the door to registries: a reference, the engine to ask through, seconds.
         fetch: the door to web servers: an address, seconds, and a text after whose line reading may stop.
-        debian: the door to apt: packages with an architecture each.
+        debian_versions: the door to apt: packages with an architecture each.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
     """
 
@@ -77,14 +77,14 @@ class Look:
     timeout: float = 10.0
     registry: Callable[[str, Engine | None, float], object] = _no_registry
     fetch: Callable[[str, float, str], str] = _no_fetch
-    debian: Callable[[Sequence[tuple[str, str]]], Versions] = _no_debian
+    debian_versions: Callable[[Sequence[tuple[str, str]]], Versions] = _no_versions
     root: Path = Path("/")
     platform: Callable[[], Platform] = Platform.here
     now: Callable[[], float] = time.time
 
     @classmethod
     def make(cls, cwd: Path, cache: Path, config: Config, environ: Mapping[str, str], run: Runner, **doors: Any) -> Look:
-        """Take from the configuration what looking needs; *doors* are ``registry``, ``fetch`` and ``debian``."""
+        """Take from the configuration what looking needs; *doors* are ``registry``, ``fetch`` and ``debian_versions``."""
         return cls(
             run=run,
             environ=environ,

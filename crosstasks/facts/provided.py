@@ -45,12 +45,12 @@ class _Marker(Struct, frozen=True, kw_only=True):
 def ask(look: Look, _question: Question, _facts: Facts) -> Provided:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
-    marked = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"*/{MARKER}")))
+    marked = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
     return Provided(
         home=str(home),
         toolchains=tuple(found for _, found in marked if found),
         tools_home=str(tools),
-        tools=tuple(path.parent.name for path in sorted(tools.glob(f"*/{COMPLETE}"))),
+        tools=tuple(path.parent.name for path in sorted(tools.glob(f"[!.]*/{COMPLETE}"))),
     )
 
 

@@ -1,8 +1,24 @@
-"""Pure: rustup, its toolchains, and whether its server can be reached."""
+"""Pure: rustup, its toolchains, and whether its server can be reached.
+
+What rustup has is read from its folder: that starts no program, and it holds toolchains that cannot run here as well.
+"""
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
 from msgspec import Struct
+
+from ..steps import Absent, Done
+from . import answers, toolchain_file
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Question
 
 
 class Toolchain(Struct, frozen=True, kw_only=True):
@@ -45,3 +61,168 @@ class RustupServer(Struct, frozen=True, kw_only=True):
 
     url: str
     stable: str = ""
+
+
+ASK: Final = ("rustup", "--version")
+ASK_RUSTC: Final = ("rustc", "-vV")
+QUIET: Final[Mapping[str, str]] = {"RUSTUP_AUTO_INSTALL": "0", "RUSTUP_TOOLCHAIN": "none"}
+"""``rustup --version`` also tells of the active rustc, and might install it for that: there is to be none."""
+
+SERVER: Final = "https://static.rust-lang.org"
+ASK_SERVER: Final = "dist/channel-rust-stable.toml"
+SECTION: Final = "[pkg.rust]"
+"""Where the channel's manifest tells the release, 100 kB into a file of 1 MB: reading ends below it."""
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Rustup | Absent:
+    """Ask for the version (kept until the program changes), and read the folder."""
+    command = look.which("rustup")
+    if not command:
+        rustc = look.which("rustc")
+        return Absent(f"{rustc} is not rustup's" if rustc else "no rustup on PATH", "https://rustup.rs")
+    version = answers.of_program(look, command, "rustup", partial(_version, look, command), str)
+    if isinstance(version, Absent):
+        return version
+    home = Path(look.environ.get("RUSTUP_HOME") or look.home / ".rustup")
+    toolchains = tuple(_toolchains(look, home))
+    settings = _table(home / "settings.toml")
+    host = settings.get("default_host_triple") or next((t.host for t in toolchains if t.host), "")
+    names = {toolchain.name for toolchain in toolchains}
+    return Rustup(
+        command=command,
+        version=version,
+        home=str(home),
+        toolchains=toolchains,
+        default=resolve(settings.get("default_toolchain", ""), host, names),
+        active=resolve(chosen(look, settings), host, names),
+    )
+
+
+def _version(look: Look, command: str) -> str | Absent:
+    return parse(look.run((command, *ASK[1:]), env=QUIET, cwd=str(look.home), timeout=look.timeout))
+
+
+def parse(done: Done) -> str | Absent:
+    """Read ``rustup 1.29.0 (28d1352db 2026-03-05)``; what follows is about rustc."""
+    words = done.out.split()
+    if words[:1] == ["rustup"] and len(words) > 1:
+        return words[1]
+    return Absent(f"rustup does not answer: {done.err.strip() or done.out.strip() or f'it exited with {done.code}'}")
+
+
+def chosen(look: Look, settings: Mapping[str, Any]) -> str:
+    """Return what rustup takes here: ``RUSTUP_TOOLCHAIN``, else an override or toolchain file, the nearest, else the default."""
+    wanted = look.environ.get("RUSTUP_TOOLCHAIN", "")
+    if wanted:
+        return wanted
+    overrides: Mapping[str, str] = settings.get("overrides") or {}
+    for folder in (look.cwd, *look.cwd.parents):
+        if str(folder) in overrides:
+            return overrides[str(folder)]
+        said = toolchain_file.read(folder)
+        if isinstance(said, toolchain_file.ToolchainFile):
+            return said.channel
+    return str(settings.get("default_toolchain") or "")
+
+
+def resolve(wanted: str, host: str, names: Iterable[str]) -> str:
+    """Return the name of the folder that a toolchain's short name stands for; empty if it is not installed."""
+    held = set(names)
+    if wanted in held:
+        return wanted
+    full = f"{wanted}-{host}"
+    return full if wanted and full in held else ""
+
+
+def _toolchains(look: Look, home: Path) -> list[Toolchain]:
+    try:
+        folders = sorted(path for path in (home / "toolchains").iterdir() if not path.name.startswith(".") and (path / "bin").is_dir())
+    except OSError:
+        return []
+    return [_toolchain(look, folder) for folder in folders]
+
+
+def _toolchain(look: Look, folder: Path) -> Toolchain:
+    library = folder / "lib/rustlib"
+    manifest = library / "multirust-channel-manifest.toml"
+    release, host = ("", "")
+    if manifest.is_file():
+        components = _text(library / "components")
+        release, host = release_of(_text(manifest), "[pkg.rustc]"), host_of(components)
+    glibc = "2.17" if host.endswith("-linux-gnu") else ""
+    if not (release and host):
+        release, host = _asked(look, folder)
+    return Toolchain(
+        name=folder.name,
+        path=str(folder),
+        release=release,
+        host=host,
+        targets=standard(folder),
+        source=(library / "src/rust/library/Cargo.toml").is_file() or (library / "src/rust/library/std").is_dir(),
+        glibc=glibc,
+    )
+
+
+def _asked(look: Look, folder: Path) -> tuple[str, str]:
+    """Ask a toolchain that rustup did not install what it is; one that does not run here says nothing."""
+    rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
+    if rustc is None:
+        return "", ""
+    said = answers.of_program(look, str(rustc), "rustc", lambda: look.run((str(rustc), *ASK_RUSTC[1:]), timeout=look.timeout).out, str)
+    return ("", "") if isinstance(said, Absent) else parse_rustc(said)
+
+
+def parse_rustc(out: str) -> tuple[str, str]:
+    """Read release and host of ``rustc -vV``."""
+    values = dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+    return values.get("release", ""), values.get("host", "")
+
+
+def standard(folder: Path) -> tuple[str, ...]:
+    """Return the triples whose standard library is in a toolchain."""
+    return tuple(sorted(lib.parent.name for lib in (folder / "lib/rustlib").glob("*/lib") if any(lib.glob("libstd-*.rlib")) or any(lib.glob("libcore-*.rlib"))))
+
+
+def release_of(manifest: str, section: str = SECTION) -> str:
+    """Read a package's release in a channel's manifest, which is too long to be parsed as TOML: ``1.96.0 (e408947bf 2026-04-14)``."""
+    found = re.search(rf'^{re.escape(section)}\nversion = "([^" ]+)', manifest, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def host_of(components: str) -> str:
+    """Read the host in the list of what rustup installed: ``rustc-x86_64-unknown-linux-gnu``."""
+    found = re.search(r"^rustc-(\S+)$", components, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def ask_server(look: Look, _question: Question, _facts: Facts) -> RustupServer | Absent:
+    """Ask the server that the user's rustup asks for its stable release."""
+    url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
+    if look.offline:
+        return Absent("offline = true")
+    life = answers.Life(positive=600, negative=120)
+    return answers.kept(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
+
+
+def _ask_server(look: Look, url: str) -> RustupServer | Absent:
+    return parse_server(url, look.fetch(f"{url}/{ASK_SERVER}", look.timeout, SECTION))
+
+
+def parse_server(url: str, manifest: str) -> RustupServer | Absent:
+    """Read the beginning of the stable channel's manifest."""
+    stable = release_of(manifest)
+    return RustupServer(url=url, stable=stable) if stable else Absent(f"{url} does not serve a channel of Rust")

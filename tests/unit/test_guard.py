@@ -1,0 +1,347 @@
+"""The guard's programs as text, its marks, and what they mean; the programs run in the integration tests."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from crosstasks import guard as guards
+from crosstasks.errors import (
+    BuildFailed,
+    ConfigError,
+    EmulationFailed,
+    EngineFailed,
+    ImageFailed,
+    NoRoute,
+    RefusedArgument,
+    ToolMissing,
+)
+from crosstasks.facts.rustup import Toolchain
+from crosstasks.guard import Guard, Marks, explain
+
+HOST = "x86_64-unknown-linux-gnu"
+ARM = "aarch64-unknown-linux-gnu"
+NAME = f"1.96.0-{HOST}"
+TOOLCHAIN = Toolchain(name=NAME, path=f"/home/toolchains/{NAME}", release="1.96.0", host=HOST, targets=(HOST, ARM))
+GUARD = Guard(
+    folder="/cache/runs/1", cargo=f"{TOOLCHAIN.path}/bin/cargo", rustc=f"{TOOLCHAIN.path}/bin/rustc", toolchain=TOOLCHAIN, locked=True
+)
+
+
+def test_the_programs_are_those_that_cross_calls():
+    """A guard holds cargo and rustup; rustc only where another sysroot is to be named."""
+    assert set(guards.scripts(GUARD)) == {"cargo", "rustup"}
+    assert set(guards.scripts(replace(GUARD, sysroot="/other"))) == {"cargo", "rustup", "rustc"}
+
+
+def test_the_environment_names_folder_and_rustc():
+    """The folder is the first on PATH, and RUSTC is the real one, or the one that stands in for it."""
+    assert guards.variables(GUARD, "/usr/bin") == {"PATH": "/cache/runs/1:/usr/bin", "RUSTC": GUARD.rustc}
+    assert guards.variables(replace(GUARD, sysroot="/other"), "/usr/bin")["RUSTC"] == "/cache/runs/1/rustc"
+
+
+@pytest.mark.parametrize("evil", ["$(touch x)", "it's `x`", 'say "hi"; exit', "new\nline", "*"])
+def test_a_value_stands_in_a_program_only_in_quotes(evil):
+    """No value becomes code of a shell, wherever it stands."""
+    toolchain = replace(TOOLCHAIN, name=evil, path=f"/{evil}", targets=(evil,))
+    guard = Guard(
+        folder=f"/f{evil}", cargo=f"/c{evil}", rustc=f"/r{evil}", toolchain=toolchain, listed=(f"l{evil}",), cargo_home=f"/h{evil}",
+        rustup_home=f"/u{evil}", sysroot=f"/s{evil}", target=f"t{evil}",
+    )  # fmt: skip
+    inner = shlex.quote(f"_{evil}_")[2:-2]
+    for text in guards.scripts(guard).values():
+        assert evil in text or inner in text
+        assert evil not in text.replace(inner, "")
+        assert all(text[: place.start()].count("'") % 2 for place in _found(inner, text))
+
+
+def _found(inner: str, text: str):
+    import re
+
+    return re.finditer(re.escape(inner), text.replace("'\"'\"'", "\0" * 5)) if "'" not in inner else ()
+
+
+@pytest.mark.parametrize(
+    ("locked", "offline", "wanted"),
+    [(False, False, "metadata "), (True, False, "metadata --locked "), (False, True, "metadata --offline "), (True, True, "metadata --locked --offline ")],
+)  # fmt: skip
+def test_metadata_is_held_to_the_lock_and_the_disk(locked, offline, wanted):
+    """What is asked for is added to cargo metadata, and nothing else."""
+    text = guards.scripts(replace(GUARD, locked=locked, offline=offline))["cargo"]
+    (line,) = (line for line in text.splitlines() if line.startswith(GUARD.cargo) and "2>" in line)
+    assert f"}} {wanted}\"$@\"" in line
+
+
+def test_rustup_answers_what_is_there():
+    """The toolchain and its other names, the targets and the components, in rustup's words and without a suffix after a name."""
+    text = guards.scripts(replace(GUARD, listed=("ct-x", NAME)))["rustup"]
+    assert f"printf '%s\\n' {NAME} ct-x;" in text
+    assert f"printf '%s\\n' '{HOST} (installed)' '{ARM} (installed)';" in text
+    assert f"printf '%s\\n' 'rust-std-{HOST} (installed)' 'rust-std-{ARM} (installed)' 'rust-src (installed)'\n" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "offered"), [("", False, False), (ARM, False, False), ("s390x-ibm", False, True), ("s390x-ibm", True, False)]
+)
+def test_a_missing_standard_library_is_offered_so_that_cross_names_it(target, source, offered):
+    """A target without a standard library, and without a source to make it from, is offered as one that can be installed."""
+    text = guards.scripts(replace(GUARD, target=target, toolchain=replace(TOOLCHAIN, source=source)))["rustup"]
+    assert ("s390x-ibm" in text) is offered
+
+
+def _real(tmp_path: Path, folder: str = "guard") -> Guard:
+    program = tmp_path / "program"
+    program.touch(0o755)
+    return replace(GUARD, folder=str(tmp_path / "deep" / folder), cargo=str(program), rustc=str(program))
+
+
+def test_the_folder_is_private_and_whole(tmp_path):
+    """Folder and programs are the user's alone; nothing unfinished is left beside them, and nothing after the end."""
+    guard = _real(tmp_path)
+    with guards.guarded(guard):
+        folder = Path(guard.folder)
+        assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {"cargo": 0o700, "rustup": 0o700}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert [path.name for path in folder.parent.iterdir()] == ["guard"]
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_the_folder_goes_when_the_run_fails(tmp_path):
+    """An error inside, or an interrupt, leaves no folder."""
+    guard = _real(tmp_path)
+    with pytest.raises(KeyboardInterrupt), guards.guarded(guard):
+        raise KeyboardInterrupt
+    assert not Path(guard.folder).exists()
+
+
+@pytest.mark.parametrize("there", ["folder", "link", "file"])
+def test_what_is_there_already_is_not_used(tmp_path, there):
+    """A folder that someone else may have made is refused, and left as it is."""
+    guard = _real(tmp_path)
+    path = Path(guard.folder)
+    path.parent.mkdir()
+    {"folder": path.mkdir, "file": path.touch, "link": lambda: path.symlink_to(tmp_path)}[there]()
+    with pytest.raises(ConfigError, match="there already"):
+        guards.set_up(guard)
+    assert os.path.lexists(path)
+
+
+@pytest.mark.parametrize("folder", ["relative/guard", "/with:colon/guard"])
+def test_a_folder_that_cannot_stand_on_path(folder):
+    """PATH would not find it, and find the host's cargo instead."""
+    with pytest.raises(ConfigError, match="absolute folder"):
+        guards.set_up(replace(GUARD, folder=folder))
+
+
+@pytest.mark.parametrize("name", ["cargo", "rustc"])
+def test_a_real_program_that_is_not_there(tmp_path, name):
+    """The real cargo and rustc are looked at before anything is made."""
+    guard = replace(_real(tmp_path), **{name: str(tmp_path / "nothing")})
+    with pytest.raises(ToolMissing, match=name):
+        guards.set_up(guard)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_windows_is_refused():
+    """The reason is said, and what to do instead."""
+    guards.check_system("posix")
+    with pytest.raises(NoRoute, match=r"cargo\.exe beside cross\.exe"):
+        guards.check_system("nt")
+
+
+def test_no_marks(tmp_path):
+    """A run that went well leaves nothing, also no folder."""
+    assert guards.marks(str(tmp_path)) == guards.marks(str(tmp_path / "nothing")) == Marks()
+
+
+@pytest.mark.parametrize(
+    ("mark", "arguments"),
+    [
+        (b"2\0build\0--target=x\0", ("build", "--target=x")),
+        (b"0\0", ()),
+        (b"1\0\0", ("",)),
+        (b"1\0two\nlines\0", ("two\nlines",)),
+        (b"1\0\xff\0", ("\udcff",)),
+        (b"", ()),
+        (b"3\0buil", ("buil",)),
+    ],
+    ids=["plain", "none", "an empty one", "with a newline", "not UTF-8", "full disk", "disk full in the middle"],
+)
+def test_a_mark_is_read_whole(tmp_path, mark, arguments):
+    """Every argument is as it was; a mark that the disk had no room for is a mark."""
+    (tmp_path / "cargo.mark").write_bytes(mark)
+    assert guards.marks(str(tmp_path)).cargo == arguments
+
+
+def test_what_cargo_said_is_read(tmp_path):
+    """Its exit code and its words, which need not be UTF-8."""
+    (tmp_path / "metadata.code").write_bytes(b"101")
+    (tmp_path / "metadata.stderr").write_bytes(b"error: \xff")
+    assert guards.marks(str(tmp_path)) == Marks(metadata_code=101, metadata_stderr="error: �")
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        ("build --target x", "build"),
+        ("+nightly --color always -v t", "t"),
+        ("--target x --manifest-path y check", "check"),
+        ("-p tiny build", "tiny"),
+        ("-Z build-std build", "build-std"),
+        ("--profile=release build", "build"),
+        ("--list", "--list"),
+        ("-vV", ""),
+        ("--target", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_bare_word_is_the_subcommand(argv, word):
+    """As cross 0.2.x takes it, with only five options known to have a value."""
+    assert guards.subcommand(argv.split()) == word
+
+
+@pytest.mark.parametrize("word", sorted(guards.ALLOWED))
+def test_what_cross_runs_in_a_container_is_allowed(word):
+    """The subcommand alone decides."""
+    guards.check_subcommand([word, "--target", ARM, "--", "fmt"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "what", "hint"),
+    [
+        ("nextest run", "`cargo nextest` on the host", "`test --no-run`"),
+        ("clean", "`cargo clean` on the host", "same target directory"),
+        ("llvm-cov", "`cargo llvm-cov` on the host", "only build, check"),
+        ("-p tiny build", "`cargo tiny` on the host", "before its options"),
+        ("--version", "no subcommand", "name what to do"),
+        ("", "no subcommand", "name what to do"),
+    ],
+)
+def test_what_cross_hands_to_the_host_is_refused(argv, what, hint):
+    """The message says what would run where, and what to do instead."""
+    with pytest.raises(RefusedArgument) as caught:
+        guards.check_subcommand(argv.split())
+    assert what in caught.value.what
+    assert hint in caught.value.hint
+
+
+FELL = Marks(cargo=("build", "--target", ARM))
+NOTE = "[cross] note: Falling back to `cargo` on the host.\n"
+NO_IMAGE = f"[cross] warning: `cross` does not provide a Docker image for target {ARM}, specify a custom image in `Cross.toml`.\n"
+ABORT = "[cross] error: Errors encountered before cross compilation, aborting.\n[cross] note: Disable this with `CROSS_NO_WARNINGS=0`\n"
+FAR = 'docker: Error response from daemon: Get "https://ghcr.io/v2/": dial tcp: lookup ghcr.io: no such host\n'
+
+
+@pytest.mark.parametrize(
+    ("argv", "err", "error", "words"),
+    [
+        (("build", "--target", ARM), NO_IMAGE + NOTE, ImageFailed, "does not provide"),
+        (("build", "--target", ARM), f"\x1b[1m{NO_IMAGE}".replace("warning:", "warning\x1b[0m:") + NOTE, ImageFailed, "does not provide"),
+        (("-q", "build", "--target", ARM), "", ImageFailed, "no image for aarch64"),
+        (("build", "--target", ARM), NOTE, NoRoute, "CROSS_COMPATIBILITY_VERSION"),
+        (("build", "--target=wasm32-wasip1"), NOTE, NoRoute, "does not run wasm32-wasip1 in a container"),
+        (("build",), NOTE, NoRoute, "no --target was given"),
+        (("fmt",), NOTE, RefusedArgument, "cargo fmt"),
+        ((), NOTE, RefusedArgument, "no subcommand"),
+    ],
+)
+def test_a_mark_of_cargo_says_which_way_cross_took(argv, err, error, words):
+    """No image, another subcommand, or a target that never has a container."""
+    told = explain(Marks(cargo=argv), guards.CARGO_REFUSED, err)
+    assert type(told) is error
+    assert words in str(told)
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        ("error: the package 'tiny' does not contain this feature: none\n", ConfigError, "does not contain this feature"),
+        ("error: cannot update the lock file /a/Cargo.lock because --locked was passed to prevent this\n", ConfigError, "does not fit"),
+        ("error: the lock file /a/Cargo.lock needs to be updated but --locked was passed to prevent this\n", ConfigError, "does not fit"),
+        ("error: toolchain '1.2.3-x86_64-unknown-linux-gnu' is not installed\n", ToolMissing, "leave +channel out"),
+        ("    Updating crates.io index\nerror: failed to get `a`\n\nCaused by:\n  Unable to update registry\n", BuildFailed, "cargo fetch"),
+        ("error: no matching package named `serde` found\nAs a reminder, you're using offline mode (--offline)\n", BuildFailed, "serde"),
+        ("", ConfigError, "cannot read the project"),
+    ],
+)
+@pytest.mark.parametrize(("cargo", "code"), [(("build",), 97), (None, 1)], ids=["fell back", "aborted"])
+def test_a_failed_metadata_is_told_in_cargos_words(said, error, words, cargo, code):
+    """Whether cross then falls back or, in CI, git's cross ends."""
+    told = explain(Marks(cargo=cargo, metadata_code=101, metadata_stderr=said), code, NOTE)
+    assert type(told) is error
+    assert words in str(told)
+    assert "Updating" not in str(told)
+
+
+def test_a_password_is_not_shown():
+    """An address that cargo shows may hold one."""
+    told = explain(Marks(cargo=(), metadata_code=101, metadata_stderr="error: cannot read https://me:hunter2@host/x\n"), 97)
+    assert "https://***@host/x" in str(told)
+    assert "hunter2" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("toolchain", "add", "1.9-x", "--profile", "minimal"), "install the toolchain '1.9-x'"),
+        (("--quiet", "toolchain", "add", "1.9-x", "--profile", "minimal", "--force-non-host"), "install the toolchain '1.9-x'"),
+        (("target", "add", ARM, "--toolchain", NAME), f"{NAME!r} has no standard library for {ARM}"),
+        (("--verbose", "component", "add", "rust-src", "--toolchain", NAME), f"{NAME!r} lacks 'rust-src'"),
+        (("self", "update"), "rustup self update"),
+    ],
+)
+def test_an_install_is_named(argv, words):
+    """What cross 0.2.4, 0.2.5 and git ask rustup for, with their flags."""
+    told = explain(Marks(rustup=argv), 1)
+    assert type(told) is ToolMissing
+    assert words in str(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "err", "error", "words"),
+    [
+        (125, "docker: Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?\n", EngineFailed, "x.sock"),
+        (125, f"Unable to find image 'a:b' locally\n{FAR}\nRun 'docker run --help'\n", ImageFailed, "no such host"),
+        (125, "docker: no matching manifest for linux/arm64/v8 in the manifest list entries.\n", ImageFailed, "linux/arm64/v8"),
+        (125, "Trying to pull a:b...\nError: initializing source docker://a:b: pinging container registry\n", ImageFailed, "docker://a:b"),
+        (125, "Unable to find image 'a:b' locally\nStatus: Downloaded newer image\ndocker: Error response: x\n", EngineFailed, "Error response"),
+        (125, "docker: Error response from daemon: invalid mode: bad.\n", EngineFailed, "invalid mode"),
+        (1, "exec /usr/bin/sh: exec format error\n", EmulationFailed, "another architecture"),
+        (1, "standard_init_linux.go:228: exec user process caused: exec format error\n", EmulationFailed, "another architecture"),
+        (127, "sh: 1: cargo: not found\n", ToolMissing, "sees no toolchain"),
+        (1, "Error: \n   0: \x1b[91mno container engine found\x1b[0m\n", EngineFailed, "no container engine"),
+        (1, "Error:\n   0: could not get os and arch\n   1: `docker version` failed\n", EngineFailed, "os and arch"),
+        (1, f"{NO_IMAGE}{ABORT}", ImageFailed, "does not provide"),
+        (1, f"[cross] warning: unused key `x`\n{ABORT}", ConfigError, "unused key `x`"),
+    ],
+)
+def test_what_ends_before_cargo_is_told_without_a_mark(code, err, error, words):
+    """The words of real engines and crosses, each with its exit code."""
+    told = explain(Marks(), code, err)
+    assert type(told) is error
+    assert words in str(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "err"),
+    [
+        (0, ""),
+        (101, "error: could not compile `tiny`\n"),
+        (97, f"{NOTE}"),
+        (98, ""),
+        (1, "docker: Cannot connect to the Docker daemon at unix:///x.sock\n"),
+        (125, "I exit with 125\n"),
+        (125, "Unable to find image 'a:b' locally\nStatus: Downloaded newer image for a:b\nI exit with 125\n"),
+        (127, "error: cargo: not found in the larder\n"),
+        (1, "error: could not execute process `x` (never executed)\nCaused by: Exec format error (os error 8)\n"),
+        (130, ""),
+    ],
+)
+def test_what_cargo_or_a_program_ends_is_not_explained(code, err):
+    """Without a mark, a code alone says nothing, and neither do words alone."""
+    assert explain(Marks(), code, err) is None
