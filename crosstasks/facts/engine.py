@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from ..errors import CrosstasksError
+from ..steps import Absent, Done
+from . import answers
+from .host import arch
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Platform, Question
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -55,3 +67,215 @@ class LocalImage(Struct, frozen=True, kw_only=True):
     platform: str
     labels: Mapping[str, str] = {}
     size: int = 0
+
+
+ASK: Final = ("version", "--format", "{{json .}}")
+"""Answered by the engine itself, in one round trip; both programs know it."""
+
+ASK_INFO: Final = ("info", "--format", "{{json .}}")
+"""The rest. Docker's program starts every one of its plugins for it, which takes half a second on a desktop: kept for a while."""
+
+INFO_LIFE: Final = answers.Life(positive=600)
+
+ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
+
+_NAMES: Final = ("docker", "podman")
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Engine | Absent:
+    """Ask the configured engine, else docker and then podman; what the first says is the reason if none answers."""
+    names = wanted(look.engine, look.environ)
+    said: list[Absent] = []
+    for name in names:
+        found = _ask(look, name)
+        if isinstance(found, Engine):
+            return found
+        said.append(found)
+    installed = [reason for reason in said if reason.hint != _INSTALL]
+    if installed:
+        return installed[0]
+    return said[0] if len(said) == 1 else Absent("neither docker nor podman is on PATH", _INSTALL)
+
+
+_INSTALL: Final = "install Docker or Podman: https://docs.docker.com/engine/install/"
+
+
+def wanted(configured: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the engines to ask, in order: the configured one, cross's own ``CROSS_CONTAINER_ENGINE``, else both."""
+    chosen = configured if configured not in {"", "auto"} else environ.get("CROSS_CONTAINER_ENGINE", "")
+    return (chosen,) if chosen else _NAMES
+
+
+def _ask(look: Look, name: str) -> Engine | Absent:
+    command = look.which(name)
+    if not command:
+        return Absent(f"{name} is not on PATH", _INSTALL)
+    try:
+        version = look.run((command, *ASK), timeout=look.timeout)
+        told = table(version)
+        if kind(told) == "podman-cli":
+            return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look.environ)
+        if told.get("Server"):
+            return parse(command, told, _info(look, command, version.out), endpoint(look, told), look.platform())
+    except CrosstasksError as error:
+        return Absent(f"{name} does not answer: {error.what}", _start(name))
+    return Absent(f"{name} does not answer: {words(version)}", _start(name))
+
+
+def _start(name: str) -> str:
+    return f"start {Path(name).name}, or name another engine with CROSSTASKS_ENGINE"
+
+
+def words(done: Done) -> str:
+    """Return a program's own words of what is wrong, without its empty lines."""
+    lines = [line.strip() for line in (done.err or done.out).splitlines() if line.strip() and not line.startswith("{")]
+    return " ".join(lines) or f"it exited with {done.code}"
+
+
+def table(done: Done) -> Mapping[str, Any]:
+    """Return the JSON object that a program printed; empty if it did not."""
+    try:
+        found = json.loads(done.out)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def kind(version: Mapping[str, Any]) -> Literal["docker", "podman", "podman-cli"]:
+    """Tell who answered ``version``: Docker, Podman's service to Docker's program, or Podman's program whatever its name."""
+    if "APIVersion" in (version.get("Client") or {}):
+        return "podman-cli"
+    parts = (version.get("Server") or {}).get("Components") or []
+    return "podman" if any(part.get("Name") == "Podman Engine" for part in parts) else "docker"
+
+
+def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
+    """Ask for the rest; kept under all that the engine said of itself, so that another engine is asked anew."""
+    subject = f"engine {command} {look.environ.get('DOCKER_HOST', '')} {version}"
+    told = answers.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
+    return {} if isinstance(told, Absent) else told
+
+
+def _fresh(look: Look, command: str) -> dict[str, Any] | Absent:
+    done = look.run((command, *ASK_INFO), timeout=look.timeout)
+    told = table(done)
+    return {key: told.get(key) for key in _INFO} if told.get("ServerVersion") else Absent(words(done))
+
+
+_INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", "Name", "KernelVersion", "Architecture")
+
+
+def endpoint(look: Look, version: Mapping[str, Any]) -> str:
+    """Return the address of the engine: ``DOCKER_HOST``, else that of the context in use."""
+    host = look.environ.get("DOCKER_HOST", "")
+    context = (version.get("Client") or {}).get("Context") or "default"
+    if host or context == "default":
+        return host
+    folder = Path(look.environ.get("DOCKER_CONFIG") or look.home / ".docker")
+    path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
+    try:
+        return str(json.loads(path.read_text("utf-8"))["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], address: str, here: Platform) -> Engine:
+    """Read what Docker's program says of its engine (``version``, ``info``), which listens at *address*."""
+    server = version["Server"]
+    security = [str(option) for option in info.get("SecurityOptions") or ()]
+    names = {option.removeprefix("name=").partition(",")[0] for option in security}
+    driver = dict(info.get("DriverStatus") or ())
+    context = str((version.get("Client") or {}).get("Context") or "")
+    docker = kind(version) == "docker"
+    return Engine(
+        kind="docker" if docker else "podman",
+        command=command,
+        version=str(server["Version"]),
+        api=str(server.get("ApiVersion", "")) if docker else "",
+        os=str(server.get("Os") or "linux"),
+        arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
+        rootless="rootless" in names or any(part.get("Name") == "rootlesskit" for part in server.get("Components") or ()),
+        remote=is_remote(address, info, here),
+        context=context,
+        endpoint=address,
+        store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
+        desktop=desktop(version, info, context, address),
+        selinux="selinux" in names,
+    )
+
+
+def is_remote(address: str, info: Mapping[str, Any], here: Platform) -> bool:
+    """
+    Tell whether the engine is on another machine.
+
+    A socket or pipe is here. At an address of this machine may be a tunnel's end: so the name and kernel must be ours too.
+    """
+    parts = urlsplit(address)
+    if not address or parts.scheme in {"unix", "npipe", "fd"}:
+        return False
+    if parts.scheme != "ssh" and parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+        return (info.get("Name"), info.get("KernelVersion")) != (here.node, here.release)
+    return True
+
+
+_PRODUCTS: Final = ("Docker Desktop", "OrbStack", "colima", "Rancher Desktop", "lima")
+
+
+def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, address: str) -> str:
+    """Name the product in whose virtual machine the engine runs, by what it, its context or its socket is called."""
+    server = version.get("Server") or {}
+    platform = str((server.get("Platform") or {}).get("Name", ""))
+    said = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, address)).lower()
+    said = said.replace("-", " ").replace("/.rd/", " rancher desktop ")
+    return next((product for product in _PRODUCTS if product.lower() in said), "")
+
+
+def parse_podman(command: str, done: Done, environ: Mapping[str, str]) -> Engine | Absent:
+    """Read ``podman info``: it is asked of the service if that is elsewhere, so it tells whether one answers."""
+    told = table(done)
+    host, version = told.get("host") or {}, told.get("version") or {}
+    if not host:
+        return Absent(f"podman does not answer: {words(done)}", "start it with `podman machine start`, or name another engine")
+    security, address = host.get("security") or {}, environ.get("CONTAINER_HOST", "")
+    served = bool(host.get("serviceIsRemote"))
+    elsewhere = urlsplit(address).hostname not in {None, "localhost", "127.0.0.1", "::1"}
+    return Engine(
+        kind="podman",
+        command=command,
+        version=str(version.get("Version", "")),
+        os=str(host.get("os") or "linux"),
+        arch=arch(str(host.get("arch", ""))),
+        rootless=bool(security.get("rootless")),
+        remote=served and elsewhere,
+        context=environ.get("CONTAINER_CONNECTION", ""),
+        endpoint=address,
+        store=str((told.get("store") or {}).get("graphDriverName", "")),
+        desktop="podman machine" if served and not elsewhere else "",
+        selinux=bool(security.get("selinuxEnabled")),
+    )
+
+
+def ask_image(look: Look, question: Question, facts: Facts) -> LocalImage | Absent:
+    """Ask the engine for an image that it holds."""
+    engine = facts.engine
+    if isinstance(engine, Absent):
+        return engine
+    return parse_image(question.subject, look.run((engine.command, *ASK_IMAGE, question.subject), timeout=look.timeout))
+
+
+def parse_image(ref: str, done: Done) -> LocalImage | Absent:
+    """Read what ``image inspect`` prints."""
+    told = table(done)
+    if done.code or not told:
+        return Absent(words(done))
+    platform = "/".join(str(told[key]) for key in ("Os", "Architecture", "Variant") if told.get(key))
+    labels = (told.get("Config") or {}).get("Labels") or told.get("Labels") or {}
+    image = str(told["Id"])
+    return LocalImage(
+        ref=ref,
+        id=image if ":" in image else f"sha256:{image}",
+        digests=tuple(told.get("RepoDigests") or ()),
+        platform=platform,
+        labels=labels,
+        size=int(told.get("Size") or 0),
+    )

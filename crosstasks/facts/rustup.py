@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..errors import CrosstasksError
 from ..steps import Absent, Done
 from . import answers, toolchain_file
 
@@ -168,8 +169,16 @@ def _asked(look: Look, folder: Path) -> tuple[str, str]:
     rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
     if rustc is None:
         return "", ""
-    said = answers.of_program(look, str(rustc), "rustc", lambda: look.run((str(rustc), *ASK_RUSTC[1:]), timeout=look.timeout).out, str)
+    said = answers.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
     return ("", "") if isinstance(said, Absent) else parse_rustc(said)
+
+
+def _rustc(look: Look, rustc: str) -> str | Absent:
+    try:
+        done = look.run((rustc, *ASK_RUSTC[1:]), timeout=look.timeout)
+    except CrosstasksError as error:
+        return Absent(str(error))
+    return Absent(done.err.strip()) if done.code else done.out
 
 
 def parse_rustc(out: str) -> tuple[str, str]:
@@ -180,7 +189,8 @@ def parse_rustc(out: str) -> tuple[str, str]:
 
 def standard(folder: Path) -> tuple[str, ...]:
     """Return the triples whose standard library is in a toolchain."""
-    return tuple(sorted(lib.parent.name for lib in (folder / "lib/rustlib").glob("*/lib") if any(lib.glob("libstd-*.rlib")) or any(lib.glob("libcore-*.rlib"))))
+    libraries = (folder / "lib/rustlib").glob("*/lib")
+    return tuple(sorted(lib.parent.name for lib in libraries if any(lib.glob("libcore-*.rlib"))))
 
 
 def release_of(manifest: str, section: str = SECTION) -> str:

@@ -12,7 +12,8 @@
  * forbidden (Yama's scope 3, a strict seccomp profile), PROGRAM runs under the plain emulator.
  *
  * Known limits: no set-user-id programs (no_new_privs); execveat (fexecve) is left alone, as are scripts whose own
- * interpreter is foreign.
+ * interpreter is foreign, and an execve with more than 12 000 arguments. And one of QEMU's own: it makes vfork a fork,
+ * so glibc's posix_spawn of a program that is not there succeeds, and the child exits with 127.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -53,6 +54,9 @@ typedef struct user_regs_struct Registers;
 #else
 #error "the tracer knows the registers of x86_64 and aarch64 only"
 #endif
+
+/* ptrace's events; old C libraries lack some, and spell one of them wrong. */
+enum { EVENT_EXEC = 4, EVENT_SECCOMP = 7, EVENT_STOP = 128 };
 
 enum {
     RED_ZONE = 256,           /* below the stack pointer, the program's own */
@@ -197,16 +201,16 @@ static void go_on(pid_t thread, int status) {
             signal = 0;
         }
         break;
-    case PTRACE_EVENT_STOP: /* a new thread, or a group stop that must last */
+    case EVENT_STOP: /* a new thread, or a group stop that must last */
         how = signal == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN;
         signal = 0;
         break;
-    case PTRACE_EVENT_EXEC: /* an execve of any thread ends as the leader's */
+    case EVENT_EXEC: /* an execve of any thread ends as the leader's */
         ptrace(PTRACE_GETEVENTMSG, thread, 0, &former);
         settle(former, 0);
         signal = 0;
         break;
-    case PTRACE_EVENT_SECCOMP:
+    case EVENT_SECCOMP:
         how = put_emulator(thread) ? PTRACE_SYSCALL : PTRACE_CONT;
         signal = 0;
         break;
@@ -228,7 +232,9 @@ static void trace(pid_t program, int tell) {
     if (write(tell, "y", 1) != 1)
         _exit(1);
     /* Who waits for the end of a pipe must not wait for us. */
+#ifdef SYS_close_range
     if (syscall(SYS_close_range, 0, ~0u, 0))
+#endif
         for (int fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 0; fd--)
             close(fd);
     for (;;) {

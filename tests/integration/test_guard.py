@@ -132,6 +132,7 @@ class Bench:
     """A crate, and cross behind a guard in a folder whose name wants quoting."""
 
     def __init__(self, root, cross, image, toolchain):
+        """Write the crate, and beside it programs that must never be called."""
         self.root, self.cross, self.image, self.toolchain = root, cross, image, toolchain
         self.crate, self.target, self.tripwire, self.trap = root / "crate", root / "target", root / "tripwire", root / "tripped"
         (self.crate / "src").mkdir(parents=True)
@@ -145,6 +146,7 @@ class Bench:
             wire.chmod(0o755)
 
     def guard(self, **changes) -> guards.Guard:
+        """Return a guard over the machine's toolchain."""
         path = self.toolchain.path
         given = guards.Guard(
             folder=str(self.root / "it's a `guard` $HOME"),
@@ -156,6 +158,7 @@ class Bench:
         return replace(given, **changes)
 
     def environment(self, guard: guards.Guard, changes) -> dict[str, str]:
+        """Return the environment of cross: what it needs, and nothing of the machine's own Rust."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS", "DOCKER"))}
         env |= {f"CROSS_TARGET_{triple.upper().replace('-', '_')}_IMAGE": self.image for triple in (HOST, ARM, "wasm32-unknown-unknown")}
         env |= {
@@ -173,7 +176,7 @@ class Bench:
         guard = self.guard(**changes)
         with guards.guarded(guard):
             command = (self.cross, *argv)
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: PLW1510
                 command, env=self.environment(guard, env or {}), cwd=cwd or self.crate, capture_output=True, text=True, timeout=120
             )
             marks = guards.marks(guard.folder)
@@ -225,9 +228,7 @@ FELL_BACK = {
 
 @pytest.mark.parametrize(("argv", "error", "words"), FELL_BACK.values(), ids=FELL_BACK)
 def test_a_fall_back_is_a_clear_error_and_compiles_nothing(bench, argv, error, words):
-    """
-    Whatever cross hands to the host's cargo leaves a mark, ends in 97 and is told in plain words.
-    """
+    """Whatever cross hands to the host's cargo leaves a mark, ends in 97 and is told in plain words."""
     (bench.crate / ".cargo").mkdir()
     (bench.crate / ".cargo" / "config.toml").write_text('[alias]\nmine = "build"\n')
     done, marks, told = bench.run(*argv)
@@ -239,9 +240,7 @@ def test_a_fall_back_is_a_clear_error_and_compiles_nothing(bench, argv, error, w
 
 
 def test_no_project_is_told_in_cargos_words(bench, tmp_path):
-    """
-    Outside of a project cross falls back as well.
-    """
+    """Outside of a project cross falls back as well."""
     done, _, told = bench.run("build", "--target", HOST, cwd=tmp_path)
     assert done.returncode == guards.CARGO_REFUSED
     assert type(told) is ConfigError
@@ -249,9 +248,7 @@ def test_no_project_is_told_in_cargos_words(bench, tmp_path):
 
 
 def test_a_broken_manifest_is_told_in_cargos_words(bench):
-    """
-    cross hides what cargo says of a manifest; the guard keeps it.
-    """
+    """Cross hides what cargo says of a manifest; the guard keeps it."""
     (bench.crate / "Cargo.toml").write_text("[package]\nname = 7\n")
     done, marks, told = bench.run("test", "--target", HOST)
     assert done.returncode == guards.CARGO_REFUSED
@@ -262,9 +259,7 @@ def test_a_broken_manifest_is_told_in_cargos_words(bench):
 
 
 def test_a_dependency_out_of_reach_is_told_without_its_password(bench):
-    """
-    A dependency that cannot be had is cargo's no, and a password in its address is not shown.
-    """
+    """A dependency that cannot be had is cargo's no, and a password in its address is not shown."""
     with (bench.crate / "Cargo.toml").open("a") as manifest:
         manifest.write('[dependencies]\nother = { git = "https://someone:hunter2@localhost:1/other" }\n')
     done, _, told = bench.run("build", "--target", HOST)
@@ -276,9 +271,7 @@ def test_a_dependency_out_of_reach_is_told_without_its_password(bench):
 
 
 def test_a_channel_that_is_not_installed(bench):
-    """
-    With rustup's proxy as the real cargo, `+channel` reaches it, and its refusal is shown.
-    """
+    """With rustup's proxy as the real cargo, `+channel` reaches it, and its refusal is shown."""
     proxy = shutil.which("cargo")
     done, marks, told = bench.run("+1.2.3", "build", "--target", HOST, cargo=proxy, env={"RUSTUP_AUTO_INSTALL": "0"})
     assert done.returncode == guards.CARGO_REFUSED
@@ -288,9 +281,7 @@ def test_a_channel_that_is_not_installed(bench):
 
 
 def test_an_unknown_triple(bench):
-    """
-    A triple that rustc does not know makes metadata fail.
-    """
+    """A triple that rustc does not know makes metadata fail."""
     done, _, told = bench.run("build", "--target", "x86_64-typo-linux-gnu")
     assert done.returncode == guards.CARGO_REFUSED
     assert type(told) is ConfigError
@@ -298,9 +289,7 @@ def test_an_unknown_triple(bench):
 
 
 def test_a_dockerfile_alone_is_no_image(bench):
-    """
-    0.2.x looks for an image before it reads `dockerfile` (cross-rs/cross#1340).
-    """
+    """0.2.x looks for an image before it reads `dockerfile` (cross-rs/cross#1340)."""
     (bench.crate / "Cross.toml").write_text(f'[target.{MUSL}]\ndockerfile = "Dockerfile"\n')
     done, _, told = bench.run("build", "--target", MUSL)
     assert done.returncode == guards.CARGO_REFUSED
@@ -308,9 +297,7 @@ def test_a_dockerfile_alone_is_no_image(bench):
 
 
 def test_the_old_rules_on_an_unknown_host(bench, tmp_path):
-    """
-    With CROSS_COMPATIBILITY_VERSION=0.2.1 cross runs nothing in a container on a host that it does not know.
-    """
+    """With CROSS_COMPATIBILITY_VERSION=0.2.1 cross runs nothing in a container on a host that it does not know."""
     rustc = tmp_path / "rustc"
     rustc.write_text(f"#!/bin/sh\n'{bench.toolchain.path}/bin/rustc' \"$@\" | sed 's/^host: .*/host: s390x-unknown-linux-gnu/'\n")
     rustc.chmod(0o755)
@@ -321,9 +308,7 @@ def test_the_old_rules_on_an_unknown_host(bench, tmp_path):
 
 
 def test_a_remote_clean_is_marked_after_the_container_cleaned(bench):
-    """
-    With CROSS_REMOTE cross cleans in the container first, and then on the host.
-    """
+    """With CROSS_REMOTE cross cleans in the container first, and then on the host."""
     done, marks, told = bench.run("clean", "--target", HOST, env={"CROSS_REMOTE": "1", "CROSS_CONTAINER_OPTS": None})
     assert done.returncode == guards.CARGO_REFUSED, done.stderr
     assert marks.cargo == ("clean", "--target", HOST)
@@ -332,9 +317,7 @@ def test_a_remote_clean_is_marked_after_the_container_cleaned(bench):
 
 
 def test_the_list_of_subcommands_is_let_through(bench):
-    """
-    `--list` compiles nothing.
-    """
+    """`--list` compiles nothing."""
     done, marks, told = bench.run("--list")
     assert (done.returncode, marks.cargo, told) == (0, None, None)
     assert "build" in done.stdout
@@ -342,9 +325,7 @@ def test_the_list_of_subcommands_is_let_through(bench):
 
 @pytest.mark.parametrize("where", ["nowhere", "config"])
 def test_without_target_the_hosts_own_image_is_wanted(bench, where):
-    """
-    Without `--target` cross takes the host's triple; `build.target` in cargo's configuration is not read.
-    """
+    """Without `--target` cross takes the host's triple; `build.target` in cargo's configuration is not read."""
     if where == "config":
         (bench.crate / ".cargo").mkdir()
         (bench.crate / ".cargo" / "config.toml").write_text(f'[build]\ntarget = "{ARM}"\n')
@@ -357,9 +338,7 @@ def test_without_target_the_hosts_own_image_is_wanted(bench, where):
 
 
 def test_an_engine_that_is_down(bench):
-    """
-    A daemon that does not answer is the engine's failure.
-    """
+    """A daemon that does not answer is the engine's failure."""
     done, _, told = bench.run("build", "--target", HOST, env={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.returncode == 125
     assert type(told) is EngineFailed
@@ -367,9 +346,7 @@ def test_an_engine_that_is_down(bench):
 
 
 def test_no_engine_at_all(bench):
-    """
-    No program of an engine: cross says so, and runs nothing.
-    """
+    """No program of an engine: cross says so, and runs nothing."""
     done, marks, told = bench.run("build", "--target", HOST, env={"CROSS_CONTAINER_ENGINE": "no-such-engine"})
     assert (done.returncode, marks.cargo) == (1, None)
     assert type(told) is EngineFailed
@@ -383,9 +360,7 @@ WANTED = {
 
 @pytest.mark.parametrize(("argv", "changes", "wanted", "words"), WANTED.values(), ids=WANTED)
 def test_an_install_is_refused_and_named(bench, argv, changes, wanted, words):
-    """
-    cross installs nothing; what it wanted is named.
-    """
+    """Cross installs nothing; what it wanted is named."""
     done, marks, told = bench.run(*argv, **changes)
     assert done.returncode == 1
     assert marks.rustup is not None
@@ -396,9 +371,7 @@ def test_an_install_is_refused_and_named(bench, argv, changes, wanted, words):
 
 @pytest.mark.parametrize(("component", "verb"), [("rust-src", "build"), ("clippy", "clippy")])
 def test_a_component_that_lacks_is_named(bench, component, verb):
-    """
-    A toolchain without clippy, or with neither a standard library nor its source, is told before a container starts.
-    """
+    """A toolchain without clippy, or with neither a standard library nor its source, is told before a container starts."""
     bare = replace(bench.toolchain, path=str(bench.root), targets=(HOST,) if verb == "clippy" else ())
     done, marks, told = bench.run(verb, "--target", HOST, toolchain=bare)
     assert done.returncode == 1
@@ -407,9 +380,7 @@ def test_a_component_that_lacks_is_named(bench, component, verb):
 
 
 def test_the_guarded_cross_builds_in_the_container(bench):
-    """
-    build, then run: both in the container (the build script checks), nothing is marked.
-    """
+    """build, then run: both in the container (the build script checks), nothing is marked."""
     done, marks, told = bench.run("build", "--target", HOST)
     assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
     assert (bench.target / HOST / "debug" / "tiny").is_file()
@@ -419,9 +390,7 @@ def test_the_guarded_cross_builds_in_the_container(bench):
 
 @pytest.mark.parametrize("custom", [None, "1"])
 def test_a_failing_test_keeps_its_code(bench, custom):
-    """
-    After a failure 0.2.5 asks for the list of components; with an answer the code stays 101.
-    """
+    """After a failure 0.2.5 asks for the list of components; with an answer the code stays 101."""
     done, marks, told = bench.run("test", "--target", HOST, env={"CROSS_CUSTOM_TOOLCHAIN": custom})
     assert (done.returncode, told) == (0, None), done.stderr
     done, marks, told = bench.run("test", "--target", HOST, "--features", "failing", env={"CROSS_CUSTOM_TOOLCHAIN": custom})
@@ -431,9 +400,7 @@ def test_a_failing_test_keeps_its_code(bench, custom):
 
 @pytest.mark.parametrize("code", [1, 97, 98, 125, 127])
 def test_a_programs_own_code_is_not_mistaken(bench, code):
-    """
-    A program that exits with a code of the guard, of cross or of docker is a program that exited.
-    """
+    """A program that exits with a code of the guard, of cross or of docker is a program that exited."""
     done, marks, told = bench.run("run", "--target", HOST, "--", str(code))
     assert done.stdout == "ran in /project\n"
     assert (done.returncode, marks, told) == (code, guards.Marks(), None)
@@ -441,9 +408,7 @@ def test_a_programs_own_code_is_not_mistaken(bench, code):
 
 @pytest.mark.parametrize("locked", [False, True])
 def test_a_stale_lock_file_is_not_rewritten(bench, locked):
-    """
-    `cross build --locked` alone rewrites Cargo.lock and succeeds; with the guard it is left as it is, and that is said.
-    """
+    """`cross build --locked` alone rewrites Cargo.lock and succeeds; with the guard it is left as it is, and that is said."""
     lock = bench.crate / "Cargo.lock"
     lock.write_text('version = 4\n\n[[package]]\nname = "tiny"\nversion = "0.0.9"\n')
     before = lock.read_bytes()
@@ -457,9 +422,7 @@ def test_a_stale_lock_file_is_not_rewritten(bench, locked):
 
 
 def test_another_sysroot_is_what_is_mounted(bench):
-    """
-    The stand-in for rustc names the toolchain to mount, by a name that the real one would resolve away.
-    """
+    """The stand-in for rustc names the toolchain to mount, by a name that the real one would resolve away."""
     folder = bench.root / "toolchains" / f"ct-{HOST}"
     folder.parent.mkdir()
     folder.symlink_to(bench.toolchain.path)
@@ -470,9 +433,7 @@ def test_another_sysroot_is_what_is_mounted(bench):
 
 
 def test_cargo_is_given_the_users_home_back(bench, tmp_path):
-    """
-    cross has a CARGO_HOME of ours; the real cargo reads the user's configuration.
-    """
+    """Cross has a CARGO_HOME of ours; the real cargo reads the user's configuration."""
     (tmp_path / "config.toml").write_text("[broken\n")
     done, _, told = bench.run("build", "--target", HOST, cargo_home=str(tmp_path))
     assert done.returncode == guards.CARGO_REFUSED
@@ -480,9 +441,7 @@ def test_cargo_is_given_the_users_home_back(bench, tmp_path):
 
 
 def test_a_file_system_without_programs_is_refused(bench):
-    """
-    execvp passes over a program that may not run, and would find the host's cargo: so the guard does not go there.
-    """
+    """A call passes over a program that may not run, and would find the host's cargo: so the guard does not go there."""
     place = bench.root / "noexec"
     place.mkdir()
     subprocess.run(("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", str(place)), check=True)
@@ -492,3 +451,106 @@ def test_a_file_system_without_programs_is_refused(bench):
         assert list(place.iterdir()) == []
     finally:
         subprocess.run(("umount", str(place)), check=True)
+
+
+EVIL = 'it\'s a "$HOME" `id`; exit * \\0 \n%s'
+"""A name that a careless shell takes apart."""
+
+REAL = """#!/bin/sh
+printf '<%s>' "$@" "$RUSTC" "$CARGO_HOME" "$RUSTUP_HOME"
+echo said >&2
+exit 7
+"""
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A guard with a real cargo that shows what it was given, in folders with evil names."""
+    real = tmp_path / EVIL / "bin" / "cargo"
+    real.parent.mkdir(parents=True)
+    real.write_text(REAL)
+    real.chmod(0o755)
+    toolchain = Toolchain(name=EVIL.replace("\n", ""), path=str(tmp_path / EVIL), host=HOST, targets=(HOST, ARM))
+    guard = guards.Guard(
+        folder=str(tmp_path / "runs" / EVIL),
+        cargo=str(real),
+        rustc=str(real),
+        toolchain=toolchain,
+        locked=True,
+        cargo_home=EVIL,
+        rustup_home="home",
+    )
+    with guards.guarded(guard):
+        yield guard
+
+
+def _call(guard, program, *argv):
+    return subprocess.run((f"{guard.folder}/{program}", *argv), capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (),
+        ("",),
+        ("build", "", "a b", EVIL),
+        ("+1.96.0", "build"),
+        ("+1.96.0",),
+        ("metadatas",),
+        ("-v", "metadata"),
+        ("build", "metadata"),
+        ("--list", "build"),
+        ("-Z", "x", "--list"),
+    ],
+)
+@pytest.mark.parametrize("program", ["cargo", "rustup"])
+def test_what_is_refused_is_marked_word_for_word(alone, program, argv):
+    """Nothing but the few allowed calls gets through, and the mark holds what it was."""
+    done = _call(alone, program, *argv)
+    marks = guards.marks(alone.folder)
+    assert done.returncode == {"cargo": guards.CARGO_REFUSED, "rustup": guards.RUSTUP_REFUSED}[program]
+    assert (done.stdout, getattr(marks, program)) == (b"", argv)
+
+
+def test_arguments_need_not_be_text(alone):
+    """Paths are bytes."""
+    _call(alone, "cargo", b"build", b"\xff\n")
+    assert guards.marks(alone.folder).cargo == ("build", os.fsdecode(b"\xff\n"))
+
+
+@pytest.mark.parametrize(("proxy", "channel"), [(True, "<+1.96.0>"), (False, "")])
+def test_metadata_goes_to_the_real_cargo(alone, proxy, channel):
+    """With our flags, the user's homes and its own exit code; only rustup's proxy is given a channel."""
+    if not proxy:
+        Path(alone.toolchain.path, "lib", "rustlib").mkdir(parents=True)
+    done = _call(alone, "cargo", "+1.96.0", "metadata", "--features", EVIL)
+    assert done.stdout.decode() == f"{channel}<metadata><--locked><--features><{EVIL}><{alone.rustc}><{EVIL}><home>"
+    assert (done.returncode, done.stderr) == (7, b"")
+    assert guards.marks(alone.folder) == guards.Marks(metadata_code=7, metadata_stderr="said\n")
+
+
+def test_rustup_answers_in_its_words(alone):
+    """The lists are what cross parses: a name a line, and the word in brackets."""
+    name = alone.toolchain.name
+    assert _call(alone, "rustup", "toolchain", "list").stdout.decode() == f"{name}\n"
+    assert _call(alone, "rustup", "target", "list", "--toolchain", name).stdout.decode() == f"{HOST} (installed)\n{ARM} (installed)\n"
+    components = _call(alone, "rustup", "component", "list", "--toolchain", name).stdout.decode().splitlines()
+    assert components == [f"rust-std-{HOST} (installed)", f"rust-std-{ARM} (installed)", "rust-src (installed)"]
+    assert guards.marks(alone.folder).rustup is None
+    assert _call(alone, "rustup", "target", "list", "--toolchain", "other").returncode == guards.RUSTUP_REFUSED
+
+
+def test_a_full_disk_leaves_a_mark_all_the_same(alone, tmp_path):
+    """Nothing is run when nothing can be written, and that there was a call is still to be seen."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)), check=True)
+    try:
+        guard = replace(alone, folder=str(small / "guard"))
+        guards.set_up(guard)
+        with pytest.raises(OSError, match="No space left"):
+            (small / "filling").write_bytes(b"x" * 100_000)
+        assert _call(guard, "cargo", "build").returncode == guards.CARGO_REFUSED
+        assert guards.marks(guard.folder).cargo is not None
+    finally:
+        subprocess.run(("umount", str(small)), check=True)

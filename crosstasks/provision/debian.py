@@ -1,0 +1,241 @@
+"""Act: packages of the machine's own apt sources, fetched and read without root.
+
+apt-get runs with state and cache folders of ours over the sources of the machine, so that mirrors, proxies, credentials
+and signatures are apt's own business. Nothing is installed, and no maintainer script runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from .. import cache
+from ..errors import ToolMissing
+from ..steps import Done, Runner, Say
+
+FRESH: Final = 24 * 3600
+"""Seconds that apt's lists are taken for current."""
+
+TRIES: Final = 3
+"""A mirror in the middle of a sync says ``File has unexpected size``; a little later it is whole."""
+
+BATCH: Final = 24
+"""Packages fetched by one call of apt-get, after which progress is told."""
+
+_LINE: Final = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) (?:(?P<kind>\w+):(?P<hash>[0-9a-f]+))?")
+
+
+class Package(Struct, frozen=True, kw_only=True):
+    """A package as apt offers it. *size* is in bytes, *digest* is ``sha256:…``; *file* is its name in our cache."""
+
+    name: str
+    version: str
+    architecture: str
+    url: str
+    size: int
+    digest: str
+    file: str
+
+
+class Archive:
+    """The machine's apt sources, with lists and packages in a *folder* of our cache."""
+
+    def __init__(self, folder: Path, *, run: Runner, say: Say) -> None:
+        """Keep where things lie; nothing is asked yet."""
+        self.folder, self._run, self._say = folder, run, say
+
+    def update(self, architectures: Sequence[str]) -> None:
+        """
+        Have apt's lists of these architectures, not older than a day.
+
+        Raises:
+            ToolMissing: apt cannot get them.
+        """
+        with cache.locked(self.folder / "lists"):
+            known = self._stamps()
+            stale = [one for one in architectures if time.time() - known.get(one, 0) > FRESH]
+            if not stale:
+                return
+            wanted = sorted({*known, *architectures})
+            self._say(f"asking apt's sources what they offer for {', '.join(stale)}")
+            done = self._patient("update", architectures=wanted)
+            if done.code:
+                hint = "`apt-get update` on this machine says the same; or wait, if a mirror is being synchronised"
+                raise ToolMissing("apt's lists cannot be had", why=_said(done), hint=hint)
+            cache.write(self.folder / "stamps.json", json.dumps(dict.fromkeys(wanted, time.time())))
+
+    def _stamps(self) -> dict[str, float]:
+        try:
+            stamps: dict[str, float] = json.loads((self.folder / "stamps.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stamps
+
+    def versions(self, name: str, architecture: str) -> tuple[str, ...]:
+        """Return the versions of a package that apt offers, newest first."""
+        done = self._apt("apt-cache", "madison", f"{name}:{architecture}", architectures=self._known(architecture))
+        rows = (line.split("|") for line in done.out.splitlines())
+        return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1 and row[0].strip().partition(":")[0] == name))
+
+    def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
+        """
+        Return packages and all that they depend on, as on an empty machine of *architecture*.
+
+        Args:
+            packages: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
+
+        Raises:
+            ToolMissing: apt has no such package.
+        """
+        foreign = sorted({name.partition(":")[2] for name in packages if ":" in name.partition("=")[0]} - {"", architecture})
+        asked = ("install", "--print-uris", "--yes", "--no-install-recommends", *packages)
+        done = self._apt("apt-get", *asked, architectures=(architecture, *foreign))
+        found = tuple(filter(None, map(_package, done.out.splitlines())))
+        if done.code or not found:
+            raise ToolMissing(f"apt cannot give {', '.join(packages[:4])} for {architecture}", why=_said(done))
+        return tuple(sorted(found, key=lambda package: package.file))
+
+    def single(self, name: str, architecture: str, version: str = "") -> Package:
+        """Return one package without what it depends on; the newest, or of exactly *version*."""
+        asked = f"{name}:{architecture}{f'={version}' if version else ''}"
+        done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._known(architecture))
+        found = next(filter(None, map(_package, done.out.splitlines())), None)
+        if found is None:
+            raise ToolMissing(f"apt has no {asked}", why=_said(done))
+        return found
+
+    def fetch(self, packages: Sequence[Package]) -> tuple[Path, ...]:
+        """
+        Have the packages in our cache, each checked, and return their files in the order asked.
+
+        Raises:
+            ToolMissing: apt cannot get one of them.
+        """
+        folder = self.folder / "archives"
+        folder.mkdir(parents=True, exist_ok=True)
+        with cache.locked(folder):
+            missing = [package for package in dict.fromkeys(packages) if not _whole(folder / package.file, package)]
+            total = sum(package.size for package in missing) / 1e6
+            got = 0.0
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                self._download(batch, folder)
+                got += sum(package.size for package in batch) / 1e6
+                self._say(f"fetched {start + len(batch)} of {len(missing)} packages, {got:.0f} of {total:.0f} MB")
+        return tuple(folder / package.file for package in packages)
+
+    def _download(self, packages: Sequence[Package], folder: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch.") as draft:
+            names = [f"{package.name}:{package.architecture}={package.version}" for package in packages]
+            architectures = self._known(*(package.architecture for package in packages))
+            done = self._patient("download", *names, architectures=architectures, cwd=draft)
+            for package in packages:
+                got = Path(draft, package.file)
+                if not _whole(got, package):
+                    raise ToolMissing(f"apt did not get {package.file}", why=_said(done), hint="try again, or `apt-get update`")
+                got.replace(folder / package.file)
+
+    def _known(self, *more: str) -> tuple[str, ...]:
+        return tuple(sorted({*self._stamps(), *more} - {"all"}))
+
+    def _patient(self, *arguments: str, architectures: Sequence[str], cwd: str = "") -> Done:
+        done = self._apt("apt-get", *arguments, architectures=architectures, cwd=cwd)
+        for _ in range(TRIES - 1):
+            if not done.code:
+                break
+            done = self._apt("apt-get", *arguments, architectures=architectures, cwd=cwd)
+        return done
+
+    def _apt(self, program: str, *arguments: str, architectures: Sequence[str], cwd: str = "") -> Done:
+        """Run apt with our folders; the first architecture is the one of the machine that it plays."""
+        for place in ("lists/partial", "archives/partial", "state"):
+            (self.folder / place).mkdir(parents=True, exist_ok=True)
+        status = self.folder / "state" / "status"
+        if not status.exists():
+            cache.write(status, "")
+        options = {
+            "Dir::State": self.folder / "state",
+            "Dir::State::lists": self.folder / "lists",
+            "Dir::State::status": status,
+            "Dir::Cache": self.folder,
+            "Dir::Cache::pkgcache": f"pkgcache-{'-'.join(architectures)}.bin",
+            "Dir::Cache::srcpkgcache": "",
+            "APT::Architecture": architectures[0],
+            "APT::Get::List-Cleanup": "false",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+        }
+        listed = [f"-o{key}={value}" for key, value in options.items()]
+        listed += ["-oAPT::Architectures::=", *(f"-oAPT::Architectures::={one}" for one in architectures)]
+        return self._run((program, *listed, *arguments), env={"LC_ALL": "C.UTF-8"}, cwd=cwd)
+
+
+def _said(done: Done) -> str:
+    lines = [line for line in done.err.splitlines() if line.startswith(("E:", "W:"))] or done.err.splitlines()
+    return "\n".join(lines[-6:])
+
+
+def _package(line: str) -> Package | None:
+    """Read a line of ``--print-uris``."""
+    found = _LINE.match(line)
+    if not found:
+        return None
+    name, version, architecture = found["file"].removesuffix(".deb").split("_")
+    return Package(
+        name=name,
+        version=unquote(version),
+        architecture=architecture,
+        url=found["url"],
+        size=int(found["size"]),
+        digest=f"{found['kind'].lower()}:{found['hash']}" if found["kind"] else "",
+        file=found["file"],
+    )
+
+
+def _whole(path: Path, package: Package) -> bool:
+    """Tell whether a file is the package: its size, and its hash as apt names it."""
+    try:
+        if path.stat().st_size != package.size:
+            return False
+        kind, _, wanted = package.digest.partition(":")
+        if not wanted:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, kind.replace("md5sum", "md5")).hexdigest() == wanted
+    except OSError:
+        return False
+
+
+def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """
+    Read the files of a package one by one, streamed: nothing is unpacked on the disk.
+
+    Raises:
+        ToolMissing: the package cannot be read to its end.
+    """
+    child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
+            for member in archive:
+                yield member, archive.extractfile(member) if member.isreg() else None
+        _, err = child.communicate()
+    except BaseException:
+        child.kill()
+        child.communicate()
+        raise
+    if child.returncode:
+        raise ToolMissing(f"{deb.name} cannot be read", why=err.decode(errors="replace").strip(), hint=f"remove {deb}, and try again")
+
+
+__all__ = ["Archive", "Iterable", "Package", "members"]
