@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from ..errors import CrosstasksError
 from ..steps import About, Absent, Failure, Question, Runner
 from . import builders, debian, emulation, engine, host, provided, registry, repository, rustup
+from .answers import absent
 from .builders import Builders
 from .emulation import Emulation
 from .engine import Engine
@@ -202,13 +203,8 @@ def ask(question: Question, look: Look, facts: Facts) -> Any:
     try:
         return ASKERS[question.about](look, question, facts)
     except CrosstasksError as error:
-        if error.code == _INTERRUPTED and question.about not in _OF_THE_NETWORK:
-            raise
-        why = " ".join(part for part in (error.what, error.why and f"({error.why})") if part)
-        return Absent(why, error.hint)
+        return absent(error)
 
 
-_INTERRUPTED: Final = 130
-_OF_THE_NETWORK: Final = {"registry", "rustup-server", "debian"}
 
 __all__ = ["ASKERS", "About", "Absent", "Facts", "Failure", "Look", "Platform", "Question", "Versions", "ask"]

@@ -10,12 +10,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from .. import cache
+from ..errors import CrosstasksError
 from ..steps import Absent
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ def _write(path: Path, subject: str, answer: object, now: float) -> None:
         cache.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
 
 
+def absent(error: CrosstasksError) -> Absent:
+    """Return what a door has to say as the reason of an absence."""
+    return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)
+
+
 FOR_EVER: Final = Life(positive=float("inf"))
 
 
@@ -94,4 +100,3 @@ def of_program(look: Look, path: str, what: str, ask: Callable[[], T | Absent], 
     return kept(look, f"{what} {path} {real} {file.st_size} {file.st_mtime_ns} {file.st_ino}", kind, FOR_EVER, ask)
 
 
-__all__ = ["FOR_EVER", "Any", "Kept", "Life", "kept", "of_program"]

@@ -1,10 +1,28 @@
-"""Pure: the programs that build: every cross, cargo-zigbuild, zig and cargo, on PATH and in our cache."""
+"""Pure: the programs that build: every cross, cargo-zigbuild, zig and cargo, on PATH and in our cache.
+
+Each is asked for its version once, and again when its file changes.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
+
+from ..errors import CrosstasksError
+from ..steps import Absent, Done, Env
+from . import answers
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Question
+
+Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo"]
 
 
 class Builder(Struct, frozen=True, kw_only=True):
@@ -18,7 +36,7 @@ class Builder(Struct, frozen=True, kw_only=True):
         flavour: of a cross in our cache, the flavour it was installed as.
     """
 
-    kind: Literal["cross", "cargo-zigbuild", "zig", "cargo"]
+    kind: Kind
     path: str
     version: str
     commit: str = ""
@@ -34,3 +52,100 @@ class Builders(Struct, frozen=True, kw_only=True):
     def all(self, kind: str) -> tuple[Builder, ...]:
         """Return those of one kind."""
         return tuple(builder for builder in self.found if builder.kind == kind)
+
+
+ASK: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "cross": ("--version",),
+    "cargo-zigbuild": ("--version",),
+    "zig": ("version",),
+    "cargo": ("--version",),
+}
+
+_VERSION: Final = re.compile(r"(?:cross|cargo-zigbuild|cargo)?\s*(\d+\.\d+\S*)(?: \((\w+ \d{4}-\d\d-\d\d)\))?")
+
+
+def alone(folder: str, stand_in: str) -> Env:
+    """
+    Return the environment in which ``cross --version`` does nothing else.
+
+    It prints its version first, and then goes on: it would run the host's cargo, install a toolchain, or fail in CI.
+    Without PATH it finds none of them; but 0.2.x asks rustc for its targets before all else, and would fail before it
+    has printed anything, so a program that says nothing stands in for rustc.
+    """
+    return {"PATH": folder, "RUSTC": stand_in, "CROSS_NO_WARNINGS": "0", "CROSS_CONTAINER_ENGINE": None, "RUST_BACKTRACE": "0"}
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Builders:
+    """Look on PATH and in our cache. A program that does not tell its version is as good as none."""
+    found = [*_on_path(look), *_in_cache(look)]
+    return Builders(found=tuple(builder for asked in found if isinstance(builder := _ask(look, *asked), Builder)))
+
+
+Found: TypeAlias = tuple[Kind, str, Literal["PATH", "cache"], str]
+
+
+def _on_path(look: Look) -> Iterator[Found]:
+    suffix = ".exe" if look.platform().system == "win32" else ""
+    seen = set()
+    for kind in ASK:
+        for folder in look.path:
+            path = folder / f"{kind}{suffix}"
+            real = os.path.realpath(path)
+            # rustup's cargo is a proxy: its version is that of a toolchain, and asking may install one
+            proxy = kind == "cargo" and (folder / f"rustup{suffix}").exists()
+            if real not in seen and not proxy and _runs(path):
+                seen.add(real)
+                yield kind, str(path), "PATH", ""
+    if zig := _module(look, suffix):
+        yield "zig", zig, "PATH", ""
+
+
+def _runs(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _module(look: Look, suffix: str) -> str:
+    """Return the zig of the Python on PATH, which cargo-zigbuild calls as ``python3 -m ziglang``."""
+    python = look.which("python3")
+    if not python:
+        return ""
+    prefix = Path(python).parent.parent
+    found = sorted(prefix.glob(f"lib/python3*/site-packages/ziglang/zig{suffix}"))
+    return str(found[0]) if found else ""
+
+
+def _in_cache(look: Look) -> Iterator[Found]:
+    for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
+        kind = path.stem if path.suffix == ".exe" else path.name
+        if kind in {"cross", "cargo-zigbuild"} and (path.parent.parent / ".complete").exists():
+            yield kind, str(path), "cache", flavour(path.parent.parent.name) if kind == "cross" else ""  # type: ignore[misc]
+
+
+def flavour(entry: str) -> str:
+    """Return the flavour in the name of a tool's folder: ``cross-0.2.5-x86_64-…``, ``cross-git-8c1a8aa4b661-x86_64-…``."""
+    parts = entry.split("-")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
+    said = answers.of_program(look, path, kind, partial(_version, look, kind, path), tuple[str, str])
+    if isinstance(said, Absent):
+        return said
+    return Builder(kind=kind, path=path, version=said[0], commit=said[1], place=place, flavour=flavour)
+
+
+def _version(look: Look, kind: Kind, path: str) -> tuple[str, str] | Absent:
+    silent = look.which("true") or look.environ.get("ComSpec", "")
+    with TemporaryDirectory(prefix="crosstasks-") as empty:
+        env = alone(empty, silent) if kind == "cross" else {"RUSTUP_AUTO_INSTALL": "0"}
+        try:
+            return parse(look.run((path, *ASK[kind]), env=env, cwd=empty, timeout=look.timeout))
+        except CrosstasksError as error:
+            return Absent(error.what)
+
+
+def parse(done: Done) -> tuple[str, str] | Absent:
+    """Read version and commit in the first line; how the program ended does not matter (cross's fails, see ``alone``)."""
+    line = done.out.strip().partition("\n")[0]
+    found = _VERSION.match(line)
+    return (found[1], found[2] or "") if found else Absent(f"{done.argv[0] if done.argv else 'it'} says {line or 'nothing'!r}")

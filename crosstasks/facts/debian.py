@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+
+from ..errors import CrosstasksError
+from ..steps import Absent
+from . import answers
+
+if TYPE_CHECKING:
+    from . import Facts, Look, Question, Versions
 
 
 class Debian(Struct, frozen=True, kw_only=True):
@@ -22,3 +31,72 @@ class Debian(Struct, frozen=True, kw_only=True):
     rust: Mapping[str, tuple[str, ...]] = {}
     source: tuple[str, ...] = ()
     glibc: str = ""
+
+
+ARCHITECTURES: Final = ("amd64", "arm64", "armhf", "i386", "s390x", "ppc64el", "mips64el", "riscv64", "armel")
+"""Debian's architectures whose standard library may be there."""
+
+RUSTC: Final = "rustc-web"
+STD: Final = "libstd-rust-web-dev"
+SOURCE: Final = "rust-web-src"
+LIBC: Final = "libc6"
+
+NAMES: Final[Mapping[str, str]] = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7": "armhf",
+    "arm": "armel",
+    "i686": "i386",
+    "powerpc64le": "ppc64el",
+    "riscv64gc": "riscv64",
+}
+"""Debian's name of a host's architecture, where it is another."""
+
+LIFE: Final = answers.Life(positive=86_400, negative=300)
+
+
+def asks(host: str) -> tuple[tuple[str, str], ...]:
+    """Return what apt is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
+    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, host), (LIBC, host))
+
+
+def ask(look: Look, _question: Question, facts: Facts) -> Debian | Absent:
+    """Ask apt for the versions it offers, once a day."""
+    if not facts.host.apt:
+        return Absent("apt is not here")
+    if look.offline:
+        return Absent("offline = true")
+    host, suite = NAMES.get(facts.host.arch, facts.host.arch), facts.host.suite
+    return answers.kept(look, f"debian {suite} {host}", Debian, LIFE, lambda: _ask(look, suite, host))
+
+
+def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
+    try:
+        return parse(look.debian_versions(asks(host)), suite=suite, host=host)
+    except CrosstasksError as error:
+        return answers.absent(error)
+
+
+def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
+    """Put the versions together: a standard library fits only the rustc of exactly the same version."""
+    rustc = versions.get((RUSTC, host), ())
+    libc = versions.get((LIBC, host), ())
+    if not rustc:
+        return Absent(f"apt has no {RUSTC} for {host}", "Debian's security sources have it")
+    rust: dict[str, tuple[str, ...]] = {}
+    for version in rustc:
+        std = tuple(other for other in ARCHITECTURES if plain(version) in map(plain, versions.get((STD, other), ())))
+        rust.setdefault(release(version), std)
+    source = dict.fromkeys(map(release, versions.get((SOURCE, host), ())))
+    return Debian(suite=suite, rust=rust, source=tuple(source), glibc=release(libc[0]) if libc else "")
+
+
+def plain(version: str) -> str:
+    """Return a version without its rebuilds (``+b1``), which each architecture counts for itself."""
+    return re.sub(r"\+b\d+$", "", version)
+
+
+def release(version: str) -> str:
+    """Return the upstream release of a version of Debian's: ``1.96.0`` of ``1.96.0+dfsg1-1~deb12u2``."""
+    found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return found[1] if found else version

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..steps import Absent
-from .host import arch
+from ..targets import ARCHES
 
 if TYPE_CHECKING:
     from . import Facts, Look, Question
@@ -38,22 +37,10 @@ class Emulation(Struct, frozen=True, kw_only=True):
     programs: Mapping[str, str] = {}
 
 
-_MACHINES: Final[Mapping[int, str]] = {
-    # e_machine of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
-    3: "i686",
-    8: "mips",
-    20: "powerpc",
-    21: "powerpc64",
-    22: "s390x",
-    40: "armv7",
-    62: "x86_64",
-    183: "aarch64",
-    243: "riscv64gc",
-    258: "loongarch64",
-}
+_MACHINES: Final[Mapping[int, str]] = {3: "i386", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64", 258: "loongarch64"}
+"""QEMU's names by ``e_machine`` of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
+
 _ELF: Final = "7f454c46"
-_NOT_USER: Final = {"img", "nbd", "io", "storage-daemon", "edid", "ga", "pr-helper", "bridge-helper"}
-"""QEMU's programs on PATH that emulate nothing."""
 
 
 def ask(look: Look, _question: Question, _facts: Facts) -> Emulation:
@@ -76,11 +63,16 @@ def parse(entries: Mapping[str, str]) -> dict[str, Registration]:
     """Read the table: by architecture, the entry that is enabled, and rather one that works in containers."""
     table: dict[str, Registration] = {}
     for name, text in entries.items():
-        known = _emulated(name, text)
         entry = parse_entry(name, text)
-        if known and entry and (known not in table or _rank(entry) > _rank(table[known])):
-            table[known] = entry
+        for served in arches(_emulated(name, text)) if entry else ():
+            if entry and (served not in table or _rank(entry) > _rank(table[served])):
+                table[served] = entry
     return table
+
+
+def arches(qemu: str) -> tuple[str, ...]:
+    """Return the architectures that an emulator of QEMU's serves; ``arm`` serves several."""
+    return tuple(name for name, row in ARCHES.items() if qemu and row.qemu == qemu)
 
 
 def _rank(entry: Registration) -> tuple[bool, bool]:
@@ -97,9 +89,9 @@ def parse_entry(name: str, text: str) -> Registration | None:
 
 
 def _emulated(name: str, text: str) -> str:
-    """Return the architecture of an entry: by its name, else by the ELF header that it matches (``rosetta``)."""
+    """Return QEMU's name of what an entry runs: by its own name, else by the ELF header that it matches (``rosetta``)."""
     if name.startswith("qemu-"):
-        return arch(name.removeprefix("qemu-"))
+        return name.removeprefix("qemu-")
     magic = next((line.split()[1] for line in text.splitlines() if line.startswith("magic ")), "")
     if not magic.startswith(_ELF) or len(magic) < 40:  # noqa: PLR2004
         return ""
@@ -115,9 +107,8 @@ def _programs(look: Look) -> dict[str, str]:
         for folder in look.path:
             for path in sorted(_listed(folder, "qemu-")):
                 named = path.name.removeprefix("qemu-").removesuffix("-static")
-                if path.name.endswith("-static") is not static or named.startswith("system-") or named in _NOT_USER:
-                    continue
-                found.setdefault(arch(named), str(path))
+                if path.name.endswith("-static") is static:
+                    found |= {served: str(path) for served in arches(named) if served not in found}
     return found
 
 
@@ -126,6 +117,3 @@ def _listed(folder: Path, prefix: str) -> list[Path]:
         return [path for path in folder.iterdir() if path.name.startswith(prefix)]
     except OSError:
         return []
-
-
-__all__ = ["ASK", "Absent", "Emulation", "Registration", "ask", "parse", "parse_entry"]

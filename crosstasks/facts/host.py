@@ -156,7 +156,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def parse(
+def parse(  # noqa: PLR0913  # as many things are looked at
     platform: Platform, environ: Mapping[str, str], *, musl: bool = False, container: str = "", apt: bool = False, suite: str = ""
 ) -> Host | Absent:
     """

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
 from msgspec import Struct
+
+from ..errors import CrosstasksError
+from ..steps import Absent, Question
+from . import answers
+
+if TYPE_CHECKING:
+    from . import Facts, Look
+    from .engine import Engine
 
 
 class RegistryImage(Struct, frozen=True, kw_only=True):
@@ -19,3 +30,64 @@ class RegistryImage(Struct, frozen=True, kw_only=True):
     digest: str
     platforms: tuple[str, ...]
     index: bool
+
+
+INDEXES: Final = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS: Final = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+ASK: Final = (*INDEXES, *MANIFESTS)
+"""The media types to accept: an index first, since a registry asked only for manifests hides the other platforms."""
+
+LIFE: Final = answers.Life(positive=3600, negative=300)
+
+
+def ask(look: Look, question: Question, facts: Facts) -> RegistryImage | Absent:
+    """Ask the registry, through Docker if it is there: its mirrors, proxies and log-ins are the engine's own."""
+    if look.offline:
+        return Absent("offline = true")
+    engine = facts.get(Question("engine"))
+    asked = None if isinstance(engine, Absent) else engine
+    ref = question.subject
+    through = f"{asked.kind} {asked.endpoint} {asked.context}" if asked else "directly"
+    return answers.kept(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, asked))
+
+
+def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:
+    try:
+        return parse(ref, look.registry(ref, engine, look.timeout))
+    except CrosstasksError as error:
+        return answers.absent(error)
+
+
+def parse(ref: str, raw: object) -> RegistryImage | Absent:
+    """
+    Read what the door brings.
+
+    Docker's distribution answer is ``{"Descriptor": {"mediaType", "digest"}, "Platforms": […]}``; a registry's own is
+    ``{"mediaType", "digest", "manifest": {…}, "config": {…}}``, where *config* tells a plain manifest's platform.
+    """
+    if not isinstance(raw, Mapping):
+        return Absent(f"{ref}: the registry's answer cannot be read")
+    described = raw.get("Descriptor") or raw
+    media = str(described.get("mediaType", ""))
+    if "Platforms" in raw:
+        listed = raw["Platforms"] or ()
+    else:
+        manifests = (raw.get("manifest") or {}).get("manifests")
+        listed = [raw.get("config") or {}] if manifests is None else [entry.get("platform") or {} for entry in manifests]
+    digest = str(described.get("digest", ""))
+    if not digest:
+        return Absent(f"{ref}: the registry names no digest")
+    platforms = tuple(dict.fromkeys(filter(None, map(platform, listed))))
+    return RegistryImage(ref=ref, digest=digest, platforms=platforms, index=media in INDEXES)
+
+
+def platform(entry: Mapping[str, Any]) -> str:
+    """Return a platform in one word, empty for what runs nowhere. The variant is told only where it is no default."""
+    os, arch, variant = (str(entry.get(key) or "") for key in ("os", "architecture", "variant"))
+    if not os or not arch or "unknown" in {os, arch}:
+        return ""
+    return "/".join(part for part in (os, arch, "" if (arch, variant) in _DEFAULT else variant) if part)
+
+
+_DEFAULT: Final = {("arm64", "v8"), ("amd64", "v1")}
+"""containerd normalises these away as well, so that ``linux/arm64`` is one platform however an image calls itself."""

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..errors import ConfigError, CrosstasksError
+from ..steps import Absent, Done
+from . import cargo_config, manifest, toml_file, toolchain_file
+from .answers import absent
+from .cargo_config import Setting
+from .manifest import Package, Workspace
+from .toml_file import table
 
-class Package(Struct, frozen=True, kw_only=True):
-    """A package of the workspace. *binaries* are the names of its ``bin`` targets."""
-
-    name: str
-    version: str
-    manifest: str
-    binaries: tuple[str, ...] = ()
-    rust_version: str = ""
-
-
-class Setting(Struct, frozen=True, kw_only=True):
-    """A value that the user set for cargo or cross, and where (a file with its key, or a variable)."""
-
-    value: str
-    origin: str
+if TYPE_CHECKING:
+    from . import Facts, Look, Question
 
 
 class Repository(Struct, frozen=True, kw_only=True):
@@ -57,3 +53,143 @@ class Repository(Struct, frozen=True, kw_only=True):
     linkers: Mapping[str, Setting] = {}
     runners: Mapping[str, Setting] = {}
     wrapper: Setting | None = None
+
+
+ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
+"""Asks neither the network nor for a lock file."""
+
+
+def ask(look: Look, _question: Question, _facts: Facts, *, cargo: str = "") -> Repository | Absent:
+    """
+    Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
+
+    The manifests alone are enough to plan with; only cargo knows every way in which a member or a program can be declared.
+    """
+    try:
+        path = look.cwd / look.manifest if look.manifest else manifest.find(look.cwd)
+        workspace = manifest.read(Path(path))
+        config = cargo_config.ask(look)
+        cross, origin = cross_toml(workspace, look.environ)
+        told = metadata(look, str(path), cargo)
+    except ConfigError as error:
+        return absent(error)
+    said = toolchain_file.find(look.cwd)
+    if isinstance(said, Absent):
+        return said
+    return parse(workspace, told, config, said, cross, origin)
+
+
+def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
+    """
+    Ask cargo; nothing is told if there is none, or rustup has none for this folder.
+
+    Raises:
+        ConfigError: cargo says that the manifest is wrong.
+    """
+    program = cargo or look.which("cargo")
+    if not program:
+        return {}
+    try:
+        argv = (program, *ASK[1:], "--manifest-path", path)
+        done = look.run(argv, env={"RUSTUP_AUTO_INSTALL": "0"}, cwd=str(look.cwd), timeout=look.timeout)
+    except CrosstasksError:
+        return {}
+    return parse_metadata(done)
+
+
+def parse_metadata(done: Done) -> Mapping[str, Any]:
+    """
+    Read cargo's answer. It exits with 101 if the repository is at fault, while rustup's proxy exits with 1 if it has no cargo.
+
+    Raises:
+        ConfigError: the manifest is wrong, in cargo's own words.
+    """
+    if done.code == _CARGO_FAILED:
+        what, _, why = done.err.strip().partition("\n")
+        causes = " ".join(line.strip() for line in why.splitlines() if line.strip() and line.strip() != "Caused by:")
+        raise ConfigError(f"cargo cannot read the repository: {what.removeprefix('error: ')}", why=causes)
+    try:
+        found = json.loads(done.out) if not done.code else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+_CARGO_FAILED: Final = 101
+
+
+def parse(  # noqa: PLR0913, PLR0917  # as many files say something
+    workspace: Workspace,
+    told: Mapping[str, Any],
+    config: cargo_config.CargoConfig,
+    said: toolchain_file.ToolchainFile | None,
+    cross: Mapping[str, Any],
+    origin: str,
+) -> Repository:
+    """Put together what manifests, cargo (*told*, empty if it was not there), configuration and toolchain file say."""
+    root = str(told.get("workspace_root") or workspace.root)
+    packages = packages_of(told) or workspace.packages
+    versions = [package.rust_version for package in packages if package.rust_version]
+    return Repository(
+        root=root,
+        manifest=str(Path(root) / "Cargo.toml"),
+        target_directory=str(told.get("target_directory") or config.target_dir or Path(root) / "target"),
+        packages=packages,
+        lock=(Path(root) / "Cargo.lock").is_file(),
+        outside=workspace.outside,
+        channel=said.channel if said else "",
+        components=said.components if said else (),
+        targets=said.targets if said else (),
+        rust_version=max(versions, key=_numbers, default=""),
+        cross=cross,
+        cross_origin=origin,
+        linkers=config.linkers,
+        runners=config.runners,
+        wrapper=config.wrapper,
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())
+
+
+def packages_of(told: Mapping[str, Any]) -> tuple[Package, ...]:
+    """Read the members in ``cargo metadata``."""
+    return tuple(
+        Package(
+            name=package["name"],
+            version=package["version"],
+            manifest=package["manifest_path"],
+            binaries=tuple(target["name"] for target in package["targets"] if "bin" in target["kind"]),
+            rust_version=package.get("rust_version") or "",
+        )
+        for package in told.get("packages", ())
+    )
+
+
+def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
+    """
+    Return what Cross.toml says, over ``package.metadata.cross`` and ``workspace.metadata.cross`` of Cargo.toml, and its file.
+
+    Raises:
+        ConfigError: the file is no TOML, or ``CROSS_CONFIG`` names one that is not there.
+    """
+    root = Path(workspace.root)
+    named = environ.get("CROSS_CONFIG", "")
+    path = root / (named or "Cross.toml")
+    own = toml_file.read(path) if named or path.is_file() else {}
+    below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
+    origin = str(path) if own else workspace.manifest if any(below) else ""
+    return merged(merged(*below), own), origin
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another, key by key; lists and values are replaced."""
+    result = dict(under)
+    for key, value in over.items():
+        beneath = result.get(key)
+        result[key] = merged(beneath, value) if isinstance(beneath, dict) and isinstance(value, dict) else value
+    return result
+
+
+__all__ = ["Package", "Repository", "Setting", "ask", "merged", "parse"]

@@ -34,7 +34,7 @@ GLIBC: Final = re.compile(r"(ld-linux[^/]*|ld64|lib(c|m|dl|rt|pthread|util|resol
 _BINARY: Final = re.compile(rf"usr/bin/({'|'.join(BINARIES)})")
 _DRIVER: Final = re.compile(r"usr/lib/[^/]+/(librustc_driver-[0-9a-f]+\.so)")
 _SHARED: Final = re.compile(r"(?:usr/)?lib/(?:[^/]+/|llvm-[0-9]+/lib/)?([^/]+\.so(?:\.[0-9.]+)?)")
-_NO_LIBRARIES: Final = re.compile(r"(gcc|cpp|g\+\+|binutils|linux-libc-dev|libc6|libc-bin|ca-certificates)(-.*)?|.*-(dev|bin|base|common|data)")
+_NO_LIBRARIES: Final = re.compile(r"(gcc|cpp|g\+\+|binutils|libc6|ca-certificates)(-.*)?|.*-(dev|bin|base|common|data)")
 _UNUSED: Final = ("vendor/", "stdarch/intrinsics_data/", "stdarch/crates/stdarch-verify/", "stdarch/crates/intrinsic-test/")
 """Of the library's source: Debian's own copies of crates (in 1.96, not in 1.85), and what only tests read."""
 
@@ -126,7 +126,7 @@ def linkage(path: Path) -> Linkage:
     with path.open("rb") as file:
         for section in ELFFile(file).iter_sections():
             if isinstance(section, DynamicSection):
-                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]
+                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]
             elif isinstance(section, GNUVerNeedSection):
                 versions += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
     return Linkage(needed=tuple(needed), glibc=highest(name.removeprefix("GLIBC_") for name in versions if name.startswith("GLIBC_2")))

@@ -159,7 +159,7 @@ class Archive:
 
     def _apt(self, program: str, *arguments: str, architectures: Sequence[str], cwd: str = "") -> Done:
         """Run apt with our folders; the first architecture is the one of the machine that it plays."""
-        for place in ("lists/partial", "archives/partial", "state"):
+        for place in ("lists/partial", "none/partial", "state"):
             (self.folder / place).mkdir(parents=True, exist_ok=True)
         status = self.folder / "state" / "status"
         if not status.exists():
@@ -169,6 +169,7 @@ class Archive:
             "Dir::State::lists": self.folder / "lists",
             "Dir::State::status": status,
             "Dir::Cache": self.folder,
+            "Dir::Cache::archives": self.folder / "none",  # --print-uris passes over what it finds there
             "Dir::Cache::pkgcache": f"pkgcache-{'-'.join(architectures)}.bin",
             "Dir::Cache::srcpkgcache": "",
             "APT::Architecture": architectures[0],

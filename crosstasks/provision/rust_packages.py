@@ -39,7 +39,7 @@ class Parts(Struct, frozen=True, kw_only=True):
         return (*self.programs, *self.standard.values(), *(part for part in (self.patchelf, self.library) if part))
 
 
-def make(
+def make(  # noqa: PLR0913
     want: Wanted,
     kept: Marker | None,
     *,
@@ -58,14 +58,18 @@ def make(
     """
     machine = run(["dpkg", "--print-architecture"]).out.strip()
     archive.update(sorted({machine, *architectures.values()}))
-    parts = _parts(want, kept, home, archive, architectures, machine)
+    parts = _parts(want, kept, home, archive=archive, architectures=architectures, machine=machine)
     packages = parts.all()
     size = sum(package.size for package in packages) / 1e6
-    say(f"fetching {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}, std of {', '.join(parts.standard)}")
+    what = ", ".join((*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ())))
+    say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
     folder, glibc = draft / name(want), kept.glibc if kept else ""
-    if parts.programs:
-        glibc = _programs(parts, debs, folder, draft, run=run, say=say)
+    if parts.patchelf:
+        say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
+        glibc = assemble.programs((member for package in parts.programs for member in members(debs[package])), folder)
+        assemble.single_file(members(debs[parts.patchelf]), "usr/bin/patchelf", draft / "patchelf")
+        assemble.set_run_paths(folder, draft / "patchelf", run=run)
         if machine == architectures[want.host]:
             prove(folder, want, run)
     for triple, package in parts.standard.items():
@@ -88,8 +92,8 @@ def make(
     say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _parts(
-    want: Wanted, kept: Marker | None, home: Path, archive: Archive, architectures: Mapping[str, str], machine: str
+def _parts(  # noqa: PLR0913
+    want: Wanted, kept: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str
 ) -> Parts:
     own = architectures[want.host]
     before = kept.packages.get(f"{RUSTC}:{own}", "") if kept else ""
@@ -148,15 +152,6 @@ def _newest(archive: Archive, package: str, architecture: str) -> str:
     if not versions:
         raise ToolMissing(f"Debian offers no {package} for {architecture}", hint="run `apt-get update`, and try again")
     return versions[0]
-
-
-def _programs(parts: Parts, debs: Mapping[Package, Path], folder: Path, draft: Path, *, run: Runner, say: Say) -> str:
-    say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
-    glibc = assemble.programs((member for package in parts.programs for member in members(debs[package])), folder)
-    assert parts.patchelf
-    assemble.single_file(members(debs[parts.patchelf]), "usr/bin/patchelf", draft / "patchelf")
-    assemble.set_run_paths(folder, draft / "patchelf", run=run)
-    return glibc
 
 
 def prove(folder: Path, want: Wanted, run: Runner) -> None:

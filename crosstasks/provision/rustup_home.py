@@ -13,15 +13,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from .. import cache
-from ..facts.rustup import Toolchain
+from ..facts import provided
 
-MARKER: Final = ".crosstasks.json"
+if TYPE_CHECKING:
+    from ..facts.rustup import Toolchain
+
 SOURCE: Final = "lib/rustlib/src/rust/library"
 
 
@@ -82,10 +84,10 @@ def path(home: Path, wanted: Wanted) -> Path:
 def marker(folder: Path) -> Marker | None:
     """Read what a toolchain holds; None if it is not whole, or not ours."""
     try:
-        found = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
+        found = msgspec.json.decode((folder / provided.MARKER).read_bytes(), type=Marker)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if (folder / "bin/rustc").is_file() else None
+    return found if any((folder / "bin" / rustc).is_file() for rustc in ("rustc", "rustc.exe")) else None
 
 
 def missing(home: Path, wanted: Wanted) -> tuple[str, ...]:
@@ -105,21 +107,8 @@ def complete(home: Path, wanted: Wanted) -> bool:
 
 def inspect(home: Path) -> tuple[Toolchain, ...]:
     """Return the whole toolchains of ours in *home*, by name."""
-    found = ((folder, marker(folder)) for folder in sorted((home / "toolchains").glob("*")))
-    return tuple(
-        Toolchain(
-            name=folder.name,
-            path=str(folder),
-            release=held.release,
-            host=held.host,
-            targets=held.targets,
-            source=held.source,
-            origin=held.origin,
-            glibc=held.glibc,
-        )
-        for folder, held in found
-        if held
-    )
+    found = (provided.parse(place) for place in sorted((home / "toolchains").glob(f"[!.]*/{provided.MARKER}")))
+    return tuple(toolchain for toolchain in found if toolchain)
 
 
 def union(wanted: Wanted, held: Marker | None) -> Wanted:
@@ -136,7 +125,7 @@ def union(wanted: Wanted, held: Marker | None) -> Wanted:
 
 def mark(folder: Path, held: Marker) -> None:
     """Write what a toolchain holds, which makes it count as whole."""
-    cache.write(folder / MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+    cache.write(folder / provided.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Final
 
 from .. import cache
 from ..errors import ToolMissing
 from . import rust_packages
-from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
+from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, replace, union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +65,7 @@ def _numbers(release: str) -> tuple[int, ...]:
     return tuple(int(part) for part in release.split("."))
 
 
-def from_debian(
+def from_debian(  # noqa: PLR0913
     wanted: Wanted,
     *,
     home: Path,
@@ -112,50 +111,60 @@ def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Sa
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    # Two toolchains share rustup's downloads of rust-src, hence one lock for all of them besides the toolchain's own.
-    with draft(home, wanted), cache.locked(home / "making" / "rustup"):
+    with draft(home, wanted) as folder:
         if complete(home, wanted):
             return
-        folder = path(home, wanted)
-        held = marker(folder)
+        held = marker(path(home, wanted))
         kept = held if held and held.origin == "rustup" else None
         want = union(wanted, kept)
-        say(f"installing Rust {want.release} for {want.host} with rustup: {', '.join(want.triples)}{' and rust-src' if want.source else ''}")
-        if kept is None or _rustup(want, home, rustup, run).code:
-            # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192), so begin anew.
-            _remove(folder, home)
-            done = _rustup(want, home, rustup, run)
-            if done.code:
-                _remove(folder, home)
-                raise _not_installed(want, done)
-        mark(folder, Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC))
-        lacking = missing(home, want)
-        if lacking:
-            _remove(folder, home)
-            raise ToolMissing(f"rustup installed {name(want)} without {', '.join(lacking)}")
+        say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
+        if kept is None or not _added(want, home, rustup, run):
+            # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
+            _install(want, folder, rustup, run)
+            replace(path(folder, want), path(home, want))
+        mark(path(home, want), _from_rustup(want))
+        say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _rustup(want: Wanted, home: Path, rustup: str, run: Runner) -> Done:
-    argv = [rustup, "toolchain", "install", name(want), "--profile", "minimal", "--force-non-host", "--no-self-update"]
+def _from_rustup(want: Wanted) -> Marker:
+    return Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC)
+
+
+def _added(want: Wanted, home: Path, rustup: str, run: Runner) -> bool:
+    """Add to the toolchain in *home* what it lacks; tell whether that went well."""
+    lacking = missing(home, want)
+    triples = [triple for triple in lacking if triple != "source"]
+    calls = [["target", "add", *triples]] if triples else []
+    calls += [["component", "add", "rust-src"]] if "source" in lacking else []
+    # toolchains share the downloads of a home, of rust-src for one
+    with cache.locked(home / "making" / "rustup"):
+        return all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
+
+
+def _install(want: Wanted, home: Path, rustup: str, run: Runner) -> None:
     targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
     source = ["--component", "rust-src"] if want.source else []
-    env: Env = {"RUSTUP_HOME": str(home), "RUSTUP_TOOLCHAIN": None, "RUSTUP_INIT_SKIP_PATH_CHECK": "yes", "RUSTUP_TERM_COLOR": "never"}
-    return run([*argv, *targets, *source], env=env, cwd=str(home))
+    flags = ["--profile", "minimal", "--force-non-host", "--no-self-update"]
+    done = _rustup(["toolchain", "install", name(want), *flags, *targets, *source], home, rustup, run)
+    if done.code:
+        said = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
+        hint = BUILD_STD if "unavailable for download" in said else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
+        raise ToolMissing(f"rustup cannot install {name(want)}", why=said[-2000:] or f"it exited with {done.code}", hint=hint)
+    mark(path(home, want), _from_rustup(want))
+    lacking = missing(home, want)
+    if lacking:
+        raise ToolMissing(f"rustup installed {name(want)} without {', '.join(lacking)}")
 
 
-def _remove(folder: Path, home: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    # With its hash there, rustup holds the toolchain for up to date and downloads nothing.
-    (home / "update-hashes" / folder.name).unlink(missing_ok=True)
-
-
-def _not_installed(want: Wanted, done: Done) -> ToolMissing:
-    lines = [line for line in done.err.splitlines() if line.strip() and not line.startswith("info:")]
-    return ToolMissing(
-        f"rustup cannot install {name(want)}",
-        why="\n".join(lines[-12:]) or f"rustup exited with {done.code}",
-        hint="is rustup's server within reach, or the mirror that RUSTUP_DIST_SERVER names?",
-    )
+def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> Done:
+    env: Env = {
+        "RUSTUP_HOME": str(home),
+        "RUSTUP_TOOLCHAIN": None,
+        "RUSTUP_INIT_SKIP_PATH_CHECK": "yes",
+        "RUSTUP_TERM_COLOR": "never",
+        "RUST_BACKTRACE": None,
+    }
+    return run([rustup, *arguments], env=env, cwd=str(home))
 
 
 def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
@@ -177,7 +186,7 @@ def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str =
         raise ToolMissing(f"{toolchain.name} holds no source of the standard library", hint="`rustup component add rust-src` adds it")
     say(f"fetching the dependencies of the standard library of {toolchain.name}")
     programs = (own or toolchain) / "bin"
-    env: dict[str, str | None] = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
+    env = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
     if cargo_home:
         env["CARGO_HOME"] = cargo_home
     argv = [str(programs / "cargo"), "fetch", "--locked", "--manifest-path", str(manifest)]

@@ -57,8 +57,13 @@ def test_a_value_is_one_word_of_a_program(evil):
 
 @pytest.mark.parametrize(
     ("locked", "offline", "wanted"),
-    [(False, False, "metadata "), (True, False, "metadata --locked "), (False, True, "metadata --offline "), (True, True, "metadata --locked --offline ")],
-)  # fmt: skip
+    [
+        (False, False, "metadata "),
+        (True, False, "metadata --locked "),
+        (False, True, "metadata --offline "),
+        (True, True, "metadata --locked --offline "),
+    ],
+)
 def test_metadata_is_held_to_the_lock_and_the_disk(locked, offline, wanted):
     """What is asked for is added to cargo metadata, and nothing else."""
     text = guards.scripts(replace(GUARD, locked=locked, offline=offline))["cargo"]

@@ -1,0 +1,218 @@
+"""Act: put an image together from Debian's packages, without a registry, without root, and without running anything of it.
+
+The packages' files are streamed into two layers, one that all targets share and one for the target, and never unpacked
+on the host's disk; so neither root nor a file system that keeps upper and lower case apart is wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+from .. import cache, docker_api
+from ..errors import ImageFailed
+from ..recipes import SPAWN, Recipe
+from ..steps import Say
+from .debian import Archive, Package, members
+
+EPOCH: Final = "2024-01-01T00:00:00Z"
+"""The date in every image: the same packages make the same image."""
+
+MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+"""Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""
+
+DROPPED: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/", "usr/share/gdb/", "usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/")
+"""What no build reads."""
+
+LINKS: Final[Mapping[str, str]] = {
+    # what update-alternatives would have made
+    "usr/bin/cc": "gcc",
+    "usr/bin/c++": "g++",
+    "usr/bin/awk": "mawk",
+    "usr/bin/sh": "dash",
+}
+
+CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:
+    """
+    Build the image of a recipe and load it into the engine.
+
+    Args:
+        engine: the command of docker or podman.
+        folder: of our cache, for what is being made.
+        spawn: the files that the image keeps in ``recipes.SPAWN``.
+
+    Raises:
+        ImageFailed: a package holds what an image must not, or the engine refuses.
+        ToolMissing: apt has no such package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-")):
+        if docker_api.inspect(engine, (recipe.tag,)):
+            return
+        parts = packages(recipe, archive)
+        total = sum(package.size for part in parts for package in part) / 1e6
+        say(f"building {recipe.tag} from {sum(map(len, parts))} packages, {total:.0f} MB")
+        files = [archive.fetch(part) for part in parts]
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".image.") as draft:
+            drafts = (Path(draft, "base.tar"), Path(draft, "target.tar"))
+            fill = (lambda tar: _fill_base(tar, files[0]), lambda tar: _fill_target(tar, files[1], recipe, spawn))
+            with ThreadPoolExecutor(len(drafts)) as pool:
+                digests = tuple(pool.map(_layer, drafts, fill))
+            say(f"loading {recipe.tag} into the engine, {sum(one.stat().st_size for one in drafts) / 1e6:.0f} MB")
+            docker_api.load(engine, _archive(recipe, drafts, digests, parts))
+
+
+def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
+    """Return the packages of the layer that all targets share, and those that the target adds."""
+    foreign = {name.partition(":")[2] for name in recipe.packages if ":" in name}
+    archive.update(sorted({recipe.architecture, *foreign}))
+    base = archive.closure(recipe.base, recipe.architecture)
+    if not recipe.packages:
+        return base, ()
+    both = archive.closure((*recipe.base, *recipe.packages), recipe.architecture)
+    return base, tuple(package for package in both if package not in base)
+
+
+def _layer(path: Path, fill: Callable[[tarfile.TarFile], None]) -> str:
+    """Write a layer, and return its digest."""
+    with path.open("w+b") as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+            fill(tar)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
+    for name in ("usr", *(f"usr/{name}" for name in MERGED), "etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target"):
+        tar.addfile(_directory(name))
+    tar.addfile(_directory("tmp", 0o1777))
+    for name in MERGED:
+        tar.addfile(_link(name, f"usr/{name}"))
+    _copy(tar, debs, lambda name: name not in LINKS)
+    for name, target in LINKS.items():
+        tar.addfile(_link(name, target))
+    _write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
+    _write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    for bundle in map(Path, CERTIFICATES):
+        if bundle.is_file():
+            _write(tar, "etc/ssl/certs/ca-certificates.crt", bundle.read_bytes())
+            break
+
+
+def _fill_target(tar: tarfile.TarFile, debs: Iterable[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
+    """Fill the layer on top; no link of the first may come again as a folder, it would hide what lies below."""
+
+    def wanted(name: str) -> bool:
+        return "qemu-" not in name or name == f"usr/bin/qemu-{recipe.qemu}-static"
+
+    _copy(tar, debs, wanted)
+    if recipe.qemu:
+        for path in spawn:
+            _write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+
+
+def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> None:
+    seen = {member.name for member in tar.getmembers()}
+    for deb in debs:
+        for member, content in members(deb):
+            name = place(member.name, deb.name)
+            # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
+            if not name or name in seen or f"{name}/".startswith(DROPPED) or not wanted(name):
+                continue
+            seen.add(name)
+            tar.addfile(_plain(member, name, deb.name), content)
+
+
+def place(name: str, source: str) -> str:
+    """
+    Return where a file of a package lies in the image; empty for the root of the package.
+
+    Raises:
+        ImageFailed: the path leads out of the image.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ImageFailed(f"{source} holds the path {name!r}", why="it leads out of the image", hint="the package is not trusted")
+    parts = [part for part in path.parts if part != "."]
+    if parts and parts[0] in MERGED:
+        parts.insert(0, "usr")
+    return "/".join(parts)
+
+
+def _plain(member: tarfile.TarInfo, name: str, source: str) -> tarfile.TarInfo:
+    """Return a member as it enters the image: owned by root, without set-user-id; devices are refused."""
+    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+        raise ImageFailed(f"{source} holds the device {member.name!r}", hint="the package is not trusted")
+    plain = tarfile.TarInfo(name)
+    plain.type, plain.size, plain.mtime = member.type, member.size, member.mtime
+    plain.mode = member.mode & 0o1777
+    plain.linkname = place(member.linkname, source) if member.islnk() else member.linkname
+    return plain
+
+
+def _directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = tarfile.DIRTYPE, mode
+    return info
+
+
+def _link(name: str, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
+    return info
+
+
+def _write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), mode
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _archive(recipe: Recipe, layers: Sequence[Path], digests: Sequence[str], parts: Sequence[Sequence[Package]]) -> Iterator[bytes]:
+    """Stream the archive that ``docker load`` and ``podman load`` read."""
+    system, _, machine = recipe.platform.partition("/")
+    held = "\n".join(f"{package.name}={package.version}" for part in parts for package in part)
+    labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(held.encode()).hexdigest()}
+    config = {
+        "architecture": machine,
+        "os": system,
+        "created": EPOCH,
+        "config": {"Env": [f"{key}={value}" for key, value in recipe.env.items()], "Cmd": ["/bin/sh"], "Labels": labels},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
+        "history": [{"created": EPOCH, "created_by": "crosstasks"} for _ in digests],
+    }
+    text = json.dumps(config, sort_keys=True).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{digest}/layer.tar" for digest in digests]}]
+    yield from _entry(name, text)
+    yield from _entry("manifest.json", json.dumps(manifest).encode())
+    for path, digest in zip(layers, digests, strict=True):
+        yield from _entry(f"{digest}/layer.tar", path)
+    yield b"\0" * 1024
+
+
+def _entry(name: str, content: bytes | Path) -> Iterator[bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = content.stat().st_size if isinstance(content, Path) else len(content)
+    yield info.tobuf()
+    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+        yield from _chunks(file)
+    yield b"\0" * (-info.size % 512)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(1 << 20):
+        yield chunk
+
+
+__all__: Any = ["build", "packages", "place"]

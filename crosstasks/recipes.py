@@ -1,0 +1,135 @@
+"""Pure: what an image that is built here is made of: Debian's packages, the few files beside them, and its environment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from .steps import Refused
+from .targets import Target
+
+VERSION: Final = 1
+"""Raised when the same packages would make another image; old images are then built anew."""
+
+SUITES: Final[Mapping[str, str]] = {
+    # Debian's and Ubuntu's releases, and the version of glibc in each (packages.debian.org, packages.ubuntu.com: libc6)
+    "bookworm": "2.36",
+    "trixie": "2.41",
+    "forky": "2.42",
+    "jammy": "2.35",
+    "noble": "2.39",
+}
+
+BASE: Final = (
+    *("bash", "dash", "coreutils", "diffutils", "findutils", "grep", "gzip", "mawk", "sed", "tar", "xz-utils", "libc-bin"),
+    *("gcc", "g++", "libc6-dev", "make", "cmake", "perl", "pkg-config"),
+)
+"""What build scripts expect: a shell and its tools, a native compiler, make, cmake, perl, pkg-config (as cross's own images)."""
+
+DEBIAN_ARCH: Final[Mapping[str, str]] = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
+"""Platforms that images are built for."""
+
+SPAWN: Final = "/usr/local/lib/crosstasks"
+"""Where the image keeps what lets emulated programs start others (provision/spawn.c)."""
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """What an image is made of.
+
+    Attributes:
+        tag: the reference that it gets: the target and platform, and a hash of everything here.
+        architecture: Debian's name of the image's own.
+        base: packages for every target; *packages*: those for this one.
+        qemu: the only emulator that is taken from Debian's package of all, empty for none.
+        env: the image's environment.
+        glibc: of the programs in the image; *libc*: what artifacts are linked against, empty if it is not glibc.
+        runs: it can run the target's programs.
+    """
+
+    tag: str = ""
+    target: str
+    platform: str
+    suite: str
+    architecture: str
+    base: tuple[str, ...] = BASE
+    packages: tuple[str, ...]
+    qemu: str = ""
+    env: Mapping[str, str]
+    glibc: str
+    libc: str = ""
+    runs: bool = True
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Return the labels of the image, by which it is found, and cleaned away."""
+        return {
+            "crosstasks.image": self.tag,
+            "crosstasks.target": self.target,
+            "crosstasks.glibc": self.glibc,
+            "crosstasks.libc": self.libc,
+            "org.opencontainers.image.title": f"crosstasks image for {self.target}",
+            "org.opencontainers.image.base.name": f"debian:{self.suite}",
+        }
+
+
+def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = ()) -> Recipe | Refused:
+    """
+    Say what an image for *target* on *platform* is made of.
+
+    Args:
+        packages: Debian packages for the target's architecture, such as ``libssl-dev``.
+    """
+    problem = _unbuildable(target, platform, suite, packages)
+    if problem:
+        return Refused(name="build", why=problem)
+    architecture = DEBIAN_ARCH[platform]
+    native = target.debian == architecture
+    listed = () if native else target.packages
+    extra = tuple(f"{name}:{target.debian}" for name in packages)
+    qemu = "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
+    made = Recipe(
+        target=target.triple,
+        platform=platform,
+        suite=suite,
+        architecture=architecture,
+        packages=(*listed, *(("qemu-user-static",) if qemu else ()), *extra),
+        qemu=qemu,
+        env=_environment(target, qemu, native=native),
+        glibc=SUITES[suite],
+        libc=SUITES[suite] if target.libc == "gnu" else "",
+        runs=native or bool(qemu),
+    )
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(made, tag=f"crosstasks/{target.triple}:{platform.partition('/')[2]}-{digest}")
+
+
+def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
+    if suite not in SUITES:
+        return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"
+    if platform not in DEBIAN_ARCH:
+        return f"images are built for {' and '.join(DEBIAN_ARCH)}, not for {platform}"
+    if not target.packages and target.debian != DEBIAN_ARCH[platform]:
+        return f"Debian has no C compiler for {target.triple}"
+    if packages and not target.debian:
+        return f"Debian has no libraries for {target.triple}, so `packages` cannot be had"
+    return ""
+
+
+def _environment(target: Target, qemu: str, *, native: bool) -> dict[str, str]:
+    triple = target.triple.replace("-", "_").replace(".", "_")
+    sysroot = f"/usr/{target.gnu}"
+    tools = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    env |= {f"{key}_{triple}": f"{target.gnu}-{tool}" for key, tool in tools.items()}
+    env[f"CARGO_TARGET_{triple.upper()}_LINKER"] = f"{target.gnu}-gcc"
+    env["PKG_CONFIG_ALLOW_CROSS"] = "1"
+    env[f"PKG_CONFIG_LIBDIR_{triple}"] = f"/usr/lib/{target.gnu}/pkgconfig:/usr/share/pkgconfig"
+    if qemu:
+        env[f"CARGO_TARGET_{triple.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
+        env["QEMU_LD_PREFIX"] = sysroot
+    del native
+    return env

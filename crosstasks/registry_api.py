@@ -1,0 +1,193 @@
+"""Door: container registries and web servers, asked with a time limit that counts for names and connections as well."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from .errors import CrosstasksError, EngineFailed, ImageFailed
+from .facts.registry import ASK, INDEXES
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from .facts.engine import Engine
+
+T = TypeVar("T")
+
+LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}
+"""Registries that are asked in the clear, as both engines do."""
+
+NOT_FOUND: Final = 404
+
+
+def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
+    """
+    Ask what a registry serves under *ref*, without pulling it; ``facts.registry.parse`` reads the answer.
+
+    Docker asks itself, with its own proxies, mirrors and log-ins. Podman's service has no such question
+    (https://docs.podman.io/en/latest/_static/api.html has no ``/distribution``), so then, and without an engine, we ask.
+
+    Raises:
+        ImageFailed: the registry does not know it, or refuses.
+        EngineFailed: the engine does not answer.
+    """
+    if engine and engine.kind == "docker":
+        return limited(lambda: _through_docker(ref, engine, timeout), timeout, ref)
+    return limited(lambda: directly(ref), timeout, ref)
+
+
+def limited(act: Callable[[], T], timeout: float, what: str) -> T:
+    """
+    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
+
+    Raises:
+        ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def _act() -> None:
+        try:
+            done.append(act())
+        except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
+    return done[0]
+
+
+def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
+    import docker
+    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+    try:
+        client = docker.from_env(timeout=timeout) if not engine.endpoint else docker.DockerClient(base_url=engine.endpoint, timeout=timeout)
+    except DockerException as error:
+        raise EngineFailed("docker does not answer", why=str(error)) from error
+    try:
+        found: dict[str, Any] = client.images.get_registry_data(ref).attrs
+    except (NotFound, ImageNotFound) as error:
+        raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
+    except APIError as error:
+        raise ImageFailed(f"{ref} could not be looked up", why=str(error.explanation or error), hint=_hint(str(error))) from error
+    except (DockerException, OSError) as error:
+        raise EngineFailed("docker does not answer", why=str(error)) from error
+    finally:
+        client.close()
+    return found
+
+
+def _hint(words: str) -> str:
+    if "denied" in words or "unauthorized" in words:
+        # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
+        return "log in, or log out if an old log-in is refused: `docker logout <registry>`"
+    return ""
+
+
+def directly(ref: str) -> dict[str, Any]:
+    """
+    Ask the registry itself, with the log-in in Docker's or Podman's configuration, else anonymously.
+
+    Raises:
+        ImageFailed: the registry does not know it, refuses, or cannot be reached.
+    """
+    from oras.container import Container
+    from oras.logger import setup_logger
+    from oras.provider import Registry
+    from requests.exceptions import RequestException
+
+    setup_logger(quiet=True)
+    place = Container(full(ref))
+    registry = Registry(hostname=place.registry, insecure=_host(place.registry) in LOCAL)
+    registry.auth.load_configs(place, configs=_log_ins())
+    base = f"{registry.prefix}://{place.registry}/v2/{place.api_prefix}"
+
+    def get(path: str, accept: str) -> Response:
+        response: Response = registry.do_request(f"{base}/{path}", headers={"Accept": accept})
+        if response.status_code == NOT_FOUND:
+            raise ImageFailed(f"{ref} is not in its registry")
+        response.raise_for_status()
+        return response
+
+    try:
+        return _read(get, place.digest or place.tag)
+    except (RequestException, ValueError) as error:
+        raise ImageFailed(f"{ref} could not be looked up", why=str(error), hint=_hint(str(error))) from error
+
+
+def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
+    """Fetch the manifest, and for a plain one the image's configuration too, which alone names its platform."""
+    response = get(f"manifests/{wanted}", ", ".join(ASK))
+    manifest = response.json()
+    media = response.headers.get("Content-Type", "").partition(";")[0]
+    digest = response.headers.get("Docker-Content-Digest") or f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+    config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()
+    return {"mediaType": media, "digest": digest, "manifest": manifest, "config": config}
+
+
+def full(ref: str) -> str:
+    """Return a reference with its registry: the first part if that has a dot or a port, else Docker's own."""
+    first, slash, rest = ref.partition("/")
+    if not (slash and ("." in first or ":" in first or first == "localhost")):
+        return f"registry-1.docker.io/{ref if slash else f'library/{ref}'}"
+    return f"registry-1.docker.io/{rest}" if first == "docker.io" else ref
+
+
+def _host(registry: str) -> str:
+    host, colon, port = registry.rpartition(":")
+    return host if colon and port.isdigit() else registry
+
+
+def _log_ins() -> list[str]:
+    """Return Podman's file of log-ins, which is Docker's in another place; Docker's own is always read."""
+    named = Path(os.environ.get("REGISTRY_AUTH_FILE") or Path(os.environ.get("XDG_RUNTIME_DIR", ""), "containers/auth.json"))
+    return [str(named)] if named.is_file() else []
+
+
+def fetch_text(url: str, timeout: float, until: str = "") -> str:
+    """
+    Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
+
+    Raises:
+        CrosstasksError: it cannot be had in time.
+    """
+    return limited(lambda: _fetch(url, timeout, until.encode()), timeout, url)
+
+
+def _fetch(url: str, timeout: float, until: bytes) -> str:
+    import requests
+
+    try:
+        with requests.get(url, timeout=timeout, stream=True) as response:
+            response.raise_for_status()
+            body = b""
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if until and 0 <= body.find(until) < len(body) - ENOUGH:
+                    break
+            return body.decode("utf-8", errors="replace")
+    except requests.RequestException as error:
+        raise CrosstasksError(f"{url} cannot be fetched", why=_cause(error)) from error
+
+
+CHUNK: Final = 16_384
+ENOUGH: Final = 256
+"""Bytes below the text to stop after: its own lines."""
+
+
+def _cause(error: BaseException) -> str:
+    """Return what is at the bottom of a chain of errors, which is what went wrong."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error)
