@@ -39,7 +39,7 @@ def home(work: Work) -> Path:
     place = work.cache / "cargo" / hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def make(draft: Path) -> None:
-        for name in CACHES:
+        for name in (*CACHES, "xargo"):
             (draft / name).mkdir()
         (draft / "config.toml").write_text(text, "utf-8")
 

@@ -226,6 +226,13 @@ _ENDINGS: Final = (
         frozenset({125}),
     ),
     _Known(
+        r"^(docker: Error response from daemon|Error: .*OCI runtime)",
+        EngineFailed,
+        "the container has nothing to run cargo with",
+        "cross needs an image with `sh`",
+        frozenset({126, 127}),
+    ),
+    _Known(
         r"^(exec /\S+|standard_init_linux\S* exec user process caused|.*exec container process \S+): [Ee]xec format error",
         EmulationFailed,
         "the image is for another architecture, and nothing here runs its programs",

@@ -100,7 +100,8 @@ def cross(
         "RUSTUP_TOOLCHAIN": None,
         "CROSS_CONTAINER_ENGINE": engine.command,
         "CROSS_CONTAINER_OPTS": shlex.join((*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))),
-        "CROSS_CUSTOM_TOOLCHAIN": "1",
+        # else 0.2.x makes ~/.xargo in the user's home, and mounts it read-write
+        "XARGO_HOME": f"{call.cargo_home}/xargo",
     }
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
@@ -117,7 +118,9 @@ def cross(
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
     """Return the options of ``docker run``; they are never a shell string before cross splits them."""
     shared = ":z" if engine.selinux else ""
-    mounts = [f"{call.user_cargo_home}/{cache}:/cargo/{cache}{shared}" for cache in ("registry", "git")]
+    # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
+    home = call.cargo_home if route.flavour == "git" else "/cargo"
+    mounts = [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated:
         listed.append(f"--platform={route.platform}")

@@ -62,8 +62,29 @@ def start(
     place = Path(root).absolute()
     loaded = config.load(place, environ=environ, overrides=overrides)
     folder = cache.folder(environ)
-    look = Look.make(place, folder, loaded, environ, real)
+    look = Look.make(place, folder, loaded, environ, real, **_doors(folder, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
+
+
+def _doors(folder: Path, say: Say) -> dict[str, Any]:
+    """Return the doors to the network; what stands behind each is imported when it is first opened."""
+
+    def registry(ref: str, engine: Any, timeout: float) -> object:
+        from . import registry_api
+
+        return registry_api.look(ref, engine, timeout)
+
+    def fetch(url: str, timeout: float, until: str) -> str:
+        from . import registry_api
+
+        return registry_api.fetch_text(url, timeout, until)
+
+    def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        archive = provision.debian.Archive(folder / "debian", run=real, say=say)
+        archive.update(sorted({architecture for _, architecture in wanted}))
+        return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
+
+    return {"registry": registry, "fetch": fetch, "debian_versions": debian}
 
 
 def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:

@@ -83,7 +83,10 @@ def _unless_failed(rung: Rung, failures: Sequence[Failure]) -> Looked:
 
 def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
     """Say why nothing is possible, route by route, and the first thing that would help."""
-    lines = "\n".join(f"  {refusal.name}: {refusal.why}" for refusal in refused)
+    reasons: dict[str, list[str]] = {}
+    for refusal in refused:
+        reasons.setdefault(refusal.why, []).append(refusal.name)
+    lines = "\n".join(f"  {names[0]}{f' (and {len(names) - 1} more)' if names[1:] else ''}: {why}" for why, names in reasons.items())
     hints = [refusal.hint for refusal in refused if refusal.hint]
     return NoRoute(f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing")
 

@@ -156,7 +156,7 @@ def _cross(
     tool = tools.cross(flavour, facts, config)
     for found, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
         if isinstance(found, Refused):
-            return replace(found, name=name, why=f"no {what}: {found.why}")
+            return Refused(name=name, why=f"no {what}: {found.why}", hint=found.hint)
     own = _own(toolchain, facts, config) if isinstance(toolchain, Toolchain) else ()
     if isinstance(own, Refused):
         return own

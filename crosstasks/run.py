@@ -162,7 +162,12 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
 def _guard(route: Route, place: str, theirs: str, repository: Repository) -> guard.Guard:
     toolchain = route.toolchain
     folder = Folder(
-        name=toolchain.name, path=toolchain.path, release=toolchain.release, host=toolchain.host, targets=toolchain.standard, source=True
+        name=toolchain.name,
+        path=toolchain.path,
+        release=toolchain.release,
+        host=toolchain.host,
+        targets=toolchain.standard,
+        source=route.build_std,
     )
     return guard.Guard(
         folder=place,
@@ -172,6 +177,7 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
         locked=repository.lock,
         offline=True,
         cargo_home=theirs,
+        sysroot=toolchain.path,
         target=route.target,
     )
 

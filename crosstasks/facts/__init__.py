@@ -92,9 +92,9 @@ class Look:
             cwd=cwd,
             cache=cache,
             home=Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home()),
-            manifest=getattr(config, "manifest", ""),
             engine=config.engine,
             offline=config.offline,
+            timeout=config.network_timeout,
             **doors,
         )
 

@@ -41,7 +41,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     version: int = VERSION
     subject: str
     at: float
-    fact: msgspec.Raw | None = None
+    fact: msgspec.Raw = msgspec.Raw(b"null")
     absent: Absent | None = None
 
 
@@ -70,14 +70,14 @@ def _read(path: Path, subject: str, kind: type[T], life: Life, now: float) -> T 
         age = now - file.at  # a clock that was set back makes it negative
         if file.absent is not None:
             return file.absent if 0 <= age < life.negative else None
-        return msgspec.json.decode(file.fact or b"", type=kind) if 0 <= age < life.positive else None
+        return msgspec.json.decode(file.fact, type=kind) if 0 <= age < life.positive else None
     except (OSError, msgspec.MsgspecError):
         return None
 
 
 def _write(path: Path, subject: str, answer: object, now: float) -> None:
     absent = answer if isinstance(answer, Absent) else None
-    fact = None if absent else msgspec.Raw(msgspec.json.encode(answer))
+    fact = msgspec.Raw(b"null" if absent else msgspec.json.encode(answer))
     with contextlib.suppress(OSError):  # what cannot be kept is asked again
         cache.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
 

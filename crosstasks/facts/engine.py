@@ -133,11 +133,12 @@ def words(done: Done) -> str:
 
 
 def table(done: Done) -> Mapping[str, Any]:
-    """Return the JSON object that a program printed; empty if it did not."""
+    """Return the JSON object that a program printed, or the first of a list (podman 4's ``inspect``); empty if it did not."""
     try:
         found = json.loads(done.out)
     except ValueError:
         return {}
+    found = found[0] if isinstance(found, list) and found else found
     return found if isinstance(found, dict) else {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -140,9 +141,10 @@ def ask(look: Look, _question: Question, _facts: Facts) -> Host | Absent:
         look.environ,
         musl=any((root / "lib").glob("ld-musl-*.so.1")),
         container=container(
-            _text(root / "proc/1/cgroup"),
             {name for name in (".dockerenv", "run/.containerenv") if (root / name).exists()},
-            look.environ.get("container", ""),
+            cgroup=_text(root / "proc/1/cgroup"),
+            mounts=_text(root / "proc/self/mountinfo"),
+            variable=look.environ.get("container", ""),
         ),
         apt=apt,
         suite=suite(_text(root / "etc/os-release")),
@@ -201,11 +203,17 @@ def ci(environ: Mapping[str, str]) -> str:
     return next((name for variable, name in _CI.items() if environ.get(variable, "").lower() not in _OFF), "")
 
 
-def container(cgroup: str, files: set[str], variable: str = "") -> str:
-    """Name the kind of container that the files and the first process's control group tell of."""
-    if "run/.containerenv" in files or variable == "podman" or "libpod" in cgroup:
+def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: str = "") -> str:
+    """
+    Name the kind of container that we are in, by what an engine leaves in it: files, control groups, mounts.
+
+    ``.dockerenv`` alone is not enough: a virtual machine made from an image has it too.
+    """
+    if "run/.containerenv" in files or variable == "podman" or "libpod" in cgroup or "/overlay-containers/" in mounts:
         return "podman"
-    if ".dockerenv" in files or "/docker/" in cgroup or "/docker-" in cgroup:
+    if "/docker/" in cgroup or "/docker-" in cgroup or re.search(r"/containers/[0-9a-f]{64}/hostname ", mounts):
+        return "docker"
+    if ".dockerenv" in files and (not mounts or re.search(r" / / .* - \S*overlay", mounts)):
         return "docker"
     if variable or any(word in cgroup for word in ("kubepods", "/lxc/", "containerd", "buildkit", "garden")):
         return "unknown"

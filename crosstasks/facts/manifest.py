@@ -46,7 +46,7 @@ def find(start: Path) -> Path:
             return folder / "Cargo.toml"
     raise ConfigError(
         f"there is no Cargo.toml in {start} or above it",
-        hint="run in a Rust repository, or name its Cargo.toml as `manifest` in crosstasks.toml",
+        hint="crosstasks works on the Rust repository around its configuration",
     )
 
 

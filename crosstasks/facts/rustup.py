@@ -194,9 +194,9 @@ def standard(folder: Path) -> tuple[str, ...]:
 
 
 def release_of(manifest: str, section: str = SECTION) -> str:
-    """Read a package's release in a channel's manifest, which is too long to be parsed as TOML: ``1.96.0 (e408947bf 2026-04-14)``."""
-    found = re.search(rf'^{re.escape(section)}\nversion = "([^" ]+)', manifest, re.MULTILINE)
-    return found[1] if found else ""
+    """Read a package's release in a channel's manifest, a megabyte of TOML: ``version = "1.96.0 (e408947bf 2026-04-14)"``."""
+    _, found, below = manifest.partition(f"\n{section}\nversion = ")
+    return re.split(r'[" ]', below[:80].lstrip('"'), maxsplit=1)[0] if found else ""
 
 
 def host_of(components: str) -> str:

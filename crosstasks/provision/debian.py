@@ -27,6 +27,9 @@ from ..steps import Done, Runner, Say
 FRESH: Final = 24 * 3600
 """Seconds that apt's lists are taken for current."""
 
+SOON: Final = 600
+"""Seconds after which apt is asked again where a mirror failed."""
+
 TRIES: Final = 3
 """A mirror in the middle of a sync says ``File has unexpected size``; a little later it is whole."""
 
@@ -59,21 +62,30 @@ class Archive:
         """
         Have apt's lists of these architectures, not older than a day.
 
+        A mirror in the middle of a sync fails for one suite or architecture; what the others offer is used, and asked anew soon.
+
+        An architecture that the distribution does not have (riscv64 in bookworm) has empty lists, and that is an answer.
+
         Raises:
-            ToolMissing: apt cannot get them.
+            ToolMissing: apt cannot get any list.
         """
         with cache.locked(self.folder / "lists"):
             known = self._stamps()
             stale = [one for one in architectures if time.time() - known.get(one, 0) > FRESH]
             if not stale:
                 return
-            wanted = sorted({*known, *architectures})
             self._say(f"asking apt's sources what they offer for {', '.join(stale)}")
-            done = self._patient("update", architectures=wanted)
+            done = self._patient("update", architectures=stale)
+            stamp = time.time()
             if done.code:
+                stamp -= FRESH - SOON
+                for one in stale:
+                    self._apt("apt-get", "update", architectures=(one,))
+            lacking = [one for one in stale if not self._apt("apt-cache", "madison", f"libc6:{one}", architectures=(one,)).out.strip()]
+            if len(lacking) == len(stale):
                 hint = "`apt-get update` on this machine says the same; or wait, if a mirror is being synchronised"
-                raise ToolMissing("apt's lists cannot be had", why=_said(done), hint=hint)
-            cache.write(self.folder / "stamps.json", json.dumps(dict.fromkeys(wanted, time.time())))
+                raise ToolMissing(f"apt's lists for {', '.join(lacking)} cannot be had", why=_said(done), hint=hint)
+            cache.write(self.folder / "stamps.json", json.dumps({**known, **dict.fromkeys(stale, stamp)}))
 
     def _stamps(self) -> dict[str, float]:
         try:
@@ -183,8 +195,8 @@ class Archive:
 
 
 def _said(done: Done) -> str:
-    lines = [line for line in done.err.splitlines() if line.startswith(("E:", "W:"))] or done.err.splitlines()
-    return "\n".join(lines[-6:])
+    lines = [line for line in done.err.splitlines() if line.startswith("E:")] or done.err.splitlines()
+    return "; ".join(line.removeprefix("E:").strip() for line in lines[:2])
 
 
 def _package(line: str) -> Package | None:

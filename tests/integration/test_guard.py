@@ -159,7 +159,7 @@ class Bench:
 
     def environment(self, guard: guards.Guard, changes) -> dict[str, str]:
         """Return the environment of cross: what it needs, and nothing of the machine's own Rust."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS", "DOCKER"))}
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS"))}
         env |= {f"CROSS_TARGET_{triple.upper().replace('-', '_')}_IMAGE": self.image for triple in (HOST, ARM, "wasm32-unknown-unknown")}
         env |= {
             "CROSS_CONTAINER_ENGINE": "docker",

@@ -310,6 +310,12 @@ def test_an_install_is_named(argv, words):
             "Error response",
         ),
         (125, "docker: Error response from daemon: invalid mode: bad.\n", EngineFailed, "invalid mode"),
+        (
+            127,
+            'docker: Error response from daemon: runc create failed: exec: "sh": executable file not found in $PATH\n',
+            EngineFailed,
+            "`sh`",
+        ),
         (1, "exec /usr/bin/sh: exec format error\n", EmulationFailed, "another architecture"),
         (1, "standard_init_linux.go:228: exec user process caused: exec format error\n", EmulationFailed, "another architecture"),
         (127, "sh: 1: cargo: not found\n", ToolMissing, "sees no toolchain"),

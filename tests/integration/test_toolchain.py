@@ -1,0 +1,278 @@
+"""Toolchains made of Debian's packages and by rustup, and what they compile."""
+
+from __future__ import annotations
+
+import platform
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rustup_server import publish, serving
+
+from crosstasks.errors import ToolMissing
+from crosstasks.pins import pins
+from crosstasks.process import run
+from crosstasks.provision import rust_packages, toolchain, tools
+from crosstasks.provision.debian import Archive, members
+from crosstasks.provision.toolchain import Wanted
+
+ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}
+HOST = f"{platform.machine()}-unknown-linux-gnu"
+(FOREIGN,) = set(ARCHITECTURES) - {HOST}
+RISCV = "riscv64gc-unknown-linux-gnu"
+
+MAKE = """
+import sys
+from pathlib import Path
+from crosstasks.process import run
+from crosstasks.provision import toolchain
+from crosstasks.provision.debian import Archive
+home, folder, release, host, architecture = sys.argv[1:]
+say = lambda line: print(line, flush=True)
+toolchain.from_debian(
+    toolchain.Wanted(release=release, host=host), home=Path(home), archive=Archive(Path(folder), run=run, say=say),
+    debian_std={}, host_debian=architecture, run=run, say=say,
+)
+"""
+
+
+def silent(_line):
+    """Hear nothing."""
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory):
+    """The machine's apt."""
+    made = Archive(tmp_path_factory.mktemp("debian"), run=run, say=silent)
+    made.update(sorted(ARCHITECTURES.values()))
+    return made
+
+
+@pytest.fixture(scope="session")
+def release(archive):
+    """The newest release that both architectures have in one version."""
+    theirs = archive.versions(rust_packages.STD, ARCHITECTURES[FOREIGN])
+    return next(rust_packages.upstream(one) for one in archive.versions(rust_packages.RUSTC, ARCHITECTURES[HOST]) if one in theirs)
+
+
+def start(home, archive, release):
+    argv = (sys.executable, "-c", MAKE, str(home), str(archive.folder), release, HOST, ARCHITECTURES[HOST])
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(toolchain.__file__).parents[2])
+
+
+@pytest.fixture(scope="session")
+def eight(archive, release, tmp_path_factory):
+    """A home in which eight processes wanted the same toolchain at once, and what each of them said."""
+    home = tmp_path_factory.mktemp("rustup")
+    children = [start(home, archive, release) for _ in range(8)]
+    said = [child.communicate()[0] for child in children]
+    assert [0] * 8 == [child.returncode for child in children], said
+    return home, said
+
+
+@pytest.fixture(scope="session")
+def made(eight, archive, release):
+    """The folder of a toolchain to which the other architecture's std and the source were added, and what was said."""
+    home, said = eight[0], []
+    wanted = Wanted(release=release, host=HOST, targets=(FOREIGN,), source=True)
+    before = (toolchain.path(home, wanted) / "bin/rustc").stat()
+    debian(wanted, home, archive, said.append)
+    assert before.st_ino == (toolchain.path(home, wanted) / "bin/rustc").stat().st_ino
+    return toolchain.path(home, wanted), said
+
+
+def debian(wanted, home, archive, say=silent):
+    toolchain.from_debian(
+        wanted, home=home, archive=archive, debian_std=ARCHITECTURES, host_debian=ARCHITECTURES[wanted.host], run=run, say=say
+    )
+
+
+def program(folder, name, *arguments, cwd, **env):
+    return run(
+        (str(folder / "bin" / name), *arguments), env={"LD_LIBRARY_PATH": None, "RUSTC": str(folder / "bin/rustc"), **env}, cwd=str(cwd)
+    )
+
+
+@pytest.fixture
+def crate(tmp_path):
+    """A crate with nothing but std in it."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
+    (tmp_path / "src/main.rs").write_text('fn main() { println!("{:?}", std::env::args().collect::<Vec<_>>()); }\n')
+    return tmp_path
+
+
+def test_once(eight):
+    """Eight processes that want the same toolchain make it once."""
+    home, said = eight
+    assert 1 == sum("unpacking rustc" in text for text in said)
+    assert 1 == len(toolchain.inspect(home))
+
+
+def test_added(made):
+    """A target and the source are added without fetching the rest again."""
+    folder, said = made
+    assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
+    (found,) = toolchain.inspect(folder.parent.parent)
+    assert ((HOST, FOREIGN), True, "debian") == (found.targets, found.source, found.origin)
+
+
+def test_is_what_it_says(made, release, tmp_path):
+    """The programs run by themselves, and know their folder and release."""
+    folder, _ = made
+    assert f"host: {HOST}\nrelease: {release}\n" in program(folder, "rustc", "-vV", cwd=tmp_path).out
+    assert str(folder) == program(folder, "rustc", "--print", "sysroot", cwd=tmp_path).out.strip()
+    assert program(folder, "cargo", "-V", cwd=tmp_path).out.startswith(f"cargo {release}")
+    assert program(folder, "rustdoc", "-V", cwd=tmp_path).out.startswith(f"rustdoc {release}")
+
+
+def test_own_libraries(made):
+    """Nothing but the C library comes from the machine, and nothing but rustc's own lies where it could shadow the machine's."""
+    folder, _ = made
+    for file in (*(folder / "bin").iterdir(), *(folder / "lib").glob("*.so")):
+        used = re.findall(r"=> (\S+) \(", run(("ldd", str(file))).out)
+        outside = {Path(path).name for path in used if not Path(path).resolve().is_relative_to(folder)}
+        assert outside <= {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libresolv.so.2"}, file
+    assert all(path.name.startswith("librustc_driver-") for path in (folder / "lib").glob("*.so*"))
+
+
+def test_glibc(made):
+    """The marker's glibc is the newest that any of the files names."""
+    folder, _ = made
+    named = set()
+    for file in (*(folder / "bin").iterdir(), *(folder / "lib").glob("*.so"), *(folder / "lib/debian").iterdir()):
+        named |= set(re.findall(rb"\0GLIBC_2\.(\d+)(?=\0)", file.read_bytes()))
+    (found,) = toolchain.inspect(folder.parent.parent)
+    assert f"2.{max(map(int, named))}" == found.glibc
+
+
+def test_compiles(made, crate):
+    """A library for the other architecture is compiled, and a crate for it checked."""
+    folder, _ = made
+    (crate / "l.rs").write_text('pub fn f(x: u32) -> String { format!("{x}") }\n')
+    done = program(folder, "rustc", "--target", FOREIGN, "--crate-type", "lib", "l.rs", cwd=crate)
+    assert (0, True) == (done.code, (crate / "libl.rlib").is_file()), done.err
+    done = program(folder, "cargo", "check", "--offline", "--target", FOREIGN, cwd=crate)
+    assert 0 == done.code, done.err
+
+
+def test_build_std(made, crate):
+    """std is built from the source offline, for a target that Debian has none of, once its crates are fetched."""
+    folder, _ = made
+    home = str(crate / "cargo")
+    arguments = ("check", "--offline", "-Zbuild-std=std,panic_abort", "--target", RISCV)
+    env = {"CARGO_HOME": home, "RUSTC_BOOTSTRAP": "1"}
+    assert 0 != program(folder, "cargo", *arguments, cwd=crate, **env).code
+    toolchain.fetch_library(folder, cargo_home=home, run=run, say=silent)
+    done = program(folder, "cargo", *arguments, cwd=crate, **env)
+    assert 0 == done.code, done.err
+    assert "Compiling std " in done.err or "Checking std " in done.err
+
+
+def test_killed(archive, release, eight, tmp_path):
+    """What a killed process leaves is no toolchain, and does not hinder the next."""
+    del eight  # its packages are fetched by now
+    child = start(tmp_path, archive, release)
+    unpacked = tmp_path / "making" / f"{release}-{HOST}" / f"{release}-{HOST}" / "lib/debian"
+    while child.poll() is None and not unpacked.exists():
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert unpacked.exists()
+    assert () == toolchain.inspect(tmp_path)
+    debian(Wanted(release=release, host=HOST), tmp_path, archive)
+    assert toolchain.complete(tmp_path, Wanted(release=release, host=HOST))
+    assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
+
+
+def test_foreign_host(archive, release, tmp_path):
+    """A toolchain for the other architecture is made here, and runs under QEMU with nothing but that one's C library."""
+    debian(Wanted(release=release, host=FOREIGN), tmp_path, archive)
+    here, there = ARCHITECTURES[HOST], ARCHITECTURES[FOREIGN]
+    qemu, libc = archive.fetch((archive.single("qemu-user-static", here), archive.single("libc6", there)))
+    emulator = tmp_path / "qemu"
+    wanted = f"./usr/bin/qemu-{FOREIGN.split('-')[0]}-static"
+    emulator.write_bytes(next(content.read() for info, content in members(qemu) if info.name == wanted))
+    emulator.chmod(0o755)
+    assert 0 == run(("dpkg-deb", "-x", str(libc), str(tmp_path / "libc"))).code
+    folder = toolchain.path(tmp_path, Wanted(release=release, host=FOREIGN))
+    for name, expected in (("rustc", f"rustc {release}"), ("cargo", f"cargo {release}")):
+        done = run((str(emulator), "-L", str(tmp_path / "libc"), str(folder / "bin" / name), "-V"))
+        assert done.out.startswith(expected), done.err
+
+
+@pytest.fixture(scope="session")
+def rustup(tmp_path_factory):
+    """The real rustup."""
+    project = f"rustup=={pins().pypi['rustup'].version}"
+    return str(tools.from_pypi(tmp_path_factory.mktemp("tools"), "rustup", (project,), run=run, say=silent) / "bin/rustup")
+
+
+@pytest.fixture(scope="session")
+def server(made, release, tmp_path_factory):
+    """A server of the release, with the files of the toolchain made of Debian's packages."""
+    folder = tmp_path_factory.mktemp("dist")
+    with serving(folder) as url:
+        publish(folder, url, release, made[0], host=HOST, targets=(FOREIGN,))
+        yield url
+
+
+def test_rustup(rustup, server, release, tmp_path, monkeypatch):
+    """rustup installs from the server that the user's environment names, and adds later; neither becomes the default."""
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
+    monkeypatch.setenv("RUSTUP_HOME", str(tmp_path / "theirs"))
+    home, wanted = tmp_path / "ours", Wanted(release=release, host=HOST, targets=(FOREIGN,), source=True)
+    toolchain.from_rustup(Wanted(release=release, host=HOST), home=home, rustup=rustup, run=run, say=silent)
+    assert (FOREIGN, "source") == toolchain.missing(home, wanted)
+    toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
+    assert toolchain.complete(home, wanted)
+    assert not (tmp_path / "theirs").exists()
+    assert f"{release}-{HOST}" == run((rustup, "toolchain", "list"), env={"RUSTUP_HOME": str(home)}).out.strip()
+    (tmp_path / "l.rs").write_text("pub fn f() {}\n")
+    done = program(toolchain.path(home, wanted), "rustc", "--target", FOREIGN, "--crate-type", "lib", "l.rs", cwd=tmp_path)
+    assert 0 == done.code, done.err
+
+
+def test_rustup_after_a_crash(rustup, server, made, release, tmp_path, monkeypatch):
+    """Files that a killed rustup left in the toolchain are no hindrance to adding a target."""
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
+    base = Wanted(release=release, host=HOST)
+    toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
+    folder = toolchain.path(tmp_path, base)
+    for file in (made[0] / "lib/rustlib" / FOREIGN / "lib").iterdir():
+        rest = folder / "lib/rustlib" / FOREIGN / "lib" / file.name
+        rest.parent.mkdir(parents=True, exist_ok=True)
+        rest.touch()
+    asked = []
+
+    def noted(argv, **options):
+        asked.append(argv[1:3])
+        return run(argv, **options)
+
+    toolchain.from_rustup(Wanted(release=release, host=HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent)
+    assert [["target", "add"], ["toolchain", "install"]] == asked
+    assert (HOST, FOREIGN) == toolchain.inspect(tmp_path)[0].targets
+
+
+def test_rustup_does_not_have_it(rustup, server, release, tmp_path, monkeypatch):
+    """What rustup's server lacks is said in its words, and what is there stays."""
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
+    base = Wanted(release=release, host=HOST)
+    toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
+    with pytest.raises(ToolMissing) as caught:
+        toolchain.from_rustup(Wanted(release=release, host=HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
+    assert f"for target '{RISCV}' is unavailable" in caught.value.why
+    assert toolchain.complete(tmp_path, base)
+
+
+def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
+    """A server that does not answer ends in an error that names the variable to set."""
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:1")
+    with pytest.raises(ToolMissing) as caught:
+        toolchain.from_rustup(Wanted(release=release, host=HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
+    assert "RUSTUP_DIST_SERVER" in caught.value.hint
+    assert () == toolchain.inspect(tmp_path)

@@ -1,0 +1,82 @@
+"""Answers that are kept for a while."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from facts_looks import look, program
+
+from crosstasks.facts.answers import Life, kept, of_program
+from crosstasks.facts.rustup import RustupServer
+from crosstasks.steps import Absent
+
+LIFE = Life(positive=100, negative=10)
+FACT = RustupServer(url="https://server", stable="1.96.0")
+
+
+class Asked:
+    """Something to ask that counts how often it was."""
+
+    def __init__(self, answer):
+        self.answer, self.times = answer, 0
+
+    def __call__(self):
+        self.times += 1
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "later", "times"),
+    [(FACT, 99, 1), (FACT, 101, 2), (FACT, -1, 2), (Absent("no", "hint"), 9, 1), (Absent("no"), 11, 2)],
+)
+def test_an_answer_counts_for_its_time(tmp_path, answer, later, times):
+    """Refusals count for less long than answers; a clock that was set back makes all of them old."""
+    asked, here = Asked(answer), look(tmp_path, now=lambda: 1000.0)
+    assert answer == kept(here, "server x", RustupServer, LIFE, asked)
+    assert answer == kept(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)
+    assert times == asked.times
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"version":1}', '{"version":1,"subject":"server x","at":1000,"fact":{"url":3}}', '{"version":0}'])
+def test_a_damaged_file_is_not_there(tmp_path, damage):
+    """Whatever is in the file, the question is asked again and the file made good."""
+    asked, here = Asked(FACT), look(tmp_path, now=lambda: 1000.0)
+    kept(here, "server x", RustupServer, LIFE, asked)
+    (path,) = (tmp_path / "cache/answers").iterdir()
+    path.write_text(damage)
+    assert FACT == kept(here, "server x", RustupServer, LIFE, asked)
+    assert FACT == kept(here, "server x", RustupServer, LIFE, asked)
+    assert 2 == asked.times
+
+
+def test_another_question_has_another_answer(tmp_path):
+    """Answers are kept under the whole question."""
+    here = look(tmp_path)
+    assert FACT == kept(here, "server x", RustupServer, LIFE, lambda: FACT)
+    assert Absent("no") == kept(here, "server y", RustupServer, LIFE, lambda: Absent("no"))
+
+
+def test_what_is_not_to_be_kept_is_not(tmp_path):
+    """A life of nothing leaves no file."""
+    kept(look(tmp_path), "server x", RustupServer, Life(positive=0), lambda: FACT)
+    kept(look(tmp_path), "server x", RustupServer, Life(positive=1), lambda: Absent("no"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
+    """The answer is given, and asked for again the next time."""
+    (tmp_path / "cache").write_text("in the way")
+    assert FACT == kept(look(tmp_path), "server x", RustupServer, LIFE, lambda: FACT)
+
+
+def test_a_program_is_asked_again_when_its_file_changes(tmp_path):
+    """What a program says of itself counts for as long as its file is the same."""
+    path, asked, here = program(tmp_path / "bin", "tool"), Asked("1.0"), look(tmp_path)
+    assert ["1.0", "1.0"] == [of_program(here, str(path), "tool", asked, str) for _ in range(2)]
+    assert 1 == asked.times
+    path.write_text("#!/bin/sh\n# longer\n")
+    of_program(here, str(path), "tool", asked, str)
+    assert 2 == asked.times
+    path.unlink()
+    assert isinstance(of_program(here, str(path), "tool", asked, str), Absent)

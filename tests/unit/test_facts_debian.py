@@ -1,0 +1,71 @@
+"""What apt offers, put together."""
+
+from __future__ import annotations
+
+from facts_looks import look
+from msgspec.structs import replace
+
+from crosstasks.errors import CrosstasksError
+from crosstasks.facts import Facts, Question, ask
+from crosstasks.facts.debian import Debian, asks, parse, release
+from crosstasks.facts.host import Host
+from crosstasks.steps import Absent
+
+NEW, OLD, OLDEST = "1.96.0+dfsg1-1~deb12u2", "1.85.0+dfsg3-1~deb12u3", "1.70.0+dfsg1-9~deb12u1"
+BOOKWORM = {
+    ("rustc-web", "amd64"): (NEW, OLD),
+    ("libstd-rust-web-dev", "amd64"): (NEW, OLD),
+    ("libstd-rust-web-dev", "arm64"): (f"{NEW}+b1", OLD),
+    ("libstd-rust-web-dev", "armhf"): (OLD,),
+    ("libstd-rust-web-dev", "mips64el"): (OLDEST,),
+    ("rust-web-src", "amd64"): (NEW, OLD),
+    ("libc6", "amd64"): ("2.36-9+deb12u13",),
+}
+HOST = Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")
+WANTED = Debian(
+    suite="bookworm", rust={"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf")}, source=("1.96.0", "1.85.0"), glibc="2.36"
+)
+
+
+def test_a_library_fits_only_its_own_compiler():
+    """Each release has the architectures of exactly that version; a rebuild is the same, an orphan is none."""
+    assert WANTED == parse(BOOKWORM, suite="bookworm", host="amd64")
+
+
+def test_no_compiler_is_absent():
+    """Without rustc for the host, the libraries are of no use."""
+    found = parse(BOOKWORM, suite="bookworm", host="s390x")
+    assert isinstance(found, Absent)
+    assert "rustc-web for s390x" in found.why
+
+
+def test_a_release_is_what_comes_before_debians_own():
+    """Epochs and revisions are Debian's."""
+    assert ["1.96.0", "2.36", "7.2"] == [release(version) for version in (NEW, "2.36-9+deb12u13", "1:7.2+dfsg-7")]
+
+
+def test_apt_is_asked_once_a_day(tmp_path):
+    """All packages in one question, and the answer is kept."""
+    calls, time = [], [1000.0]
+
+    def versions(wanted):
+        calls.append(tuple(wanted))
+        return BOOKWORM
+
+    here, facts = look(tmp_path, debian_versions=versions, now=lambda: time[0]), Facts(answers={Question("host"): HOST})
+    for time[0] in (1000.0, 80_000.0):
+        assert WANTED == ask(Question("debian"), here, facts)
+    assert [asks("amd64")] == calls
+
+
+def test_apt_that_fails_is_absent(tmp_path):
+    """Its words are the reason; without apt, and offline, it is not asked."""
+
+    def versions(wanted):
+        raise CrosstasksError("apt-get update failed", why="File has unexpected size")
+
+    here = look(tmp_path, debian_versions=versions)
+    assert Absent("apt-get update failed: File has unexpected size") == ask(Question("debian"), here, Facts(answers={Question("host"): HOST}))
+    assert Absent("apt is not here") == ask(Question("debian"), here, Facts(answers={Question("host"): replace(HOST, apt=False)}))
+    off = look(tmp_path, debian_versions=versions, offline=True)
+    assert Absent("offline = true") == ask(Question("debian"), off, Facts(answers={Question("host"): HOST}))

@@ -1,0 +1,189 @@
+"""Docker and Podman, from what Docker 20.10 and Podman 4.3 really said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from facts_looks import LINUX, Programs, look, recorded
+
+from crosstasks.facts import Facts, Question, ask
+from crosstasks.facts.engine import Engine, desktop, endpoint, is_remote, kind, parse, parse_image, parse_podman, table, wanted
+from crosstasks.steps import Absent, Done
+
+VERSION = table(recorded("docker/version-20.10.json"))
+INFO = table(recorded("docker/info-20.10.json"))
+DEAD = recorded("docker/version-dead.json", code=1, err="docker/version-dead.err")
+LIVE = {"docker version": recorded("docker/version-20.10.json"), "docker info": recorded("docker/info-20.10.json")}
+PODMAN = {"podman version": recorded("podman/version-4.3.json"), "podman info": recorded("podman/info-4.3.json")}
+
+
+def test_docker_is_read_from_two_answers():
+    """Version, API, architecture and store, as Rust names them."""
+    engine = parse("/usr/bin/docker", VERSION, INFO, "", LINUX)
+    assert ("docker", "20.10.24+dfsg1", "1.41", "linux", "x86_64", "fuse-overlayfs") == (
+        engine.kind,
+        engine.version,
+        engine.api,
+        engine.os,
+        engine.arch,
+        engine.store,
+    )
+    assert (False, False, False, "", "default") == (engine.rootless, engine.remote, engine.selinux, engine.desktop, engine.context)
+    assert "linux/amd64" == engine.platform
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, "rootless", True),
+        ({"SecurityOptions": ["name=selinux"]}, "selinux", True),
+        ({"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}, "store", "containerd"),
+        ({"OperatingSystem": "Docker Desktop"}, "desktop", "Docker Desktop"),
+        ({"OperatingSystem": "OrbStack"}, "desktop", "OrbStack"),
+        ({"Name": "colima"}, "desktop", "colima"),
+        ({"Name": "lima-rancher-desktop", "OperatingSystem": "Rancher Desktop WSL Distribution"}, "desktop", "Rancher Desktop"),
+    ],
+)
+def test_what_info_adds(change, field, value):
+    """Rootless, labels, the containerd store and the product with the virtual machine are told by info."""
+    assert value == getattr(parse("docker", VERSION, {**INFO, **change}, "", LINUX), field)
+
+
+def test_an_arm_engine_is_aarch64():
+    """Docker says arm64 where info says aarch64: both are aarch64."""
+    arm = {**VERSION, "Server": {**VERSION["Server"], "Arch": "arm64"}}
+    assert ("aarch64", "linux/arm64") == ((engine := parse("docker", arm, INFO, "", LINUX)).arch, engine.platform)
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "remote"),
+    [
+        ("", "builder", False),
+        ("unix:///run/user/1000/docker.sock", "other", False),
+        ("npipe:////./pipe/docker_engine", "other", False),
+        ("ssh://me@box", "box", True),
+        ("ssh://me@localhost", "builder", True),
+        ("tcp://10.0.0.2:2375", "builder", True),
+        ("tcp://docker:2375", "abc", True),
+        ("tcp://127.0.0.1:2375", "builder", False),
+        ("tcp://127.0.0.1:2375", "behind-a-tunnel", True),
+    ],
+)
+def test_an_engine_is_remote_unless_it_is_here(address, name, remote):
+    """A socket is here; an address of this machine only if the machine behind it has our name and kernel."""
+    assert remote == is_remote(address, {"Name": name, "KernelVersion": LINUX.release}, LINUX)
+
+
+def test_the_context_names_the_endpoint(tmp_path):
+    """The address is DOCKER_HOST's, else that in the context's own file."""
+    colima = {"Client": {"Context": "colima"}}
+    path = tmp_path / "home/.docker/contexts/meta" / hashlib.sha256(b"colima").hexdigest() / "meta.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"Name": "colima", "Endpoints": {"docker": {"Host": "unix:///home/me/.colima/default/docker.sock"}}}))
+    assert "unix:///home/me/.colima/default/docker.sock" == (found := endpoint(look(tmp_path), colima))
+    assert "colima" == desktop(VERSION, {}, "colima", found)
+    assert "tcp://10.0.0.2:2375" == endpoint(look(tmp_path, environ={"DOCKER_HOST": "tcp://10.0.0.2:2375"}), colima)
+    assert "" == endpoint(look(tmp_path), VERSION)
+
+
+@pytest.mark.parametrize(
+    ("configured", "environ", "names"),
+    [
+        ("", {}, ("docker", "podman")),
+        ("auto", {}, ("docker", "podman")),
+        ("podman", {"CROSS_CONTAINER_ENGINE": "docker"}, ("podman",)),
+        ("auto", {"CROSS_CONTAINER_ENGINE": "/opt/podman"}, ("/opt/podman",)),
+    ],
+)
+def test_which_engines_are_asked(configured, environ, names):
+    """The configured one; cross's own variable; else docker before podman."""
+    assert names == wanted(configured, environ)
+
+
+def test_docker_that_answers_is_the_engine(tmp_path):
+    """Two calls, and one as long as the second answer is kept."""
+    run = Programs(LIVE)
+    here = look(tmp_path, run, programs=("docker", "podman"), now=lambda: 1000.0)
+    assert "docker" == ask(Question("engine"), here, Facts()).kind
+    assert ["version", "info"] == [call[1] for call in run.calls]
+    assert "fuse-overlayfs" == ask(Question("engine"), here, Facts()).store
+    assert ["version", "info", "version"] == [call[1] for call in run.calls]
+
+
+def test_a_dead_docker_gives_way_to_podman(tmp_path):
+    """Podman is taken where docker's engine does not answer."""
+    engine = ask(Question("engine"), look(tmp_path, Programs({"docker version": DEAD, **PODMAN}), programs=("docker", "podman")), Facts())
+    assert ("podman", "4.3.1", "", "x86_64", "overlay") == (engine.kind, engine.version, engine.api, engine.arch, engine.store)
+
+
+def test_a_dead_docker_says_so_itself(tmp_path):
+    """The engine's own words are the reason, and what to do is the hint."""
+    found = ask(Question("engine"), look(tmp_path, Programs({"docker version": DEAD}), programs=("docker",)), Facts())
+    assert isinstance(found, Absent)
+    assert "Cannot connect to the Docker daemon at unix:///nonexistent.sock" in found.why
+    assert "start docker" in found.hint
+
+
+def test_a_configured_engine_is_the_only_one(tmp_path):
+    """Who names docker does not get podman."""
+    here = look(tmp_path, Programs({"docker version": DEAD, **PODMAN}), programs=("docker", "podman"), engine="docker")
+    assert isinstance(ask(Question("engine"), here, Facts()), Absent)
+
+
+def test_no_engine_is_absent_with_a_way_out(tmp_path):
+    """Neither program on PATH is one reason, not two."""
+    assert "neither docker nor podman is on PATH" == ask(Question("engine"), look(tmp_path), Facts()).why
+    assert "podman is not on PATH" == ask(Question("engine"), look(tmp_path, engine="podman"), Facts()).why
+
+
+def test_podman_behind_the_name_docker_is_podman(tmp_path):
+    """podman-docker's docker prints podman's answer; and Podman's service may answer to Docker's own program."""
+    said = {"docker version": PODMAN["podman version"], "docker info": PODMAN["podman info"]}
+    engine = ask(Question("engine"), look(tmp_path, Programs(said), programs=("docker",)), Facts())
+    assert ("podman", f"{tmp_path}/bin/docker") == (engine.kind, engine.command)
+    assert "podman" == kind({"Client": {"ApiVersion": "1.41"}, "Server": {"Components": [{"Name": "Podman Engine"}]}})
+
+
+def test_podman_that_does_not_answer_says_so():
+    """podman --remote without its machine is absent, with podman's words."""
+    found = parse_podman("podman", Done(argv=(), code=125, err=recorded("podman/info-dead.err").out), {})
+    assert isinstance(found, Absent)
+    assert "podman machine start" in found.why
+
+
+def test_podman_in_its_machine_is_not_remote_but_elsewhere_is():
+    """The machine on a laptop shares our folders; a service at another address does not."""
+    told = table(recorded("podman/info-4.3.json"))
+    told["host"]["serviceIsRemote"] = True
+    done = Done(argv=(), code=0, out=json.dumps(told))
+    assert (False, "podman machine") == ((engine := parse_podman("podman", done, {})).remote, engine.desktop)
+    assert parse_podman("podman", done, {"CONTAINER_HOST": "ssh://me@box/run/podman.sock"}).remote
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_an_image_has_platform_labels_and_id(engine):
+    """Both engines' inspect answers are one fact."""
+    image = parse_image("crosstasks-facts:arm", recorded(f"{engine}/image-arm64.json"))
+    assert not isinstance(image, Absent)
+    assert "sha256:a2ffa982cd3551c2d5644b01ce306e8c2e2a88048a83f89e5a104b0bac51b084" == image.id
+    assert {"crosstasks.glibc": "2.36", "crosstasks.libc": "2.36"} == image.labels
+    assert image.platform.startswith("linux/arm64")
+
+
+def test_an_image_that_is_not_there_is_absent():
+    """The engine's own words are the reason."""
+    found = parse_image("nope:none", Done(argv=(), code=1, out="\n", err=recorded("docker/image-missing.err").out))
+    assert isinstance(found, Absent)
+    assert "No such image: nope:none" in found.why
+
+
+def test_no_engine_has_no_images(tmp_path):
+    """Why the engine is absent is why its images are."""
+    facts = Facts(answers={Question("engine"): Absent("docker sleeps")})
+    assert Absent("docker sleeps") == ask(Question("image", "x"), look(tmp_path), facts)
+    engine = Engine(kind="docker", command="docker", version="1", arch="x86_64")
+    run = Programs({"docker image": recorded("docker/image-arm64.json")})
+    assert "x:1" == ask(Question("image", "x:1"), look(tmp_path, run), facts.with_({Question("engine"): engine})).ref
+    assert [("docker", "image", "inspect", "--format", "{{json .}}", "x:1")] == run.calls

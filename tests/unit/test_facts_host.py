@@ -1,0 +1,103 @@
+"""The machine, read from values and from files in a folder."""
+
+from __future__ import annotations
+
+import pytest
+from facts_looks import LINUX, look
+from msgspec.structs import replace
+
+from crosstasks.facts import Facts, Question, ask
+from crosstasks.facts.host import Host, Platform, arch, ci, container, parse
+from crosstasks.steps import Absent
+
+
+@pytest.mark.parametrize(
+    ("platform", "musl", "triple"),
+    [
+        (LINUX, False, "x86_64-unknown-linux-gnu"),
+        (replace(LINUX, bits=32), False, "i686-unknown-linux-gnu"),
+        (replace(LINUX, machine="aarch64", libc=""), True, "aarch64-unknown-linux-musl"),
+        (replace(LINUX, machine="aarch64", bits=32), False, "armv7-unknown-linux-gnueabihf"),
+        (replace(LINUX, machine="riscv64"), False, "riscv64gc-unknown-linux-gnu"),
+        (replace(LINUX, libc="glibc 2.36"), True, "x86_64-unknown-linux-gnu"),
+        (Platform(system="darwin", machine="arm64"), False, "aarch64-apple-darwin"),
+        (Platform(system="win32", machine="AMD64"), False, "x86_64-pc-windows-msvc"),
+    ],
+)
+def test_the_triple_follows_from_kernel_libc_and_width(platform, musl, triple):
+    """The host triple is that of the programs that are usual there, not that of the kernel alone."""
+    host = parse(platform, {}, musl=musl)
+    assert isinstance(host, Host)
+    assert triple == host.triple
+
+
+def test_the_libc_has_its_version():
+    """What Python calls 'glibc 2.36' is libc gnu, version 2.36."""
+    host = parse(LINUX, {})
+    assert isinstance(host, Host)
+    assert ("gnu", "2.36") == (host.libc, host.libc_version)
+
+
+def test_an_unknown_system_is_absent_with_a_reason():
+    """A host that nobody knows is a reason, not a guess."""
+    found = parse(Platform(system="plan9", machine="386"), {})
+    assert isinstance(found, Absent)
+    assert "plan9" in found.why
+
+
+@pytest.mark.parametrize(
+    ("environ", "service"),
+    [
+        ({}, ""),
+        ({"CI": "true"}, "unknown"),
+        ({"CI": "1", "GITHUB_ACTIONS": "true"}, "github"),
+        ({"GITLAB_CI": "true"}, "gitlab"),
+        ({"TF_BUILD": "True"}, "azure"),
+        ({"CI": "false"}, ""),
+        ({"CI": "0", "GITHUB_ACTIONS": "true"}, ""),
+        ({"CI": ""}, ""),
+        ({"CIRCLECI": "true"}, "circleci"),
+    ],
+)
+def test_ci_is_told_by_its_variables(environ, service):
+    """Each service has its variable; CI=false is off whatever else is set."""
+    assert service == ci(environ)
+
+
+IN_DOCKER = "130 112 254:0 /var/lib/docker/containers/" + "7c" * 32 + "/hostname /etc/hostname rw - ext4 /dev/vda rw\n"
+VM = "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "told", "kind"),
+    [
+        (set(), {}, ""),
+        ({".dockerenv"}, {}, "docker"),
+        ({".dockerenv"}, {"mounts": VM}, ""),
+        ({".dockerenv"}, {"mounts": "112 56 0:49 / / rw - overlay overlay rw\n"}, "docker"),
+        (set(), {"mounts": VM + IN_DOCKER}, "docker"),
+        (set(), {"cgroup": "8:pids:/docker/" + "7c" * 32}, "docker"),
+        ({"run/.containerenv"}, {}, "podman"),
+        (set(), {"cgroup": "0::/kubepods/besteffort/pod1"}, "unknown"),
+        (set(), {"variable": "lxc"}, "unknown"),
+    ],
+)
+def test_a_container_is_told_by_what_its_engine_leaves(files, told, kind):
+    """A virtual machine that was made from an image keeps .dockerenv, and is none."""
+    assert kind == container(files, **told)
+
+
+def test_names_of_architectures_become_those_of_triples():
+    """Docker, Debian and kernels have names of their own."""
+    assert ["aarch64", "x86_64", "armv7", "powerpc64le", "s390x"] == [arch(name) for name in ("arm64", "AMD64", "armhf", "ppc64el", "s390x")]
+
+
+def test_the_machine_is_looked_at_without_starting_a_program(tmp_path):
+    """Apt is there if both its programs are, and the suite is the code name in os-release."""
+    release = tmp_path / "root/etc/os-release"
+    release.parent.mkdir(parents=True)
+    release.write_text('NAME="Debian"\nVERSION_CODENAME=bookworm\n')
+    host = ask(Question("host"), look(tmp_path, programs=("apt-get", "dpkg-deb")), Facts())
+    assert (True, "bookworm", "") == (host.apt, host.suite, host.container)
+    (tmp_path / "bin/dpkg-deb").unlink()
+    assert not ask(Question("host"), look(tmp_path), Facts()).apt

@@ -1,0 +1,163 @@
+"""rustup's folder and answers, as rustup 1.29 made them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from facts_looks import DATA, Programs, look, program, recorded
+
+from crosstasks.errors import CrosstasksError
+from crosstasks.facts import Facts, Question, ask
+from crosstasks.facts.rustup import RustupServer, parse, parse_rustc, parse_server, release_of, resolve
+from crosstasks.steps import Absent, Done
+
+HOST = "x86_64-unknown-linux-gnu"
+MANIFEST = (DATA / "rustup/manifest-nightly.toml").read_text("utf-8")
+SAID = {"rustup --version": recorded("rustup/version-1.29.out"), "rustc -vV": recorded("rustup/rustc-1.95.out")}
+
+
+def toolchain(home, name, *, manifest=True, targets=(HOST,), source=False):
+    """Put a toolchain together as rustup does, or (without a manifest) as somebody else would."""
+    folder = home / "toolchains" / name
+    program(folder / "bin", "rustc")
+    for target in targets:
+        (folder / "lib/rustlib" / target / "lib").mkdir(parents=True)
+        (folder / "lib/rustlib" / target / "lib/libcore-1.rlib").touch()
+    (folder / "lib/rustlib/wasm32-wasip1/lib").mkdir(parents=True)
+    if manifest:
+        shutil.copy(DATA / "rustup/manifest-nightly.toml", folder / "lib/rustlib/multirust-channel-manifest.toml")
+        shutil.copy(DATA / "rustup/components", folder / "lib/rustlib/components")
+    if source:
+        (folder / "lib/rustlib/src/rust/library").mkdir(parents=True)
+        (folder / "lib/rustlib/src/rust/library/Cargo.toml").touch()
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with rustup, and one installed toolchain that is the default."""
+    home = tmp_path / "home/.rustup"
+    toolchain(home, f"stable-{HOST}")
+    shutil.copy(DATA / "rustup/settings.toml", home / "settings.toml")
+    return look(tmp_path, Programs(SAID), programs=("rustup",))
+
+
+def test_the_version_is_the_first_line():
+    """What rustup says of rustc, and how it ends, does not matter."""
+    assert "1.29.0" == parse(recorded("rustup/version-1.29.out", code=1))
+    found = parse(Done(argv=(), code=1, err="error: home is broken"))
+    assert isinstance(found, Absent)
+    assert "home is broken" in found.why
+
+
+def test_an_installed_toolchain_is_read_without_running_it(machine):
+    """Release and host come from what rustup wrote; a target counts if its library is there."""
+    found = ask(Question("rustup"), machine, Facts())
+    (only,) = found.toolchains
+    assert (f"stable-{HOST}", "1.97.0-nightly", HOST, (HOST,), False, "2.17") == (
+        only.name,
+        only.release,
+        only.host,
+        only.targets,
+        only.source,
+        only.glibc,
+    )
+    assert (f"stable-{HOST}", f"stable-{HOST}", "1.29.0") == (found.default, found.active, found.version)
+    assert [("rustup", "--version")] == machine.run.calls
+    assert {"RUSTUP_AUTO_INSTALL": "0", "RUSTUP_TOOLCHAIN": "none"} == machine.run.envs[0]
+
+
+def test_the_second_look_starts_no_program(machine):
+    """rustup's version is kept until rustup changes."""
+    ask(Question("rustup"), machine, Facts())
+    ask(Question("rustup"), machine, Facts())
+    assert 1 == len(machine.run.calls)
+
+
+def test_a_toolchain_of_somebody_else_is_asked(machine, tmp_path):
+    """A linked toolchain has no manifest: its rustc tells release and host, and nobody knows its glibc."""
+    toolchain(tmp_path / "home/.rustup", "mine", manifest=False, source=True)
+    mine = ask(Question("rustup"), machine, Facts()).toolchains[0]
+    assert ("mine", "1.95.0", HOST, "", True) == (mine.name, mine.release, mine.host, mine.glibc, mine.source)
+
+
+def test_a_toolchain_that_does_not_run_here_is_still_one(machine, tmp_path):
+    """A foreign one without a manifest has no release that we could know."""
+    toolchain(tmp_path / "home/.rustup", "foreign", manifest=False)
+    machine.run.said.pop("rustc -vV")
+    assert ("foreign", "", "") == ((first := ask(Question("rustup"), machine, Facts()).toolchains[0]).name, first.release, first.host)
+
+
+@pytest.mark.parametrize(
+    ("environ", "override", "file", "active"),
+    [
+        ({}, False, "", f"stable-{HOST}"),
+        ({}, False, "nightly", f"nightly-{HOST}"),
+        ({}, True, "nightly", f"beta-{HOST}"),
+        ({"RUSTUP_TOOLCHAIN": f"stable-{HOST}"}, True, "nightly", f"stable-{HOST}"),
+        ({"RUSTUP_TOOLCHAIN": "1.2.3"}, False, "", ""),
+    ],
+)
+def test_the_active_toolchain_is_rustups_choice(machine, tmp_path, environ, override, file, active):
+    """The variable, then an override of the folder, then its file, then the default; what is not installed is none."""
+    home = tmp_path / "home/.rustup"
+    toolchain(home, f"nightly-{HOST}")
+    toolchain(home, f"beta-{HOST}")
+    if override:
+        settings = home / "settings.toml"
+        settings.write_text(settings.read_text() + f'"{machine.cwd}" = "beta-{HOST}"\n')
+    if file:
+        (machine.cwd / "rust-toolchain").write_text(f"{file}\n")
+    here = look(tmp_path, Programs(SAID), environ=environ)
+    assert active == ask(Question("rustup"), here, Facts()).active
+
+
+def test_a_short_name_stands_for_that_of_the_host():
+    """Only what is installed has a name."""
+    assert f"1.96.0-{HOST}" == resolve("1.96.0", HOST, [f"1.96.0-{HOST}"])
+    assert "mine" == resolve("mine", HOST, ["mine"])
+    assert "" == resolve("1.95.0", HOST, [f"1.96.0-{HOST}"])
+
+
+def test_no_rustup_says_whose_rustc_there_is(tmp_path):
+    """A distribution's rustc is no rustup."""
+    assert "no rustup on PATH" == ask(Question("rustup"), look(tmp_path), Facts()).why
+    assert f"{tmp_path}/bin/rustc is not rustup's" == ask(Question("rustup"), look(tmp_path, programs=("rustc",)), Facts()).why
+
+
+def test_rustc_tells_release_and_host():
+    """The answer to rustc -vV."""
+    assert ("1.95.0", HOST) == parse_rustc(recorded("rustup/rustc-1.95.out").out)
+
+
+def test_a_release_is_found_in_a_manifest():
+    """Each package has its own; an unknown one has none."""
+    assert ["1.97.0-nightly", "1.97.0-nightly", "0.98.0-nightly", ""] == [
+        release_of(MANIFEST, f"[pkg.{name}]") for name in ("rust", "rustc", "cargo", "none")
+    ]
+
+
+def test_the_server_tells_its_stable_release(tmp_path):
+    """It is asked once in ten minutes, at the address that rustup itself would use, and only as far as needed."""
+    asked = []
+
+    def fetch(url, timeout, until):
+        asked.append((url, timeout, until))
+        return MANIFEST
+
+    here = look(tmp_path, fetch=fetch, environ={"RUSTUP_DIST_SERVER": "https://mirror/"}, timeout=3)
+    wanted = RustupServer(url="https://mirror", stable="1.97.0-nightly")
+    assert [wanted, wanted] == [ask(Question("rustup-server"), here, Facts()) for _ in range(2)]
+    assert [("https://mirror/dist/channel-rust-stable.toml", 3, "[pkg.rust]")] == asked
+
+
+def test_a_server_that_is_out_of_reach_is_absent(tmp_path):
+    """The door's error is the reason; a page of a captive portal is no channel; offline, nothing is asked."""
+
+    def fetch(url, timeout, until):
+        raise CrosstasksError("it cannot be fetched", why="no such host", hint="try later")
+
+    assert Absent("it cannot be fetched: no such host", "try later") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch), Facts())
+    assert "does not serve a channel" in parse_server("https://portal", "<html>").why
+    assert Absent("offline = true") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch, offline=True), Facts())

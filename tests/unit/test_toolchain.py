@@ -1,0 +1,357 @@
+"""What is asked of rustup, cargo and apt for a toolchain, and what counts as one."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from crosstasks.errors import ToolMissing
+from crosstasks.facts.debian import Debian
+from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
+from crosstasks.provision.rustup_home import Marker, Wanted
+from crosstasks.steps import Done
+
+HOST = "x86_64-unknown-linux-gnu"
+ARM = "aarch64-unknown-linux-gnu"
+ARMV7 = "armv7-unknown-linux-gnueabihf"
+S390X = "s390x-unknown-linux-gnu"
+RISCV = "riscv64gc-unknown-linux-gnu"
+STD = {HOST: "amd64", ARM: "arm64", ARMV7: "armhf", S390X: "s390x"}
+NAME = f"1.96.0-{HOST}"
+
+
+class Recorder:
+    """A runner that notes what it is asked, and does to the disk what the program would."""
+
+    def __init__(self, *, codes=(), err="", make=True):
+        self.calls, self.codes, self.err, self.make = [], list(codes), err, make
+
+    def __call__(self, argv, *, env=None, cwd="", timeout=None, stdin=None):
+        del timeout, stdin
+        self.calls.append((tuple(argv), dict(env or {}), cwd))
+        code = self.codes.pop(0) if self.codes else 0
+        if code == 0 and self.make and "RUSTUP_HOME" in (env or {}):
+            self._obey(Path(env["RUSTUP_HOME"]) / "toolchains" / NAME, argv)
+        return Done(argv=tuple(argv), code=code, err=self.err)
+
+    def _obey(self, folder, argv):
+        for triple in (HOST, *(word for word in argv if word in STD)):
+            (folder / "lib/rustlib" / triple).mkdir(parents=True, exist_ok=True)
+        if "rust-src" in argv:
+            (folder / rustup_home.SOURCE).mkdir(parents=True, exist_ok=True)
+        (folder / "bin").mkdir(exist_ok=True)
+        (folder / "bin/rustc").touch()
+
+
+class Offers:
+    """An archive that offers versions, and nothing to fetch."""
+
+    def __init__(self, versions):
+        self.offered, self.updated = versions, ()
+
+    def update(self, architectures):
+        self.updated = tuple(architectures)
+
+    def versions(self, name, architecture):
+        return self.offered.get((name, architecture), ())
+
+
+def ignore(_line):
+    """Hear nothing."""
+
+
+def wanted(*targets, release="1.96.0", source=False):
+    return Wanted(release=release, host=HOST, targets=targets, source=source)
+
+
+def made(home, *targets, source=False, origin="rustup"):
+    """Put a toolchain's folders and its marker into *home*."""
+    folder = home / "toolchains" / NAME
+    for part in ("bin", *(f"lib/rustlib/{triple}" for triple in (HOST, *targets)), *((rustup_home.SOURCE,) if source else ())):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "bin/rustc").touch()
+    held = Marker(release="1.96.0", host=HOST, targets=(HOST, *targets), source=source, origin=origin, glibc="2.36")
+    rustup_home.mark(folder, held)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("triples", "rust", "source", "expected"),
+    [
+        ((ARM,), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf")}, (), "1.96.0"),
+        ((ARM, ARMV7), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf")}, (), "1.85.0"),
+        ((ARM, RISCV), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64")}, ("1.96.0",), "1.96.0"),
+        ((RISCV,), {"1.96.0": ("amd64",), "1.85.0": ("amd64",)}, ("1.85.0",), "1.85.0"),
+        ((ARMV7, S390X), {"1.96.0": ("amd64", "armhf"), "1.85.0": ("amd64", "s390x")}, (), ""),
+        ((ARM,), {"1.9.0": ("arm64",), "1.10.0": ("arm64",)}, (), "1.10.0"),
+        ((), {"1.85.0": ("amd64",)}, (), "1.85.0"),
+        ((ARM,), {}, (), ""),
+    ],
+)
+def test_release(triples, rust, source, expected):
+    """The newest release with every std that Debian has is chosen; what it has none of needs the source."""
+    assert expected == toolchain.choose_release(Debian(suite="bookworm", rust=rust, source=source), triples, STD)
+
+
+def test_nothing_there(tmp_path):
+    """An empty home lacks all of it, the host's own standard library too."""
+    assert ("rustc", HOST, ARM, "source") == toolchain.missing(tmp_path, wanted(ARM, source=True))
+    assert () == toolchain.inspect(tmp_path)
+
+
+def test_complete(tmp_path):
+    """A marked toolchain with the wanted folders is complete, and one for a further target lacks just that."""
+    made(tmp_path, ARM)
+    assert toolchain.complete(tmp_path, wanted(ARM))
+    assert (S390X, "source") == toolchain.missing(tmp_path, wanted(ARM, S390X, source=True))
+
+
+def test_checked_when_found_again(tmp_path):
+    """A marker does not stand for what has gone from the disk."""
+    folder = made(tmp_path, ARM)
+    (folder / "lib/rustlib" / ARM).rmdir()
+    assert (ARM,) == toolchain.missing(tmp_path, wanted(ARM))
+    (folder / "bin/rustc").unlink()
+    assert ("rustc", HOST, ARM) == toolchain.missing(tmp_path, wanted(ARM))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 2}', '{"release": "1.96.0"}'])
+def test_torn_marker(tmp_path, text):
+    """A marker that cannot be read makes no toolchain."""
+    (made(tmp_path) / ".crosstasks.json").write_text(text)
+    assert not toolchain.complete(tmp_path, wanted())
+
+
+def test_inspect(tmp_path):
+    """What the marker says is what is told of a toolchain; a folder without one is none."""
+    folder = made(tmp_path, ARM, source=True, origin="debian")
+    (tmp_path / "toolchains" / "half").mkdir()
+    (found,) = toolchain.inspect(tmp_path)
+    assert (NAME, str(folder), "1.96.0", HOST) == (found.name, found.path, found.release, found.host)
+    assert ((HOST, ARM), True, "debian", "2.36") == (found.targets, found.source, found.origin, found.glibc)
+
+
+def test_rustup_installs(tmp_path):
+    """rustup is asked once, for the exact release, in a home that cannot be the user's, and its marker says what came."""
+    run = Recorder()
+    toolchain.from_rustup(wanted(ARM, source=True), home=tmp_path, rustup="/x/rustup", run=run, say=ignore)
+    ((argv, env, _),) = run.calls
+    flags = ("--profile", "minimal", "--force-non-host", "--no-self-update")
+    assert ("/x/rustup", "toolchain", "install", NAME, *flags, "--target", ARM, "--component", "rust-src") == argv
+    assert env["RUSTUP_HOME"].startswith(str(tmp_path))
+    assert env["RUSTUP_TOOLCHAIN"] is None
+    assert toolchain.complete(tmp_path, wanted(ARM, source=True))
+
+
+def test_rustup_adds(tmp_path):
+    """What is lacking is added to the toolchain that is there, and nothing is taken from it."""
+    made(tmp_path, ARM)
+    run = Recorder()
+    toolchain.from_rustup(wanted(S390X, source=True), home=tmp_path, rustup="rustup", run=run, say=ignore)
+    assert [
+        ("rustup", "target", "add", S390X, "--toolchain", NAME),
+        ("rustup", "component", "add", "rust-src", "--toolchain", NAME),
+    ] == [argv for argv, _, _ in run.calls]
+    assert [str(tmp_path)] * 2 == [env["RUSTUP_HOME"] for _, env, _ in run.calls]
+    assert (HOST, ARM, S390X) == toolchain.inspect(tmp_path)[0].targets
+
+
+def test_rustup_begins_anew(tmp_path):
+    """A toolchain that rustup cannot add to is made anew with all that it had."""
+    made(tmp_path, ARM)
+    run = Recorder(codes=[1])
+    toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=run, say=ignore)
+    assert ("--target", ARM, "--target", S390X) == run.calls[1][0][-4:]
+    assert (HOST, ARM, S390X) == toolchain.inspect(tmp_path)[0].targets
+
+
+def test_rustup_fails(tmp_path):
+    """rustup's error is passed on without its chatter, what was whole stays, and no draft is left."""
+    made(tmp_path, ARM)
+    said = "info: syncing\nwarn: hm\nerror: component 'rust-std' for target 's390x' is unavailable for download for channel '1.96.0'\n"
+    with pytest.raises(ToolMissing) as caught:
+        toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=Recorder(codes=[1, 1], err=said), say=ignore)
+    assert caught.value.why.startswith("error: component 'rust-std'")
+    assert "-Zbuild-std" in caught.value.hint
+    assert toolchain.complete(tmp_path, wanted(ARM))
+    assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
+
+
+def test_rustup_lies(tmp_path):
+    """A rustup that exits with 0 and brings nothing is found out."""
+    with pytest.raises(ToolMissing, match="without rustc"):
+        toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
+    assert () == toolchain.inspect(tmp_path)
+
+
+def test_nothing_to_do(tmp_path):
+    """A complete toolchain costs no program."""
+    made(tmp_path, ARM)
+    run = Recorder()
+    toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
+    toolchain.from_debian(wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", run=run, say=ignore)
+    assert [] == run.calls
+
+
+def debian(home, offers, *targets):
+    toolchain.from_debian(wanted(*targets), home=home, archive=offers, debian_std=STD, host_debian="amd64", run=Recorder(), say=ignore)
+
+
+def test_debian_has_no_such_target(tmp_path):
+    """A target that Debian has no port for is refused before anything is asked."""
+    offers = Offers({})
+    with pytest.raises(ToolMissing, match=f"no standard library of {RISCV}"):
+        debian(tmp_path, offers, RISCV)
+    assert () == offers.updated
+
+
+def test_debian_has_no_such_release(tmp_path):
+    """A release that is not offered is refused with those that are."""
+    offers = Offers({("rustc-web", "amd64"): ("1.90.0+dfsg1-1", "1.85.0+dfsg3-1~deb12u3")})
+    with pytest.raises(ToolMissing) as caught:
+        debian(tmp_path, offers, ARM)
+    assert "its releases are: 1.90.0, 1.85.0" == caught.value.why
+
+
+def test_debian_std_must_be_of_the_same_build(tmp_path):
+    """A standard library of the same release but another build of Debian's is not taken."""
+    rustc = "1.96.0+dfsg1-1~deb12u2"
+    std = {("libstd-rust-web-dev", "amd64"): (rustc,), ("libstd-rust-web-dev", "armhf"): ("1.96.0+dfsg1-1~deb12u1",)}
+    with pytest.raises(ToolMissing) as caught:
+        debian(tmp_path, Offers({("rustc-web", "amd64"): (rustc,), **std}), ARMV7)
+    assert f"Debian has no standard library of 1.96.0 for {ARMV7}" == caught.value.what
+    assert rustc in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("version", "release"),
+    [("1.96.0+dfsg1-1~deb12u2", "1.96.0"), ("1.85.0+dfsg3-1", "1.85.0"), ("1.63.0-2", "1.63.0"), ("1:1.85.0~beta-1", "1.85.0")],
+)
+def test_upstream(version, release):
+    """Debian's version begins with Rust's release."""
+    assert release == rust_packages.upstream(version)
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("libllvm22", True),
+        ("zlib1g", True),
+        ("libgcc-s1", True),
+        ("libstdc++6", True),
+        ("libstd-rust-web-1.96", True),
+        ("rustc-web", True),
+        ("cargo-web", True),
+        ("libc6", False),
+        ("libc6-dev", False),
+        ("gcc", False),
+        ("gcc-12", False),
+        ("gcc-12-base", False),
+        ("cpp-12", False),
+        ("binutils-x86-64-linux-gnu", False),
+        ("libstd-rust-web-dev", False),
+        ("linux-libc-dev", False),
+        ("libc-dev-bin", False),
+        ("libtirpc-common", False),
+    ],
+)
+def test_packages_worth_fetching(package, expected):
+    """gcc, headers and the C library's own files are not fetched for a toolchain."""
+    assert expected == assemble.may_hold_libraries(package)
+
+
+def test_reached():
+    """The shared objects are those that the programs need, directly or not; the C library's stay the host's."""
+    needs = {
+        "rustc": ("librustc_driver-0.so", "libc.so.6"),
+        "librustc_driver-0.so": ("libLLVM.so.22.1", "ld-linux-aarch64.so.1"),
+        "libLLVM.so.22.1": ("libz.so.1", "libm.so.6", "libcrypt.so.1", "ld64.so.2"),
+        "libz.so.1": ("libLLVM.so.22.1",),
+    }
+    expected = {"librustc_driver-0.so", "libLLVM.so.22.1", "libz.so.1", "libcrypt.so.1"}
+    assert expected == assemble.reached(["rustc"], lambda name: needs.get(name, ()))
+
+
+def test_highest():
+    """Versions are compared by number."""
+    assert "2.36" == assemble.highest(["2.4", "2.36", "2.2.5"])
+    assert "" == assemble.highest([])
+
+
+def test_library(tmp_path):
+    """std's crates are fetched as its lock file says, by the toolchain itself, into the CARGO_HOME that is given."""
+    source = tmp_path / rustup_home.SOURCE
+    source.mkdir(parents=True)
+    (source / "Cargo.toml").touch()
+    run = Recorder()
+    toolchain.fetch_library(tmp_path, cargo_home="/x/cargo", run=run, say=ignore)
+    ((argv, env, cwd),) = run.calls
+    assert (f"{tmp_path}/bin/cargo", "fetch", "--locked", "--manifest-path", f"{source}/Cargo.toml") == argv
+    assert {"RUSTC_BOOTSTRAP": "1", "RUSTC": f"{tmp_path}/bin/rustc", "RUSTUP_TOOLCHAIN": None, "CARGO_HOME": "/x/cargo"} == env
+    assert str(source) == cwd
+
+
+def test_library_of_a_foreign_toolchain(tmp_path):
+    """A toolchain that does not run here has its crates fetched by one that does, into the user's CARGO_HOME."""
+    source = tmp_path / rustup_home.SOURCE
+    source.mkdir(parents=True)
+    (source / "Cargo.toml").touch()
+    run = Recorder()
+    toolchain.fetch_library(tmp_path, own=Path("/x/own"), run=run, say=ignore)
+    assert ("/x/own/bin/cargo", "/x/own/bin/rustc") == (run.calls[0][0][0], run.calls[0][1]["RUSTC"])
+    assert "CARGO_HOME" not in run.calls[0][1]
+
+
+def test_no_library(tmp_path):
+    """Without its source there is nothing to fetch for."""
+    with pytest.raises(ToolMissing, match="no source of the standard library"):
+        toolchain.fetch_library(tmp_path, run=Recorder(), say=ignore)
+
+
+def members(**files):
+    """Return members as a package streams them."""
+    for name, content in files.items():
+        info = tarfile.TarInfo(f"./{name}")
+        info.size, info.mode = len(content), 0o4777
+        yield info, io.BytesIO(content)
+    folder = tarfile.TarInfo("./usr")
+    folder.type = tarfile.DIRTYPE
+    yield folder, None
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_standard(tmp_path):
+    """Only the target's own folder is taken from a package of std, without special bits."""
+    files = {f"usr/lib/rustlib/{ARM}/lib/libcore.rlib": b"core", "usr/share/doc/x": b"", f"usr/lib/rustlib/{ARM}x/lib/y": b""}
+    assemble.standard(members(**files), ARM, tmp_path)
+    assert {f"lib/rustlib/{ARM}/lib/libcore.rlib"} == tree(tmp_path)
+    assert 0o755 == (tmp_path / f"lib/rustlib/{ARM}/lib/libcore.rlib").stat().st_mode & 0o7777
+    with pytest.raises(ToolMissing, match=f"no standard library of {S390X}"):
+        assemble.standard(members(**files), S390X, tmp_path)
+
+
+def test_source(tmp_path):
+    """Of the compiler's source only the library is taken, without Debian's copies of crates."""
+    root = "usr/src/rustc-1.96.0"
+    files = {f"{root}/library/Cargo.lock": b"", f"{root}/library/vendor/libc/lib.rs": b"", f"{root}/src/tools/library/x": b""}
+    assemble.library(members(**files), "1.96.0", tmp_path)
+    assert {"lib/rustlib/src/rust/library/Cargo.lock"} == tree(tmp_path)
+
+
+def test_programs_absent(tmp_path):
+    """Packages without cargo make no toolchain."""
+    with pytest.raises(ToolMissing, match="no rustdoc, cargo"):
+        assemble.programs(members(**{"usr/bin/rustc": b""}), tmp_path)
+
+
+def test_no_escape(tmp_path):
+    """No member is written outside the toolchain's folder."""
+    files = {f"usr/lib/rustlib/{ARM}/../../../../../x": b""}
+    with pytest.raises(ToolMissing, match="cannot be unpacked"):
+        assemble.standard(members(**files), ARM, tmp_path / "a" / "b")

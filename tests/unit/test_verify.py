@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import hashlib
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from crosstasks.errors import VerificationFailed
+from crosstasks.targets import find
+from crosstasks.verify import Artifact, check, inspect, verify, version
+
+SOFT = {"bits": 32, "machine": 40, "flags": 0x5000200}
+N32 = {"bits": 32, "machine": 8, "flags": 0x20000020, "endian": ">"}
+NEITHER = {"bits": 32, "machine": 40, "flags": 0x5000000}
+REAL = Path(__file__).parent / "data" / "elf"
+
+
+def elf_header(*, bits: int = 64, endian: str = "<", machine: int = 62, flags: int = 0, kind: int = 2) -> bytes:
+    """One ELF header and a segment, nothing else."""
+    ident = b"\x7fELF" + bytes([bits // 32, 1 if endian == "<" else 2, 1]) + bytes(9)
+    word = "Q" if bits == 64 else "I"
+    size, segment = (64, 56) if bits == 64 else (52, 32)
+    entries = (size, segment, 1, 64 if bits == 64 else 40, 0, 0)
+    head = ident + struct.pack(f"{endian}HHI3{word}I6H", kind, machine, 1, 0, size, 0, flags, *entries)
+    return head + struct.pack(f"{endian}I", 1) + bytes(segment - 4)
+
+
+def pe(machine: int, magic: int, characteristics: int = 0) -> bytes:
+    return (
+        b"MZ" + bytes(58) + struct.pack("<I", 64)
+        + b"PE\0\0" + struct.pack("<H", machine) + bytes(18)
+        + struct.pack("<H", magic) + bytes(68) + struct.pack("<H", characteristics) + bytes(150)
+    )  # fmt: skip
+
+
+def macho(cpu: int) -> bytes:
+    return struct.pack("<7I", 0xFEEDFACF, cpu, 0, 2, 0, 0, 0)
+
+
+def archive(*members: tuple[bytes, bytes]) -> bytes:
+    body = b"!<arch>\n"
+    for name, data in members:
+        body += name.ljust(48) + str(len(data)).encode().ljust(10) + b"`\n" + data + b"\n" * (len(data) % 2)
+    return body
+
+
+def written(folder: Path, data: bytes, name: str = "program") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_a_pie_that_binds_at_once():
+    """All that there is to know of a program of Debian's aarch64 compiler is read."""
+    path = REAL / "aarch64-gnu"
+
+    assert inspect(path) == Artifact(
+        path=str(path),
+        format="elf",
+        machine="EM_AARCH64",
+        bits=64,
+        endian="little",
+        interpreter="/lib/ld-linux-aarch64.so.1",
+        needed=("libc.so.6",),
+        glibc="2.34",
+        pie=True,
+        relro="full",
+        size=path.stat().st_size,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("armv7-gnueabihf", ("EM_ARM", 32, "little", "hard-float", "/lib/ld-linux-armhf.so.3", "2.34", False, "partial", False, False)),
+        ("s390x-gnu", ("EM_S390", 64, "big", "", "/lib/ld64.so.1", "2.34", True, "partial", False, False)),
+        ("riscv64-static", ("EM_RISCV", 64, "little", "double-float", "", "", False, "", True, True)),
+        ("powerpc64le.a", ("EM_PPC64", 64, "little", "elfv2", "", "", False, "", False, False)),
+    ],
+)
+def test_real_files(name, facts):
+    """Programs and an archive of real cross compilers are read: 32 bits, big-endian, static, an executable stack."""
+    is_ = inspect(REAL / name)
+    target, loading = (is_.machine, is_.bits, is_.endian, is_.abi), (is_.interpreter, is_.glibc, is_.pie, is_.relro, is_.static, is_.execstack)
+
+    assert facts == (*target, *loading)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("aarch64-gnu", "aarch64-unknown-linux-gnu"),
+        ("armv7-gnueabihf", "armv7-unknown-linux-gnueabihf"),
+        ("s390x-gnu", "s390x-unknown-linux-gnu"),
+        ("riscv64-static", "riscv64gc-unknown-linux-gnu"),
+        ("riscv64-static", "riscv64gc-unknown-linux-musl"),
+        ("powerpc64le.a", "powerpc64le-unknown-linux-gnu"),
+    ],
+)
+def test_what_was_asked_for_is_good(name, target):
+    """A file that is for its target has no problem."""
+    assert check(inspect(REAL / name), find(target)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "problems"),
+    [
+        ("aarch64-gnu", "x86_64-unknown-linux-gnu", ("is for EM_AARCH64, wanted EM_X86_64",)),
+        ("aarch64-gnu", "aarch64-unknown-linux-musl", ("is for the libc gnu, wanted musl",)),
+        ("aarch64-gnu", "aarch64-linux-android", ("is for the libc gnu, wanted bionic",)),
+        ("aarch64-gnu", "x86_64-pc-windows-gnu", ("is elf for EM_AARCH64, wanted pe",)),
+        ("armv7-gnueabihf", "armv7-unknown-linux-gnueabi", ("is built for the ABI hard-float, wanted soft-float",)),
+        ("powerpc64le.a", "powerpc64-unknown-linux-gnu", ("is little-endian, wanted big", "is built for the ABI elfv2, wanted elfv1")),
+        (
+            "s390x-gnu",
+            "i686-unknown-linux-gnu",
+            ("is for EM_S390, wanted EM_386", "has 64 bits, wanted 32", "is big-endian, wanted little"),
+        ),
+    ],
+)
+def test_what_was_not_asked_for_is_told(name, target, problems):
+    """Each way in which a file is not for its target is said in words."""
+    assert problems == check(inspect(REAL / name), find(target))
+
+
+@pytest.mark.parametrize(
+    ("header", "target", "problems"),
+    [
+        (SOFT, "arm-unknown-linux-gnueabi", ()),
+        (SOFT, "arm-unknown-linux-gnueabihf", ("is built for the ABI soft-float, wanted hard-float",)),
+        (NEITHER, "arm-unknown-linux-gnueabihf", ()),
+        ({"bits": 32, "machine": 8, "flags": 0x70001005, "endian": ">"}, "mips-unknown-linux-gnu", ()),
+        (N32, "mips-unknown-linux-gnu", ("is built for the ABI n32, wanted o32",)),
+        ({"bits": 64, "machine": 8, "flags": 0x20000007, "endian": ">"}, "mips64-unknown-linux-gnuabi64", ()),
+        ({"machine": 243, "flags": 0x1}, "riscv64gc-unknown-linux-gnu", ("is built for the ABI soft-float, wanted double-float",)),
+        ({"bits": 32, "machine": 243, "flags": 0x1}, "riscv32imac-unknown-none-elf", ()),
+        ({"machine": 21, "flags": 1, "endian": ">"}, "powerpc64-unknown-linux-gnu", ()),
+        ({"machine": 258, "flags": 0x43}, "loongarch64-unknown-linux-gnu", ()),
+        ({"bits": 32, "machine": 62}, "x86_64-unknown-linux-gnu", ("has 32 bits, wanted 64",)),
+    ],
+)
+def test_calling_conventions(tmp_path, header, target, problems):
+    """Soft and hard float, MIPS's three and PowerPC's two conventions are told apart by the header's flags."""
+    assert problems == check(inspect(written(tmp_path, elf_header(**header))), find(target))
+
+
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [
+        (pe(0x8664, 0x20B), "x86_64-pc-windows-gnu"),
+        (pe(0x14C, 0x10B), "i686-pc-windows-gnu"),
+        (pe(0xAA64, 0x20B), "aarch64-pc-windows-msvc"),
+        (macho(0x0100000C), "aarch64-apple-darwin"),
+        (struct.pack(">7I", 0xCAFEBABE, 1, 0x01000007, 3, 28, 0, 0) + macho(0x01000007), "x86_64-apple-darwin"),
+        (b"\0asm\1\0\0\0", "wasm32-wasip1"),
+        (archive((b"/", b"symbols"), (b"lib.rmeta/", b"rust"), (b"a.o/", elf_header())), "x86_64-unknown-linux-gnu"),
+        (archive((b"#1/4", b"n.o\0" + macho(0x0100000C))), "aarch64-apple-darwin"),
+        (archive((b"/", b""), (b"a.obj/", struct.pack("<H", 0x8664) + bytes(18))), "x86_64-pc-windows-msvc"),
+    ],
+)
+def test_other_formats(tmp_path, data, target):
+    """Windows', Apple's and WebAssembly's files are read, alone and in an archive."""
+    found = inspect(written(tmp_path, data))
+
+    assert (find(target).format, ()) == (found.format, check(found, find(target)))
+
+
+def test_position_independence_elsewhere(tmp_path):
+    """A program for Windows that may lie anywhere says so in its header."""
+    assert (True, False) == (inspect(written(tmp_path, pe(0x8664, 0x20B, 0x40))).pie, inspect(written(tmp_path, pe(0x8664, 0x20B))).pie)
+
+
+@pytest.mark.parametrize(
+    ("glibc", "problems"),
+    [("", ()), ("2.34", ()), ("2.100", ()), ("2.28", ("needs glibc 2.34, promised was 2.28",)), ("2.4", ("needs glibc 2.34, promised was 2.4",))],
+)
+def test_the_glibc_ceiling(glibc, problems):
+    """A file may need the promised glibc or an older one; versions are numbers, not text."""
+    assert problems == check(inspect(REAL / "aarch64-gnu"), find("aarch64"), glibc=glibc)
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("2.9", (2, 9)), ("2.2.5", (2, 2, 5)), ("2.x", (2, 0))])
+def test_versions(text, numbers):
+    """A version is compared by its numbers."""
+    assert numbers == version(text)
+
+
+def test_what_is_no_program(tmp_path):
+    """A text is no artifact; the script that Emscripten puts beside its module is."""
+    script = inspect(written(tmp_path, b"var Module;", "a.js"))
+
+    problems = check(script, find("aarch64")), check(script, find("wasm32-unknown-emscripten"))
+
+    assert problems == (("is no elf file, nor any other that is known",), ())
+
+
+def test_verify_returns_what_is_good():
+    """Files that are all good are returned in order."""
+    path = REAL / "aarch64-gnu"
+
+    assert verify([path, path], find("aarch64"), glibc="2.34") == (inspect(path), inspect(path))
+
+
+def test_verify_tells_all_that_is_wrong(tmp_path):
+    """One error names every bad file, be it foreign, damaged or gone, and none of the good ones."""
+    damaged = written(tmp_path, (REAL / "aarch64-gnu").read_bytes()[:40], "damaged")
+    paths = (REAL / "aarch64-gnu", REAL / "s390x-gnu", damaged, tmp_path / "gone")
+
+    with pytest.raises(VerificationFailed, match="not every artifact is what aarch64-unknown-linux-gnu promises") as failed:
+        verify(paths, find("aarch64"))
+
+    lines = failed.value.why.splitlines()
+    assert lines[:2] == [f"{paths[1]} is for EM_S390, wanted EM_AARCH64", f"{paths[1]} is big-endian, wanted little"]
+    assert lines[2].startswith(f"{damaged} is damaged: its headers cannot be read: ")
+    assert lines[3:] == [f"{tmp_path / 'gone'} cannot be read: No such file or directory"]
+    assert failed.value.code == 6
+
+
+@pytest.mark.parametrize("name", ["aarch64-gnu", "armv7-gnueabihf", "powerpc64le.a"])
+def test_a_cut_file_never_ends_in_another_error(tmp_path, name):
+    """A file cut at any place is read, or is called damaged."""
+    whole = (REAL / name).read_bytes()
+    for size in range(0, len(whole), 97):
+        with suppress(VerificationFailed):
+            inspect(written(tmp_path, whole[:size]))
+
+
+def test_a_dos_program_is_damaged(tmp_path):
+    """A program for DOS is none for Windows."""
+    with pytest.raises(VerificationFailed, match="a program for DOS"):
+        inspect(written(tmp_path, b"MZ" + bytes(58) + struct.pack("<I", 64) + bytes(200)))
