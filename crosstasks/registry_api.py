@@ -23,6 +23,7 @@ LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}
 """Registries that are asked in the clear, as both engines do."""
 
 NOT_FOUND: Final = 404
+REFUSED: Final = {401, 403}
 
 
 def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
@@ -36,9 +37,7 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
         ImageFailed: the registry does not know it, or refuses.
         EngineFailed: the engine does not answer.
     """
-    if engine and engine.kind == "docker":
-        return limited(lambda: _through_docker(ref, engine, timeout), timeout, ref)
-    return limited(lambda: directly(ref), timeout, ref)
+    return limited(lambda: _through_docker(ref, engine, timeout) if engine and engine.kind == "docker" else directly(ref, timeout), timeout, ref)
 
 
 def limited(act: Callable[[], T], timeout: float, what: str) -> T:
@@ -85,7 +84,8 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
         raise EngineFailed("docker does not answer", why=str(error)) from error
     finally:
         client.close()
-    return found
+    # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
+    return found if found.get("Platforms") else directly(ref, timeout)
 
 
 def _hint(words: str) -> str:
@@ -95,7 +95,7 @@ def _hint(words: str) -> str:
     return ""
 
 
-def directly(ref: str) -> dict[str, Any]:
+def directly(ref: str, timeout: float) -> dict[str, Any]:
     """
     Ask the registry itself, with the log-in in Docker's or Podman's configuration, else anonymously.
 
@@ -114,7 +114,12 @@ def directly(ref: str) -> dict[str, Any]:
     base = f"{registry.prefix}://{place.registry}/v2/{place.api_prefix}"
 
     def get(path: str, accept: str) -> Response:
-        response: Response = registry.do_request(f"{base}/{path}", headers={"Accept": accept})
+        # oras's own do_request tries again for half a minute, and so hides why a registry is out of reach
+        headers = {"Accept": accept, **registry.auth.get_auth_header()}
+        response: Response = registry.session.get(f"{base}/{path}", headers=headers, timeout=timeout)
+        if response.status_code in REFUSED:
+            headers, changed = registry.auth.authenticate_request(response, headers)
+            response = registry.session.get(f"{base}/{path}", headers=headers, timeout=timeout) if changed else response
         if response.status_code == NOT_FOUND:
             raise ImageFailed(f"{ref} is not in its registry")
         response.raise_for_status()
@@ -123,7 +128,7 @@ def directly(ref: str) -> dict[str, Any]:
     try:
         return _read(get, place.digest or place.tag)
     except (RequestException, ValueError) as error:
-        raise ImageFailed(f"{ref} could not be looked up", why=str(error), hint=_hint(str(error))) from error
+        raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
 
 
 def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def inspect(path: Path | str) -> Artifact:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         try:
             found = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
-        except (ELFError, struct.error, ValueError, KeyError, AttributeError, UnicodeDecodeError) as error:
+        except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
             raise VerificationFailed(f"{path} is damaged", why=f"its headers cannot be read: {error}") from error
     return replace(found, size=size, sha256=digest)
 
@@ -114,6 +114,8 @@ def _archive(file: IO[bytes], path: str) -> Artifact:
     while len(head := _at(file, offset, 60)) == 60:  # noqa: PLR2004
         offset += 60
         size = int(head[48:58])
+        if size < 0:
+            raise ValueError("a member of negative size")
         name = int(head[3:16]) if head.startswith(b"#1/") else 0  # BSD: a long name comes before what it names
         if head[:1] != b"/" or head[1:2].isdigit():
             member = BytesIO(_at(file, offset + name, size - name))

@@ -138,7 +138,9 @@ def _added(want: Wanted, home: Path, rustup: str, run: Runner) -> bool:
     calls += [["component", "add", "rust-src"]] if "source" in lacking else []
     # toolchains share the downloads of a home, of rust-src for one
     with cache.locked(home / "making" / "rustup"):
-        return all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
+        went = all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
+    folder = path(home, want)
+    return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.source else [])))
 
 
 def _install(want: Wanted, home: Path, rustup: str, run: Runner) -> None:

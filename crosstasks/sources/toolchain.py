@@ -33,8 +33,8 @@ DEBIAN_HOSTS: Final[Mapping[str, str]] = {
 }
 """Host triples whose rustc Debian has in current releases (bookworm: rustc-web 1.96 for amd64 and arm64)."""
 
-DEBIAN_GLIBC: Final = "2.34"
-"""What rustc of Debian 12's packages needs: its binaries carry symbols of GLIBC_2.34 (readelf -V)."""
+DEBIAN_GLIBC: Final = "2.36"
+"""What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
 
 
 class Need(Struct, frozen=True, kw_only=True):

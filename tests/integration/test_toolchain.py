@@ -161,7 +161,7 @@ def test_compiles(made, crate):
 
 
 def test_build_std(made, crate):
-    """std is built from the source offline, for a target that Debian has none of, once its crates are fetched."""
+    """The standard library is built from the source offline, for a target that Debian has none of, once its crates are fetched."""
     folder, _ = made
     home = str(crate / "cargo")
     arguments = ("check", "--offline", "-Zbuild-std=std,panic_abort", "--target", RISCV)
@@ -221,9 +221,15 @@ def server(made, release, tmp_path_factory):
         yield url
 
 
-def test_rustup(rustup, server, release, tmp_path, monkeypatch):
-    """rustup installs from the server that the user's environment names, and adds later; neither becomes the default."""
+@pytest.fixture
+def reachable(server, monkeypatch):
+    """That server, named by the user's environment."""
     monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
+
+
+@pytest.mark.usefixtures("reachable")
+def test_rustup(rustup, release, tmp_path, monkeypatch):
+    """It installs from the server that the user's environment names, and adds later; neither becomes the default."""
     monkeypatch.setenv("RUSTUP_HOME", str(tmp_path / "theirs"))
     home, wanted = tmp_path / "ours", Wanted(release=release, host=HOST, targets=(FOREIGN,), source=True)
     toolchain.from_rustup(Wanted(release=release, host=HOST), home=home, rustup=rustup, run=run, say=silent)
@@ -237,9 +243,9 @@ def test_rustup(rustup, server, release, tmp_path, monkeypatch):
     assert 0 == done.code, done.err
 
 
-def test_rustup_after_a_crash(rustup, server, made, release, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("reachable")
+def test_rustup_after_a_crash(rustup, made, release, tmp_path):
     """Files that a killed rustup left in the toolchain are no hindrance to adding a target."""
-    monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
     base = Wanted(release=release, host=HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     folder = toolchain.path(tmp_path, base)
@@ -258,9 +264,9 @@ def test_rustup_after_a_crash(rustup, server, made, release, tmp_path, monkeypat
     assert (HOST, FOREIGN) == toolchain.inspect(tmp_path)[0].targets
 
 
-def test_rustup_does_not_have_it(rustup, server, release, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("reachable")
+def test_rustup_does_not_have_it(rustup, release, tmp_path):
     """What rustup's server lacks is said in its words, and what is there stays."""
-    monkeypatch.setenv("RUSTUP_DIST_SERVER", server)
     base = Wanted(release=release, host=HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     with pytest.raises(ToolMissing) as caught:

@@ -27,9 +27,11 @@ class Recorder:
     """A runner that notes what it is asked, and does to the disk what the program would."""
 
     def __init__(self, *, codes=(), err="", make=True):
+        """Answer with *codes*, then with 0."""
         self.calls, self.codes, self.err, self.make = [], list(codes), err, make
 
     def __call__(self, argv, *, env=None, cwd="", timeout=None, stdin=None):
+        """Answer as a program does."""
         del timeout, stdin
         self.calls.append((tuple(argv), dict(env or {}), cwd))
         code = self.codes.pop(0) if self.codes else 0
@@ -50,12 +52,15 @@ class Offers:
     """An archive that offers versions, and nothing to fetch."""
 
     def __init__(self, versions):
+        """Offer *versions* by name and architecture."""
         self.offered, self.updated = versions, ()
 
     def update(self, architectures):
+        """Note what is asked for."""
         self.updated = tuple(architectures)
 
     def versions(self, name, architecture):
+        """Return what is offered."""
         return self.offered.get((name, architecture), ())
 
 
@@ -135,7 +140,7 @@ def test_inspect(tmp_path):
 
 
 def test_rustup_installs(tmp_path):
-    """rustup is asked once, for the exact release, in a home that cannot be the user's, and its marker says what came."""
+    """One call asks rustup for the exact release, in a home that cannot be the user's, and its marker says what came."""
     run = Recorder()
     toolchain.from_rustup(wanted(ARM, source=True), home=tmp_path, rustup="/x/rustup", run=run, say=ignore)
     ((argv, env, _),) = run.calls
@@ -169,7 +174,7 @@ def test_rustup_begins_anew(tmp_path):
 
 
 def test_rustup_fails(tmp_path):
-    """rustup's error is passed on without its chatter, what was whole stays, and no draft is left."""
+    """The error of rustup is passed on without its chatter, what was whole stays, and no draft is left."""
     made(tmp_path, ARM)
     said = "info: syncing\nwarn: hm\nerror: component 'rust-std' for target 's390x' is unavailable for download for channel '1.96.0'\n"
     with pytest.raises(ToolMissing) as caught:
@@ -185,6 +190,14 @@ def test_rustup_lies(tmp_path):
     with pytest.raises(ToolMissing, match="without rustc"):
         toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
     assert () == toolchain.inspect(tmp_path)
+
+
+def test_rustup_adds_nothing(tmp_path):
+    """A target that rustup did not add, whatever it says, is not written down as there."""
+    made(tmp_path)
+    with pytest.raises(ToolMissing, match="without"):
+        toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
+    assert (HOST,) == toolchain.inspect(tmp_path)[0].targets
 
 
 def test_nothing_to_do(tmp_path):
@@ -282,7 +295,7 @@ def test_highest():
 
 
 def test_library(tmp_path):
-    """std's crates are fetched as its lock file says, by the toolchain itself, into the CARGO_HOME that is given."""
+    """The crates of std are fetched as its lock file says, by the toolchain itself, into the CARGO_HOME that is given."""
     source = tmp_path / rustup_home.SOURCE
     source.mkdir(parents=True)
     (source / "Cargo.toml").touch()
