@@ -1,131 +1,232 @@
-"""What cargo says it built: its JSON messages, the paths in them as they are on the host, and a stable place for each."""
+"""What cargo says that it built: its JSON messages, the paths in them, and copies at places that do not change.
+
+``Messages`` and ``localise`` are pure; ``stable`` copies.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-KINDS: Final = {"bin", "cdylib", "staticlib", "example"}
-"""Kinds of cargo targets whose files are somebody's to use."""
+from .errors import VerificationFailed
+
+INSIDE: Final = "/target"
+"""Where cross mounts the target folder, and so what its cargo writes in messages."""
+
+KEPT: Final = frozenset({"bin", "example", "cdylib", "dylib", "staticlib"})
+"""The kinds that are copied: who asked for tests or benches wants to run them, not to ship them."""
+
+_SHARED: Final = (".so", ".dylib", ".dll", ".wasm")
+_STATIC: Final = (".a", ".lib")
+_IMPORT: Final = (".dll.a", ".dll.lib")
 
 
-class Artifact(Struct, frozen=True, kw_only=True):
-    """A file that cargo built, as cargo names it: its *path* may be one inside the container."""
+class Product(Struct, frozen=True, kw_only=True):
+    """One file that cargo built of a package; its *path* is that of whoever ran cargo, a container's too."""
 
     name: str
-    kind: str
     path: str
-    package: str
+    kind: str
+    package_id: str
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """What cargo's messages said. *started*: it compiled, or looked at what was compiled; *finished* is None if it never got there."""
+    """What cargo told.
 
-    artifacts: tuple[Artifact, ...] = ()
+    Attributes:
+        executables: programs, tests among them.
+        libraries: the shared and static libraries of packages that lie in a folder, as a workspace's members do.
+        started: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
+        finished: how cargo says that the build ended; None: it did not say.
+        errors: the errors of the compiler that came as messages (with ``json-render-diagnostics`` none do).
+    """
+
+    executables: tuple[Product, ...] = ()
+    libraries: tuple[Product, ...] = ()
     started: bool = False
     finished: bool | None = None
+    errors: int = 0
 
 
-class _Target(Struct, frozen=True):
-    name: str = ""
-    kind: tuple[str, ...] = ()
+class _Target(Struct):
+    name: str
+    kind: tuple[str, ...]
+    crate_types: tuple[str, ...] = ()
 
 
-class _Message(Struct, frozen=True):
-    reason: str
-    package_id: str = ""
-    target: _Target = _Target()
-    executable: str | None = None
+class _Profile(Struct):
+    test: bool = False
+
+
+class _Artifact(Struct, tag_field="reason", tag="compiler-artifact"):
+    package_id: str
+    target: _Target
+    profile: _Profile
     filenames: tuple[str, ...] = ()
-    success: bool | None = None
+    executable: str | None = None
+    fresh: bool = False
+
+
+class _Diagnostic(Struct):
+    level: str
+
+
+class _Message(Struct, tag_field="reason", tag="compiler-message"):
+    message: _Diagnostic
+
+
+class _Script(Struct, tag_field="reason", tag="build-script-executed"):
+    package_id: str
+
+
+class _Finished(Struct, tag_field="reason", tag="build-finished"):
+    success: bool
+
+
+_DECODER: Final = msgspec.json.Decoder(_Artifact | _Message | _Script | _Finished)
+
+
+def _to_stderr(line: bytes) -> None:
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
 
 
 class Messages:
-    """Reads cargo's output as it comes; what is no message of cargo is handed to *other*."""
+    """Read cargo's standard output (``--message-format=json-render-diagnostics``) as it comes."""
 
-    def __init__(self, other: Callable[[bytes], None] | None = None) -> None:
-        """Begin with nothing said."""
+    def __init__(self, other: Callable[[bytes], None] = _to_stderr) -> None:
+        """Hand what is no message of cargo (a line of rustup or of cross) to *other*, line by line."""
+        self._other = other
         self._rest = b""
-        self._other = other or (lambda _line: None)
-        self._found: list[Artifact] = []
-        self._started, self._finished = False, None
-        self._decoder = msgspec.json.Decoder(_Message)
+        self._products: dict[str, Product] = {}
+        self._libraries: dict[str, Product] = {}
+        self._compiled = False
+        self._errors = 0
+        self._finished: bool | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Read some bytes of cargo's standard output."""
+        """Take what was read; a line may come in pieces."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
-            self._line(line)
-
-    def _line(self, line: bytes) -> None:
-        if not line.startswith(b'{"reason"'):
-            self._other(line)
-            return
-        try:
-            message = self._decoder.decode(line)
-        except msgspec.DecodeError:
-            self._other(line)
-            return
-        if message.reason == "build-finished":
-            self._finished = message.success
-        else:
-            self._started = True
-        if message.reason == "compiler-artifact":
-            self._artifact(message)
-
-    def _artifact(self, message: _Message) -> None:
-        kinds = KINDS.intersection(message.target.kind)
-        if not kinds:
-            return
-        paths = [message.executable] if message.executable else [name for name in message.filenames if not name.endswith((".rlib", ".rmeta", ".d"))]
-        self._found += [
-            Artifact(name=message.target.name, kind=sorted(kinds)[0], path=path, package=message.package_id) for path in paths if path
-        ]
+            self._line(line, b"\n")
 
     def result(self) -> Built:
-        """Return what has been said so far."""
-        return Built(artifacts=tuple(self._found), started=self._started, finished=self._finished)
+        """Return what was told up to now; a last line without an end is taken as one."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._line(rest, b"")
+        return Built(
+            executables=tuple(self._products.values()),
+            libraries=tuple(self._libraries.values()),
+            started=self._compiled or bool(self._errors) or self._finished is not None,
+            finished=self._finished,
+            errors=self._errors,
+        )
+
+    def _line(self, line: bytes, end: bytes) -> None:
+        if not line.startswith(b"{"):
+            self._other(line + end)
+            return
+        try:
+            message = _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a program may print JSON of its own
+            self._other(line + end)
+            return
+        match message:
+            case _Artifact():
+                self._artifact(message)
+            case _Message(message=_Diagnostic(level=level)):
+                self._errors += level.startswith("error")
+            case _Finished(success=success):
+                self._finished = success
+            case _Script():
+                self._compiled = self._compiled or self._finished is not None
+
+    def _artifact(self, message: _Artifact) -> None:
+        self._compiled = self._compiled or not message.fresh
+        self._products.update((product.path, product) for product in _programs(message))
+        self._libraries.update((product.path, product) for product in _libraries(message))
 
 
-def localise(path: str, inside: str, outside: str) -> str:
-    """Return a path of the container as it is on the host."""
-    return outside + path.removeprefix(inside) if path.startswith(f"{inside}/") else path
+def _programs(message: _Artifact) -> Iterator[Product]:
+    """Give a program's files: Emscripten's is a script, and the module beside it."""
+    if not message.executable:
+        return
+    target = message.target
+    kind = "test" if message.profile.test and target.kind[0] not in {"test", "bench"} else target.kind[0]
+    modules = [path for path in message.filenames if path.endswith(".wasm") and path != message.executable]
+    for path in (message.executable, *modules):
+        yield Product(name=target.name, path=path, kind=kind, package_id=message.package_id)
+
+
+def _libraries(message: _Artifact) -> Iterator[Product]:
+    types = message.target.crate_types
+    if message.executable or "path+file://" not in message.package_id:
+        return
+    shared = next((kind for kind in ("cdylib", "dylib") if kind in types), "")
+    for path in message.filenames:
+        kind = shared if path.endswith(_SHARED) else "staticlib" if path.endswith(_STATIC) and "staticlib" in types else ""
+        if kind and not path.endswith(_IMPORT):
+            yield Product(name=message.target.name, path=path, kind=kind, package_id=message.package_id)
+
+
+def localise(path: str, mounts: Mapping[str, str]) -> str:
+    """Return a path of a container as the host has it: *mounts* are container prefixes and what is mounted there."""
+    fitting = (inside for inside in mounts if path == inside or path.startswith(f"{inside.rstrip('/')}/"))
+    inside = max(fitting, key=len, default=None)
+    if inside is None:
+        return path
+    rest = path[len(inside) :].strip("/")
+    return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
 
 
 def stable(built: Built, target_dir: str, folder: Path, triple: str) -> tuple[Path, ...]:
     """
-    Put every artifact at a path that does not depend on the route: ``folder/<profile>/<name>``; and return those paths.
+    Copy what is worth keeping to ``<folder>/<profile>/``, where it is found whichever route built it.
 
-    Cargo puts it into ``<target dir>/<triple>/<profile>``; a hard link costs nothing, a copy serves where there can be none.
+    Args:
+        built: what cargo told; paths below ``/target`` are cross's.
+        target_dir: cargo's target folder on the host.
+        folder: the target's own.
+        triple: the target, which is a folder below *target_dir*.
+
+    Raises:
+        VerificationFailed: a file that cargo told of is not there.
     """
-    paths = []
-    for artifact in built.artifacts:
-        source = Path(localise(artifact.path, "/target", target_dir))
-        below = Path(target_dir, triple)
-        place = folder / (source.relative_to(below) if source.is_relative_to(below) else Path(source.name))
-        _link(source, place)
-        paths.append(place)
-    return tuple(paths)
+    kept = []
+    for product in (*built.executables, *built.libraries):
+        if product.kind in KEPT:
+            source = Path(localise(product.path, {INSIDE: target_dir}))
+            base = Path(target_dir) / triple
+            kept.append(_copy(source, folder / (source.relative_to(base) if source.is_relative_to(base) else source.name)))
+    return tuple(kept)
 
 
-def _link(source: Path, place: Path) -> None:
-    if place.exists() and place.samefile(source):
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as draft:
-        linked = Path(draft, place.name)
-        try:
-            os.link(source, linked)
-        except OSError:
-            shutil.copy2(source, linked)
-        linked.replace(place)
+def _copy(source: Path, target: Path) -> Path:
+    try:
+        now = source.stat()
+    except OSError as error:
+        why = f"cargo says that it built it, and {error.strerror or error}"
+        raise VerificationFailed(f"{source} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+    if target.exists() and (there := target.stat()).st_size == now.st_size and there.st_mtime_ns == now.st_mtime_ns:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        shutil.copy2(source, name)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return target
 
 
-__all__: Sequence[str] = ("Artifact", "Built", "Messages", "localise", "stable")
+__all__ = ["Built", "Messages", "Product", "localise", "stable"]

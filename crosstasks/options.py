@@ -1,74 +1,198 @@
 """Pure: every option of crosstasks.toml, with its default and what it means. A new option is one field here.
 
-The table in docs/config.md and the JSON schema are made from these fields.
+Reading, the JSON schema and the table in docs/config.md are made from these fields.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+# no `from __future__ import annotations`: msgspec would compile each of the texts, 2 ms whenever sessions are listed
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-Flavour = Literal["0.2.5", "0.2.4", "git"]
-Builder = Literal["auto", "cross", "zigbuild", "cargo"]
-ImageSource = Literal["local", "mirror", "upstream", "bundle", "build"]
-ToolchainSource = Literal["user", "cache", "rustup", "debian"]
-Text = Annotated[str, Meta(description="")]
+Flavour: TypeAlias = Literal["0.2.5", "0.2.4", "git"]
+Next: TypeAlias = Literal["0.2.5", "0.2.4", "git", "zigbuild"]
+Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo"]
+ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build"]
+ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
+Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+WEEK: Final = 7 * 24 * 3600
+HOUR: Final = 3600
 
 
-class Values(Struct, frozen=True, kw_only=True):
+class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Options that hold for all targets, or in ``[target.<name>]`` for one."""
 
-    cross: Annotated[Flavour, Meta(description="the flavour of cross to take first")] = "0.2.5"
+    cross: Annotated[Flavour, Meta(description="The flavour of cross to take first.")] = "0.2.5"
     fallback: Annotated[
-        tuple[Literal["0.2.5", "0.2.4", "git", "zigbuild"], ...], Meta(description="what to take, in order, when that is not possible")
+        tuple[Next, ...], Meta(description="What to take, in this order, when that is not possible; an empty list takes nothing else.")
     ] = ("git", "0.2.4", "zigbuild")
-    builder: Annotated[Builder, Meta(description="take only routes of this builder")] = "auto"
-    image: Annotated[str, Meta(description="the image to build in, with tag or digest; empty lets crosstasks choose")] = ""
-    emulation: Annotated[Literal["auto", "never"], Meta(description="whether images of another architecture may be emulated")] = "auto"
-    glibc: Annotated[
-        str, Meta(description="the newest glibc that artifacts may need, such as 2.28; routes above are refused", pattern=r"^(|\d+\.\d+)$")
+    builder: Annotated[Builder, Meta(description="Take only routes of this builder; `auto` takes the first possible route of any.")] = (
+        "auto"
+    )
+    image: Annotated[
+        str,
+        Meta(
+            description="The image to build in, with tag or digest; empty lets crosstasks choose.",
+            examples=["registry.example.org/cross/aarch64:1"],
+        ),
     ] = ""
-    packages: Annotated[tuple[str, ...], Meta(description="Debian packages for the target in an image built here, such as libssl-dev")] = ()
-    linker: Annotated[str, Meta(description="the linker to use; what cargo's own configuration says wins over ours")] = ""
-    runner: Annotated[str, Meta(description="what runs the target's programs in tests")] = ""
+    emulation: Annotated[
+        Literal["auto", "never"], Meta(description="Whether an image of another architecture than the engine's may be used, which is slow.")
+    ] = "auto"
+    glibc: Annotated[
+        str,
+        Meta(
+            description="The newest glibc that artifacts may need; routes that would need a newer one are refused.",
+            pattern=r"^(|[0-9]+\.[0-9]+)$",
+            examples=["2.28"],
+        ),
+    ] = ""
+    packages: Annotated[
+        tuple[str, ...],
+        Meta(description="Debian packages, of the target's architecture, in an image built here.", examples=[["libssl-dev"]]),
+    ] = ()
+    pre_build: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Commands that are run in one of cross's own images before it is used.",
+            examples=[["apt-get update && apt-get install -y protobuf-compiler"]],
+        ),
+    ] = ()
+    build_std: Annotated[
+        Literal["auto", "never", "always"],
+        Meta(description="Whether the standard library is built from its source; `auto` does where nobody ships it."),
+    ] = "auto"
+    members: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Packages of the cargo workspace to build; empty builds what cargo would by itself.", examples=[["server", "cli"]]
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        Meta(description="Packages of the cargo workspace not to build; all others are built.", examples=[["desktop"]]),
+    ] = ()
+    features: Annotated[tuple[str, ...], Meta(description="Cargo features to turn on.", examples=[["tls", "server/metrics"]])] = ()
+    default_features: Annotated[bool, Meta(description="Whether cargo's default features are on.")] = True
+    profile: Annotated[
+        str, Meta(description="Cargo's profile; empty leaves it to cargo, which takes `dev`, and `test` for tests.", examples=["release"])
+    ] = ""
+    env_pass: Annotated[
+        tuple[Variable, ...],
+        Meta(description="Variables of your environment that the container is given as well.", examples=[["SSL_CERT_FILE"]]),
+    ] = ()
 
 
 class TargetOptions(Values, frozen=True, kw_only=True):
     """Options of ``[target.<name>]``."""
 
+    linker: Annotated[
+        str,
+        Meta(
+            description="The linker to use; empty leaves it to cargo's own configuration, and to the image.",
+            examples=["aarch64-linux-gnu-gcc"],
+        ),
+    ] = ""
+    runner: Annotated[
+        str,
+        Meta(
+            description="What runs the target's programs in tests; empty leaves it to cargo's own configuration, and to the image.",
+            examples=["qemu-aarch64"],
+        ),
+    ] = ""
 
-class Release(Struct, frozen=True, kw_only=True):
+
+class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Options of ``[release]``."""
 
-    dist: Annotated[str, Meta(description="the folder that packages are put into")] = "dist"
-    profile: Annotated[str, Meta(description="cargo's profile for releases")] = "release"
+    name: Annotated[
+        str, Meta(description="The name that packages begin with; empty takes that of the cargo package.", examples=["hello"])
+    ] = ""
+    dist: Annotated[str, Meta(description="The folder that packages are put into.", min_length=1, examples=["dist"])] = "dist"
+    profile: Annotated[str, Meta(description="Cargo's profile for releases.", min_length=1, examples=["release"])] = "release"
 
 
 class Options(Values, frozen=True, kw_only=True):
     """Options of the top level."""
 
-    targets: Annotated[tuple[str, ...], Meta(description="triples or aliases of the targets to build")] = ()
-    engine: Annotated[str, Meta(description="auto, docker, podman, or the path of an engine's command")] = "auto"
-    images: Annotated[tuple[ImageSource, ...], Meta(description="where images come from, in order")] = (
+    targets: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The targets to build: triples, aliases, or `host` for the machine's own.",
+            examples=[["aarch64", "x86_64-unknown-linux-musl", "host"]],
+        ),
+    ] = ()
+    engine: Annotated[
+        str,
+        Meta(
+            description="The container engine: `auto`, `docker`, `podman`, or the path of its command.",
+            pattern=r"^(auto|docker|podman|.*[/\\].*)$",
+            examples=["auto", "docker", "podman", "/opt/podman/bin/podman"],
+        ),
+    ] = "auto"
+    images: Annotated[tuple[ImageSource, ...], Meta(description="Where images come from, in this order.")] = (
         "local",
         "mirror",
         "upstream",
         "bundle",
         "build",
     )
-    toolchains: Annotated[tuple[ToolchainSource, ...], Meta(description="where toolchains come from, in order")] = (
+    mirror: Annotated[
+        str,
+        Meta(
+            description="A registry, with what comes before the names there, that holds copies of cross's images.",
+            pattern=r"^(|[^\s:/]+(:[0-9]+)?(/[^\s:]+)?)$",
+            examples=["registry.example.org:5000/mirrored"],
+        ),
+    ] = ""
+    base: Annotated[
+        str,
+        Meta(
+            description="The Debian suite that images built here are made of; empty takes the machine's own.",
+            pattern=r"^[a-z]*$",
+            examples=["bookworm"],
+        ),
+    ] = ""
+    toolchain: Annotated[
+        str,
+        Meta(
+            description="The release of Rust; empty follows rust-toolchain.toml, and else takes what is there.",
+            pattern=r"^(|stable|[0-9]+\.[0-9]+(\.[0-9]+)?)$",
+            examples=["1.85.0", "1.85", "stable"],
+        ),
+    ] = ""
+    toolchains: Annotated[tuple[ToolchainSource, ...], Meta(description="Where toolchains come from, in this order.")] = (
         "user",
         "cache",
         "rustup",
         "debian",
     )
-    mirror: Annotated[str, Meta(description="a registry to look for images in first, host:port/prefix")] = ""
-    toolchain: Annotated[str, Meta(description="the release of Rust, such as 1.85.0; empty follows rust-toolchain.toml")] = ""
-    offline: Annotated[bool, Meta(description="ask the network for nothing")] = False
-    strict: Annotated[bool | Literal["auto"], Meta(description="fail at the first failed step; auto is true in CI")] = "auto"
-    git_url: Annotated[str, Meta(description="the repository that `cross = \"git\"` is installed from")] = "https://github.com/cross-rs/cross"
-    git_rev: Annotated[str, Meta(description="its revision", pattern=r"^[0-9a-f]{7,40}$")] = "8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"
-    timeout: Annotated[float, Meta(description="seconds that one build or test may take; 0 is no limit", ge=0)] = 0.0
-    network_timeout: Annotated[float, Meta(description="seconds that one question to the network may take", gt=0)] = 10.0
-    release: Release = Release()
+    git_url: Annotated[str, Meta(description='The repository that `cross = "git"` is installed from.', min_length=1)] = (
+        "https://github.com/cross-rs/cross"
+    )
+    git_rev: Annotated[
+        str, Meta(description="The revision of it.", pattern=r"^[0-9a-f]{7,40}$", examples=["8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"])
+    ] = "8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"
+    offline: Annotated[bool, Meta(description="Ask the network for nothing.")] = False
+    strict: Annotated[
+        bool | Literal["auto"],
+        Meta(description="Fail at the first failed step and take no other route; `auto` does in CI, with a lock, and in a release."),
+    ] = "auto"
+    timeout: Annotated[
+        float, Meta(description="Seconds that one build or test may take; 0 is no limit.", ge=0, le=WEEK, examples=[3600])
+    ] = 0.0
+    network_timeout: Annotated[
+        float, Meta(description="Seconds that one question to the network may take.", gt=0, le=HOUR, examples=[30])
+    ] = 10.0
+
+
+class File(Options, frozen=True, kw_only=True):
+    """The whole of crosstasks.toml."""
+
+    version: Annotated[Literal[1], Meta(description="The version of this format.")]
+    target: Annotated[Mapping[str, TargetOptions], Meta(description="What holds for one target only.")] = {}
+    release: Annotated[Release, Meta(description="How `invoke release` packages what was built.")] = Release()
+
+
+Model: TypeAlias = type[Options] | type[TargetOptions] | type[Release] | type[File]

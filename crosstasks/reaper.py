@@ -1,36 +1,68 @@
 """A program of its own: end what a run of crosstasks leaves behind when it is killed.
 
-``python -I -S reaper.py ENGINE RUN`` waits for its standard input to close. The word ``done`` before that means that all
-is well. Otherwise whoever held the other end was killed, and the containers of the run are removed, and once more a little
-later: a container may just have been starting. Nothing of crosstasks is imported, so that starting costs little.
+``python -I -S reaper.py ENGINE LABEL`` reads lines on its standard input: ``begun N`` and ``over N`` name a process group,
+``done`` ends it. If the pipe closes without that word, whoever held the other end is no more: the groups and the
+containers with the label are ended, and looked for again for some seconds, since a container may just be starting.
+
+It is started in a session of its own, where no signal to the caller's group reaches it. It imports nothing of crosstasks,
+and what starting does not need is imported late: it must cost its caller nothing.
 """
 
 import os
-import subprocess
 import sys
-import time
 
-
-def remove(engine: str, run: str) -> None:
-    """Remove the containers that carry the run's label."""
-    listed = subprocess.run(
-        [engine, "ps", "--all", "--quiet", "--filter", f"label=crosstasks.run={run}"], capture_output=True, text=True, check=False
-    )
-    if listed.stdout.split():
-        subprocess.run([engine, "rm", "--force", "--volumes", *listed.stdout.split()], capture_output=True, check=False)
+LOOKS = (0.0, 0.5, 1.0, 2.0)
+"""Seconds to wait before each look for containers."""
 
 
 def main() -> None:
-    """Wait for the end of standard input."""
-    engine, run = sys.argv[1:3]
-    os.setsid()
-    word = b""
-    while chunk := os.read(0, 64):
-        word += chunk
-    if word.strip() != b"done":
-        for _ in range(6):
-            remove(engine, run)
-            time.sleep(1)
+    """Wait for the word, or for the end of the pipe."""
+    engine, label = sys.argv[1:3]
+    said = b""
+    while b"done\n" not in said:
+        chunk = os.read(0, 4096)
+        if not chunk:
+            end(engine, label, groups(said.decode()))
+            return
+        said += chunk
+
+
+def groups(said: str) -> "set[int]":
+    """Return the process groups that have begun, and are not over."""
+    running = set()
+    for line in said[: said.rfind("\n") + 1].splitlines():  # half a number would name another group
+        word, _, group = line.partition(" ")
+        if word == "begun":
+            running.add(int(group))
+        elif word == "over":
+            running.discard(int(group))
+    return running
+
+
+def end(engine: str, label: str, running: "set[int]") -> None:
+    """End process groups and containers."""
+    import signal
+    import time
+
+    for number, wait in ((signal.SIGTERM, LOOKS[:2]), (signal.SIGKILL, LOOKS[2:])):
+        for group in running:
+            try:
+                os.killpg(group, number)
+            except (ProcessLookupError, PermissionError):
+                continue
+        for seconds in wait:
+            time.sleep(seconds)
+            remove(engine, label)
+
+
+def remove(engine: str, label: str) -> None:
+    """Remove the containers that carry the label."""
+    import subprocess
+
+    found = [engine, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}"]
+    ids = subprocess.run(found, stdout=subprocess.PIPE, check=False).stdout.decode().split()
+    if ids:
+        subprocess.run([engine, "rm", "--force", "--volumes", *ids], check=False)
 
 
 if __name__ == "__main__":

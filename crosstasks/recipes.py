@@ -12,7 +12,7 @@ from msgspec import Struct
 from .steps import Refused
 from .targets import Target
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when the same packages would make another image; old images are then built anew."""
 
 SUITES: Final[Mapping[str, str]] = {
@@ -33,6 +33,15 @@ BASE: Final = (
 DEBIAN_ARCH: Final[Mapping[str, str]] = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
 """Platforms that images are built for."""
 
+UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    # cross compilers that a release has for amd64, but not for arm64 (its Packages files; seen November 2026)
+    ("bookworm", "linux/arm64"): ("powerpc-linux-gnu", "powerpc64-linux-gnu", "sparc64-linux-gnu"),
+    ("trixie", "linux/arm64"): ("powerpc64-linux-gnu",),
+}
+
+MINGW: Final = ("gcc", "g++", "c++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib")
+"""Tools whose plain names update-alternatives makes; cross as well takes those with POSIX threads (cross-rs/cross#1123)."""
+
 SPAWN: Final = "/usr/local/lib/crosstasks"
 """Where the image keeps what lets emulated programs start others (provision/spawn.c)."""
 
@@ -45,7 +54,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
         architecture: Debian's name of the image's own.
         base: packages for every target; *packages*: those for this one.
         qemu: the only emulator that is taken from Debian's package of all, empty for none.
+        links: symbolic links in the image that no package holds, and where each leads.
         env: the image's environment.
+        links: what maintainer scripts would have linked, besides what every image has.
         glibc: of the programs in the image; *libc*: what artifacts are linked against, empty if it is not glibc.
         runs: it can run the target's programs.
     """
@@ -58,7 +69,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     base: tuple[str, ...] = BASE
     packages: tuple[str, ...]
     qemu: str = ""
+    links: Mapping[str, str] = {}
     env: Mapping[str, str]
+    links: Mapping[str, str] = {}
     glibc: str
     libc: str = ""
     runs: bool = True
@@ -71,8 +84,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
             "crosstasks.target": self.target,
             "crosstasks.glibc": self.glibc,
             "crosstasks.libc": self.libc,
+            "crosstasks.suite": self.suite,
             "org.opencontainers.image.title": f"crosstasks image for {self.target}",
-            "org.opencontainers.image.base.name": f"debian:{self.suite}",
         }
 
 
@@ -98,7 +111,8 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         architecture=architecture,
         packages=(*listed, *(("qemu-user-static",) if qemu else ()), *extra),
         qemu=qemu,
-        env=_environment(target, qemu, native=native),
+        links=_links(target),
+        env=_environment(target, qemu),
         glibc=SUITES[suite],
         libc=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(qemu),
@@ -114,12 +128,19 @@ def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[s
         return f"images are built for {' and '.join(DEBIAN_ARCH)}, not for {platform}"
     if not target.packages and target.debian != DEBIAN_ARCH[platform]:
         return f"Debian has no C compiler for {target.triple}"
+    if target.gnu in UNSERVED.get((suite, platform), ()):
+        return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
     if packages and not target.debian:
         return f"Debian has no libraries for {target.triple}, so `packages` cannot be had"
     return ""
 
 
-def _environment(target: Target, qemu: str, *, native: bool) -> dict[str, str]:
+def _links(target: Target) -> dict[str, str]:
+    names = [f"{target.gnu}-{tool}" for tool in MINGW] if target.libc == "mingw" else []
+    return {f"usr/bin/{name}": f"{name}-posix" for name in names}
+
+
+def _environment(target: Target, qemu: str) -> dict[str, str]:
     triple = target.triple.replace("-", "_").replace(".", "_")
     sysroot = f"/usr/{target.gnu}"
     tools = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
@@ -131,5 +152,4 @@ def _environment(target: Target, qemu: str, *, native: bool) -> dict[str, str]:
     if qemu:
         env[f"CARGO_TARGET_{triple.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
         env["QEMU_LD_PREFIX"] = sysroot
-    del native
     return env

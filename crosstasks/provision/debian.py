@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import unquote
@@ -35,6 +36,20 @@ TRIES: Final = 3
 
 BATCH: Final = 24
 """Packages fetched by one call of apt-get, after which progress is told."""
+
+_HOOKS: Final = ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")
+_INDEXES: Final = ("DEP-11", "DEP-11-icons-small", "DEP-11-icons", "DEP-11-icons-hidpi", "DEP-11-icons-large", "CNF", "Contents-deb")
+
+QUIET: Final = "".join(
+    f"#clear {name};\n"
+    for name in (*(f"APT::Update::{hook}" for hook in _HOOKS), *(f"Acquire::IndexTargets::deb::{index}" for index in _INDEXES))
+)
+"""
+The machine's hooks on `apt-get update` are not for our lists: they empty its cache, and wake PackageKit. Nor are the indexes
+of its desktop and shell, larger than the packages' own. No -o can clear a list.
+"""
+
+DRAFT: Final = ".fetch."
 
 _LINE: Final = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) (?:(?P<kind>\w+):(?P<hash>[0-9a-f]+))?")
 
@@ -115,7 +130,9 @@ class Archive:
         done = self._apt("apt-get", *asked, architectures=(architecture, *foreign))
         found = tuple(filter(None, map(_package, done.out.splitlines())))
         if done.code or not found:
-            raise ToolMissing(f"apt cannot give {', '.join(packages[:4])} for {architecture}", why=_said(done))
+            words = set(re.findall(r"[a-z0-9][a-z0-9+.-]+", done.err))
+            named = [name for name in packages if re.split("[:=]", name)[0] in words] or list(packages[:4])
+            raise ToolMissing(f"apt cannot give {', '.join(named)} for {architecture}", why=_said(done))
         return tuple(sorted(found, key=lambda package: package.file))
 
     def single(self, name: str, architecture: str, version: str = "") -> Package:
@@ -137,6 +154,8 @@ class Archive:
         folder = self.folder / "archives"
         folder.mkdir(parents=True, exist_ok=True)
         with cache.locked(folder):
+            for left in folder.glob(f"{DRAFT}*"):  # of a call that was killed: only the holder of the lock has one
+                shutil.rmtree(left, ignore_errors=True)
             missing = [package for package in dict.fromkeys(packages) if not _whole(folder / package.file, package)]
             total = sum(package.size for package in missing) / 1e6
             got = 0.0
@@ -148,14 +167,16 @@ class Archive:
         return tuple(folder / package.file for package in packages)
 
     def _download(self, packages: Sequence[Package], folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch.") as draft:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=DRAFT) as draft:
             names = [f"{package.name}:{package.architecture}={package.version}" for package in packages]
             architectures = self._known(*(package.architecture for package in packages))
             done = self._patient("download", *names, architectures=architectures, cwd=draft)
             for package in packages:
                 got = Path(draft, package.file)
                 if not _whole(got, package):
-                    raise ToolMissing(f"apt did not get {package.file}", why=_said(done), hint="try again, or `apt-get update`")
+                    # what the mirror no longer has, it has in a newer version: the next call asks for new lists
+                    (self.folder / "stamps.json").unlink(missing_ok=True)
+                    raise ToolMissing(f"apt did not get {package.file}", why=_said(done), hint="try again: apt's lists are asked for anew")
                 got.replace(folder / package.file)
 
     def _known(self, *more: str) -> tuple[str, ...]:
@@ -176,6 +197,9 @@ class Archive:
         status = self.folder / "state" / "status"
         if not status.exists():
             cache.write(status, "")
+        quiet = self.folder / "state" / "quiet.conf"
+        if not quiet.exists() or quiet.read_text("utf-8") != QUIET:
+            cache.write(quiet, QUIET)
         options = {
             "Dir::State": self.folder / "state",
             "Dir::State::lists": self.folder / "lists",
@@ -188,13 +212,17 @@ class Archive:
             "APT::Get::List-Cleanup": "false",
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
+            "Acquire::ForceHash": "SHA256",  # else --print-uris tells of MD5
         }
         listed = [f"-o{key}={value}" for key, value in options.items()]
         listed += ["-oAPT::Architectures::=", *(f"-oAPT::Architectures::={one}" for one in architectures)]
-        return self._run((program, *listed, *arguments), env={"LC_ALL": "C.UTF-8"}, cwd=cwd)
+        return self._run((program, f"--config-file={quiet}", *listed, *arguments), env={"LC_ALL": "C.UTF-8"}, cwd=cwd)
 
 
 def _said(done: Done) -> str:
+    unmet = [line.strip() for line in done.out.splitlines() if re.match(r" \S+ : ", line)]  # apt's reason, which its error does not tell
+    if done.code and unmet:
+        return "; ".join(unmet[:2])
     lines = [line for line in done.err.splitlines() if line.startswith("E:")] or done.err.splitlines()
     return "; ".join(line.removeprefix("E:").strip() for line in lines[:2])
 
@@ -237,18 +265,25 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     Raises:
         ToolMissing: the package cannot be read to its end.
     """
-    child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    broken = ""
+    try:
+        child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        raise ToolMissing("dpkg-deb is not here, and Debian's packages are read with it") from None
     try:
         with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
             for member in archive:
                 yield member, archive.extractfile(member) if member.isreg() else None
-        _, err = child.communicate()
+    except tarfile.TarError as error:
+        broken = str(error)
     except BaseException:
         child.kill()
-        child.communicate()
         raise
-    if child.returncode:
-        raise ToolMissing(f"{deb.name} cannot be read", why=err.decode(errors="replace").strip(), hint=f"remove {deb}, and try again")
+    finally:
+        _, err = child.communicate()
+    if broken or child.returncode:
+        why = err.decode(errors="replace").strip() or broken
+        raise ToolMissing(f"{deb.name} cannot be read", why=why, hint=f"remove {deb}, and try again")
 
 
-__all__ = ["Archive", "Iterable", "Package", "members"]
+__all__ = ["Archive", "Package", "members"]

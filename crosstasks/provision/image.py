@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import IO, Final, NamedTuple
 
 from .. import cache, docker_api
 from ..errors import ImageFailed
@@ -28,8 +29,14 @@ EPOCH: Final = "2024-01-01T00:00:00Z"
 MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 """Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""
 
-DROPPED: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/", "usr/share/gdb/", "usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/")
+DROPPED: Final = (
+    *("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "usr/share/gdb/"),
+    *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
+)
 """What no build reads."""
+
+UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
+"""A debugging aid for gcc's own developers, of 30 MB each."""
 
 LINKS: Final[Mapping[str, str]] = {
     # what update-alternatives would have made
@@ -37,6 +44,7 @@ LINKS: Final[Mapping[str, str]] = {
     "usr/bin/c++": "g++",
     "usr/bin/awk": "mawk",
     "usr/bin/sh": "dash",
+    "usr/bin/which": "which.debianutils",
 }
 
 CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -63,13 +71,13 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         total = sum(package.size for part in parts for package in part) / 1e6
         say(f"building {recipe.tag} from {sum(map(len, parts))} packages, {total:.0f} MB")
         files = [archive.fetch(part) for part in parts]
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".image.") as draft:
-            drafts = (Path(draft, "base.tar"), Path(draft, "target.tar"))
+        # files without a name: however this process ends, they are gone with it
+        with tempfile.TemporaryFile(dir=folder) as base, tempfile.TemporaryFile(dir=folder) as top:
             fill = (lambda tar: _fill_base(tar, files[0]), lambda tar: _fill_target(tar, files[1], recipe, spawn))
-            with ThreadPoolExecutor(len(drafts)) as pool:
-                digests = tuple(pool.map(_layer, drafts, fill))
-            say(f"loading {recipe.tag} into the engine, {sum(one.stat().st_size for one in drafts) / 1e6:.0f} MB")
-            docker_api.load(engine, _archive(recipe, drafts, digests, parts))
+            with ThreadPoolExecutor(len(fill)) as pool:
+                layers = tuple(pool.map(_layer, (base, top), fill))
+            say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
+            docker_api.load(engine, _archive(recipe, layers, parts))
 
 
 def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
@@ -80,27 +88,40 @@ def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
     if not recipe.packages:
         return base, ()
     both = archive.closure((*recipe.base, *recipe.packages), recipe.architecture)
-    return base, tuple(package for package in both if package not in base)
+    # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
+    names = {package.name for package in both}
+    doubled = {package for package in both if f"{package.name}-{package.architecture}-cross" in names}
+    return base, tuple(package for package in both if package not in doubled.union(base))
 
 
-def _layer(path: Path, fill: Callable[[tarfile.TarFile], None]) -> str:
-    """Write a layer, and return its digest."""
-    with path.open("w+b") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
-            fill(tar)
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class _Layer(NamedTuple):
+    file: IO[bytes]
+    size: int
+    digest: str
+
+
+def _layer(file: IO[bytes], fill: Callable[[tarfile.TarFile], None]) -> _Layer:
+    """Write a layer."""
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        fill(tar)
+    size = file.tell()
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    return _Layer(file, size, digest)
 
 
 def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
-    for name in ("usr", *(f"usr/{name}" for name in MERGED), "etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target"):
+    top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
+    for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
         tar.addfile(_directory(name))
     tar.addfile(_directory("tmp", 0o1777))
     for name in MERGED:
         tar.addfile(_link(name, f"usr/{name}"))
-    _copy(tar, debs, lambda name: name not in LINKS)
+    held = _copy(tar, debs, lambda name: name not in LINKS)
     for name, target in LINKS.items():
-        tar.addfile(_link(name, target))
+        if f"usr/bin/{target}" in held:
+            tar.addfile(_link(name, target))
     _write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
     _write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     for bundle in map(Path, CERTIFICATES):
@@ -113,24 +134,32 @@ def _fill_target(tar: tarfile.TarFile, debs: Iterable[Path], recipe: Recipe, spa
     """Fill the layer on top; no link of the first may come again as a folder, it would hide what lies below."""
 
     def wanted(name: str) -> bool:
-        return "qemu-" not in name or name == f"usr/bin/qemu-{recipe.qemu}-static"
+        # bookworm's -static is the emulator, trixie's is a link to the one without
+        return "qemu-" not in name or name in {f"usr/bin/qemu-{recipe.qemu}", f"usr/bin/qemu-{recipe.qemu}-static"}
 
-    _copy(tar, debs, wanted)
+    _copy(tar, debs, lambda name: wanted(name) and name not in recipe.links)
+    for name, target in recipe.links.items():
+        tar.addfile(_link(name, target))
     if recipe.qemu:
         for path in spawn:
             _write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
 
 
-def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> None:
+def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> set[str]:
+    """Copy what is wanted of the packages, and return the paths that the layer holds."""
     seen = {member.name for member in tar.getmembers()}
     for deb in debs:
         for member, content in members(deb):
             name = place(member.name, deb.name)
             # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
-            if not name or name in seen or f"{name}/".startswith(DROPPED) or not wanted(name):
+            if not name or name in seen or f"{name}/".startswith(DROPPED) or UNREAD.fullmatch(name) or not wanted(name):
                 continue
+            plain = _plain(member, name, deb.name)
+            if plain.islnk() and plain.linkname not in seen:
+                raise ImageFailed(f"{deb.name} holds {name!r}, a link to {plain.linkname!r}", why="that is not in the image")
             seen.add(name)
-            tar.addfile(_plain(member, name, deb.name), content)
+            tar.addfile(plain, content)
+    return seen
 
 
 def place(name: str, source: str) -> str:
@@ -178,41 +207,36 @@ def _write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -
     tar.addfile(info, io.BytesIO(content))
 
 
-def _archive(recipe: Recipe, layers: Sequence[Path], digests: Sequence[str], parts: Sequence[Sequence[Package]]) -> Iterator[bytes]:
+def _archive(recipe: Recipe, layers: Sequence[_Layer], parts: Sequence[Sequence[Package]]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    held = "\n".join(f"{package.name}={package.version}" for part in parts for package in part)
+    held = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for part in parts for package in part))
     labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(held.encode()).hexdigest()}
     config = {
         "architecture": machine,
         "os": system,
         "created": EPOCH,
         "config": {"Env": [f"{key}={value}" for key, value in recipe.env.items()], "Cmd": ["/bin/sh"], "Labels": labels},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
-        "history": [{"created": EPOCH, "created_by": "crosstasks"} for _ in digests],
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in layers]},
+        "history": [{"created": EPOCH, "created_by": "crosstasks"} for _ in layers],
     }
     text = json.dumps(config, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{digest}/layer.tar" for digest in digests]}]
-    yield from _entry(name, text)
-    yield from _entry("manifest.json", json.dumps(manifest).encode())
-    for path, digest in zip(layers, digests, strict=True):
-        yield from _entry(f"{digest}/layer.tar", path)
+    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{layer.digest}/layer.tar" for layer in layers]}]
+    told = json.dumps(manifest).encode()
+    yield from _entry(name, io.BytesIO(text), len(text))
+    yield from _entry("manifest.json", io.BytesIO(told), len(told))
+    for layer in layers:
+        yield from _entry(f"{layer.digest}/layer.tar", layer.file, layer.size)
     yield b"\0" * 1024
 
 
-def _entry(name: str, content: bytes | Path) -> Iterator[bytes]:
+def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
     info = tarfile.TarInfo(name)
-    info.size = content.stat().st_size if isinstance(content, Path) else len(content)
+    info.size = size
     yield info.tobuf()
-    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
-        yield from _chunks(file)
+    yield from iter(lambda: content.read(1 << 20), b"")
     yield b"\0" * (-info.size % 512)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(1 << 20):
-        yield chunk
-
-
-__all__: Any = ["build", "packages", "place"]
+__all__ = ["build", "packages", "place"]
