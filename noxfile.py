@@ -40,13 +40,13 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Tests of values: no engine, no network, seconds."""
-    _tested(session, "tests/unit", "tests/frontends")
+    _tested(session, "tests/unit", "-n", "2")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults")
+    _tested(session, "tests/integration", "tests/faults", "-x")
 
 
 @nox.session

@@ -91,12 +91,12 @@ def _show(value: Any, text: Callable[[], str], form: str) -> None:
         sys.stdout.write(text() + "\n")
 
 
-def _plan(c: Context, place: Path, target: Sequence[str] = (), verb: str = "build", format: str = "text", cross: str = "", builder: str = "", engine: str = "", offline: bool = False) -> None:  # noqa: A002, PLR0913
+def _plan(c: Context, place: Path, target: Sequence[str] | None = None, verb: str = "build", format: str = "text", cross: str = "", builder: str = "", engine: str = "", offline: bool = False) -> None:  # noqa: A002, PLR0913
     """Show for every target the chosen route, why the others are refused, and the steps."""
     del c
     from . import pipeline, plan, report
 
-    made = pipeline.plans(tuple(target), verb=_verb(verb), work=_started(place, cross=cross, builder=builder, engine=engine, offline=offline))
+    made = pipeline.plans(tuple(target or ()), verb=_verb(verb), work=_started(place, cross=cross, builder=builder, engine=engine, offline=offline))
     raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
     _show(raw, lambda: "\n\n".join(map(report.plan_text, made)), format)
 
@@ -107,33 +107,33 @@ def _verb(word: str) -> Verb:
     raise Exit(f"error: --verb is build or test, not {word!r}", code=2)
 
 
-def _provision(c: Context, place: Path, target: Sequence[str] = (), verb: str = "build", cross: str = "", builder: str = "", engine: str = "") -> None:  # noqa: PLR0913
+def _provision(c: Context, place: Path, target: Sequence[str] | None = None, verb: str = "build", cross: str = "", builder: str = "", engine: str = "") -> None:  # noqa: PLR0913
     """Provide what the plans need, and build nothing."""
     del c
     from . import pipeline, report
 
     work = _started(place, cross=cross, builder=builder, engine=engine)
-    for triple in pipeline.select(tuple(target), work):
+    for triple in pipeline.select(tuple(target or ()), work):
         made, work = pipeline.make(triple, _verb(verb), work)
         made, work = pipeline.provide(made, work)
         sys.stdout.write(report.plan_text(made) + "\n")
 
 
-def _build(c: Context, place: Path, target: Sequence[str] = (), format: str = "text", cross: str = "", builder: str = "", engine: str = "", strict: bool = False, offline: bool = False) -> None:  # noqa: A002, PLR0913
+def _build(c: Context, place: Path, target: Sequence[str] | None = None, format: str = "text", cross: str = "", builder: str = "", engine: str = "", strict: bool = False, offline: bool = False) -> None:  # noqa: A002, PLR0913
     """Build the targets; what follows ``--`` goes to cargo."""
     _carry_out("build", c, place, target, format, cross=cross, builder=builder, engine=engine, strict=strict, offline=offline)
 
 
-def _test(c: Context, place: Path, target: Sequence[str] = (), format: str = "text", cross: str = "", builder: str = "", engine: str = "", strict: bool = False, offline: bool = False) -> None:  # noqa: A002, PLR0913
+def _test(c: Context, place: Path, target: Sequence[str] | None = None, format: str = "text", cross: str = "", builder: str = "", engine: str = "", strict: bool = False, offline: bool = False) -> None:  # noqa: A002, PLR0913
     """Test the targets; what follows ``--`` goes to cargo."""
     _carry_out("test", c, place, target, format, cross=cross, builder=builder, engine=engine, strict=strict, offline=offline)
 
 
-def _carry_out(verb: Verb, c: Context, place: Path, target: Sequence[str], form: str, **overrides: Any) -> None:
+def _carry_out(verb: Verb, c: Context, place: Path, target: Sequence[str] | None, form: str, **overrides: Any) -> None:
     from . import arguments, pipeline, plan, report
 
     checked = arguments.check(_remainder(c))
-    results = pipeline.build(tuple(target), checked, verb=verb, work=_started(place, **overrides))
+    results = pipeline.build(tuple(target or ()), checked, verb=verb, work=_started(place, **overrides))
     _show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results), form)
     codes = [result.code for result in results if result.code]
     if codes:
@@ -159,12 +159,12 @@ def _doctor(c: Context, place: Path, format: str = "text") -> None:  # noqa: A00
         raise Exit(code=code)
 
 
-def _shell(c: Context, place: Path, target: Sequence[str] = (), engine: str = "") -> None:
+def _shell(c: Context, place: Path, target: Sequence[str] | None = None, engine: str = "") -> None:
     """Open a shell in the target's image, with the project mounted."""
     del c
     from . import shell
 
-    code = shell.open_shell(tuple(target), _started(place, engine=engine))
+    code = shell.open_shell(tuple(target or ()), _started(place, engine=engine))
     if code:
         raise Exit(code=code)
 

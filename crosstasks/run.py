@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -49,6 +49,7 @@ class Started(Struct, frozen=True, kw_only=True):
     program: tuple[str, ...]
     env: Env
     ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
+    owner: process.Owner | None = None
 
 
 def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
@@ -77,6 +78,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             timeout=work.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" else None,
             on_err=_to_stderr,
+            owner=started.owner,
         )
         error = started.ending(done) if done.code else None
     seconds = time.monotonic() - begun
@@ -151,11 +153,12 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         environ=work.environ,
     )
     assert route.tool is not None  # noqa: S101
-    with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id):
+    with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
         yield Started(
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
             ending=lambda done: explain(guard.marks(str(place)), done.code, done.err),
+            owner=end,
         )
 
 
@@ -199,6 +202,6 @@ def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
 
 
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], object]]] = {"cross": _cross, "zigbuild": _zigbuild, "cargo": _cargo}
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {"cross": _cross, "zigbuild": _zigbuild, "cargo": _cargo}
 
 __all__ = ["Marks", "Ran", "find", "folder", "run"]

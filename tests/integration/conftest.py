@@ -1,0 +1,35 @@
+"""What tests of the whole share: a cache that lives from run to run, and the program as its users call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """A cache of our own, kept between runs so that nothing is made twice; CROSSTASKS_TEST_CACHE names another."""
+    folder = Path(os.environ.get("CROSSTASKS_TEST_CACHE") or Path.home() / ".cache" / "crosstasks-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def crosstasks(cache):
+    """The program: arguments, the folder to run in, changes to the environment."""
+
+    def call(*arguments, cwd, **env):
+        # a closed port in place of rustup's server: Debian's packages serve, as on a machine that cannot reach it
+        fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+        environ = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | env
+        return subprocess.run(
+            (sys.executable, "-m", "crosstasks", *arguments), cwd=cwd, env=environ, capture_output=True, text=True, check=False
+        )
+
+    return call

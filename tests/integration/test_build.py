@@ -1,0 +1,105 @@
+"""The main job: the example is built and tested for other machines, with the real engine, cross, QEMU and zig."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HELLO = Path(__file__).parents[2] / "examples" / "hello"
+
+CROSS = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
+
+
+@pytest.fixture(scope="module")
+def hello(tmp_path_factory):
+    """A copy of the example, so that no run sees what another built."""
+    folder = tmp_path_factory.mktemp("repository") / "hello"
+    shutil.copytree(HELLO, folder, ignore=shutil.ignore_patterns("target"))
+    return folder
+
+
+def built(done):
+    """Return the only result of a build that went well."""
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    return result
+
+
+@pytest.mark.parametrize("alias", CROSS)
+def test_cross_builds_what_was_asked_for(alias, hello, crosstasks):
+    """Each gnu target that Debian has a std for is built by cross, and its artifact found at the stable path."""
+    result = built(crosstasks("build", "--target", alias, "--builder", "cross", "--format", "json", cwd=hello))
+    (artifact,) = result["artifacts"]
+    assert result["route"].startswith("cross 0.2.5, image")
+    assert artifact["path"] == str(hello / "target" / "crosstasks" / result["target"] / "debug" / "whereami")
+
+
+@pytest.mark.parametrize("alias", CROSS)
+def test_cross_runs_the_tests(alias, hello, crosstasks):
+    """Tests run under QEMU, those that spawn the example's own binary included."""
+    done = crosstasks("test", "--target", alias, "--builder", "cross", cwd=hello)
+    assert done.returncode == 0, done.stderr
+    assert "test it_speaks_json ... ok" in done.stdout
+    assert "3 passed; 0 failed" in done.stdout
+
+
+def test_a_plan_after_that_has_nothing_to_do(hello, crosstasks):
+    """Provisioning leaves nothing to provide, and equal facts give equal plans."""
+    plans = [crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=hello) for _ in range(2)]
+    assert [0, 0] == [plan.returncode for plan in plans]
+    assert plans[0].stdout == plans[1].stdout
+    assert [] == json.loads(plans[0].stdout)["plans"][0]["steps"]
+
+
+def test_a_token_does_not_reach_the_container(tmp_path, crosstasks):
+    """A build script sees the container's environment and CARGO_HOME, and no token that the user has."""
+    crate = tmp_path / "leak"
+    home = tmp_path / "cargo-home"
+    home.mkdir()
+    (home / "credentials.toml").write_text('[registry]\ntoken = "not-for-containers-1"\n')
+    subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--name", "leak", str(crate)), check=True)
+    (crate / "build.rs").write_text(
+        'fn main() { for (k, v) in std::env::vars() { println!("cargo:warning={k}={v}"); }\n'
+        'let out = std::process::Command::new("sh").args(["-c", "ls -a /cargo; cat /cargo/credentials* /cargo/config*; cat /proc/mounts"]).output().unwrap();\n'
+        'for l in String::from_utf8_lossy(&out.stdout).lines() { println!("cargo:warning={l}"); } }\n'
+    )
+    (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]\n')
+    secrets = {"CARGO_REGISTRY_TOKEN": "not-for-containers-2", "CARGO_REGISTRIES_OWN_TOKEN": "not-for-containers-3"}
+    done = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=crate, CARGO_HOME=str(home), **secrets)
+    assert done.returncode == 0, done.stderr
+    assert "CARGO_HOME=/cargo" in done.stderr
+    assert "not-for-containers" not in done.stderr + done.stdout
+
+
+def test_zigbuild_needs_no_engine(hello, crosstasks):
+    """Where no engine answers, cargo-zigbuild from PyPI builds, and the plan says why."""
+    nothing = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CROSSTASKS_ENGINE": "docker"}
+    result = built(crosstasks("build", "--target", "aarch64", "--format", "json", cwd=hello, **nothing))
+    assert result["route"] == "zigbuild"
+
+
+def test_a_crate_that_does_not_compile_takes_no_other_route(tmp_path, crosstasks):
+    """A compile error is the crate's own: exit code 1, after one route."""
+    subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--name", "broken", str(tmp_path)), check=True)
+    (tmp_path / "src" / "main.rs").write_text("fn main() { nonsense }\n")
+    (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]\n')
+    done = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cannot find value `nonsense`" in done.stderr
+    assert "looking for another route" not in done.stderr
+
+
+def test_bad_input_is_refused(tmp_path, crosstasks):
+    """An unknown target, a refused argument, a folder without Cargo.toml: exit code 2, and nothing is touched."""
+    subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--name", "fine", str(tmp_path)), check=True)
+    (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\n')
+    assert 2 == crosstasks("build", "--target", "arch64", cwd=tmp_path).returncode
+    done = crosstasks("build", "--", "--target", "x", cwd=tmp_path)
+    assert 2 == done.returncode
+    assert "name the target by the session" in done.stderr
+    (tmp_path / "Cargo.toml").unlink()
+    assert 2 == crosstasks("build", cwd=tmp_path).returncode
