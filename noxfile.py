@@ -28,7 +28,7 @@ crosstasks.nox.register(root=ROOT / "examples" / "hello")
 def _tested(session: nox.Session, *arguments: str) -> None:
     """Install the package as its users do, with the tools for testing, and run pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
-    session.run("pytest", *arguments, *session.posargs)
+    session.run("pytest", f"--basetemp={session.create_tmp()}/pytest", *arguments, *session.posargs)
 
 
 @nox.session(python=False, requires=["unit", "integration"])

@@ -9,14 +9,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from .errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 INSIDE: Final = "/target"
 """Where cross mounts the target folder, and so what its cargo writes in messages."""
@@ -147,8 +149,8 @@ class Messages:
                 self._errors += level.startswith("error")
             case _Finished(success=success):
                 self._finished = success
-            case _Script():
-                self._compiled = self._compiled or self._finished is not None
+            case _:  # a build script ran; it may have been kept from the last time
+                pass
 
     def _artifact(self, message: _Artifact) -> None:
         self._compiled = self._compiled or not message.fresh

@@ -96,7 +96,7 @@ class Config(Options, frozen=True, kw_only=True):
         return (bool(ci) or lock or release) if self.strict == "auto" else self.strict
 
 
-def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any] = {}) -> Config:
+def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any] = {}, needed: bool = True) -> Config:
     """
     Read the configuration that holds for a folder.
 
@@ -104,6 +104,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
         root: the nearest file upward from here is read.
         environ: for ``CROSSTASKS_*``.
         overrides: values of the command line, by option; None is not given, and text is read as that of a variable.
+        needed: that there is none, and no target either, is an error.
 
     Raises:
         ConfigError: with all problems, each with its place and the likely word; or there is no configuration, and
@@ -117,7 +118,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     reading.variables(environ)
     reading.command_line(overrides)
     problems.fail()
-    if not document and not reading.values.get("targets"):
+    if needed and not document and not reading.values.get("targets"):
         raise _nothing(root)
     place = str(document.place) if document else ""
     return Config(**reading.values, release=Release(**reading.release), own=reading.own, sources=reading.sources, place=place)
@@ -127,7 +128,7 @@ def _nothing(root: Path) -> ConfigError:
     return ConfigError(
         f"{root.absolute()} has no configuration",
         why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
-        hint="`crosstasks init` writes one; CROSSTASKS_TARGETS=aarch64 does without",
+        hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
     )
 
 

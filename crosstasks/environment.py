@@ -122,8 +122,8 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     home = call.cargo_home if route.flavour == "git" else "/cargo"
     mounts = [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
-    if route.emulated:
-        listed.append(f"--platform={route.platform}")
+    if route.emulated and route.image:
+        listed.append(f"--platform={route.image.platform}")
     return (*listed, *(f"--env={key}={value}" for key, value in inside(route, repository, config).items()))
 
 

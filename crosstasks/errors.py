@@ -14,6 +14,7 @@
     |- EmulationFailed           8
     |- ImageFailed               9
     `- Interrupted             130
+       `- TimedOut            130   a time limit of the configuration
 """
 
 from __future__ import annotations
@@ -106,3 +107,7 @@ class Interrupted(CrosstasksError):
     """The user, or a time limit, ended the work."""
 
     code = 130
+
+
+class TimedOut(Interrupted):
+    """A time limit ended the work; what else is to be done may go on."""

@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import nox
 
 from . import config, targets
-from .errors import ConfigError, CrosstasksError
+from .errors import ConfigError, CrosstasksError, Interrupted, TimedOut
 
 if TYPE_CHECKING:
     from .pipeline import Result
     from .routes import Verb
 
 Session: TypeAlias = Callable[[nox.Session], None]
+
+
+class NoxfileError(ConfigError, SystemExit):
+    """A ``ConfigError`` in a noxfile. Nox has no word for it: uncaught, it ends the program with the message, and no traceback."""
+
+    @property
+    def code(self) -> str:  # type: ignore[override]
+        """Return what Python prints of it when it ends the program, with exit code 1."""
+        return f"error: {type(self).__base__.__name__}: {self}"  # type: ignore[union-attr]
 
 
 def register(*, root: Path | str | None = None, prefix: str = "", names: Sequence[str] = ()) -> Mapping[str, Session]:
@@ -36,44 +45,71 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
         The session functions by name.
 
     Raises:
-        ConfigError: the configuration is wrong, or a session of one of the names exists.
+        ConfigError: the configuration is wrong, or a session of one of the names exists; then none is added.
     """
-    place = Path(root) if root else Path(inspect.stack(0)[1].filename).parent
-    triples = tuple(targets.find(name).triple for name in names) or _configured(place)
-    added: dict[str, Session] = {}
-    for verb, stem in (("build", "cross"), ("test", "cross-test")):
-        own = []
+    place = Path(root) if root is not None else Path(inspect.stack(0)[1].filename).parent
+    place = place.absolute()
+    try:
+        triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
+        wanted = _sessions(triples, prefix, place, declared=triples if names else ())
+        _refuse(wanted)
+    except ConfigError as error:
+        raise NoxfileError(error.what, problems=error.problems, why=_rest(error), hint=error.hint) from None
+    return {name: _add(name, function, options) for name, (function, options) in wanted.items()}
+
+
+def _rest(error: ConfigError) -> str:
+    """Return the reason without the problems, which the new error joins by itself."""
+    return error.why.removeprefix("\n".join(error.problems)).lstrip("\n")
+
+
+Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
+
+
+def _sessions(triples: Sequence[str], prefix: str, place: Path, declared: Sequence[str]) -> Wanted:
+    """Return every session by its name, with what nox is told of it."""
+    wanted: dict[str, tuple[Session, Mapping[str, Any]]] = {}
+    verbs: tuple[tuple[Verb, str], ...] = (("build", "cross"), ("test", "cross-test"))
+    for verb, stem in verbs:
+        names = []
         for triple in triples:
             row = targets.catalogue()[triple]
             name = _name(prefix, f"{stem}-{targets.alias(row)}")
-            added[name] = _add(name, _one(verb, triple, place), tags=[stem, "cross", verb, *row.tags])
-            own.append(name)
-        name = _name(prefix, stem)
-        added[name] = _add(name, _all(verb), requires=own)
-    return added
-
-
-def _configured(place: Path) -> tuple[str, ...]:
-    return config.load(place, environ=os.environ).targets
+            wanted[name] = _one(verb, triple, place, declared), {"tags": ["cross", verb, *row.tags]}
+            names.append(name)
+        wanted[_name(prefix, stem)] = _all(verb), {"requires": names}
+    return wanted
 
 
 def _name(prefix: str, name: str) -> str:
     return f"{prefix}-{name}" if prefix else name
 
 
-def _add(name: str, function: Session, **options: Any) -> Session:
+def _refuse(wanted: Wanted) -> None:
+    """Refuse names that are taken: nox would silently keep the last session of a name."""
     known = nox.registry.get()
-    if name in known:
-        where = inspect.getsourcefile(known[name].func) or "?"
-        raise ConfigError(f"two sessions would be called {name!r}", why=f"one is defined in {where}", hint="give register() a `prefix`")
-    if "allow_parallel" in inspect.signature(nox.session).parameters:
-        options["allow_parallel"] = True
-    return nox.session(name=name, python=False, default=False, **options)(function)
+    clashes = [name for name in wanted if name in known]
+    if clashes:
+        where = sorted({_defined(known[name].func) for name in clashes})
+        named = ", ".join(map(repr, clashes[:3])) + (f" and {len(clashes) - 3} more" if clashes[3:] else "")  # noqa: PLR2004
+        raise ConfigError(f"there is a session {named} already", why=f"defined in {', '.join(where)}", hint="give register() a `prefix`")
 
 
-def _one(verb: Verb, triple: str, place: Path) -> Session:
+def _defined(function: Callable[..., Any]) -> str:
+    """Return where a session is defined; those that register() has added are all defined here."""
+    place = inspect.getsourcefile(inspect.unwrap(function)) or "?"
+    return "another call of crosstasks.nox.register()" if place == __file__ else place
+
+
+def _add(name: str, function: Session, options: Mapping[str, Any]) -> Session:
+    # allow_parallel: nox has it since 2026.8.10
+    parallel = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}
+    return nox.session(name=name, python=False, default=False, **parallel, **options)(function)
+
+
+def _one(verb: Verb, triple: str, place: Path, declared: Sequence[str]) -> Session:
     def session(session: nox.Session) -> None:
-        cross(session, triple, verb, *session.posargs, root=place)
+        _carry_out(session, triple, verb, session.posargs, place, declared)
 
     session.__doc__ = f"{'Build' if verb == 'build' else 'Test'} for {triple}."
     return session
@@ -98,11 +134,19 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
         arguments: for cargo.
         root: the folder of the Rust repository.
     """
+    return _carry_out(session, target, verb, arguments, root, (target,))
+
+
+def _carry_out(session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], root: Path | str, declared: Sequence[str]) -> Result:
     from . import arguments as refusing
     from . import pipeline, report
 
     try:
-        result, _ = pipeline.carry_out(target, verb, refusing.check(arguments), pipeline.start(root))
+        result, _ = pipeline.carry_out(target, verb, refusing.check(arguments), pipeline.start(root, names=declared))
+    except TimedOut as error:
+        session.error(f"{type(error).__name__}: {error}")
+    except Interrupted as error:
+        raise KeyboardInterrupt(error.what) from error  # nox ends then; of an error it would go on to the next session
     except CrosstasksError as error:
         session.error(f"{type(error).__name__}: {error}")
     print(report.result_text((result,)), flush=True)  # noqa: T201

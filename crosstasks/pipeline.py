@@ -51,16 +51,36 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 def start(
-    root: Path | str = ".", *, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, Any] = {}, say: Say = to_stderr
+    root: Path | str = ".",
+    *,
+    names: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, Any] = {},
+    needed: bool = True,
+    say: Say = to_stderr,
 ) -> Work:
     """
     Read the configuration, and ask nothing yet.
 
+    Args:
+        root: the folder of the Rust repository.
+        names: targets that are declared as well; with them no configuration is needed.
+        environ: the user's environment.
+        overrides: values of the command line, by option.
+        needed: that there is no configuration is an error.
+        say: is told of progress.
+
     Raises:
-        ConfigError: crosstasks.toml, an option or a variable is wrong; or the cache cannot be written.
+        ConfigError: crosstasks.toml, an option, a name or a variable is wrong.
     """
     place = Path(root).absolute()
-    loaded = config.load(place, environ=environ, overrides=overrides)
+    loaded = config.load(place, environ=environ, overrides=overrides, needed=needed and not names)
+    declared = dict.fromkeys((*loaded.targets, *(targets.find(name).triple for name in names)))
+    return begin(changed(loaded, targets=tuple(declared)), place, environ, say)
+
+
+def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
+    """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
     look = Look.make(place, folder, loaded, environ, real, **_doors(folder, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
@@ -224,7 +244,7 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
 
 def build(names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Result, ...]:
     """Build, or test, the named targets, or all configured ones."""
-    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, work or start())
+    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, work or start(names=names))
 
 
 def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
@@ -238,7 +258,7 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None 
     Raises:
         NoRoute: a target has no possible route.
     """
-    work = look(work or start())
+    work = look(work or start(names=names))
     made = []
     for triple in select(names, work):
         planned, work = make(triple, verb, work)

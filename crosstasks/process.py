@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeAlias
 
-from .errors import CrosstasksError, Interrupted, ToolMissing
+from .errors import CrosstasksError, TimedOut, ToolMissing
 from .signals import Signals
 from .steps import Done, Env
 
@@ -193,7 +193,7 @@ class _Limit:
     def check(self) -> None:
         if not self.left:
             what = f"{self.program} took longer than {self.seconds:g} s"
-            raise Interrupted(what, hint="`timeout` in crosstasks.toml is the limit in seconds")
+            raise TimedOut(what, hint="`timeout` in crosstasks.toml is the limit in seconds")
 
 
 class _Feed:

@@ -54,7 +54,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
         architecture: Debian's name of the image's own.
         base: packages for every target; *packages*: those for this one.
         qemu: the only emulator that is taken from Debian's package of all, empty for none.
-        links: symbolic links in the image that no package holds, and where each leads.
         env: the image's environment.
         links: what maintainer scripts would have linked, besides what every image has.
         glibc: of the programs in the image; *libc*: what artifacts are linked against, empty if it is not glibc.
@@ -69,7 +68,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
     base: tuple[str, ...] = BASE
     packages: tuple[str, ...]
     qemu: str = ""
-    links: Mapping[str, str] = {}
     env: Mapping[str, str]
     links: Mapping[str, str] = {}
     glibc: str

@@ -110,7 +110,7 @@ def result_text(results: Sequence[Result]) -> str:
 
 def _result(result: Result) -> Iterable[str]:
     if result.error:
-        yield f"{result.target}: failed: {result.error}"
+        yield f"{bold(result.target)}: {result.verb} failed: {result.error.splitlines()[0]}"
         return
     yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}"
     for artifact in result.artifacts:

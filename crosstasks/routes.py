@@ -124,8 +124,12 @@ def _flavours(target: Target, config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
+def _own_platform(facts: Facts) -> str:
+    return facts.engine.platform if isinstance(facts.engine, Engine) else ""
+
+
 def _platforms(facts: Facts, emulation: str) -> tuple[str, ...]:
-    own = facts.engine.platform
+    own = _own_platform(facts)
     foreign = () if own == "linux/amd64" or emulation == "never" else ("linux/amd64",)
     return (own, *foreign)
 
@@ -141,13 +145,20 @@ _FROM: Final[Mapping[str, str]] = {
 
 
 def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
-    emulated = "" if platform == facts.engine.platform else f", {platform} emulated"
+    emulated = "" if platform == _own_platform(facts) else f", {platform} emulated"
     return f"cross {flavour}, {_FROM[source]}{emulated}"
 
 
 def _cross(
     name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str
 ) -> Looked:
+    if platform not in PLATFORM_HOST:
+        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+    if platform != _own_platform(facts):
+        if missing := facts.open("emulation"):
+            return missing
+        if refusal := _no_emulation(name, facts):
+            return refusal
     wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
     image = images.choose(source, wanted, facts, config)
     if isinstance(image, Refused):
@@ -162,7 +173,7 @@ def _cross(
         return own
     match image, toolchain, tool, own:
         case Image(), Toolchain(), Tool(), Toolchain():
-            emulated = platform != facts.engine.platform
+            emulated = platform != _own_platform(facts)
             route = Route(
                 name=name,
                 target=target.triple,
@@ -179,6 +190,18 @@ def _cross(
             return _kept(route, target, config) or _runs(route, verb) or route
         case _:
             return _all_open(image, toolchain, tool, own)
+
+
+def _no_emulation(name: str, facts: Facts) -> Refused | None:
+    """Refuse amd64 images where the kernel runs none in containers; what is in an engine's own machine cannot be seen."""
+    engine, emulation = facts.engine, facts.emulation
+    if facts.host.os != "linux" or not isinstance(engine, Engine) or engine.remote or engine.desktop or not isinstance(emulation, Emulation):
+        return None
+    entry = emulation.registered.get("x86_64")
+    if entry and entry.enabled and entry.fixed:
+        return None
+    hint = f"{engine.command} run --privileged --rm tonistiigi/binfmt --install amd64"
+    return Refused(name=name, why="no emulator of amd64 is registered here that works in containers", hint=hint)
 
 
 def _all_open(*found: object) -> Open:
@@ -238,6 +261,8 @@ def _cargo(target: Target, facts: Facts, config: Config) -> Looked:
 
 
 def _zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked:
+    if verb == "test" and (missing := facts.open("emulation")):
+        return missing
     refusal = _no_zig(target) or (_cannot_run(target, facts) if verb == "test" else None)
     if refusal:
         return refusal
@@ -274,8 +299,10 @@ def _cannot_run(target: Target, facts: Facts) -> Refused | None:
         return None
     emulation = facts.emulation
     static = target.libc == "musl"
-    if target.os == facts.host.os and static and isinstance(emulation, Emulation) and target.arch in {*emulation.programs, *emulation.registered}:
-        return None
+    if target.os == facts.host.os and static and isinstance(emulation, Emulation):
+        registered = {arch for arch, entry in emulation.registered.items() if entry.enabled}
+        if target.arch in registered.union(emulation.programs):
+            return None
     return Refused(name="zigbuild", why=f"{target.triple} programs do not run on this host, and no container runs them")
 
 

@@ -174,7 +174,7 @@ def _elf(file: IO[bytes], path: str) -> Artifact:
         machine=machine,
         bits=elf.elfclass,
         endian="little" if elf.little_endian else "big",
-        abi=words.get(elf["e_flags"] & mask, "") if segments or machine != "EM_ARM" else "",
+        abi=words.get(elf["e_flags"] & mask, ""),
         interpreter=interpreter,
         needed=needed,
         glibc=_glibc(elf),

@@ -74,7 +74,7 @@ def _configured(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused
         origin = f"`image`, {config.source('image', wanted.target.triple)}"
         return _named(own.image, origin, wanted, facts, config)
     said = cross_toml(wanted.target, facts)
-    origin = facts.repository.cross_origin
+    origin = facts.repository.cross_origin if isinstance(facts.repository, Repository) else ""
     if "dockerfile" in said:
         return Image(ref="", platform=wanted.platform, source="configured", why=f"{origin} has a dockerfile: cross builds it")
     name = said["image"] if isinstance(said["image"], str) else said["image"].get("name", "")
@@ -92,7 +92,7 @@ def _named(ref: str, origin: str, wanted: Wanted, facts: Facts, config: Config) 
 
 
 def _held(
-    ref: str, wanted: Wanted, facts: Facts, *, source: str = "local", why: str = "", glibc: str = "", libc: str = ""
+    ref: str, wanted: Wanted, facts: Facts, *, source: str = "local", why: str = "", glibc: str = "", libc: str = "", runs: bool = True
 ) -> Image | Refused | Open:
     question = Question("image", ref)
     if question not in facts.answers:
@@ -110,11 +110,12 @@ def _held(
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
         libc=libc or image.labels.get("crosstasks.libc", ""),
+        runs=runs,
     )
 
 
 def _served(
-    ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: str, why: str, glibc: str = "", libc: str = ""
+    ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: str, why: str, glibc: str = "", libc: str = "", runs: bool = True
 ) -> Image | Refused | Open:
     if config.offline:
         return Refused(name=source, why="offline = true")
@@ -132,7 +133,15 @@ def _served(
         arguments={"ref": ref, "platform": wanted.platform, "digest": answer.digest},
     )
     return Image(
-        ref=ref, platform=wanted.platform, source=source, digest=answer.digest, why=why, glibc=glibc, libc=libc, steps=(step,)
+        ref=ref,
+        platform=wanted.platform,
+        source=source,
+        digest=answer.digest,
+        why=why,
+        glibc=glibc,
+        libc=libc,
+        runs=runs,
+        steps=(step,),
     )
 
 
@@ -143,9 +152,10 @@ def _upstream(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused |
     return _served(ref, wanted, facts, config, source="upstream", why="cross's own image", **_facts_of(wanted))
 
 
-def _facts_of(wanted: Wanted) -> dict[str, str]:
+def _facts_of(wanted: Wanted) -> dict[str, Any]:
     row = wanted.target.images[wanted.flavour]
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": row.libc if wanted.target.libc == "gnu" else ""}
+    libc = row.libc if wanted.target.libc == "gnu" else ""
+    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(wanted.target.runners)}
 
 
 def mirrored(ref: str, mirror: str) -> str:

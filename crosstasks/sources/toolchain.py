@@ -21,7 +21,7 @@ from ..facts.rustup import Rustup, RustupServer
 from ..facts.rustup import Toolchain as Folder
 from ..steps import Absent, Refused, Step
 from ..targets import Target, catalogue
-from . import Open, Toolchain, dotted, first, tools
+from . import Open, Tool, Toolchain, dotted, first, tools
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -159,11 +159,12 @@ def _rustup(wanted: Need, facts: Facts, config: Config) -> Toolchain | Refused |
     if not isinstance(server, RustupServer):
         return Refused(name="rustup", why=server.why)
     tool = tools.rustup(facts, config)
-    if not isinstance(tool, tools.Tool):
+    if not isinstance(tool, Tool):
         return tool
     release = wanted.release if wanted.release.count(".") == 2 else _newest(wanted, facts, server)
     if not wanted.accepts(release):
-        return Refused(name="rustup", why=f"its stable is {release}, older than rust-version {wanted.minimum}")
+        told = f"{wanted.release} is pinned" if wanted.release else f"its stable is {release}"
+        return Refused(name="rustup", why=f"{told}, and rust-version is {wanted.minimum}")
     standard = tuple(target.triple for target in wanted.standard())
     step = Step(
         why=f"no toolchain here has {release} with the standard library of every declared target",

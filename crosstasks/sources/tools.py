@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..facts.builders import Builder, Builders
 from ..facts.host import Host
-from ..facts.provided import Provided
 from ..facts.rustup import Rustup
 from ..pins import pins
 from ..steps import Absent, Question, Refused, Step
@@ -23,10 +22,10 @@ WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
 
 def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
     """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
-    missing = facts.open("builders", "provided", "host")
+    missing = facts.open("builders", "provided", "host", "rustup")
     if missing:
         return missing
-    ways = (
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
         ("PATH", lambda: _on_path(flavour, facts.builders, config)),
         ("cache", lambda: _cached(entry(flavour, facts.host, config), flavour, facts)),
         ("PyPI", lambda: _wheel(flavour, facts, config)),
@@ -73,9 +72,8 @@ def _shown(builder: Builder) -> str:
 
 
 def _cached(name: str, flavour: str, facts: Facts) -> Tool | Refused:
-    provided = facts.provided
-    if isinstance(provided, Provided) and name in provided.tools:
-        path = f"{provided.tools_home}/{name}/bin/cross"
+    if name in facts.provided.tools:
+        path = f"{facts.provided.tools_home}/{name}/bin/cross"
         return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
     return Refused(name="cache", why="not installed yet")
 

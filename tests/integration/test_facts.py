@@ -197,7 +197,7 @@ def test_podman_is_read_by_the_same_fact(tmp_path, look):
         program.write_text(
             f'#!/bin/sh\nexport LD_LIBRARY_PATH="$(echo {root}/usr/lib/*-linux-gnu)" CONTAINERS_CONF={tmp_path}/containers.conf\n'
             f'export XDG_RUNTIME_DIR={tmp_path} PATH="{root}/usr/bin:$PATH"\n'
-            f'exec {root}/usr/bin/podman --root {tmp_path}/store --runroot {runroot} "$@"\n'
+            f'exec {root}/usr/bin/podman --storage-driver vfs --root {tmp_path}/store --runroot {runroot} "$@"\n'
         )
         program.chmod(0o755)
         engine = ask(Question("engine"), _look(tmp_path, engine=str(program)), Facts())

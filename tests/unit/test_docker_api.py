@@ -132,12 +132,3 @@ def test_reaper_ends_what_is_not_over():
     assert reaper.groups("begun 7\nbegun 8\nover 7\n") == {8}
     assert reaper.groups("") == set()
     assert reaper.groups("begun 7\nbegun 12") == {7}
-
-
-def test_importing_loads_no_sdk():
-    """The Docker SDK is loaded only where it is used."""
-    import subprocess
-
-    program = "import sys, crosstasks.docker_api; print(sorted({'docker', 'requests', 'oras', 'rich'} & set(sys.modules)))"
-    done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

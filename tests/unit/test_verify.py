@@ -168,6 +168,11 @@ def test_other_formats(tmp_path, data, target):
     assert (find(target).format, ()) == (found.format, check(found, find(target)))
 
 
+def test_a_library_is_no_program(tmp_path):
+    """A shared library lies anywhere as well, but is no position-independent program."""
+    assert not inspect(written(tmp_path, elf_header(kind=3))).pie
+
+
 def test_position_independence_elsewhere(tmp_path):
     """A program for Windows that may lie anywhere says so in its header."""
     assert [inspect(written(tmp_path, pe(0x8664, 0x20B, bits))).pie for bits in (0x40, 0)] == [True, False]
@@ -234,10 +239,10 @@ def test_a_cut_file_never_ends_in_another_error(tmp_path, name):
             inspect(written(tmp_path, whole[:size]))
 
 
-@pytest.mark.parametrize("size", [b"-60", b"x"])
-def test_an_archive_with_a_silly_size_is_damaged(tmp_path, size):
+@pytest.mark.parametrize(("name", "size"), [(b"/", b"-60"), (b"a.o/", b"-60"), (b"a.o/", b"x")])
+def test_an_archive_with_a_silly_size_is_damaged(tmp_path, name, size):
     """A member's size is a number, and not below nought: else reading would not end."""
-    data = b"!<arch>\n" + b"a.o/".ljust(48) + size.ljust(10) + b"`\n"
+    data = b"!<arch>\n" + name.ljust(48) + size.ljust(10) + b"`\n"
 
     with pytest.raises(VerificationFailed, match="is damaged"):
         inspect(written(tmp_path, data))

@@ -1,0 +1,47 @@
+"""Plan with questions answered from a world, as the pipeline does, and keep what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from crosstasks import plan, targets
+from crosstasks.config import Config
+from crosstasks.facts import Facts
+from crosstasks.plan import Plan
+from crosstasks.steps import Absent, Question
+from crosstasks.testing import BOOKWORM, SERVER, served
+
+NETWORK = frozenset({"registry", "rustup-server", "debian"})
+"""Questions that leave the machine."""
+
+World = Mapping[str, Callable[[str], Any]]
+
+
+def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWORM, image: Any = None) -> World:
+    """Return the answers of a world: all can be reached and the engine holds nothing, if nothing else is said."""
+
+    def lookup(table: Any, missing: str) -> Callable[[str], Any]:
+        if callable(table):
+            return table
+        return lambda subject: table if isinstance(table, Absent) else (table or {}).get(subject, Absent(missing))
+
+    return {
+        "registry": lookup(registry, "the registry does not know it"),
+        "image": lookup(image, "the engine does not hold it"),
+        "rustup-server": lambda _: server,
+        "debian": lambda _: debian,
+    }
+
+
+def settle(target: str, facts: Facts, config: Config, verb: str = "build", *, around: World | None = None) -> tuple[Plan, list[Question]]:
+    """Plan, answer, plan again; return the plan and every question that was asked."""
+    row, answers, asked = targets.find(target), around or world(), []
+    while True:
+        found = plan.make(row, facts, config, verb)
+        if isinstance(found, Plan):
+            return found, asked
+        assert found, "no questions, and no plan"
+        assert not set(found) & set(facts.answers), "what is known was asked again"
+        asked += found
+        facts = facts.with_({question: answers[question.about](question.subject) for question in found})
