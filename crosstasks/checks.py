@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from .errors import CrosstasksError
+from .errors import ConfigError, CrosstasksError
 from .facts.debian import Debian
-from .facts.emulation import Emulation
+from .facts.emulation import Emulation, Registration
 from .facts.engine import Engine
 from .facts.host import Host
 from .facts.registry import RegistryImage
@@ -50,9 +50,11 @@ def absent(name: str, why: Absent, fix: str = "") -> Row:
 
 def host(facts: Facts) -> Iterator[Row]:
     """Tell of the machine."""
-    match facts["host"]:
+    answer: Host | Absent = facts["host"]
+    match answer:
         case Absent() as why:
-            yield Row(name="host", state="missing", detail=why.why, fix=why.hint or "run crosstasks on Linux, macOS or Windows", code=CrosstasksError.code)
+            fix = why.hint or "run crosstasks on Linux, macOS or Windows"
+            yield Row(name="host", state="missing", detail=why.why, fix=fix, code=CrosstasksError.code)
         case Host() as found:
             libc = {"gnu": f", glibc {found.libc_version}", "musl": ", musl"}.get(found.libc, "")
             extra = [f"in a container ({found.container})"] * bool(found.container) + [f"in CI ({found.ci})"] * bool(found.ci)
@@ -65,7 +67,8 @@ def engine(facts: Facts) -> Iterator[Row]:
         case Absent() as why:
             yield absent("engine", why, "start Docker or Podman")
         case Engine() as found:
-            parts = [f"{found.kind} {found.version}", found.platform, f"context {found.context or 'default'}", f"store {found.store or 'unknown'}"]
+            parts = [f"{found.kind} {found.version}", found.platform]
+            parts += [f"context {found.context or 'default'}", f"store {found.store or 'unknown'}"]
             parts += [found.desktop] * bool(found.desktop) + ["rootless"] * found.rootless + ["SELinux"] * found.selinux
             if found.remote:
                 fix = "use an engine of this machine: `docker context use default`, or CROSSTASKS_ENGINE"
@@ -106,8 +109,11 @@ def rust(facts: Facts) -> Iterator[Row]:
         case Rustup() as found:
             yield Row(name="rustup", detail=f"{found.version}, {found.command}, home {found.home}")
             held = ", ".join(f"{t.name}{' (active)' if t.name == found.active else ''}" for t in found.toolchains)
-            fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
-            yield Row(name="toolchains", detail=held) if held else Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
+            if held:
+                yield Row(name="toolchains", detail=held)
+            else:
+                fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
+                yield Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
     ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.targets)} targets" for t in facts.provided.toolchains)
     if ours:
         yield Row(name="toolchains", detail=f"in the cache: {ours}")
@@ -115,18 +121,21 @@ def rust(facts: Facts) -> Iterator[Row]:
 
 def network(facts: Facts) -> Iterator[Row]:
     """Tell of rustup's server, of the registry that cross's images are in, and of apt's sources."""
-    match facts["rustup-server"]:
+    server: RustupServer | Absent = facts["rustup-server"]
+    match server:
         case Absent() as why:
             yield absent("rustup's server", why, "set RUSTUP_DIST_SERVER to a mirror, or HTTPS_PROXY; Debian's packages serve where apt is")
-        case RustupServer() as server:
+        case RustupServer():
             yield Row(name="rustup's server", detail=f"{server.url}, stable is {server.stable}")
-    match facts.get(Question("registry", REGISTRY)):
-        case RegistryImage() as image:
-            yield Row(name="registry", detail=f"{REGISTRY} is served, for {', '.join(image.platforms)}")
+    image: RegistryImage | Absent = facts.get(Question("registry", REGISTRY))
+    match image:
         case Absent() as why:
-            line = why.why.partition("\n")[0]
-            yield Row(name="registry", state="warning", detail=line, fix="nothing to do where apt is: images are built here; or set `mirror` in crosstasks.toml")
-    match facts["debian"]:
+            fix = "nothing to do where apt is: images are built here; or set `mirror` in crosstasks.toml"
+            yield Row(name="registry", state="warning", detail=why.why.partition("\n")[0], fix=fix)
+        case RegistryImage():
+            yield Row(name="registry", detail=f"{REGISTRY} is served, for {', '.join(image.platforms)}")
+    offer: Debian | Absent = facts["debian"]
+    match offer:
         case Absent() as why:
             yield absent("apt", why, "`apt-get update` says more; images and toolchains then come from a registry and rustup")
         case Debian() as debian:
@@ -139,26 +148,31 @@ def emulation(facts: Facts) -> Iterator[Row]:
     fix = "needed only for images of another architecture: `docker run --privileged --rm tonistiigi/binfmt --install all`"
     match facts.emulation:
         case Emulation(registered=registered) if registered:
-            listed = {f"{entry.name} ({'F' if entry.fixed else 'no F'}{'' if entry.enabled else ', disabled'})": entry for entry in registered.values()}
-            fixed = any(entry.fixed and entry.enabled for entry in listed.values())
-            detail = ", ".join(listed)
-            if fixed:
+            detail = ", ".join(dict.fromkeys(map(_entry, registered.values())))
+            if any(entry.fixed and entry.enabled for entry in registered.values()):
                 yield Row(name="emulation", detail=detail)
             else:
                 yield Row(name="emulation", state="warning", detail=f"{detail}: without the flag F containers cannot use it", fix=fix)
         case Emulation():
-            yield Row(name="emulation", state="warning", detail="the kernel hands no foreign program to an emulator, or does not tell here", fix=fix)
+            detail = "the kernel hands no foreign program to an emulator, or does not tell here"
+            yield Row(name="emulation", state="warning", detail=detail, fix=fix)
         case why:
             yield absent("emulation", why, fix)
+
+
+def _entry(entry: Registration) -> str:
+    return f"{entry.name} ({'F' if entry.fixed else 'no F'}{'' if entry.enabled else ', disabled'})"
 
 
 def repository(facts: Facts) -> Iterator[Row]:
     """Tell of the Rust repository; without one there is nothing to build."""
     match facts.repository:
         case Absent() as why:
-            yield Row(name="repository", state="missing", detail=why.why, fix=why.hint or "run crosstasks in the folder of a Cargo.toml", code=2)
+            fix = why.hint or "run crosstasks in the folder of a Cargo.toml"
+            yield Row(name="repository", state="missing", detail=why.why, fix=fix, code=ConfigError.code)
         case Repository() as found:
-            parts = [found.root, f"{len(found.packages)} package{'s' * (len(found.packages) != 1)}", f"target folder {found.target_directory}"]
+            count = len(found.packages)
+            parts = [found.root, f"{count} package{'s' * (count != 1)}", f"target folder {found.target_directory}"]
             parts += [f"toolchain {found.channel}"] * bool(found.channel) + [found.cross_origin] * bool(found.cross_origin)
             detail = ", ".join(parts)
             if found.lock:

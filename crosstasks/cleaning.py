@@ -85,7 +85,8 @@ def clean_cache(folder: Path, root: Path) -> str:
         raise ConfigError(f"{folder} is not removed", why="it has no CACHEDIR.TAG of crosstasks", hint=hint)
     here = (Path.home().resolve(), root.resolve())
     if any(place.is_relative_to(folder.resolve()) for place in here):
-        raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint="name another with CROSSTASKS_CACHE_DIR")
+        hint = "name another with CROSSTASKS_CACHE_DIR"
+        raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint=hint)
     with ExitStack() as locks:
         _lock(folder, locks)
         room = sum(_remove(folder / name) for name in ENTRIES)

@@ -8,7 +8,7 @@ from typing import Final
 
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
-from invoke.parser import Argument
+from invoke.parser.argument import Argument
 from invoke.program import Program
 
 from . import __version__

@@ -54,7 +54,8 @@ def _begun(place: Path) -> tuple[Work, Row]:
     try:
         work = pipeline.start(place, needed=False)
     except ConfigError as error:
-        row = Row(name="config", state="missing", detail=f"{error.what}: {error.why}", fix=error.hint or "mend what is named", code=error.code)
+        detail = f"{error.what}: {'; '.join(error.why.splitlines())}"
+        row = Row(name="config", state="missing", detail=detail, fix=error.hint or "mend what is named", code=error.code)
         return pipeline.begin(config.Config(), place.absolute()), row
     return work, checks.configuration(work.config)
 
@@ -112,7 +113,8 @@ def _toolchain(found: Found, work: Work) -> Iterator[Row]:
         return
     match toolchains.choose(work.facts.host.triple, work.facts, work.config):
         case Refused(why=why, hint=hint):
-            yield Row(name="toolchain", state="missing", detail=why, fix=hint or "reach rustup's server, or install rustup's toolchain", code=ToolMissing.code)
+            fix = hint or "reach rustup's server, or have rustup install the toolchain"
+            yield Row(name="toolchain", state="missing", detail=why, fix=fix, code=ToolMissing.code)
         case _:
             return
 

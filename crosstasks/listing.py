@@ -52,10 +52,10 @@ def listed() -> tuple[Listed, ...]:
 def text(rows: Sequence[Listed]) -> str:
     """Return the targets as a table for people."""
     head = ("triple", "aliases", "images of cross", "built here", "tests", "std")
-    yes = {True: "yes", False: "-"}
+    yes, std = {True: "yes", False: "-"}, {True: "shipped", False: "source"}
     lines = [
         head,
-        *((row.triple, ", ".join(row.aliases), " ".join(row.images) or "-", yes[row.built], yes[row.tests], "shipped" if row.std else "source") for row in rows),
+        *((row.triple, ", ".join(row.aliases), " ".join(row.images) or "-", yes[row.built], yes[row.tests], std[row.std]) for row in rows),
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -91,7 +91,7 @@ def _refuse(wanted: Wanted) -> None:
     clashes = [name for name in wanted if name in known]
     if clashes:
         where = sorted({_defined(known[name].func) for name in clashes})
-        named = ", ".join(map(repr, clashes[:3])) + (f" and {len(clashes) - 3} more" if clashes[3:] else "")  # noqa: PLR2004
+        named = ", ".join(map(repr, clashes[:3])) + (f" and {len(clashes) - 3} more" if clashes[3:] else "")
         raise ConfigError(f"there is a session {named} already", why=f"defined in {', '.join(where)}", hint="give register() a `prefix`")
 
 
@@ -103,13 +103,14 @@ def _defined(function: Callable[..., Any]) -> str:
 
 def _add(name: str, function: Session, options: Mapping[str, Any]) -> Session:
     # allow_parallel: nox has it since 2026.8.10
-    parallel = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}
-    return nox.session(name=name, python=False, default=False, **parallel, **options)(function)
+    parallel: dict[str, Any] = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}
+    decorate: Callable[[Session], Session] = nox.session(name=name, python=False, default=False, **parallel, **options)
+    return decorate(function)
 
 
 def _one(verb: Verb, triple: str, place: Path, declared: Sequence[str]) -> Session:
     def session(session: nox.Session) -> None:
-        _carry_out(session, triple, verb, session.posargs, place, declared)
+        _carry_out(session, triple, verb, session.posargs, root=place, declared=declared)
 
     session.__doc__ = f"{'Build' if verb == 'build' else 'Test'} for {triple}."
     return session
@@ -134,10 +135,12 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
         arguments: for cargo.
         root: the folder of the Rust repository.
     """
-    return _carry_out(session, target, verb, arguments, root, (target,))
+    return _carry_out(session, target, verb, arguments, root=root, declared=(target,))
 
 
-def _carry_out(session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], root: Path | str, declared: Sequence[str]) -> Result:
+def _carry_out(  # noqa: PLR0913
+    session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, declared: Sequence[str]
+) -> Result:
     from . import arguments as refusing
     from . import pipeline, report
 

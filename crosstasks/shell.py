@@ -40,7 +40,9 @@ def open_shell(names: Sequence[str], work: Work) -> int:
     if route.builder != "cross" or route.image is None:
         raise NoRoute(f"{route.target} is built by {route.builder}, without a container", hint="`--builder cross` takes one")
     if not route.image.ref:
-        raise NoRoute(f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead")
+        raise NoRoute(
+            f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead"
+        )
     if work.engine.remote:
         raise EngineFailed("the engine is on another machine, and cannot mount the project", hint="use an engine of this machine")
     planned, work = pipeline.provide(planned, work)

@@ -48,6 +48,11 @@ def statements(tree: ast.AST) -> Iterator[ast.stmt]:
         yield from statements(node)
 
 
+def first_word(module: str) -> str:
+    """Return the library; taking an address apart is no act, so ``urllib.parse`` is another than ``urllib``."""
+    return module if module == "urllib.parse" else module.partition(".")[0]
+
+
 @cache
 def imported(name: str) -> frozenset[str]:
     """Return what a module imports, inside functions as well: ours by their names below the package, others by their first word."""
@@ -56,9 +61,9 @@ def imported(name: str) -> frozenset[str]:
     found: set[str] = set()
     for node in statements(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {first_word(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add((node.module or "").partition(".")[0])
+            found.add(first_word(node.module or ""))
         elif isinstance(node, ast.ImportFrom):
             base = [part for part in package[: len(package) + 1 - node.level] if part] + (node.module or "").split(".")
             base = [part for part in base if part]
