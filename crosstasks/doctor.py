@@ -28,7 +28,7 @@ LIBRARIES: Final = ("docker", "filelock", "invoke", "msgspec", "nox", "oras", "p
 ROOM: Final = 5e9
 """Bytes that a toolchain, an image and a build need, and some to spare."""
 
-Found = Mapping[str, Plan | NoRoute]
+Found = Mapping[str, Plan | NoRoute | EngineFailed]
 
 
 def examine(place: Path) -> tuple[Row, ...]:
@@ -65,12 +65,12 @@ def _chosen(work: Work) -> tuple[Found, Work]:
     if not isinstance(work.facts["host"], Host):
         return {}, work
     while True:
-        found: dict[str, Plan | NoRoute] = {}
+        found: dict[str, Plan | NoRoute | EngineFailed] = {}
         missing: list[Question] = []
         for triple in work.config.targets:
             try:
                 made = plan.make(targets.find(triple), work.facts, work.config)
-            except NoRoute as error:
+            except (NoRoute, EngineFailed) as error:
                 found[triple] = error
                 continue
             if isinstance(made, Plan):
@@ -101,7 +101,7 @@ def _needed(row: Row, found: Found, work: Work) -> Row:
     """Call an engine that does not answer missing if a target has no route for want of it, or the user names it."""
     if row.name != "engine" or not isinstance(work.facts.engine, Absent):
         return row
-    wanting = any(isinstance(made, NoRoute) and work.config.target(triple).builder in {"auto", "cross"} for triple, made in found.items())
+    wanting = any(not isinstance(made, Plan) and work.config.target(triple).builder in {"auto", "cross"} for triple, made in found.items())
     if not wanting and work.config.engine == "auto":
         return row
     return Row(name=row.name, state="missing", detail=row.detail, fix=row.fix, code=EngineFailed.code)
@@ -154,7 +154,7 @@ def _targets(found: Found) -> Iterator[Row]:
                 slow = ", emulated: slow" if route.emulated else ""
                 todo = f", {len(steps)} step{'s' * (len(steps) != 1)} to provide it" if steps else ", all there"
                 yield Row(name=triple, detail=f"{route.name}{slow}{todo}")
-            case NoRoute() as error:
+            case error:
                 reasons = "; ".join(line.strip() for line in error.why.splitlines())
                 yield Row(name=triple, state="missing", detail=f"no route: {reasons}", fix=error.hint, code=error.code)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, to_builtins
 
-from .errors import NoRoute
+from .errors import EngineFailed, NoRoute
 from .routes import Looked, Route, Rung, Verb, ladder
 from .sources import Open
-from .steps import Failure, Refused, Step
+from .steps import Absent, Failure, Refused, Step
 from .targets import Target
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
 
     Raises:
         NoRoute: every route is refused; the error lists each with its reason.
+        EngineFailed: that no engine answers is the only reason.
     """
     missing = facts.open("host", "engine", "repository")
     if missing:
@@ -65,6 +66,9 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
                 return Plan(target=target.triple, verb=verb, route=route, refused=tuple(refused), below=below)
             case questions:
                 return questions
+    engine = facts.engine
+    if isinstance(engine, Absent) and {refusal.why for refusal in refused} == {engine.why}:
+        raise EngineFailed(f"no container engine to {verb} {target.triple} with", why=engine.why, hint=engine.hint)
     raise no_route(target, verb, refused)
 
 

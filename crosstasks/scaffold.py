@@ -93,7 +93,7 @@ def contents(root: Path) -> Mapping[str, str]:
 
 
 def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the targets that a project probably wants: the host's own, arm64 Linux, and those of its toolchain file; then the unknown ones."""
+    """Return the targets that a project probably wants: the host's own, its toolchain file's, arm64 Linux; and names that are unknown."""
     said = toolchain_file.find(root)
     named = said.targets if isinstance(said, ToolchainFile) else ()
     known = targets.catalogue()

@@ -256,7 +256,7 @@ def release_for(wanted: Need, debian: Debian) -> str | Refused:
     shipped = {architecture for release in offered for architecture in debian.rust[release]}
     for release in sorted(offered, key=dotted, reverse=True):
         have = set(debian.rust[release])
-        whole = all(t.debian_std in have for t in map(catalogue().__getitem__, wanted.targets) if not t.build_std)
+        whole = all(t.debian_std in have and not t.build_std for t in map(catalogue().__getitem__, wanted.targets))
         if architectures & shipped <= have and (whole or release in debian.source):
             return release
     return Refused(name="debian", why="no release has the standard library, or its source, of every declared target")

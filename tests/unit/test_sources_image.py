@@ -1,0 +1,250 @@
+"""Where the image to build in comes from."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from crosstasks import targets
+from crosstasks.options import ImageSource
+from crosstasks.recipes import recipe
+from crosstasks.sources import Image
+from crosstasks.sources import image as images
+from crosstasks.sources.image import BASE_GLIBC, Wanted, choose, mirrored, sources
+from crosstasks.steps import Absent, Question, Refused, Step
+from crosstasks.testing import bare_facts, config, facts, image, repository, served
+
+ARM64 = "aarch64-unknown-linux-gnu"
+REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
+OWN = "registry.example.org/cross/aarch64:1"
+GONE = Absent("the engine does not hold it")
+MADE = recipe(targets.find("aarch64"), "linux/amd64", "bookworm").tag
+
+
+def wanted(name="aarch64", flavour="0.2.5", platform="linux/amd64"):
+    return Wanted(target=targets.find(name), flavour=flavour, platform=platform)
+
+
+def test_upstream_serves_its_own_platform():
+    """Pulled by digest; the base tells the glibc that runs in it, and the catalogue what is linked against."""
+    found = choose("upstream", wanted(), facts(registry={REF: served(REF)}), config())
+    step = Step(
+        why=f"the engine does not hold {REF}",
+        call="image.pull",
+        arguments={"ref": REF, "platform": "linux/amd64", "digest": "sha256:" + "2" * 64},
+    )
+    assert found == Image(
+        ref=REF,
+        platform="linux/amd64",
+        source="upstream",
+        digest="sha256:" + "2" * 64,
+        why="cross's own image",
+        glibc="2.23",
+        libc="2.23",
+        steps=(step,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("want", "answers", "options", "why"),
+    [
+        (wanted(), {}, {"offline": True}, "offline = true"),
+        (wanted(), {REF: Absent("ghcr.io does not answer")}, {}, "ghcr.io does not answer"),
+        (wanted(platform="linux/arm64"), {REF: served(REF)}, {}, f"{REF} is only for linux/amd64, wanted linux/arm64"),
+        (wanted("riscv64-musl"), {}, {}, "cross 0.2.5 has no image for riscv64gc-unknown-linux-musl"),
+        (wanted(), {}, {"packages": ["libssl-dev"]}, "`packages` asks for Debian packages, which only an image built here can hold"),
+    ],
+)
+def test_upstream_is_refused_with_the_reason(want, answers, options, why):
+    """An image of another platform would fail to pull, or be emulated without a word."""
+    assert choose("upstream", want, facts(registry=answers), config(**options)) == Refused(name="upstream", why=why)
+
+
+def test_a_registry_is_asked_only_by_the_sources_that_need_it():
+    """`local` and `build` ask the engine; what it holds needs no network."""
+    held = facts(images={REF: image(REF)})
+    assert choose("local", wanted(), held, config()) == Image(
+        ref=REF, platform="linux/amd64", source="local", digest="sha256:" + "1" * 64, why="the engine has it", glibc="2.23", libc="2.23"
+    )
+    assert choose("local", wanted(), facts(), config()) == (Question("image", REF),)
+    assert choose("build", wanted(), facts(), config()) == (Question("image", MADE),)
+    assert choose("upstream", wanted(), facts(), config()) == (Question("registry", REF),)
+
+
+@pytest.mark.parametrize(
+    ("held", "taken"),
+    [
+        (image(REF, "linux/amd64"), True),
+        (image(REF, "linux/amd64/v1"), True),
+        (image(REF, "linux/arm64/v8"), False),
+        (GONE, False),
+    ],
+)
+def test_an_image_of_the_engine_must_be_of_the_platform(held, taken):
+    """The variant does not matter."""
+    found = choose("local", wanted(), facts(images={REF: held, MADE: GONE}), config())
+    assert isinstance(found, Image) == taken
+
+
+def test_an_image_built_here_is_known_by_its_recipe():
+    """What it holds is what its tag says; it runs the target's programs if the recipe has an emulator."""
+    found = choose("local", wanted(), facts(images={REF: GONE, MADE: image(MADE)}), config())
+    assert (found.ref, found.source, found.why, found.glibc, found.libc, found.runs) == (
+        MADE,
+        "local",
+        "built here by an earlier call",
+        "2.36",
+        "2.36",
+        True,
+    )
+    mingw = recipe(targets.find("windows"), "linux/amd64", "bookworm").tag
+    upstream = "ghcr.io/cross-rs/x86_64-pc-windows-gnu:0.2.5"
+    assert choose("local", wanted("windows"), facts(images={upstream: GONE, mingw: image(mingw)}), config()).runs is False
+
+
+def test_an_image_is_built_from_the_machines_own_packages():
+    """The step says all that the recipe is made of."""
+    found = choose("build", wanted(), facts(images={MADE: GONE}), config())
+    step = Step(
+        why=f"the engine has no {MADE}",
+        call="image.build",
+        arguments={"target": ARM64, "platform": "linux/amd64", "suite": "bookworm", "packages": []},
+    )
+    assert found == Image(
+        ref=MADE,
+        platform="linux/amd64",
+        source="build",
+        why="put together from bookworm's packages",
+        glibc="2.36",
+        libc="2.36",
+        steps=(step,),
+    )
+
+
+def test_packages_make_another_image():
+    """And upstream's is not looked for, even in the engine."""
+    own = config(packages=["libssl-dev"])
+    tag = recipe(targets.find("aarch64"), "linux/amd64", "bookworm", packages=("libssl-dev",)).tag
+    assert tag != MADE
+    assert choose("local", wanted(), facts(), own) == (Question("image", tag),)
+    assert choose("build", wanted(), facts(images={tag: GONE}), own).steps[0].arguments["packages"] == ["libssl-dev"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "options", "why"),
+    [
+        ("aarch64", bare_facts(), {}, "apt is not here, and an image is put together from its packages"),
+        ("x86_64-musl", facts(), {}, "Debian has no C compiler for x86_64-unknown-linux-musl"),
+        ("aarch64", facts(images={MADE: GONE}), {"offline": True}, f"the engine has no {MADE}, and offline = true"),
+    ],
+)
+def test_building_is_refused_with_the_reason(name, known, options, why):
+    """Before apt is asked."""
+    assert choose("build", wanted(name), known, config(**options)).why == why
+
+
+def test_the_mirror_has_the_same_names_below_its_own():
+    """Whatever comes before the names there."""
+    assert mirrored(REF, "registry.example.org:5000/cross") == f"registry.example.org:5000/cross/cross-rs/{ARM64}:0.2.5"
+    assert mirrored(REF, "registry.example.org/") == f"registry.example.org/cross-rs/{ARM64}:0.2.5"
+
+
+def test_a_mirror_serves_what_upstream_would():
+    """It is asked, and pulled from, under its own name; the engine may hold it under that name as well."""
+    own = config(mirror="registry.example.org:5000")
+    ref = f"registry.example.org:5000/cross-rs/{ARM64}:0.2.5"
+    assert choose("mirror", wanted(), facts(), own) == (Question("registry", ref),)
+    found = choose("mirror", wanted(), facts(registry={ref: served(ref)}), own)
+    assert (found.ref, found.source, found.glibc) == (ref, "mirror", "2.23")
+    assert choose("local", wanted(), facts(images={ref: image(ref)}), own).ref == ref
+    assert choose("mirror", wanted(), facts(), config()).why == "no mirror is configured"
+
+
+@pytest.mark.parametrize(
+    ("cross", "options", "expected"),
+    [
+        ({}, {}, ("local", "mirror", "upstream", "bundle", "build")),
+        ({}, {"images": ["build", "local"]}, ("build", "local")),
+        ({}, {"image": OWN}, ("configured",)),
+        ({"target": {ARM64: {"image": OWN}}}, {}, ("configured",)),
+        ({"target": {ARM64: {"dockerfile": "Dockerfile"}}}, {}, ("configured",)),
+        ({"target": {"armv7-unknown-linux-gnueabihf": {"image": OWN}}}, {}, ("local", "mirror", "upstream", "bundle", "build")),
+        ({"target": {ARM64: {"pre-build": ["true"]}}}, {}, ("local", "mirror", "upstream", "bundle", "build")),
+    ],
+)
+def test_an_image_that_is_named_is_the_only_one(cross, options, expected):
+    """By crosstasks.toml, or by Cross.toml for that very target."""
+    known = facts(repository=repository(cross=cross, cross_origin="Cross.toml"))
+    assert sources(targets.find("aarch64"), known, config(**options)) == expected
+
+
+CROSS = {
+    "named": {"image": OWN},
+    "table": {"image": {"name": OWN, "toolchain": ["x86_64-unknown-linux-gnu"]}},
+    "dockerfile": {"dockerfile": "Dockerfile"},
+    "tag": {"image": ":main"},
+    "toolchain": {"image": {"toolchain": ["aarch64-unknown-linux-gnu"]}},
+}
+
+
+def cross_toml(said, **more):
+    return facts(repository=repository(cross={"target": {ARM64: CROSS[said]}}, cross_origin="Cross.toml"), **more)
+
+
+@pytest.mark.parametrize("said", ["named", "table"])
+def test_cross_toml_names_an_image(said):
+    """It is looked for in the engine, then in its registry; the reason says whose wish it is."""
+    assert choose("configured", wanted(), cross_toml(said), config()) == (Question("image", OWN),)
+    assert choose("configured", wanted(), cross_toml(said, images={OWN: GONE}), config()) == (Question("registry", OWN),)
+    found = choose("configured", wanted(), cross_toml(said, images={OWN: image(OWN)}), config())
+    assert (found.ref, found.why, found.steps) == (OWN, "named by Cross.toml", ())
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("dockerfile", "Cross.toml has a dockerfile: cross builds it"),
+        ("tag", "Cross.toml names :main: left to cross"),
+        ("toolchain", "Cross.toml names a toolchain: left to cross"),
+    ],
+)
+def test_what_only_cross_understands_is_left_to_it(said, why):
+    """No image is given to cross, which reads Cross.toml itself."""
+    assert choose("configured", wanted(), cross_toml(said), config()) == Image(
+        ref="", platform="linux/amd64", source="configured", why=why
+    )
+
+
+def test_crosstasks_toml_wins_over_cross_toml():
+    """The reason names the file, or the variable, that says it."""
+    known = cross_toml("dockerfile", images={OWN: image(OWN, labels={"crosstasks.glibc": "2.36", "crosstasks.libc": "2.36"})})
+    found = choose("configured", wanted(), known, config(image=OWN))
+    assert (found.ref, found.why, found.glibc, found.libc) == (OWN, "named by `image`, crosstasks.toml", "2.36", "2.36")
+
+
+def test_a_named_image_that_is_not_there():
+    """Both places are told."""
+    known = facts(images={OWN: GONE}, registry={OWN: Absent("it has no such tag")})
+    assert choose("configured", wanted(), known, config(image=OWN)).why == f"the engine: the engine has no {OWN}; its registry: it has no such tag"
+
+
+@pytest.mark.parametrize("name", ["freebsd", "solaris", "netbsd"])
+def test_an_image_without_a_runner_runs_nothing(name):
+    """cross has images of systems that no emulator of it runs."""
+    row = targets.find(name)
+    flavour = "git" if "0.2.5" not in row.images else "0.2.5"
+    ref = targets.default_image(row, flavour)
+    found = choose("upstream", wanted(name, flavour), facts(registry={ref: served(ref)}), config())
+    assert (found.runs, found.libc) == (False, "")
+
+
+def test_the_glibc_of_every_base_is_known():
+    """Ubuntu's; emsdk's image runs node, and its glibc is of no use to a route."""
+    bases = {row.base for target in targets.catalogue().values() for row in target.images.values()}
+    assert {base for base in bases if not base.startswith("emsdk")} <= set(BASE_GLIBC)
+
+
+def test_a_source_is_a_row():
+    """Every word of the option has one."""
+    assert set(images.SOURCES) == {"configured", *get_args(ImageSource)}

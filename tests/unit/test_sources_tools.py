@@ -1,0 +1,201 @@
+"""Where cross, cargo-zigbuild and rustup come from."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from crosstasks.facts.builders import Builder, Builders
+from crosstasks.facts.host import Host
+from crosstasks.facts.provided import Provided
+from crosstasks.pins import pins
+from crosstasks.sources import Tool, tools
+from crosstasks.steps import Absent, Question, Refused
+from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
+
+REV = "8c1a8aa4b661"
+ZIG = f"zigbuild-{pins().pypi['cargo-zigbuild'].version}-zig-{pins().pypi['ziglang'].version}-{AMD64}"
+RUSTUP = f"rustup-{pins().pypi['rustup'].version}-{AMD64}"
+
+
+def on_path(kind, version, commit="", place="PATH"):
+    return Builder(kind=kind, path=f"/usr/bin/{kind}", version=version, commit=commit, place=place)
+
+
+def with_builders(*found, **more):
+    return facts(builders=Builders(found=found), **more)
+
+
+def with_tools(*names):
+    return facts(provided=Provided(home="/cache/rustup", tools_home="/cache/tools", tools=names))
+
+
+@pytest.mark.parametrize(
+    ("flavour", "version", "commit", "taken"),
+    [
+        ("0.2.5", "0.2.5", "", True),
+        ("0.2.5", "0.2.5", "88f49ff 2023-02-04", True),
+        ("0.2.5", "0.2.5", "8c1a8aa 2026-08-19", False),
+        ("0.2.5", "0.2.4", "", False),
+        ("0.2.4", "0.2.4", "", True),
+        ("0.2.4", "0.2.4", "4645d93 2022-07-10", True),
+        ("0.2.4", "0.2.5", "", False),
+        ("git", "0.2.5", "8c1a8aa 2026-08-19", True),
+        ("git", "0.2.5", "88f49ff 2023-02-04", False),
+        ("git", "0.2.5", "", False),
+    ],
+)
+def test_a_cross_on_path_is_taken_if_it_is_the_flavour(flavour, version, commit, taken):
+    """main calls itself 0.2.5 as well: the commit tells them apart."""
+    found = tools.cross(flavour, with_builders(on_path("cross", version, commit)), config())
+    assert isinstance(found, Tool)
+    assert (found.source == "PATH", found.path == "/usr/bin/cross", found.steps == ()) == (taken, taken, taken)
+
+
+def test_a_cross_of_our_cache_is_not_taken_for_one_on_path():
+    """What lies in our cache is known by the name of its place."""
+    found = tools.cross("0.2.5", with_builders(on_path("cross", "0.2.5", place="cache")), config())
+    assert found.source == "PyPI"
+
+
+@pytest.mark.parametrize(
+    ("flavour", "name"),
+    [("0.2.5", f"cross-0.2.5-{AMD64}"), ("0.2.4", f"cross-0.2.4-{AMD64}"), ("git", f"cross-git-{REV}-{AMD64}")],
+)
+def test_a_cross_in_our_cache_needs_nothing(flavour, name):
+    """It was installed by an earlier call, for this host and revision."""
+    expected = Tool(name="cross", version=flavour, path=f"/cache/tools/{name}/bin/cross", source="cache", why="installed by an earlier call")
+    assert tools.cross(flavour, with_tools(name), config()) == expected
+
+
+def test_another_revision_is_another_cross():
+    """A changed `git-rev` is not served by what is there."""
+    found = tools.cross("git", with_tools(f"cross-git-{REV}-{AMD64}"), config(git_rev="1234567"))
+    assert (found.source, found.path) == ("cargo", f"/cache/tools/cross-git-1234567-{AMD64}/bin/cross")
+
+
+def test_pypi_has_the_released_cross():
+    """By wheel, pinned, into our cache."""
+    found = tools.cross("0.2.5", facts(), config())
+    (step,) = found.steps
+    assert (found.source, found.version, found.path) == ("PyPI", "0.2.5", f"/cache/tools/cross-0.2.5-{AMD64}/bin/cross")
+    assert (step.call, step.arguments) == (
+        "tools.from_pypi",
+        {"name": f"cross-0.2.5-{AMD64}", "projects": ["astral-dev-toolchain-cross==0.2.5"]},
+    )
+
+
+CARGO = "/home/user/.rustup/toolchains/1.96.0-x86_64-unknown-linux-gnu/bin/cargo"
+GIT = ["--git", "https://github.com/cross-rs/cross", "--rev", "8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"]
+
+
+@pytest.mark.parametrize(("flavour", "install"), [("0.2.4", ["--version", "0.2.4"]), ("git", GIT)])
+def test_what_pypi_has_not_is_compiled(flavour, install):
+    """At the pinned version or revision, with the user's active toolchain."""
+    (step,) = tools.cross(flavour, facts(), config()).steps
+    assert (step.call, step.arguments["install"], step.arguments["cargo"]) == ("tools.from_cargo", install, CARGO)
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [
+        (Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu"), "PyPI"),
+        (Host(os="linux", arch="aarch64", triple="aarch64-unknown-linux-gnu", libc="gnu"), "PyPI"),
+        (Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"), "PyPI"),
+        (Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc"), "PyPI"),
+        (Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl"), "cargo"),
+        (Host(os="linux", arch="s390x", triple="s390x-unknown-linux-gnu", libc="gnu"), "cargo"),
+    ],
+    ids=lambda value: getattr(value, "triple", value),
+)
+def test_hosts_without_a_wheel_compile(host, source):
+    """There are wheels for Linux with glibc, macOS and Windows, each for x86_64 and aarch64."""
+    assert tools.cross("0.2.5", facts(host=host), config()).source == source
+
+
+@pytest.mark.parametrize(
+    ("rustup", "ours", "builders", "cargo"),
+    [
+        ("active", (), (), CARGO),
+        (None, (toolchain(home="/cache/rustup"),), (), "/cache/rustup/toolchains/1.96.0-x86_64-unknown-linux-gnu/bin/cargo"),
+        (None, (toolchain(host="aarch64-unknown-linux-gnu"),), (on_path("cargo", "1.75.0"),), "/usr/bin/cargo"),
+        (None, (), (on_path("cargo", "1.75.0"),), "/usr/bin/cargo"),
+    ],
+)
+def test_whose_cargo_compiles(rustup, ours, builders, cargo):
+    """The user's active one, one of ours that runs here, the one on PATH."""
+    more = {} if rustup else {"rustup": Absent("rustup is not on PATH")}
+    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=ours)
+    (step,) = tools.cross("0.2.4", with_builders(*builders, provided=provided, **more), config()).steps
+    assert step.arguments["cargo"] == cargo
+
+
+@pytest.mark.parametrize(
+    ("flavour", "known", "options", "why"),
+    [
+        ("0.2.5", facts(), {"offline": True}, "PATH: no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true"),
+        ("git", bare_facts(), {}, "PATH: no cross on PATH; cache: not installed yet; PyPI: PyPI has no cross git; cargo: no cargo to compile it with"),
+        (
+            "0.2.4",
+            bare_facts(builders=Builders(found=(on_path("cross", "0.2.5", "88f49ff 2023-02-04"),))),
+            {},
+            "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "
+            "cargo: no cargo to compile it with",
+        ),
+    ],
+)
+def test_no_cross_is_refused_with_every_reason(flavour, known, options, why):
+    """Each source says why not."""
+    assert tools.cross(flavour, known, config(**options)) == Refused(name="", why=why)
+
+
+def test_zigbuild_on_path_needs_zig_as_well():
+    """cargo-zigbuild without zig is not enough; the pinned pair from PyPI is taken instead."""
+    zigbuild, zig = on_path("cargo-zigbuild", "0.20.0"), on_path("zig", "0.14.0")
+    both = tools.zigbuild(with_builders(zigbuild, zig), config())
+    assert (both.source, both.version, both.path) == ("PATH", "0.20.0", "/usr/bin/cargo-zigbuild")
+    assert tools.zigbuild(with_builders(zigbuild), config()).source == "PyPI"
+
+
+def test_zigbuild_from_pypi_brings_zig():
+    """Two pinned projects, one place."""
+    found = tools.zigbuild(facts(), config())
+    (step,) = found.steps
+    pinned = pins().pypi
+    assert found.path == f"/cache/tools/{ZIG}/bin/cargo-zigbuild"
+    assert step.arguments == {
+        "name": ZIG,
+        "projects": [f"cargo-zigbuild=={pinned['cargo-zigbuild'].version}", f"ziglang=={pinned['ziglang'].version}"],
+    }
+    assert replace(tools.zigbuild(with_tools(ZIG), config()), source="", why="") == replace(found, source="", why="", steps=())
+
+
+def test_zigbuild_without_a_network():
+    """Offline, what is not there is refused."""
+    found = tools.zigbuild(facts(), config(offline=True))
+    assert found.why == "PATH: cargo-zigbuild and zig are not both on PATH; cache: not installed yet; PyPI: offline = true"
+
+
+def test_rustup_is_the_users_own_or_pypis():
+    """PATH, cache, PyPI; a machine without Rust is served too."""
+    assert (found := tools.rustup(facts(), config())).path == "/home/user/.cargo/bin/rustup"
+    assert found.steps == ()
+    (step,) = tools.rustup(bare_facts(), config()).steps
+    assert step.arguments == {"name": RUSTUP, "projects": [f"rustup=={pins().pypi['rustup'].version}"]}
+    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
+    assert tools.rustup(bare_facts(provided=provided), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
+    assert tools.rustup(bare_facts(), config(offline=True)) == Refused(name="PyPI", why="offline = true")
+
+
+@pytest.mark.parametrize(
+    ("choose", "needed"),
+    [
+        (lambda known: tools.cross("0.2.5", known, config()), {"builders", "provided", "host", "rustup"}),
+        (lambda known: tools.zigbuild(known, config()), {"builders", "provided", "host"}),
+        (lambda known: tools.rustup(known, config()), {"rustup", "provided", "host"}),
+    ],
+)
+def test_what_is_not_known_is_asked(choose, needed):
+    """All at once, and nothing about the network."""
+    unknown = facts(**{name.replace("-", "_"): None for name in ("host", "builders", "provided", "rustup")})
+    assert set(choose(unknown)) == {Question(about) for about in needed}
