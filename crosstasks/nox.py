@@ -29,7 +29,7 @@ class NoxfileError(ConfigError, SystemExit):
     @property
     def code(self) -> str:  # type: ignore[override]
         """Return what Python prints of it when it ends the program, with exit code 1."""
-        return f"error: {type(self).__base__.__name__}: {self}"  # type: ignore[union-attr]
+        return f"error: ConfigError: {self}"
 
 
 def register(*, root: Path | str | None = None, prefix: str = "", names: Sequence[str] = ()) -> Mapping[str, Session]:

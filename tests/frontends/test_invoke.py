@@ -1,0 +1,255 @@
+"""Invoke tasks and the program ``crosstasks``, called as users call them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from crosstasks import targets
+
+TASKS = {"build", "clean", "doctor", "init", "plan", "provision", "shell", "targets", "test"}
+
+
+@pytest.fixture
+def program(run, repository):
+    """The program, in the repository."""
+
+    def call(*arguments, cwd=repository, **env):
+        return run("crosstasks", *arguments, cwd=cwd, **env)
+
+    return call
+
+
+@pytest.fixture
+def bare(repository):
+    """The repository before it knew crosstasks."""
+    for name in ("noxfile.py", "tasks.py", "crosstasks.toml"):
+        (repository / name).unlink()
+    return repository
+
+
+def test_invoke_lists_every_task_with_its_line(repository, run):
+    """`inv --list` has every task, each with one sentence."""
+    done = run("invoke", "--list", "--list-format", "json", cwd=repository)
+    found = {task["name"]: task["help"] for task in json.loads(done.stdout)["tasks"]}
+    assert set(found) >= TASKS
+    assert all(found.values())
+
+
+def test_the_program_shows_the_same_tasks(program):
+    """`crosstasks --help` lists them, without Invoke's options for shells; `--version` tells ours."""
+    done = program("--help")
+    assert 0 == done.returncode
+    assert {line.split()[0] for line in done.stdout.partition("Subcommands:")[2].splitlines() if line[2:3].strip()} >= TASKS
+    assert "--pty" not in done.stdout
+    assert program("--version").stdout.startswith("crosstasks 0.")
+
+
+def test_a_task_explains_its_options(program):
+    """`crosstasks build --help` has a line for each option."""
+    done = program("build", "--help")
+    assert "a triple or an alias" in done.stdout
+    assert "the flavour of cross" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("bogus",), "no idea what 'bogus' is"),
+        (("build", "--nope"), "no idea what '--nope' is"),
+        (("build", "--format"), "--format"),
+        (("build", "--target"), "--target names no target"),
+        (("build", "--format", "xml"), "text or json, not 'xml'"),
+        (("plan", "--verb", "run"), "build or test, not 'run'"),
+        (("plan", "--target", "arch64"), "no target is called 'arch64'"),
+        (("plan", "--cross", "9"), "--cross"),
+        (("build", "--target", "aarch64", "--", "--target", "x"), "these arguments are not handed to cargo"),
+        (("test", "--target", "aarch64", "--", "+nightly"), "rust-toolchain.toml"),
+    ],
+)
+def test_wrong_usage_is_2(arguments, words, program):
+    """What the user wrote wrong ends with 2, the reason on standard error, and nothing on standard output."""
+    done = program(*arguments)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_configurations_are_2(program, repository):
+    """Two places of one folder are named; nothing is merged."""
+    (repository / "pyproject.toml").write_text('[tool.crosstasks]\ntargets = ["aarch64"]\n')
+    done = program("plan")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "crosstasks.toml and pyproject.toml [tool.crosstasks]" in done.stderr
+
+
+def test_broken_toml_is_2(program, repository):
+    """A file that is no TOML is named, with the line."""
+    (repository / "crosstasks.toml").write_text("version = 1\ntargets = [\n")
+    done = program("build")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "crosstasks.toml is not valid TOML" in done.stderr
+
+
+def test_no_configuration_is_2(program, bare):
+    """Without a configuration, and without a target, the user is told of `init`."""
+    done = program("plan", cwd=bare)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "`crosstasks init` writes one" in done.stderr
+
+
+def test_no_cargo_toml_is_2(program, repository):
+    """A folder without a Rust repository is not built."""
+    (repository / "Cargo.toml").unlink()
+    done = program("build", "--target", "host", CROSSTASKS_BUILDER="cargo")
+    assert 2 == done.returncode
+
+
+def test_no_target_is_3(program, repository):
+    """A configuration without targets selects nothing."""
+    (repository / "crosstasks.toml").write_text("version = 1\n")
+    done = program("build")
+    assert (3, "") == (done.returncode, done.stdout)
+
+
+def test_errors_are_the_same_under_invoke(repository, run):
+    """`inv plan` ends with our own exit code and message as well."""
+    done = run("invoke", "plan", "--target", "arch64", cwd=repository)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("error: no target is called 'arch64'")
+
+
+def test_targets_lists_the_catalogue(program, repository):
+    """Every target of the catalogue is there, as a table and as JSON; no configuration is asked for."""
+    (repository / "crosstasks.toml").unlink()
+    told = json.loads(program("targets", "--format", "json").stdout)
+    assert 1 == told["schema_version"]
+    rows = {row["triple"]: row for row in told["targets"]}
+    assert list(targets.catalogue()) == list(rows)
+    assert {"0.2.5", "0.2.4", "git"} == set(rows["aarch64-unknown-linux-gnu"]["images"])
+    assert rows["s390x-unknown-linux-gnu"]["tests"]
+    assert len(rows) + 1 == len(program("targets").stdout.splitlines())
+
+
+def test_init_writes_three_files_that_work(program, bare, run):
+    """`init` guesses the host's own target, arm64 and what the toolchain file names; nox and invoke read the result."""
+    (bare / "rust-toolchain.toml").write_text('[toolchain]\nchannel = "stable"\ntargets = ["s390x-unknown-linux-gnu", "z80-unknown-none"]\n')
+    done = program("init", cwd=bare)
+    assert [str(bare / name) for name in ("noxfile.py", "tasks.py", "crosstasks.toml")] == done.stdout.splitlines()
+    text = (bare / "crosstasks.toml").read_text()
+    assert {"aarch64", "s390x"} <= set(tomllib.loads(text)["targets"])
+    assert "z80-unknown-none" in text
+    assert "cross-s390x" in run("nox", "-l", cwd=bare).stdout
+    assert 0 == run("invoke", "--list", cwd=bare).returncode
+    header = (bare / "noxfile.py").read_text().partition("# ///\n\"\"\"")[0]
+    assert '# dependencies = ["crosstasks", "nox"]' in header
+    assert not list(bare.glob(".crosstasks*"))
+
+
+@pytest.mark.parametrize("there", [("tasks.py",), ("noxfile.py", "crosstasks.toml")])
+def test_init_overwrites_nothing(there, program, bare):
+    """If a file is there, all that are there are named, and none is written or changed."""
+    for name in there:
+        (bare / name).write_text("# mine\n")
+    before = {path: path.read_bytes() for path in bare.rglob("*") if path.is_file()}
+    done = program("init", cwd=bare)
+    assert 2 == done.returncode
+    assert all(name in done.stderr for name in there)
+    assert before == {path: path.read_bytes() for path in bare.rglob("*") if path.is_file()}
+
+
+def test_init_refuses_a_second_configuration(program, bare):
+    """A configuration in Cargo.toml is not doubled by a crosstasks.toml."""
+    with (bare / "Cargo.toml").open("a") as file:
+        file.write('[package.metadata.crosstasks]\ntargets = ["aarch64"]\n')
+    done = program("init", cwd=bare)
+    assert 2 == done.returncode
+    assert "Cargo.toml [package.metadata.crosstasks]" in done.stderr
+    assert not (bare / "noxfile.py").exists()
+
+
+def test_init_wants_a_rust_repository(program, tmp_path):
+    """Without a Cargo.toml nothing is written."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert 2 == program("init", cwd=empty).returncode
+    assert [] == list(empty.iterdir())
+
+
+def test_clean_removes_builds_and_nothing_else(program, bare):
+    """What cargo built by itself stays; no configuration is needed."""
+    (bare / "target" / "crosstasks" / "x").mkdir(parents=True)
+    (bare / "target" / "crosstasks" / "x" / "big").write_bytes(b"1" * 1_000_000)
+    (bare / "target" / "debug").mkdir()
+    done = program("clean", cwd=bare)
+    assert 0 == done.returncode, done.stderr
+    assert f"removed {bare}/target/crosstasks, 1.0 MB\n" == done.stdout
+    assert ["debug"] == [path.name for path in (bare / "target").iterdir()]
+    assert "is not there" in program("clean", cwd=bare).stdout
+
+
+def test_clean_removes_only_a_cache_that_is_marked_as_ours(program, bare, tmp_path):
+    """A folder without our CACHEDIR.TAG is refused; of a marked one, what is not ours stays."""
+    folder = tmp_path / "cache"
+    (folder / "tools" / "cross").mkdir(parents=True)
+    done = program("clean", "--cache", cwd=bare)
+    assert 2 == done.returncode
+    assert (folder / "tools" / "cross").is_dir()
+    _mark(folder)
+    (folder / "letters").mkdir()
+    done = program("clean", "--cache", cwd=bare)
+    assert 0 == done.returncode, done.stderr
+    assert "but for letters" in done.stdout
+    assert ["letters"] == [path.name for path in folder.iterdir()]
+
+
+def test_clean_leaves_a_cache_in_use(program, bare, tmp_path):
+    """A lock that is held, and a build that runs, keep the cache."""
+    from filelock import FileLock
+
+    folder = tmp_path / "cache"
+    (folder / "tools").mkdir(parents=True)
+    _mark(folder)
+    with FileLock(folder / "tools" / ".cross.lock"):
+        done = program("clean", "--cache", cwd=bare)
+    assert 1 == done.returncode
+    assert "is in use" in done.stderr
+    assert (folder / "tools").is_dir()
+    (folder / "runs" / "abc").mkdir(parents=True)
+    assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
+    (folder / "runs" / "abc").rmdir()
+    assert 0 == program("clean", "--cache", cwd=bare).returncode
+    assert not folder.exists()
+
+
+def _mark(folder):
+    from crosstasks.cache import TAG
+
+    Path(folder, "CACHEDIR.TAG").write_text(TAG)
+
+
+def test_program_and_python_give_the_same_plan(program, bare, run):
+    """`crosstasks plan --format json` prints what `crosstasks.plan()` returns; a target on the command line needs no configuration."""
+    script = (
+        "import json, msgspec, crosstasks\nfrom crosstasks import plan\n"
+        "made = crosstasks.plan(['{0}'])\n"
+        "print(msgspec.json.encode({{'schema_version': plan.SCHEMA_VERSION, 'plans': [plan.as_json(one) for one in made]}}).decode())\n"
+    )
+    host = _host()
+    (bare / "ask.py").write_text(script.format(host))
+    env = {"CROSSTASKS_BUILDER": "cargo"}
+    told = program("plan", "--target", host, "--format", "json", cwd=bare, **env)
+    made = run("runpy", "ask.py", cwd=bare, **env)
+    assert 0 == told.returncode, told.stderr
+    assert json.loads(told.stdout) == json.loads(made.stdout)
+    (one,) = json.loads(told.stdout)["plans"]
+    assert ("cargo", host) == (one["route"]["builder"], one["target"])
+
+
+def _host():
+    from crosstasks.facts import host
+
+    return host.parse(host.Platform.here(), {}).triple

@@ -1,0 +1,443 @@
+"""The ladder: per machine and configuration, which route is taken, and why the others are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstasks.errors import NoRoute
+from crosstasks.facts.builders import Builder, Builders
+from crosstasks.facts.emulation import Emulation, Registration
+from crosstasks.facts.engine import Engine
+from crosstasks.facts.host import Host
+from crosstasks.facts.provided import Provided
+from crosstasks.facts.rustup import Rustup
+from crosstasks.recipes import recipe
+from crosstasks.routes import ladder
+from crosstasks.steps import Absent, Question
+from crosstasks.targets import find
+from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
+from planning import NETWORK, settle, world
+
+REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
+MADE = recipe(find("aarch64"), "linux/amd64", "bookworm").tag
+NATIVE = recipe(find("aarch64"), "linux/arm64", "bookworm").tag
+OWN = "registry.example.org/cross/aarch64:1"
+X86_64 = {"x86_64": Registration(name="qemu-x86_64", interpreter="/usr/bin/qemu-x86_64-static", flags="OCF")}
+CLOSED = world(registry=Absent("ghcr.io does not answer"), server=Absent("rustup's server does not answer"))
+NOTHING = world(registry=Absent("no"), server=Absent("no"), debian=Absent("no"))
+
+
+def engine(**changes):
+    ready = {"kind": "docker", "command": "/usr/bin/docker", "version": "20.10.24", "arch": "x86_64"}
+    return Engine(**{**ready, **changes})
+
+
+def names(target, known, own, verb="build"):
+    return [rung.name for rung in ladder(find(target), known, own, verb)]
+
+
+SOURCES = ("image of the engine", "image of the mirror", "upstream image", "image of a bundle", "image built here")
+
+
+def test_the_order_on_an_amd64_engine():
+    """The flavour asked for with each image source, then each flavour of `fallback`; cargo and zigbuild last."""
+    crosses = [f"cross {flavour}, {source}" for flavour in ("0.2.5", "git", "0.2.4") for source in SOURCES]
+    assert names("aarch64", facts(), config()) == [*crosses, "cargo", "zigbuild"]
+
+
+def test_the_order_on_an_arm64_engine():
+    """Native before emulated: emulation costs about eleven times."""
+    flavours = ("0.2.5", "git", "0.2.4")
+    native = [f"cross {flavour}, {source}" for flavour in flavours for source in SOURCES]
+    emulated = [f"{name}, linux/amd64 emulated" for name in native]
+    assert names("aarch64", arm64_facts(), config()) == [*native, *emulated, "cargo", "zigbuild"]
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "options", "expected"),
+    [
+        ("aarch64", bare_facts(), {}, ["cross", "cargo", "zigbuild"]),
+        ("wasm32", facts(), {}, ["cross", "cargo", "zigbuild"]),
+        ("aarch64", facts(), {"builder": "zigbuild"}, ["zigbuild"]),
+        ("aarch64", facts(), {"builder": "cargo"}, ["cargo"]),
+        ("aarch64", facts(), {"builder": "cross", "fallback": [], "images": ["build"]}, ["cross 0.2.5, image built here"]),
+        ("aarch64", facts(), {"fallback": [], "images": ["build"]}, ["cross 0.2.5, image built here", "cargo"]),
+        (
+            "aarch64",
+            facts(),
+            {"cross": "git", "fallback": ["0.2.5", "git"], "images": ["upstream"]},
+            ["cross git, upstream image", "cross 0.2.5, upstream image", "cargo"],
+        ),
+        ("aarch64", facts(), {"image": OWN, "fallback": []}, ["cross 0.2.5, configured image", "cargo"]),
+        (
+            "aarch64",
+            arm64_facts(),
+            {"emulation": "never", "fallback": ["zigbuild"], "images": ["build"]},
+            ["cross 0.2.5, image built here", "cargo", "zigbuild"],
+        ),
+    ],
+)
+def test_the_users_own_order(target, known, options, expected):
+    """Builder, flavour, fallback, image sources and emulation are the user's to set."""
+    assert names(target, known, config(target, **options)) == expected
+
+
+def test_names_are_unique():
+    """A failure is remembered by the route's name."""
+    for known in (facts(), arm64_facts(), bare_facts()):
+        listed = names("aarch64", known, config())
+        assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "own", "around", "route"),
+    [
+        pytest.param("aarch64", facts(), config(), world(), "cross 0.2.5, upstream image", id="amd64, all can be reached"),
+        pytest.param(
+            "aarch64", facts(images={REF: image(REF)}), config(), world(), "cross 0.2.5, image of the engine", id="the engine holds upstream's"
+        ),
+        pytest.param("aarch64", facts(), config(), CLOSED, "cross 0.2.5, image built here", id="no registry: built here"),
+        pytest.param(
+            "aarch64",
+            facts(images={REF: Absent("no"), MADE: image(MADE)}),
+            config(),
+            CLOSED,
+            "cross 0.2.5, image of the engine",
+            id="built by an earlier call",
+        ),
+        pytest.param(
+            "aarch64", facts(), config(mirror="registry.example.org"), world(), "cross 0.2.5, image of the mirror", id="a mirror comes first"
+        ),
+        pytest.param("aarch64", facts(), config(image=OWN), world(), "cross 0.2.5, configured image", id="image of crosstasks.toml"),
+        pytest.param(
+            "aarch64",
+            facts(repository=repository(cross={"target": {ARM64: {"image": OWN}}}, cross_origin="Cross.toml")),
+            config(),
+            world(),
+            "cross 0.2.5, configured image",
+            id="image of Cross.toml",
+        ),
+        pytest.param(
+            "aarch64",
+            facts(repository=repository(cross={"target": {ARM64: {"dockerfile": "Dockerfile"}}}, cross_origin="Cross.toml")),
+            config(),
+            CLOSED,
+            "cross 0.2.5, configured image",
+            id="dockerfile of Cross.toml",
+        ),
+        pytest.param(
+            "aarch64", facts(), config(image=OWN, fallback=["zigbuild"]), CLOSED, "zigbuild", id="a named image that is not there: none but zigbuild"
+        ),
+        pytest.param("aarch64", facts(), config(cross="git"), world(), "cross git, upstream image", id="git is asked for"),
+        pytest.param("riscv64-musl", facts(), config("riscv64-musl"), world(), "cross git, upstream image", id="only git has an image"),
+        pytest.param("x86_64-sun", facts(), config("x86_64-sun", cross="git"), world(), "cross 0.2.4, upstream image", id="only 0.2.x has one"),
+        pytest.param("aarch64", facts(), config(glibc="2.28"), world(), "cross 0.2.5, upstream image", id="a ceiling that upstream keeps"),
+        pytest.param("aarch64", facts(), config(glibc="2.28"), CLOSED, "zigbuild", id="a ceiling that bookworm breaks"),
+        pytest.param("aarch64", facts(), config(glibc="2.17"), world(), "zigbuild", id="a ceiling that only zig keeps"),
+        pytest.param("armv7", facts(), config(packages=["libssl-dev"]), world(), "cross 0.2.5, image built here", id="packages"),
+        pytest.param("armv7", facts(), config("armv7", packages=["libssl-dev"]), world(), "cross 0.2.5, image built here", id="packages, armv7"),
+        pytest.param("x86_64", facts(), config("x86_64"), world(), "cross 0.2.5, upstream image", id="the host's own target as well"),
+        pytest.param("x86_64", bare_facts(), config("x86_64"), world(), "cargo", id="no engine: cargo for the host's own"),
+        pytest.param("x86_64", bare_facts(), config("x86_64", glibc="2.17"), world(), "zigbuild", id="no engine, and a ceiling"),
+        pytest.param("aarch64", bare_facts(), config(), world(), "zigbuild", id="no engine: zigbuild"),
+        pytest.param("x86_64-musl", bare_facts(), config("x86_64-musl"), world(), "zigbuild", id="no engine: zigbuild for musl"),
+        pytest.param("windows", bare_facts(), config("windows"), world(), "zigbuild", id="no engine: zigbuild for windows"),
+        pytest.param("aarch64", facts(), config(builder="zigbuild"), world(), "zigbuild", id="zigbuild is asked for"),
+        pytest.param("aarch64", arm64_facts(), config(), world(), "cross 0.2.5, image built here", id="arm64: native is built"),
+        pytest.param(
+            "aarch64",
+            arm64_facts(images={NATIVE: image(NATIVE, "linux/arm64")}),
+            config(),
+            world(),
+            "cross 0.2.5, image of the engine",
+            id="arm64: native was built",
+        ),
+        pytest.param(
+            "x86_64-musl",
+            arm64_facts(emulation=Emulation(registered=X86_64)),
+            config("x86_64-musl"),
+            world(),
+            "cross 0.2.5, upstream image, linux/amd64 emulated",
+            id="arm64: emulated where Debian has no compiler",
+        ),
+        pytest.param("x86_64-musl", arm64_facts(), config("x86_64-musl"), world(), "zigbuild", id="arm64: nothing emulates"),
+        pytest.param(
+            "x86_64-musl",
+            arm64_facts(emulation=Emulation(registered=X86_64)),
+            config("x86_64-musl", emulation="never"),
+            world(),
+            "zigbuild",
+            id="arm64: emulation is not wanted",
+        ),
+        pytest.param(
+            "aarch64",
+            arm64_facts(emulation=Emulation(registered=X86_64)),
+            config(images=["upstream"]),
+            world(),
+            "cross 0.2.5, upstream image, linux/amd64 emulated",
+            id="arm64: only upstream is wanted",
+        ),
+        pytest.param(
+            "aarch64",
+            arm64_facts(engine=engine(arch="aarch64", desktop="OrbStack"), host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")),
+            config(images=["upstream"]),
+            world(),
+            "cross 0.2.5, upstream image, linux/amd64 emulated",
+            id="a mac: its engine brings emulation",
+        ),
+        pytest.param(
+            "aarch64", facts(engine=engine(kind="podman", rootless=True)), config(), world(), "cross 0.2.5, upstream image", id="podman"
+        ),
+        pytest.param("aarch64", facts(engine=engine(arch="s390x")), config(image=OWN), world(), "zigbuild", id="an engine of another kind"),
+        pytest.param(
+            "aarch64",
+            facts(images={REF: image(REF)}, rustup=Rustup(command="rustup", version="1.29.0", home="/r"), repository=repository(channel="nightly")),
+            config(toolchain="1.85.0"),
+            world(),
+            "cross 0.2.5, image of the engine",
+            id="a pin of the configuration",
+        ),
+    ],
+)
+def test_the_route_that_is_taken(target, known, own, around, route):
+    """One row per outcome."""
+    planned, _ = settle(target, known, own, around=around)
+    assert planned.route.name == route
+    assert planned.route.target == find(target).triple
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "own", "verb", "reasons"),
+    [
+        pytest.param(
+            "wasm32",
+            facts(),
+            config("wasm32"),
+            "build",
+            {
+                "cross": "cross never runs wasm32-unknown-unknown in a container (it hands it to the host's cargo)",
+                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "zigbuild": "zig has no C library for wasm32-unknown-unknown",
+            },
+            id="wasm32",
+        ),
+        pytest.param(
+            "freebsd",
+            bare_facts(),
+            config("freebsd"),
+            "build",
+            {
+                "cross": "no container engine is here: neither docker nor podman is on PATH",
+                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "zigbuild": "zig has no C library for x86_64-unknown-freebsd",
+            },
+            id="freebsd without an engine",
+        ),
+        pytest.param(
+            "aarch64",
+            facts(repository=repository(channel="nightly")),
+            config(fallback=["zigbuild"], images=["upstream"]),
+            "build",
+            {
+                "cross 0.2.5, upstream image": "no toolchain: the channel 'nightly' is no release",
+                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "zigbuild": "the channel 'nightly' is no release",
+            },
+            id="a channel that is no release",
+        ),
+        pytest.param(
+            "aarch64",
+            bare_facts(),
+            config(),
+            "test",
+            {
+                "cross": "no container engine is here: neither docker nor podman is on PATH",
+                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "zigbuild": f"{ARM64} programs do not run on this host, and no container runs them",
+            },
+            id="tests without an engine",
+        ),
+        pytest.param(
+            "freebsd",
+            facts(),
+            config("freebsd", images=["upstream"], fallback=[]),
+            "test",
+            {
+                "cross 0.2.5, upstream image": "its image has nothing that runs x86_64-unknown-freebsd programs",
+                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+            },
+            id="tests that no image runs",
+        ),
+        pytest.param(
+            "x86_64",
+            facts(engine=Absent("docker does not answer")),
+            config("x86_64", packages=["libssl-dev"], fallback=[]),
+            "build",
+            {
+                "cross": "docker does not answer",
+                "cargo": "`packages` is configured, and the host's own libraries would not keep it",
+            },
+            id="cargo cannot keep packages",
+        ),
+        pytest.param(
+            "aarch64",
+            arm64_facts(),
+            config(images=["upstream"], fallback=[]),
+            "build",
+            {
+                "cross 0.2.5, upstream image": f"{REF} is only for linux/amd64, wanted linux/arm64",
+                "cross 0.2.5, upstream image, linux/amd64 emulated": "no emulator of amd64 is registered here that works in containers",
+                "cargo": "the host's own",
+            },
+            id="arm64 without emulation",
+        ),
+    ],
+)
+def test_what_is_refused_has_its_reason(target, known, own, verb, reasons):
+    """The user sees why, route by route."""
+    around = world()
+    if reasons.get("cargo") == "the host's own":
+        planned, _ = settle(target, known, own, verb, around=around)
+        assert planned.route.name == "cargo"
+        assert {refused.name: refused.why for refused in planned.refused} == {key: why for key, why in reasons.items() if key != "cargo"}
+        return
+    with pytest.raises(NoRoute) as caught:
+        settle(target, known, own, verb, around=around)
+    assert caught.value.why == "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+
+
+@pytest.mark.parametrize(
+    ("flags", "enabled", "emulated"), [("OCF", True, True), ("OC", True, False), ("", True, False), ("OCF", False, False)]
+)
+def test_only_an_open_emulator_works_in_containers(flags, enabled, emulated):
+    """The flag F holds the interpreter open, which is not in the image (binfmt_misc of the kernel's documentation)."""
+    entry = Registration(name="qemu-x86_64", interpreter="/usr/bin/qemu-x86_64", flags=flags, enabled=enabled)
+    known = arm64_facts(emulation=Emulation(registered={"x86_64": entry}))
+    planned, _ = settle("x86_64-musl", known, config("x86_64-musl"))
+    assert planned.route.emulated is emulated
+
+
+def test_the_parts_of_a_native_route_on_arm64():
+    """An arm64 image, and the aarch64 toolchain in it; the same one reads the workspace."""
+    planned, _ = settle("armv7", arm64_facts(), config("armv7"))
+    route = planned.route
+    assert (route.image.platform, route.toolchain.host, route.emulated, route.libc) == ("linux/arm64", ARM64, False, "2.36")
+    assert route.own == route.toolchain
+    assert [step.call for step in route.steps] == ["tools.from_pypi", "toolchain.from_rustup", "image.build"]
+
+
+def test_the_parts_of_an_emulated_route():
+    """The toolchain is that of the image's platform; the user's own reads the workspace on the host."""
+    known = arm64_facts(emulation=Emulation(registered=X86_64))
+    planned, _ = settle("x86_64-musl", known, config("x86_64-musl"))
+    route = planned.route
+    assert (route.image.platform, route.toolchain.host, route.own.host, route.emulated) == ("linux/amd64", AMD64, ARM64, True)
+
+
+def test_a_route_builds_std_where_its_toolchain_lacks_it():
+    """Debian has no std of riscv64: it is compiled from the library's source."""
+    planned, _ = settle("riscv64", facts(), config("riscv64"), around=CLOSED)
+    assert (planned.route.toolchain.source, planned.route.build_std) == ("debian", True)
+    planned, _ = settle("aarch64", facts(), config(), around=CLOSED)
+    assert (planned.route.toolchain.source, planned.route.build_std) == ("debian", False)
+
+
+def test_debians_toolchain_does_not_run_in_upstreams_images():
+    """It needs glibc 2.36, they have 2.23 to 2.31; the image built here has it."""
+    planned, _ = settle("aarch64", facts(), config(), around=world(server=Absent("rustup's server does not answer")))
+    assert planned.route.name == "cross 0.2.5, image built here"
+    (why,) = [refused.why for refused in planned.refused if refused.name == "cross 0.2.5, upstream image"]
+    assert why == f"the toolchain 1.96.0-{AMD64} needs glibc 2.36, and {REF} has 2.23"
+
+
+def test_the_ceiling_is_told():
+    """Both versions, and what would keep it."""
+    planned, _ = settle("aarch64", facts(), config(glibc="2.28"), around=CLOSED)
+    (refused,) = [refused for refused in planned.refused if refused.name == "cross 0.2.5, image built here"]
+    assert refused.why == "its artifacts need glibc 2.36, and glibc = '2.28' is promised"
+    assert planned.route.libc == "2.28"
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "libc"),
+    [("aarch64", {}, "2.28"), ("aarch64", {"glibc": "2.17"}, "2.17"), ("x86_64-musl", {}, ""), ("windows", {}, "")],
+)
+def test_what_zigbuild_links_against(target, options, libc):
+    """The glibc that is promised, else Debian 10's; nothing where there is no glibc."""
+    planned, _ = settle(target, bare_facts(), config(target, **options))
+    assert planned.route.libc == libc
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "name"),
+    [
+        ("x86_64", bare_facts(), "cargo"),
+        ("x86_64-musl", bare_facts(), "zigbuild"),
+        ("aarch64-musl", bare_facts(emulation=Emulation(programs={"aarch64": "/usr/bin/qemu-aarch64-static"})), "zigbuild"),
+        ("aarch64-musl", bare_facts(emulation=Emulation(registered={"aarch64": Registration(name="a", interpreter="/a")})), "zigbuild"),
+        ("aarch64", facts(), "cross 0.2.5, upstream image"),
+    ],
+)
+def test_what_runs_tests(target, known, name):
+    """The host itself, an emulator of static programs, or an image of cross."""
+    planned, _ = settle(target, known, config(target), "test")
+    assert planned.route.name == name
+
+
+@pytest.mark.parametrize(
+    "registered",
+    [{}, {"aarch64": Registration(name="a", interpreter="/a", enabled=False)}],
+)
+def test_what_runs_no_tests(registered):
+    """A static program without an emulator that is on."""
+    with pytest.raises(NoRoute):
+        settle("aarch64-musl", bare_facts(emulation=Emulation(registered=registered)), config("aarch64-musl"), "test")
+
+
+def whole(**more):
+    """Return a machine where all that is needed was provided."""
+    return facts(
+        rustup=Rustup(
+            command="rustup", version="1.29.0", home="/r", toolchains=(toolchain(targets=(AMD64, ARM64)),), active=toolchain().name
+        ),
+        builders=Builders(found=(Builder(kind="cross", path="/usr/bin/cross", version="0.2.5"),)),
+        **more,
+    )
+
+
+def test_nothing_of_the_network_is_asked_when_all_is_there():
+    """A local image, the user's toolchain and a cross on PATH are enough, and nothing is left to do."""
+    planned, asked = settle("aarch64", whole(images={REF: image(REF)}), config(), around=NOTHING)
+    assert (planned.route.steps, asked) == ((), [])
+    planned, asked = settle("aarch64", whole(), config(), around=world(image={REF: image(REF)}))
+    assert {question.about for question in asked} & NETWORK == set()
+
+
+def test_only_what_a_route_needs_is_asked():
+    """The registry is asked once the engine has said no, and never of a flavour further down."""
+    _, asked = settle("aarch64", whole(), config())
+    assert asked == [Question("image", REF), Question("image", MADE), Question("registry", REF)]
+
+
+def test_offline_asks_the_network_for_nothing():
+    """And takes what is there."""
+    zig = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(targets=(AMD64, ARM64)),))
+    zigs = tuple(Builder(kind=kind, path=f"/usr/bin/{kind}", version="1") for kind in ("cargo-zigbuild", "zig"))
+    planned, asked = settle("aarch64", bare_facts(provided=zig, builders=Builders(found=zigs)), config(offline=True))
+    assert (planned.route.name, planned.route.steps, asked) == ("zigbuild", (), [])
+    with pytest.raises(NoRoute):
+        settle("aarch64", facts(), config(offline=True), around=NOTHING)
+
+
+def test_open_questions_of_one_route_are_asked_together():
+    """Image, toolchain and cross are looked at side by side: the network is waited for once."""
+    known = facts(images={REF: Absent("no"), MADE: Absent("no")})
+    _, asked = settle("aarch64", known, config())
+    assert asked == [Question("registry", REF), Question("rustup-server")]
+
+
+def test_a_registry_of_two_platforms_serves_both():
+    """A mirror may hold native images."""
+    own = config(image=OWN)
+    planned, _ = settle("aarch64", arm64_facts(), own, around=world(registry=lambda ref: served(ref, "linux/amd64", "linux/arm64")))
+    assert (planned.route.name, planned.route.image.platform) == ("cross 0.2.5, configured image", "linux/arm64")
