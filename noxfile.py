@@ -39,8 +39,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Tests of values: no engine, no network, seconds."""
-    _tested(session, "tests/unit", "-n", "2")
+    """Tests of values and of the front ends: no engine, seconds."""
+    _tested(session, "tests/unit", "tests/frontends", "-n", "2")
 
 
 @nox.session

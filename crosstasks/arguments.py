@@ -36,5 +36,5 @@ def check(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def _before_separator(arguments: Sequence[str]) -> Sequence[str]:
-    """What follows ``--`` is for the program or the test, not for cargo."""
+    """Leave out what follows ``--``: it is for the program or the test, not for cargo."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -115,7 +115,9 @@ def _fetched(stamp: Path, key: str) -> bool:
 def _unpacked(lock: Path, theirs: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
     packages = tomllib.loads(lock.read_text("utf-8")).get("package", ())
-    names = [f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))]
+    names = [
+        f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))
+    ]
     sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
     return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
 

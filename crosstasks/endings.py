@@ -233,7 +233,9 @@ _ENDINGS: Final = (
         frozenset({126, 127}),
     ),
     _Known(
-        r"^(exec /\S+|standard_init_linux\S* exec user process caused|.*exec container process \S+): [Ee]xec format error",
+        r"^(exec /\S+|standard_init_linux\S* exec user process caused|.*exec container process \S+"
+        # what --init starts first: docker's, podman's
+        r"|\[FATAL tini \(\d+\)\] exec \S+ failed|.*catatonit\S*: failed to exec pid1): [Ee]xec format error",
         EmulationFailed,
         "the image is for another architecture, and nothing here runs its programs",
         "take an image of the engine's own platform, or set up emulation",

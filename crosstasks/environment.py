@@ -27,6 +27,12 @@ SECRET: Final = ("TOKEN", "CREDENTIAL", "PASSWORD", "SECRET")
 HOST_ONLY: Final = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO")
 """Programs of the host that are not in an image (cross-rs/cross#360, #1213)."""
 
+ASTRAY: Final = (
+    *("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR"),
+    *("CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS"),
+)
+"""Variables that would make cross build another target, elsewhere, or otherwise than is planned."""
+
 
 class Call(Struct, frozen=True, kw_only=True):
     """What differs from call to call; all paths are absolute, on the host.
@@ -38,7 +44,7 @@ class Call(Struct, frozen=True, kw_only=True):
         rustup_home: the home that the toolchain lies in.
         target_dir: where cargo builds.
         labels: of our containers, ``crosstasks.run=…``.
-        name: of the container.
+        mounts: more that is mounted, ``host:container``.
         colour: cargo shall colour what it prints.
         width: of the terminal in columns, to show cargo's progress bar; 0 for none.
         path: PATH as it is.
@@ -65,8 +71,7 @@ def variable(triple: str) -> str:
 def stripped(environ: Mapping[str, str]) -> dict[str, None]:
     """Return the variables that must not reach the container, or would lead cross astray, as changes."""
     secret = [name for name in environ if name.startswith("CARGO_") and any(word in name for word in SECRET)]
-    astray = [name for name in ("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR", "CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS")]
-    present = [name for name in (*secret, *HOST_ONLY, *astray) if name in environ]
+    present = [name for name in (*secret, *HOST_ONLY, *ASTRAY) if name in environ]
     return dict.fromkeys(present)
 
 
@@ -99,7 +104,9 @@ def cross(
         "RUSTUP_HOME": call.rustup_home,
         "RUSTUP_TOOLCHAIN": None,
         "CROSS_CONTAINER_ENGINE": engine.command,
-        "CROSS_CONTAINER_OPTS": shlex.join((*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))),
+        "CROSS_CONTAINER_OPTS": shlex.join(
+            (*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))
+        ),
         # else 0.2.x makes ~/.xargo in the user's home, and mounts it read-write
         "XARGO_HOME": f"{call.cargo_home}/xargo",
     }

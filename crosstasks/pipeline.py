@@ -122,11 +122,12 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
     Plan for one target: think, ask what that needs, think again.
 
     Raises:
-        ConfigError: no such target.
+        ConfigError: no such target, or no Rust repository.
         NoRoute: nothing is possible.
     """
     row = targets.find(target)
     work = look(work)
+    _ = work.repository  # nothing is provided for a folder that holds none
     while True:
         found = plan.make(row, work.facts, work.config, verb)
         if isinstance(found, Plan):

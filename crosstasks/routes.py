@@ -149,9 +149,7 @@ def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
     return f"cross {flavour}, {_FROM[source]}{emulated}"
 
 
-def _cross(
-    name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str
-) -> Looked:
+def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
     if platform not in PLATFORM_HOST:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
     if platform != _own_platform(facts):
@@ -195,7 +193,13 @@ def _cross(
 def _no_emulation(name: str, facts: Facts) -> Refused | None:
     """Refuse amd64 images where the kernel runs none in containers; what is in an engine's own machine cannot be seen."""
     engine, emulation = facts.engine, facts.emulation
-    if facts.host.os != "linux" or not isinstance(engine, Engine) or engine.remote or engine.desktop or not isinstance(emulation, Emulation):
+    if (
+        facts.host.os != "linux"
+        or not isinstance(engine, Engine)
+        or engine.remote
+        or engine.desktop
+        or not isinstance(emulation, Emulation)
+    ):
         return None
     entry = emulation.registered.get("x86_64")
     if entry and entry.enabled and entry.fixed:
@@ -294,7 +298,7 @@ def _no_zig(target: Target) -> Refused | None:
 
 
 def _cannot_run(target: Target, facts: Facts) -> Refused | None:
-    """Tests of a zigbuild run on the host: natively, or by an emulator that is there."""
+    """Refuse tests that the host cannot run: natively, or by an emulator that is there."""
     if target.os == facts.host.os and target.arch == facts.host.arch:
         return None
     emulation = facts.emulation

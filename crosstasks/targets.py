@@ -6,16 +6,19 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from .errors import ConfigError
 
+Endian: TypeAlias = Literal["little", "big"]
+Format: TypeAlias = Literal["elf", "pe", "wasm", "macho"]
+
 
 class _Arch(NamedTuple):
     bits: int
-    endian: str
+    endian: Endian
     machine: str  # of ELF, as pyelftools names it
     oci: str = ""  # architecture (and variant) of an OCI platform
     qemu: str = ""  # qemu-<name>-static
@@ -39,6 +42,7 @@ ARCHES: Final[Mapping[str, _Arch]] = {
     "powerpc64": _Arch(64, "big", "EM_PPC64", "ppc64", "ppc64"),
     "powerpc64le": _Arch(64, "little", "EM_PPC64", "ppc64le", "ppc64le"),
     "riscv32imac": _Arch(32, "little", "EM_RISCV"),
+    "riscv32imc": _Arch(32, "little", "EM_RISCV"),
     "riscv64gc": _Arch(64, "little", "EM_RISCV", "riscv64", "riscv64"),
     "s390x": _Arch(64, "big", "EM_S390", "s390x", "s390x"),
     "sparc64": _Arch(64, "big", "EM_SPARCV9", "", "sparc64"),
@@ -56,8 +60,8 @@ ARCHES: Final[Mapping[str, _Arch]] = {
 OCI_ARCH: Final[Mapping[str, str]] = {name: arch.oci.partition("/")[0] for name, arch in ARCHES.items() if arch.oci}
 """The architecture in an OCI platform, by Rust's name."""
 
-_SYSTEMS: Final = (
-    # in the triple -> os, libc, format
+_SYSTEMS: Final[tuple[tuple[str, str, str, Format], ...]] = (
+    # in the triple -> os, libc, format; the first that is in it
     ("-linux-gnu", "linux", "gnu", "elf"),
     ("-linux-musl", "linux", "musl", "elf"),
     ("-linux-android", "android", "bionic", "elf"),
@@ -74,17 +78,32 @@ _SYSTEMS: Final = (
     ("-emscripten", "emscripten", "", "wasm"),
     ("-wasip", "wasi", "", "wasm"),
     ("wasm32-unknown-unknown", "unknown", "", "wasm"),
-    ("-none-", "none", "newlib", "elf"),
+    ("-none-eabi", "none", "newlib", "elf"),
+    ("-none", "none", "", "elf"),
     ("-fuchsia", "fuchsia", "", "elf"),
     ("-redox", "redox", "", "elf"),
 )
 
+_CONTAINED: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris", "illumos", "windows", "emscripten", "apple")
+"""cross runs a target in a container if one of these is in its triple (v0.2.5: src/lib.rs:233, ``needs_docker``)."""
+
+_X86: Final = ("i586", "i686", "x86_64")
+"""What cross's images, which are all for amd64, run without an emulator."""
+
 
 class Image(Struct, frozen=True, kw_only=True):
-    """An image of cross: the *base* it is made from, and the version of the target's *libc* in it, empty if unknown."""
+    """An image of cross.
+
+    Attributes:
+        base: what it is made from, ``ubuntu:16.04``.
+        libc: the version of the target's libc in it, empty if unknown.
+        runners: what can run the target's programs in it (``native``, ``qemu-user``, ``qemu-system``, ``qemu-arm``,
+            ``wine``, ``node``); empty: nothing.
+    """
 
     base: str
     libc: str = ""
+    runners: tuple[str, ...] = ()
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -92,16 +111,18 @@ class Target(Struct, frozen=True, kw_only=True):
 
     Attributes:
         triple, aliases: its names; the first alias is the one in session names.
-        arch: as the triple begins; ``bits``, ``endian`` and ``machine`` (ELF's, as pyelftools names it) follow from it.
+        arch: as the triple begins; ``bits``, ``endian`` and ``machine`` follow from it: ELF's, as pyelftools names
+            it, whatever the format; empty for wasm.
         os, libc, format: of the artifacts: ``linux``, ``gnu``, ``elf``.
         platform: the OCI platform whose images run its programs, ``linux/arm64``; empty if there is none.
         gnu: the GNU triplet of its C tools, ``aarch64-linux-gnu``; empty if Debian has none.
         qemu: QEMU's name of it in user mode.
-        debian: Debian's architecture of its libraries; ``debian_std``: that whose packages hold its std.
+        debian: Debian's architecture of its libraries, empty if no release has them; ``debian_std``: that whose
+            packages hold its std.
         packages: Debian's packages that hold its C and C++ tools.
-        containerised: cross runs it in a container at all.
+        containerised: cross runs it in a container at all, with an image of its own or of the user's.
         images: cross's own images by flavour.
-        runners: what runs its programs in cross's images; empty: nothing.
+        variants: cross's second images by their suffix (``centos``, for its glibc 2.17), then by flavour.
         build_std: rustup ships no standard library for it.
     """
 
@@ -109,11 +130,11 @@ class Target(Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
     arch: str
     bits: int
-    endian: str
+    endian: Endian
     machine: str
     os: str
     libc: str
-    format: str
+    format: Format
     platform: str = ""
     gnu: str = ""
     qemu: str = ""
@@ -122,8 +143,26 @@ class Target(Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     containerised: bool = True
     images: Mapping[str, Image] = {}
-    runners: tuple[str, ...] = ()
+    variants: Mapping[str, Mapping[str, Image]] = {}
     build_std: bool = False
+
+    @property
+    def runners(self) -> tuple[str, ...]:
+        """Return what runs its programs in any of cross's images; empty: nothing."""
+        return tuple(dict.fromkeys(runner for image in self.images.values() for runner in image.runners))
+
+    @property
+    def tests(self) -> Literal["native", "qemu", "wine", "node", ""]:
+        """Return how cross's images run its programs, empty if they cannot."""
+        match self.runners:
+            case ("native", *_) if self.arch in _X86:
+                return "native"
+            case ("wine" | "node" as other, *_):
+                return other
+            case ():
+                return ""
+            case _:
+                return "qemu"
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -132,21 +171,26 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 @cache
-def catalogue() -> Mapping[str, Target]:
-    """Return every target by its triple."""
-    raw = tomllib.loads(Path(__file__).with_name("targets.toml").read_text("utf-8"))
-    return {triple: _row(triple, row) for triple, row in raw.items()}
+def _raw() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("targets.toml").read_text("utf-8"))
 
 
 @cache
-def _names() -> Mapping[str, Target]:
-    return {name: row for row in catalogue().values() for name in (row.triple, *row.aliases)}
+def catalogue() -> Mapping[str, Target]:
+    """Return every target by its triple."""
+    return {triple: _row(triple, row) for triple, row in _raw().items()}
+
+
+@cache
+def names() -> Mapping[str, str]:
+    """Return the triple of every name, a triple or an alias."""
+    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"])}
 
 
 def _row(triple: str, row: Mapping[str, Any]) -> Target:
     name = triple.partition("-")[0]
     arch = ARCHES[name]
-    os, libc, form = next(found for mark, *found in _SYSTEMS if mark in triple)
+    _, os, libc, form = next(system for system in _SYSTEMS if system[0] in triple)
     gnu = row.get("gnu", "")
     return Target(
         triple=triple,
@@ -160,13 +204,13 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         format=form,
         platform=f"linux/{arch.oci}" if os == "linux" and arch.oci else "",
         gnu=gnu,
-        qemu=arch.qemu if os == "linux" else "",
+        qemu=arch.qemu if os in {"linux", "android"} else "",
         debian=row.get("debian", ""),
         debian_std=row.get("std", ""),
         packages=_packages(gnu),
-        containerised="bare" not in row,
+        containerised=any(word in triple for word in _CONTAINED),
         images=_images(row),
-        runners=tuple(row.get("run", "").split()),
+        variants=_variants(row),
         build_std=row.get("build-std", False),
     )
 
@@ -182,11 +226,21 @@ def _packages(gnu: str) -> tuple[str, ...]:
 
 def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
     images = {}
+    runners = row.get("run", "")
     if "base" in row:
-        images["0.2.5"] = images["0.2.4"] = Image(base=row["base"], libc=row.get("libc", ""))
+        released = Image(base=row["base"], libc=row.get("libc", ""), runners=tuple(runners.split()))
+        images["0.2.5"] = images["0.2.4"] = released
     if "git" in row:
-        images["git"] = Image(base=row["git"], libc=row.get("git-libc", ""))
+        runners = row.get("git-run", runners)
+        images["git"] = Image(base=row["git"], libc=row.get("git-libc", ""), runners=tuple(runners.split()))
     return images
+
+
+def _variants(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Image]]:
+    if "centos" not in row:
+        return {}
+    image = Image(base="centos:7", libc="2.17", runners=tuple(row["run"].split()))
+    return {"centos": dict.fromkeys(row["centos"], image)}
 
 
 def find(name: str) -> Target:
@@ -196,29 +250,32 @@ def find(name: str) -> Target:
     Raises:
         ConfigError: there is none; the likely ones are named.
     """
-    row = _names().get(name)
-    if row is None:
+    triple = names().get(name)
+    if triple is None:
         raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks targets` lists all")
-    return row
+    return catalogue()[triple]
 
 
 def likely(name: str) -> str:
     """Return the sentence that names the likely targets, empty if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, list(_names()), n=2)
+    near = get_close_matches(name, list(names()), n=2)
     return f"perhaps {' or '.join(map(repr, near))}" if near else ""
 
 
 def alias(target: Target) -> str:
     """Return the short name that session names hold."""
-    return target.aliases[0]
+    return target.aliases[0] if target.aliases else target.triple
 
 
 TAGS: Final[Mapping[str, str]] = {"0.2.5": "0.2.5", "0.2.4": "0.2.4", "git": "main"}
 """The tag of each flavour's images."""
 
 
-def default_image(target: Target, flavour: str) -> str | None:
-    """Return the reference of cross's own image, or None if the flavour has none."""
-    return f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}" if flavour in target.images else None
+def default_image(target: Target, flavour: str, variant: str = "") -> str | None:
+    """Return the reference of cross's own image, or of its *variant*; None if the flavour has none."""
+    images = target.variants.get(variant, {}) if variant else target.images
+    if flavour not in images:
+        return None
+    return "-".join(filter(None, (f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}", variant)))

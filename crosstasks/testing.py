@@ -14,7 +14,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from .config import Config
 from .config_places import Place
@@ -33,7 +33,7 @@ from .facts.registry import RegistryImage
 from .facts.repository import Repository
 from .facts.rustup import Rustup, RustupServer, Toolchain
 from .options import Release
-from .steps import Absent, Done, Env, Failure, Question
+from .steps import About, Absent, Done, Env, Failure, Question
 
 AMD64: Final = "x86_64-unknown-linux-gnu"
 ARM64: Final = "aarch64-unknown-linux-gnu"
@@ -85,6 +85,8 @@ def facts(
         changes: other answers by question, with ``_`` for ``-``; None: nobody asked.
     """
     known: dict[str, Any] = {**_machine(AMD64, "x86_64"), **{name.replace("_", "-"): answer for name, answer in changes.items()}}
+    if unknown := set(known).difference(get_args(About)):
+        raise TypeError(f"no question is about {', '.join(sorted(unknown))}")
     answers: dict[Question, Any] = {Question(name): answer for name, answer in known.items() if answer is not None}  # type: ignore[arg-type]
     answers |= {Question("image", ref): answer for ref, answer in (images or {}).items()}
     answers |= {Question("registry", ref): answer for ref, answer in (registry or {}).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -59,9 +59,7 @@ def installer(run: Runner) -> tuple[str, ...]:
     raise ToolMissing("neither pip nor uv is there", hint="install one of them: `python -m ensurepip`, or `pip install uv`")
 
 
-def from_cargo(
-    home: Path, name: str, flavour: str, install: Sequence[str], *, cargo: Path, run: Callable[..., object] | Runner, say: Say
-) -> Path:
+def from_cargo(home: Path, name: str, flavour: str, install: Sequence[str], *, cargo: Path, run: Runner, say: Say) -> Path:
     """
     Compile a cross with ``cargo install --locked`` into ``home/name``.
 

@@ -89,4 +89,4 @@ def first(ways: Iterable[tuple[str, Callable[[], Made | Refused | Open]]]) -> Ma
 
 def dotted(text: str) -> tuple[int, ...]:
     """Return a dotted version as numbers to compare; an empty one is lower than all."""
-    return tuple(int(part) for part in text.split("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())

@@ -179,7 +179,12 @@ def _newest(wanted: Need, facts: Facts, server: RustupServer) -> str:
     rustup = facts.rustup
     if isinstance(rustup, Rustup):
         for folder in rustup.toolchains:
-            if folder.name == rustup.active and folder.release.count(".") == 2 and "-" not in folder.release and wanted.accepts(folder.release):
+            if (
+                folder.name == rustup.active
+                and folder.release.count(".") == 2
+                and "-" not in folder.release
+                and wanted.accepts(folder.release)
+            ):
                 return folder.release
     return server.stable if wanted.accepts(server.stable) or not wanted.release else f"{wanted.release}.0"
 

@@ -180,6 +180,8 @@ def test_a_copy_under_another_name_works(repository, run, tmp_path):
     copy = tmp_path / "copied" / "build_tools" / "ct"
     shutil.copytree(ROOT / "crosstasks", copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy.parent / "__init__.py").touch()
-    (repository / "noxfile.py").write_text("import build_tools.ct.nox as cross\nassert cross.__name__ == 'build_tools.ct.nox'\ncross.register()\n")
+    (repository / "noxfile.py").write_text(
+        "import build_tools.ct.nox as cross\nassert cross.__name__ == 'build_tools.ct.nox'\ncross.register()\n"
+    )
     done = run("nox", "-l", cwd=repository, PYTHONPATH=str(tmp_path / "copied"))
     assert 122 == len(names(done.stdout)), done.stderr

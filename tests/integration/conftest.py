@@ -21,16 +21,20 @@ def cache():
 
 
 @pytest.fixture(scope="session")
-def crosstasks(cache):
-    """The program: arguments, the folder to run in, changes to the environment."""
+def environ(cache):
+    """The environment of the program: the user's, without options of crosstasks in it."""
+    # a closed port in place of rustup's server: Debian's packages serve, as on a machine that cannot reach it
+    fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
 
-    def call(*arguments, cwd, **env):
-        # a closed port in place of rustup's server: Debian's packages serve, as on a machine that cannot reach it
-        fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
-        environ = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | env
-        return subprocess.run(
-            (sys.executable, "-m", "crosstasks", *arguments), cwd=cwd, env=environ, capture_output=True, text=True, check=False
-        )
+
+@pytest.fixture(scope="session")
+def crosstasks(environ):
+    """The program: arguments, the folder to run in, what it reads, changes to the environment."""
+
+    def call(*arguments, cwd, stdin=None, **env):
+        argv = (sys.executable, "-m", "crosstasks", *arguments)
+        return subprocess.run(argv, cwd=cwd, env=environ | env, input=stdin, capture_output=True, text=True, check=False)
 
     return call
 

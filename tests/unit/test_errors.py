@@ -49,7 +49,10 @@ def test_the_drawn_tree_is_the_tree():
         (CrosstasksError("it broke"), "it broke"),
         (CrosstasksError("it broke", why="it was old", hint="buy another"), "it broke\nit was old\nhint: buy another"),
         (CrosstasksError("it broke", hint="buy another"), "it broke\nhint: buy another"),
-        (ConfigError("it is wrong", problems=["a: no", "b: no"], why="twice", hint="see c"), "it is wrong\na: no\nb: no\ntwice\nhint: see c"),
+        (
+            ConfigError("it is wrong", problems=["a: no", "b: no"], why="twice", hint="see c"),
+            "it is wrong\na: no\nb: no\ntwice\nhint: see c",
+        ),
     ],
 )
 def test_an_error_says_what_why_and_what_next(error, text):

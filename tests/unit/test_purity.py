@@ -28,7 +28,6 @@ STAGES = (
 """DESIGN's order: left may import right, never back."""
 
 
-
 def name_of(path: Path) -> str:
     """Return a module's name below the package; a package is named as its folder, the whole as nothing."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -102,8 +101,23 @@ def test_the_reader_sees_what_there_is_to_see():
 
 def test_what_thinks_says_so():
     """The stages before provisioning are pure, all of them."""
-    thinking = {"facts", "sources", "routes", "plan", "environment", "targets", "config", "steps", "errors", "options", "recipes", "testing"}
-    families = {name for name in MODULES if name.startswith(("facts.", "sources.")) or (name.startswith("config_") and name != "config_schema")}
+    thinking = {
+        "facts",
+        "sources",
+        "routes",
+        "plan",
+        "environment",
+        "targets",
+        "config",
+        "steps",
+        "errors",
+        "options",
+        "recipes",
+        "testing",
+    }
+    families = {
+        name for name in MODULES if name.startswith(("facts.", "sources.")) or (name.startswith("config_") and name != "config_schema")
+    }
     assert thinking | families <= set(PURE)
 
 

@@ -211,9 +211,7 @@ def test_cross_toml_names_an_image(said):
 )
 def test_what_only_cross_understands_is_left_to_it(said, why):
     """No image is given to cross, which reads Cross.toml itself."""
-    assert choose("configured", wanted(), cross_toml(said), config()) == Image(
-        ref="", platform="linux/amd64", source="configured", why=why
-    )
+    assert choose("configured", wanted(), cross_toml(said), config()) == Image(ref="", platform="linux/amd64", source="configured", why=why)
 
 
 def test_crosstasks_toml_wins_over_cross_toml():
@@ -226,12 +224,15 @@ def test_crosstasks_toml_wins_over_cross_toml():
 def test_a_named_image_that_is_not_there():
     """Both places are told."""
     known = facts(images={OWN: GONE}, registry={OWN: Absent("it has no such tag")})
-    assert choose("configured", wanted(), known, config(image=OWN)).why == f"the engine: the engine has no {OWN}; its registry: it has no such tag"
+    assert (
+        choose("configured", wanted(), known, config(image=OWN)).why
+        == f"the engine: the engine has no {OWN}; its registry: it has no such tag"
+    )
 
 
 @pytest.mark.parametrize("name", ["freebsd", "solaris", "netbsd"])
 def test_an_image_without_a_runner_runs_nothing(name):
-    """cross has images of systems that no emulator of it runs."""
+    """There are images of systems that no emulator of cross runs."""
     row = targets.find(name)
     flavour = "git" if "0.2.5" not in row.images else "0.2.5"
     ref = targets.default_image(row, flavour)

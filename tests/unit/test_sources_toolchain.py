@@ -113,7 +113,9 @@ def test_a_channel_that_is_no_release_is_refused(channel):
 
 def test_what_is_older_than_rust_version_is_not_taken():
     """The crate would not build; the server's stable does."""
-    known = facts(rustup=rustup(toolchain("1.85.0", targets=(AMD64, ARM64))), repository=repository(rust_version="1.90"), rustup_server=SERVER)
+    known = facts(
+        rustup=rustup(toolchain("1.85.0", targets=(AMD64, ARM64))), repository=repository(rust_version="1.90"), rustup_server=SERVER
+    )
     assert choose(known).release == "1.96.0"
 
 
@@ -205,7 +207,7 @@ def test_debian_serves_where_rustups_server_is_out_of_reach():
 
 
 def test_the_network_is_asked_in_order():
-    """rustup's server first; what Debian offers only if that does not answer."""
+    """First rustup's server; what Debian offers only if that does not answer."""
     assert choose(facts()) == (Question("rustup-server"),)
     assert choose(facts(rustup_server=UNREACHABLE)) == (Question("debian"),)
     assert choose(facts(), toolchains=["debian", "rustup"]) == (Question("debian"),)

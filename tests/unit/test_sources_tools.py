@@ -46,7 +46,7 @@ def with_tools(*names):
     ],
 )
 def test_a_cross_on_path_is_taken_if_it_is_the_flavour(flavour, version, commit, taken):
-    """main calls itself 0.2.5 as well: the commit tells them apart."""
+    """The commit tells them apart: main calls itself 0.2.5 as well."""
     found = tools.cross(flavour, with_builders(on_path("cross", version, commit)), config())
     assert isinstance(found, Tool)
     assert (found.source == "PATH", found.path == "/usr/bin/cross", found.steps == ()) == (taken, taken, taken)
@@ -64,7 +64,9 @@ def test_a_cross_of_our_cache_is_not_taken_for_one_on_path():
 )
 def test_a_cross_in_our_cache_needs_nothing(flavour, name):
     """It was installed by an earlier call, for this host and revision."""
-    expected = Tool(name="cross", version=flavour, path=f"/cache/tools/{name}/bin/cross", source="cache", why="installed by an earlier call")
+    expected = Tool(
+        name="cross", version=flavour, path=f"/cache/tools/{name}/bin/cross", source="cache", why="installed by an earlier call"
+    )
     assert tools.cross(flavour, with_tools(name), config()) == expected
 
 
@@ -133,14 +135,26 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
 @pytest.mark.parametrize(
     ("flavour", "known", "options", "why"),
     [
-        ("0.2.5", facts(), {"offline": True}, "PATH: no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true"),
-        ("git", bare_facts(), {}, "PATH: no cross on PATH; cache: not installed yet; PyPI: PyPI has no cross git; cargo: no cargo to compile it with"),
+        (
+            "0.2.5",
+            facts(),
+            {"offline": True},
+            "PATH: no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true",
+        ),
+        (
+            "git",
+            bare_facts(),
+            {},
+            "PATH: no cross on PATH; cache: not installed yet; PyPI: PyPI has no cross git; cargo: no cargo to compile it with",
+        ),
         (
             "0.2.4",
             bare_facts(builders=Builders(found=(on_path("cross", "0.2.5", "88f49ff 2023-02-04"),))),
             {},
-            "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "
-            "cargo: no cargo to compile it with",
+            (
+                "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "
+                "cargo: no cargo to compile it with"
+            ),
         ),
     ],
 )

@@ -14,7 +14,10 @@ from crosstasks.steps import Question, Step
         (Step(why="", argv=("cargo",), env={"A": "x y", "B": "1"}), "env A='x y' B=1 cargo"),
         (Step(why="", argv=("cargo",), env={"A": None, "B": "1", "C": None}), "env -u A -u C B=1 cargo"),
         (Step(why="", call="image.pull", arguments={"ref": "a:1", "digest": ""}), "image.pull ref=a:1 digest=''"),
-        (Step(why="", call="toolchain.from_rustup", arguments={"targets": ["a", "b"], "source": True}), "toolchain.from_rustup targets=a,b source=True"),
+        (
+            Step(why="", call="toolchain.from_rustup", arguments={"targets": ["a", "b"], "source": True}),
+            "toolchain.from_rustup targets=a,b source=True",
+        ),
         (Step(why="", call="image.prune"), "image.prune"),
     ],
 )

@@ -1,0 +1,257 @@
+"""The environment of one call, whole, per builder and flavour."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from crosstasks import environment
+from crosstasks.environment import Call, cargo, stripped, variable
+from crosstasks.facts.cargo_config import Setting
+from crosstasks.facts.engine import Engine
+from crosstasks.facts.host import Host
+from crosstasks.routes import Route
+from crosstasks.sources import Image, Tool, Toolchain
+from crosstasks.testing import AMD64, ARM64, config, repository
+
+MUSL = "aarch64-unknown-linux-musl"
+IMAGE = Image(source="local", why="", ref="ghcr.io/cross-rs/x:0.2.5", platform="linux/amd64", digest="sha256:1")
+TOOLCHAIN = Toolchain(
+    source="cache",
+    why="",
+    name=f"1.96.0-{AMD64}",
+    release="1.96.0",
+    host=AMD64,
+    path=f"/cache/rustup/toolchains/1.96.0-{AMD64}",
+    standard=(ARM64,),
+)
+CALL = Call(
+    guard="/cache/runs/1",
+    cargo_home="/cache/cargo/1",
+    user_cargo_home="/home/user/.cargo",
+    rustup_home="/cache/rustup",
+    target_dir="/project/target/crosstasks/.cross-1",
+    labels=("crosstasks.run=1", "crosstasks.owner=7"),
+    path="/usr/bin:/bin",
+)
+DOCKER = Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch="x86_64")
+PODMAN = replace(DOCKER, kind="podman", command="/usr/bin/podman")
+HOST = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", libc_version="2.36")
+
+
+def route(flavour="0.2.5", **changes):
+    ready = {
+        "name": f"cross {flavour}",
+        "target": ARM64,
+        "builder": "cross",
+        "flavour": flavour,
+        "tool": Tool(source="PATH", why="", name="cross", version=flavour, path="/usr/bin/cross"),
+        "toolchain": TOOLCHAIN,
+        "own": TOOLCHAIN,
+        "image": IMAGE,
+    }
+    return Route(**{**ready, **changes})
+
+
+def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, options=None, **said):
+    """Return the environment of a call of cross."""
+    return environment.cross(
+        taken or route(),
+        call,
+        engine=engine,
+        host=host,
+        repository=repository(**said),
+        config=config("aarch64", **(options or {})).target("aarch64"),
+        environ=environ or {},
+    )
+
+
+COMMON = "--init --label=crosstasks.run=1 --label=crosstasks.owner=7"
+ORDINARY = {
+    "CARGO_TARGET_DIR": "/project/target/crosstasks/.cross-1",
+    "CARGO_NET_OFFLINE": "true",
+    "CARGO_TERM_COLOR": "never",
+    "PATH": "/cache/runs/1:/usr/bin:/bin",
+    "CARGO_HOME": "/cache/cargo/1",
+    "RUSTUP_HOME": "/cache/rustup",
+    "RUSTUP_TOOLCHAIN": None,
+    "CROSS_CONTAINER_ENGINE": "/usr/bin/docker",
+    "CROSS_CONTAINER_OPTS": f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry --volume=/home/user/.cargo/git:/cargo/git",
+    "XARGO_HOME": "/cache/cargo/1/xargo",
+    "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE": "ghcr.io/cross-rs/x:0.2.5",
+}
+GIT_OPTIONS = f"{COMMON} --volume=/home/user/.cargo/registry:/cache/cargo/1/registry --volume=/home/user/.cargo/git:/cache/cargo/1/git"
+
+
+@pytest.mark.parametrize(
+    ("flavour", "changes"),
+    [("0.2.5", {}), ("0.2.4", {}), ("git", {"CROSS_CONTAINER_OPTS": GIT_OPTIONS})],
+)
+def test_the_environment_of_each_flavour(flavour, changes):
+    """CARGO_HOME is mounted at its own path by main, at /cargo by 0.2.x; all else is the same."""
+    assert cross(route(flavour)) == ORDINARY | changes
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        pytest.param(
+            {"engine": PODMAN}, {"CROSS_CONTAINER_ENGINE": "/usr/bin/podman", "CROSS_ROOTLESS_CONTAINER_ENGINE": "0"}, id="podman as root"
+        ),
+        pytest.param(
+            {"engine": replace(PODMAN, rootless=True)},
+            {"CROSS_CONTAINER_ENGINE": "/usr/bin/podman", "CROSS_ROOTLESS_CONTAINER_ENGINE": "1"},
+            id="podman as a user",
+        ),
+        pytest.param({"engine": replace(DOCKER, rootless=True)}, {"CROSS_ROOTLESS_CONTAINER_ENGINE": "1"}, id="rootless docker"),
+        pytest.param({"host": replace(HOST, container="docker")}, {"CROSS_CONTAINER_IN_CONTAINER": "true"}, id="in a container"),
+        pytest.param({"host": replace(HOST, container="unknown")}, {}, id="perhaps in a container"),
+        pytest.param(
+            {"host": replace(HOST, container="docker"), "engine": replace(DOCKER, remote=True)}, {}, id="in a container, engine elsewhere"
+        ),
+        pytest.param(
+            {"host": replace(HOST, container="docker"), "environ": {"CROSS_CONTAINER_IN_CONTAINER": "false"}},
+            {},
+            id="the user says otherwise",
+        ),
+        pytest.param(
+            {"engine": replace(DOCKER, selinux=True)},
+            {
+                "CROSS_CONTAINER_OPTS": (
+                    f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry:z --volume=/home/user/.cargo/git:/cargo/git:z"
+                )
+            },
+            id="selinux",
+        ),
+        pytest.param(
+            {"taken": route(emulated=True)},
+            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --platform=linux/amd64"},
+            id="emulated",
+        ),
+        pytest.param(
+            {"taken": route(build_std=True)},
+            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --env=RUSTC_BOOTSTRAP=1"},
+            id="std from source",
+        ),
+        pytest.param(
+            {"call": replace(CALL, mounts=("/a b:/a b",))},
+            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} '--volume=/a b:/a b'"},
+            id="more mounts, with a space",
+        ),
+        pytest.param(
+            {"environ": {"CROSS_CONTAINER_OPTS": "--memory 2g --env 'A=b c'"}},
+            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --memory 2g --env 'A=b c'"},
+            id="the user's own options come last",
+        ),
+        pytest.param(
+            {"call": replace(CALL, colour=True, width=80)},
+            {"CARGO_TERM_COLOR": "always", "CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"},
+            id="on a terminal",
+        ),
+    ],
+)
+def test_what_differs_from_the_ordinary_call(said, changes):
+    """One fact changes what it has to, and nothing else."""
+    assert cross(**said) == ORDINARY | changes
+
+
+def test_an_image_that_cross_builds_is_not_named():
+    """Cross.toml's dockerfile would else not be read."""
+    expected = {key: value for key, value in ORDINARY.items() if not key.endswith("_IMAGE")}
+    assert cross(route(image=replace(IMAGE, ref=""))) == expected
+
+
+LINKER, RUNNER = "--env=CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "--env=CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER"
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ({"linkers": {ARM64: Setting(value="my-ld", origin=".cargo/config.toml")}}, [f"{LINKER}=my-ld"]),
+        ({"runners": {ARM64: Setting(value="qemu -L /x", origin="a variable")}}, [f"'{RUNNER}=qemu -L /x'"]),
+        ({"linkers": {AMD64: Setting(value="my-ld", origin=".cargo/config.toml")}}, []),
+        ({"options": {"target": {"aarch64": {"linker": "ours", "runner": "run"}}}}, [f"{LINKER}=ours", f"{RUNNER}=run"]),
+        (
+            {"linkers": {ARM64: Setting(value="my-ld", origin="x")}, "options": {"target": {"aarch64": {"linker": "ours"}}}},
+            [f"{LINKER}=ours"],
+        ),
+    ],
+)
+def test_the_users_linker_and_runner_win(said, more):
+    """crosstasks.toml over cargo's own configuration, and both over the image; those of other targets are left."""
+    assert cross(**said) == ORDINARY | {"CROSS_CONTAINER_OPTS": " ".join((ORDINARY["CROSS_CONTAINER_OPTS"], *more))}
+
+
+SECRETS = (
+    "CARGO_REGISTRY_TOKEN",
+    "CARGO_REGISTRIES_MINE_TOKEN",
+    "CARGO_REGISTRIES_MINE_CREDENTIAL_PROVIDER",
+    "CARGO_HTTP_PROXY_PASSWORD",
+    "CARGO_MY_SECRET",
+)
+ASTRAY = (
+    *("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO"),
+    *("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR", "CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS"),
+)
+
+
+@pytest.mark.parametrize("name", [*SECRETS, *ASTRAY])
+def test_secrets_and_what_leads_cross_astray_are_taken_away(name):
+    """Every CARGO_* variable is forwarded by cross; each of these is unset, and only if it is there."""
+    assert stripped({name: "x", "PATH": "/bin"}) == {name: None}
+    assert cross(environ={name: "x"}) == {name: None} | ORDINARY
+
+
+@pytest.mark.parametrize("name", ["CARGO_PROFILE_RELEASE_LTO", "CARGO_INCREMENTAL", "RUSTFLAGS", "MY_TOKEN", "GITHUB_TOKEN"])
+def test_other_variables_are_left_alone(name):
+    """What cross does not forward, no container sees; what cargo needs, it gets."""
+    assert stripped({name: "x"}) == {}
+
+
+def on_host(taken=None, environ=None, **said):
+    call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", path="/usr/bin")
+    return environment.host(taken or route(builder="zigbuild", image=None), call, repository(**said), environ or {})
+
+
+ON_HOST = {
+    "CARGO_TARGET_DIR": "/project/target/crosstasks/.zigbuild-1",
+    "CARGO_NET_OFFLINE": "true",
+    "CARGO_TERM_COLOR": "never",
+    "PATH": f"{TOOLCHAIN.path}/bin:/usr/bin",
+    "RUSTC": f"{TOOLCHAIN.path}/bin/rustc",
+    "RUSTUP_TOOLCHAIN": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("taken", "environ", "changes"),
+    [
+        (None, {}, {}),
+        (None, {"CARGO_BUILD_TARGET": "x", "CARGO_REGISTRY_TOKEN": "t"}, {"CARGO_BUILD_TARGET": None}),
+        (route(builder="zigbuild", build_std=True), {}, {"RUSTC_BOOTSTRAP": "1"}),
+        (
+            route(builder="zigbuild", build_std=True, target=MUSL),
+            {},
+            {"RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS": "-Clink-self-contained=no"},
+        ),
+        (
+            route(builder="zigbuild", build_std=True, target=MUSL),
+            {"RUSTFLAGS": "-Dwarnings"},
+            {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-Dwarnings -Clink-self-contained=no"},
+        ),
+        (route(builder="zigbuild", target=MUSL), {}, {}),
+    ],
+)
+def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
+    """The route's toolchain comes first on PATH; musl with a std from source takes zig's crt objects."""
+    assert on_host(taken, environ) == ON_HOST | changes
+
+
+def test_online_is_said_by_saying_nothing():
+    """The network is what cargo takes by itself."""
+    assert cargo(replace(CALL, offline=False)) == {"CARGO_TARGET_DIR": CALL.target_dir, "CARGO_TERM_COLOR": "never"}
+
+
+def test_triples_in_names_of_variables():
+    """Upper case, with underscores."""
+    assert variable("thumbv8m.main-none-eabi") == "THUMBV8M_MAIN_NONE_EABI"

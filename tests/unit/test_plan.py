@@ -1,0 +1,130 @@
+"""Choosing a route, and taking another when one has failed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from planning import settle, world
+
+from crosstasks import plan
+from crosstasks.errors import NoRoute
+from crosstasks.plan import Plan, as_json
+from crosstasks.steps import Failure, Question, Step
+from crosstasks.targets import find
+from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts
+
+UPSTREAM = "cross 0.2.5, upstream image"
+BUILT = "cross 0.2.5, image built here"
+
+
+def failed(route, step=None, what="it broke"):
+    return Failure(route=route, what=what, step=step, code=9)
+
+
+def test_the_first_possible_route_is_chosen():
+    """Those above it are kept with their reasons, those below by name."""
+    planned, _ = settle("aarch64", facts(), config(fallback=["zigbuild"]))
+    assert (planned.target, planned.verb, planned.route.name) == (ARM64, "build", UPSTREAM)
+    assert [refused.name for refused in planned.refused] == ["cross 0.2.5, image of the engine", "cross 0.2.5, image of the mirror"]
+    assert planned.below == ("cross 0.2.5, image of a bundle", BUILT, "cargo", "zigbuild")
+    assert all(refused.why for refused in planned.refused)
+
+
+def test_what_every_plan_needs_is_asked_first():
+    """Without the machine, the engine and the repository there is no ladder."""
+    unknown = facts(host=None, engine=None, repository=None)
+    assert plan.make(find("aarch64"), unknown, config()) == (Question("host"), Question("engine"), Question("repository"))
+
+
+@pytest.mark.parametrize("known", [facts, arm64_facts, bare_facts])
+@pytest.mark.parametrize("verb", ["build", "test"])
+def test_equal_facts_give_equal_plans(known, verb):
+    """Nothing else enters the decision: no clock, no environment, no order of a set."""
+    first, asked = settle("x86_64", known(), config("x86_64", "armv7"), verb)
+    again, same = settle("x86_64", known(), config("x86_64", "armv7"), verb)
+    assert (first, asked) == (again, same)
+
+
+def test_facts_that_no_route_needs_change_nothing():
+    """A plan made with more known is the same plan."""
+    planned, asked = settle("aarch64", facts(), config())
+    answers = world()
+    more = facts().with_({question: answers[question.about](question.subject) for question in (*asked, Question("debian"))})
+    assert plan.make(find("aarch64"), more, config()) == planned
+
+
+def test_a_failed_route_is_not_taken_again():
+    """The next is, and the failure is among the reasons."""
+    planned, _ = settle("aarch64", facts(failures=[failed(UPSTREAM)]), config())
+    assert planned.route.name == BUILT
+    assert [(refused.why) for refused in planned.refused if refused.name == UPSTREAM] == ["failed: it broke"]
+
+
+def test_every_route_is_taken_once():
+    """Failing each in turn goes down the ladder, and ends."""
+    taken: list[str] = []
+    with suppress(NoRoute):
+        while len(taken) < 50:
+            planned, _ = settle("aarch64", facts(failures=map(failed, taken)), config())
+            taken.append(planned.route.name)
+    assert taken == [
+        UPSTREAM,
+        BUILT,
+        "cross git, upstream image",
+        "cross git, image built here",
+        "cross 0.2.4, upstream image",
+        "cross 0.2.4, image built here",
+        "zigbuild",
+    ]
+
+
+def test_a_step_that_failed_is_not_taken_by_the_next_route():
+    """Where cross cannot be installed, no route that needs that installation is tried."""
+    first, _ = settle("aarch64", facts(), config())
+    install = next(step for step in first.steps if step.call == "tools.from_pypi")
+    planned, _ = settle("aarch64", facts(failures=[failed(UPSTREAM, install, "PyPI did not answer")]), config())
+    assert planned.route.name == "cross git, upstream image"
+    assert install not in planned.steps
+    assert {refused.name: refused.why for refused in planned.refused}[BUILT] == "needs a step that failed: PyPI did not answer"
+
+
+def test_steps_come_in_the_order_in_which_they_can_be_taken():
+    """The tool, the toolchains, the image; each once, each with its reason."""
+    planned, _ = settle("armv7", arm64_facts(), config("armv7"))
+    assert [step.call for step in planned.steps] == ["tools.from_pypi", "toolchain.from_rustup", "image.build"]
+    assert all(step.why for step in planned.steps)
+    assert len(set(map(str, planned.steps))) == len(planned.steps)
+
+
+def test_no_route_says_why_route_by_route():
+    """Equal reasons are told once, with their number, and the first hint that there is."""
+    with pytest.raises(NoRoute) as caught:
+        settle("wasm32", facts(), config("wasm32"))
+    assert caught.value.what == "no route to build wasm32-unknown-unknown"
+    assert len(caught.value.why.splitlines()) == 3
+    offline = config("freebsd", offline=True, fallback=["git", "0.2.4"])
+    with pytest.raises(NoRoute) as caught:
+        settle("freebsd", facts(), offline, "test")
+    assert "  cross 0.2.5, upstream image (and 2 more): offline = true" in caught.value.why.splitlines()
+    with pytest.raises(NoRoute) as caught:
+        settle("freebsd", bare_facts(), config("freebsd"), "test")
+    assert (caught.value.what, caught.value.hint) == ("no route to test x86_64-unknown-freebsd", "start docker, or install podman")
+
+
+def test_json_has_all_of_it():
+    """With a version, and the steps as a command line shows them."""
+    planned, _ = settle("aarch64", facts(), config())
+    raw = json.loads(json.dumps(as_json(planned)))
+    assert (raw["schema_version"], raw["target"], raw["verb"], raw["route"]["name"]) == (1, ARM64, "build", UPSTREAM)
+    assert raw["steps"] == [{"do": str(step), "why": step.why} for step in planned.steps]
+    assert [refused["name"] for refused in raw["refused"]] == [refused.name for refused in planned.refused]
+
+
+def test_a_plan_has_the_steps_of_its_route():
+    """A route whose parts are all there has none."""
+    planned, _ = settle("aarch64", bare_facts(), config())
+    assert isinstance(planned, Plan)
+    assert planned.steps == planned.route.steps
+    assert all(isinstance(step, Step) for step in planned.steps)
