@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -268,3 +270,13 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None 
 
 
 __all__ = ["Config", "Plan", "Result", "Step", "build", "carry_out", "look", "make", "plans", "provide", "select", "start"]
+
+
+class _Called(ModuleType):
+    """Let ``crosstasks.plan()`` work: once the module ``plan`` is imported, that name is the module's, and no longer the function's."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return plans(*arguments, **options)
+
+
+sys.modules[plan.__name__].__class__ = _Called

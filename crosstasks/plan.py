@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, to_builtins
@@ -78,7 +75,7 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
 def _unless_failed(rung: Rung, failures: Sequence[Failure]) -> Looked:
     """Look at a rung, unless its route, or a step that it needs, has failed in this call."""
     for failure in failures:
-        if failure.route == rung.name:
+        if failure.route == rung.name and failure.step is None:
             return Refused(name=rung.name, why=f"failed: {failure.what}")
     found = rung.look()
     if isinstance(found, Route):
@@ -103,13 +100,3 @@ def as_json(plan: Plan) -> dict[str, Any]:
     raw: dict[str, Any] = to_builtins(plan)
     raw["steps"] = [{"do": str(step), "why": step.why} for step in plan.steps]
     return {"schema_version": SCHEMA_VERSION, **raw}
-
-
-class _Called(ModuleType):
-    """Let ``crosstasks.plan()`` work: once this module is imported, that name is the module's, and no longer the function's."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return importlib.import_module(".pipeline", __package__).plans(*arguments, **options)
-
-
-sys.modules[__name__].__class__ = _Called

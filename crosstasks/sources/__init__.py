@@ -6,12 +6,12 @@ waits for answers: then a source returns the questions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from ..steps import Question, Refused, Step
+from ..steps import Failure, Question, Refused, Step
 
 Open: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
@@ -75,13 +75,19 @@ class Image(Ingredient, frozen=True, kw_only=True):
 Made = TypeVar("Made", bound=Ingredient)
 
 
-def first(ways: Iterable[tuple[str, Callable[[], Made | Refused | Open]]]) -> Made | Refused | Open:
-    """Return the first way that is possible or waits for answers; else one refusal with every reason."""
+def first(ways: Iterable[tuple[str, Callable[[], Made | Refused | Open]]], failures: Sequence[Failure] = ()) -> Made | Refused | Open:
+    """
+    Return the first way that is possible or waits for answers; else one refusal with every reason.
+
+    A way with a step that has failed in this call is not possible any more, and the next source has its turn.
+    """
     reasons = []
     for name, way in ways:
         match way():
             case Refused(why=why):
                 reasons.append(f"{name}: {why}")
+            case Ingredient(steps=steps) if failed := [failure for failure in failures if failure.step and failure.step in steps]:
+                reasons.append(f"{name}: failed: {failed[0].what}")
             case found:
                 return found
     return Refused(name="", why="; ".join(reasons) or "no source is configured")

@@ -81,7 +81,7 @@ def choose(host: str, facts: Facts, config: Config) -> Toolchain | Refused | Ope
     wanted = need(host, facts, config)
     if isinstance(wanted, Refused):
         return wanted
-    return first((name, _bound(SOURCES[name], wanted, facts, config)) for name in config.toolchains)
+    return first(((name, _bound(SOURCES[name], wanted, facts, config)) for name in config.toolchains), facts.failures)
 
 
 def _bound(source: Source, wanted: Need, facts: Facts, config: Config) -> Callable[[], Toolchain | Refused | Open]:

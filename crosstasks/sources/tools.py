@@ -31,7 +31,7 @@ def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
         ("PyPI", lambda: _wheel(flavour, facts, config)),
         ("cargo", lambda: _cargo(flavour, facts, config)),
     )
-    return first(ways)
+    return first(ways, facts.failures)
 
 
 def entry(flavour: str, host: Host, config: Config) -> str:
@@ -147,7 +147,7 @@ def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:
         ("cache", lambda: _zig_cached(name, wanted, facts)),
         ("PyPI", lambda: _no_wheel(facts.host, config) or _zig_pip(name, facts)),
     )
-    return first(ways)
+    return first(ways, facts.failures)
 
 
 def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:

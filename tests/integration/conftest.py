@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def cache():
-    """A cache of our own, kept between runs so that nothing is made twice; CROSSTASKS_TEST_CACHE names another."""
-    folder = Path(os.environ.get("CROSSTASKS_TEST_CACHE") or Path.home() / ".cache" / "crosstasks-tests")
+    """A cache of our own, kept between runs so that nothing is made twice; TEST_CACHE_DIR names another."""
+    folder = Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -13,7 +13,7 @@ import crosstasks
 
 PACKAGE = Path(crosstasks.__file__).parent
 DOORS = frozenset({"process", "docker_api", "docker_sdk", "registry_api"})
-OUTSIDE = frozenset({"subprocess", "socket", "urllib", "requests", "docker", "oras", "http", "multiprocessing"})
+OUTSIDE = frozenset({"importlib", "subprocess", "socket", "urllib", "requests", "docker", "oras", "http", "multiprocessing"})
 
 STAGES = (
     {"nox", "invoke", "cli", "__main__"},
