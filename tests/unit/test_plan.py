@@ -87,8 +87,19 @@ def test_a_step_that_failed_gives_the_next_source_its_turn():
     planned, _ = settle("aarch64", facts(failures=[failed(UPSTREAM, install, "PyPI did not answer")]), config())
     assert (planned.route.name, planned.route.tool.source) == (UPSTREAM, "cargo")
     assert install not in planned.steps
-    assert install not in planned.steps
-    assert {refused.name: refused.why for refused in planned.refused}[BUILT] == "needs a step that failed: PyPI did not answer"
+
+
+def test_a_step_that_failed_is_not_taken_by_the_next_route():
+    """Where every source of cross 0.2.5 failed, no route with it is tried, also not one with another image."""
+    failures = []
+    for said in ("PyPI did not answer", "it did not compile"):
+        planned, _ = settle("aarch64", facts(failures=failures), config())
+        failures.append(failed(UPSTREAM, planned.steps[0], said))
+    planned, _ = settle("aarch64", facts(failures=failures), config())
+    why = {refused.name: refused.why for refused in planned.refused}[BUILT]
+    assert planned.route.name == "cross git, upstream image"
+    assert "failed: PyPI did not answer" in why
+    assert "failed: it did not compile" in why
 
 
 def test_steps_come_in_the_order_in_which_they_can_be_taken():
