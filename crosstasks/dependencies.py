@@ -102,6 +102,8 @@ def fetch(route: Route, work: Work) -> None:
         from .provision import toolchain
 
         toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.own.path), run=work.run, say=work.say)
+        if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
+            toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.own.path), run=work.run)
 
 
 def _fetched(stamp: Path, key: str) -> bool:

@@ -153,6 +153,8 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         environ=work.environ,
     )
     assert route.tool is not None  # noqa: S101
+    # what an earlier call left because it was killed, and its helper as well
+    docker_api.EngineDoor(work.engine.command, work.run).sweep()
     with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
         yield Started(
             program=(route.tool.path,),

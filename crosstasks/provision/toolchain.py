@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from .. import cache
@@ -33,6 +34,7 @@ __all__ = [
     "missing",
     "name",
     "path",
+    "start_files",
 ]
 
 
@@ -196,3 +198,26 @@ def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str =
     if done.code:
         why = done.err.strip() or f"cargo exited with {done.code}"
         raise ToolMissing("the standard library's dependencies cannot be fetched", why=why, hint="is the crates registry within reach?")
+
+
+def start_files(toolchain: Path, triple: str, *, own: Path, run: Runner) -> None:
+    """
+    Make the two objects that every windows-gnu program is linked with, and that rustup ships beside its standard library.
+
+    ``-Zbuild-std`` does not build them, though their source lies beside the library's (library/rtstartup).
+
+    Raises:
+        ToolMissing: rustc does not compile them.
+    """
+    place = toolchain / "lib" / "rustlib" / triple / "lib"
+    for name in ("rsbegin", "rsend"):
+        if (place / f"{name}.o").is_file():
+            continue
+        place.mkdir(parents=True, exist_ok=True)
+        made = place / f".{name}.{os.getpid()}.o"
+        source = toolchain / SOURCE / "rtstartup" / f"{name}.rs"
+        argv = (str(own / "bin" / "rustc"), "--target", triple, "--emit=obj", "-O", "--crate-type=lib", "-o", str(made), str(source))
+        done = run(argv, env={"RUSTC_BOOTSTRAP": "1"})
+        if done.code:
+            raise ToolMissing(f"{name}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
+        made.replace(place / f"{name}.o")

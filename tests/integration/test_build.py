@@ -47,6 +47,23 @@ def test_cross_runs_the_tests(alias, hello, crosstasks):
     assert "3 passed; 0 failed" in done.stdout
 
 
+@pytest.mark.parametrize(("alias", "builder"), [("riscv64", "cross"), ("x86_64-musl", "zigbuild")])
+def test_std_is_built_from_source_where_debian_has_none(alias, builder, hello, crosstasks):
+    """The library's own dependencies are fetched on the host, and its tests run: emulated, and natively."""
+    done = crosstasks("test", "--target", alias, "--builder", builder, cwd=hello)
+    assert done.returncode == 0, done.stderr
+    assert "Compiling std v" in done.stderr
+    assert "test it_speaks_json ... ok" in done.stdout
+
+
+def test_windows_is_linked_by_mingw(hello, crosstasks):
+    """A program for Windows comes out of the container; there is nothing here that runs it, and its tests are refused."""
+    result = built(crosstasks("build", "--target", "windows", "--builder", "cross", "--format", "json", cwd=hello))
+    (artifact,) = result["artifacts"]
+    assert (artifact["format"], artifact["bits"]) == ("pe", 64)
+    assert 4 == crosstasks("test", "--target", "windows", "--builder", "cross", cwd=hello).returncode
+
+
 def test_a_plan_after_that_has_nothing_to_do(hello, crosstasks):
     """Provisioning leaves nothing to provide, and equal facts give equal plans."""
     plans = [crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=hello) for _ in range(2)]
