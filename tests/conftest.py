@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import tarfile
 from uuid import uuid4
 
 import pytest
+
+
+def pytest_configure():
+    """Take signals as a program in the foreground does: one started by nohup, or in the background, ignores some, and its children too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
