@@ -131,6 +131,7 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image:
         listed.append(f"--platform={route.image.platform}")
+    listed += [f"--env={name}" for name in config.env_pass]
     return (*listed, *(f"--env={key}={value}" for key, value in inside(route, repository, config).items()))
 
 

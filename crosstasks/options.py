@@ -55,13 +55,13 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     pre_build: Annotated[
         tuple[str, ...],
         Meta(
-            description="Commands that are run in one of cross's own images before it is used.",
+            description="Commands that are run in one of cross's own images before it is used. Not in effect yet.",
             examples=[["apt-get update && apt-get install -y protobuf-compiler"]],
         ),
     ] = ()
     build_std: Annotated[
         Literal["auto", "never", "always"],
-        Meta(description="Whether the standard library is built from its source; `auto` does where nobody ships it."),
+        Meta(description="Whether the standard library is built from its source; `auto` does where nobody ships it. Not in effect yet."),
     ] = "auto"
     members: Annotated[
         tuple[str, ...],
@@ -107,10 +107,10 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     """Options of ``[release]``."""
 
     name: Annotated[
-        str, Meta(description="The name that packages begin with; empty takes that of the cargo package.", examples=["hello"])
+        str, Meta(description="The name that packages begin with; empty takes that of the cargo package. Not in effect yet.", examples=["hello"])
     ] = ""
-    dist: Annotated[str, Meta(description="The folder that packages are put into.", min_length=1, examples=["dist"])] = "dist"
-    profile: Annotated[str, Meta(description="Cargo's profile for releases.", min_length=1, examples=["release"])] = "release"
+    dist: Annotated[str, Meta(description="The folder that packages are put into. Not in effect yet.", min_length=1, examples=["dist"])] = "dist"
+    profile: Annotated[str, Meta(description="Cargo's profile for releases. Not in effect yet.", min_length=1, examples=["release"])] = "release"
 
 
 class Options(Values, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ class Options(Values, frozen=True, kw_only=True):
     base: Annotated[
         str,
         Meta(
-            description="The Debian suite that images built here are made of; empty takes the machine's own.",
+            description="The Debian suite that images built here are made of; empty takes the machine's own. Not in effect yet.",
             pattern=r"^[a-z]*$",
             examples=["bookworm"],
         ),

@@ -27,6 +27,7 @@ from .steps import Done, Env
 from .targets import find
 
 if TYPE_CHECKING:
+    from .config import TargetConfig
     from .work import Work
 
 INSIDE: Final = "/target"
@@ -70,7 +71,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     target_dir.mkdir(parents=True, exist_ok=True)
     messages = Messages()
     with STARTERS[route.builder](route, target_dir, work) as started:
-        argv = (*started.program, *subcommand(plan), *ours(plan, work.repository), *arguments)
+        argv = (*started.program, *subcommand(plan), *ours(plan, work.repository), *configured(work.config.target(route.target), arguments), *arguments)
         done = process.stream(
             argv,
             env=started.env,
@@ -119,6 +120,21 @@ def ours(plan: Plan, repository: Repository) -> tuple[str, ...]:
         listed.append("--message-format=json-render-diagnostics")
     if route.build_std:
         listed.append("-Zbuild-std=std,panic_abort")
+    return tuple(listed)
+
+
+def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
+    asked = {argument.partition("=")[0] for argument in arguments}
+    listed: list[str] = []
+    if not asked & {"-p", "--package", "--workspace", "--all"}:
+        listed += [f"--package={name}" for name in own.members]
+        listed += ["--workspace", *(f"--exclude={name}" for name in own.exclude)] if own.exclude and not own.members else []
+    if own.profile and not asked & {"--profile", "--release", "-r"}:
+        listed.append(f"--profile={own.profile}")
+    if not asked & {"-F", "--features", "--all-features", "--no-default-features"}:
+        listed += [] if own.default_features else ["--no-default-features"]
+        listed += [f"--features={','.join(own.features)}"] if own.features else []
     return tuple(listed)
 
 
