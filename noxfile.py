@@ -39,13 +39,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Tests of values and of the front ends: no engine, seconds."""
+    """Run the tests of values and of the front ends: no engine, seconds."""
     _tested(session, "tests/unit", "tests/frontends", "-n", "2")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
+    """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
     _tested(session, "tests/integration", "tests/faults", "-x")
 
 

@@ -58,7 +58,7 @@ def listing(folder: Path, env: dict[str, str], runs: int) -> str:
 
 
 def nothing_to_do(folder: Path, env: dict[str, str], runs: int) -> str:
-    """A build with nothing to do, against the same call of bare cross and an empty nox session."""
+    """Time a build with nothing to do, against the same call of bare cross and an empty nox session."""
     place = folder / "hello"
     shutil.copytree(ROOT / "examples" / "hello", place, ignore=shutil.ignore_patterns("target"))
     (place / "noxfile.py").write_text("import crosstasks.nox\ncrosstasks.nox.register()\n")
@@ -105,7 +105,8 @@ def main() -> None:
     env["NOX_SCRIPT_MODE"] = "none"
     with tempfile.TemporaryDirectory() as name:
         table = HEAD + listing(Path(name), env, runs) + nothing_to_do(Path(name), env, runs)
-    text = f"# Benchmarks\n\nMade by `python benchmarks/run.py --runs {runs}`, {os.cpu_count()} cores. Ratios count; seconds are this machine's.\n\n{table}"
+    made = f"Made by `python benchmarks/run.py --runs {runs}`, {os.cpu_count()} cores. Ratios count; seconds are one machine's."
+    text = f"# Benchmarks\n\n{made}\n\n{table}"
     (ROOT / "docs" / "benchmarks.md").write_text(text, "utf-8")
     sys.stdout.write(text)
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .pipeline import build, plans, start
+    from .pipeline import build, start
+    from .pipeline import plans as plan
 
 __version__ = "0.1.0"
 

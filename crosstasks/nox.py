@@ -143,7 +143,7 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
     return _carry_out(session, target, verb, arguments, root=root, declared=(target,))
 
 
-def _carry_out(  # noqa: PLR0913
+def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, declared: Sequence[str]
 ) -> Result:
     from . import arguments as refusing

@@ -107,10 +107,17 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     """Options of ``[release]``."""
 
     name: Annotated[
-        str, Meta(description="The name that packages begin with; empty takes that of the cargo package. Not in effect yet.", examples=["hello"])
+        str,
+        Meta(
+            description="The name that packages begin with; empty takes that of the cargo package. Not in effect yet.", examples=["hello"]
+        ),
     ] = ""
-    dist: Annotated[str, Meta(description="The folder that packages are put into. Not in effect yet.", min_length=1, examples=["dist"])] = "dist"
-    profile: Annotated[str, Meta(description="Cargo's profile for releases. Not in effect yet.", min_length=1, examples=["release"])] = "release"
+    dist: Annotated[str, Meta(description="The folder that packages are put into. Not in effect yet.", min_length=1, examples=["dist"])] = (
+        "dist"
+    )
+    profile: Annotated[str, Meta(description="Cargo's profile for releases. Not in effect yet.", min_length=1, examples=["release"])] = (
+        "release"
+    )
 
 
 class Options(Values, frozen=True, kw_only=True):

@@ -199,10 +199,12 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
 
 def turn(planned: Plan, error: CrosstasksError, work: Work) -> Work:
     """Make a failure a fact, if another route may be taken because of it; else raise it."""
-    if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:  # noqa: PLR2004
+    if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:
         raise error
     if work.config.is_strict(work.facts.host.ci):
-        error.hint = f"{error.hint}; next would be {planned.below[0]}, but strict = true" if error.hint else f"next would be {planned.below[0]}"
+        error.hint = (
+            f"{error.hint}; next would be {planned.below[0]}, but strict = true" if error.hint else f"next would be {planned.below[0]}"
+        )
         raise error
     work.say(f"{planned.target}: {planned.route.name} failed: {error.what}; looking for another route")
     failure = Failure(route=planned.route.name, what=error.what, step=getattr(error, "step", None), code=error.code)
@@ -245,7 +247,9 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
     return tuple(results)
 
 
-def build(names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Result, ...]:
+def build(
+    names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None
+) -> tuple[Result, ...]:
     """Build, or test, the named targets, or all configured ones."""
     return each(names, partial(_carried, verb=verb, arguments=arguments), verb, work or start(names=names))
 

@@ -92,7 +92,9 @@ def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
         reasons.setdefault(refusal.why, []).append(refusal.name)
     lines = "\n".join(f"  {names[0]}{f' (and {len(names) - 1} more)' if names[1:] else ''}: {why}" for why, names in reasons.items())
     hints = [refusal.hint for refusal in refused if refusal.hint]
-    return NoRoute(f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing")
+    return NoRoute(
+        f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing"
+    )
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def run(argv: Sequence[str], *, env: Env = {}, cwd: str = "", timeout: float | N
     return Done(argv=tuple(argv), code=code, out=out.decode(errors="replace"), err=err.decode(errors="replace"))
 
 
-def stream(  # noqa: PLR0913
+def stream(
     argv: Sequence[str],
     *,
     env: Env = {},

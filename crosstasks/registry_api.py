@@ -37,7 +37,9 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
         ImageFailed: the registry does not know it, or refuses.
         EngineFailed: the engine does not answer.
     """
-    return limited(lambda: _through_docker(ref, engine, timeout) if engine and engine.kind == "docker" else directly(ref, timeout), timeout, ref)
+    return limited(
+        lambda: _through_docker(ref, engine, timeout) if engine and engine.kind == "docker" else directly(ref, timeout), timeout, ref
+    )
 
 
 def limited(act: Callable[[], T], timeout: float, what: str) -> T:

@@ -59,7 +59,7 @@ def plan_text(plan: Plan) -> str:
     lines += [f"  {label:<10} {text}" for label, text in _notes(plan)]
     lines += [f"  refused    {refusal.name}: {refusal.why}" for refusal in plan.refused]
     if plan.below:
-        lines.append(f"  then       {'; '.join(plan.below[:3])}{'; …' if len(plan.below) > 3 else ''}")  # noqa: PLR2004
+        lines.append(f"  then       {'; '.join(plan.below[:3])}{'; …' if len(plan.below) > 3 else ''}")
     lines += _steps(plan)
     return "\n".join(lines)
 
@@ -121,7 +121,7 @@ def size(count: int) -> str:
     """Return a number of bytes as a person reads it."""
     value = float(count)
     for unit in ("B", "kB", "MB"):
-        if value < 1000:  # noqa: PLR2004
+        if value < 1000:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"

@@ -71,7 +71,13 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     target_dir.mkdir(parents=True, exist_ok=True)
     messages = Messages()
     with STARTERS[route.builder](route, target_dir, work) as started:
-        argv = (*started.program, *subcommand(plan), *ours(plan, work.repository), *configured(work.config.target(route.target), arguments), *arguments)
+        argv = (
+            *started.program,
+            *subcommand(plan),
+            *ours(plan, work.repository),
+            *configured(work.config.target(route.target), arguments),
+            *arguments,
+        )
         done = process.stream(
             argv,
             env=started.env,
@@ -220,6 +226,10 @@ def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
 
 
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {"cross": _cross, "zigbuild": _zigbuild, "cargo": _cargo}
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {
+    "cross": _cross,
+    "zigbuild": _zigbuild,
+    "cargo": _cargo,
+}
 
 __all__ = ["Marks", "Ran", "find", "folder", "run"]

@@ -111,7 +111,7 @@ def _file(file: IO[bytes], path: str) -> Artifact:
 def _archive(file: IO[bytes], path: str) -> Artifact:
     """Return what an archive's first object is: its symbol table and its names come before, an rlib's metadata too."""
     offset = 8
-    while len(head := _at(file, offset, 60)) == 60:  # noqa: PLR2004
+    while len(head := _at(file, offset, 60)) == 60:
         offset += 60
         size = int(head[48:58])
         if size < 0:
@@ -140,7 +140,7 @@ def _pe(file: IO[bytes], path: str) -> Artifact:
         raise ValueError("a program for DOS")
     machine, _ = _COFF.get(number, (f"{number:#x}", 0))
     (characteristics,) = struct.unpack("<H", _at(file, offset + 24 + 70, 2))
-    bits = 64 if magic == 0x20B else 32  # noqa: PLR2004
+    bits = 64 if magic == 0x20B else 32
     return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little", pie=bool(characteristics & 0x40))
 
 
@@ -150,10 +150,8 @@ def _macho(file: IO[bytes], path: str) -> Artifact:
     if _at(file, 0, 4) == b"\xca\xfe\xba\xbe":
         (start,) = struct.unpack(">I", _at(file, 16, 4))
     magic, cpu, flags = struct.unpack("<II16xI", _at(file, start, 28))
-    bits = 64 if magic == 0xFEEDFACF else 32  # noqa: PLR2004
-    return Artifact(
-        path=path, format="macho", machine=_MACHO.get(cpu, f"{cpu:#x}"), bits=bits, endian="little", pie=bool(flags & 0x200000)
-    )
+    bits = 64 if magic == 0xFEEDFACF else 32
+    return Artifact(path=path, format="macho", machine=_MACHO.get(cpu, f"{cpu:#x}"), bits=bits, endian="little", pie=bool(flags & 0x200000))
 
 
 def _elf(file: IO[bytes], path: str) -> Artifact:
@@ -222,7 +220,7 @@ def _abi(target: Target) -> str:
         case "EM_LOONGARCH":
             return "double-float"
         case "EM_MIPS":
-            return "o32" if target.bits == 32 else ""  # noqa: PLR2004
+            return "o32" if target.bits == 32 else ""
         case _:
             return ""
 

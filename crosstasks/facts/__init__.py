@@ -206,5 +206,4 @@ def ask(question: Question, look: Look, facts: Facts) -> Any:
         return absent(error)
 
 
-
 __all__ = ["ASKERS", "About", "Absent", "Facts", "Failure", "Look", "Platform", "Question", "Versions", "ask"]

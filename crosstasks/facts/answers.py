@@ -98,5 +98,3 @@ def of_program(look: Look, path: str, what: str, ask: Callable[[], T | Absent], 
     except OSError as error:
         return Absent(f"{path} cannot be read: {error.strerror}")
     return kept(look, f"{what} {path} {real} {file.st_size} {file.st_mtime_ns} {file.st_ino}", kind, FOR_EVER, ask)
-
-

@@ -93,7 +93,7 @@ def _emulated(name: str, text: str) -> str:
     if name.startswith("qemu-"):
         return name.removeprefix("qemu-")
     magic = next((line.split()[1] for line in text.splitlines() if line.startswith("magic ")), "")
-    if not magic.startswith(_ELF) or len(magic) < 40:  # noqa: PLR2004
+    if not magic.startswith(_ELF) or len(magic) < 40:
         return ""
     little = magic[10:12] == "01"
     machine = int.from_bytes(bytes.fromhex(magic[36:40]), "little" if little else "big")

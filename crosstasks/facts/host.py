@@ -158,7 +158,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def parse(  # noqa: PLR0913  # as many things are looked at
+def parse(  # as many things are looked at
     platform: Platform, environ: Mapping[str, str], *, musl: bool = False, container: str = "", apt: bool = False, suite: str = ""
 ) -> Host | Absent:
     """
@@ -181,7 +181,7 @@ def parse(  # noqa: PLR0913  # as many things are looked at
         case "win32" | "cygwin" | "msys":
             return Host(os="windows", arch=here, triple=f"{here}-pc-windows-msvc", ci=service)
         case "linux":
-            if platform.bits == 32:  # noqa: PLR2004
+            if platform.bits == 32:
                 here = _NARROW.get(here, here)
             libc = "musl" if musl and not platform.libc else "gnu"
             version = platform.libc.partition(" ")[2]

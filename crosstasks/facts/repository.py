@@ -118,7 +118,7 @@ def parse_metadata(done: Done) -> Mapping[str, Any]:
 _CARGO_FAILED: Final = 101
 
 
-def parse(  # noqa: PLR0913, PLR0917  # as many files say something
+def parse(  # as many files say something
     workspace: Workspace,
     told: Mapping[str, Any],
     config: cargo_config.CargoConfig,

@@ -39,7 +39,7 @@ def _from_cargo(work: Work, name: str, flavour: str, install: Sequence[str], car
     tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
 
 
-def _toolchain_from_debian(work: Work, release: str, host: str, targets: Sequence[str], source: bool, architecture: str) -> None:  # noqa: FBT001, PLR0913
+def _toolchain_from_debian(work: Work, release: str, host: str, targets: Sequence[str], source: bool, architecture: str) -> None:  # noqa: FBT001
     wanted = toolchain.Wanted(release=release, host=host, targets=tuple(targets), source=source)
     toolchain.from_debian(
         wanted,
@@ -56,7 +56,7 @@ def _architectures() -> Mapping[str, str]:
     return {triple: row.debian_std for triple, row in targets.catalogue().items() if row.debian_std}
 
 
-def _toolchain_from_rustup(work: Work, release: str, host: str, targets: Sequence[str], source: bool, rustup: str) -> None:  # noqa: FBT001, PLR0913
+def _toolchain_from_rustup(work: Work, release: str, host: str, targets: Sequence[str], source: bool, rustup: str) -> None:  # noqa: FBT001
     wanted = toolchain.Wanted(release=release, host=host, targets=tuple(targets), source=source)
     toolchain.from_rustup(wanted, home=work.cache / "rustup", rustup=rustup, run=work.run, say=work.say)
 

@@ -38,7 +38,7 @@ class Parts(Struct, frozen=True, kw_only=True):
         return (*self.programs, *self.standard.values(), *(part for part in (self.patchelf, self.library) if part))
 
 
-def make(  # noqa: PLR0913
+def make(
     want: Wanted,
     kept: Marker | None,
     *,
@@ -91,9 +91,7 @@ def make(  # noqa: PLR0913
     say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _parts(  # noqa: PLR0913
-    want: Wanted, kept: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str
-) -> Parts:
+def _parts(want: Wanted, kept: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str) -> Parts:
     own = architectures[want.host]
     before = kept.packages.get(f"{RUSTC}:{own}", "") if kept else ""
     version = _version(want, archive, architectures, before)

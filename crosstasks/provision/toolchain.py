@@ -67,7 +67,7 @@ def _numbers(release: str) -> tuple[int, ...]:
     return tuple(int(part) for part in release.split("."))
 
 
-def from_debian(  # noqa: PLR0913
+def from_debian(
     wanted: Wanted,
     *,
     home: Path,
@@ -210,14 +210,14 @@ def start_files(toolchain: Path, triple: str, *, own: Path, run: Runner) -> None
         ToolMissing: rustc does not compile them.
     """
     place = toolchain / "lib" / "rustlib" / triple / "lib"
-    for name in ("rsbegin", "rsend"):
-        if (place / f"{name}.o").is_file():
+    for stem in ("rsbegin", "rsend"):
+        if (place / f"{stem}.o").is_file():
             continue
         place.mkdir(parents=True, exist_ok=True)
-        made = place / f".{name}.{os.getpid()}.o"
-        source = toolchain / SOURCE / "rtstartup" / f"{name}.rs"
+        made = place / f".{stem}.{os.getpid()}.o"
+        source = toolchain / SOURCE / "rtstartup" / f"{stem}.rs"
         argv = (str(own / "bin" / "rustc"), "--target", triple, "--emit=obj", "-O", "--crate-type=lib", "-o", str(made), str(source))
         done = run(argv, env={"RUSTC_BOOTSTRAP": "1"})
         if done.code:
-            raise ToolMissing(f"{name}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
-        made.replace(place / f"{name}.o")
+            raise ToolMissing(f"{stem}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
+        made.replace(place / f"{stem}.o")

@@ -123,7 +123,7 @@ def test_two_crates_are_kept_apart_by_a_prefix(repository, run):
     ids=["registered twice", "a session of the user's own"],
 )
 def test_a_name_that_is_taken_is_an_error_without_a_traceback(noxfile, where, repository, run):
-    """nox would keep the last session of a name; instead the clash is told, with what to do."""
+    """Nox would keep the last session of a name; instead the clash is told, with what to do."""
     (repository / "noxfile.py").write_text(f"import nox\nimport crosstasks.nox\n{noxfile}")
     done = run("nox", "-l", cwd=repository)
     assert 1 == done.returncode

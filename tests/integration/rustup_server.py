@@ -34,9 +34,7 @@ def serving(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def publish(  # noqa: PLR0913
-    folder: Path, url: str, release: str, toolchain: Path, *, host: str, targets: Sequence[str]
-) -> None:
+def publish(folder: Path, url: str, release: str, toolchain: Path, *, host: str, targets: Sequence[str]) -> None:
     """Offer the files of *toolchain* as *release*: rustc, cargo, std of *host* and of *targets*, and the library's source."""
     std = {triple: f"lib/rustlib/{triple}" for triple in (host, *targets)}
     programs = ["bin/rustc", "bin/rustdoc", "lib/debian", *(f"lib/{file.name}" for file in (toolchain / "lib").glob("*.so"))]

@@ -38,7 +38,7 @@ def test_every_row_is_a_line(crosstasks, crate):
 
 
 def test_a_dead_engine_is_7_only_if_it_is_needed(doctor):
-    """zigbuild serves without an engine; `builder = "cross"` does not."""
+    """Zigbuild serves without an engine; `builder = "cross"` does not."""
     dead = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
     rows, code = doctor(**dead)
     assert (0, "warning") == (code, rows["engine"]["state"])

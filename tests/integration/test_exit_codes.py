@@ -86,7 +86,7 @@ def test_3_nothing_is_selected(crate, crosstasks):
 
 
 def test_4_no_route_keeps_the_promise(crate, crosstasks):
-    """glibc 2.17 is older than what any image of cross holds."""
+    """Glibc 2.17 is older than what any image of cross holds."""
     add(crate, '[target.aarch64]\nglibc = "2.17"')
     ended(crosstasks("build", *CROSS, cwd=crate), 4, "no route to build aarch64-unknown-linux-gnu", "glibc = '2.17' is promised")
 

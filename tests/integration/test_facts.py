@@ -93,7 +93,9 @@ def test_what_is_not_served_is_an_error_with_its_reason(address, docker, way, re
     """A tag that is not there, a closed port and an unknown name each end in an error of ours, in time."""
     with pytest.raises(ImageFailed) as raised:
         registry_api.look(ref.format(address=address), docker if way == "docker" else None, 10)
-    assert any(word in str(raised.value) for word in ("is not in its registry", "refused", "no such host", "not known", "resol")), str(raised.value)
+    assert any(word in str(raised.value) for word in ("is not in its registry", "refused", "no such host", "not known", "resol")), str(
+        raised.value
+    )
 
 
 @pytest.mark.parametrize("way", ["docker", "direct"])
@@ -148,7 +150,12 @@ def test_a_registry_may_want_an_anonymous_token():
 
 def test_rustups_server_is_read_no_further_than_its_release(tmp_path):
     """Of a manifest of a megabyte, what tells the release is read; a server that is not there is absent."""
-    text = b'manifest-version = "2"\n' + b"# filler\n" * 12_000 + b'\n[pkg.rust]\nversion = "1.96.0 (abc 2026-05-28)"\n' + b"# rest\n" * 2_000_000
+    text = (
+        b'manifest-version = "2"\n'
+        + b"# filler\n" * 12_000
+        + b'\n[pkg.rust]\nversion = "1.96.0 (abc 2026-05-28)"\n'
+        + b"# rest\n" * 2_000_000
+    )
     with serving({"/dist/channel-rust-stable.toml": lambda _: (200, {}, text)}) as place:
         here = _look(tmp_path, environ={**os.environ, "RUSTUP_DIST_SERVER": f"http://{place}"})
         assert RustupServer(url=f"http://{place}", stable="1.96.0") == ask(Question("rustup-server"), here, Facts())
@@ -173,7 +180,9 @@ def test_the_host_is_what_rustc_and_dpkg_say(look):
 
 def test_the_engine_is_what_docker_says(look, docker):
     """Version and architecture agree with Docker's own answer, and a dead engine is absent in Docker's own words."""
-    said = subprocess.run([docker.command, "version", "--format", "{{.Server.Version}} {{.Server.APIVersion}}"], capture_output=True, check=True)
+    said = subprocess.run(
+        [docker.command, "version", "--format", "{{.Server.Version}} {{.Server.APIVersion}}"], capture_output=True, check=True
+    )
     assert said.stdout.decode().split() == [docker.version, docker.api]
     assert not docker.remote
 
@@ -249,7 +258,9 @@ def test_cargo_and_the_manifests_tell_the_same(look, tmp_path):
     assert isinstance(told, Repository), told
     assert isinstance(alone, Repository), alone
     key = {package.name: (package.version, sorted(package.binaries), package.rust_version, package.manifest) for package in told.packages}
-    assert key == {package.name: (package.version, sorted(package.binaries), package.rust_version, package.manifest) for package in alone.packages}
+    assert key == {
+        package.name: (package.version, sorted(package.binaries), package.rust_version, package.manifest) for package in alone.packages
+    }
     assert {"app", "core", "tool", "inner"} == set(key)
     assert (told.root, told.target_directory, told.outside) == (alone.root, alone.target_directory, alone.outside)
     assert (str(tmp_path / "outside/dep"), str(tmp_path / "outside/deeper")) == told.outside
@@ -288,7 +299,7 @@ def test_a_broken_manifest_is_cargos_to_explain(look):
 
 
 def test_a_pinned_toolchain_that_is_not_installed_is_not_installed_by_asking(look):
-    """rustup's cargo has no toolchain for the folder: the manifests alone tell, and nothing is fetched."""
+    """Rustup's cargo has no toolchain for the folder: the manifests alone tell, and nothing is fetched."""
     write(look.cwd)
     (look.cwd / "rust-toolchain.toml").write_text('[toolchain]\nchannel = "1.2.3"\n')
     found = ask(Question("repository"), look, Facts())

@@ -139,9 +139,9 @@ def test_import_libraries_are_not_ours():
 )
 def test_paths_of_a_container(path, local):
     """The longest mount that a path lies in decides; whole names count; other paths stay."""
-    mounts = {"/target": "out", "/project": os.path.join("home", "crate"), "/project/sub/": "elsewhere"}  # noqa: PTH118
+    mounts = {"/target": "out", "/project": os.path.join("home", "crate"), "/project/sub/": "elsewhere"}
 
-    assert (os.path.join(*local) if local else path) == localise(path, mounts)  # noqa: PTH118
+    assert (os.path.join(*local) if local else path) == localise(path, mounts)
 
 
 def made(folder: Path, *names: str) -> str:

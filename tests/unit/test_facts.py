@@ -55,7 +55,13 @@ def test_a_host_that_nobody_knows_ends_the_call():
 def marked(folder, **more):
     """Put a toolchain of ours into a folder, as provisioning leaves it."""
     program(folder / "bin", "rustc")
-    marker = {"version": 1, "release": "1.96.0", "host": "x86_64-unknown-linux-gnu", "targets": ["aarch64-unknown-linux-gnu"], "source": True}
+    marker = {
+        "version": 1,
+        "release": "1.96.0",
+        "host": "x86_64-unknown-linux-gnu",
+        "targets": ["aarch64-unknown-linux-gnu"],
+        "source": True,
+    }
     (folder / ".crosstasks.json").write_text(json.dumps({**marker, "origin": "debian", "glibc": "2.34", "packages": {}, **more}))
 
 

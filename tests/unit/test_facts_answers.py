@@ -38,7 +38,9 @@ def test_an_answer_counts_for_its_time(tmp_path, answer, later, times):
     assert times == asked.times
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"version":1}', '{"version":1,"subject":"server x","at":1000,"fact":{"url":3}}', '{"version":0}'])
+@pytest.mark.parametrize(
+    "damage", ["", "{", '{"version":1}', '{"version":1,"subject":"server x","at":1000,"fact":{"url":3}}', '{"version":0}']
+)
 def test_a_damaged_file_is_not_there(tmp_path, damage):
     """Whatever is in the file, the question is asked again and the file made good."""
     asked, here = Asked(FACT), look(tmp_path, now=lambda: 1000.0)

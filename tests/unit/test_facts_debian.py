@@ -65,7 +65,9 @@ def test_apt_that_fails_is_absent(tmp_path):
         raise CrosstasksError("apt-get update failed", why="File has unexpected size")
 
     here = look(tmp_path, debian_versions=versions)
-    assert Absent("apt-get update failed: File has unexpected size") == ask(Question("debian"), here, Facts(answers={Question("host"): HOST}))
+    assert Absent("apt-get update failed: File has unexpected size") == ask(
+        Question("debian"), here, Facts(answers={Question("host"): HOST})
+    )
     assert Absent("apt is not here") == ask(Question("debian"), here, Facts(answers={Question("host"): replace(HOST, apt=False)}))
     off = look(tmp_path, debian_versions=versions, offline=True)
     assert Absent("offline = true") == ask(Question("debian"), off, Facts(answers={Question("host"): HOST}))

@@ -147,7 +147,7 @@ def test_podman_behind_the_name_docker_is_podman(tmp_path):
 
 
 def test_podman_that_does_not_answer_says_so():
-    """podman --remote without its machine is absent, with podman's words."""
+    """Podman --remote without its machine is absent, with podman's words."""
     found = parse_podman("podman", Done(argv=(), code=125, err=recorded("podman/info-dead.err").out), {})
     assert isinstance(found, Absent)
     assert "podman machine start" in found.why

@@ -89,7 +89,9 @@ def test_a_container_is_told_by_what_its_engine_leaves(files, told, kind):
 
 def test_names_of_architectures_become_those_of_triples():
     """Docker, Debian and kernels have names of their own."""
-    assert ["aarch64", "x86_64", "armv7", "powerpc64le", "s390x"] == [arch(name) for name in ("arm64", "AMD64", "armhf", "ppc64el", "s390x")]
+    assert ["aarch64", "x86_64", "armv7", "powerpc64le", "s390x"] == [
+        arch(name) for name in ("arm64", "AMD64", "armhf", "ppc64el", "s390x")
+    ]
 
 
 def test_the_machine_is_looked_at_without_starting_a_program(tmp_path):

@@ -93,7 +93,7 @@ def test_a_registry_out_of_reach_is_absent_for_five_minutes(tmp_path):
 
 
 def test_offline_asks_nobody(tmp_path):
-    """offline = true is reason enough."""
+    """Offline = true is reason enough."""
     door = Registry({})
     assert Absent("offline = true") == ask(Question("registry", REF), look(tmp_path, registry=door, offline=True), Facts())
     assert [] == door.calls

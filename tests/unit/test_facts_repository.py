@@ -58,7 +58,12 @@ def test_cargo_tells_better_if_it_is_there(tmp_path):
     }
     run = Programs({"cargo metadata": Done(argv=(), code=0, out=json.dumps(told))})
     found = repository(tmp_path, {"Cargo.toml": PACKAGE}, run, programs=("cargo",))
-    assert ("/elsewhere", "/fast/target", "1.70", ("run",)) == (found.root, found.target_directory, found.rust_version, found.packages[0].binaries)
+    assert ("/elsewhere", "/fast/target", "1.70", ("run",)) == (
+        found.root,
+        found.target_directory,
+        found.rust_version,
+        found.packages[0].binaries,
+    )
     wanted = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
     assert [(*wanted, "--manifest-path", f"{tmp_path}/project/Cargo.toml")] == run.calls
     assert {"RUSTUP_AUTO_INSTALL": "0"} == run.envs[0]
@@ -112,7 +117,7 @@ def test_members_inherit_from_their_workspace(tmp_path):
 def test_a_member_belongs_to_the_workspace_above_it(tmp_path, member, root):
     """Read from within, a member leads to its workspace; what is excluded is its own."""
     put(tmp_path, WORKSPACE)
-    assert str((tmp_path / root)) == read(tmp_path / member / "Cargo.toml").root
+    assert str(tmp_path / root) == read(tmp_path / member / "Cargo.toml").root
 
 
 def test_path_dependencies_outside_are_found_wherever_they_stand(tmp_path):
@@ -156,17 +161,19 @@ def test_a_toolchain_file_is_a_word_or_toml(tmp_path, name, text, wanted):
 
 def test_the_nearest_toolchain_file_counts(tmp_path):
     """It is looked for upward; in one folder, the name without a suffix wins, and nonsense is absent with a reason."""
-    put(tmp_path, {"rust-toolchain.toml": '[toolchain]\nchannel = "1.1.0"\n', "a/b/rust-toolchain": "1.2.0", "a/b/rust-toolchain.toml": "x"})
-    assert ["1.2.0", "1.1.0"] == [found.channel for found in (find(tmp_path / "a/b"), find(tmp_path / "a")) if isinstance(found, ToolchainFile)]
+    put(
+        tmp_path, {"rust-toolchain.toml": '[toolchain]\nchannel = "1.1.0"\n', "a/b/rust-toolchain": "1.2.0", "a/b/rust-toolchain.toml": "x"}
+    )
+    assert ["1.2.0", "1.1.0"] == [
+        found.channel for found in (find(tmp_path / "a/b"), find(tmp_path / "a")) if isinstance(found, ToolchainFile)
+    ]
     assert isinstance(parse("rust-toolchain.toml", "stable"), Absent)
     assert isinstance(repository(tmp_path, {"Cargo.toml": PACKAGE, "rust-toolchain.toml": "[other]\n"}), Absent)
 
 
 def test_cross_toml_lies_over_the_metadata(tmp_path):
     """Of the same key, Cross.toml's counts, then the package's, then the workspace's."""
-    metadata = (
-        f'[workspace.metadata.cross.target.{ARM}]\nimage = "w"\nrunner = "w"\n[package.metadata.cross.target.{ARM}]\nimage = "p"\nxargo = false\n'
-    )
+    metadata = f'[workspace.metadata.cross.target.{ARM}]\nimage = "w"\nrunner = "w"\n[package.metadata.cross.target.{ARM}]\nimage = "p"\nxargo = false\n'
     below = repository(tmp_path, {"Cargo.toml": PACKAGE + metadata})
     assert ({"target": {ARM: {"image": "p", "runner": "w", "xargo": False}}}, below.manifest) == (below.cross, below.cross_origin)
     over = repository(tmp_path, {"Cross.toml": f'[target.{ARM}]\nimage = "c"\n'})

@@ -69,7 +69,7 @@ def test_an_installed_toolchain_is_read_without_running_it(machine):
 
 
 def test_the_second_look_starts_no_program(machine):
-    """rustup's version is kept until rustup changes."""
+    """Rustup's version is kept until rustup changes."""
     ask(Question("rustup"), machine, Facts())
     ask(Question("rustup"), machine, Facts())
     assert 1 == len(machine.run.calls)
