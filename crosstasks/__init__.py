@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .pipeline import build, start
-    from .pipeline import plans as plan
 
 __version__ = "0.1.0"
 
