@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -69,25 +70,27 @@ def limited(act: Callable[[], T], timeout: float, what: str) -> T:
 
 
 def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
-    import docker
     from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
     try:
-        client = docker.from_env(timeout=timeout) if not engine.endpoint else docker.DockerClient(base_url=engine.endpoint, timeout=timeout)
-    except DockerException as error:
-        raise EngineFailed("docker does not answer", why=str(error)) from error
-    try:
-        found: dict[str, Any] = client.images.get_registry_data(ref).attrs
+        with closing(_client(engine, timeout)) as client:
+            found: dict[str, Any] = client.images.get_registry_data(ref).attrs
     except (NotFound, ImageNotFound) as error:
         raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
     except APIError as error:
         raise ImageFailed(f"{ref} could not be looked up", why=str(error.explanation or error), hint=_hint(str(error))) from error
     except (DockerException, OSError) as error:
         raise EngineFailed("docker does not answer", why=str(error)) from error
-    finally:
-        client.close()
     # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
     return found if found.get("Platforms") else directly(ref, timeout)
+
+
+def _client(engine: Engine, timeout: float) -> Any:
+    """Return a client of the engine that was found: its context has the certificates, and ssh is the user's own program."""
+    import docker
+
+    named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and engine.context in {"", "default"} else {}
+    return docker.from_env(timeout=timeout, environment={**os.environ, **named}, use_ssh_client=engine.endpoint.startswith("ssh://"))
 
 
 def _hint(words: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import facts_registry
 import pytest
+from msgspec.structs import replace
 
 from crosstasks import process, registry_api
 from crosstasks.errors import CrosstasksError, ImageFailed
@@ -76,6 +77,13 @@ def test_both_shapes_are_told_apart_before_any_pull(address, docker, way, tag, i
     assert isinstance(image, RegistryImage)
     assert (("linux/amd64",), index) == (image.platforms, image.index)
     assert subprocess.run([docker.command, "image", "inspect", ref], capture_output=True, check=False).returncode, "it was pulled"
+
+
+@pytest.mark.parametrize("endpoint", ["unix:///nowhere/docker.sock", "ssh://nobody@registry.invalid", "tcp://127.0.0.1:1"])
+def test_an_engine_that_is_gone_is_an_error_of_ours(docker, endpoint):
+    """Whatever way leads to an engine that does not answer, the end is the same."""
+    with pytest.raises(CrosstasksError, match="docker does not answer|no answer within"):
+        registry_api.look("127.0.0.1:1/x:1", replace(docker, endpoint=endpoint), 5)
 
 
 def test_both_ways_give_one_digest(address, docker):
