@@ -1,0 +1,156 @@
+"""Pure: the rungs of cross: each platform of the engine, with each flavour, with each source of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from ..facts.emulation import Emulation
+from ..facts.engine import Engine
+from ..facts.rustup import Rustup
+from ..sources import Image, Open, Tool, Toolchain, tools
+from ..sources import image as images
+from ..sources import toolchain as toolchains
+from ..steps import Absent, Refused
+from ..targets import Target
+from .route import Looked, Route, Rung, Verb, all_open, kept
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..facts import Facts
+
+PLATFORM_HOST: Final[Mapping[str, str]] = {
+    "linux/amd64": "x86_64-unknown-linux-gnu",
+    "linux/arm64": "aarch64-unknown-linux-gnu",
+}
+"""The host triple of the toolchain that runs in an image of a platform."""
+
+
+def cross_rungs(target: Target, facts: Facts, config: Config, verb: Verb) -> list[Rung]:
+    refusal = _no_container(target, facts)
+    if refusal:
+        return [Rung("cross", lambda: refusal)]
+    rungs = []
+    for platform in _platforms(facts, config.target(target.triple).emulation):
+        for flavour in _flavours(target, config):
+            for source in images.sources(target, facts, config):
+                name = _named(flavour, source, platform, facts)
+                rungs.append(Rung(name, partial(_cross, name, target, facts, config, verb, flavour, source, platform)))
+    return rungs
+
+
+def _no_container(target: Target, facts: Facts) -> Refused | None:
+    if not target.containerised:
+        return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
+    if isinstance(facts.engine, Absent):
+        return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
+    return None
+
+
+def _flavours(target: Target, config: Config) -> tuple[str, ...]:
+    own = config.target(target.triple)
+    wanted = (own.cross, *(flavour for flavour in own.fallback if flavour != "zigbuild"))
+    return tuple(dict.fromkeys(wanted))
+
+
+def _own_platform(facts: Facts) -> str:
+    return facts.engine.platform if isinstance(facts.engine, Engine) else ""
+
+
+def _platforms(facts: Facts, emulation: str) -> tuple[str, ...]:
+    own = _own_platform(facts)
+    foreign = () if own == "linux/amd64" or emulation == "never" else ("linux/amd64",)
+    return (own, *foreign)
+
+
+_FROM: Final[Mapping[str, str]] = {
+    "local": "image of the engine",
+    "mirror": "image of the mirror",
+    "upstream": "upstream image",
+    "bundle": "image of a bundle",
+    "build": "image built here",
+    "configured": "configured image",
+}
+
+
+def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
+    emulated = "" if platform == _own_platform(facts) else f", {platform} emulated"
+    return f"cross {flavour}, {_FROM[source]}{emulated}"
+
+
+def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
+    if platform not in PLATFORM_HOST:
+        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+    if platform != _own_platform(facts):
+        if missing := facts.open("emulation"):
+            return missing
+        if refusal := _no_emulation(name, facts):
+            return refusal
+    wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
+    image = images.choose(source, wanted, facts, config)
+    if isinstance(image, Refused):
+        return image
+    toolchain = toolchains.choose(PLATFORM_HOST[platform], facts, config)
+    tool = tools.cross(flavour, facts, config)
+    for found, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
+        if isinstance(found, Refused):
+            return Refused(name=name, why=f"no {what}: {found.why}", hint=found.hint)
+    own = _own(toolchain, facts, config) if isinstance(toolchain, Toolchain) else ()
+    if isinstance(own, Refused):
+        return own
+    match image, toolchain, tool, own:
+        case Image(), Toolchain(), Tool(), Toolchain():
+            emulated = platform != _own_platform(facts)
+            route = Route(
+                name=name,
+                target=target.triple,
+                builder="cross",
+                flavour=flavour,
+                tool=tool,
+                toolchain=toolchain,
+                own=own,
+                image=image,
+                emulated=emulated,
+                libc=image.libc,
+                build_std=target.triple not in toolchain.standard,
+            )
+            return kept(route, target, config) or _runs(route, verb) or route
+        case _:
+            return all_open(image, toolchain, tool, own)
+
+
+def _no_emulation(name: str, facts: Facts) -> Refused | None:
+    """Refuse amd64 images where the kernel runs none in containers; what is in an engine's own machine cannot be seen."""
+    engine, emulation = facts.engine, facts.emulation
+    if (
+        facts.host.os != "linux"
+        or not isinstance(engine, Engine)
+        or engine.remote
+        or engine.desktop
+        or not isinstance(emulation, Emulation)
+    ):
+        return None
+    entry = emulation.registered.get("x86_64")
+    if entry and entry.enabled and entry.fixed:
+        return None
+    hint = f"{engine.command} run --privileged --rm tonistiigi/binfmt --install amd64"
+    return Refused(name=name, why="no emulator of amd64 is registered here that works in containers", hint=hint)
+
+
+def _own(toolchain: Toolchain, facts: Facts, config: Config) -> Toolchain | Refused | Open:
+    """Choose what runs on the host itself: the same toolchain if it can, else the user's, else one of ours."""
+    if toolchain.host == facts.host.triple:
+        return toolchain
+    rustup = facts.rustup
+    if isinstance(rustup, Rustup):
+        for folder in rustup.toolchains:
+            if folder.name == rustup.active:
+                return toolchains.ready(folder, "user", "the user's active toolchain reads the workspace")
+    return toolchains.choose(facts.host.triple, facts, config)
+
+
+def _runs(route: Route, verb: Verb) -> Refused | None:
+    if verb == "test" and route.image and not route.image.runs:
+        return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
+    return None

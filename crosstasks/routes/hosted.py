@@ -1,0 +1,88 @@
+"""Pure: the rungs without a container: plain cargo for the host's own target, and zigbuild."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from ..facts.emulation import Emulation
+from ..sources import Tool, Toolchain, tools
+from ..sources import toolchain as toolchains
+from ..steps import Refused
+from ..targets import Target
+from .route import Looked, Route, Verb, all_open
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..facts import Facts
+
+ZIG_GLIBC: Final = "2.28"
+"""The glibc that zigbuild links against where the config names none: Debian 10's, and what Rust's own riscv64 needs is older."""
+
+
+def cargo(target: Target, facts: Facts, config: Config) -> Looked:
+    if target.triple != facts.host.triple:
+        return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
+    own = config.target(target.triple)
+    asked = [name for name, value in (("image", own.image), ("packages", own.packages), ("glibc", own.glibc)) if value]
+    if asked:
+        return Refused(name="cargo", why=f"`{asked[0]}` is configured, and the host's own libraries would not keep it")
+    toolchain = toolchains.choose(facts.host.triple, facts, config)
+    if not isinstance(toolchain, Toolchain):
+        return toolchain
+    return Route(
+        name="cargo",
+        target=target.triple,
+        builder="cargo",
+        toolchain=toolchain,
+        own=toolchain,
+        libc=facts.host.libc_version if target.libc == "gnu" else "",
+        build_std=target.triple not in toolchain.standard,
+    )
+
+
+def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked:
+    if verb == "test" and (missing := facts.open("emulation")):
+        return missing
+    refusal = _no_zig(target) or (_cannot_run(target, facts) if verb == "test" else None)
+    if refusal:
+        return refusal
+    toolchain = toolchains.choose(facts.host.triple, facts, config)
+    tool = tools.zigbuild(facts, config)
+    for found in (toolchain, tool):
+        if isinstance(found, Refused):
+            return replace(found, name="zigbuild")
+    match toolchain, tool:
+        case Toolchain(), Tool():
+            return Route(
+                name="zigbuild",
+                target=target.triple,
+                builder="zigbuild",
+                tool=tool,
+                toolchain=toolchain,
+                own=toolchain,
+                libc=(config.target(target.triple).glibc or ZIG_GLIBC) if target.libc == "gnu" and target.os == "linux" else "",
+                build_std=target.triple not in toolchain.standard,
+            )
+        case _:
+            return all_open(toolchain, tool)
+
+
+def _no_zig(target: Target) -> Refused | None:
+    """cargo-zigbuild knows Linux (gnu and musl), macOS and windows-gnu (its README); macOS wants Apple's SDK as well."""
+    served = (target.os == "linux" and target.libc in {"gnu", "musl"}) or target.triple.endswith(("-windows-gnu", "-windows-gnullvm"))
+    return None if served else Refused(name="zigbuild", why=f"zig has no C library for {target.triple}")
+
+
+def _cannot_run(target: Target, facts: Facts) -> Refused | None:
+    """Refuse tests that the host cannot run: natively, or by an emulator that is there."""
+    if target.os == facts.host.os and target.arch == facts.host.arch:
+        return None
+    emulation = facts.emulation
+    static = target.libc == "musl"
+    if target.os == facts.host.os and static and isinstance(emulation, Emulation):
+        registered = {arch for arch, entry in emulation.registered.items() if entry.enabled}
+        if target.arch in registered.union(emulation.programs):
+            return None
+    return Refused(name="zigbuild", why=f"{target.triple} programs do not run on this host, and no container runs them")

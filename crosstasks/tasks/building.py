@@ -1,0 +1,59 @@
+"""Tasks: plan, provision, build, test and shell."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .call import Call
+
+if TYPE_CHECKING:
+    from ..routes import Verb
+
+
+def plan(call: Call) -> None:
+    """Show for every target the chosen route, why the others are refused, and the steps."""
+    from .. import pipeline, plan, report
+
+    made = pipeline.plans(call.names, verb=call.verb, work=call.work())
+    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
+    call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
+
+
+def provision(call: Call) -> None:
+    """Provide what the plans need, and build nothing."""
+    from .. import pipeline, report
+
+    work = call.work()
+    for triple in pipeline.select(call.names, work):
+        made, work = pipeline.make(triple, call.verb, work)
+        made, work = pipeline.provide(made, work)
+        print(report.plan_text(made))  # noqa: T201
+
+
+def build(call: Call) -> int:
+    """Build the targets; what follows ``--`` goes to cargo."""
+    return _carry_out("build", call)
+
+
+def test(call: Call) -> int:
+    """Test the targets; what follows ``--`` goes to cargo."""
+    return _carry_out("test", call)
+
+
+def _carry_out(verb: Verb, call: Call) -> int:
+    from .. import arguments, pipeline, plan, report
+
+    results = pipeline.build(call.names, arguments.check(call.arguments), verb=verb, work=call.work())
+    call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
+    failed = [result for result in results if result.code]
+    for result in failed:
+        print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
+    return failed[0].code if failed else 0
+
+
+def shell(call: Call) -> int:
+    """Open a shell in the target's image, with the project mounted."""
+    from .. import shell
+
+    return shell.open_shell(call.names, call.work(builder="cross"))
