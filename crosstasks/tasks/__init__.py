@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
+from . import building, housekeeping, supply
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -15,6 +15,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
+    "lock": Task(supply.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
