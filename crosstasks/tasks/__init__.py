@@ -11,11 +11,12 @@ from .call import BUILDING, Task
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
-    "provision": Task(building.provision, ("target", "verb", "cross", "builder", "engine")),
+    "provision": Task(building.provision, ("target", "from", "verb", "cross", "builder", "engine", "offline")),
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "lock": Task(supply.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
+    "bundle": Task(supply.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),

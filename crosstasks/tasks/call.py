@@ -36,9 +36,9 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "offline": Option(False, "ask the network for nothing"),
     "check": Option(False, "write nothing: say what differs, and fail if something does"),
     "update": Option(False, "resolve anew what is locked already; with --target only that"),
-    "platform": Option(
-        None, "linux/amd64 or linux/arm64, of the machines it is for; may be given several times; this machine's if not given"
-    ),
+    "platform": Option(None, "linux/amd64 or linux/arm64: of the machines it is for; may be given several times; this one's if not given"),
+    "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
+    "from": Option("", "a file made by `bundle`"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }

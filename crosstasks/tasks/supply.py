@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..errors import ConfigError
 from .call import Call
 
@@ -20,3 +22,15 @@ def lock(call: Call) -> int:
     made = locking.make(call.work(), call.names, call.platforms, update=update)
     call.show({"schema_version": plan.SCHEMA_VERSION, "lock": made}, lambda: lock.text(made))
     return 0
+
+
+def bundle(call: Call) -> None:
+    """Put all that the plans need into one file, for machines without a network: `provision --from` loads it."""
+    from .. import plan, report
+    from ..bundle import make
+
+    if not call.options["to"]:
+        raise ConfigError("--to names the file to write", hint="crosstasks bundle --to crosstasks.tar")
+    made = make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
+    lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in made.members)
+    call.show({"schema_version": plan.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
