@@ -211,8 +211,8 @@ def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ..
         return ()
     if kind == "images":
         return tuple(machine.platform for machine in machines if machine.platform.replace("/", "-") == name)
-    return tuple(
-        machine.platform
-        for machine in machines
-        if any((kind, name) == (k, folder.name) for plan in machine.plans for k, folder in _parts(plan))
-    )
+    return tuple(machine.platform for machine in machines if (kind, name) in _names(machine))
+
+
+def _names(machine: _Machine) -> set[tuple[Kind, str]]:
+    return {(kind, folder.name) for plan in machine.plans for kind, folder in _parts(plan)}

@@ -11,7 +11,7 @@ from .call import BUILDING, Task
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
-    "provision": Task(building.provision, ("target", "from", "verb", "cross", "builder", "engine", "offline")),
+    "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline")),
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),

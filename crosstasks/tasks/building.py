@@ -26,10 +26,10 @@ def provision(call: Call) -> None:
     from .. import pipeline, report
 
     work = call.work()
-    if call.options["from"]:
+    if call.options["from_"]:
         from ..bundle import load
 
-        load.load(work, Path(call.options["from"]))
+        load.load(work, Path(call.options["from_"]))
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
         made, work = pipeline.provide(made, work)

@@ -38,7 +38,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "update": Option(False, "resolve anew what is locked already; with --target only that"),
     "platform": Option(None, "linux/amd64 or linux/arm64: of the machines it is for; may be given several times; this one's if not given"),
     "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
-    "from": Option("", "a file made by `bundle`"),
+    "from_": Option("", "a file made by `bundle`"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
