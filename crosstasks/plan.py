@@ -101,7 +101,7 @@ def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
     for refusal in refused:
         reasons.setdefault(refusal.why, []).append(refusal.name)
     lines = "\n".join(f"  {names[0]}{f' (and {len(names) - 1} more)' if names[1:] else ''}: {why}" for why, names in reasons.items())
-    hints = [refusal.hint for refusal in refused if refusal.hint]
+    hints = sorted((refusal.hint for refusal in refused if refusal.hint), key=lambda hint: hint == lockfile.HINT)
     return NoRoute(
         f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing"
     )

@@ -42,8 +42,10 @@ def facts_of(wanted: Wanted) -> dict[str, Any]:
 
 
 def mirrored(ref: str, mirror: str) -> str:
-    """Return where *mirror* (``host:port/prefix``) keeps an image of another registry: the path below its host."""
-    return f"{mirror.rstrip('/')}/{ref.partition('/')[2]}"
+    """Return where *mirror* (``host:port/prefix``) keeps an image of another registry: the path below its host, if it names one."""
+    first, slash, rest = ref.partition("/")
+    path = rest if slash and ("." in first or ":" in first or first == "localhost") else ref
+    return f"{mirror.rstrip('/')}/{path}"
 
 
 def pinned(ref: str, wanted: Wanted, facts: Facts) -> str:

@@ -34,3 +34,13 @@ def bundle(call: Call) -> None:
     made = make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in made.members)
     call.show({"schema_version": plan.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
+
+
+def mirror(call: Call) -> None:
+    """Fill a registry with the images of the targets, all their platforms included; blobs that are there are not copied again."""
+    from .. import mirror, plan
+
+    if not call.options["to"]:
+        raise ConfigError("--to names the registry to fill", hint="crosstasks mirror --to registry.example.org:5000/prefix")
+    done = mirror.fill(call.work(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
+    call.show({"schema_version": plan.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
