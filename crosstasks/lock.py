@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,9 @@ HEAD: Final = """\
 """
 
 
+BUILT: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
+
+
 class Difference(Struct, frozen=True, kw_only=True):
     """What differs for one target on one platform; *now* is what would be taken without the lock."""
 
@@ -35,7 +39,7 @@ class Difference(Struct, frozen=True, kw_only=True):
 def of(route: Route, config: Config) -> Locked:
     """Return the row of a route."""
     image = route.image
-    built = image.ref.partition("@")[0] if image and is_built(image.ref) else ""
+    built = image.ref if image and is_built(image.ref) else ""
     git = config.git_rev if route.flavour == "git" else ""
     return Locked(
         builder=route.builder,
@@ -54,8 +58,7 @@ def of(route: Route, config: Config) -> Locked:
 
 def is_built(ref: str) -> bool:
     """Tell whether a reference is that of an image built by us, wherever it is kept (recipes.py)."""
-    repository = ref.rpartition(":")[0].split("/")
-    return len(repository) > 1 and repository[-2] == "crosstasks"
+    return BUILT.search(ref) is not None
 
 
 def _named(image: Image, route: Route, config: Config) -> str:
@@ -74,12 +77,12 @@ def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
     """
     Return the fields that differ, each with both values.
 
-    A floor that is not known yet, of an image that is not here yet, is no difference; nor are two names of one digest.
+    A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
     """
     found = []
     for name in Locked.__struct_fields__:
         held, would = getattr(locked, name), getattr(now, name)
-        unknown = name == "glibc" and not would
+        unknown = name == "glibc" and not (held and would)
         same_image = name == "image" and locked.digest and locked.digest == now.digest
         if held != would and not unknown and not same_image:
             found.append((name, held, would))

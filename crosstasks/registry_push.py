@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final
 
 from .errors import ImageFailed
 from .facts.registry import MANIFESTS, platform
@@ -95,7 +95,7 @@ def _compressed(content: IO[bytes], folder: Path) -> Iterator[tuple[IO[bytes], s
                     packed.write(chunk)
         size = file.tell()
         file.seek(0)
-        digest = hashlib.file_digest(cast("IO[bytes]", file), "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         yield file, f"sha256:{digest}", size
 

@@ -69,10 +69,9 @@ def mirrors(wanted: Wanted, facts: Facts, config: Config) -> list[tuple[str, dic
     found: list[tuple[str, dict[str, Any]]] = []
     if upstream and not own and not (held and held.recipe):
         found.append((pinned(mirrored(upstream, config.mirror), wanted, facts), facts_of(wanted)))
-    if not (held and held.digest):
-        shared: list[tuple[str, dict[str, Any]]] = [] if held else [(recipes.shared(wanted.target.triple, own), {})]
-        found += [(f"{config.mirror.rstrip('/')}/{tag}", more) for tag, more in (*built(wanted, facts, config), *shared)]
-    return found
+    shared: list[tuple[str, dict[str, Any]]] = [] if held and held.recipe else [(recipes.shared(wanted.target.triple, own), {})]
+    listed = [*([] if held and held.digest else built(wanted, facts, config)), *shared]
+    return found + [(pinned(f"{config.mirror.rstrip('/')}/{tag}", wanted, facts), more) for tag, more in listed]
 
 
 def built(wanted: Wanted, facts: Facts, config: Config) -> list[tuple[str, dict[str, Any]]]:

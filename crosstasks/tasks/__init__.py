@@ -18,6 +18,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "lock": Task(supply.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
     "bundle": Task(supply.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
     "mirror": Task(supply.mirror, ("to", "target", "platform", "format", "cross", "engine")),
+    "outdated": Task(supply.outdated, ("target", "format", "engine", "offline")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),

@@ -44,3 +44,11 @@ def mirror(call: Call) -> None:
         raise ConfigError("--to names the registry to fill", hint="crosstasks mirror --to registry.example.org:5000/prefix")
     done = mirror.fill(call.work(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
     call.show({"schema_version": plan.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
+
+
+def outdated(call: Call) -> None:
+    """Ask upstream what is new: flavours of cross, Rust, images against the lock, and native images for this engine."""
+    from .. import outdated, plan
+
+    rows = outdated.look(call.work(), call.names)
+    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
