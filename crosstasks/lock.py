@@ -133,7 +133,8 @@ def dump(lock: Lock) -> str:
                 table.add(key, value)
             outer.add(platform, table)
         tables.add(triple, outer)
-    document.add("target", tables)
+    if lock.target:
+        document.add("target", tables)
     return HEAD + "\n" + tomlkit.dumps(document)
 
 
