@@ -141,6 +141,11 @@ def _served(
         return Refused(name=source, why=answer.why)
     if wanted.platform not in answer.platforms:
         return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {wanted.platform}")
+    # without `local` nobody has asked the engine yet
+    if source != "configured" and "local" not in config.images:
+        held = _held(ref, wanted, facts, source=source, why=why, glibc=glibc, libc=libc, runs=runs)
+        if not isinstance(held, Refused) and (not isinstance(held, Image) or held.digest.endswith(f"@{answer.digest}")):
+            return held
     step = Step(
         why=f"the engine does not hold {ref}",
         call="image.pull",
