@@ -12,7 +12,6 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..facts import lock
@@ -190,6 +189,7 @@ def _local(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
     ways = [(ref, _holder(ref, wanted, facts, **facts_of(wanted))) for ref in refs]
     mirror = mirrors(wanted, facts, config) if config.mirror else []
     ways += [(ref, _holder(ref, wanted, facts, **more)) for ref, more in mirror if ref not in refs]
+    ways += [(row.ref, _holder(row.ref, wanted, facts, **_known(row, wanted))) for row in _fitting(wanted, facts, config)]
     return first((*ways, ("built here", lambda: _made(wanted, facts, config))))
 
 
@@ -205,23 +205,24 @@ def _holder(ref: str, wanted: Wanted, facts: Facts, **more: Any) -> Callable[[],
 
 
 def _bundle(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    packages = config.target(wanted.target.triple).packages
-    fitting = [
-        row
-        for row in facts.provided.images
-        if (row.target, row.platform, row.packages) == (wanted.target.triple, wanted.platform, packages)
-        and row.flavour in {"", wanted.flavour}
-    ]
+    fitting = _fitting(wanted, facts, config)
     if not fitting:
         return Refused(name="bundle", why=f"no bundle brought an image for {wanted.target.triple} on {wanted.platform}")
-    why = "a bundle brought it"
-    ways = ((row.ref, partial(_brought, row, wanted, facts, why=why)) for row in fitting)
-    return first(ways)
+    more = {"source": "bundle", "why": "a bundle brought it"}
+    return first((row.ref, _holder(row.ref, wanted, facts, **more, **_known(row, wanted))) for row in fitting)
 
 
-def _brought(row: Bundled, wanted: Wanted, facts: Facts, *, why: str) -> Image | Refused | Open:
-    more = facts_of(wanted) if row.flavour else {}
-    return _held(row.ref, wanted, facts, source="bundle", why=why, **more)
+def _fitting(wanted: Wanted, facts: Facts, config: Config) -> list[Bundled]:
+    """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
+    triple, platform = wanted.target.triple, wanted.platform
+    fits = (triple, platform, tuple(config.target(triple).packages))
+    return [
+        row for row in facts.provided.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", wanted.flavour}
+    ]
+
+
+def _known(row: Bundled, wanted: Wanted) -> dict[str, Any]:
+    return facts_of(wanted) if row.flavour in wanted.target.images else {}
 
 
 def _made(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:

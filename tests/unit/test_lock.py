@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 from planning import settle, world
 
 from crosstasks import lock, targets
 from crosstasks.errors import ConfigError, NoRoute
 from crosstasks.facts.lock import Lock, Locked, place, read
 from crosstasks.facts.lock import platform as platform_of
+from crosstasks.facts.provided import Bundled
 from crosstasks.recipes import recipe, shared
 from crosstasks.steps import Absent, Question
 from crosstasks.testing import AMD64, arm64_facts, bare_facts, config, facts, image, served, toolchain
@@ -224,3 +226,45 @@ def test_tables_for_people():
     found = lock.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
     assert lock.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
     assert lock.differences_text([]) == "crosstasks.lock holds"
+
+
+def brought(**changes):
+    """Return what is known of a machine that a bundle brought an image to."""
+    ready = {"ref": f"ghcr.io/cross-rs/{ARM64}:sha256-222222222222", "id": "sha256:" + "1" * 64, "digest": DIGEST, "target": ARM64}
+    row = Bundled(**ready | {"platform": "linux/amd64", "flavour": "0.2.5"} | changes)
+    return structs.replace(facts().provided, images=(row,)), row.ref
+
+
+def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
+    """An engine forgets the digest of an image that it loads; what the bundle said of it is kept, and no registry is asked."""
+    provided, ref = brought()
+    plan, asked = planned(facts(lock=held(), provided=provided), image={ref: image(ref)})
+    assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
+    assert lock.compare(ROW, lock.of(plan.route, config())) == ()
+
+
+def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
+    """It is pulled then."""
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    provided, ref = brought(digest=MOVED)
+    plan, _ = planned(facts(lock=held(), provided=provided), image={ref: image(ref)}, registry={at: served(at)})
+    assert plan.route.image.source == "upstream"
+
+
+@pytest.mark.parametrize("changes", [{"platform": "linux/arm64"}, {"packages": ("libssl-dev",)}, {"flavour": "git"}, {"target": AMD64}])
+def test_an_image_of_a_bundle_is_for_what_it_was_made_for(changes):
+    """Another platform's, or one with other packages, is not looked at."""
+    provided, ref = brought(**changes)
+    plan, asked = planned(facts(provided=provided), config(fallback=[]), image={ref: image(ref)})
+    assert Question("image", ref) not in asked
+    assert plan.route.image.source == "upstream"
+
+
+def test_a_machine_that_could_not_build_an_image_uses_one_of_a_bundle():
+    """Of another suite, or without apt; with `local` or without."""
+    tag = recipe(targets.find("aarch64"), "linux/amd64", "trixie").tag
+    provided, _ = brought(ref=tag, digest="", flavour="")
+    labels = {"crosstasks.glibc": "2.41", "crosstasks.libc": "2.41"}
+    for images in (["local"], ["bundle"]):
+        plan, _ = planned(facts(provided=provided), config(images=images), image={tag: image(tag, labels=labels)})
+        assert (plan.route.image.ref, plan.route.image.source, plan.route.libc) == (tag, *images, "2.41")
