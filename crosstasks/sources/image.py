@@ -72,15 +72,13 @@ def _named(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config)
     ref = pinned(name, wanted, facts)
     ways = (
         ("the engine", lambda: _held(ref, wanted, facts, source="configured", why=f"named by {origin}")),
-        ("the mirror", lambda: _copied(name, origin, wanted, facts, config)),
+        *([("the mirror", lambda: _copied(name, origin, wanted, facts, config))] if config.mirror else []),
         ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=f"named by {origin}")),
     )
     return first(ways)
 
 
 def _copied(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    if not config.mirror:
-        return Refused(name="mirror", why="none is configured")
     ref, why = pinned(mirrored(name, config.mirror), wanted, facts), f"named by {origin}; the mirror has a copy"
     return first(
         (
