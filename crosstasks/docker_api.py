@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 from . import docker_sdk, process
-from .docker_sdk import failed, is_local
+from .docker_sdk import failed
 from .errors import EngineFailed, ToolMissing
 from .owners import OWNER, RUN, alive, labels, owner
 from .steps import Done, Runner, Say
@@ -122,8 +122,7 @@ class EngineDoor:
             self._pull(ref, platform)
 
     def _pull(self, ref: str, platform: str) -> None:
-        clear = ("--tls-verify=false",) if self.kind == "podman" and is_local(ref) else ()  # docker itself asks these in the clear
-        done = process.stream((self.command, "pull", *clear, "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
+        done = process.stream((self.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
         if done.code:
             raise failed(f"cannot pull {ref}", done.err.strip()[-1000:])
 

@@ -121,11 +121,6 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     say(f"pulled {ref}: {layers}")
 
 
-def is_local(ref: str) -> bool:
-    """Tell whether a reference is of a registry on this machine."""
-    return re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/", ref) is not None
-
-
 def split(ref: str) -> tuple[str, str]:
     """Return repository and tag, or digest; without one the SDK would pull every tag there is."""
     name, at, digest = ref.partition("@")

@@ -113,6 +113,8 @@ def test_what_thinks_says_so():
         "errors",
         "options",
         "recipes",
+        "lock",
+        "receiver",
         "testing",
     }
     families = {
