@@ -70,8 +70,10 @@ def _configured(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused
 
 def _named(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
     ref = pinned(name, wanted, facts)
+    brought = [row.ref for row in _fitting(wanted, facts, config) if repository_of(row.ref) == repository_of(name)]
+    refs = dict.fromkeys((ref, *brought, *([name] if ref != name else [])))
     ways = (
-        ("the engine", lambda: _held(ref, wanted, facts, source="configured", why=f"named by {origin}")),
+        *(("the engine", _holder(held, wanted, facts, source="configured", why=f"named by {origin}")) for held in refs),
         *([("the mirror", lambda: _copied(name, origin, wanted, facts, config))] if config.mirror else []),
         ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=f"named by {origin}")),
     )

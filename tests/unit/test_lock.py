@@ -268,3 +268,18 @@ def test_a_machine_that_could_not_build_an_image_uses_one_of_a_bundle():
     for images in (["local"], ["bundle"]):
         plan, _ = planned(facts(provided=provided), config(images=images), image={tag: image(tag, labels=labels)})
         assert (plan.route.image.ref, plan.route.image.source, plan.route.libc) == (tag, *images, "2.41")
+
+
+def test_a_named_image_is_held_by_its_digest_as_well():
+    """It is found in the engine by its digest, as what a bundle brought, or by its tag if that is still the same."""
+    named = "registry.example.org/own:1"
+    own, row = config(image=named), structs.replace(ROW, image=named, glibc="")
+    at = f"registry.example.org/own@{DIGEST}"
+    assert lock.of(planned(facts(), own, registry={named: served(named)})[0].route, own) == row
+    plan, asked = planned(facts(lock=held(row)), own, image={named: image(named, digests=(at,))})
+    assert (plan.route.image.ref, {question.about for question in asked}) == (named, {"image"})
+    provided, ref = brought(ref="registry.example.org/own:sha256-222222222222")
+    plan, asked = planned(facts(lock=held(row), provided=provided), own, image={ref: image(ref)})
+    assert (plan.route.image.ref, {question.about for question in asked}) == (ref, {"image"})
+    plan, _ = planned(facts(lock=held(row)), own, image={named: image(named)}, registry={at: served(at)})
+    assert [step.arguments["ref"] for step in plan.steps if step.call == "image.pull"] == [at]
