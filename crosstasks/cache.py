@@ -6,6 +6,7 @@
     rustup/toolchains/       our RUSTUP_HOME
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/                  apt's lists and packages
+    images/bundled/          what bundles said of the images that they brought
     answers/                 what the network said a while ago
     runs/<id>/               the guard of a running call
 """

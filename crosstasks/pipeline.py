@@ -20,7 +20,7 @@ from . import cache, config, plan, provision, run, targets, verify
 from .artifacts import stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
-from .facts import Facts, Look, ask
+from .facts import Facts, Look, ask, lock
 from .plan import Plan
 from .process import run as real
 from .report import say as to_stderr
@@ -28,7 +28,7 @@ from .routes import Verb
 from .steps import Failure, Question, Say, Step
 from .work import Work
 
-FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided"))
+FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided", "lock"))
 """What every plan needs; all of it is on this machine."""
 
 
@@ -173,7 +173,7 @@ def afresh(work: Work) -> Work:
     return replace(work, facts=changed(work.facts, answers=kept))
 
 
-_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation"}
+_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation", "lock"}
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:
@@ -201,7 +201,7 @@ def turn(planned: Plan, error: CrosstasksError, work: Work) -> Work:
     """Make a failure a fact, if another route may be taken because of it; else raise it."""
     if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:
         raise error
-    if work.config.is_strict(work.facts.host.ci):
+    if work.config.is_strict(work.facts.host.ci, lock=bool(lock.lock(work.facts).target)):
         error.hint = (
             f"{error.hint}; next would be {planned.below[0]}, but strict = true" if error.hint else f"next would be {planned.below[0]}"
         )

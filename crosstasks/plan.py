@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, to_builtins
 
+from . import lock
 from .errors import EngineFailed, NoRoute
+from .facts import lock as lockfile
+from .facts.lock import Locked
 from .routes import Looked, Route, Rung, Verb, ladder
 from .sources import Open
 from .steps import Absent, Failure, Refused, Step
@@ -30,6 +33,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         route: the chosen one.
         refused: the routes above it, each with its reason.
         below: the names of those that would be looked at next, if it fails.
+        locked: crosstasks.lock holds this route.
     """
 
     target: str
@@ -37,6 +41,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     route: Route
     refused: tuple[Refused, ...] = ()
     below: tuple[str, ...] = ()
+    locked: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -55,15 +60,16 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
     missing = facts.open("host", "engine", "repository")
     if missing:
         return missing
+    locked = lockfile.row(facts, target.triple)
     rungs = ladder(target, facts, config, verb)
     refused: list[Refused] = []
     for place, rung in enumerate(rungs):
-        match _unless_failed(rung, facts.failures):
+        match _as_locked(_unless_failed(rung, facts.failures), locked, config):
             case Refused() as refusal:
                 refused.append(Refused(name=rung.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
                 below = tuple(other.name for other in rungs[place + 1 :])
-                return Plan(target=target.triple, verb=verb, route=route, refused=tuple(refused), below=below)
+                return Plan(target=target.triple, verb=verb, route=route, refused=tuple(refused), below=below, locked=locked is not None)
             case questions:
                 return questions
     engine = facts.engine
@@ -85,13 +91,17 @@ def _unless_failed(rung: Rung, failures: Sequence[Failure]) -> Looked:
     return found
 
 
+def _as_locked(found: Looked, locked: Locked | None, config: Config) -> Looked:
+    return (lock.kept(locked, found, config) or found) if isinstance(found, Route) else found
+
+
 def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
     """Say why nothing is possible, route by route, and the first thing that would help."""
     reasons: dict[str, list[str]] = {}
     for refusal in refused:
         reasons.setdefault(refusal.why, []).append(refusal.name)
     lines = "\n".join(f"  {names[0]}{f' (and {len(names) - 1} more)' if names[1:] else ''}: {why}" for why, names in reasons.items())
-    hints = [refusal.hint for refusal in refused if refusal.hint]
+    hints = sorted((refusal.hint for refusal in refused if refusal.hint), key=lambda hint: hint == lockfile.HINT)
     return NoRoute(
         f"no route to {verb} {target.triple}", why=lines, hint=hints[0] if hints else "`crosstasks doctor` shows what is missing"
     )

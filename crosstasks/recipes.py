@@ -119,6 +119,12 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     return msgspec.structs.replace(made, tag=f"crosstasks/{target.triple}:{platform.partition('/')[2]}-{digest}")
 
 
+def shared(target: str, packages: Sequence[str] = ()) -> str:
+    """Return the name under which a mirror has the images of a target for all platforms, whatever they are made of."""
+    extra = f"-{hashlib.sha256(' '.join(sorted(packages)).encode()).hexdigest()[:8]}" if packages else ""
+    return f"crosstasks/{target}:v{VERSION}{extra}"
+
+
 def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
     if suite not in SUITES:
         return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -100,40 +100,74 @@ def _hint(words: str) -> str:
     return ""
 
 
+class Place:
+    """A repository of a registry, asked with the log-in in Docker's or Podman's configuration, else anonymously."""
+
+    def __init__(self, ref: str, timeout: float) -> None:
+        """Ask nothing yet; *timeout* is of each answer, in seconds."""
+        from oras.container import Container
+        from oras.logger import setup_logger
+        from oras.provider import Registry
+
+        setup_logger(quiet=True)
+        place = Container(full(ref))
+        self.ref = ref
+        self.wanted = place.digest or place.tag
+        self.timeout = timeout
+        self.registry = Registry(hostname=place.registry, insecure=host(place.registry) in LOCAL)
+        self.registry.auth.load_configs(place, configs=_log_ins())
+        self.origin = f"{self.registry.prefix}://{place.registry}"
+        self.base = f"{self.origin}/v2/{place.api_prefix}"
+
+    def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **options: Any) -> Response:
+        """
+        Send a request, and log in if the registry asks for it; *path* is below the repository, or a whole address.
+
+        oras's own do_request tries again for half a minute, and so hides why a registry is out of reach.
+
+        Raises:
+            ImageFailed: the registry does not know it.
+            RequestException: it refuses, or cannot be reached.
+        """
+        url = path if "://" in path else f"{self.base}/{path}"
+        # what an upload goes to may be elsewhere, and our log-in is not for that
+        own = self.registry.auth.get_auth_header() if url.startswith(f"{self.origin}/") else {}
+        sent = {**headers, **own}
+        response: Response = self.registry.session.request(method, url, headers=sent, timeout=self.timeout, **options)
+        if response.status_code in REFUSED and url.startswith(f"{self.origin}/"):
+            sent, changed = self.registry.auth.authenticate_request(response, sent)
+            response = self.registry.session.request(method, url, headers=sent, timeout=self.timeout, **options) if changed else response
+        if response.status_code == NOT_FOUND:
+            raise ImageFailed(f"{self.ref} is not in its registry")
+        response.raise_for_status()
+        return response
+
+    def get(self, path: str, accept: str) -> Response:
+        """Fetch a manifest or a small blob."""
+        return self.send("GET", path, headers={"Accept": accept})
+
+
+@contextmanager
+def translated(ref: str) -> Iterator[None]:
+    """Say what a registry refused, and what can be done about it."""
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (RequestException, ValueError) as error:
+        raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
+
+
 def directly(ref: str, timeout: float) -> dict[str, Any]:
     """
-    Ask the registry itself, with the log-in in Docker's or Podman's configuration, else anonymously.
+    Ask the registry itself.
 
     Raises:
         ImageFailed: the registry does not know it, refuses, or cannot be reached.
     """
-    from oras.container import Container
-    from oras.logger import setup_logger
-    from oras.provider import Registry
-    from requests.exceptions import RequestException
-
-    setup_logger(quiet=True)
-    place = Container(full(ref))
-    registry = Registry(hostname=place.registry, insecure=_host(place.registry) in LOCAL)
-    registry.auth.load_configs(place, configs=_log_ins())
-    base = f"{registry.prefix}://{place.registry}/v2/{place.api_prefix}"
-
-    def get(path: str, accept: str) -> Response:
-        # oras's own do_request tries again for half a minute, and so hides why a registry is out of reach
-        headers = {"Accept": accept, **registry.auth.get_auth_header()}
-        response: Response = registry.session.get(f"{base}/{path}", headers=headers, timeout=timeout)
-        if response.status_code in REFUSED:
-            headers, changed = registry.auth.authenticate_request(response, headers)
-            response = registry.session.get(f"{base}/{path}", headers=headers, timeout=timeout) if changed else response
-        if response.status_code == NOT_FOUND:
-            raise ImageFailed(f"{ref} is not in its registry")
-        response.raise_for_status()
-        return response
-
-    try:
-        return _read(get, place.digest or place.tag)
-    except (RequestException, ValueError) as error:
-        raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
+    with translated(ref):
+        place = Place(ref, timeout)
+        return _read(place.get, place.wanted)
 
 
 def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
@@ -154,9 +188,10 @@ def full(ref: str) -> str:
     return f"registry-1.docker.io/{rest}" if first == "docker.io" else ref
 
 
-def _host(registry: str) -> str:
-    host, colon, port = registry.rpartition(":")
-    return host if colon and port.isdigit() else registry
+def host(registry: str) -> str:
+    """Return a registry's name without its port."""
+    name, colon, port = registry.rpartition(":")
+    return name if colon and port.isdigit() else registry
 
 
 def _log_ins() -> list[str]:

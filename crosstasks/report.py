@@ -84,7 +84,7 @@ def dim_out(text: str) -> str:
 
 def _notes(plan: Plan) -> list[tuple[str, str]]:
     route = plan.route
-    notes = []
+    notes = [("lock", "crosstasks.lock holds this")] if plan.locked else []
     if route.libc:
         notes.append(("glibc", f"artifacts run with glibc {route.libc} or newer"))
     if route.build_std:

@@ -75,6 +75,7 @@ About: TypeAlias = Literal[
     "debian",  # facts.debian: Debian, what apt's sources offer; network
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository
+    "lock",  # facts.lock: Lock
     "provided",  # facts.provided: Provided, what earlier calls put into our cache
 ]
 

@@ -27,6 +27,7 @@ from .facts.debian import Debian
 from .facts.emulation import Emulation
 from .facts.engine import Engine, LocalImage
 from .facts.host import Host
+from .facts.lock import Lock
 from .facts.manifest import Package
 from .facts.provided import Provided
 from .facts.registry import RegistryImage
@@ -126,6 +127,7 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
         ),
         "builders": Builders(found=(cargo,)),
         "repository": repository(),
+        "lock": Lock(),
         "provided": Provided(home="/cache/rustup", tools_home="/cache/tools"),
     }
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import CrosstasksError
 from ..steps import About, Absent, Failure, Question, Runner
-from . import builders, debian, emulation, engine, host, provided, registry, repository, rustup
+from . import builders, debian, emulation, engine, host, lock, provided, registry, repository, rustup
 from .answers import absent
 from .builders import Builders
 from .emulation import Emulation
@@ -59,6 +59,7 @@ class Look:
         cache: our cache folder.
         home: the user's.
         engine: as configured: ``""`` or ``auto``, ``docker``, ``podman``, or a path.
+        config_place: the file of the configuration, beside which the lock is; empty without one.
         offline: ask the network nothing.
         timeout: seconds that a network question may take.
         registry: the door to registries: a reference, the engine to ask through, seconds.
@@ -74,6 +75,7 @@ class Look:
     home: Path
     manifest: str = ""
     engine: str = ""
+    config_place: str = ""
     offline: bool = False
     timeout: float = 10.0
     registry: Callable[[str, Engine | None, float], object] = _no_registry
@@ -93,6 +95,7 @@ class Look:
             cache=cache,
             home=Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home()),
             engine=config.engine,
+            config_place=config.place,
             offline=config.offline,
             timeout=config.network_timeout,
             **doors,
@@ -194,6 +197,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "debian": debian.ask,
     "builders": builders.ask,
     "repository": repository.ask,
+    "lock": lock.ask,
     "provided": provided.ask,
 }
 

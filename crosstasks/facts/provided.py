@@ -17,18 +17,39 @@ MARKER: Final = ".crosstasks.json"
 COMPLETE: Final = ".complete"
 
 
+class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    An image that a bundle brought into the engine.
+
+    Attributes:
+        ref: its reference there; *id* is what the engine calls it.
+        digest: in the registry it came from, which an engine does not keep with an image that it loads; empty if built.
+        target, platform, flavour, packages: what it is for; *flavour* is empty for one that was built by us.
+    """
+
+    ref: str
+    id: str
+    digest: str = ""
+    target: str
+    platform: str
+    flavour: str = ""
+    packages: tuple[str, ...] = ()
+
+
 class Provided(Struct, frozen=True, kw_only=True):
     """What lies in our cache, whole.
 
     Attributes:
         home: our RUSTUP_HOME; *toolchains* are those in it.
         tools_home: the folder of tools; *tools* are the names of the complete entries in it.
+        images: what bundles brought.
     """
 
     home: str
     toolchains: tuple[Toolchain, ...] = ()
     tools_home: str
     tools: tuple[str, ...] = ()
+    images: tuple[Bundled, ...] = ()
 
 
 class _Marker(Struct, frozen=True, kw_only=True):
@@ -51,7 +72,19 @@ def ask(look: Look, _question: Question, _facts: Facts) -> Provided:
         toolchains=tuple(found for _, found in marked if found),
         tools_home=str(tools),
         tools=tuple(path.parent.name for path in sorted(tools.glob(f"[!.]*/{COMPLETE}"))),
+        images=tuple(filter(None, map(bundled, sorted((look.cache / IMAGES).glob("*.json"))))),
     )
+
+
+IMAGES: Final = "images/bundled"
+
+
+def bundled(path: Path) -> Bundled | None:
+    """Read what is noted of an image that a bundle brought; None if it cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Bundled)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def parse(path: Path) -> Toolchain | None:

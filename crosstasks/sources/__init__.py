@@ -43,6 +43,7 @@ class Toolchain(Ingredient, frozen=True, kw_only=True):
         path: its folder, which exists after the steps.
         standard: targets whose standard library is in it; the others are built from source (``-Zbuild-std``).
         glibc: the lowest glibc its programs run with.
+        origin: ``rustup`` or ``debian``: who made it, wherever it lies now.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Toolchain(Ingredient, frozen=True, kw_only=True):
     path: str
     standard: tuple[str, ...]
     glibc: str = ""
+    origin: str = "rustup"
 
 
 class Image(Ingredient, frozen=True, kw_only=True):

@@ -5,52 +5,37 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
     local      an image that the engine already holds
     mirror     the configured registry
     upstream   where cross's own images are published
-    bundle     an archive made by ``invoke bundle``
+    bundle     an archive made by ``invoke bundle``, once ``provision --from`` has loaded it
     build      put together here from Debian's packages
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from .. import recipes
+from ..facts import lock
 from ..facts.engine import LocalImage
+from ..facts.provided import Bundled
 from ..facts.registry import RegistryImage
 from ..facts.repository import Repository
-from ..steps import Absent, Question, Refused, Step
+from ..steps import Question, Refused, Step
 from ..targets import Target, default_image
 from . import Image, Open, first
+from .references import BASE_GLIBC, Wanted, built, facts_of, mirrored, mirrors, pinned, recipe, repository_of
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..facts import Facts
 
-BASE_GLIBC: Final[Mapping[str, str]] = {
-    # The base of cross's images and the glibc in it, from each distribution's release.
-    "ubuntu:16.04": "2.23",
-    "ubuntu:18.04": "2.27",
-    "ubuntu:20.04": "2.31",
-    "ubuntu:22.04": "2.35",
-    "ubuntu:24.04": "2.39",
-}
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which image a route asks for: that of a target for one flavour of cross, on one platform."""
-
-    target: Target
-    flavour: str
-    platform: str
-
 
 def choose(source: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
     """Ask one source for the image."""
-    if source in {"mirror", "upstream"} and config.target(wanted.target.triple).packages:
+    if source == "upstream" and config.target(wanted.target.triple).packages:
         return Refused(name=source, why="`packages` asks for Debian packages, which only an image built here can hold")
+    held = lock.row(facts, wanted.target.triple)
+    if held and ((source == "upstream" and held.recipe) or (source == "build" and held.digest)):
+        return Refused(name=source, why=f"{lock.FILE} holds {held.image}", hint=lock.HINT)
     return SOURCES[source](wanted, facts, config)
 
 
@@ -83,12 +68,31 @@ def _configured(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused
     return _named(name, origin, wanted, facts, config)
 
 
-def _named(ref: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+def _named(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+    ref = pinned(name, wanted, facts)
+    brought = [row.ref for row in _fitting(wanted, facts, config) if repository_of(row.ref) == repository_of(name)]
+    refs = dict.fromkeys((ref, *brought, *([name] if ref != name else [])))
     ways = (
-        ("the engine", lambda: _held(ref, wanted, facts, source="configured", why=f"named by {origin}")),
+        *(("the engine", _holder(held, wanted, facts, source="configured", why=f"named by {origin}")) for held in refs),
+        *([("the mirror", lambda: _copied(name, origin, wanted, facts, config))] if config.mirror else []),
         ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=f"named by {origin}")),
     )
     return first(ways)
+
+
+def _copied(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+    ref, why = pinned(mirrored(name, config.mirror), wanted, facts), f"named by {origin}; the mirror has a copy"
+    return first(
+        (
+            ("the engine", lambda: _held(ref, wanted, facts, source="configured", why=why)),
+            ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=why)),
+        )
+    )
+
+
+def served(name: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+    """Ask the registry of an image that the user names."""
+    return _served(pinned(name, wanted, facts), wanted, facts, config, source="configured", why="named by the configuration")
 
 
 def _held(
@@ -106,12 +110,21 @@ def _held(
         ref=ref,
         platform=wanted.platform,
         source=source,
-        digest=image.digests[0] if image.digests else image.id,
+        digest=_digest(image, wanted, facts),
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
         libc=libc or image.labels.get("crosstasks.libc", ""),
         runs=runs,
     )
+
+
+def _digest(image: LocalImage, wanted: Wanted, facts: Facts) -> str:
+    """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
+    brought = [f"{repository_of(row.ref)}@{row.digest}" for row in facts.provided.images if row.id == image.id and row.digest]
+    known = (*image.digests, *brought)
+    held = lock.row(facts, wanted.target.triple)
+    same = [digest for digest in known if held and digest.endswith(f"@{held.digest}")]
+    return next(iter((*same, *known, image.id)))
 
 
 def _served(
@@ -127,6 +140,11 @@ def _served(
         return Refused(name=source, why=answer.why)
     if wanted.platform not in answer.platforms:
         return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {wanted.platform}")
+    # without `local` nobody has asked the engine yet
+    if source != "configured" and "local" not in config.images:
+        held = _held(ref, wanted, facts, source=source, why=why, glibc=glibc, libc=libc, runs=runs)
+        if not isinstance(held, Refused) and (not isinstance(held, Image) or held.digest.endswith(f"@{answer.digest}")):
+            return held
     step = Step(
         why=f"the engine does not hold {ref}",
         call="image.pull",
@@ -149,66 +167,76 @@ def _upstream(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused |
     ref = default_image(wanted.target, wanted.flavour)
     if ref is None:
         return Refused(name="upstream", why=f"cross {wanted.flavour} has no image for {wanted.target.triple}")
-    return _served(ref, wanted, facts, config, source="upstream", why="cross's own image", **_facts_of(wanted))
-
-
-def _facts_of(wanted: Wanted) -> dict[str, Any]:
-    row = wanted.target.images[wanted.flavour]
-    libc = row.libc if wanted.target.libc == "gnu" else ""
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(wanted.target.runners)}
-
-
-def mirrored(ref: str, mirror: str) -> str:
-    """Return where *mirror* (``host:port/prefix``) keeps an image of another registry: the path below its host."""
-    return f"{mirror.rstrip('/')}/{ref.partition('/')[2]}"
+    return _served(pinned(ref, wanted, facts), wanted, facts, config, source="upstream", why="cross's own image", **facts_of(wanted))
 
 
 def _mirror(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
     if not config.mirror:
         return Refused(name="mirror", why="no mirror is configured")
-    ref = default_image(wanted.target, wanted.flavour)
-    if ref is None:
-        return Refused(name="mirror", why=f"cross {wanted.flavour} has no image for {wanted.target.triple}")
-    return _served(
-        mirrored(ref, config.mirror), wanted, facts, config, source="mirror", why="the configured mirror has it", **_facts_of(wanted)
-    )
+    ways = [(ref, _server(ref, more, wanted, facts, config)) for ref, more in mirrors(wanted, facts, config)]
+    return first(ways, facts.failures)
+
+
+def _server(ref: str, more: Mapping[str, Any], wanted: Wanted, facts: Facts, config: Config) -> Callable[[], Image | Refused | Open]:
+    return lambda: _served(ref, wanted, facts, config, source="mirror", why="the configured mirror has it", **more)
 
 
 def _local(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    ref = default_image(wanted.target, wanted.flavour)
+    upstream = default_image(wanted.target, wanted.flavour)
     own = config.target(wanted.target.triple).packages
-    refs = () if own or not ref else (*((mirrored(ref, config.mirror),) if config.mirror else ()), ref)
-    ways = [(name, _holder(name, wanted, facts)) for name in refs]
+    names = [] if own or not upstream else [*([mirrored(upstream, config.mirror)] if config.mirror else []), upstream]
+    refs = [ref for name in names for ref in dict.fromkeys((pinned(name, wanted, facts), name))]
+    ways = [(ref, _holder(ref, wanted, facts, **facts_of(wanted))) for ref in refs]
+    mirror = mirrors(wanted, facts, config) if config.mirror else []
+    ways += [(ref, _holder(ref, wanted, facts, **more)) for ref, more in mirror if ref not in refs]
+    ways += [(row.ref, _holder(row.ref, wanted, facts, **_known(row, wanted))) for row in _fitting(wanted, facts, config)]
     return first((*ways, ("built here", lambda: _made(wanted, facts, config))))
 
 
-def _holder(ref: str, wanted: Wanted, facts: Facts) -> Callable[[], Image | Refused | Open]:
-    return lambda: _held(ref, wanted, facts, **_facts_of(wanted))
+def _holder(ref: str, wanted: Wanted, facts: Facts, **more: Any) -> Callable[[], Image | Refused | Open]:
+    def held() -> Image | Refused | Open:
+        found = _held(ref, wanted, facts, **more)
+        locked = lock.row(facts, wanted.target.triple)
+        if isinstance(found, Image) and locked and locked.digest and not found.digest.endswith(locked.digest):
+            return Refused(name="local", why=f"the engine's {ref} is {found.digest}, and {lock.FILE} holds {locked.digest}")
+        return found
+
+    return held
 
 
-def _bundle(wanted: Wanted, _facts: Facts, _config: Config) -> Image | Refused | Open:
-    return Refused(name="bundle", why=f"no bundle holds an image for {wanted.target.triple}; what one held is the engine's by now")
+def _bundle(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+    fitting = _fitting(wanted, facts, config)
+    if not fitting:
+        return Refused(name="bundle", why=f"no bundle brought an image for {wanted.target.triple} on {wanted.platform}")
+    more = {"source": "bundle", "why": "a bundle brought it"}
+    return first((row.ref, _holder(row.ref, wanted, facts, **more, **_known(row, wanted))) for row in fitting)
 
 
-def _recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Refused:
-    if not facts.host.apt:
-        why = "apt is not here, and an image is put together from its packages"
-        return Refused(name="build", why=why, hint="name an image, or use a mirror")
-    return recipes.recipe(wanted.target, wanted.platform, facts.host.suite, packages=config.target(wanted.target.triple).packages)
+def _fitting(wanted: Wanted, facts: Facts, config: Config) -> list[Bundled]:
+    """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
+    triple, platform = wanted.target.triple, wanted.platform
+    fits = (triple, platform, tuple(config.target(triple).packages))
+    return [
+        row for row in facts.provided.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", wanted.flavour}
+    ]
+
+
+def _known(row: Bundled, wanted: Wanted) -> dict[str, Any]:
+    return facts_of(wanted) if row.flavour in wanted.target.images else {}
 
 
 def _made(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    recipe = _recipe(wanted, facts, config)
-    if isinstance(recipe, Refused):
-        return recipe
-    held = _held(recipe.tag, wanted, facts, why="built here by an earlier call", glibc=recipe.glibc, libc=recipe.libc)
-    return replace(held, runs=recipe.runs) if isinstance(held, Image) else held
+    made = built(wanted, facts, config)
+    if not made:
+        return cast("Refused", recipe(wanted, facts, config))
+    ((tag, more),) = made
+    return _held(tag, wanted, facts, why="built here by an earlier call", **more)
 
 
 def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    recipe = _recipe(wanted, facts, config)
-    if isinstance(recipe, Refused):
-        return recipe
+    wished = recipe(wanted, facts, config)
+    if isinstance(wished, Refused):
+        return wished
     made = _made(wanted, facts, config)
     if not isinstance(made, Refused):
         return made
@@ -225,13 +253,13 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         },
     )
     return Image(
-        ref=recipe.tag,
+        ref=wished.tag,
         platform=wanted.platform,
         source="build",
         why=f"put together from {facts.host.suite}'s packages",
-        glibc=recipe.glibc,
-        libc=recipe.libc,
-        runs=recipe.runs,
+        glibc=wished.glibc,
+        libc=wished.libc,
+        runs=wished.runs,
         steps=(step,),
     )
 
@@ -246,4 +274,4 @@ SOURCES: Final[Mapping[str, Source]] = {
     "build": _build,
 }
 
-__all__ = ["Absent", "Wanted", "choose", "mirrored", "sources"]
+__all__ = ["BASE_GLIBC", "Wanted", "choose", "mirrored", "sources"]

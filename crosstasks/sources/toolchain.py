@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..facts import lock
 from ..facts.debian import Debian
 from ..facts.repository import Repository
 from ..facts.rustup import Rustup, RustupServer
@@ -38,12 +40,13 @@ DEBIAN_GLIBC: Final = "2.36"
 
 
 class Need(Struct, frozen=True, kw_only=True):
-    """What a toolchain must hold: where it runs, which targets' std, and which release (a prefix, empty for any)."""
+    """What a toolchain must hold: where it runs, which targets' std, and which release (a prefix, empty for any); *origin* is locked."""
 
     host: str
     targets: tuple[str, ...]
     release: str = ""
     minimum: str = ""
+    origin: str = ""
 
     def accepts(self, release: str) -> bool:
         """Tell whether a release is the one pinned, and not older than ``rust-version``."""
@@ -70,7 +73,10 @@ def need(host: str, facts: Facts, config: Config) -> Need | Refused:
             hint='name a release such as "1.85.0" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml',
         )
     targets = tuple(dict.fromkeys(config.targets))
-    return Need(host=host, targets=targets, release=pin, minimum=minimum)
+    wanted = Need(host=host, targets=targets, release=pin, minimum=minimum)
+    release, origin = lock.release(facts)
+    # what is configured wins, and the plan then says that the lock differs
+    return replace(wanted, release=release, origin=origin) if release and wanted.accepts(release) else wanted
 
 
 def choose(host: str, facts: Facts, config: Config) -> Toolchain | Refused | Open:
@@ -81,7 +87,11 @@ def choose(host: str, facts: Facts, config: Config) -> Toolchain | Refused | Ope
     wanted = need(host, facts, config)
     if isinstance(wanted, Refused):
         return wanted
-    return first(((name, _bound(SOURCES[name], wanted, facts, config)) for name in config.toolchains), facts.failures)
+    names = (name for name in config.toolchains if not wanted.origin or name == "cache" or _MAKER[name] == wanted.origin)
+    return first(((name, _bound(SOURCES[name], wanted, facts, config)) for name in names), facts.failures)
+
+
+_MAKER: Final[Mapping[str, str]] = {"user": "rustup", "rustup": "rustup", "debian": "debian"}
 
 
 def _bound(source: Source, wanted: Need, facts: Facts, config: Config) -> Callable[[], Toolchain | Refused | Open]:
@@ -122,13 +132,15 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
         path=folder.path,
         standard=folder.targets,
         glibc=folder.glibc,
+        origin=folder.origin,
         source=source,
         why=why,
     )
 
 
 def _cache(wanted: Need, facts: Facts, _config: Config) -> Toolchain | Refused:
-    fitting = [t for t in facts.provided.toolchains if t.host == wanted.host and wanted.accepts(t.release)]
+    made = facts.provided.toolchains
+    fitting = [t for t in made if t.host == wanted.host and wanted.accepts(t.release) and wanted.origin in {"", t.origin}]
     fitting.sort(key=lambda t: dotted(t.release), reverse=True)
     for folder in fitting:
         if not _unbuildable(folder, wanted):
@@ -205,6 +217,7 @@ def _made(
         path=f"{facts.provided.home}/toolchains/{name}",
         standard=standard,
         glibc=glibc,
+        origin=source,
         source=source,
         why=f"{_ORIGIN[source]} give {release} for {wanted.host}",
         steps=steps,

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
+from . import building, housekeeping, supply
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
-    "provision": Task(building.provision, ("target", "verb", "cross", "builder", "engine")),
+    "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline")),
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
+    "lock": Task(supply.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
+    "bundle": Task(supply.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
+    "mirror": Task(supply.mirror, ("to", "target", "platform", "format", "cross", "engine")),
+    "outdated": Task(supply.outdated, ("target", "format", "engine", "offline")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),

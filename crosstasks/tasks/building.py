@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .call import Call
@@ -21,10 +22,14 @@ def plan(call: Call) -> None:
 
 
 def provision(call: Call) -> None:
-    """Provide what the plans need, and build nothing."""
+    """Provide what the plans need, and build nothing; with --from out of a bundle, without a network."""
     from .. import pipeline, report
 
     work = call.work()
+    if call.options["from_"]:
+        from ..bundle import load
+
+        load.load(work, Path(call.options["from_"]))
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
         made, work = pipeline.provide(made, work)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ..work import Work
 
 
+SEVERAL: Final = ("target", "platform")
+"""Options that may be given several times."""
+
+
 class Option(NamedTuple):
     """An option of a task: its default, and what it means."""
 
@@ -30,6 +34,11 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
+    "check": Option(False, "write nothing: say what differs, and fail if something does"),
+    "update": Option(False, "resolve anew what is locked already; with --target only that"),
+    "platform": Option(None, "linux/amd64 or linux/arm64: of the machines it is for; may be given several times; this one's if not given"),
+    "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
+    "from_": Option("", "a file made by `bundle`"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
@@ -52,6 +61,11 @@ class Call:
     def names(self) -> tuple[str, ...]:
         """Return the targets that are named."""
         return tuple(self.options.get("target") or ())
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Return the platforms that are named."""
+        return tuple(self.options.get("platform") or ())
 
     @property
     def verb(self) -> Verb:

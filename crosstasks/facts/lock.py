@@ -1,0 +1,134 @@
+"""Pure: crosstasks.lock, what each target was resolved to on each platform of an engine; ``lock`` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ..errors import ConfigError
+from ..steps import Absent, Question, Refused
+from . import toml_file
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from . import Facts, Look
+
+FILE: Final = "crosstasks.lock"
+NO_ENGINE: Final = "none"
+"""The platform of a machine without an engine."""
+
+HINT: Final = "`crosstasks lock --update` takes what is resolved now, and keeps the other platforms"
+
+
+class Locked(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+    """
+    One row: what a target is built with.
+
+    Attributes:
+        builder: ``cross``, ``zigbuild`` or ``cargo``.
+        flavour, revision: of cross; the revision only of ``git``.
+        tool: the version of a builder that is not cross.
+        image: its reference with the tag, as upstream or the user names it.
+        platform: the image's, which is another than the engine's under emulation.
+        digest: of an image of a registry: of the index, if there is one.
+        recipe: of an image built here, the hash of what it is made of.
+        toolchain, toolchain_source: the release of Rust, and whether ``rustup``'s or ``debian``'s.
+        glibc: what artifacts need at most.
+    """
+
+    builder: Literal["cross", "zigbuild", "cargo"]
+    flavour: str = ""
+    revision: str = ""
+    tool: str = ""
+    image: str = ""
+    platform: str = ""
+    digest: str = ""
+    recipe: str = ""
+    toolchain: str
+    toolchain_source: str = ""
+    glibc: str = ""
+
+
+class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file: rows by triple and by platform of the engine."""
+
+    version: Literal[1] = 1
+    target: Mapping[str, Mapping[str, Locked]] = {}
+
+    def on(self, platform: str) -> dict[str, Locked]:
+        """Return the rows of one platform, by triple."""
+        return {triple: rows[platform] for triple, rows in self.target.items() if platform in rows}
+
+
+def place(config_place: str, root: Path) -> Path:
+    """Return where the file is: beside the configuration, else in the project's folder."""
+    return (Path(config_place).parent if config_place else root) / FILE
+
+
+def ask(look: Look, _question: Question, _facts: Facts) -> Lock | Absent:
+    """Read the file; one that is not there locks nothing."""
+    path = place(look.config_place, look.cwd)
+    return read(path) if path.exists() else Lock()
+
+
+def read(path: Path) -> Lock:
+    """
+    Read a lock.
+
+    Raises:
+        ConfigError: it is no lock, or of another version.
+    """
+    try:
+        return msgspec.convert(toml_file.read(path), Lock)
+    except msgspec.ValidationError as error:
+        hint = f"`crosstasks lock` of the version that wrote it reads it; without the file, {FILE} is made anew"
+        raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error
+
+
+def lock(facts: Facts) -> Lock:
+    """
+    Return the lock; an empty one if nobody asked.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    found = facts.get(Question("lock"))
+    if isinstance(found, Absent):
+        raise ConfigError(found.why, hint=found.hint)
+    return found or Lock()
+
+
+def platform(facts: Facts) -> str:
+    """Return the platform whose rows hold here."""
+    return facts.engine.platform if isinstance(facts.engine, Engine) else NO_ENGINE
+
+
+def row(facts: Facts, triple: str) -> Locked | None:
+    """Return what is locked for a target here; None if nothing is."""
+    return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
+
+
+def refused(facts: Facts, triple: str, **would: str) -> Refused | None:
+    """Refuse what differs from the lock before anything is asked for it; *would* are fields of ``Locked``."""
+    held = row(facts, triple)
+    for name, value in would.items() if held else ():
+        if (locked := getattr(held, name)) != value:
+            return Refused(name="", why=differs(name, locked, value), hint=HINT)
+    return None
+
+
+def differs(name: str, locked: str, value: str) -> str:
+    """Say what is locked, and what would be instead."""
+    return f"{FILE} holds {name.replace('_', '-')} {locked or 'none'}, and this is {value or 'none'}"
+
+
+def release(facts: Facts) -> tuple[str, str]:
+    """Return the locked toolchain, its release and source: one for all targets; empty if none is locked."""
+    if not facts.get(Question("lock")):
+        return "", ""
+    rows = lock(facts).on(platform(facts)).values()
+    return next(((held.toolchain, held.toolchain_source) for held in rows), ("", ""))

@@ -1,0 +1,99 @@
+"""A bundle is made, carried to a machine that has no network at all, and builds and tests there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+HELLO = Path(__file__).parents[2] / "examples" / "hello"
+
+PACKAGE = "libattr1-dev"
+"""It makes the image one of these tests' own, to be removed from the engine and brought back."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, crosstasks):
+    """A bundle for the example, and what its making said; its image is gone from the engine."""
+    folder = tmp_path_factory.mktemp("bundle")
+    hello = folder / "hello"
+    shutil.copytree(HELLO, hello, ignore=shutil.ignore_patterns("target"))
+    names = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]
+    (hello / "crosstasks.toml").write_text(f'version = 1\ntargets = {json.dumps(names)}\n[target.aarch64]\npackages = ["{PACKAGE}"]\n')
+    done = crosstasks("bundle", "--to", str(folder / "b.tar"), "--target", "aarch64", "--format", "json", cwd=hello)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)["bundle"]
+    (image,) = told["images"]
+    subprocess.run(("docker", "image", "rm", image["ref"]), check=True, capture_output=True)
+    yield folder, told
+    subprocess.run(("docker", "image", "rm", image["ref"]), check=False, capture_output=True)
+
+
+@pytest.fixture
+def alone(made, environ, tmp_path):
+    """The program on a machine without a network: no cache, no crates, no Rust on PATH, and nothing of what was built."""
+    folder, _ = made
+    shutil.rmtree(folder / "hello" / "target", ignore_errors=True)
+    path = os.pathsep.join(dict.fromkeys((str(Path(sys.executable).parent), "/usr/bin", "/bin")))
+    bare = environ | {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "CARGO_HOME": str(tmp_path / "cargo"), "PATH": path}
+    apart = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--net")
+
+    def call(*arguments):
+        argv = (*apart, sys.executable, "-m", "crosstasks", *arguments)
+        return subprocess.run(argv, cwd=folder / "hello", env=bare, capture_output=True, text=True, check=False)
+
+    return call
+
+
+def test_a_bundle_builds_and_tests_where_there_is_no_network(made, alone, tmp_path):
+    """Nothing of it could be had there otherwise; what cargo needs is in it too."""
+    folder, told = made
+    assert {member["kind"] for member in told["members"]} == {"tool", "toolchain", "images", "crates"}
+    assert alone("build", "--target", "aarch64", "--builder", "cross").returncode == 4
+    loaded = alone("provision", "--from", str(folder / "b.tar"), "--target", "aarch64", "--offline")
+    assert loaded.returncode == 0, loaded.stderr
+    assert "steps      none: everything is there" in loaded.stdout
+    tested = alone("test", "--target", "aarch64", "--builder", "cross")
+    assert tested.returncode == 0, tested.stderr
+    assert "test it_speaks_json ... ok" in tested.stdout
+    built = alone("build", "--target", "aarch64", "--builder", "cross", "--format", "json")
+    assert built.returncode == 0, built.stderr
+    assert [] == [path.name for path in tmp_path.rglob(".crosstasks-*")]
+
+
+def test_a_damaged_bundle_changes_nothing(made, alone, tmp_path):
+    """Every checksum is looked at before anything is put anywhere."""
+    folder, _ = made
+    damaged = tmp_path / "damaged.tar"
+    shutil.copyfile(folder / "b.tar", damaged)
+    with tarfile.open(damaged) as tar:
+        place = tar.getmember("crates.tar.gz").offset_data + 1000
+    with damaged.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte[0] ^ 1]))
+    done = alone("provision", "--from", str(damaged), "--target", "aarch64")
+    assert (done.returncode, "crates.tar.gz has another checksum" in done.stderr) == (2, True)
+    assert not (tmp_path / "cache" / "tools").exists()
+    assert not (tmp_path / "cargo").exists()
+
+
+def test_a_bundle_for_another_platform_is_refused(made, alone, tmp_path):
+    """With the platform to ask for."""
+    _, told = made
+    other = tmp_path / "other.tar"
+    with tarfile.open(other, "w") as tar:
+        text = json.dumps(told | {"platforms": ["linux/arm64"], "members": [], "images": []}).encode()
+        info = tarfile.TarInfo("crosstasks.json")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    done = alone("provision", "--from", str(other), "--target", "aarch64")
+    assert (done.returncode, "make one with --platform linux/amd64" in done.stderr) == (2, True)

@@ -1,0 +1,169 @@
+"""The file of a bundle: what is written is read, and nothing that is read is trusted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+
+import pytest
+
+from crosstasks.bundle import MANIFEST, Manifest, archive
+from crosstasks.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with what toolchains have: programs, links, files of two names."""
+    made = tmp_path / "made"
+    (made / "bin").mkdir(parents=True)
+    (made / "bin" / "rustc").write_text("#!/bin/sh\n")
+    (made / "bin" / "rustc").chmod(0o755)
+    (made / "cargo").symlink_to("bin/rustc")
+    os.link(made / "bin" / "rustc", made / "bin" / "rustdoc")
+    (made / "left-out").write_text("x")
+    return made
+
+
+def write(path, folder):
+    with archive.writing(path) as writer:
+        writer.add("tools/one.tar.gz", "tool", "one", lambda take: archive.pack(folder, take, keep=lambda name: name != "left-out"))
+        writer.add("tools/two.tar.gz", "tool", "two", lambda take: take(b"two"))
+        manifest = Manifest(crosstasks="0", targets=(), platforms=("linux/amd64",), members=tuple(writer.members))
+        writer.close(manifest)
+    return manifest
+
+
+def test_what_is_packed_comes_out(tmp_path, folder):
+    """With its links and modes; other tars read the file as well."""
+    path, out = tmp_path / "b.tar", tmp_path / "out"
+    out.mkdir()
+    manifest = write(path, folder)
+    with tarfile.open(path) as tar:
+        assert tar.getnames() == ["tools/one.tar.gz", "tools/two.tar.gz", MANIFEST]
+    with archive.reading(path) as reader:
+        assert reader.manifest == manifest
+        assert archive.unpack(reader.open(manifest.members[0]), out, "one") == ["bin/rustc", "bin/rustdoc", "cargo"]
+        assert gzip.decompress(reader.open(manifest.members[1]).read()) == b"two"
+    assert os.readlink(out / "cargo") == "bin/rustc"
+    assert os.access(out / "bin" / "rustdoc", os.X_OK)
+    assert not (out / "left-out").exists()
+
+
+def test_equal_content_makes_equal_files(tmp_path, folder):
+    """So that a bundle can be compared by its checksum."""
+    write(tmp_path / "a.tar", folder)
+    write(tmp_path / "b.tar", folder)
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
+def test_a_bundle_is_written_at_once_or_not_at_all(tmp_path):
+    """What was there stays, and no draft is left."""
+    path = tmp_path / "b.tar"
+    path.write_text("old")
+
+    def cut(take):
+        take(b"x")
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError), archive.writing(path) as writer:
+        writer.add("x", "tool", "x", cut)
+    assert [file.name for file in tmp_path.iterdir()] == ["b.tar"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("place", [600, 1200, -3000])
+def test_a_flipped_byte_is_seen(tmp_path, folder, place):
+    """In a member, between members, or in the manifest: nothing of the bundle counts, or the byte matters to nobody."""
+    path = tmp_path / "b.tar"
+    manifest = write(path, folder)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0xFF
+    path.write_bytes(data)
+    try:
+        with archive.reading(path) as reader:
+            contents = [reader.open(member).read() for member in reader.manifest.members]
+    except ConfigError:
+        return
+    write(tmp_path / "whole.tar", folder)
+    with archive.reading(tmp_path / "whole.tar") as reader:
+        assert contents == [reader.open(member).read() for member in manifest.members]
+
+
+def test_a_bundle_that_is_cut_off_is_refused(tmp_path, folder):
+    """At every length."""
+    path = tmp_path / "b.tar"
+    write(path, folder)
+    data = path.read_bytes()
+    for length in (0, 100, 700, len(data) // 2, len(data) - 2 * tarfile.BLOCKSIZE - 1):
+        path.write_bytes(data[:length])
+        with pytest.raises(ConfigError), archive.reading(path):
+            pass
+
+
+def test_what_is_no_bundle_is_refused(tmp_path):
+    """A file of another kind, a tar of somebody else's, and none."""
+    path = tmp_path / "b.tar"
+    for content in (b"hello" * 1000, b""):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="is no bundle"), archive.reading(path):
+            pass
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(tarfile.TarInfo("x"))
+    with pytest.raises(ConfigError, match="is no bundle"), archive.reading(path):
+        pass
+    with pytest.raises(ConfigError, match="there is no bundle"), archive.reading(tmp_path / "none.tar"):
+        pass
+
+
+def test_a_member_more_than_the_manifest_says_is_refused(tmp_path, folder):
+    """It has no checksum."""
+    path = tmp_path / "b.tar"
+    write(path, folder)
+    with tarfile.open(path, "a") as tar:
+        tar.addfile(tarfile.TarInfo("tools/three.tar.gz"))
+    with pytest.raises(ConfigError, match="does not hold what its manifest says"), archive.reading(path):
+        pass
+
+
+def entry(name, kind=tarfile.REGTYPE, link=""):
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, link
+    return made
+
+
+HOSTILE = {
+    "absolute": [entry("/etc/crosstasks-evil")],
+    "above": [entry("../evil")],
+    "above within": [entry("a/../../evil")],
+    "link out": [entry("a", tarfile.SYMTYPE, "../evil")],
+    "link deep out": [entry("a/b", tarfile.SYMTYPE, "../../evil")],
+    "link absolute": [entry("a", tarfile.SYMTYPE, "/etc/passwd")],
+    "behind a link": [entry("a", tarfile.SYMTYPE, "b"), entry("a/evil")],
+    "over a link": [entry("a", tarfile.SYMTYPE, "b"), entry("a")],
+    "hard link": [entry("a", tarfile.LNKTYPE, "/etc/passwd")],
+    "device": [entry("a", tarfile.CHRTYPE)],
+    "pipe": [entry("a", tarfile.FIFOTYPE)],
+}
+
+
+@pytest.mark.parametrize("entries", HOSTILE.values(), ids=HOSTILE)
+def test_a_member_that_leads_out_of_its_folder_is_refused(tmp_path, entries):
+    """Before anything is written there."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for one in entries:
+            tar.addfile(one)
+    stream.seek(0)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(ConfigError, match="the bundle is not trusted"):
+        archive.unpack(stream, inside, "evil.tar.gz")
+    assert [path.name for path in tmp_path.rglob("*evil*")] == []
+
+
+@pytest.mark.parametrize("link", ["b", "../lib/b", "./b", "sub/../b"])
+def test_links_within_the_folder_are_kept(link):
+    """Toolchains have some."""
+    assert archive.unfit(entry("bin/a", tarfile.SYMTYPE, link), set()) == ""

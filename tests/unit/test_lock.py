@@ -1,0 +1,285 @@
+"""crosstasks.lock: its rows, what differs, its text, and how plans keep to it."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+from planning import settle, world
+
+from crosstasks import lock, targets
+from crosstasks.errors import ConfigError, NoRoute
+from crosstasks.facts.lock import Lock, Locked, place, read
+from crosstasks.facts.lock import platform as platform_of
+from crosstasks.facts.provided import Bundled
+from crosstasks.recipes import recipe, shared
+from crosstasks.steps import Absent, Question
+from crosstasks.testing import AMD64, arm64_facts, bare_facts, config, facts, image, served, toolchain
+
+ARM64 = "aarch64-unknown-linux-gnu"
+REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
+DIGEST = "sha256:" + "2" * 64
+MOVED = "sha256:" + "3" * 64
+WHOLE = toolchain(targets=(AMD64, ARM64))
+ROW = Locked(
+    builder="cross",
+    flavour="0.2.5",
+    image=REF,
+    platform="linux/amd64",
+    digest=DIGEST,
+    toolchain="1.96.0",
+    toolchain_source="rustup",
+    glibc="2.23",
+)
+BUILT = recipe(targets.find("aarch64"), "linux/amd64", "bookworm").tag
+
+
+def held(row=ROW, platform="linux/amd64"):
+    return Lock(target={ARM64: {platform: row}})
+
+
+def planned(known, own=None, **around):
+    own = own or config()
+    plan, asked = settle("aarch64", known, own, around=world(**around))
+    return plan, [question for question in asked if question.about in {"registry", "image"}]
+
+
+def test_a_row_holds_all_that_a_target_is_built_with():
+    """An image of a registry is held by its digest, with the tag beside it."""
+    plan, _ = planned(facts())
+    assert lock.of(plan.route, config()) == ROW
+
+
+def test_an_image_built_here_is_held_by_its_recipe():
+    """What it is made of; its packages move with Debian's updates."""
+    plan, _ = planned(facts(), config(images=["build"]))
+    row = lock.of(plan.route, config())
+    assert (row.image, row.recipe, row.digest, row.glibc) == (BUILT, BUILT.rpartition("-")[2], "", "2.36")
+
+
+def test_a_mirror_is_not_what_is_locked():
+    """Upstream's name is, whoever serves it: digests are the same everywhere."""
+    own = config(mirror="mirror.example.org/m")
+    plan, _ = planned(facts(), own)
+    assert plan.route.image.source == "mirror"
+    assert lock.of(plan.route, own) == ROW
+
+
+def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
+    """It is an index, of whatever recipe."""
+    own = config(mirror="mirror.example.org/m", images=["mirror"])
+    ref = f"mirror.example.org/m/{shared(ARM64)}"
+    known = facts(lock=Lock(), host=bare_facts()["host"])
+    plan, _ = planned(known, own, registry={ref: served(ref)})
+    row = lock.of(plan.route, own)
+    assert (row.digest, row.recipe, row.glibc) == (DIGEST, "", "")
+    again, asked = planned(
+        facts(lock=held(row), host=bare_facts()["host"]), own, registry={(at := f"{ref.rpartition(':')[0]}@{DIGEST}"): served(at)}
+    )
+    assert again.route.image.ref == at
+    assert Question("registry", ref) not in asked
+
+
+@pytest.mark.parametrize(
+    ("builder", "expected"),
+    [("zigbuild", ("zigbuild", "", "0.24.0", "")), ("cross", ("cross", "git", "", "8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"))],
+)
+def test_other_builders(builder, expected):
+    """Zigbuild is held by its version, a git cross by its revision."""
+    own = config(builder=builder, cross="git")
+    plan, _ = planned(facts(), own)
+    row = lock.of(plan.route, own)
+    assert (row.builder, row.flavour, row.tool, row.revision) == expected
+
+
+def test_the_locked_digest_is_what_is_asked_for_and_pulled():
+    """The tag may have moved: it is not asked for."""
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    plan, asked = planned(facts(lock=held()), registry={at: served(at), REF: served(REF, digest=MOVED)})
+    assert plan.locked
+    assert [step.arguments["ref"] for step in plan.steps if step.call == "image.pull"] == [at]
+    assert Question("registry", REF) not in asked
+
+
+def test_an_engine_that_holds_another_digest_pulls():
+    """An image of the same name that is not the locked one is not used."""
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    other = image(REF, digests=(f"ghcr.io/cross-rs/{ARM64}@{MOVED}",))
+    plan, _ = planned(facts(lock=held()), registry={at: served(at)}, image={REF: other})
+    assert plan.route.image.source == "upstream"
+
+
+def test_an_engine_that_holds_the_locked_digest_asks_nobody():
+    """Whatever its other names."""
+    same = image(REF, digests=(f"mirror.example.org/x@{MOVED}", f"ghcr.io/cross-rs/{ARM64}@{DIGEST}"))
+    plan, asked = planned(facts(lock=held()), image={REF: same})
+    assert (plan.route.image.source, {question.about for question in asked}) == ("local", {"image"})
+
+
+def test_a_locked_recipe_keeps_upstream_from_being_asked():
+    """The ladder's first image is not the locked one, and a later one is."""
+    row = lock.of(planned(facts(), config(images=["build"]))[0].route, config())
+    plan, asked = planned(facts(lock=held(row)))
+    assert plan.route.image.ref == BUILT
+    assert {question.about for question in asked} == {"image"}
+    assert "crosstasks.lock holds crosstasks/" in "".join(refusal.why for refusal in plan.refused)
+
+
+def test_the_locked_toolchain_is_kept_though_there_is_a_newer_one():
+    """Release and maker; the server's stable is 1.96.0."""
+    row = Locked(
+        builder="cross",
+        flavour="0.2.5",
+        image=REF,
+        platform="linux/amd64",
+        digest=DIGEST,
+        toolchain="1.85.0",
+        toolchain_source="debian",
+        glibc="2.23",
+    )
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    own = config(fallback=[])
+    with pytest.raises(NoRoute, match=r"needs glibc 2\.36"):  # Debian's rustc, in an image of Ubuntu 16.04
+        planned(facts(lock=held(row)), own, registry={at: served(at)})
+    newer = facts(
+        lock=held(lock.of(planned(facts(), config(images=["build"], toolchains=["debian"], toolchain="1.85.0"))[0].route, config()))
+    )
+    plan, _ = planned(newer)
+    assert (plan.route.toolchain.release, plan.route.toolchain.source) == ("1.85.0", "debian")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"cross": "git", "fallback": []}, "crosstasks.lock holds flavour 0.2.5, and this is git"),
+        ({"builder": "zigbuild"}, "crosstasks.lock holds builder cross, and this is zigbuild"),
+        ({"toolchain": "1.85.0"}, "crosstasks.lock holds toolchain 1.96.0, and this is 1.85.0"),
+        ({"images": ["build"]}, f"crosstasks.lock holds {REF}"),
+    ],
+)
+def test_a_configuration_that_says_otherwise_is_refused_with_what_differs(options, why):
+    """The next step is to renew the lock."""
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    with pytest.raises(NoRoute) as caught:
+        planned(facts(lock=held(), rustup=facts()["rustup"]), config(**options), registry={at: served(at)})
+    assert why in caught.value.why
+    assert "lock --update" in caught.value.hint
+
+
+def test_another_platforms_rows_bind_nobody_here():
+    """A team of mixed architecture has one file."""
+    assert not planned(facts(lock=held(platform="linux/arm64")))[0].locked
+    assert platform_of(arm64_facts()) == "linux/arm64"
+    assert platform_of(bare_facts()) == "none"
+
+
+def test_rows_of_other_platforms_are_kept():
+    """Locking replaces rows of this platform only, and an update only those of the named targets."""
+    both = lock.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
+    assert set(both.target[ARM64]) == {"linux/amd64", "linux/arm64"}
+    assert lock.without(both, "linux/amd64", [ARM64]) == held(platform="linux/arm64")
+    assert lock.without(held(), "linux/amd64", [ARM64]) == Lock()
+    assert lock.only(both, []) == Lock()
+
+
+def test_a_floor_that_is_not_known_yet_is_no_difference():
+    """An image that is not here yet has no labels to read."""
+    unknown = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"glibc": ""})
+    assert lock.compare(ROW, unknown) == lock.compare(unknown, ROW) == ()
+    moved = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"digest": MOVED})
+    assert lock.compare(ROW, moved) == (("digest", DIGEST, MOVED),)
+
+
+def test_the_file_says_what_the_lock_says(tmp_path):
+    """Sorted, whatever came first."""
+    path = tmp_path / "crosstasks.lock"
+    one = lock.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
+    other = lock.merged(lock.merged(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
+    path.write_text(lock.dump(one))
+    assert read(path) == one
+    assert lock.dump(one) == lock.dump(other)
+    assert lock.dump(Lock()).endswith("version = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("version = 2\n", "Invalid enum value 2"), ("version = 1\n[target.x.y]\nbulider = 1\n", "bulider"), ("version", "is not TOML")],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, text, why):
+    """It is never taken for none."""
+    path = tmp_path / "crosstasks.lock"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        read(path)
+    with pytest.raises(ConfigError, match="told"):
+        planned(facts(lock=Absent("told")))
+
+
+def test_it_lies_beside_the_configuration(tmp_path):
+    """So that a workspace has one, wherever in it a command is given."""
+    assert place(str(tmp_path / "crosstasks.toml"), tmp_path / "crates" / "one") == tmp_path / "crosstasks.lock"
+    assert place("", tmp_path) == tmp_path / "crosstasks.lock"
+
+
+def test_tables_for_people():
+    """What is locked, and what differs."""
+    assert "sha256:222222222222" in lock.text(held())
+    found = lock.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
+    assert lock.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
+    assert lock.differences_text([]) == "crosstasks.lock holds"
+
+
+def brought(**changes):
+    """Return what is known of a machine that a bundle brought an image to."""
+    ready = {"ref": f"ghcr.io/cross-rs/{ARM64}:sha256-222222222222", "id": "sha256:" + "1" * 64, "digest": DIGEST, "target": ARM64}
+    row = Bundled(**ready | {"platform": "linux/amd64", "flavour": "0.2.5"} | changes)
+    return structs.replace(facts().provided, images=(row,)), row.ref
+
+
+def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
+    """An engine forgets the digest of an image that it loads; what the bundle said of it is kept, and no registry is asked."""
+    provided, ref = brought()
+    plan, asked = planned(facts(lock=held(), provided=provided), image={ref: image(ref)})
+    assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
+    assert lock.compare(ROW, lock.of(plan.route, config())) == ()
+
+
+def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
+    """It is pulled then."""
+    at = f"{REF.rpartition(':')[0]}@{DIGEST}"
+    provided, ref = brought(digest=MOVED)
+    plan, _ = planned(facts(lock=held(), provided=provided), image={ref: image(ref)}, registry={at: served(at)})
+    assert plan.route.image.source == "upstream"
+
+
+@pytest.mark.parametrize("changes", [{"platform": "linux/arm64"}, {"packages": ("libssl-dev",)}, {"flavour": "git"}, {"target": AMD64}])
+def test_an_image_of_a_bundle_is_for_what_it_was_made_for(changes):
+    """Another platform's, or one with other packages, is not looked at."""
+    provided, ref = brought(**changes)
+    plan, asked = planned(facts(provided=provided), config(fallback=[]), image={ref: image(ref)})
+    assert Question("image", ref) not in asked
+    assert plan.route.image.source == "upstream"
+
+
+def test_a_machine_that_could_not_build_an_image_uses_one_of_a_bundle():
+    """Of another suite, or without apt; with `local` or without."""
+    tag = recipe(targets.find("aarch64"), "linux/amd64", "trixie").tag
+    provided, _ = brought(ref=tag, digest="", flavour="")
+    labels = {"crosstasks.glibc": "2.41", "crosstasks.libc": "2.41"}
+    for images in (["local"], ["bundle"]):
+        plan, _ = planned(facts(provided=provided), config(images=images), image={tag: image(tag, labels=labels)})
+        assert (plan.route.image.ref, plan.route.image.source, plan.route.libc) == (tag, *images, "2.41")
+
+
+def test_a_named_image_is_held_by_its_digest_as_well():
+    """It is found in the engine by its digest, as what a bundle brought, or by its tag if that is still the same."""
+    named = "registry.example.org/own:1"
+    own, row = config(image=named), structs.replace(ROW, image=named, glibc="")
+    at = f"registry.example.org/own@{DIGEST}"
+    assert lock.of(planned(facts(), own, registry={named: served(named)})[0].route, own) == row
+    plan, asked = planned(facts(lock=held(row)), own, image={named: image(named, digests=(at,))})
+    assert (plan.route.image.ref, {question.about for question in asked}) == (named, {"image"})
+    provided, ref = brought(ref="registry.example.org/own:sha256-222222222222")
+    plan, asked = planned(facts(lock=held(row), provided=provided), own, image={ref: image(ref)})
+    assert (plan.route.image.ref, {question.about for question in asked}) == (ref, {"image"})
+    plan, _ = planned(facts(lock=held(row)), own, image={named: image(named)}, registry={at: served(at)})
+    assert [step.arguments["ref"] for step in plan.steps if step.call == "image.pull"] == [at]

@@ -1,0 +1,79 @@
+"""Another machine that is planned for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosstasks import plan, receiver, targets
+from crosstasks.bundle.make import translated
+from crosstasks.errors import ConfigError, ToolMissing
+from crosstasks.facts import Look
+from crosstasks.plan import Plan
+from crosstasks.provision import tools
+from crosstasks.steps import Absent, Question, Step
+from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
+from crosstasks.work import Work
+
+
+def work(known):
+    here, runner = Path("/project"), FakeRunner()
+    look = Look.make(here, Path("/cache"), config(), {}, runner)
+    return Work(config=config(), root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
+
+
+@pytest.mark.parametrize(
+    ("platform", "triple"), [("linux/amd64", "x86_64-unknown-linux-gnu"), ("linux/arm64", "aarch64-unknown-linux-gnu")]
+)
+@pytest.mark.parametrize("known", [facts(), bare_facts()], ids=["like it", "without an engine"])
+def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
+    """Whatever this machine has."""
+    machine = receiver.received(work(known), platform).facts
+    assert (machine.host.triple, machine.engine.platform) == (triple, platform)
+    assert machine.builders.found == ()
+    assert "is not known" in machine.rustup.why
+
+
+def test_what_it_is_provided_with_is_for_itself():
+    """Its own cross, its own toolchain, and an image of its platform, though this machine has another, and a rustup."""
+    machine = receiver.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
+    tag = "crosstasks/aarch64-unknown-linux-gnu:arm64-19e47e2357fe"
+    machine = machine.with_({Question("image", tag): Absent("it is not there")})
+    found = plan.make(targets.find("aarch64"), machine, config(images=["build"], toolchains=["debian"]))
+    assert isinstance(found, Plan)
+    assert [step.call for step in found.steps] == ["tools.from_pypi", "toolchain.from_debian", "image.build"]
+    assert found.route.tool.path.endswith("cross-0.2.5-aarch64-unknown-linux-gnu/bin/cross")
+    assert (found.route.toolchain.host, found.route.image.ref) == ("aarch64-unknown-linux-gnu", tag)
+
+
+def test_only_platforms_that_can_be_provided_for_are_taken():
+    """The others are named."""
+    with pytest.raises(ConfigError, match=r"--platform is linux/amd64 or linux/arm64, not 'windows'"):
+        receiver.received(work(facts()), "windows")
+
+
+def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
+    """Where to make the bundle is said."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    step = Step(why="x", call="tools.from_cargo")
+    assert translated(step, "linux/amd64", work(facts())) == step
+    with pytest.raises(ToolMissing) as caught:
+        translated(step, "linux/arm64", work(facts()))
+    assert caught.value.hint == "make this bundle on such a machine"
+
+
+@pytest.mark.parametrize(
+    ("machine", "name", "expected"),
+    [
+        ("x86_64", "cross-0.2.5-x86_64-unknown-linux-gnu", ""),
+        ("x86_64", "cross-0.2.5-aarch64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"),
+        ("aarch64", "zigbuild-1-zig-2-x86_64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"),
+        ("x86_64", "cross-0.2.5-aarch64-apple-darwin", ""),
+    ],
+)
+def test_wheels_for_another_machine_are_asked_for_by_its_platform(monkeypatch, machine, name, expected):
+    """A tool's folder is named after the host that it is for."""
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert tools.foreign(name) == expected
