@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
+from . import building, housekeeping, verifying
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -17,6 +17,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 
