@@ -18,7 +18,7 @@ from msgspec import Struct
 from .errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 INSIDE: Final = "/target"
 """Where cross mounts the target folder, and so what its cargo writes in messages."""
@@ -190,34 +190,44 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
     return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
 
 
-def stable(built: Built, target_dir: str, folder: Path, triple: str) -> tuple[Path, ...]:
+def kept(built: Built, target_dir: str) -> tuple[Path, ...]:
     """
-    Copy what is worth keeping to ``<folder>/<profile>/``, where it is found whichever route built it.
+    Return the files that are worth keeping, where cargo put them.
 
     Args:
         built: what cargo told; paths below ``/target`` are cross's.
         target_dir: cargo's target folder on the host.
-        folder: the target's own.
-        triple: the target, which is a folder below *target_dir*.
 
     Raises:
         VerificationFailed: a file that cargo told of is not there.
     """
-    kept = []
-    for product in (*built.executables, *built.libraries):
-        if product.kind in KEPT:
-            source = Path(localise(product.path, {INSIDE: target_dir}))
-            base = Path(target_dir) / triple
-            kept.append(_copy(source, folder / (source.relative_to(base) if source.is_relative_to(base) else source.name)))
-    return tuple(kept)
+    products = (*built.executables, *built.libraries)
+    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in KEPT)
+    for path in paths:
+        try:
+            path.stat()
+        except OSError as error:
+            why = f"cargo says that it built it, and {error.strerror or error}"
+            raise VerificationFailed(f"{path} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+    return paths
+
+
+def stable(paths: Iterable[Path], target_dir: str, folder: Path, triple: str) -> tuple[Path, ...]:
+    """
+    Copy files to ``<folder>/<profile>/``, where they are found whichever route built them.
+
+    Args:
+        paths: as ``kept`` returns them; hand in only what was verified: nothing else may be found at the stable place.
+        target_dir: cargo's target folder on the host.
+        folder: the target's own.
+        triple: the target, which is a folder below *target_dir*.
+    """
+    base = Path(target_dir) / triple
+    return tuple(_copy(path, folder / (path.relative_to(base) if path.is_relative_to(base) else path.name)) for path in paths)
 
 
 def _copy(source: Path, target: Path) -> Path:
-    try:
-        now = source.stat()
-    except OSError as error:
-        why = f"cargo says that it built it, and {error.strerror or error}"
-        raise VerificationFailed(f"{source} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+    now = source.stat()
     if target.exists() and (there := target.stat()).st_size == now.st_size and there.st_mtime_ns == now.st_mtime_ns:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -231,4 +241,4 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-__all__ = ["Built", "Messages", "Product", "localise", "stable"]
+__all__ = ["Built", "Messages", "Product", "kept", "localise", "stable"]

@@ -24,6 +24,7 @@ from .errors import (
     RefusedArgument,
     ToolMissing,
 )
+from .targets import contained
 
 ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"})
 """The subcommands that cross runs in a container (0.2.x and git: ``src/cargo.rs``)."""
@@ -127,9 +128,6 @@ def _install(argv: Sequence[str]) -> ToolMissing:
     return ToolMissing(what, why=why, hint=hint)
 
 
-_CONTAINED: Final = re.compile(r"linux|android|thumb|bsd|dragonfly|solaris|illumos|windows|emscripten|apple")
-"""The triples that cross 0.2.x runs in a container if there is an image (lib.rs:233-244)."""
-
 _NAME_ONE: Final = "name one: `image` of the target in the config, or in Cross.toml"
 
 
@@ -142,7 +140,7 @@ def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
     if failure:
         return failure
     triple = _target(argv)
-    if _CONTAINED.search(triple) and "Falling back" not in err:
+    if contained(triple) and "Falling back" not in err:
         return ImageFailed(f"cross has no image for {triple}", why="it was told to be quiet, and says no more", hint=_NAME_ONE)
     why = "it would run the host's cargo instead" if triple else "no --target was given, and cross would run the host's cargo"
     hint = "use the builder cargo or zigbuild; if CROSS_COMPATIBILITY_VERSION is set, unset it"

@@ -14,6 +14,7 @@ Next: TypeAlias = Literal["0.2.5", "0.2.4", "git", "zigbuild"]
 Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo"]
 ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build"]
 ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
+VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "stack", "relro", "pie", "paths", "smoke"]
 Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 WEEK: Final = 7 * 24 * 3600
@@ -82,6 +83,15 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
         tuple[Variable, ...],
         Meta(description="Variables of your environment that the container is given as well.", examples=[["SSL_CERT_FILE"]]),
     ] = ()
+    verify_skip: Annotated[
+        tuple[VerifyCheck, ...], Meta(description="Checks that `release.verify` leaves out.", examples=[["pie", "smoke"]])
+    ] = ()
+    verify_smoke: Annotated[
+        tuple[str, ...], Meta(description="What `release.verify` starts every released program with.", examples=[["--help"]])
+    ] = ("--version",)
+    verify_timeout: Annotated[
+        float, Meta(description="Seconds that a program started by `release.verify` may take.", gt=0, le=HOUR, examples=[10])
+    ] = 60.0
 
 
 class TargetOptions(Values, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from . import cache, config, plan, provision, run, targets, verify
-from .artifacts import stable
+from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
 from .facts import Facts, Look, ask, lock
@@ -219,8 +219,11 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         raise BuildFailed(f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint="cargo's own words are above")
     row = targets.find(planned.target)
     folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
-    paths = stable(ran.built, ran.target_dir, folder, planned.target)
-    artifacts = verify.verify(paths, row, glibc=planned.route.libc if work.config.target(row.triple).glibc else "")
+    # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
+    built = kept(ran.built, ran.target_dir)
+    good = verify.verify(built, row, glibc=planned.route.libc if work.config.target(row.triple).glibc else "")
+    paths = stable(built, ran.target_dir, folder, planned.target)
+    artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(
         target=planned.target,
         verb=planned.verb,

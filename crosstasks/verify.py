@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from .errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .targets import Target
 
@@ -109,7 +109,23 @@ def _file(file: IO[bytes], path: str) -> Artifact:
 
 
 def _archive(file: IO[bytes], path: str) -> Artifact:
-    """Return what an archive's first object is: its symbol table and its names come before, an rlib's metadata too."""
+    """Return what an archive's first object is; an rlib's metadata comes before it."""
+    for start, size in members(file):
+        member = BytesIO(_at(file, start, size))
+        found = _file(member, path)
+        found = found if found.format else _coff(member, path)
+        if found.format:
+            return found
+    return Artifact(path=path)
+
+
+def members(file: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """
+    Give offset and size of each member of an archive; its symbol table and its names are none.
+
+    Raises:
+        ValueError: the archive is damaged.
+    """
     offset = 8
     while len(head := _at(file, offset, 60)) == 60:
         offset += 60
@@ -118,13 +134,8 @@ def _archive(file: IO[bytes], path: str) -> Artifact:
             raise ValueError("a member of negative size")
         name = int(head[3:16]) if head.startswith(b"#1/") else 0  # BSD: a long name comes before what it names
         if head[:1] != b"/" or head[1:2].isdigit():
-            member = BytesIO(_at(file, offset + name, size - name))
-            found = _file(member, path)
-            found = found if found.format else _coff(member, path)
-            if found.format:
-                return found
+            yield offset + name, size - name
         offset += size + size % 2
-    return Artifact(path=path)
 
 
 def _coff(file: IO[bytes], path: str) -> Artifact:
@@ -282,4 +293,4 @@ def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> t
     return tuple(good)
 
 
-__all__ = ["Artifact", "check", "inspect", "verify", "version"]
+__all__ = ["Artifact", "check", "inspect", "members", "verify", "version"]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..facts.debian import Debian
     from ..steps import Done, Env, Runner, Say
     from .debian import Archive
 
@@ -25,7 +24,6 @@ BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
 
 __all__ = [
     "Wanted",
-    "choose_release",
     "complete",
     "fetch_library",
     "from_debian",
@@ -36,35 +34,6 @@ __all__ = [
     "path",
     "start_files",
 ]
-
-
-def choose_release(debian: Debian, triples: Sequence[str], debian_std: Mapping[str, str]) -> str:
-    """
-    Return the newest release that has std for every triple that Debian has any std of; empty if there is none.
-
-    The others are built from source, so then the release must have that too. *debian_std* names a triple's architecture.
-
-    ===================  =====================================  ======
-    triples              Debian has                             chosen
-    ===================  =====================================  ======
-    aarch64              1.96 arm64; 1.85 arm64, armhf          1.96
-    aarch64, armv7       1.96 arm64; 1.85 arm64, armhf          1.85
-    aarch64, riscv64     1.96 arm64 and source; 1.85            1.96
-    riscv64              1.96 without, 1.85 with source         1.85
-    armv7, s390x         1.96 armhf; 1.85 s390x                 none
-    ===================  =====================================  ======
-    """
-    offered = {architecture for architectures in debian.rust.values() for architecture in architectures}
-    wanted = {debian_std[triple] for triple in triples if debian_std.get(triple) in offered}
-    built = any(debian_std.get(triple) not in offered for triple in triples)
-    for release in sorted(debian.rust, key=_numbers, reverse=True):
-        if wanted <= set(debian.rust[release]) and (not built or release in debian.source):
-            return release
-    return ""
-
-
-def _numbers(release: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in release.split("."))
 
 
 def from_debian(

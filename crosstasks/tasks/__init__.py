@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, housekeeping, supply
+from . import building, housekeeping, verifying
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -21,6 +22,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "outdated": Task(supply.outdated, ("target", "format", "engine", "offline")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 

@@ -39,6 +39,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "platform": Option(None, "linux/amd64 or linux/arm64: of the machines it is for; may be given several times; this one's if not given"),
     "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
     "from_": Option("", "a file made by `bundle`"),
+    "rebuild": Option(False, "build the same commit once more, in another folder, and compare the packages byte for byte"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.artifacts import Built, Messages, Product, localise, stable
+from crosstasks.artifacts import Built, Messages, Product, kept, localise, stable
 from crosstasks.errors import VerificationFailed
 
 DATA = Path(__file__).parent / "data" / "cargo"
@@ -157,15 +157,16 @@ def made(folder: Path, *names: str) -> str:
 ALL = ("examples/demo", "tool", "libmany_kinds.so", "libmany_kinds.a")
 
 
-def kept(folder: Path, target_dir: str) -> tuple[Path, ...]:
+def copied(folder: Path, target_dir: str) -> tuple[Path, ...]:
     messages = Messages()
     messages.feed(read("kinds").replace(b"/target/kinds/", b"/target/"))
-    return stable(messages.result(), f"{target_dir}/kinds", folder, ARM)
+    here = f"{target_dir}/kinds"
+    return stable(kept(messages.result(), here), here, folder, ARM)
 
 
 def test_copies_lie_where_they_are_looked_for(tmp_path):
     """What was built is copied below the profile's name, as a program that can be started, and nothing else is left there."""
-    paths = kept(tmp_path / "to", made(tmp_path / "from", *ALL))
+    paths = copied(tmp_path / "to", made(tmp_path / "from", *ALL))
 
     assert paths == tuple(tmp_path / "to" / "debug" / name for name in ALL)
     assert [path.read_text() for path in paths] == list(ALL)
@@ -176,9 +177,9 @@ def test_copies_lie_where_they_are_looked_for(tmp_path):
 def test_a_copy_is_renewed_only_if_it_must_be(tmp_path):
     """A second build leaves an equal copy alone, and renews one that differs."""
     target_dir = made(tmp_path / "from", *ALL)
-    first = [path.stat().st_ino for path in kept(tmp_path / "to", target_dir)]
+    first = [path.stat().st_ino for path in copied(tmp_path / "to", target_dir)]
     (tmp_path / "from" / "kinds" / ARM / "debug" / "tool").write_text("another")
-    second = kept(tmp_path / "to", target_dir)
+    second = copied(tmp_path / "to", target_dir)
 
     assert [path.stat().st_ino == before for path, before in zip(second, first, strict=True)] == [True, False, True, True]
     assert second[1].read_text() == "another"
@@ -188,13 +189,13 @@ def test_tests_are_not_kept(tmp_path):
     """Who builds tests wants to run them: they have hashes in their names, and are not copied."""
     found = Built(executables=(product("cli", f"/target/{ARM}/debug/deps/cli-1", "test"),))
 
-    assert stable(found, str(tmp_path), tmp_path / "to", ARM) == ()
+    assert kept(found, str(tmp_path)) == ()
 
 
 def test_a_file_that_is_not_there(tmp_path):
     """A build that is elsewhere than cargo says is told, with its place on the host."""
     with pytest.raises(VerificationFailed, match="tool is not there") as failed:
-        kept(tmp_path / "to", made(tmp_path / "from", "examples/demo"))
+        copied(tmp_path / "to", made(tmp_path / "from", "examples/demo"))
 
     assert failed.value.why == "cargo says that it built it, and No such file or directory"
 
@@ -205,6 +206,6 @@ def test_a_failed_copy_leaves_nothing(tmp_path):
     (place / "in the way").mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):
-        kept(tmp_path / "to", made(tmp_path / "from", *ALL))
+        copied(tmp_path / "to", made(tmp_path / "from", *ALL))
 
     assert list(place.parent.iterdir()) == [place]

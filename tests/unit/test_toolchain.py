@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from crosstasks.errors import ToolMissing
-from crosstasks.facts.debian import Debian
 from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
 from crosstasks.provision.rustup_home import Marker, Wanted
 from crosstasks.steps import Done
@@ -81,24 +80,6 @@ def made(home, *targets, source=False, origin="rustup"):
     held = Marker(release="1.96.0", host=HOST, targets=(HOST, *targets), source=source, origin=origin, glibc="2.36")
     rustup_home.mark(folder, held)
     return folder
-
-
-@pytest.mark.parametrize(
-    ("triples", "rust", "source", "expected"),
-    [
-        ((ARM,), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf")}, (), "1.96.0"),
-        ((ARM, ARMV7), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf")}, (), "1.85.0"),
-        ((ARM, RISCV), {"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64")}, ("1.96.0",), "1.96.0"),
-        ((RISCV,), {"1.96.0": ("amd64",), "1.85.0": ("amd64",)}, ("1.85.0",), "1.85.0"),
-        ((ARMV7, S390X), {"1.96.0": ("amd64", "armhf"), "1.85.0": ("amd64", "s390x")}, (), ""),
-        ((ARM,), {"1.9.0": ("arm64",), "1.10.0": ("arm64",)}, (), "1.10.0"),
-        ((), {"1.85.0": ("amd64",)}, (), "1.85.0"),
-        ((ARM,), {}, (), ""),
-    ],
-)
-def test_release(triples, rust, source, expected):
-    """The newest release with every std that Debian has is chosen; what it has none of needs the source."""
-    assert expected == toolchain.choose_release(Debian(suite="bookworm", rust=rust, source=source), triples, STD)
 
 
 def test_nothing_there(tmp_path):

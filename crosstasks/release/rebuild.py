@@ -1,0 +1,74 @@
+"""Act: build the same commit once more, in another folder, and compare the packages byte for byte."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..errors import ConfigError
+from .differences import Difference, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..steps import Done
+    from ..work import Work
+
+    Package: TypeAlias = Callable[[Path], Path]
+    """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
+
+
+def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
+    """
+    Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
+
+    Args:
+        dist: the packages that were built before.
+        work: the repository they were built from.
+        package: builds and packages, as it was done the first time.
+
+    Raises:
+        ConfigError: this is no git repository, or what is there is not what was committed.
+        CrosstasksError: the second build failed.
+    """
+    clean(work)
+    with worktree(work) as tree:
+        return differences(dist, package(tree / _below(work)))
+
+
+def _below(work: Work) -> str:
+    return _git(work, "rev-parse", "--show-prefix").out.strip()
+
+
+def clean(work: Work) -> None:
+    """
+    Refuse a work tree that is not what was committed.
+
+    Raises:
+        ConfigError: it is not, or there is none.
+    """
+    changed = _git(work, "status", "--porcelain", "--untracked-files=no").out.splitlines()
+    if changed:
+        why = "\n".join(changed[:10])
+        raise ConfigError("what is built again is the last commit, and files differ from it", why=why, hint="commit or stash them")
+
+
+@contextmanager
+def worktree(work: Work) -> Iterator[Path]:
+    """Give a folder with what HEAD holds; git forgets it afterwards."""
+    with TemporaryDirectory(prefix="crosstasks-worktree-") as place:
+        tree = Path(place, "tree")
+        _git(work, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        try:
+            yield tree
+        finally:
+            _git(work, "worktree", "remove", "--force", str(tree))
+
+
+def _git(work: Work, *words: str) -> Done:
+    done = work.run(("git", *words), cwd=str(work.root))
+    if done.code:
+        raise ConfigError(f"git {words[0]} fails in {work.root}", why=done.err.strip(), hint="a release is built from a git repository")
+    return done

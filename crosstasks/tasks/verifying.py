@@ -1,0 +1,61 @@
+"""Tasks: release.verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import VerificationFailed
+from .call import Call
+
+if TYPE_CHECKING:
+    from ..errors import CrosstasksError
+    from ..release.differences import Difference
+    from ..work import Work
+
+
+def verify(call: Call) -> int:
+    """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
+    from .. import pipeline, plan, report
+    from ..release import table
+    from ..release import verify as verifying
+
+    work = pipeline.look(call.work(needed=False))
+    dist = Path(work.repository.root, work.config.release.dist)
+    findings = verifying.examine(dist, work, pipeline.select(call.names, work) if call.names else ())
+    error = verifying.failed(findings)
+    found = _again(call, dist, work) if call.options["rebuild"] else None
+
+    def text() -> str:
+        shown = table.text(findings, colour=report.coloured(sys.stdout, work.environ))
+        return shown if found is None else f"{shown}\n{table.compared(found)}"
+
+    call.show({"schema_version": plan.SCHEMA_VERSION, "ok": not (error or found), "findings": findings, "differences": found}, text)
+    return _ended(error, found or ())
+
+
+def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
+    if found and error is None:
+        error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, found)))
+    if error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    return error.code if error else 0
+
+
+def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
+    """Package the same commit with the task that did it the first time."""
+    from ..release import rebuild
+    from . import TASKS
+    from .call import OPTIONS
+
+    task = TASKS["release.build"]
+    options = {name: OPTIONS[name].default for name in task.options} | {"target": call.names or None}
+
+    def package(root: Path) -> Path:
+        code = task.act(Call(root, options))
+        if code:
+            raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
+        return root / work.config.release.dist
+
+    return rebuild.again(dist, work, package)
