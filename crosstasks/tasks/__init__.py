@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping, supply
-from . import building, housekeeping, verifying
+from . import building, housekeeping, supply, verifying
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
