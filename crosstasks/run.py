@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 INSIDE: Final = "/target"
 """Where cross mounts the target folder (0.2.x and main: docker/local.rs)."""
 
+CLAIMED: Final = "x86_64-unknown-linux-gnu"
+"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
+
 
 class Ran(Struct, frozen=True, kw_only=True):
     """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, and what cross made of it, if it was not cargo."""
@@ -205,6 +208,7 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
+        claimed="" if route.flavour == "git" else CLAIMED,
         target=route.target,
     )
 
