@@ -448,7 +448,7 @@ def test_on_another_host_the_toolchain_keeps_its_name(bench, host, claimed):
         assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
         assert f"1.85.0-{host}:/rust:z,ro" in done.stdout
     else:
-    X
+        assert marks.rustup == ("--verbose", "toolchain", "add", f"1.85.0-{HOST}", "--profile", "minimal")
         assert type(told) is ToolMissing
 
 
