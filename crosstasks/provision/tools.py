@@ -105,6 +105,8 @@ def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path,
 
 
 def _hint(said: str) -> str:
-    if re.search("failed to (fetch|download|clone|get)|[Cc]ould not resolve|network|failed to connect", said):
-        return "is the crates registry, or the git repository, within reach?"
+    if re.search(
+        r"failed to (fetch|download|clone|get|find|load|update)|[Cc]ould not resolve|[Cc]onnection|revspec|unable to update", said
+    ):
+        return "are the crates registry, or the git repository and its revision, within reach?"
     return "cross 0.2.x needs Rust 1.58, main 1.85"
