@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from . import plan, targets
-from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EmulationFailed, EngineFailed, Interrupted, NoRoute
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EmulationFailed, EngineFailed, Interrupted
 from .plan import Plan
 from .steps import Failure
 
@@ -47,16 +47,7 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts, config: Config) ->
     failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
     known = replace(facts, failures=(*facts.failures, failure))
     if config.is_strict(known.host.ci):
-        following = f"next would be {_next(planned, known, config)}, but strict = true"
+        following = f"next would be {plan.likely(targets.find(planned.target), known, config, planned.verb)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error
     return afresh(known, DOUBTED.get(type(error), frozenset()))
-
-
-def _next(planned: Plan, known: Facts, config: Config) -> str:
-    """Name the route that would be taken, as far as that can be told without asking anything more."""
-    try:
-        found = plan.make(targets.find(planned.target), known, config, planned.verb)
-    except NoRoute:
-        return "none"
-    return found.route.name if isinstance(found, Plan) else planned.below[0]
