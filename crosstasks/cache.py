@@ -13,7 +13,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .errors import ConfigError
+from .errors import ConfigError, CrosstasksError, DiskFull
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
 
@@ -101,3 +103,44 @@ def once(path: Path, make: Callable[[Path], None]) -> Path:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return path
+
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+_SAID_FULL: Final = re.compile(r"[Nn]o space left on device|[Dd]isk quota exceeded|not have enough free space|os error 28\b")
+"""How the programs that we call say it: the C library's words, apt's, and Rust's number."""
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """
+    Turn what a full disk makes of any write into one error; cargo, pip, apt and the engine say it in their own words.
+
+    Raises:
+        DiskFull: no space, or no quota, is left.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise full(f"{error.filename or 'a file'}: {error.strerror}") from error
+    except CrosstasksError as error:
+        said = "" if isinstance(error, DiskFull) else said_full(error.why)
+        if not said:
+            raise
+        raise full(f"{error.what}\n{said}") from error
+
+
+def said_full(text: str) -> str:
+    """Return the first line in which a program says that the disk is full; empty if none does."""
+    return next((line.strip() for line in text.splitlines() if _SAID_FULL.search(line)), "")
+
+
+def full(why: str) -> DiskFull:
+    """Return the error of a full disk."""
+    return DiskFull(
+        "the disk is full",
+        why=why,
+        hint="make room: `crosstasks clean --images --cache` gives back what we took; CROSSTASKS_CACHE_DIR names another disk",
+    )

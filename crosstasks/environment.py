@@ -112,6 +112,7 @@ def cross(
     }
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
+    env |= platform(route, engine, environ)
     if engine.rootless:
         # 0.2.x takes rootless docker for rootful, and then may not write /target (cross-rs/cross#648)
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
@@ -122,6 +123,35 @@ def cross(
     return env
 
 
+def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
+
+    ====================================  ===================================================================
+    the variable                          is set
+    ====================================  ===================================================================
+    ``CROSS_TARGET_<T>_IMAGE_TOOLCHAIN``  for git: it says ``--platform`` itself, and takes linux/amd64 else
+    ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
+    ``DOCKER_DEFAULT_PLATFORM``           where the engine is remote (CROSS_CONTAINER_OPTS go to ``docker exec``
+                                          there, which knows no platform), or the user's own would mislead
+    ``CROSS_BUILD_OPTS``                  where cross builds an image of another platform from a dockerfile
+    ====================================  ===================================================================
+    """
+    image = route.image
+    if image is None:
+        return {}
+    env = {}
+    if route.flavour == "git":
+        env["CROSS_NO_WARNINGS"] = environ.get("CROSS_NO_WARNINGS", "0")
+        if image.ref:
+            env[f"CROSS_TARGET_{variable(route.target)}_IMAGE_TOOLCHAIN"] = route.toolchain.host
+    if "DOCKER_DEFAULT_PLATFORM" in environ or (route.emulated and engine.remote):
+        env["DOCKER_DEFAULT_PLATFORM"] = image.platform
+    if route.emulated and not image.ref:
+        env["CROSS_BUILD_OPTS"] = f"--platform={image.platform} {environ.get('CROSS_BUILD_OPTS', '')}".strip()
+    return env
+
+
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
     """Return the options of ``docker run``; they are never a shell string before cross splits them."""
     shared = ":z" if engine.selinux else ""
@@ -129,7 +159,7 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     home = call.cargo_home if route.flavour == "git" else "/cargo"
     mounts = [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
-    if route.emulated and route.image:
+    if route.emulated and route.image and not engine.remote:
         listed.append(f"--platform={route.image.platform}")
     listed += [f"--env={name}" for name in config.env_pass]
     return (*listed, *(f"--env={key}={value}" for key, value in inside(route, repository, config).items()))

@@ -4,6 +4,7 @@
 
     CrosstasksError              1
     |- BuildFailed               1   cargo, a test or a packaged program said no
+    |- DiskFull                  1   no space, or no quota, is left where something is written
     |- ConfigError               2   crosstasks.toml, an option, an unknown target
     |  `- RefusedArgument        2   a cargo argument that is ours to set
     |- NothingSelected           3
@@ -24,6 +25,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .steps import Failure, Step
+
 
 class CrosstasksError(Exception):
     """Say *what* failed, *why*, and in *hint* the next thing to do."""
@@ -31,11 +34,14 @@ class CrosstasksError(Exception):
     code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
-        """Keep the three parts; ``str()`` of the error is all of them, one a line."""
+        """Keep the three parts; ``str()`` of the error is all of them, one a line. The pipeline adds what came before it."""
         super().__init__(what)
         self.what = what
         self.why = why
         self.hint = hint
+        self.step: Step | None = None
+        self.route = ""
+        self.turns: tuple[Failure, ...] = ()
 
     def __str__(self) -> str:
         parts = (self.what, self.why, self.hint and f"hint: {self.hint}")
@@ -44,6 +50,10 @@ class CrosstasksError(Exception):
 
 class BuildFailed(CrosstasksError):
     """Cargo compiled or tested, and the answer was no."""
+
+
+class DiskFull(CrosstasksError):
+    """There is no room left; another route would find none either."""
 
 
 class ConfigError(CrosstasksError):

@@ -47,6 +47,8 @@ class Guard(Struct, frozen=True, kw_only=True):
         rustup_home: the user's RUSTUP_HOME, for a *cargo* that is rustup's proxy; likewise.
         sysroot: the folder that cross shall take for the toolchain, where it is not the one of *rustc*: an image of another
             architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
+        claimed: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
+            its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
         target: the triple, if it is known: a missing standard library is then named before a container starts.
     """
 
@@ -60,6 +62,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     cargo_home: str = ""
     rustup_home: str = ""
     sysroot: str = ""
+    claimed: str = ""
     target: str = ""
 
 
@@ -138,9 +141,20 @@ refuse "$@"
 
 def _rustc(guard: Guard) -> str:
     return f"""#!/bin/sh
-# rustc as cross sees it: the sysroot is another one, all else is the real rustc's
+# rustc as cross sees it: the sysroot is another one, and the host where need be; all else is the real rustc's
 case "$#:$1:$2" in 2:--print:sysroot) printf '%s\\n' {shlex.quote(guard.sysroot)}; exit 0 ;; esac
-exec {shlex.quote(guard.rustc)} "$@"
+{_claiming(guard) if guard.claimed else ""}exec {shlex.quote(guard.rustc)} "$@"
+"""
+
+
+def _claiming(guard: Guard) -> str:
+    return f"""case "$*" in -vV|'--version --verbose')
+    {shlex.quote(guard.rustc)} -vV | while IFS= read -r line; do
+        case "$line" in 'host: '*) line={shlex.quote(f"host: {guard.claimed}")} ;; esac
+        printf '%s\\n' "$line"
+    done
+    exit 0 ;;
+esac
 """
 
 

@@ -11,12 +11,13 @@ from msgspec import Struct, convert
 
 
 class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a flavour of cross is published: in the crates registry, on PyPI, or at a revision of a git repository."""
+    """Where a flavour of cross is published: in the crates registry, on PyPI, or at a revision of a git repository; *rust* compiles it."""
 
     crate: str = ""
     pypi: str = ""
     url: str = ""
     rev: str = ""
+    rust: str = ""
 
 
 class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,11 +16,11 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, config, plan, provision, run, targets, verify
+from . import cache, config, plan, provision, run, targets, turns, verify
 from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
-from .facts import Facts, Look, ask, lock
+from .facts import Facts, Look, ask
 from .plan import Plan
 from .process import run as real
 from .report import say as to_stderr
@@ -36,7 +36,7 @@ class Result(Struct, frozen=True, kw_only=True):
     """How one target went.
 
     Attributes:
-        route: the name of the one that was taken, empty if there was none.
+        route: the name of the one that was taken, or failed last; empty if there was none.
         turns: the routes that failed before it, each with its reason.
         artifacts: what was built, at the stable paths.
         error: empty, or what went wrong; *code* is its exit code.
@@ -156,7 +156,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
         try:
             provision.take(step, work)
         except CrosstasksError as error:
-            error.step = step  # type: ignore[attr-defined]
+            error.step = step
             raise
     if not planned.steps:
         return planned, work
@@ -169,11 +169,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
 
 def afresh(work: Work) -> Work:
     """Forget what provisioning may have changed; what the network said stays."""
-    kept = {question: fact for question, fact in work.facts.answers.items() if question.about in _LASTING}
-    return replace(work, facts=changed(work.facts, answers=kept))
-
-
-_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation", "lock"}
+    return replace(work, facts=turns.afresh(work.facts))
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:
@@ -181,34 +177,28 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
     Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
 
     Raises:
-        CrosstasksError: no route is left, or it failed in a way that another route would not mend.
+        CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *turns* before.
     """
-    begun = time.monotonic()
-    while True:
-        planned, work = make(target, verb, work)
-        try:
-            planned, work = provide(planned, work)
-            ran = run.run(planned, arguments, work)
-            if ran.error and not ran.built.started:
-                raise ran.error
-        except CrosstasksError as error:
-            work = turn(planned, error, work)
-            continue
-        return _finished(planned, ran, work, begun), work
-
-
-def turn(planned: Plan, error: CrosstasksError, work: Work) -> Work:
-    """Make a failure a fact, if another route may be taken because of it; else raise it."""
-    if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:
-        raise error
-    if work.config.is_strict(work.facts.host.ci, lock=bool(lock.lock(work.facts).target)):
-        error.hint = (
-            f"{error.hint}; next would be {planned.below[0]}, but strict = true" if error.hint else f"next would be {planned.below[0]}"
-        )
-        raise error
-    work.say(f"{planned.target}: {planned.route.name} failed: {error.what}; looking for another route")
-    failure = Failure(route=planned.route.name, what=error.what, step=getattr(error, "step", None), code=error.code)
-    return replace(afresh(work), facts=changed(afresh(work).facts, failures=(*work.facts.failures, failure)))
+    begun, route = time.monotonic(), ""
+    try:
+        while True:
+            planned, work = make(target, verb, work)
+            if route:
+                work.say(f"{planned.target}: taking {planned.route.name} instead")
+            route = planned.route.name
+            try:
+                planned, work = provide(planned, work)
+                ran = run.run(planned, arguments, work)
+                if ran.error and not ran.started:
+                    raise ran.error
+            except CrosstasksError as error:
+                work = replace(work, facts=turns.turn(planned, error, work.facts, work.config))
+                work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
+                continue
+            return _finished(planned, ran, work, begun), work
+    except CrosstasksError as error:
+        error.route, error.turns = route, work.facts.failures
+        raise
 
 
 def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
@@ -245,7 +235,8 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
         except Interrupted:
             raise
         except CrosstasksError as error:
-            result = Result(target=triple, verb=verb, seconds=time.monotonic() - begun, error=str(error), code=error.code)
+            seconds, said = time.monotonic() - begun, str(error)
+            result = Result(target=triple, verb=verb, route=error.route, turns=error.turns, seconds=seconds, error=said, code=error.code)
         results.append(result)
     return tuple(results)
 

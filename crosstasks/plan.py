@@ -95,6 +95,12 @@ def _as_locked(found: Looked, locked: Locked | None, config: Config) -> Looked:
     return (lock.kept(locked, found, config) or found) if isinstance(found, Route) else found
 
 
+def likely(target: Target, facts: Facts, config: Config, verb: Verb) -> str:
+    """Name the route that would be taken as far as is known by now; ``none`` if all are refused."""
+    rungs = ladder(target, facts, config, verb)
+    return next((rung.name for rung in rungs if not isinstance(_unless_failed(rung, facts.failures), Refused)), "none")
+
+
 def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:
     """Say why nothing is possible, route by route, and the first thing that would help."""
     reasons: dict[str, list[str]] = {}

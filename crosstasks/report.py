@@ -109,10 +109,13 @@ def result_text(results: Sequence[Result]) -> str:
 
 
 def _result(result: Result) -> Iterable[str]:
+    turns = [f"  not by {failure.route}: {failure.what}" for failure in result.turns]
     if result.error:
         yield f"{bold(result.target)}: {result.verb} failed: {result.error.splitlines()[0]}"
+        yield from turns
         return
     yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}"
+    yield from turns
     for artifact in result.artifacts:
         yield f"  {artifact.path}  {size(artifact.size)}  sha256 {artifact.sha256[:16]}"
 

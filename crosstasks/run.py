@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -15,7 +16,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from . import dependencies, docker_api, environment, guard, process, report
+from . import cache, dependencies, docker_api, environment, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError
@@ -33,14 +34,26 @@ if TYPE_CHECKING:
 INSIDE: Final = "/target"
 """Where cross mounts the target folder (0.2.x and main: docker/local.rs)."""
 
+CLAIMED: Final = "x86_64-unknown-linux-gnu"
+"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
+
 
 class Ran(Struct, frozen=True, kw_only=True):
-    """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, and what cross made of it, if it was not cargo."""
+    """
+    How a run ended.
+
+    Attributes:
+        code: cargo's exit code.
+        built: what is in *target_dir* now.
+        started: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
+        error: what cross, or a full disk, made of it, if it was not cargo's own end.
+    """
 
     code: int
     built: Built
     target_dir: str
     seconds: float
+    started: bool = False
     error: CrosstasksError | None = None
 
 
@@ -64,6 +77,11 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     Raises:
         CrosstasksError: the dependencies or the guard failed, or the user ended it. What cargo or cross say is in the result.
     """
+    with cache.room():
+        return _run(plan, arguments, work)
+
+
+def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     begun = time.monotonic()
     route = plan.route
     dependencies.fetch(route, work)
@@ -87,9 +105,24 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             on_err=_to_stderr,
             owner=started.owner,
         )
-        error = started.ending(done) if done.code else None
-    seconds = time.monotonic() - begun
-    return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error)
+        error = (_full(plan, done) or started.ending(done)) if done.code else None
+    built, seconds = messages.result(), time.monotonic() - begun
+    at_work = built.started or (plan.verb == "test" and _at_work(done.err))
+    return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error)
+
+
+def _full(plan: Plan, done: Done) -> CrosstasksError | None:
+    """Tell a full disk from other ends of a build; a test may print what it likes."""
+    said = cache.said_full(done.err) if plan.verb == "build" else ""
+    return cache.full(said) if said else None
+
+
+_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:\x1b\[[0-9;]*m)*(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
+
+
+def _at_work(err: str) -> bool:
+    """Tell from what cargo shows that it has begun to work: tests give no messages that could be read."""
+    return bool(_WORK.search(err))
 
 
 def _to_stderr(chunk: bytes) -> None:
@@ -205,6 +238,7 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
+        claimed="" if route.flavour == "git" else CLAIMED,
         target=route.target,
     )
 

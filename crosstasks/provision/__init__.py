@@ -22,8 +22,9 @@ def take(step: Step, work: Work) -> None:
     Raises:
         CrosstasksError: it failed; the error says how.
     """
-    cache.prepare(work.cache)
-    CALLS[step.call](work, **step.arguments)
+    with cache.room():
+        cache.prepare(work.cache)
+        CALLS[step.call](work, **step.arguments)
 
 
 def archive(work: Work) -> debian.Archive:

@@ -133,6 +133,7 @@ def _no_emulation(name: str, facts: Facts) -> Refused | None:
         or not isinstance(engine, Engine)
         or engine.remote
         or engine.desktop
+        or engine.arch != facts.host.arch
         or not isinstance(emulation, Emulation)
     ):
         return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..facts.builders import Builder, Builders
 from ..facts.host import Host
 from ..facts.rustup import Rustup
 from ..pins import pins
 from ..steps import Absent, Question, Refused, Step
-from . import Open, Tool, first
+from . import Open, Tool, dotted, first
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -27,18 +28,25 @@ def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
         return missing
     ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
         ("PATH", lambda: _on_path(flavour, facts.builders, config)),
-        ("cache", lambda: _cached(entry(flavour, facts.host, config), flavour, facts)),
+        ("cache", lambda: _cached(flavour, facts, config)),
         ("PyPI", lambda: _wheel(flavour, facts, config)),
         ("cargo", lambda: _cargo(flavour, facts, config)),
     )
     return first(ways, facts.failures)
 
 
-def entry(flavour: str, host: Host, config: Config) -> str:
-    """Return the name of a flavour's place among our tools."""
-    detail = config.git_rev[:12] if flavour == "git" else flavour
-    kind = "git-" if flavour == "git" else ""
-    return f"cross-{kind}{detail}-{host.triple}"
+def entry(flavour: str, host: Host, config: Config, compiler: str = "") -> str:
+    """
+    Return the name of a flavour's place among our tools.
+
+    ===========================================================  ==========================================
+    ``cross-0.2.5-<host>``                                       a wheel
+    ``cross-0.2.4-<host>-rust-1.95.0``                           compiled, *compiler* is Rust's release
+    ``cross-git-8c1a8aa4b661-1f0c2b7e-<host>-rust-1.95.0``       likewise, with revision and a hash of the URL
+    ===========================================================  ==========================================
+    """
+    where = (config.git_rev[:12], hashlib.sha256(config.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
+    return "-".join(("cross", flavour, *where, host.triple, *(("rust", compiler) if compiler else ())))
 
 
 def _on_path(flavour: str, builders: Builders | Absent, config: Config) -> Tool | Refused:
@@ -60,7 +68,8 @@ def _is(builder: Builder, flavour: str, config: Config) -> bool:
     PyPI's 0.2.5 is built from the tag and prints its commit too, 88f49ff.
     """
     if flavour == "git":
-        return bool(builder.commit) and config.git_rev.startswith(builder.commit.split()[0])
+        commit = builder.commit.partition(" ")[0]
+        return bool(commit) and (config.git_rev.startswith(commit) or commit.startswith(config.git_rev))
     return builder.version == flavour and (not builder.commit or builder.commit.startswith(_TAGS[flavour]))
 
 
@@ -71,11 +80,17 @@ def _shown(builder: Builder) -> str:
     return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
 
 
-def _cached(name: str, flavour: str, facts: Facts) -> Tool | Refused:
-    if name in facts.provided.tools:
-        path = f"{facts.provided.tools_home}/{name}/bin/cross"
-        return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
-    return Refused(name="cache", why="not installed yet")
+def _cached(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    """Take the wheel; else what this Rust has compiled, or another one: the program is the same."""
+    compiler = _compiler(flavour, facts, config)
+    stem = entry(flavour, facts.host, config)
+    exact = f"{stem}-rust-{compiler.release}" if isinstance(compiler, Compiler) else ""
+    there = [name for name in (stem, exact) if name in facts.provided.tools]
+    there += [name for name in facts.provided.tools if name.startswith(f"{stem}-rust-")]
+    if not there:
+        return Refused(name="cache", why="not installed yet")
+    path = f"{facts.provided.tools_home}/{there[0]}/bin/cross"
+    return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
 
 
 def _wheel(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
@@ -110,29 +125,48 @@ def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: 
 def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
     if config.offline:
         return Refused(name="cargo", why="offline = true")
-    cargo = _compiler(facts)
-    if not cargo:
-        return Refused(name="cargo", why="no cargo to compile it with")
-    pin = pins().cross[flavour]
-    where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pin.crate)
-    name = entry(flavour, facts.host, config)
-    arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": cargo}
+    compiler = _compiler(flavour, facts, config)
+    if isinstance(compiler, Refused):
+        return compiler
+    where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pins().cross[flavour].crate)
+    name = entry(flavour, facts.host, config, compiler.release)
+    arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": compiler.cargo}
     step = Step(why=f"cross {flavour} is not installed yet", call="tools.from_cargo", arguments=arguments)
     path = f"{facts.provided.tools_home}/{name}/bin/cross"
     origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
 
 
-def _compiler(facts: Facts) -> str:
-    """Return the path of a cargo that runs here: the user's active one, else one of ours; empty if there is none."""
-    rustup = facts.rustup
-    active = [t.path for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
-    ours = [t.path for t in facts.provided.toolchains if t.host == facts.host.triple]
-    found = [*active, *ours]
-    if found:
-        return f"{found[0]}/bin/cargo"
-    builders = facts.builders
-    return next((b.path for b in builders.all("cargo")), "") if isinstance(builders, Builders) else ""
+class Compiler(NamedTuple):
+    """A cargo that runs here, and the release of its Rust."""
+
+    cargo: str
+    release: str
+
+
+def _compiler(flavour: str, facts: Facts, config: Config) -> Compiler | Refused:
+    """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
+    found = _compilers(facts)
+    pin = pins().cross[flavour]
+    # what another revision wants is not known
+    minimum = "" if flavour == "git" and config.git_rev != pin.rev else pin.rust
+    for compiler in found:
+        if not compiler.release or dotted(compiler.release) >= dotted(minimum):
+            return compiler
+    there = ", ".join(compiler.release for compiler in found)
+    why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if found else "no cargo to compile it with"
+    return Refused(name="cargo", why=why, hint="install a newer Rust, or let `cross` be 0.2.5")
+
+
+def _compilers(facts: Facts) -> list[Compiler]:
+    rustup, builders = facts.rustup, facts.builders
+    active = [t for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
+    ours = [t for t in facts.provided.toolchains if t.host == facts.host.triple]
+    on_path = builders.all("cargo") if isinstance(builders, Builders) else ()
+    return [
+        *(Compiler(f"{toolchain.path}/bin/cargo", toolchain.release) for toolchain in (*active, *ours)),
+        *(Compiler(builder.path, builder.version) for builder in on_path),
+    ]
 
 
 def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:

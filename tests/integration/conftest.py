@@ -49,3 +49,32 @@ def crate(tmp_path):
     names = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
     (folder / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(names)}\n".replace("'", '"'))
     return folder
+
+
+@pytest.fixture
+def without(cache, tmp_path):
+    """Make a cache like that of the tests, but with only those tools whose names begin as told; what is lacking is there to fail."""
+
+    def made(*tools):
+        folder = tmp_path / "cache"
+        (folder / "tools").mkdir(parents=True)
+        for name in ("answers", "cargo", "debian", "images", "rustup"):
+            (cache / name).mkdir(exist_ok=True)
+            (folder / name).symlink_to(cache / name)
+        for path in (cache / "tools").iterdir():
+            if path.name.startswith(tools):
+                (folder / "tools" / path.name).symlink_to(path)
+        return str(folder)
+
+    return made
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """What keeps pip and cargo from getting anything: an index at a closed port, an empty folder in place of the crates registry."""
+    home = tmp_path / "cargo-home"
+    (home / "nothing").mkdir(parents=True)
+    (home / "config.toml").write_text(f'[source.crates-io]\nreplace-with = "nothing"\n[source.nothing]\ndirectory = "{home / "nothing"}"\n')
+    pip = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_NO_INDEX": "1"}
+    git = {"CROSSTASKS_GIT_URL": f"file://{home}/nothing", "CROSSTASKS_GIT_REV": "0" * 40}
+    return {"CARGO_HOME": str(home), **pip, **git}

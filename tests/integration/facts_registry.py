@@ -77,11 +77,12 @@ def _put(base: str, tag: str, media: str, manifest: dict[str, object]) -> dict[s
     return {"mediaType": media, "digest": f"sha256:{hashlib.sha256(body).hexdigest()}", "size": len(body)}
 
 
-def push(address: str, name: str) -> None:
-    """Push an amd64 image as ``:0.2.4`` and ``:oci``, plain manifests, and as ``:0.2.5``, an index with an attestation beside it."""
+def push(address: str, name: str, content: bytes = b"") -> None:
+    """Push an amd64 image, with *content* (a tar archive) or without any, as ``:0.2.4`` and ``:oci``, plain manifests, and as ``:0.2.5``, an index with an attestation beside it."""
     base = f"http://{address}/v2/{name}"
-    layer = io.BytesIO()
-    tarfile.open(fileobj=layer, mode="w").close()
+    layer = io.BytesIO(content)
+    if not content:
+        tarfile.open(fileobj=layer, mode="w").close()
     diff = f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"
     config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [diff]}}
     manifest = {

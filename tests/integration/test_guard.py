@@ -432,6 +432,42 @@ def test_another_sysroot_is_what_is_mounted(bench):
     assert f"rustup target list --toolchain ct-{HOST}" in done.stdout
 
 
+@pytest.mark.parametrize("host", ["aarch64-unknown-linux-gnu", "aarch64-apple-darwin"])
+@pytest.mark.parametrize("claimed", ["", HOST])
+def test_on_another_host_the_toolchain_keeps_its_name(bench, host, claimed):
+    """0.2.5 puts x86_64's triple in place of its host's, and finds no toolchain there; told that it runs on x86_64, it builds."""
+    rustc = bench.root / "rustc"
+    rustc.write_text(f"#!/bin/sh\n{bench.toolchain.path}/bin/rustc \"$@\" | sed 's/^host: .*/host: {host}/'\n")
+    rustc.chmod(0o755)
+    folder = bench.root / "toolchains" / f"1.85.0-{host}"
+    folder.parent.mkdir()
+    folder.symlink_to(bench.toolchain.path)
+    changes = {"rustc": str(rustc), "sysroot": str(folder), "listed": (folder.name,), "claimed": claimed}
+    done, marks, told = bench.run("-v", "build", "--target", HOST, **changes)
+    if claimed:
+        assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+        assert f"1.85.0-{host}:/rust:z,ro" in done.stdout
+    else:
+        assert marks.rustup == ("--verbose", "toolchain", "add", f"1.85.0-{HOST}", "--profile", "minimal")
+        assert type(told) is ToolMissing
+
+
+def test_only_the_host_is_another(bench):
+    """The stand-in changes one line of one answer; all else is the real rustc's."""
+    guard = bench.guard(sysroot="/other", claimed="sparc64-sun-solaris")
+
+    def said(program, *arguments):
+        return subprocess.run((program, *arguments), capture_output=True, text=True, check=True).stdout.splitlines()
+
+    with guards.guarded(guard):
+        stand_in = f"{guard.folder}/rustc"
+        real = said(guard.rustc, "-vV")
+        assert said(stand_in, "-vV") == said(stand_in, "--version", "--verbose")
+        assert said(stand_in, "-vV") == ["host: sparc64-sun-solaris" if line.startswith("host: ") else line for line in real]
+        assert said(stand_in, "--print", "sysroot") == ["/other"]
+        assert said(stand_in, "--print", "target-list") == said(guard.rustc, "--print", "target-list")
+
+
 def test_cargo_is_given_the_users_home_back(bench, tmp_path):
     """Cross has a CARGO_HOME of ours; the real cargo reads the user's configuration."""
     (tmp_path / "config.toml").write_text("[broken\n")

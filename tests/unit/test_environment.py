@@ -85,10 +85,21 @@ GIT_OPTIONS = f"{COMMON} --volume=/home/user/.cargo/registry:/cache/cargo/1/regi
 
 @pytest.mark.parametrize(
     ("flavour", "changes"),
-    [("0.2.5", {}), ("0.2.4", {}), ("git", {"CROSS_CONTAINER_OPTS": GIT_OPTIONS})],
+    [
+        ("0.2.5", {}),
+        ("0.2.4", {}),
+        (
+            "git",
+            {
+                "CROSS_CONTAINER_OPTS": GIT_OPTIONS,
+                "CROSS_NO_WARNINGS": "0",
+                "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE_TOOLCHAIN": AMD64,
+            },
+        ),
+    ],
 )
 def test_the_environment_of_each_flavour(flavour, changes):
-    """CARGO_HOME is mounted at its own path by main, at /cargo by 0.2.x; all else is the same."""
+    """CARGO_HOME is mounted at its own path by main, at /cargo by 0.2.x; main must be told the image's platform as well."""
     assert cross(route(flavour)) == ORDINARY | changes
 
 
@@ -255,3 +266,49 @@ def test_online_is_said_by_saying_nothing():
 def test_triples_in_names_of_variables():
     """Upper case, with underscores."""
     assert variable("thumbv8m.main-none-eabi") == "THUMBV8M_MAIN_NONE_EABI"
+
+
+EMULATED = {"emulated": True}
+REMOTE = replace(DOCKER, remote=True, endpoint="ssh://build@example.org", arch="aarch64")
+PLATFORM = ("DOCKER_DEFAULT_PLATFORM", "CROSS_BUILD_OPTS", "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE_TOOLCHAIN")
+
+
+@pytest.mark.parametrize(
+    ("changes", "engine", "environ", "option", "expected"),
+    [
+        pytest.param({}, DOCKER, {}, False, {}, id="native"),
+        pytest.param(EMULATED, DOCKER, {}, True, {}, id="emulated: an option of docker run"),
+        pytest.param(
+            EMULATED, REMOTE, {}, False, {"DOCKER_DEFAULT_PLATFORM": "linux/amd64"}, id="emulated elsewhere: docker exec has none"
+        ),
+        pytest.param(
+            {},
+            DOCKER,
+            {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"},
+            False,
+            {"DOCKER_DEFAULT_PLATFORM": "linux/amd64"},
+            id="the user's own platform would make a native image fail",
+        ),
+        pytest.param(
+            EMULATED | {"image": replace(IMAGE, ref="")},
+            DOCKER,
+            {"CROSS_BUILD_OPTS": "--network=host"},
+            True,
+            {"CROSS_BUILD_OPTS": "--platform=linux/amd64 --network=host"},
+            id="cross builds the image itself",
+        ),
+        pytest.param(
+            EMULATED | {"flavour": "git"},
+            DOCKER,
+            {},
+            True,
+            {"CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE_TOOLCHAIN": AMD64},
+            id="git: the triple of the image's toolchain",
+        ),
+    ],
+)
+def test_how_the_platform_is_told(changes, engine, environ, option, expected):
+    """By the way that works: an option, a variable of docker's command, a variable of cross."""
+    made = cross(route(**{"flavour": "0.2.5", **changes}), engine=engine, environ=environ)
+    assert {name: made[name] for name in PLATFORM if name in made} == expected
+    assert ("--platform=linux/amd64" in made["CROSS_CONTAINER_OPTS"].split()) is option

@@ -18,6 +18,7 @@ def tree(kind: type[CrosstasksError] = CrosstasksError) -> dict[str, int]:
 CODES = {
     "CrosstasksError": 1,
     "BuildFailed": 1,
+    "DiskFull": 1,
     "ConfigError": 2,
     "RefusedArgument": 2,
     "NothingSelected": 3,

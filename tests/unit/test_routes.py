@@ -206,7 +206,22 @@ def test_names_are_unique():
         pytest.param(
             "aarch64", facts(engine=engine(kind="podman", rootless=True)), config(), world(), "cross 0.2.5, upstream image", id="podman"
         ),
-        pytest.param("aarch64", facts(engine=engine(arch="s390x")), config(image=OWN), world(), "zigbuild", id="an engine of another kind"),
+        pytest.param(
+            "aarch64",
+            facts(engine=engine(arch="s390x")),
+            config(image=OWN),
+            world(),
+            "cross 0.2.5, configured image, linux/amd64 emulated",
+            id="an engine of another kind: what it emulates is not to be seen from here",
+        ),
+        pytest.param(
+            "aarch64",
+            facts(engine=engine(arch="s390x")),
+            config(image=OWN, emulation="never"),
+            world(),
+            "zigbuild",
+            id="an engine of another kind, without emulation",
+        ),
         pytest.param(
             "aarch64",
             facts(

@@ -14,6 +14,7 @@ from crosstasks.steps import Absent, Question, Refused
 from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
 
 REV = "8c1a8aa4b661"
+GIT_ENTRY = f"cross-git-{REV}-bdaac427-{AMD64}"
 ZIG = f"zigbuild-{pins().pypi['cargo-zigbuild'].version}-zig-{pins().pypi['ziglang'].version}-{AMD64}"
 RUSTUP = f"rustup-{pins().pypi['rustup'].version}-{AMD64}"
 
@@ -60,7 +61,13 @@ def test_a_cross_of_our_cache_is_not_taken_for_one_on_path():
 
 @pytest.mark.parametrize(
     ("flavour", "name"),
-    [("0.2.5", f"cross-0.2.5-{AMD64}"), ("0.2.4", f"cross-0.2.4-{AMD64}"), ("git", f"cross-git-{REV}-{AMD64}")],
+    [
+        ("0.2.5", f"cross-0.2.5-{AMD64}"),
+        ("0.2.5", f"cross-0.2.5-{AMD64}-rust-1.96.0"),
+        ("0.2.4", f"cross-0.2.4-{AMD64}-rust-1.96.0"),
+        ("0.2.4", f"cross-0.2.4-{AMD64}-rust-1.80.0"),
+        ("git", f"{GIT_ENTRY}-rust-1.96.0"),
+    ],
 )
 def test_a_cross_in_our_cache_needs_nothing(flavour, name):
     """It was installed by an earlier call, for this host and revision."""
@@ -70,10 +77,45 @@ def test_a_cross_in_our_cache_needs_nothing(flavour, name):
     assert tools.cross(flavour, with_tools(name), config()) == expected
 
 
-def test_another_revision_is_another_cross():
-    """A changed `git-rev` is not served by what is there."""
-    found = tools.cross("git", with_tools(f"cross-git-{REV}-{AMD64}"), config(git_rev="1234567"))
-    assert (found.source, found.path) == ("cargo", f"/cache/tools/cross-git-1234567-{AMD64}/bin/cross")
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"git_rev": "1234567"}, f"cross-git-1234567-bdaac427-{AMD64}-rust-1.96.0"),
+        ({"git_url": "https://git.example.org/cross"}, f"cross-git-{REV}-3b89a0e6-{AMD64}-rust-1.96.0"),
+    ],
+)
+def test_another_revision_is_another_cross(options, name):
+    """A changed `git-rev` or `git-url` is not served by what is there."""
+    found = tools.cross("git", with_tools(f"{GIT_ENTRY}-rust-1.96.0"), config(**options))
+    assert (found.source, found.path) == ("cargo", f"/cache/tools/{name}/bin/cross")
+
+
+def test_what_this_rust_compiled_comes_first():
+    """What another one has compiled is the same program, and better than to compile it again."""
+    found = tools.cross("0.2.4", with_tools(*(f"cross-0.2.4-{AMD64}-rust-{release}" for release in ("1.80.0", "1.96.0"))), config())
+    assert found.path == f"/cache/tools/cross-0.2.4-{AMD64}-rust-1.96.0/bin/cross"
+
+
+@pytest.mark.parametrize(
+    ("rev", "commit", "taken"), [("8c1a8aa", "8c1a8aa4b 2026-08-19", True), ("8c1a8ab", "8c1a8aa4b 2026-08-19", False)]
+)
+def test_a_short_revision(rev, commit, taken):
+    """Commits are shortened by git as it likes; `git-rev` may be shorter."""
+    found = tools.cross("git", with_builders(on_path("cross", "0.2.5", commit)), config(git_rev=rev))
+    assert (getattr(found, "source", "") == "PATH") is taken
+
+
+def test_a_rust_that_is_too_old_for_main():
+    """Another one that is there compiles it; else it is refused with both versions. What another revision wants is not known."""
+    old = on_path("cargo", "1.75.0")
+    known = with_builders(old, rustup=Absent("rustup is not on PATH"))
+    found = tools.cross("git", known, config())
+    assert found.why.endswith("cargo: cross git wants Rust 1.85, and here is 1.75.0")
+    assert tools.cross("git", known, config(git_rev="1234567")).steps[0].arguments["cargo"] == "/usr/bin/cargo"
+    assert tools.cross("0.2.4", known, config()).steps[0].arguments["cargo"] == "/usr/bin/cargo"
+    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(home="/cache/rustup"),))
+    both = with_builders(old, provided=provided, rustup=Absent("rustup is not on PATH"))
+    assert tools.cross("git", both, config()).steps[0].arguments["cargo"].startswith("/cache/rustup/")
 
 
 def test_pypi_has_the_released_cross():

@@ -1,0 +1,37 @@
+"""Let the kernel run arm64 programs: Debian's static QEMU, registered with the flag F through a container that may mount its table."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from facts_registry import unpacked
+
+NAME = "qemu-aarch64"
+MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+REGISTER = f"""
+set -e
+busybox mkdir -p /table
+busybox mount -t binfmt_misc binfmt_misc /table
+[ -e /table/{NAME} ] || printf '%s' ':{NAME}:M:0:{MAGIC}:{MASK}:/qemu/usr/bin/qemu-aarch64-static:OCF' >/table/register
+busybox cat /table/{NAME}
+"""
+ALLOWED = ("--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined")
+"""What mounting the kernel's table takes; a privileged container has it as well, and a machine may not allow one."""
+
+
+def arm64_runs(cache: Path, busybox: str) -> None:
+    """
+    Register QEMU for arm64 unless something is; no root is needed, only the engine.
+
+    It stays: the table is the machine's, and another test may be using it by now.
+    """
+    folder = cache / "qemu"
+    if not (folder / "root" / "usr/bin/qemu-aarch64-static").exists():
+        unpacked(folder, "qemu-user-static")
+    argv = ("docker", "run", "--rm", *ALLOWED, "--volume", f"{folder}/root:/qemu:ro", busybox, "sh", "-c", REGISTER)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "enabled" in done.stdout
+    assert "F" in done.stdout.partition("flags: ")[2].partition("\n")[0], done.stdout
