@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
+from . import building, housekeeping, vendoring
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -17,6 +17,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 

@@ -31,6 +31,10 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
+    "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
+    "check": Option(False, "change nothing, and fail if something would be"),
+    "update": Option(False, "renew what is there"),
+    "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
 
