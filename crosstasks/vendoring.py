@@ -56,14 +56,14 @@ def update(into: str, *, force: bool = False) -> str:
 def check(into: str) -> tuple[str, str]:
     """Return how a copy differs from this package, as a unified diff and in words; no words if ``update`` would change nothing."""
     copy, top = _place(into, itself=True)
-    made, held = _manifest(copy), held(copy)
-    local = tuple(vendored.compare(made.files, held).lines())
+    made, there = _manifest(copy), held(copy)
+    local = tuple(vendored.compare(made.files, there).lines())
     if copy == PACKAGE:
         return "", "\n".join(local)
     fresh = original()
     words = (*((f"it is crosstasks {made.version}, and this is {__version__}",) if made.version != __version__ else ()), *local)
     shown = copy.relative_to(top).as_posix()
-    diff = vendored.unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": held[path] for path in held})
+    diff = vendored.unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
     return diff, "\n".join(words or (("it is not this package",) if diff else ()))
 
 
