@@ -9,7 +9,7 @@ from . import building, housekeeping, vendoring
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
-    "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
+    "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
     "provision": Task(building.provision, ("target", "verb", "cross", "builder", "engine")),
     "build": Task(building.build, BUILDING),
