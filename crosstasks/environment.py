@@ -113,6 +113,8 @@ def cross(
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
     env |= platform(route, engine, environ)
+    if repository.around.folders:
+        env |= volumes(route.target, repository, environ)
     if engine.rootless:
         # 0.2.x takes rootless docker for rootful, and then may not write /target (cross-rs/cross#648)
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
@@ -127,8 +129,7 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     """
     Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
-    ====================================  ===================================================================
-    the variable                          is set
+    ====================================  ============================================================    the variable                          is set
     ====================================  ===================================================================
     ``CROSS_TARGET_<T>_IMAGE_TOOLCHAIN``  for git: it says ``--platform`` itself, and takes linux/amd64 else
     ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
@@ -150,6 +151,21 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     if route.emulated and not image.ref:
         env["CROSS_BUILD_OPTS"] = f"--platform={image.platform} {environ.get('CROSS_BUILD_OPTS', '')}".strip()
     return env
+=======
+def volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that make cross mount what lies around the workspace.
+
+    A volume of cross, unlike one of the engine, also lets 0.2.x mount the workspace at its own path instead of ``/project``
+    (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
+    the variable for one target hides all others (config.rs).
+    """
+    name = f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES"
+    tables = (repository.cross.get("target", {}).get(triple, {}), repository.cross.get("build", {}))
+    target, build = (table.get("env", {}).get("volumes") for table in tables)
+    own = environ.get(name, "").split() or target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
+    ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(repository.around.folders)}
+    return {**ours, name: " ".join((*own, *ours))}
 
 
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
@@ -158,6 +174,8 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"
     mounts = [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
+    if repository.around.git_dir:
+        mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image and not engine.remote:
         listed.append(f"--platform={route.image.platform}")

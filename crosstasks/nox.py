@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import nox
 
 from . import config, targets
-from .errors import ConfigError, CrosstasksError, Interrupted, TimedOut
+from .errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
 
 if TYPE_CHECKING:
     from .pipeline import Result
@@ -147,10 +147,15 @@ def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, declared: Sequence[str]
 ) -> Result:
     from . import arguments as refusing
-    from . import pipeline, report
+    from . import changed_since, pipeline, report
 
     try:
-        result, _ = pipeline.carry_out(target, verb, refusing.check(arguments), pipeline.start(root, names=declared))
+        checked = refusing.check(arguments)
+        work = pipeline.start(root, names=declared)
+        ref = os.environ.get(changed_since.VARIABLE, "")
+        result, _ = pipeline.carry_out(target, verb, checked, changed_since.narrow(work, (target,), ref) if ref else work)
+    except NothingSelected as error:
+        session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:
         session.error(f"{type(error).__name__}: {error}")
     except Interrupted as error:

@@ -66,8 +66,14 @@ def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[s
         path="",
     )
     # of git's cross everything but the target folder stands at its own path
-    root, inner_home = (repository.root, str(home)) if route.flavour == "git" else ("/project", "/cargo")
-    mounts = {str(home): inner_home, repository.root: root, str(target_dir): "/target"}
+    inner_home = str(home) if route.flavour == "git" else "/cargo"
+    root = repository.root if route.flavour == "git" or repository.around.folders else "/project"
+    mounts = {
+        str(home): inner_home,
+        repository.root: root,
+        str(target_dir): "/target",
+        **{path: path for path in repository.around.folders},
+    }
     inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
     assert route.image is not None  # noqa: S101
     return (

@@ -119,13 +119,13 @@ _KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_
 
 def path_dependencies(folder: Path, content: Mapping[str, Any]) -> Iterator[Path]:
     """Return the folders that a manifest's dependencies, those of its workspace and its patches name."""
-    for table_ in _dependencies(content):
+    for table_ in dependencies(content):
         for dependency in table_.values():
             if isinstance(dependency, dict) and isinstance(dependency.get("path"), str):
                 yield _resolved(folder / dependency["path"])
 
 
-def _dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for holder in (content, *(table(content, "target", name) for name in table(content, "target"))):
         yield from (table(holder, kind) for kind in _KINDS)
     yield table(content, "workspace", "dependencies")

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from ..errors import ConfigError, CrosstasksError
 from ..steps import Absent, Done
-from . import cargo_config, manifest, toml_file, toolchain_file
+from . import cargo_config, manifest, surroundings, toml_file, toolchain_file
 from .answers import absent
 from .cargo_config import Setting
 from .manifest import Package, Workspace
+from .surroundings import ALONE, Surroundings
 from .toml_file import table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Repository(Struct, frozen=True, kw_only=True):
         packages: the members of the workspace.
         lock: Cargo.lock exists.
         outside: folders of path dependencies that do not lie below the root.
+        around: what else a build may read.
         channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *components* and *targets* likewise.
         rust_version: the highest ``rust-version`` of the members, empty if none says.
         cross: the content of Cross.toml, with ``metadata.cross`` of Cargo.toml below it, as one table.
@@ -44,6 +46,7 @@ class Repository(Struct, frozen=True, kw_only=True):
     packages: tuple[Package, ...] = ()
     lock: bool = False
     outside: tuple[str, ...] = ()
+    around: Surroundings = ALONE
     channel: str = ""
     components: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -76,7 +79,8 @@ def ask(look: Look, _question: Question, _facts: Facts, *, cargo: str = "") -> R
     said = toolchain_file.find(look.cwd)
     if isinstance(said, Absent):
         return said
-    return parse(workspace, told, config, said, cross, origin)
+    around = surroundings.find(Path(workspace.root), workspace.outside, Path.home())
+    return parse(workspace, told, config, said, cross, origin, around)
 
 
 def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
@@ -125,6 +129,7 @@ def parse(  # as many files say something
     said: toolchain_file.ToolchainFile | None,
     cross: Mapping[str, Any],
     origin: str,
+    around: Surroundings = ALONE,
 ) -> Repository:
     """Put together what manifests, cargo (*told*, empty if it was not there), configuration and toolchain file say."""
     root = str(told.get("workspace_root") or workspace.root)
@@ -137,6 +142,7 @@ def parse(  # as many files say something
         packages=packages,
         lock=(Path(root) / "Cargo.lock").is_file(),
         outside=workspace.outside,
+        around=around,
         channel=said.channel if said else "",
         components=said.components if said else (),
         targets=said.targets if said else (),

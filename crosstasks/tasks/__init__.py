@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, housekeeping, supply, verifying
+from . import building, housekeeping, vendoring
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
-    "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
+    "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
     "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline")),
     "build": Task(building.build, BUILDING),
@@ -22,6 +23,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
+    "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 

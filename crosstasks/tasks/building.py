@@ -16,9 +16,11 @@ def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
     from .. import pipeline, plan, report
 
-    made = pipeline.plans(call.names, verb=call.verb, work=call.work())
-    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
-    call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
+    names, work = call.selected()
+    made = pipeline.plans(names, verb=call.verb, work=work)
+    members = {one.target: work.config.target(one.target).members for one in made}
+    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [{**plan.as_json(one), "members": members[one.target]} for one in made]}
+    call.show(raw, lambda: "\n\n".join(report.plan_text(one, members[one.target]) for one in made))
 
 
 def provision(call: Call) -> None:
@@ -49,7 +51,9 @@ def test(call: Call) -> int:
 def _carry_out(verb: Verb, call: Call) -> int:
     from .. import arguments, pipeline, plan, report
 
-    results = pipeline.build(call.names, arguments.check(call.arguments), verb=verb, work=call.work())
+    checked = arguments.check(call.arguments)
+    names, work = call.selected()
+    results = pipeline.build(names, checked, verb=verb, work=work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:

@@ -40,14 +40,19 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
     "from_": Option("", "a file made by `bundle`"),
     "rebuild": Option(False, "build the same commit once more, in another folder, and compare the packages byte for byte"),
+    "changed_since": Option("", "only what a change since this revision of git reaches, for example origin/main"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
+    "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
+    "check": Option(False, "change nothing, and fail if something would be"),
+    "update": Option(False, "renew what is there"),
+    "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
 
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
-BUILDING: Final = ("target", "format", *OVERRIDES)
+BUILDING: Final = ("target", "format", "changed_since", *OVERRIDES)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,19 @@ class Call:
 
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
         return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
+
+    def selected(self) -> tuple[tuple[str, ...], Work]:
+        """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
+        import os
+
+        from .. import changed_since
+
+        work = self.work()
+        ref = self.options["changed_since"] or os.environ.get(changed_since.VARIABLE, "")
+        if not ref:
+            return self.names, work
+        work = changed_since.narrow(work, self.names, ref)
+        return work.config.targets, work
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""

@@ -10,7 +10,7 @@ import pytest
 
 from crosstasks import targets
 
-TASKS = {"build", "clean", "doctor", "init", "plan", "provision", "shell", "targets", "test"}
+TASKS = {"build", "clean", "doctor", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from crosstasks.environment import Call, cargo, stripped, variable
 from crosstasks.facts.cargo_config import Setting
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
+from crosstasks.facts.surroundings import Surroundings
 from crosstasks.routes import Route
 from crosstasks.sources import Image, Tool, Toolchain
 from crosstasks.testing import AMD64, ARM64, config, repository
@@ -312,3 +313,23 @@ def test_how_the_platform_is_told(changes, engine, environ, option, expected):
     made = cross(route(**{"flavour": "0.2.5", **changes}), engine=engine, environ=environ)
     assert {name: made[name] for name in PLATFORM if name in made} == expected
     assert ("--platform=linux/amd64" in made["CROSS_CONTAINER_OPTS"].split()) is option
+
+
+@pytest.mark.parametrize(
+    ("cross", "environ", "expected"),
+    [
+        ({}, {}, "CROSS_AROUND_0"),
+        ({"build": {"env": {"volumes": ["A", "B=/b"]}}}, {}, "A B=/b CROSS_AROUND_0"),
+        ({"build": {"env": {"volumes": ["A"]}}}, {"CROSS_BUILD_ENV_VOLUMES": "C"}, "C CROSS_AROUND_0"),
+        (
+            {"target": {"aarch64-unknown-linux-gnu": {"env": {"volumes": ["D"]}}}},
+            {"CROSS_BUILD_ENV_VOLUMES": "C"},
+            "D CROSS_AROUND_0",
+        ),
+    ],
+)
+def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, expected):
+    """In cross's own order: variable of the target, Cross.toml's target, variable for all, Cross.toml's build."""
+    there = repository(cross=cross, around=Surroundings(folders=("/top",)))
+    found = environment.volumes(ARM64, there, environ)
+    assert {"CROSS_AROUND_0": "/top", "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES": expected} == found

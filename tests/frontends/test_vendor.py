@@ -1,0 +1,236 @@
+"""The task ``vendor``: copies that are made, checked and renewed, and used under other names without being installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import crosstasks
+
+PACKAGE = Path(crosstasks.__file__).parent
+
+WATCHED = """
+import sys
+before = set(sys.modules)
+sys.path.insert(0, "lib/py")
+import xt.nox
+xt.nox.register()
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))
+print(*sorted(name for name in sys.modules if name.startswith("xt")))
+"""
+
+
+@pytest.fixture
+def vendor(run, repository):
+    """The program's ``vendor``, in the repository, which git knows."""
+    (repository / ".git").mkdir()
+
+    def call(*arguments, cwd=repository, **env):
+        return run("crosstasks", "vendor", *arguments, cwd=cwd, **env)
+
+    return call
+
+
+@pytest.fixture
+def copy(vendor, repository):
+    """A copy under another name."""
+    done = vendor("--into", "lib/py/xt")
+    assert 0 == done.returncode, done.stderr
+    return repository / "lib" / "py" / "xt"
+
+
+@pytest.fixture
+def alone(repository, copy):
+    """Python without our package: a program, its arguments, a folder of the repository."""
+    bare = "import xt.nox\nxt.nox.register()\n"
+    (repository / "noxfile.py").write_text(
+        f"import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / 'lib' / 'py'))\n{bare}"
+    )
+    (repository / "tasks.py").write_text(
+        "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / 'lib' / 'py'))\n"
+        "import xt.invoke\nnamespace = xt.invoke.collection()\n"
+    )
+
+    def call(*argv, cwd=repository):
+        environ = {"PATH": "/usr/bin:/bin", "HOME": str(repository.parent), "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
+        return subprocess.run(argv, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+
+    return call
+
+
+def test_a_copy_has_all_files_the_licence_and_its_manifest(copy):
+    """Byte for byte, and nothing that Python left in the folder."""
+    ours = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    theirs = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert ours | {"LICENSE", "vendored.json"} == theirs
+    assert all((PACKAGE / path).read_bytes() == (copy / path).read_bytes() for path in ours)
+    assert (PACKAGE.parent / "LICENSE").read_bytes() == (copy / "LICENSE").read_bytes()
+    assert crosstasks.__version__ == json.loads((copy / "vendored.json").read_text())["version"]
+
+
+def test_a_copy_is_small(copy):
+    """Less than 1.2 MB in at most 200 files: what a reviewer can look through."""
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    assert len(files) <= 200
+    assert sum(path.stat().st_size for path in files) <= 1_200_000
+
+
+def test_a_copy_imports_little(copy, repository, alone):
+    """To list sessions it needs msgspec and nox, and ten modules of its own."""
+    done = alone(sys.executable, "-c", WATCHED)
+    assert 0 == done.returncode, done.stderr
+    libraries, modules = done.stdout.splitlines()
+    expected = "xt arguments config config_places config_problems config_read config_targets config_variables errors nox options targets"
+    assert {"msgspec", "nox", "xt"} <= set(libraries.split())
+    assert not set(libraries.split()) & {"docker", "elftools", "invoke", "oras", "platformdirs", "requests", "rich", "semver", "tomlkit"}
+    assert {name.removeprefix("xt.") for name in modules.split()} <= set(expected.split())
+
+
+@pytest.mark.parametrize("below", [".", "src"])
+def test_a_copy_serves_nox_and_invoke_without_being_installed(below, alone, repository):
+    """As command and as module, from the top and from a subfolder, with our package nowhere on the path."""
+    bin_ = Path(sys.executable).parent
+    noxfile = ("-f", str(repository / "noxfile.py")) if below != "." else ()
+    for nox in ((str(bin_ / "nox"),), (sys.executable, "-m", "nox")):
+        done = alone(*nox, *noxfile, "-l", cwd=repository / below)
+        assert 0 == done.returncode, done.stderr
+        assert "cross-aarch64" in done.stdout
+    done = alone(str(bin_ / "invoke"), "targets", "--format", "json", cwd=repository / below)
+    assert 0 == done.returncode, done.stderr
+    assert json.loads(done.stdout)["targets"]
+
+
+def test_check_passes_after_a_checkout_with_other_newlines(copy, vendor):
+    """CRLF, as git makes it on Windows, is no drift."""
+    for path in copy.rglob("*.py"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    done = vendor("--into", "lib/py/xt", "--check")
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_check_shows_drift(copy, vendor):
+    """A changed, a new and a missing file fail, with a patch on standard output."""
+    with (copy / "cli.py").open("a") as file:
+        file.write("# ours\n")
+    (copy / "own.py").write_text("own = 1\n")
+    (copy / "LICENSE").unlink()
+    done = vendor("--into", "lib/py/xt", "--check")
+    assert 1 == done.returncode
+    assert "--- a/lib/py/xt/cli.py\n+++ b/lib/py/xt/cli.py\n" in done.stdout
+    assert "+# ours\n" in done.stdout
+    assert "--- /dev/null\n+++ b/lib/py/xt/own.py\n" in done.stdout
+    assert "changed: cli.py\nadded: own.py\nmissing: LICENSE\n" in done.stderr
+
+
+def test_check_shows_drift_that_the_manifest_hides(copy, vendor):
+    """A changed file with its new hash in the manifest is still not this package."""
+    with (copy / "cli.py").open("a") as file:
+        file.write("# ours\n")
+    from crosstasks import vendored, vendoring
+
+    (copy / "vendored.json").write_text(vendored.manifest(crosstasks.__version__, vendoring.held(copy)))
+    done = vendor("--into", "lib/py/xt", "--check")
+    assert 1 == done.returncode
+    assert "+# ours\n" in done.stdout
+    assert "it is not this package" in done.stderr
+
+
+def test_a_copy_checks_itself(copy, alone):
+    """Without the package: by its manifest."""
+    argv = (sys.executable, "-m", "xt", "vendor", "--into", "xt", "--check")
+    assert 0 == alone(*argv, cwd=copy.parent).returncode
+    (copy / "cli.py").write_text((copy / "cli.py").read_text() + "# ours\n")
+    done = alone(*argv, cwd=copy.parent)
+    assert 1 == done.returncode
+    assert "changed: cli.py" in done.stderr
+
+
+def test_update_renews(copy, vendor):
+    """A copy of an older version becomes this one; what the older had and this has not is gone."""
+    from crosstasks import vendored, vendoring
+
+    (copy / "gone.py").write_text("old = 1\n")
+    (copy / "vendored.json").write_text(vendored.manifest("0.0.9", vendoring.held(copy)))
+    assert "it is crosstasks 0.0.9, and this is" in vendor("--into", "lib/py/xt", "--check").stderr
+    done = vendor("--into", "lib/py/xt", "--update")
+    assert (0, f"lib/py/xt: crosstasks 0.0.9 -> {crosstasks.__version__}\n") == (done.returncode, done.stdout)
+    assert not (copy / "gone.py").exists()
+    assert 0 == vendor("--into", "lib/py/xt", "--check").returncode
+    assert "already" in vendor("--into", "lib/py/xt", "--update").stdout
+
+
+def test_update_keeps_local_changes_unless_told(copy, vendor):
+    """They are named, and nothing is touched; with --force they are given up."""
+    (copy / "own.py").write_text("own = 1\n")
+    done = vendor("--into", "lib/py/xt", "--update")
+    assert 1 == done.returncode
+    assert "added: own.py" in done.stderr
+    assert (copy / "own.py").exists()
+    assert 0 == vendor("--into", "lib/py/xt", "--update", "--force").returncode
+    assert not (copy / "own.py").exists()
+    assert {"xt"} == {path.name for path in copy.parent.iterdir()}
+
+
+def test_a_link_in_a_copy_is_never_followed(copy, vendor, tmp_path):
+    """It is drift, and what it leads to is neither read nor written."""
+    outside = tmp_path / "outside.py"
+    outside.write_text((copy / "cli.py").read_text())
+    (copy / "cli.py").unlink()
+    (copy / "cli.py").symlink_to(outside)
+    assert "changed: cli.py" in vendor("--into", "lib/py/xt", "--check").stderr
+    before = outside.read_text()
+    assert 0 == vendor("--into", "lib/py/xt", "--update", "--force").returncode
+    assert before == outside.read_text()
+    assert not (copy / "cli.py").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("into", "words"),
+    [
+        ("lib/cross-tasks", "'cross-tasks' is no name for a package of Python"),
+        ("../elsewhere", "is not inside a repository"),
+        (".", "is not inside a repository"),
+        ("src", "holds something already"),
+        ("link/xt", "link is a link"),
+        (str(PACKAGE), "is this package itself"),
+        (str(PACKAGE / "facts" / "xt"), "lie in one another"),
+    ],
+)
+def test_places_that_are_none_are_refused(into, words, vendor, repository, tmp_path):
+    """Exit code 2, with the reason, and nothing is written."""
+    (repository / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = vendor("--into", into)
+    assert 2 == done.returncode
+    assert words in done.stderr
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--into", "x", "--check", "--update"), ("--into", "x", "--force"), ("--into", "nothing", "--check")]
+)
+def test_wrong_usage_is_2(arguments, vendor):
+    """No folder, two things at once, a folder without a copy."""
+    done = vendor(*arguments)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_with_a_copy_is_not_copied_over(copy, vendor):
+    """The next step is named."""
+    done = vendor("--into", "lib/py/xt")
+    assert 2 == done.returncode
+    assert "`vendor --update` renews it" in done.stderr
+
+
+def test_a_copy_makes_copies(copy, alone, repository):
+    """It holds all that a copy needs, its licence too."""
+    done = alone(sys.executable, "-m", "xt", "vendor", "--into", str(repository / "third"), cwd=copy.parent)
+    assert 0 == done.returncode, done.stderr
+    shutil.rmtree(copy / "__pycache__", ignore_errors=True)
+    assert (copy / "vendored.json").read_text() == (repository / "third" / "vendored.json").read_text()
