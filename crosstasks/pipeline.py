@@ -106,7 +106,12 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         archive.update(sorted({architecture for _, architecture in wanted}))
         return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
 
-    return {"registry": registry, "fetch": fetch, "debian_versions": debian}
+    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "terminal": _terminal}
+
+
+def _terminal() -> bool:
+    """Tell whether the user can be asked."""
+    return all(bool(getattr(stream, "isatty", lambda: False)()) for stream in (sys.stdin, sys.stderr))
 
 
 def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:
@@ -173,7 +178,7 @@ def afresh(work: Work) -> Work:
     return replace(work, facts=changed(work.facts, answers=kept))
 
 
-_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation"}
+_LASTING: Final = {"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup"}
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:

@@ -57,6 +57,11 @@ def kept(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], 
     return answer
 
 
+def forget(look: Look, subject: str) -> None:
+    """Have a question asked anew."""
+    _path(look, subject).unlink(missing_ok=True)
+
+
 def _path(look: Look, subject: str) -> Path:
     word = subject.split(maxsplit=1)[0]
     return look.cache / "answers" / f"{word}-{hashlib.sha256(subject.encode()).hexdigest()[:16]}.json"

@@ -30,6 +30,9 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
+    "yes": Option(False, "agree to have emulation set up, should a route need it: `crosstasks plan` shows how"),
+    "platform": Option(None, "a platform such as linux/arm64; may be given several times"),
+    "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
@@ -37,7 +40,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
-BUILDING: Final = ("target", "format", *OVERRIDES)
+BUILDING: Final = ("target", "format", *OVERRIDES, "yes")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Call:
         from .. import pipeline
 
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
+        given |= {"emulation": "install"} if self.options.get("yes") else {}
         return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
