@@ -16,7 +16,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, config, plan, provision, run, targets, verify
+from . import cache, config, plan, provision, remedies, run, targets, verify
 from .artifacts import stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
@@ -162,6 +162,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
             provision.take(step, work)
         except CrosstasksError as error:
             error.step = step  # type: ignore[attr-defined]
+            remedies.told(error)
             raise
     if not planned.steps:
         return planned, work
@@ -221,7 +222,9 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         raise ran.error
     if ran.code:
         what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
-        raise BuildFailed(f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint="cargo's own words are above")
+        raise BuildFailed(
+            f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's own words are above"
+        )
     row = targets.find(planned.target)
     folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
     paths = stable(ran.built, ran.target_dir, folder, planned.target)

@@ -35,13 +35,14 @@ INSIDE: Final = "/target"
 
 
 class Ran(Struct, frozen=True, kw_only=True):
-    """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, and what cross made of it, if it was not cargo."""
+    """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, what cross made of it if it was not cargo, and *err*'s tail."""
 
     code: int
     built: Built
     target_dir: str
     seconds: float
     error: CrosstasksError | None = None
+    err: str = ""
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         )
         error = started.ending(done) if done.code else None
     seconds = time.monotonic() - begun
-    return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error)
+    return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error, err=done.err)
 
 
 def _to_stderr(chunk: bytes) -> None:

@@ -15,6 +15,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
+    "explain": Task(housekeeping.explain, ("text", "format")),
     "emulation.status": Task(emulation.status, ("platform", "engine", "format")),
     "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),
     "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),

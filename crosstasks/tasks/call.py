@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -30,6 +31,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
+    "text": Option(Parameter.empty, "what a program said, a file that holds it, or - for standard input"),
     "yes": Option(False, "agree to have emulation set up, should a route need it: `crosstasks plan` shows how"),
     "platform": Option(None, "a platform such as linux/arm64; may be given several times"),
     "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
