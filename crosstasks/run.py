@@ -35,7 +35,7 @@ INSIDE: Final = "/target"
 
 
 class Ran(Struct, frozen=True, kw_only=True):
-    """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, what cross made of it if it was not cargo, and its last words."""
+    """How a run ended: cargo's exit *code*, what was *built* in *target_dir*, cross's own *error* if it was not cargo, its last words."""
 
     code: int
     built: Built
