@@ -145,7 +145,7 @@ def network(facts: Facts) -> Iterator[Row]:
 
 def emulation(facts: Facts) -> Iterator[Row]:
     """Tell which foreign programs the kernel runs, and whether containers can use that."""
-    fix = "needed only for images of another architecture: `docker run --privileged --rm tonistiigi/binfmt --install all`"
+    fix = "needed only for images of another architecture: `crosstasks emulation.install --platform linux/amd64`"
     match facts.emulation:
         case Emulation(registered=registered) if registered:
             detail = ", ".join(dict.fromkeys(map(_entry, registered.values())))

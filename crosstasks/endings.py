@@ -13,17 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from .errors import (
-    BuildFailed,
-    ConfigError,
-    CrosstasksError,
-    EmulationFailed,
-    EngineFailed,
-    ImageFailed,
-    NoRoute,
-    RefusedArgument,
-    ToolMissing,
-)
+from . import errors, remedies
+from .errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing
 from .targets import contained
 
 ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"})
@@ -165,112 +156,30 @@ def _target(argv: Sequence[str]) -> str:
     return ""
 
 
-class _Known(Struct, frozen=True):
-    """How a program puts it (*said*), what it was, and what to do."""
-
-    said: str
-    error: type[CrosstasksError]
-    what: str
-    hint: str
-    codes: frozenset[int] = frozenset()
-
-
-_PROJECT: Final = (
-    _Known(
-        r"because --locked was passed|needs to be updated but --locked",
-        ConfigError,
-        "Cargo.lock does not fit Cargo.toml",
-        "run `cargo update --workspace` and commit the lock file, or leave --locked out",
-    ),
-    _Known(
-        r"toolchain '[^'\n]*' is not install(ed|able)|no such command: `\+",
-        ToolMissing,
-        "the toolchain that reads the project is not installed",
-        "leave +channel out",
-    ),
-    _Known(
-        r"--offline was specified|failed to (download|fetch|authenticate)|[Uu]nable to update|Could not resolve|offline mode",
-        BuildFailed,
-        "cargo cannot get the project's dependencies",
-        "try `cargo fetch` in the project",
-    ),
-    _Known(r"", ConfigError, "cargo cannot read the project", "`cargo metadata` with the same options says the same"),
-)
-"""What cargo says to ``metadata``."""
-
-_ENDINGS: Final = (
-    _Known(
-        r"^(docker|podman|Error): .*([Cc]annot connect|failed to connect|unable to connect|error during connect|daemon running)",
-        EngineFailed,
-        "the container engine does not answer",
-        "start it, or name another one",
-        frozenset({125}),
-    ),
-    _Known(
-        r"^(docker|podman|Error): .*(no matching manifest|manifest unknown|[Nn]o such image|pull access denied|does not exist|name unknown"
-        r"|denied: |does not match the specified platform|no image found|initializing source|failed to resolve reference|short-name)"
-        # docker says this before every pull; after one that succeeded comes a status
-        r"|^Unable to find image '[^'\n]*' locally$(?s:(?!^Status: ).)*?^docker: ",
-        ImageFailed,
-        "the engine cannot get the image",
-        "provide it, or name another one",
-        frozenset({125}),
-    ),
-    _Known(
-        r"^(docker|podman|Error): ",
-        EngineFailed,
-        "the container engine did not start the container",
-        "`docker run` with the same options says the same",
-        frozenset({125}),
-    ),
-    _Known(
-        r"^(docker: Error response from daemon|Error: .*OCI runtime)",
-        EngineFailed,
-        "the container has nothing to run cargo with",
-        "cross needs an image with `sh`",
-        frozenset({126, 127}),
-    ),
-    _Known(
-        r"^(exec /\S+|standard_init_linux\S* exec user process caused|.*exec container process \S+"
-        # what --init starts first: docker's, podman's
-        r"|\[FATAL tini \(\d+\)\] exec \S+ failed|.*catatonit\S*: failed to exec pid1): [Ee]xec format error",
-        EmulationFailed,
-        "the image is for another architecture, and nothing here runs its programs",
-        "take an image of the engine's own platform, or set up emulation",
-        frozenset({1, 126, 255}),
-    ),
-    _Known(
-        r"^(sh|/bin/sh): (\d+: |line \d+: )?cargo: (command )?not found",
-        ToolMissing,
-        "the container sees no toolchain",
-        "the engine cannot mount the toolchain's folder: is it remote, or does all this run in a container?",
-        frozenset({127}),
-    ),
-    _Known(
-        r"^ +\d: (no container engine found|could not get os and arch)",
-        EngineFailed,
-        "cross found no container engine that answers",
-        "start docker or podman, or name another one",
-        frozenset({1}),
-    ),
-)
-"""What cross and the engines say when nothing was compiled. A program may print the same: its exit code must fit as well."""
-
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def _unreadable(stderr: str) -> CrosstasksError:
     """Show cargo's own words: cross hides them, and goes on to the host's cargo."""
     said = _PASSWORD.sub("***@", stderr[max(stderr.find("error"), 0) :]).strip()
-    known = next(row for row in _PROJECT if re.search(row.said, said))
-    return known.error(known.what, why="\n".join(said.splitlines()[:30]), hint=known.hint)
+    why = "\n".join(said.splitlines()[:30])
+    for row in remedies.when("metadata"):
+        if row.search(said):
+            return _error(row, why)
+    return ConfigError("cargo cannot read the project", why=why, hint="`cargo metadata` with the same options says the same")
+
+
+def _error(row: remedies.Remedy, why: str) -> CrosstasksError:
+    kind: type[CrosstasksError] = getattr(errors, row.error)
+    return kind(row.what, why=why, hint=row.remedy)
 
 
 def _known(code: int, err: str) -> CrosstasksError | None:
-    for row in _ENDINGS:
-        said = re.search(row.said, err, re.MULTILINE) if code in row.codes else None
+    """Tell an ending by its words. A program may print the same: its exit code must fit as well."""
+    for row in remedies.when("ending"):
+        said = row.search(err) if code in row.codes else None
         if said:
             # the line itself, and the engine's reason if that is a later one
             block = err[said.start() : err.find("\n", said.end()) if "\n" in err[said.end() :] else None].strip().splitlines()
-            return row.error(row.what, why="\n".join(dict.fromkeys((block[0], block[-1]))), hint=row.hint)
+            return _error(row, "\n".join(dict.fromkeys((block[0], block[-1]))))
     return None

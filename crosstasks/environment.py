@@ -129,7 +129,8 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     """
     Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
-    ====================================  ============================================================    the variable                          is set
+    ====================================  ===================================================================
+    the variable                          is set
     ====================================  ===================================================================
     ``CROSS_TARGET_<T>_IMAGE_TOOLCHAIN``  for git: it says ``--platform`` itself, and takes linux/amd64 else
     ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
@@ -151,7 +152,8 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     if route.emulated and not image.ref:
         env["CROSS_BUILD_OPTS"] = f"--platform={image.platform} {environ.get('CROSS_BUILD_OPTS', '')}".strip()
     return env
-=======
+
+
 def volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return the variables that make cross mount what lies around the workspace.

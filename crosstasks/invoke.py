@@ -17,7 +17,7 @@ from invoke.tasks import task
 
 from .errors import ConfigError, CrosstasksError
 from .tasks import DEFAULTS, TASKS
-from .tasks.call import OPTIONS, SEVERAL, Call, Task
+from .tasks.call import OPTIONS, Call, Task
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -65,7 +65,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
     body.__doc__ = act.__doc__
     body.__name__ = name
     helps = {option: OPTIONS[option].help for option in options}
-    return task(body, name=name, help=helps, iterable=[option for option in options if option in SEVERAL])
+    return task(body, name=name, help=helps, iterable=[option for option in options if OPTIONS[option].default is None])
 
 
 @contextmanager

@@ -39,7 +39,11 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
         ),
     ] = ""
     emulation: Annotated[
-        Literal["auto", "never"], Meta(description="Whether an image of another architecture than the engine's may be used, which is slow.")
+        Literal["auto", "install", "never"],
+        Meta(
+            description="Whether an image of another architecture than the engine's may be used, which is slow. `auto` does where"
+            " emulation works, and on a terminal asks before setting it up; `install` agrees to that."
+        ),
     ] = "auto"
     glibc: Annotated[
         str,

@@ -27,11 +27,20 @@ class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hashes: tuple[str, ...]
 
 
+class Image(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An image, by digest; the tag that it had stands beside it."""
+
+    ref: str
+    tag: str
+    digest: str
+
+
 class Pins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     cross: dict[str, Crate]
     pypi: dict[str, Wheel]
+    images: dict[str, Image]
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, config, plan, provision, run, targets, turns, verify
+from . import cache, config, plan, provision, remedies, run, targets, turns, verify
 from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
@@ -106,7 +106,12 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         archive.update(sorted({architecture for _, architecture in wanted}))
         return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
 
-    return {"registry": registry, "fetch": fetch, "debian_versions": debian}
+    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "terminal": _terminal}
+
+
+def _terminal() -> bool:
+    """Tell whether the user can be asked."""
+    return all(bool(getattr(stream, "isatty", lambda: False)()) for stream in (sys.stdin, sys.stderr))
 
 
 def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:
@@ -157,6 +162,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
             provision.take(step, work)
         except CrosstasksError as error:
             error.step = step
+            remedies.told(error)
             raise
     if not planned.steps:
         return planned, work
@@ -206,7 +212,9 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         raise ran.error
     if ran.code:
         what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
-        raise BuildFailed(f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint="cargo's own words are above")
+        raise BuildFailed(
+            f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's own words are above"
+        )
     row = targets.find(planned.target)
     folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails

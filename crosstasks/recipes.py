@@ -125,6 +125,28 @@ def shared(target: str, packages: Sequence[str] = ()) -> str:
     return f"crosstasks/{target}:v{VERSION}{extra}"
 
 
+def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
+    """Say what an image is made of that registers one emulator of QEMU's with the kernel of an engine of *platform*."""
+    if suite not in SUITES or platform not in DEBIAN_ARCH:
+        why = f"an image with an emulator is put together for {' and '.join(DEBIAN_ARCH)} from the packages of {', '.join(SUITES)}"
+        return Refused(name="build", why=f"{why}, and here are {platform} and {suite or 'no apt sources that are known'}")
+    made = Recipe(
+        target=f"binfmt-{qemu}",
+        platform=platform,
+        suite=suite,
+        architecture=DEBIAN_ARCH[platform],
+        base=("busybox-static",),
+        packages=("qemu-user-static",),
+        qemu=qemu,
+        env={"PATH": "/usr/bin"},
+        links={"usr/bin/sh": "busybox"},
+        glibc="",
+        runs=False,
+    )
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(made, tag=f"crosstasks/{made.target}:{platform.partition('/')[2]}-{digest}".replace("_", "-"))
+
+
 def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
     if suite not in SUITES:
         return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"

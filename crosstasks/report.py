@@ -49,6 +49,7 @@ def plan_text(plan: Plan, members: Sequence[str] = ()) -> str:
     ingredients: list[tuple[str, Ingredient | None]] = [
         (route.tool.name if route.tool else "", route.tool),
         ("image", route.image),
+        ("emulation", route.emulator),
         ("toolchain", route.toolchain),
     ]
     if route.own != route.toolchain:

@@ -47,6 +47,7 @@ class Ran(Struct, frozen=True, kw_only=True):
         built: what is in *target_dir* now.
         started: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
         error: what cross, or a full disk, made of it, if it was not cargo's own end.
+        err: its last words.
     """
 
     code: int
@@ -55,6 +56,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     seconds: float
     started: bool = False
     error: CrosstasksError | None = None
+    err: str = ""
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -108,7 +110,7 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         error = (_full(plan, done) or started.ending(done)) if done.code else None
     built, seconds = messages.result(), time.monotonic() - begun
     at_work = built.started or (plan.verb == "test" and _at_work(done.err))
-    return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error)
+    return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error, err=done.err)
 
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import CrosstasksError
 from ..steps import About, Absent, Failure, Question, Runner
-from . import builders, debian, emulation, engine, host, lock, provided, registry, repository, rustup
+from . import builders, debian, emulation, engine, host, lock, proof, provided, registry, repository, rustup
 from .answers import absent
 from .builders import Builders
 from .emulation import Emulation
@@ -65,6 +65,7 @@ class Look:
         registry: the door to registries: a reference, the engine to ask through, seconds.
         fetch: the door to web servers: an address, seconds, and a text after whose line reading may stop.
         debian_versions: the door to apt: packages with an architecture each.
+        terminal: tells whether the user can be asked.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
     """
 
@@ -81,6 +82,7 @@ class Look:
     registry: Callable[[str, Engine | None, float], object] = _no_registry
     fetch: Callable[[str, float, str], str] = _no_fetch
     debian_versions: Callable[[Sequence[tuple[str, str]]], Versions] = _no_versions
+    terminal: Callable[[], bool] = lambda: False
     root: Path = Path("/")
     platform: Callable[[], Platform] = Platform.here
     now: Callable[[], float] = time.time
@@ -192,6 +194,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "image": engine.ask_image,
     "registry": registry.ask,
     "emulation": emulation.ask,
+    "emulation-proof": proof.ask,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
     "debian": debian.ask,

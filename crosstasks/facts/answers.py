@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -26,6 +27,10 @@ T = TypeVar("T")
 
 VERSION: Final = 1
 """Of the shape of all answers; raised when a fact changes, so that what was kept before is asked anew."""
+
+
+QUICK: Final = 1.0
+"""Seconds within which a refusal costs nothing, and is not kept."""
 
 
 class Life(Struct, frozen=True, kw_only=True):
@@ -51,10 +56,18 @@ def kept(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], 
     found = _read(path, subject, kind, life, look.now())
     if found is not None:
         return found
+    begun = time.monotonic()
     answer = ask()
-    if life.negative if isinstance(answer, Absent) else life.positive:
+    # what said no at once may be asked again at once: whoever has just mended it wants to go on
+    costly = life.negative > 0 and time.monotonic() - begun >= QUICK
+    if costly if isinstance(answer, Absent) else life.positive:
         _write(path, subject, answer, look.now())
     return answer
+
+
+def forget(look: Look, subject: str) -> None:
+    """Have a question asked anew."""
+    _path(look, subject).unlink(missing_ok=True)
 
 
 def _path(look: Look, subject: str) -> Path:

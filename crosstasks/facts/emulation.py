@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..targets import ARCHES
 
@@ -17,12 +19,13 @@ ASK: Final = "proc/sys/fs/binfmt_misc"
 
 
 class Registration(Struct, frozen=True, kw_only=True):
-    """One binfmt_misc entry. *fixed* is the flag ``F``: the interpreter is open, so it works in containers too."""
+    """One binfmt_misc entry. *fixed* is the flag ``F``: the interpreter is open, so it works in containers too; *lost*: it is not there."""
 
     name: str
     interpreter: str
     flags: str = ""
     enabled: bool = True
+    lost: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -31,10 +34,21 @@ class Registration(Struct, frozen=True, kw_only=True):
 
 
 class Emulation(Struct, frozen=True, kw_only=True):
-    """Registered emulators by architecture as Rust names it; *programs* are QEMU's on PATH by the same key."""
+    """
+    What runs foreign programs here, and who may set it up.
+
+    Attributes:
+        registered: emulators by architecture as Rust names it.
+        programs: QEMU's on PATH by the same key.
+        enabled: the kernel's table as a whole is on.
+        root: we are; and *terminal*: the user can be asked.
+    """
 
     registered: Mapping[str, Registration] = {}
     programs: Mapping[str, str] = {}
+    enabled: bool = True
+    root: bool = False
+    terminal: bool = False
 
 
 _MACHINES: Final[Mapping[int, str]] = {3: "i386", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64", 258: "loongarch64"}
@@ -45,9 +59,25 @@ _ELF: Final = "7f454c46"
 
 def ask(look: Look, _question: Question, _facts: Facts) -> Emulation:
     """Read the kernel's table and PATH. Other systems keep it in the engine's machine, where it cannot be read."""
+    terminal = look.terminal()
     if look.platform().system != "linux":
-        return Emulation()
-    return Emulation(registered=parse(_entries(look.root / ASK)), programs=_programs(look))
+        return Emulation(terminal=terminal)
+    root = getattr(os, "geteuid", lambda: 1)() == 0
+    registered = {arch: _whole(look, entry) for arch, entry in parse(_entries(look.root / ASK)).items()}
+    return Emulation(registered=registered, programs=_programs(look), enabled=_enabled(look), root=root, terminal=terminal)
+
+
+def _whole(look: Look, entry: Registration) -> Registration:
+    """Note whether the interpreter is there: with the flag F it is open, wherever it came from."""
+    there = entry.fixed or (look.root / entry.interpreter.lstrip("/")).exists()
+    return entry if there else replace(entry, lost=True)
+
+
+def _enabled(look: Look) -> bool:
+    try:
+        return (look.root / ASK / "status").read_text("utf-8").strip() != "disabled"
+    except OSError:
+        return True
 
 
 def _entries(folder: Path) -> dict[str, str]:
@@ -86,6 +116,20 @@ def parse_entry(name: str, text: str) -> Registration | None:
     if not lines or "interpreter" not in values:
         return None
     return Registration(name=name, interpreter=values["interpreter"], flags=values.get("flags", ""), enabled=lines[0] == "enabled")
+
+
+def fault(entry: Registration | None) -> str:
+    """Say what keeps containers from using an entry; empty if nothing is seen that does."""
+    if entry is None:
+        return "nothing is registered"
+    for wrong, why in (
+        (not entry.enabled, "it is registered, and disabled"),
+        (entry.lost, f"its interpreter {entry.interpreter} is not there"),
+        (not entry.fixed, "it lacks the flag F: containers have no such interpreter"),
+    ):
+        if wrong:
+            return why
+    return ""
 
 
 def _emulated(name: str, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import cache, docker_api, recipes, targets
 from ..errors import CrosstasksError
 from ..steps import Refused, Step
-from . import debian, image, toolchain, tools
+from . import debian, emulation, image, toolchain, tools
 
 if TYPE_CHECKING:
     from ..work import Work
@@ -83,4 +83,5 @@ CALLS: Final[Mapping[str, Callable[..., Any]]] = {
     "toolchain.from_rustup": _toolchain_from_rustup,
     "image.pull": _pull,
     "image.build": _build,
+    "emulation.install": emulation.install,
 }

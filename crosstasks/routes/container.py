@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..facts import lock
-from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from ..facts.rustup import Rustup
 from ..sources import Image, Open, Tool, Toolchain, tools
+from ..sources import emulation as emulators
 from ..sources import image as images
 from ..sources import toolchain as toolchains
+from ..sources.emulation import Emulator
 from ..steps import Absent, Refused
 from ..targets import Target
 from .route import Looked, Route, Rung, Verb, all_open, kept
@@ -81,12 +82,17 @@ def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
 
 
 def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
-    if unfit := lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform) or _unfit(name, platform, facts):
+    if unfit := lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform):
         return unfit
+    if platform not in PLATFORM_HOST:
+        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
     wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
     image = images.choose(source, wanted, facts, config)
     if isinstance(image, Refused):
         return image
+    emulator = _emulator(platform, target, facts, config)
+    if isinstance(emulator, Refused):
+        return emulator
     toolchain = toolchains.choose(PLATFORM_HOST[platform], facts, config)
     tool = tools.cross(flavour, facts, config)
     for found, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
@@ -95,9 +101,8 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
     own = _own(toolchain, facts, config) if isinstance(toolchain, Toolchain) else ()
     if isinstance(own, Refused):
         return own
-    match image, toolchain, tool, own:
-        case Image(), Toolchain(), Tool(), Toolchain():
-            emulated = platform != _own_platform(facts)
+    match image, toolchain, tool, own, emulator:
+        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()):
             route = Route(
                 name=name,
                 target=target.triple,
@@ -107,41 +112,21 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
                 toolchain=toolchain,
                 own=own,
                 image=image,
-                emulated=emulated,
+                emulated=emulator is not None,
+                emulator=emulator,
                 libc=image.libc,
                 build_std=target.triple not in toolchain.standard,
             )
             return kept(route, target, config) or _runs(route, verb) or route
         case _:
-            return all_open(image, toolchain, tool, own)
+            return all_open(image, toolchain, tool, own, emulator)
 
 
-def _unfit(name: str, platform: str, facts: Facts) -> Refused | Open | None:
-    """Refuse a platform that no toolchain is for, or that does not run here."""
-    if platform not in PLATFORM_HOST:
-        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+def _emulator(platform: str, target: Target, facts: Facts, config: Config) -> Emulator | Refused | Open | None:
+    """Choose what runs a platform that is not the engine's own; None for its own."""
     if platform == _own_platform(facts):
         return None
-    return facts.open("emulation") or _no_emulation(name, facts)
-
-
-def _no_emulation(name: str, facts: Facts) -> Refused | None:
-    """Refuse amd64 images where the kernel runs none in containers; what is in an engine's own machine cannot be seen."""
-    engine, emulation = facts.engine, facts.emulation
-    if (
-        facts.host.os != "linux"
-        or not isinstance(engine, Engine)
-        or engine.remote
-        or engine.desktop
-        or engine.arch != facts.host.arch
-        or not isinstance(emulation, Emulation)
-    ):
-        return None
-    entry = emulation.registered.get("x86_64")
-    if entry and entry.enabled and entry.fixed:
-        return None
-    hint = f"{engine.command} run --privileged --rm tonistiigi/binfmt --install amd64"
-    return Refused(name=name, why="no emulator of amd64 is registered here that works in containers", hint=hint)
+    return emulators.choose(platform, config.target(target.triple).emulation, facts, offline=config.offline)
 
 
 def _own(toolchain: Toolchain, facts: Facts, config: Config) -> Toolchain | Refused | Open:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec import Struct
 
 from ..sources import Image, Open, Tool, Toolchain, dotted
+from ..sources.emulation import Emulator
 from ..steps import Refused, Step
 from ..targets import Target
 
@@ -23,6 +24,7 @@ class Route(Struct, frozen=True, kw_only=True):
     Attributes:
         name: ``cross 0.2.5, image built here``; unique in a ladder.
         own: the toolchain whose cargo runs on the host, to read the workspace and fetch its dependencies.
+        emulator: what runs the programs of an image that is not of the engine's own platform.
         emulated: the container's programs run under emulation, which costs about 11x (docs/routes.md).
         libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
         build_std: the standard library is compiled from source.
@@ -36,6 +38,7 @@ class Route(Struct, frozen=True, kw_only=True):
     toolchain: Toolchain
     own: Toolchain
     image: Image | None = None
+    emulator: Emulator | None = None
     emulated: bool = False
     libc: str = ""
     build_std: bool = False
@@ -44,7 +47,7 @@ class Route(Struct, frozen=True, kw_only=True):
     def steps(self) -> tuple[Step, ...]:
         """Return what is still to be provided, each once."""
         steps: list[Step] = []
-        for part in (self.tool, self.own, self.toolchain, self.image):
+        for part in (self.emulator, self.tool, self.own, self.toolchain, self.image):
             steps += [step for step in (part.steps if part else ()) if step not in steps]
         return tuple(steps)
 

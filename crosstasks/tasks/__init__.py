@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping, supply, verifying
-from . import building, housekeeping, vendoring
+from . import building, emulation, housekeeping, supply, vendoring, verifying
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
     "doctor": Task(housekeeping.doctor, ("format",)),
-    "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline")),
+    "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
@@ -20,6 +19,10 @@ TASKS: Final[Mapping[str, Task]] = {
     "bundle": Task(supply.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
     "mirror": Task(supply.mirror, ("to", "target", "platform", "format", "cross", "engine")),
     "outdated": Task(supply.outdated, ("target", "format", "engine", "offline")),
+    "explain": Task(housekeeping.explain, ("text", "format")),
+    "emulation.status": Task(emulation.status, ("platform", "engine", "format")),
+    "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),
+    "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
@@ -27,5 +30,5 @@ TASKS: Final[Mapping[str, Task]] = {
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 
-DEFAULTS: Final[Mapping[str, str]] = {}
+DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status"}
 """The task that a collection's own name stands for."""

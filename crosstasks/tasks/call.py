@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -12,10 +13,6 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from ..routes import Verb
     from ..work import Work
-
-
-SEVERAL: Final = ("target", "platform")
-"""Options that may be given several times."""
 
 
 class Option(NamedTuple):
@@ -34,17 +31,18 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
-    "check": Option(False, "write nothing: say what differs, and fail if something does"),
-    "update": Option(False, "resolve anew what is locked already; with --target only that"),
-    "platform": Option(None, "linux/amd64 or linux/arm64: of the machines it is for; may be given several times; this one's if not given"),
+    "check": Option(False, "change nothing: say what differs, and fail if something does"),
+    "update": Option(False, "renew what is there already; of a lock with --target only that"),
+    "platform": Option(None, "a platform such as linux/arm64; may be given several times; this engine's if not given"),
     "to": Option("", "bundle: the file to write; mirror: the registry to fill, host:port/prefix"),
     "from_": Option("", "a file made by `bundle`"),
     "rebuild": Option(False, "build the same commit once more, in another folder, and compare the packages byte for byte"),
     "changed_since": Option("", "only what a change since this revision of git reaches, for example origin/main"),
+    "text": Option(Parameter.empty, "what a program said, a file that holds it, or - for standard input"),
+    "yes": Option(False, "agree to have emulation set up, should a route need it: `crosstasks plan` shows how"),
+    "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
-    "check": Option(False, "change nothing, and fail if something would be"),
-    "update": Option(False, "renew what is there"),
     "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
@@ -52,7 +50,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
-BUILDING: Final = ("target", "format", "changed_since", *OVERRIDES)
+BUILDING: Final = ("target", "format", "changed_since", *OVERRIDES, "yes")
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ class Call:
         from .. import pipeline
 
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
+        given |= {"emulation": "install"} if self.options.get("yes") else {}
         return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
 
     def selected(self) -> tuple[tuple[str, ...], Work]:

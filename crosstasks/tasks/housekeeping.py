@@ -1,7 +1,11 @@
-"""Tasks: doctor, targets, init and clean."""
+"""Tasks: doctor, explain, targets, init and clean."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+from ..errors import CrosstasksError
 from .call import Call
 
 
@@ -12,6 +16,27 @@ def doctor(call: Call) -> int:
     rows = doctor.examine(call.place)
     call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
     return doctor.code(rows)
+
+
+def explain(call: Call) -> None:
+    """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
+    from .. import plan, remedies
+
+    rows = remedies.find(_text(call.options["text"]))
+    if not rows:
+        raise CrosstasksError(
+            "no known error is in this text", hint="give the whole output of the program; docs/troubleshooting.md has all"
+        )
+    call.show({"schema_version": plan.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
+
+
+def _text(given: str) -> str:
+    if given == "-":
+        return sys.stdin.read()
+    try:
+        return Path(given).read_text("utf-8", errors="replace")
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return given
 
 
 def targets(call: Call) -> None:

@@ -31,14 +31,20 @@ def repository(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Call a module of Python as its program: its name, arguments, the folder, changes to the environment."""
+    """Call a module of Python as its program: its name, arguments, the folder, what it reads, changes to the environment."""
 
-    def call(module, *arguments, cwd, **env):
+    def call(module, *arguments, cwd, read=None, **env):
         # NOX_SCRIPT_MODE: the libraries are those of this Python, and no other is made for the noxfile
         fixed = {"PYTHONPATH": str(ROOT), "CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
         environ = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith(("CROSSTASKS_", "NOX"))}
         return subprocess.run(
-            (sys.executable, "-m", module, *arguments), cwd=cwd, env=environ | fixed | env, capture_output=True, text=True, check=False
+            (sys.executable, "-m", module, *arguments),
+            cwd=cwd,
+            env=environ | fixed | env,
+            input=read,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return call

@@ -10,7 +10,7 @@ import pytest
 
 from crosstasks import targets
 
-TASKS = {"build", "clean", "doctor", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
+TASKS = {"build", "clean", "doctor", "explain", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
 
 
 @pytest.fixture
@@ -255,3 +255,16 @@ def _host():
     from crosstasks.facts import host
 
     return host.parse(host.Platform.here(), {}).triple
+
+
+def test_an_error_is_explained_however_it_is_given(program, repository, run):
+    """As text, as a file, and on standard input; what is not known is an error."""
+    said = "error: linker `aarch64-linux-gnu-gcc` not found\n"
+    (repository / "build.log").write_text(said)
+    shown = [program("explain", said), program("explain", "build.log"), run("crosstasks", "explain", "-", cwd=repository, read=said)]
+    assert {(0, shown[1].stdout)} == {(done.returncode, done.stdout) for done in shown}
+    assert "linker-missing" in shown[0].stdout
+    told = json.loads(program("explain", said, "--format", "json").stdout)
+    assert ["linker-missing"] == [row["name"] for row in told["remedies"]]
+    assert 1 == program("explain", "all is well").returncode
+    assert 2 == program("explain").returncode

@@ -8,6 +8,7 @@ from typing import Any
 from crosstasks import plan, targets
 from crosstasks.config import Config
 from crosstasks.facts import Facts
+from crosstasks.facts.proof import Proof
 from crosstasks.plan import Plan
 from crosstasks.steps import Absent, Question
 from crosstasks.testing import BOOKWORM, SERVER, served
@@ -18,8 +19,8 @@ NETWORK = frozenset({"registry", "rustup-server", "debian"})
 World = Mapping[str, Callable[[str], Any]]
 
 
-def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWORM, image: Any = None) -> World:
-    """Return the answers of a world: all can be reached and the engine holds nothing, if nothing else is said."""
+def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWORM, image: Any = None, proof: bool = False) -> World:
+    """Return the answers of a world: all can be reached and the engine holds nothing, but nothing is emulated, if nothing else is said."""
 
     def lookup(table: Any, missing: str) -> Callable[[str], Any]:
         if callable(table):
@@ -31,6 +32,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "image": lookup(image, "the engine does not hold it"),
         "rustup-server": lambda _: server,
         "debian": lambda _: debian,
+        "emulation-proof": lambda platform: Proof(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 
 

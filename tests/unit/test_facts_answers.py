@@ -30,8 +30,9 @@ class Asked:
     ("answer", "later", "times"),
     [(FACT, 99, 1), (FACT, 101, 2), (FACT, -1, 2), (Absent("no", "hint"), 9, 1), (Absent("no"), 11, 2)],
 )
-def test_an_answer_counts_for_its_time(tmp_path, answer, later, times):
+def test_an_answer_counts_for_its_time(tmp_path, monkeypatch, answer, later, times):
     """Refusals count for less long than answers; a clock that was set back makes all of them old."""
+    monkeypatch.setattr("crosstasks.facts.answers.QUICK", 0.0)
     asked, here = Asked(answer), look(tmp_path, now=lambda: 1000.0)
     assert answer == kept(here, "server x", RustupServer, LIFE, asked)
     assert answer == kept(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)
@@ -49,6 +50,14 @@ def test_a_damaged_file_is_not_there(tmp_path, damage):
     path.write_text(damage)
     assert FACT == kept(here, "server x", RustupServer, LIFE, asked)
     assert FACT == kept(here, "server x", RustupServer, LIFE, asked)
+    assert 2 == asked.times
+
+
+def test_a_refusal_that_came_at_once_is_not_kept(tmp_path):
+    """It costs nothing to ask again, and what was wrong may have been mended."""
+    asked, here = Asked(Absent("connection refused")), look(tmp_path)
+    for _ in range(2):
+        kept(here, "server x", RustupServer, LIFE, asked)
     assert 2 == asked.times
 
 

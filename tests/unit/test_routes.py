@@ -22,7 +22,6 @@ REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
 MADE = recipe(find("aarch64"), "linux/amd64", "bookworm").tag
 NATIVE = recipe(find("aarch64"), "linux/arm64", "bookworm").tag
 OWN = "registry.example.org/cross/aarch64:1"
-X86_64 = {"x86_64": Registration(name="qemu-x86_64", interpreter="/usr/bin/qemu-x86_64-static", flags="OCF")}
 CLOSED = world(registry=Absent("ghcr.io does not answer"), server=Absent("rustup's server does not answer"))
 NOTHING = world(registry=Absent("no"), server=Absent("no"), debian=Absent("no"))
 
@@ -170,26 +169,26 @@ def test_names_are_unique():
         ),
         pytest.param(
             "x86_64-musl",
-            arm64_facts(emulation=Emulation(registered=X86_64)),
+            arm64_facts(),
             config("x86_64-musl"),
-            world(),
+            world(proof=True),
             "cross 0.2.5, upstream image, linux/amd64 emulated",
             id="arm64: emulated where Debian has no compiler",
         ),
         pytest.param("x86_64-musl", arm64_facts(), config("x86_64-musl"), world(), "zigbuild", id="arm64: nothing emulates"),
         pytest.param(
             "x86_64-musl",
-            arm64_facts(emulation=Emulation(registered=X86_64)),
+            arm64_facts(),
             config("x86_64-musl", emulation="never"),
-            world(),
+            world(proof=True),
             "zigbuild",
             id="arm64: emulation is not wanted",
         ),
         pytest.param(
             "aarch64",
-            arm64_facts(emulation=Emulation(registered=X86_64)),
+            arm64_facts(),
             config(images=["upstream"]),
-            world(),
+            world(proof=True),
             "cross 0.2.5, upstream image, linux/amd64 emulated",
             id="arm64: only upstream is wanted",
         ),
@@ -199,7 +198,7 @@ def test_names_are_unique():
                 engine=engine(arch="aarch64", desktop="OrbStack"), host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")
             ),
             config(images=["upstream"]),
-            world(),
+            world(proof=True),
             "cross 0.2.5, upstream image, linux/amd64 emulated",
             id="a mac: its engine brings emulation",
         ),
@@ -332,20 +331,12 @@ def test_arm64_without_emulation():
         "cargo",
         [
             ("cross 0.2.5, upstream image", f"{REF} is only for linux/amd64, wanted linux/arm64"),
-            ("cross 0.2.5, upstream image, linux/amd64 emulated", "no emulator of amd64 is registered here that works in containers"),
+            (
+                "cross 0.2.5, upstream image, linux/amd64 emulated",
+                "nothing runs linux/amd64 programs, and emulation is set up only if you agree",
+            ),
         ],
     )
-
-
-@pytest.mark.parametrize(
-    ("flags", "enabled", "emulated"), [("OCF", True, True), ("OC", True, False), ("", True, False), ("OCF", False, False)]
-)
-def test_only_an_open_emulator_works_in_containers(flags, enabled, emulated):
-    """The flag F holds the interpreter open, which is not in the image (binfmt_misc of the kernel's documentation)."""
-    entry = Registration(name="qemu-x86_64", interpreter="/usr/bin/qemu-x86_64", flags=flags, enabled=enabled)
-    known = arm64_facts(emulation=Emulation(registered={"x86_64": entry}))
-    planned, _ = settle("x86_64-musl", known, config("x86_64-musl"))
-    assert planned.route.emulated is emulated
 
 
 def test_the_parts_of_a_native_route_on_arm64():
@@ -359,8 +350,7 @@ def test_the_parts_of_a_native_route_on_arm64():
 
 def test_the_parts_of_an_emulated_route():
     """The toolchain is that of the image's platform; the user's own reads the workspace on the host."""
-    known = arm64_facts(emulation=Emulation(registered=X86_64))
-    planned, _ = settle("x86_64-musl", known, config("x86_64-musl"))
+    planned, _ = settle("x86_64-musl", arm64_facts(), config("x86_64-musl"), around=world(proof=True))
     route = planned.route
     assert (route.image.platform, route.toolchain.host, route.own.host, route.emulated) == ("linux/amd64", AMD64, ARM64, True)
 

@@ -1,0 +1,160 @@
+"""Act: register an emulator with the kernel of the engine, and take it out again; only if the user agrees."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .. import docker_api, recipes
+from ..errors import EmulationFailed
+from ..facts import proof
+from ..facts.proof import PLATFORMS, Proof
+from ..sources.emulation import DOES
+from ..steps import Question, Refused
+from ..targets import ARCHES
+from . import debian, image
+
+if TYPE_CHECKING:
+    from ..steps import Done
+    from ..work import Work
+
+PATIENCE: Final = 120.0
+"""Seconds for the container that registers."""
+
+PACKAGES: Final = ("qemu-user-static", "binfmt-support")
+
+
+def qemu(platform: str) -> str:
+    """Return QEMU's name of a platform's architecture."""
+    return ARCHES[PLATFORMS[platform]].qemu
+
+
+def entry(platform: str) -> str:
+    """Return the name that an emulator has in the kernel's table, as everyone else gives it."""
+    return f"qemu-{qemu(platform)}"
+
+
+def line(platform: str) -> str:
+    r"""
+    Return what registers an emulator: programs by class, byte order, kind and machine of their ELF header, with the flag F.
+
+    The kernel reads ``\x``: Documentation/admin-guide/binfmt-misc.rst. Bytes that programs may have otherwise are masked away:
+    the system ABI and the padding behind it, and that a program may be position-independent.
+    """
+    header = proof.program(PLATFORMS[platform])[:20]
+    either = 0xFE  # 2 is a program, 3 one that is position-independent
+    little = header[5] == 1
+    kind = bytes((either, 0xFF)) if little else bytes((0xFF, either))
+    mask = b"\xff" * 7 + bytes(9) + kind + b"\xff\xff"
+    return f":{entry(platform)}:M:0:{_escaped(header)}:{_escaped(mask)}:/usr/bin/qemu-{qemu(platform)}-static:F"
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def install(work: Work, platform: str, source: str, ref: str = "", *, ask: bool = False) -> None:
+    """
+    Register an emulator, and prove that it runs the platform's programs.
+
+    Args:
+        source: ``image`` (the pinned one, *ref*), ``build`` or ``package``.
+        ask: have the user agree first, on the terminal.
+
+    Raises:
+        EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
+    """
+    if ask and not agreed(f"{platform} programs are to be emulated: {DOES[source]}. Do it?"):
+        raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
+    work.say(f"setting up emulation of {platform}: {DOES[source]}")
+    SOURCES[source](work, platform, ref)
+    proven(work, platform)
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal; nothing but a yes is one."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def proven(work: Work, platform: str) -> None:
+    """Run a program of the platform, or fail."""
+    question = Question("emulation-proof", platform)
+    found = proof.ask(work.look, question, work.facts)
+    if not isinstance(found, Proof):
+        raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
+
+
+def _pinned(work: Work, platform: str, ref: str) -> None:
+    name = qemu(platform)
+    for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
+        done = work.run((*_container(work), "--privileged", ref, action, value), timeout=PATIENCE)
+    if done.code:
+        raise _refused(f"the pinned image did not register an emulator of {name}", done)
+
+
+def _binfmt_name(platform: str) -> str:
+    return platform.removeprefix("linux/").partition("/")[0]
+
+
+def _built(work: Work, platform: str, _ref: str) -> None:
+    done = _in_ours(work, platform, line(platform))
+    if done.code:
+        raise _refused(f"a container did not register an emulator of {platform}", done)
+
+
+def _in_ours(work: Work, platform: str, told: str) -> Done:
+    """Run binfmt.sh in the image that is built here. Mounting the table needs CAP_SYS_ADMIN, and nothing else that is privileged."""
+    facts = work.facts
+    recipe = recipes.emulator(qemu(platform), work.engine.platform, facts.host.suite)
+    if isinstance(recipe, Refused):
+        raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=recipe.why, hint=recipe.hint)
+    archive = debian.Archive(work.cache / "debian", run=work.run, say=work.say)
+    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=(), say=work.say)
+    options = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+    script = Path(__file__).with_name("binfmt.sh").read_bytes()
+    argv = (*_container(work), "--interactive", *options, recipe.tag, "sh", "-s", entry(platform), told)
+    return work.run(argv, stdin=script, timeout=PATIENCE)
+
+
+def _container(work: Work) -> tuple[str, ...]:
+    labels = (f"--label={label}" for label in docker_api.labels(uuid.uuid4().hex[:12]))
+    return (work.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
+
+
+def _package(work: Work, _platform: str, _ref: str) -> None:
+    done = work.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
+    if done.code:
+        raise _refused(f"apt-get did not install {' and '.join(PACKAGES)}", done)
+
+
+def _refused(what: str, done: Done) -> EmulationFailed:
+    why = done.err.strip()[-1000:] or done.out.strip()[-1000:]
+    return EmulationFailed(what, why=why, hint='another source may: `crosstasks emulation.install --source build`; or emulation = "never"')
+
+
+SOURCES: Final[Mapping[str, Callable[[Work, str, str], None]]] = {"image": _pinned, "build": _built, "package": _package}
+
+
+def uninstall(work: Work, platform: str) -> None:
+    """
+    Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
+
+    Raises:
+        EmulationFailed: the kernel did not let it go.
+    """
+    proof.forget(work.look, Question("emulation-proof", platform), work.facts)
+    path = work.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
+    try:
+        path.write_text("-1", "utf-8")
+    except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
+        done = _in_ours(work, platform, "")
+        if done.code:
+            raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None
+
+
+__all__ = ["agreed", "entry", "install", "line", "proven", "qemu", "uninstall"]

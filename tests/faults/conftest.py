@@ -1,0 +1,109 @@
+"""What tests of faults share: the program, a project, a registry, and a proxy before it that misbehaves."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+from pathlib import Path
+from uuid import uuid4
+
+import facts_registry
+import pytest
+from misbehaving import Proxy, configure
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The cache that lives from run to run: toolchains and cross are in it; TEST_CACHE_DIR names another."""
+    return Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
+
+
+@pytest.fixture
+def own_cache(shared, tmp_path):
+    """A cache whose toolchains, tools and packages are the shared ones, and whose answers are its own."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name in ("rustup", "tools", "debian", "images"):
+        (shared / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(shared / name)
+    return folder
+
+
+@pytest.fixture
+def crosstasks(own_cache):
+    """The program: arguments, the folder to run in, changes to the environment; ``start`` does not wait for its end."""
+    fixed = {"CROSSTASKS_CACHE_DIR": str(own_cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    environ = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
+
+    def start(*arguments, cwd, before=(), **env):
+        argv = (*before, sys.executable, "-m", "crosstasks", *arguments)
+        return subprocess.Popen(argv, cwd=cwd, env=environ | env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def call(*arguments, cwd, before=(), **env):
+        child = start(*arguments, cwd=cwd, before=before, **env)
+        out, err = child.communicate(timeout=900)
+        return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+    call.start = start
+    return call
+
+
+@pytest.fixture
+def crate(tmp_path):
+    """A crate without dependencies; its targets share one toolchain."""
+    folder = tmp_path / "crate"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
+    (folder / "src" / "main.rs").write_text('fn main() { println!("{}", std::env::consts::ARCH); }\n')
+    configure(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """Debian's docker-registry on a free port."""
+    with facts_registry.running(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture
+def proxy(registry):
+    """A proxy before the registry, which does nothing wrong yet."""
+    server = Proxy(registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def served(registry, proxy):
+    """An image that only the registry holds, as the proxy serves it; whatever was pulled is removed."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as layer:
+        member = tarfile.TarInfo("random")
+        member.size = 3_000_000
+        layer.addfile(member, io.BytesIO(os.urandom(member.size)))
+    name = f"crosstasks-test/faults:{uuid4().hex[:8]}"
+    ref = f"{registry}/{name}"
+    subprocess.run(("docker", "import", "-", ref), input=stream.getvalue(), check=True, capture_output=True)
+    subprocess.run(("docker", "push", ref), check=True, capture_output=True)
+    subprocess.run(("docker", "rmi", ref), check=True, capture_output=True)
+    yield f"{proxy.address}/{name}"
+    subprocess.run(("docker", "rmi", "--force", f"{proxy.address}/{name}"), check=False, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def later(tmp_path_factory):
+    """Variables that set the clock of a program: Debian's libfaketime, without being installed."""
+    root = facts_registry.unpacked(tmp_path_factory.mktemp("faketime"), "libfaketime")
+    (library,) = root.rglob("libfaketime.so.1")
+    return lambda offset: {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}

@@ -1,0 +1,70 @@
+"""A project to break things with, and a proxy before a registry that misbehaves."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def configure(folder, **options):
+    """Write crosstasks.toml: the same targets always, since they decide which toolchain is wanted."""
+    names = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
+    lines = ["version = 1", f"targets = {list(names)}".replace("'", '"')]
+    lines += [f"{name.replace('_', '-')} = {value}" for name, value in options.items()]
+    (folder / "crosstasks.toml").write_text("\n".join(lines) + "\n")
+
+
+class Proxy(ThreadingHTTPServer):
+    """A proxy before a registry. *fault* is what it does to blobs and questions."""
+
+    def __init__(self, behind, port=0):
+        self.behind, self.fault = behind, ""
+        super().__init__(("127.0.0.1", port), Handler)
+        self.address = f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_):
+        """Say nothing of clients that go away."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Write no line per request."""
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        fault, blob = self.server.fault, "/blobs/" in self.path
+        if fault == "slow":
+            time.sleep(20)
+        connection = http.client.HTTPConnection(self.server.behind, timeout=30)
+        headers = {name: ", ".join(self.headers.get_all(name)) for name in ("Accept", "Range") if name in self.headers}
+        connection.request(self.command, self.path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        length = answer.headers["Content-Length"] if self.command == "HEAD" else str(len(body))
+        for name, value in answer.headers.items():
+            if name.lower() not in {"content-length", "connection", "date"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        connection.close()
+        big = blob and len(body) > 100_000
+        if big and fault == "wrong":
+            body = body[:5000] + bytes((body[5000] ^ 1,)) + body[5001:]
+        if big and fault in {"cut", "cut once"}:
+            body = body[: len(body) // 2]
+            self.server.fault = "" if fault == "cut once" else fault
+            self.close_connection = True
+        if big and fault == "drip":
+            for start in range(0, len(body), 20_000):
+                self.wfile.write(body[start : start + 20_000])
+                time.sleep(0.2)
+            return
+        self.wfile.write(body)

@@ -1,0 +1,105 @@
+"""Emulation for real: programs of our own run under QEMU, and the kernel's table is changed and put back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from crosstasks.facts.proof import CODE, PLATFORMS, program
+from crosstasks.provision.emulation import line
+from crosstasks.targets import ARCHES
+
+TABLE = Path("/proc/sys/fs/binfmt_misc")
+PLATFORM, ENTRY = "linux/ppc64le", "qemu-ppc64le"
+
+
+@pytest.fixture(scope="module")
+def emulators(tmp_path_factory):
+    """QEMU's programs, of Debian's package, without being installed."""
+    folder = tmp_path_factory.mktemp("qemu")
+    subprocess.run(("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "qemu-user-static"), cwd=folder, check=True)
+    (deb,) = folder.glob("*.deb")
+    subprocess.run(("dpkg-deb", "-x", str(deb), str(folder / "root")), check=True)
+    return folder / "root/usr/bin"
+
+
+@pytest.fixture
+def table():
+    """The kernel's table, mounted if it is not, without an entry for one architecture; and so it is left."""
+    ours = not (TABLE / "register").exists()
+    if ours:
+        subprocess.run(("mount", "-t", "binfmt_misc", "binfmt_misc", str(TABLE)), check=True)
+    before = (TABLE / ENTRY).exists()
+    assert not before, f"{ENTRY} is registered on this machine: the test would take it away"
+    yield TABLE
+    if (TABLE / ENTRY).exists():
+        (TABLE / ENTRY).write_text("-1")
+    if ours:
+        subprocess.run(("umount", str(TABLE)), check=True)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_program_ends_as_it_should(emulators, tmp_path, platform):
+    """Under the emulator of its architecture."""
+    arch = PLATFORMS[platform]
+    path = tmp_path / arch
+    path.write_bytes(program(arch))
+    path.chmod(0o755)
+    done = subprocess.run((emulators / f"qemu-{ARCHES[arch].qemu}-static", path), check=False, capture_output=True)
+    assert (CODE, b"") == (done.returncode, done.stderr)
+
+
+def rows(crosstasks, folder):
+    told = crosstasks("emulation.status", "--platform", PLATFORM, "--platform", "linux/amd64", "--format", "json", cwd=folder)
+    assert not told.returncode, told.stderr
+    return json.loads(told.stdout)["platforms"]
+
+
+def test_it_is_set_up_proven_and_taken_away(crosstasks, tmp_path, table):
+    """In an image made here of Debian's packages, without a registry; nothing is left but the image."""
+    missing, own = rows(crosstasks, tmp_path)
+    assert (False, True, True) == (missing["proven"], own["own"], own["proven"])
+    assert f"crosstasks emulation.install --platform {PLATFORM}" == missing["fix"]
+    done = crosstasks("emulation.install", "--platform", "ppc64le", "--source", "build", cwd=tmp_path)
+    assert f"{PLATFORM} works: a program of it was run\n" == done.stdout, done.stderr
+    assert "CAP_SYS_ADMIN" in done.stderr
+    there, _ = rows(crosstasks, tmp_path)
+    assert ("qemu-ppc64le", "F", True, "") == (there["registered"], there["flags"], there["proven"], there["why"])
+    again = crosstasks("emulation.install", "--platform", "ppc64le", cwd=tmp_path)
+    assert f"{PLATFORM} works already\n" == again.stdout, again.stderr
+    gone = crosstasks("emulation.uninstall", "--platform", "ppc64le", cwd=tmp_path)
+    assert f"{ENTRY} was taken out; {PLATFORM} is not emulated any more\n" == gone.stdout, gone.stderr
+    assert not (table / ENTRY).exists()
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "flags", "why"),
+    [
+        ("/usr/bin/qemu-ppc64le-gone", "", "its interpreter /usr/bin/qemu-ppc64le-gone is not there"),
+        ("/bin/true", "", "it lacks the flag F: containers have no such interpreter"),
+        ("/bin/true", "F", "it is registered, and does not work"),
+    ],
+)
+def test_a_broken_entry_is_recognised_and_replaced(crosstasks, tmp_path, table, interpreter, flags, why):
+    """Whatever is wrong with it: the proof decides."""
+    ours = line(PLATFORM).rsplit(":", 2)[0]
+    (table / "register").write_text(f"{ours}:{interpreter}:{flags}")
+    broken, _ = rows(crosstasks, tmp_path)
+    assert not broken["proven"]
+    assert broken["why"].startswith(why)
+    done = crosstasks("emulation.install", "--platform", PLATFORM, "--source", "build", cwd=tmp_path)
+    assert f"{PLATFORM} works: a program of it was run\n" == done.stdout, done.stderr
+
+
+def test_a_disabled_entry_is_turned_on_again(crosstasks, tmp_path, table, emulators):
+    """As the fix says, which is the least that helps."""
+    ours = line(PLATFORM).rsplit(":", 2)[0]
+    (table / "register").write_text(f"{ours}:{emulators}/qemu-ppc64le-static:F")
+    (table / ENTRY).write_text("0")
+    off, _ = rows(crosstasks, tmp_path)
+    assert ("it is registered, and disabled", f"echo 1 | sudo tee {TABLE}/{ENTRY}") == (off["why"], off["fix"])
+    (table / ENTRY).write_text("1")
+    assert rows(crosstasks, tmp_path)[0]["proven"]

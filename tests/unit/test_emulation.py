@@ -1,0 +1,91 @@
+"""What is written into the kernel's table, what is wrong with an entry, and what the user is asked."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from crosstasks import emulating
+from crosstasks.errors import ConfigError, EmulationFailed
+from crosstasks.facts.emulation import Registration, fault, parse
+from crosstasks.facts.proof import PLATFORMS, PROGRAMS, program
+from crosstasks.provision import emulation
+from crosstasks.targets import ARCHES
+
+
+def taken(line, header):
+    """Tell whether the kernel would hand a file to the entry: what the mask lets through must be the magic."""
+    magic, mask = (bytes.fromhex(part.replace("\\x", "")) for part in line.split(":")[4:6])
+    return all((byte & keep) == (wanted & keep) for byte, wanted, keep in zip(header, magic, mask, strict=True))
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_entry_takes_the_programs_of_its_platform_and_no_others(platform):
+    """Also position-independent ones, and those that name GNU's ABI."""
+    line = emulation.line(platform)
+    own = bytearray(program(PLATFORMS[platform])[:20])
+    for changed in ({}, {7: 3}, {16: 3} if own[5] == 1 else {17: 3}):
+        assert taken(line, bytes(changed.get(place, byte) for place, byte in enumerate(own)))
+    others = [arch for arch in PROGRAMS if ARCHES[arch].qemu != emulation.qemu(platform)]
+    assert not any(taken(line, program(arch)[:20]) for arch in others)
+    assert not taken(line, bytes(own[:16]) + (b"\x01\x00" if own[5] == 1 else b"\x00\x01") + bytes(own[18:]))  # an object file
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_we_register_is_read_back_as_its_architecture(platform):
+    """By the same reader as anyone's, and within the 255 bytes that a field may have."""
+    assert PLATFORMS[platform] in parse({emulation.entry(platform): "enabled\ninterpreter /q\nflags: F\n"})
+    assert emulation.line(platform).startswith(f":{emulation.entry(platform)}:M:0:")
+    assert emulation.line(platform).endswith(":F")
+    assert len(emulation.line(platform)) < 256
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (None, "nothing is registered"),
+        (Registration(name="a", interpreter="/a", flags="F"), ""),
+        (Registration(name="a", interpreter="/a", flags="F", enabled=False), "it is registered, and disabled"),
+        (Registration(name="a", interpreter="/a", flags="OC"), "it lacks the flag F: containers have no such interpreter"),
+        (Registration(name="a", interpreter="/a", lost=True), "its interpreter /a is not there"),
+    ],
+)
+def test_what_is_wrong_with_an_entry_is_said(entry, why):
+    """Old and broken registrations are told apart."""
+    assert why == fault(entry)
+
+
+@pytest.mark.parametrize(
+    ("given", "platform"),
+    [("linux/s390x", "linux/s390x"), ("s390x", "linux/s390x"), ("aarch64", "linux/arm64"), ("arm", "linux/arm/v7"), ("i686", "linux/386")],
+)
+def test_a_platform_has_the_names_that_users_give_it(given, platform):
+    """OCI's, with or without linux, and Rust's."""
+    assert platform == emulating.named(given)
+
+
+def test_an_unknown_platform_is_an_error_of_use():
+    """So is an unknown source, and none."""
+    with pytest.raises(ConfigError, match="no platform 'vax'"):
+        emulating.named("vax")
+    with pytest.raises(ConfigError, match="no source 'web'"):
+        list(emulating.install(("s390x",), "web", None))
+    with pytest.raises(ConfigError, match="no platform is named"):
+        list(emulating.install((), "", None))
+
+
+@pytest.mark.parametrize(("answer", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False), ("yeah\n", False)])
+def test_only_a_yes_agrees(monkeypatch, capsys, answer, yes):
+    """The question says what will be done, on stderr."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert yes is emulation.agreed("do it?")
+    assert "do it? [y/N]" in capsys.readouterr().err
+
+
+def test_without_a_yes_nothing_is_done(monkeypatch):
+    """No program is run, and the next route has its turn."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    with pytest.raises(EmulationFailed, match="you did not agree"):
+        emulation.install(SimpleNamespace(), "linux/amd64", "build", ask=True)

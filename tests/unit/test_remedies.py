@@ -1,0 +1,88 @@
+"""The table of known errors: every row is recognised, has something to do, and is on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosstasks import errors, remedies, remedies_page
+from crosstasks.errors import BuildFailed, CrosstasksError, ToolMissing
+from crosstasks.remedies import Remedy, find
+
+ROWS = remedies.remedies()
+BY_NAME = {row.name: row for row in ROWS}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_is_recognised_by_its_example_and_by_no_other(row: Remedy):
+    """So an error has one remedy."""
+    assert [row.name] == [found.name for found in find(row.example)]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_says_what_to_do(row: Remedy):
+    """In our voice: no capital at the start, no full stop at the end."""
+    assert row.what[0].islower() or row.what.startswith(("SELinux", "Cargo.lock"))
+    assert row.remedy
+    assert not row.what.endswith(".")
+    assert not row.remedy.endswith(".")
+    assert row.source == "tried" or row.source.startswith("https://") or row.source.startswith("cross-rs/cross#")
+
+
+def test_names_are_unique():
+    """A row is found by its name on the page."""
+    assert len(ROWS) == len(BY_NAME)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.when], ids=lambda row: row.name)
+def test_what_ends_a_run_names_its_failure(row: Remedy):
+    """A class of the error tree; an ending its exit codes as well."""
+    assert issubclass(getattr(errors, row.error), CrosstasksError)
+    assert bool(row.codes) == (row.when == "ending")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", []),
+        ("all is well\n", []),
+        ("\x1b[1m\x1b[31merror\x1b[0m: linker `\x1b[1mcc-x\x1b[0m` not found", ["linker-missing"]),
+        (
+            "toolchain 'stable-x86_64-unknown-linux-gnu' may not be able to run on this system\n   1: couldn't install toolchain\n",
+            ["toolchain-foreign"],
+        ),
+        ('docker: Error response from daemon: Get "https://ghcr.io/v2/": dial tcp: lookup ghcr.io: no such host\n', ["network"]),
+        (
+            "/target/debug/deps/libserde_derive-1.so: version `GLIBC_2.32' not found (required by /target/debug/deps/libserde_derive-1.so)",
+            ["glibc-build-script"],
+        ),
+        ("note: Relocations in generic ELF (EM: 183)\nerror: No space left on device (os error 28)", ["linker-foreign", "disk-full"]),
+        ("/usr/bin/ld: cannot find -lc: No such file or directory", []),
+        ("error: failed to read `/work/Cargo.toml`: No space left on device", ["outside-workspace", "disk-full"]),
+    ],
+)
+def test_a_text_is_searched_for_all_of_them(text, names):
+    """Colours do not hide an error, and a general row gives way to one that says more."""
+    assert names == [row.name for row in find(text)]
+
+
+def test_the_hint_of_a_build_that_failed_is_the_remedy():
+    """What it means, and what to do; nothing where nothing is known."""
+    row = BY_NAME["linker-missing"]
+    assert f"{row.what}: {row.remedy}" == remedies.hint(row.example)
+    assert not remedies.hint("error[E0308]: mismatched types")
+
+
+def test_an_error_gets_the_remedy_of_its_reason_once():
+    """Behind its own hint, which stays; without a reason nothing is added."""
+    error = ToolMissing("pip did not", why="[Errno 28] No space left on device", hint="try again")
+    once = remedies.told(error).hint
+    assert once.startswith("try again; a disk is full")
+    assert once == remedies.told(error).hint
+    assert not remedies.told(BuildFailed("no space left on device")).hint
+
+
+def test_the_page_is_made_of_the_table():
+    """`python -m crosstasks.remedies_page` writes it."""
+    assert remedies_page.page() == Path(__file__).parents[2].joinpath("docs/troubleshooting.md").read_text("utf-8")

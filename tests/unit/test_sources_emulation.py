@@ -1,0 +1,116 @@
+"""Where emulation comes from, and that nothing is set up without consent."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstasks.facts.emulation import Emulation
+from crosstasks.facts.engine import Engine
+from crosstasks.facts.host import Host
+from crosstasks.facts.proof import Proof
+from crosstasks.recipes import emulator
+from crosstasks.sources.emulation import Emulator, binfmt, choose, installed
+from crosstasks.steps import Absent, Failure, Question, Refused
+from crosstasks.testing import ARM64, arm64_facts, image, served
+
+AMD64 = "linux/amd64"
+PROOF = Question("emulation-proof", AMD64)
+NOT = Absent("nothing runs it", "set it up")
+REF, TAG = binfmt()
+BUILT = emulator("x86_64", "linux/arm64", "bookworm").tag
+UNSEEN = {Question("image", REF): Absent("no"), Question("image", BUILT): Absent("no")}
+OUT_OF_REACH = {**UNSEEN, Question("registry", REF): Absent("no such host")}
+
+
+def known(answer=NOT, *, terminal=False, root=False, more=None, **changes):
+    found = arm64_facts(**{"emulation": Emulation(terminal=terminal, root=root), **changes})
+    return found.with_({PROOF: answer, **(more or {})})
+
+
+def test_never_asks_nothing():
+    """The configuration alone says no."""
+    assert isinstance(choose(AMD64, "never", arm64_facts()), Refused)
+
+
+def test_a_proof_is_asked_for_once_a_route_needs_it():
+    """And is enough, whatever is registered."""
+    assert (PROOF,) == choose(AMD64, "auto", arm64_facts())
+    found = choose(AMD64, "auto", known(Proof(platform=AMD64)))
+    assert ("registered", ()) == (found.source, found.steps)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "ci", "mode", "agreed"),
+    [
+        (False, "", "auto", None),
+        (True, "", "auto", "asked"),
+        (True, "github", "auto", None),
+        (False, "", "install", "given"),
+        (False, "github", "install", "given"),
+    ],
+)
+def test_nothing_is_set_up_without_consent(terminal, ci, mode, agreed):
+    """On a terminal the user is asked; in CI only the configuration agrees."""
+    host = Host(os="linux", arch="aarch64", triple=ARM64, libc="gnu", ci=ci, apt=True, suite="bookworm")
+    found = choose(AMD64, mode, known(terminal=terminal, host=host, more=OUT_OF_REACH))
+    if agreed is None:
+        assert isinstance(found, Refused)
+        assert "only if you agree" in found.why
+        assert "--yes" in found.hint
+    else:
+        assert [agreed == "asked"] == [step.arguments["ask"] for step in found.steps]
+
+
+def test_the_pinned_image_comes_first():
+    """Held by the engine, or pulled for the engine's own platform."""
+    held = choose(AMD64, "install", known(more={Question("image", REF): image(REF, "linux/arm64")}))
+    assert [("emulation.install", "image")] == [(step.call, step.arguments["source"]) for step in held.steps]
+    pulled = choose(AMD64, "install", known(more={**UNSEEN, Question("registry", REF): served(REF, AMD64, "linux/arm64")}))
+    assert [("image.pull", "linux/arm64"), ("emulation.install", AMD64)] == [(s.call, s.arguments["platform"]) for s in pulled.steps]
+
+
+def test_without_a_registry_it_is_built_here():
+    """Of Debian's packages, for the engine's own platform."""
+    found = choose(AMD64, "install", known(more=OUT_OF_REACH))
+    assert ("build", "QEMU of bookworm's packages") == (found.source, found.why)
+
+
+def test_a_source_that_failed_is_followed_by_the_next():
+    """The package is last, since it stays, and wants root."""
+    first = choose(AMD64, "install", known(root=True, more=OUT_OF_REACH))
+    failed = (Failure(route="any", what="it broke", step=first.steps[0]),)
+    facts = known(root=True, more=OUT_OF_REACH)
+    assert "package" == choose(AMD64, "install", type(facts)(answers=facts.answers, failures=failed)).source
+    facts = known(more=OUT_OF_REACH)
+    refused = choose(AMD64, "install", type(facts)(answers=facts.answers, failures=failed))
+    assert "build: failed: it broke; package: packages are installed by root" in refused.why
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"engine": Engine(kind="docker", command="docker", version="1", arch="aarch64", rootless=True)}, "rootless"),
+        ({"engine": Absent("docker does not answer")}, "docker does not answer"),
+        ({"host": Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")}, "apt is not here"),
+    ],
+)
+def test_where_it_cannot_be_set_up_the_reason_is_said(changes, why):
+    """A rootless engine has no say in the kernel's table; without apt nothing is built."""
+    found = choose(AMD64, "install", known(more=OUT_OF_REACH, **changes))
+    assert isinstance(found, Refused)
+    assert why in found.why
+
+
+def test_offline_takes_what_the_engine_holds():
+    """And asks no registry."""
+    found = choose(AMD64, "install", known(more=UNSEEN), offline=True)
+    assert "offline = true" in found.why
+    held = choose(AMD64, "install", known(more={**UNSEEN, Question("image", BUILT): image(BUILT, "linux/arm64")}), offline=True)
+    assert "build" == held.source
+
+
+def test_a_platform_without_an_emulator_is_refused():
+    """The message lists those that there are."""
+    found = installed("linux/mips", ("build",), "", known())
+    assert not isinstance(found, Emulator)
+    assert "linux/s390x" in found.why
