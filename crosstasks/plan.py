@@ -33,6 +33,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         route: the chosen one.
         refused: the routes above it, each with its reason.
         below: the names of those that would be looked at next, if it fails.
+        members: the packages of the workspace that are built; empty for what cargo takes by itself.
         locked: crosstasks.lock holds this route.
     """
 
@@ -41,6 +42,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     route: Route
     refused: tuple[Refused, ...] = ()
     below: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     locked: bool = False
 
     @property

@@ -42,7 +42,7 @@ def bold(text: str) -> str:
     return _paint("1", text, sys.stdout)
 
 
-def plan_text(plan: Plan, members: Sequence[str] = ()) -> str:
+def plan_text(plan: Plan) -> str:
     """Return a plan as a person reads it: the route, each ingredient, the packages if some are named, the refused routes, the steps."""
     route = plan.route
     lines = [f"{bold(plan.target)} ({plan.verb})", f"  route      {bold(route.name)}"]
@@ -58,7 +58,7 @@ def plan_text(plan: Plan, members: Sequence[str] = ()) -> str:
         if part:
             lines += _ingredient(label, part)
     lines += [f"  {label:<10} {text}" for label, text in _notes(plan)]
-    lines += [f"  members    {', '.join(members)}"] if members else []
+    lines += [f"  members    {', '.join(plan.members)}"] if plan.members else []
     lines += [f"  refused    {refusal.name}: {refusal.why}" for refusal in plan.refused]
     if plan.below:
         lines.append(f"  then       {'; '.join(plan.below[:3])}{'; …' if len(plan.below) > 3 else ''}")

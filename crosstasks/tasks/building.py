@@ -18,9 +18,8 @@ def plan(call: Call) -> None:
 
     names, work = call.selected()
     made = pipeline.plans(names, verb=call.verb, work=work)
-    members = {one.target: work.config.target(one.target).members for one in made}
-    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [{**plan.as_json(one), "members": members[one.target]} for one in made]}
-    call.show(raw, lambda: "\n\n".join(report.plan_text(one, members[one.target]) for one in made))
+    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
+    call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
 
 
 def provision(call: Call) -> None:
