@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from . import dependencies, docker_api, environment, guard, process, report
+from . import dependencies, docker_api, environment, flags, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError
@@ -70,17 +70,24 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     target_dir = folder(route, work.repository)
     target_dir.mkdir(parents=True, exist_ok=True)
     messages = Messages()
+    more = flags.added(
+        route.target,
+        (*flags.needed(route), *flags.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
+        work.repository.rustflags,
+        work.environ,
+    )
     with STARTERS[route.builder](route, target_dir, work) as started:
         argv = (
             *started.program,
             *subcommand(plan),
             *ours(plan, work.repository),
             *configured(work.config.target(route.target), arguments),
+            *more.arguments,
             *arguments,
         )
         done = process.stream(
             argv,
-            env=started.env,
+            env={**started.env, **more.env},
             cwd=work.repository.root,
             timeout=work.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" else None,
@@ -90,6 +97,17 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         error = started.ending(done) if done.code else None
     seconds = time.monotonic() - begun
     return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error)
+
+
+def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str], ...]:
+    """Return the folders of this machine that the compiler sees, and what programs shall call them; the last that fits counts.
+
+    In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
+    """
+    if route.builder == "cross" and route.flavour != "git":
+        return (("/project", "/source"),)
+    home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
+    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 
 
 def _to_stderr(chunk: bytes) -> None:
@@ -147,7 +165,9 @@ def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
 def _call(target_dir: Path, work: Work, **more: object) -> environment.Call:
     colour = report.coloured(sys.stderr, work.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    return environment.Call(target_dir=str(target_dir), colour=colour, width=width, path=work.environ.get("PATH", os.defpath), **more)  # type: ignore[arg-type]
+    return environment.Call(
+        target_dir=str(target_dir), colour=colour, width=width, path=work.environ.get("PATH", os.defpath), env=work.extra.env, **more
+    )  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -213,7 +233,7 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
 def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
+    env = environment.host(route, _call(target_dir, work), work.environ)
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
@@ -222,7 +242,7 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
+    env = environment.host(route, _call(target_dir, work), work.environ)
     yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
 
 
