@@ -113,7 +113,7 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     name: Annotated[
         str,
         Meta(
-            description="The name that archives begin with, one for all programs; empty makes one for each cargo package that has programs.",
+            description="What archives begin with, one for all programs; empty makes one for each cargo package with programs.",
             examples=["hello"],
         ),
     ] = ""
@@ -138,7 +138,7 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     files: Annotated[
         tuple[str, ...],
         Meta(
-            description="More files for the archives, as patterns below the repository's root; licences, readme and changelog are always in.",
+            description="More files for the archives, as patterns below the root; licences, readme and changelog are always in.",
             examples=[["completions/*", "man/hello.1"]],
         ),
     ] = ()
@@ -158,8 +158,8 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     hooks: Annotated[
         tuple[Command, ...],
         Meta(
-            description="Commands that sign or attest what is in the folder: lists of words, no shell; `{artifact}` and `{name}` run a command "
-            "once for every file, `{checksums}` and `{dist}` once.",
+            description="Commands that sign or attest what is in the folder: lists of words, no shell; `{artifact}` and `{name}` "
+            "run a command once for every file, `{checksums}` and `{dist}` once.",
             examples=[[["minisign", "-Sm", "{artifact}"]]],
         ),
     ] = ()

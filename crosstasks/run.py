@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from msgspec import Struct
@@ -162,12 +162,11 @@ def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _call(target_dir: Path, work: Work, **more: object) -> environment.Call:
+def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
     colour = report.coloured(sys.stderr, work.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    return environment.Call(
-        target_dir=str(target_dir), colour=colour, width=width, path=work.environ.get("PATH", os.defpath), env=work.extra.env, **more
-    )  # type: ignore[arg-type]
+    told: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
+    return environment.Call(target_dir=str(target_dir), **told, **more)
 
 
 @contextmanager
