@@ -65,7 +65,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
     body.__doc__ = act.__doc__
     body.__name__ = name
     helps = {option: OPTIONS[option].help for option in options}
-    return task(body, name=name, help=helps, iterable=[option for option in options if option == "target"])
+    return task(body, name=name, help=helps, iterable=[option for option in options if OPTIONS[option].default is None])
 
 
 @contextmanager

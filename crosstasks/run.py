@@ -236,13 +236,20 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
-    yield Started(program=(str(tool),), env=env)
+    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, work)
 
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     env = environment.host(route, _call(target_dir, work), work.environ)
-    yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
+    yield _audited(Started(program=(f"{route.own.path}/bin/cargo",), env=env), route, work)
+
+
+def _audited(started: Started, route: Route, work: Work) -> Started:
+    """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
+    if not work.extra.wrapper:
+        return started
+    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.own.path}/bin/cargo"})
 
 
 STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
-from .call import BUILDING, Task
+from . import building, housekeeping, release
+from .call import BUILDING, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
@@ -17,6 +17,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 

@@ -30,12 +30,21 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
+    "package": Option(None, "a cargo package to release; may be given several times; `packages` of [release] if not given"),
+    "skip": Option(None, "parts to leave out, with commas between them; may be given several times"),
+    "snapshot": Option(False, "no release: the version tells the commit, and nothing is tagged or published"),
+    "jobs": Option("1", "how many targets are built at the same time"),
+    "bump": Option("", "the new version: patch, minor, major, or itself"),
+    "dry_run": Option(False, "say what would be done, and do nothing"),
+    "yes": Option(False, "ask nothing; needed without a terminal"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
 
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
+
+RELEASING: Final = ("package", "skip", "snapshot")
 
 BUILDING: Final = ("target", "format", *OVERRIDES)
 
