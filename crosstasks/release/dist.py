@@ -100,7 +100,7 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
 def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
     """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
     dist = context.dist
-    with cache.locked(dist / SUMS):
+    with cache.locked(dist / ".parts" / SUMS):
         versions = {(product.name, product.version) for product in context.products}
         listed = sorted(
             (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name
