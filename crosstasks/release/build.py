@@ -35,9 +35,12 @@ def prepared(context: Context) -> Work:
     Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
 
     Raises:
-        ConfigError: there is no Cargo.lock to keep to, or cargo-auditable is wanted and not there.
+        ConfigError: something is not committed, there is no Cargo.lock to keep to, or cargo-auditable is wanted and not there.
     """
     work = context.work
+    if context.git.dirty and not context.snapshot:
+        why = "\n".join(context.git.dirty[:10])
+        raise ConfigError("not everything is committed", why=why, hint="commit it, or build with --snapshot")
     if not work.repository.lock:
         hint = "`cargo generate-lockfile`, and commit Cargo.lock"
         raise ConfigError("a release needs Cargo.lock", why="without it two builds of a commit may differ", hint=hint)
@@ -58,7 +61,8 @@ def arguments(context: Context, given: Sequence[str]) -> tuple[str, ...]:
 def key(context: Context, triple: str, given: Sequence[str]) -> str:
     """Return what stands for how a target is built: whatever changes it makes an earlier archive useless."""
     config = context.work.config
-    parts = (config.target(triple), config.release, arguments(context, given), sorted(context.skip), __version__, context.products)
+    packed = (config.release.name, config.release.files, config.release.auditable, "sbom" in context.skip)
+    parts = (config.target(triple), packed, arguments(context, given), __version__, context.products)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 

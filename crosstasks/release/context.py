@@ -77,7 +77,7 @@ def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), 
     crates = product.crates(work.repository, options, packages)
     made = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
     if snapshot:
-        made = tuple(product.snapshot(one, state.commit) for one in made)
+        made = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in made)
     return Context(work=work, git=state, crates=crates, products=made, skip=left_out, snapshot=snapshot)
 
 

@@ -1,5 +1,8 @@
-"""Prepare a release: the version, the changelog, a commit and a tag. What is to be written is worked out from HEAD alone,
-so that a call which was interrupted is taken up where it stopped, and gives what it would have given."""
+"""Prepare a release: the version, the changelog, a commit and a tag.
+
+What is to be written is worked out from HEAD alone, so that a call which was interrupted is taken up where it stopped, and gives
+what it would have given.
+"""
 
 from __future__ import annotations
 
@@ -262,7 +265,7 @@ def _fits(context: Context) -> None:
         return
     argv = (cargo, "metadata", "--format-version=1", "--locked", "--offline", "--no-deps")
     done = context.work.run(argv, cwd=str(context.root), env={"RUSTUP_AUTO_INSTALL": "0"})
-    if done.code == 101:  # noqa: PLR2004
+    if done.code == 101:
         raise CrosstasksError(
             "Cargo.lock does not fit the new version", why=done.err.strip(), hint="`cargo update --workspace`, and call again"
         )

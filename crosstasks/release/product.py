@@ -127,9 +127,9 @@ def products(found: Sequence[Crate], options: Release) -> tuple[Product, ...]:
     return tuple(Product(name=crate.name, version=crate.version, tag=crate.tag, crates=(crate,)) for crate in programs)
 
 
-def snapshot(product: Product, commit: str) -> Product:
+def snapshot(product: Product, commit: str, *, dirty: bool = False) -> Product:
     """Return a product as it is without a release: its version tells the commit."""
-    return replace(product, version=f"{product.version}-SNAPSHOT-{commit[:9]}", tag="")
+    return replace(product, version=f"{product.version}-SNAPSHOT-{commit[:9]}{'-dirty' if dirty else ''}", tag="")
 
 
 __all__ = ["Crate", "Product", "crates", "products", "snapshot"]

@@ -1,5 +1,8 @@
-"""Publish what is in the folder: to a directory, to GitHub, to a cargo registry. Each place is looked at first: what is there is
-left alone, what differs is refused, and what is missing is done; so an interrupted call is taken up where it stopped."""
+"""Publish what is in the folder: to a directory, to GitHub, to a cargo registry.
+
+Each place is looked at first: what is there is left alone, what differs is refused, and what is missing is done; so an interrupted
+call is taken up where it stopped.
+"""
 
 from __future__ import annotations
 

@@ -17,9 +17,13 @@ TASKS: Final[Mapping[str, Task]] = {
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "release.status": Task(release.status, ("format", *RELEASING)),
+    "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
     "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
+    "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
+    "release.all": Task(release.everything, ("bump", "dry_run", "yes", *BUILDING, *RELEASING, "jobs")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 
-DEFAULTS: Final[Mapping[str, str]] = {}
+DEFAULTS: Final[Mapping[str, str]] = {"release": "all"}
 """The task that a collection's own name stands for."""
