@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 from msgspec.structs import replace as changed
 
-from .. import __version__, pipeline, targets
+from .. import __version__, targets
 from ..errors import ConfigError, CrosstasksError, Interrupted
 from ..steps import Env
 from ..work import Extra, Work
@@ -26,6 +26,9 @@ from .product import Product
 if TYPE_CHECKING:
     from ..plan import Plan
     from ..verify import Artifact
+
+Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"
+"""Build a target with arguments for cargo: along which plan that was, what came out, and what is known now."""
 
 UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
 
@@ -66,32 +69,31 @@ def key(context: Context, triple: str, given: Sequence[str]) -> str:
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def build(context: Context, triples: Sequence[str], given: Sequence[str] = ()) -> tuple[Part, ...]:
+def build(context: Context, triples: Sequence[str], compiled: Compile, given: Sequence[str] = ()) -> tuple[Part, ...]:
     """Build one target after another; one that fails does not keep the others from being finished."""
     work = prepared(context)
     parts = []
     for triple in triples:
-        part, work = one(replace(context, work=work), triple, given)
+        part, work = one(replace(context, work=work), triple, compiled, given)
         dist.remember(context.dist, part)
         parts.append(part)
     return tuple(parts)
 
 
-def one(context: Context, triple: str, given: Sequence[str]) -> tuple[Part, Work]:
+def one(context: Context, triple: str, compiled: Compile, given: Sequence[str]) -> tuple[Part, Work]:
     """Build and pack one target, if an earlier call has not."""
     if part := kept(context, triple, given):
         return part, context.work
     begun, work = time.monotonic(), context.work
     commit = "" if context.git.dirty else context.git.commit
     try:
-        result, work = pipeline.carry_out(triple, "build", arguments(context, given), work)
-        planned, _ = pipeline.make(triple, "build", work)
-        made, notes = pack(replace(context, work=work), planned, result.artifacts)
+        planned, artifacts, work = compiled(triple, arguments(context, given), work)
+        made, notes = pack(replace(context, work=work), planned, artifacts)
     except Interrupted:
         raise
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), work
-    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=result.route, files=made, notes=notes)
+    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=planned.route.name, files=made, notes=notes)
     return changed(part, seconds=time.monotonic() - begun), work
 
 

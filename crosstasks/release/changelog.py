@@ -18,7 +18,7 @@ _LINKS: Final = re.compile(r"^\[[^\]]+\]:[ \t]*\S+[ \t]*$", re.MULTILINE)
 def sections(text: str) -> dict[str, str]:
     """Return what stands below each heading of the second level, by its version, in lower case."""
     found = list(_HEADING.finditer(text))
-    ends = [*(match.start() for match in found[1:]), len(text)]
+    ends = [*(match.start() for match in found[1:]), *([len(text)] if found else [])]
     return {match[1].lower(): _without_links(text[match.end() : end]) for match, end in zip(found, ends, strict=True)}
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .. import pipeline
 from ..config_problems import likely
 from ..errors import ConfigError
 from . import git, product
@@ -64,12 +63,17 @@ class Context:
 
 def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> Context:
     """
-    Look at the repository, and put together what is released.
+    Put together what is released.
+
+    Args:
+        work: with the repository known.
+        packages: the cargo packages that are named.
+        skip: the parts to leave out.
+        snapshot: this is no release.
 
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.
     """
-    work = pipeline.look(work)
     options = work.config.release
     left_out = skipped((*options.skip, *skip))
     root = Path(work.repository.root)

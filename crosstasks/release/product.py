@@ -91,7 +91,7 @@ def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
         return workspace.get(key) if isinstance(said, dict) and said.get("workspace") else said
 
     publish = value("publish")
-    registries = None if publish in {None, True} else () if publish is False else tuple(map(str, publish))
+    registries = tuple(map(str, publish)) if isinstance(publish, list) else () if publish is False else None
     return Crate(
         name=package.name,
         version=package.version,

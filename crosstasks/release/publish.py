@@ -160,8 +160,9 @@ def _registry(context: Context) -> Iterator[Action]:
     registry = context.work.config.release.registry
     crates = {crate.name: crate for crate in context.crates if crate.goes_to(registry)}
     where = ("--registry", registry) if registry else ()
+    asked = ("--registry", registry or "crates-io")  # without it cargo tells of the package that lies here
     for name in version.order(tuple(crates), _edges(context)):
-        known = _run(context, Step(why="", argv=("cargo", "info", *where, "--quiet", f"{name}@{crates[name].version}")), cwd="/")
+        known = _run(context, Step(why="", argv=("cargo", "info", *asked, "--quiet", f"{name}@{crates[name].version}")))
         argv = ("cargo", "publish", *where, "--locked", "--package", name)
         yield Action(
             what=f"{name} {crates[name].version}",
@@ -251,9 +252,9 @@ def _hint(why: str) -> str:
     return "what is published stays; the next call goes on from here"
 
 
-def _run(context: Context, step: Step, cwd: str = "") -> Done:
+def _run(context: Context, step: Step) -> Done:
     try:
-        return context.work.run(step.argv, cwd=cwd or step.cwd or str(context.root))
+        return context.work.run(step.argv, cwd=step.cwd or str(context.root))
     except ToolMissing as error:
         hint = "https://cli.github.com" if step.argv[0] == "gh" else "https://rustup.rs"
         raise ToolMissing(error.what, why=error.why, hint=hint) from error

@@ -122,6 +122,12 @@ def _packages(context: Context) -> Iterator[Row]:
 
 def _published(context: Context) -> Iterator[Row]:
     for name in publish.places(context):
+        if not publish.listing(context.dist):
+            yield Row(name="published", state="missing", found=f"{name}: nothing is built yet", next="`release.build`")
+            continue
+        if context.work.config.offline and name != "directory":
+            yield Row(name="published", state="missing", found=f"{name}: not asked, offline", next="ask without `offline`")
+            continue
         left = [action for action in publish.look(context, name) if not action.done]
         if left:
             yield Row(name="published", state="missing", found=f"{name}: {len(left)} left", next="`release.publish`")

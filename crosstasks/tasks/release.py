@@ -10,9 +10,12 @@ from ..errors import ConfigError, CrosstasksError, NothingSelected
 from .call import OPTIONS, Call
 
 if TYPE_CHECKING:
+    from ..plan import Plan
     from ..release.context import Context
     from ..release.dist import Part
     from ..release.prepare import Intended
+    from ..verify import Artifact
+    from ..work import Work
 
 
 def build(call: Call) -> int:
@@ -164,11 +167,12 @@ def _verified(call: Call, context: Context) -> int:
 
 
 def _context(call: Call) -> Context:
+    from .. import pipeline
     from ..release import context
 
     options = call.options
     return context.look(
-        call.work(),
+        pipeline.look(call.work()),
         packages=tuple(options.get("package") or ()),
         skip=tuple(options.get("skip") or ()),
         snapshot=bool(options.get("snapshot")),
@@ -185,7 +189,7 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(context, triples, given)
+        parts = build.build(context, triples, _compiled, given)
     else:
         build.prepared(context)
         parts = crew.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
@@ -193,6 +197,15 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
     if not any(part.error for part in parts):
         hooks.run(context)
     return parts
+
+
+def _compiled(triple: str, arguments: tuple[str, ...], work: Work) -> tuple[Plan, tuple[Artifact, ...], Work]:
+    """Build a target as every other build is: plan, provide, run, verify."""
+    from .. import pipeline
+
+    result, work = pipeline.carry_out(triple, "build", arguments, work)
+    planned, work = pipeline.make(triple, "build", work)
+    return planned, result.artifacts, work
 
 
 def _jobs(call: Call) -> int:
