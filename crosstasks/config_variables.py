@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,9 @@ OURS: Final = ("CROSSTASKS_CACHE_DIR", "CROSSTASKS_CHANGED_SINCE", "CROSSTASKS_L
 
 WHOLE: Final = ("pre-build",)
 """Lists whose items hold spaces: a text is one item."""
+
+COMMANDS: Final = ("hooks",)
+"""Lists of commands: a text is one of them, split as a shell splits words."""
 
 
 class Slot(NamedTuple):
@@ -92,6 +96,8 @@ def words(slot: Slot, text: str) -> Any:
     """Read a text as what the option wants: words between commas or spaces for a list, else the text itself."""
     if slot.key in WHOLE:
         return [text.strip()]
+    if slot.key in COMMANDS:
+        return [shlex.split(text)]
     if isinstance(_default(slot), tuple):
         return text.replace(",", " ").split()
     return text.strip()

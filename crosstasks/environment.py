@@ -48,6 +48,7 @@ class Call(Struct, frozen=True, kw_only=True):
         colour: cargo shall colour what it prints.
         width: of the terminal in columns, to show cargo's progress bar; 0 for none.
         path: PATH as it is.
+        env: what the build is given besides, in a container too.
     """
 
     guard: str = ""
@@ -61,6 +62,7 @@ class Call(Struct, frozen=True, kw_only=True):
     width: int = 0
     path: str
     offline: bool = True
+    env: Mapping[str, str] = {}
 
 
 def variable(triple: str) -> str:
@@ -182,7 +184,7 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     if route.emulated and route.image and not engine.remote:
         listed.append(f"--platform={route.image.platform}")
     listed += [f"--env={name}" for name in config.env_pass]
-    return (*listed, *(f"--env={key}={value}" for key, value in inside(route, repository, config).items()))
+    return (*listed, *(f"--env={key}={value}" for key, value in {**inside(route, repository, config), **call.env}.items()))
 
 
 def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
@@ -201,24 +203,11 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
     return env
 
 
-def host(route: Route, call: Call, repository: Repository, environ: Mapping[str, str]) -> Env:
+def host(route: Route, call: Call, environ: Mapping[str, str]) -> Env:
     """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
     own = route.own.path
     env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
     if route.build_std:
         env["RUSTC_BOOTSTRAP"] = "1"
-        if route.target.endswith("-musl"):
-            # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
-            env |= _flags(route.target, "-Clink-self-contained=no", repository, environ)
-    return env
-
-
-def _flags(triple: str, flag: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Add a flag of rustc to the user's own, in the variable that cargo prefers."""
-    del repository
-    name = f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS"
-    for key in ("RUSTFLAGS", name):
-        if key in environ:
-            return {key: f"{environ[key]} {flag}"}
-    return {name: flag}
+    return {**env, **call.env}

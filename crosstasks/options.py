@@ -117,21 +117,81 @@ class TargetOptions(Values, frozen=True, kw_only=True):
     ] = ""
 
 
+Command: TypeAlias = tuple[str, ...]
+Place: TypeAlias = Literal["directory", "github", "registry"]
+
+
 class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Options of ``[release]``."""
 
     name: Annotated[
         str,
         Meta(
-            description="The name that packages begin with; empty takes that of the cargo package. Not in effect yet.", examples=["hello"]
+            description="What archives begin with, one for all programs; empty makes one for each cargo package with programs.",
+            examples=["hello"],
         ),
     ] = ""
-    dist: Annotated[str, Meta(description="The folder that packages are put into. Not in effect yet.", min_length=1, examples=["dist"])] = (
-        "dist"
-    )
-    profile: Annotated[str, Meta(description="Cargo's profile for releases. Not in effect yet.", min_length=1, examples=["release"])] = (
-        "release"
-    )
+    packages: Annotated[
+        tuple[str, ...],
+        Meta(description="The cargo packages that are released; empty takes every member of the workspace.", examples=[["server", "cli"]]),
+    ] = ()
+    dist: Annotated[str, Meta(description="The folder that archives are put into.", min_length=1, examples=["dist"])] = "dist"
+    profile: Annotated[str, Meta(description="Cargo's profile for releases.", min_length=1, examples=["release"])] = "release"
+    tag: Annotated[
+        str,
+        Meta(
+            description="The name of a release's tag; with `{package}` every package has a version and a tag of its own.",
+            pattern=r"^[^\s]*\{version\}[^\s]*$",
+            examples=["v{version}", "{package}-v{version}"],
+        ),
+    ] = "v{version}"
+    branch: Annotated[str, Meta(description="The branch that releases are made on; empty allows any.", examples=["main"])] = ""
+    changelog: Annotated[
+        str, Meta(description="The changelog, in the form of Keep a Changelog; empty: there is none.", examples=["CHANGELOG.md"])
+    ] = "CHANGELOG.md"
+    files: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="More files for the archives, as patterns below the root; licences, readme and changelog are always in.",
+            examples=[["completions/*", "man/hello.1"]],
+        ),
+    ] = ()
+    skip: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Parts of a release that are left out: `changelog`, `sbom`, `hooks`, …; `--skip` adds to it.", examples=[["sbom"]]
+        ),
+    ] = ()
+    auditable: Annotated[
+        Literal["auto", "never", "always"],
+        Meta(
+            description="Whether programs embed what they are made of (cargo-auditable); `auto` does where the program is on PATH and the "
+            "route allows it."
+        ),
+    ] = "auto"
+    hooks: Annotated[
+        tuple[Command, ...],
+        Meta(
+            description="Commands that sign or attest what is in the folder: lists of words, no shell; `{artifact}` and `{name}` "
+            "run a command once for every file, `{checksums}` and `{dist}` once.",
+            examples=[[["minisign", "-Sm", "{artifact}"]]],
+        ),
+    ] = ()
+    publish: Annotated[
+        tuple[Place, ...],
+        Meta(description="Where a release is published, in this order; empty: nowhere.", examples=[["directory", "github", "registry"]]),
+    ] = ()
+    directory: Annotated[
+        str,
+        Meta(
+            description="The folder that `directory` publishes to; `{package}` and `{version}` are filled in.",
+            examples=["/srv/releases/{package}/{version}"],
+        ),
+    ] = ""
+    repository: Annotated[str, Meta(description="The repository on GitHub; empty leaves it to `gh`.", examples=["example/hello"])] = ""
+    registry: Annotated[
+        str, Meta(description="The cargo registry that crates go to; empty takes cargo's default.", examples=["company"])
+    ] = ""
 
 
 class Options(Values, frozen=True, kw_only=True):

@@ -71,7 +71,15 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
                 refused.append(Refused(name=rung.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
                 below = tuple(other.name for other in rungs[place + 1 :])
-                return Plan(target=target.triple, verb=verb, route=route, refused=tuple(refused), below=below, locked=locked is not None)
+                return Plan(
+                    target=target.triple,
+                    verb=verb,
+                    route=route,
+                    refused=tuple(refused),
+                    below=below,
+                    locked=locked is not None,
+                    members=tuple(config.target(target.triple).members),
+                )
             case questions:
                 return questions
     engine = facts.engine

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from msgspec import Struct
 
-from . import cache, dependencies, docker_api, environment, guard, process, report
+from . import cache, dependencies, docker_api, environment, flags, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError
@@ -90,17 +90,24 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     target_dir = folder(route, work.repository)
     target_dir.mkdir(parents=True, exist_ok=True)
     messages = Messages()
+    more = flags.added(
+        route.target,
+        (*flags.needed(route), *flags.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
+        work.repository.rustflags,
+        work.environ,
+    )
     with STARTERS[route.builder](route, target_dir, work) as started:
         argv = (
             *started.program,
             *subcommand(plan),
             *ours(plan, work.repository),
             *configured(work.config.target(route.target), arguments),
+            *more.arguments,
             *arguments,
         )
         done = process.stream(
             argv,
-            env=started.env,
+            env={**started.env, **more.env},
             cwd=work.repository.root,
             timeout=work.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" else None,
@@ -125,6 +132,17 @@ _WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:\x1b\[[0-9;]*m)*(?:Compili
 def _at_work(err: str) -> bool:
     """Tell from what cargo shows that it has begun to work: tests give no messages that could be read."""
     return bool(_WORK.search(err))
+
+
+def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str], ...]:
+    """Return the folders of this machine that the compiler sees, and what programs shall call them; the last that fits counts.
+
+    In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
+    """
+    if route.builder == "cross" and route.flavour != "git":
+        return ((work.repository.root if work.repository.around.folders else "/project", "/source"),)
+    home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
+    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 
 
 def _to_stderr(chunk: bytes) -> None:
@@ -179,10 +197,11 @@ def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _call(target_dir: Path, work: Work, **more: object) -> environment.Call:
+def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
     colour = report.coloured(sys.stderr, work.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    return environment.Call(target_dir=str(target_dir), colour=colour, width=width, path=work.environ.get("PATH", os.defpath), **more)  # type: ignore[arg-type]
+    told: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
+    return environment.Call(target_dir=str(target_dir), **told, **more)
 
 
 @contextmanager
@@ -249,17 +268,24 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
 def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
+    env = environment.host(route, _call(target_dir, work), work.environ)
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
-    yield Started(program=(str(tool),), env=env)
+    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, work)
 
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
-    yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
+    env = environment.host(route, _call(target_dir, work), work.environ)
+    yield _audited(Started(program=(f"{route.own.path}/bin/cargo",), env=env), route, work)
+
+
+def _audited(started: Started, route: Route, work: Work) -> Started:
+    """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
+    if not work.extra.wrapper:
+        return started
+    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.own.path}/bin/cargo"})
 
 
 STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .config import Config
@@ -12,6 +12,21 @@ from .facts import Facts, Look
 from .facts.engine import Engine
 from .facts.repository import Repository
 from .steps import Absent, Runner, Say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    """What a release adds to every build.
+
+    Attributes:
+        remap: let no program hold the names of this machine's folders.
+        env: variables that the build is given, in a container too.
+        wrapper: the program cargo-auditable; empty without it.
+    """
+
+    remap: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    wrapper: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +39,7 @@ class Work:
         environ: the user's environment.
         run: the door to programs.
         say: tells one line of progress.
+        extra: what a release adds.
         facts: what is known by now.
     """
 
@@ -35,6 +51,7 @@ class Work:
     say: Say
     look: Look
     facts: Facts
+    extra: Extra = Extra()
 
     @property
     def repository(self) -> Repository:

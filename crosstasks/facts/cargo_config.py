@@ -28,12 +28,16 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 class CargoConfig(Struct, frozen=True, kw_only=True):
-    """What the user set. *linkers* and *runners* are by triple; *target_dir* is absolute, empty if nobody set it."""
+    """What the user set. *linkers* and *runners* are by triple; *target_dir* is absolute, empty if nobody set it.
+
+    *rustflags* are those of files, by ``build``, a triple or a ``cfg(…)``: a text, or the lists of all files, as cargo joins them.
+    """
 
     linkers: Mapping[str, Setting] = {}
     runners: Mapping[str, Setting] = {}
     wrapper: Setting | None = None
     target_dir: str = ""
+    rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
 
 def files(look: Look) -> tuple[Path, ...]:
@@ -65,16 +69,30 @@ def parse(read: Sequence[tuple[Path, Mapping[str, Any]]], environ: Mapping[str, 
             if setting := _variable(environ, f"CARGO_TARGET_{triple.upper().replace('-', '_').replace('.', '_')}_{kind}"):
                 settings[triple] = setting
     target_dir = str(cwd / folder) if folder else ""
+    rustflags: dict[str, str | tuple[str, ...]] = {}
     for path, content in read:
         for triple, key, value in _of_targets(path, content):
             settings = linkers if key == "linker" else runners
             settings.setdefault(triple, Setting(value=value, origin=f"{path}: target.{triple}.{key}"))
         build = toml_file.table(content, "build")
+        for name, flags in _rustflags(content):
+            nearer = rustflags.setdefault(name, flags)
+            if nearer is not flags and isinstance(nearer, tuple) and isinstance(flags, tuple):
+                rustflags[name] = (*flags, *nearer)
         if wrapper is None and "rustc-wrapper" in build:
             wrapper = Setting(value=_program(path, str(build["rustc-wrapper"])), origin=f"{path}: build.rustc-wrapper")
         if not target_dir and build.get("target-dir"):
             target_dir = str(_base(path) / str(build["target-dir"]))
-    return CargoConfig(linkers=linkers, runners=runners, wrapper=wrapper if wrapper and wrapper.value else None, target_dir=target_dir)
+    set_ = wrapper if wrapper and wrapper.value else None
+    return CargoConfig(linkers=linkers, runners=runners, wrapper=set_, target_dir=target_dir, rustflags=rustflags)
+
+
+def _rustflags(content: Mapping[str, Any]) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    targets = toml_file.table(content, "target")
+    for name, table in {"build": toml_file.table(content, "build"), **{key: toml_file.table(targets, key) for key in targets}}.items():
+        value = table.get("rustflags")
+        if value:
+            yield name, tuple(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _variable(environ: Mapping[str, str], *names: str) -> Setting | None:

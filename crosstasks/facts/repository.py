@@ -38,6 +38,7 @@ class Repository(Struct, frozen=True, kw_only=True):
         cross_origin: the file it came from, empty if there is none.
         linkers, runners: what the user set for a target, by triple (environment, then cargo's config files).
         wrapper: a ``rustc-wrapper`` that the user set, None if there is none.
+        rustflags: those of cargo's config files, by ``build``, a triple or a ``cfg(…)``.
     """
 
     root: str
@@ -56,6 +57,7 @@ class Repository(Struct, frozen=True, kw_only=True):
     linkers: Mapping[str, Setting] = {}
     runners: Mapping[str, Setting] = {}
     wrapper: Setting | None = None
+    rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
 
 ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
@@ -152,6 +154,7 @@ def parse(  # as many files say something
         linkers=config.linkers,
         runners=config.runners,
         wrapper=config.wrapper,
+        rustflags=config.rustflags,
     )
 
 

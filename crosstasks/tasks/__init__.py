@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, emulation, housekeeping, supply, vendoring, verifying
-from .call import BUILDING, Task
+from . import building, emulation, housekeeping, release, supply, vendoring, verifying
+from .call import BUILDING, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
@@ -25,10 +25,15 @@ TASKS: Final[Mapping[str, Task]] = {
     "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
+    "release.status": Task(release.status, ("format", *RELEASING)),
+    "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
+    "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
     "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
+    "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
+    "release.all": Task(release.everything, ("bump", "dry_run", *BUILDING, *RELEASING, "jobs")),
     "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 
-DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status"}
+DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}
 """The task that a collection's own name stands for."""

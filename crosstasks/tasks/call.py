@@ -39,8 +39,14 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "rebuild": Option(False, "build the same commit once more, in another folder, and compare the packages byte for byte"),
     "changed_since": Option("", "only what a change since this revision of git reaches, for example origin/main"),
     "text": Option(Parameter.empty, "what a program said, a file that holds it, or - for standard input"),
-    "yes": Option(False, "agree to have emulation set up, should a route need it: `crosstasks plan` shows how"),
+    "yes": Option(False, "agree to what would be asked: that emulation is set up, if a route needs it, or that a release goes on"),
     "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
+    "package": Option(None, "a cargo package to release; may be given several times; `packages` of [release] if not given"),
+    "skip": Option(None, "parts to leave out, with commas between them; may be given several times"),
+    "snapshot": Option(False, "no release: the version tells the commit, and nothing is tagged or published"),
+    "jobs": Option("1", "how many targets are built at the same time"),
+    "bump": Option("", "the new version: patch, minor, major, or itself"),
+    "dry_run": Option(False, "say what would be done, and do nothing"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
     "force": Option(False, "give up changes that were made by hand"),
@@ -51,6 +57,7 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
 BUILDING: Final = ("target", "format", "changed_since", *OVERRIDES, "yes")
+RELEASING: Final = ("package", "skip", "snapshot")
 
 
 @dataclass(frozen=True)

@@ -481,7 +481,7 @@ def test_a_wrong_version_in_a_table(project):
     ("name", "said"),
     [
         ("CROSSTASKS_VERSION", "unknown variable"),
-        ("CROSSTASKS_RELEASE", "unknown variable, perhaps 'CROSSTASKS_RELEASE_NAME'"),
+        ("CROSSTASKS_RELEASE", "unknown variable, perhaps 'CROSSTASKS_RELEASE_TAG'"),
         ("CROSSTASKS_cross", "unknown variable"),
         ("CROSSTASKS_CACHEDIR", "unknown variable, perhaps 'CROSSTASKS_CACHE_DIR'"),
         ("CROSSTASKS_TARGET_ARCH64_GLIBC", "names no target; it is CROSSTASKS_TARGET_<TRIPLE>_<OPTION>"),

@@ -220,9 +220,9 @@ def test_other_variables_are_left_alone(name):
     assert stripped({name: "x"}) == {}
 
 
-def on_host(taken=None, environ=None, **said):
+def on_host(taken=None, environ=None):
     call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", path="/usr/bin")
-    return environment.host(taken or route(builder="zigbuild", image=None), call, repository(**said), environ or {})
+    return environment.host(taken or route(builder="zigbuild", image=None), call, environ or {})
 
 
 ON_HOST = {
@@ -241,21 +241,11 @@ ON_HOST = {
         (None, {}, {}),
         (None, {"CARGO_BUILD_TARGET": "x", "CARGO_REGISTRY_TOKEN": "t"}, {"CARGO_BUILD_TARGET": None}),
         (route(builder="zigbuild", build_std=True), {}, {"RUSTC_BOOTSTRAP": "1"}),
-        (
-            route(builder="zigbuild", build_std=True, target=MUSL),
-            {},
-            {"RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS": "-Clink-self-contained=no"},
-        ),
-        (
-            route(builder="zigbuild", build_std=True, target=MUSL),
-            {"RUSTFLAGS": "-Dwarnings"},
-            {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-Dwarnings -Clink-self-contained=no"},
-        ),
         (route(builder="zigbuild", target=MUSL), {}, {}),
     ],
 )
 def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
-    """The route's toolchain comes first on PATH; musl with a std from source takes zig's crt objects."""
+    """The route's toolchain comes first on PATH."""
     assert on_host(taken, environ) == ON_HOST | changes
 
 

@@ -1,0 +1,243 @@
+"""Tasks: the parts of a release, and all of them in a row."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, CrosstasksError, NothingSelected
+from .call import OPTIONS, Call
+
+if TYPE_CHECKING:
+    from ..plan import Plan
+    from ..release.context import Context
+    from ..release.dist import Part
+    from ..release.prepare import Intended
+    from ..verify import Artifact
+    from ..work import Work
+
+
+def build(call: Call) -> int:
+    """Build and pack every target of a release into one folder; what follows -- goes to cargo."""
+    from ..release import crew
+
+    context = _context(call)
+    parts = _built(call, context)
+    call.show(_answer(parts), lambda: crew.results(parts))
+    return _code(parts)
+
+
+def status(call: Call) -> int:
+    """Show what a release has and what is missing: version, changelog, tag, tree, packages, places it is published to."""
+    from ..release import status
+
+    rows = status.examine(_context(call))
+    call.show({**_schema(), "complete": status.complete(rows), "rows": rows}, lambda: status.text(rows))
+    return 0
+
+
+def prepare(call: Call) -> int:
+    """Write the new version and the changelog, commit and tag; nothing is pushed."""
+    from ..release import prepare
+
+    context = _context(call)
+    intended = prepare.intend(context, call.options["bump"])
+    if _resumed(context, intended) or not _go(call, _shown(intended), bool(intended.steps)):
+        return 0
+    prepare.prepare(context, intended)
+    return _looked_again(_context(call), ("version", "lock", "changelog", "tag", "tree"))
+
+
+def _resumed(context: Context, intended: Intended) -> bool:
+    """Tell the user that there is a prepared release; True if nothing is left to do for it."""
+    if intended.resumed:
+        context.work.say(f"{intended.message} is at HEAD already; going on with it, and --bump is for the next one")
+    return intended.resumed and not intended.steps
+
+
+def _shown(intended: Intended) -> str:
+    """Return what will be done to the repository, exactly."""
+    lines = [str(step) for step in intended.steps] or ["nothing: it is prepared"]
+    return "\n".join([intended.diff().rstrip(), *lines]).strip()
+
+
+def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FBT002
+    """
+    Show what would be done, and ask once.
+
+    Raises:
+        ConfigError: nobody is there to be asked.
+    """
+    if call.options.get("dry_run"):
+        print(plan)  # noqa: T201
+        return False
+    if not wanted or call.options.get("yes"):
+        return True
+    print(plan, file=sys.stderr)  # noqa: T201
+    if not sys.stdin.isatty():
+        raise ConfigError("nobody is here to say yes", hint="--yes does without asking, --dry-run only shows")
+    print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _looked_again(context: Context, names: tuple[str, ...]) -> int:
+    """Look again: what was to be done has to be there."""
+    from ..release import status
+
+    rows = tuple(row for row in status.examine(context) if row.name in names and row.name not in context.skip)
+    print(status.text(rows))  # noqa: T201
+    return 0 if status.complete(rows) else CrosstasksError.code
+
+
+def publish(call: Call) -> int:
+    """Publish what was built to the places that are configured; with --dry-run as much of it as they can try."""
+    from ..release import publish
+
+    context = _context(call)
+    _publishable(context)
+    plan = "\n".join(f"publish {context.version} to {name}" for name in publish.places(context))
+    if not plan:
+        raise NothingSelected("there is no place to publish to", hint="`publish` in [release] names directory, github or registry")
+    dry = call.options["dry_run"]
+    if not dry and not _go(call, plan):
+        return 0
+    for line in publish.publish(context, dry=dry):
+        print(line)  # noqa: T201
+    return 0 if dry else _looked_again(context, ("published",))
+
+
+def _publishable(context: Context) -> None:
+    """
+    Refuse to publish what is not a whole release.
+
+    Raises:
+        ConfigError: the rows that are not as they have to be.
+    """
+    from ..release import status
+
+    if context.snapshot:
+        raise ConfigError("a snapshot is not published", hint="`release.prepare` makes a release")
+    rows = [row for row in status.examine(context) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
+    wrong = [f"{row.name}: {row.found}" for row in rows if row.state != "ok" and row.name not in context.skip]
+    if wrong:
+        raise ConfigError("this is no whole release yet", problems=wrong, hint="`release.status` says what comes next")
+
+
+def everything(call: Call) -> int:
+    """Release: status, prepare, build, verify, and publish to the places that are configured, after one confirmation."""
+    from ..release import prepare, publish, status
+
+    context = _context(call)
+    context.work.say("what there is:")
+    print(status.text(status.examine(context)), file=sys.stderr)  # noqa: T201
+    intended = None if context.snapshot else prepare.intend(context, call.options["bump"])
+    if intended:
+        _resumed(context, intended)
+    if not _go(call, _whole(context, intended, publish.places(context))):
+        return 0
+    if intended:
+        prepare.prepare(context, intended)
+        context = _context(call)
+    if code := _code(_built(call, context)) or _verified(call, context):
+        return code
+    for line in publish.publish(context):
+        print(line)  # noqa: T201
+    names = ("packages",) if context.snapshot or call.names else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
+    return _looked_again(context, names)
+
+
+def _whole(context: Context, intended: Intended | None, places: Sequence[str]) -> str:
+    lines = [_shown(intended)] if intended else []
+    names = ", ".join(product.name for product in context.products)
+    lines.append(f"build and verify {names} for {', '.join(context.work.config.targets)}")
+    return "\n".join([*lines, *(f"publish to {place}" for place in places)])
+
+
+def _verified(call: Call, context: Context) -> int:
+    """Verify what was built, as the task of that name does."""
+    from . import TASKS
+
+    task = TASKS.get("release.verify")
+    if task is None or "verify" in context.skip:
+        return 0
+    options = {name: OPTIONS[name].default for name in task.options}
+    given = {name: value for name, value in call.options.items() if name in options}
+    return task.act(Call(call.place, options | given)) or 0
+
+
+def _context(call: Call) -> Context:
+    from .. import pipeline
+    from ..release import context
+
+    options = call.options
+    return context.look(
+        pipeline.look(call.work()),
+        packages=tuple(options.get("package") or ()),
+        skip=tuple(options.get("skip") or ()),
+        snapshot=bool(options.get("snapshot")),
+    )
+
+
+def _built(call: Call, context: Context) -> tuple[Part, ...]:
+    """Build one after another, or side by side, and list what there is."""
+    from .. import arguments, pipeline
+    from ..release import build, crew, dist, hooks
+
+    given, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
+    if not context.products:
+        raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
+    jobs = min(_jobs(call), len(triples))
+    if jobs == 1:
+        parts = build.build(context, triples, _compiled, given)
+    else:
+        build.prepared(context)
+        parts = crew.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
+    dist.finish(context, tuple(dict.fromkeys((*context.work.config.targets, *triples))))
+    if not any(part.error for part in parts):
+        hooks.run(context)
+    return parts
+
+
+def _compiled(triple: str, arguments: tuple[str, ...], work: Work) -> tuple[Plan, tuple[Artifact, ...], Work]:
+    """Build a target as every other build is: plan, provide, run, verify."""
+    from .. import pipeline
+
+    result, work = pipeline.carry_out(triple, "build", arguments, work)
+    planned, work = pipeline.make(triple, "build", work)
+    return planned, result.artifacts, work
+
+
+def _jobs(call: Call) -> int:
+    text = str(call.options["jobs"])
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError(f"--jobs is a number of targets, 1 or more, not {text!r}")
+    return int(text)
+
+
+def _words(call: Call, triple: str) -> tuple[str, ...]:
+    """Return how one target is built by a process of its own: with the same options."""
+    words = ["release.build", f"--target={triple}", "--format=json", "--skip=hooks"]
+    for name, value in call.options.items():
+        if name in {"target", "format", "jobs", "bump", "dry_run", "yes", "verb"} or value == OPTIONS[name].default:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        words += [flag] if value is True else [f"{flag}={one}" for one in (value if isinstance(value, list) else [value])]
+    return (*words, "--", *call.arguments) if call.arguments else tuple(words)
+
+
+def _answer(parts: Sequence[Part]) -> dict[str, object]:
+    return {**_schema(), "targets": parts}
+
+
+def _schema() -> dict[str, int]:
+    from .. import plan
+
+    return {"schema_version": plan.SCHEMA_VERSION}
+
+
+def _code(parts: Sequence[Part]) -> int:
+    failed = [part for part in parts if part.error]
+    for part in failed:
+        print(f"error: {part.target}: {part.error}", file=sys.stderr)  # noqa: T201
+    return failed[0].code if failed else 0

@@ -1,0 +1,351 @@
+"""A release from a clean tree to what others can fetch: with git, cargo, a registry and a full disk that are real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+import release_places
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+HOST = "x86_64-unknown-linux-gnu"
+OPTIONS = 'version = 1\ntargets = ["x86_64"]\nbuilder = "cargo"\n\n[release]\n'
+MAIN = """\
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if words.len() > 1 && words[1] == "--version" { println!("small {}", env!("CARGO_PKG_VERSION")); return; }
+    let _ = words.get(7).expect("a word");
+}
+"""
+IDENTITY = {f"GIT_{who}_{what}": "someone@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def git(folder, *words):
+    return subprocess.run(("git", *words), cwd=folder, check=True, capture_output=True, text=True, env=os.environ | IDENTITY).stdout
+
+
+def committed(folder, message="Change"):
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A git repository with a crate that needs nothing, built by plain cargo for the machine itself."""
+    folder = tmp_path / "small"
+    (folder / "src").mkdir(parents=True)
+    files = {
+        "Cargo.toml": '[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\nlicense = "MIT"\ndescription = "Small"\n',
+        "Cargo.lock": 'version = 3\n\n[[package]]\nname = "small"\nversion = "0.1.0"\n',
+        "src/main.rs": MAIN,
+        ".gitignore": "/target/\n/dist/\n",
+        "LICENSE": "MIT\n",
+        "README.md": "# small\n",
+        "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n- All of it.\n",
+        "crosstasks.toml": OPTIONS,
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    committed(folder, "All of it")
+    return folder
+
+
+@pytest.fixture
+def release(crosstasks):
+    """Call a task of a release; what is said is one text."""
+
+    def call(task, *words, cwd, **env):
+        return crosstasks(task, *words, cwd=cwd, **IDENTITY, **env)
+
+    return call
+
+
+def options(folder, text):
+    (folder / "crosstasks.toml").write_text(OPTIONS + text)
+    committed(folder)
+
+
+def test_a_release_goes_to_a_directory(project, release, tmp_path):
+    """One call bumps, commits, tags, builds, packs and publishes; the next has nothing to do; the program runs where it is unpacked."""
+    options(project, 'publish = ["directory"]\ndirectory = "../published/{package}/{version}"\n')
+    done = release("release", "--bump", "minor", "--yes", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert git(project, "cat-file", "-t", "v0.2.0") == "tag\n"
+    assert git(project, "status", "--porcelain") == ""
+    assert "Release 0.2.0\n" == git(project, "log", "-1", "--format=%s")
+    stem = f"small-{HOST}-v0.2.0"
+    published = tmp_path / "published" / "small" / "0.2.0"
+    subprocess.run(("sha256sum", "--check", "--quiet", "SHA256SUMS", f"{stem}.tar.gz.sha256"), cwd=published, check=True)
+    with tarfile.open(published / f"{stem}.tar.gz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    said = subprocess.run((tmp_path / stem / "small", "--version"), check=True, capture_output=True, text=True).stdout
+    assert (said, sorted(os.listdir(tmp_path / stem))) == ("small 0.2.0\n", ["CHANGELOG.md", "LICENSE", "README.md", "small"])
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str((published / f"{stem}.cdx.json").read_text()) is None
+    assert json.loads((published / "metadata.json").read_text())["commit"] == git(project, "rev-parse", "HEAD").strip()
+    status = release("release.status", "--format", "json", cwd=project)
+    assert json.loads(status.stdout)["complete"] is True, status.stdout
+    again = release("release", "--bump", "minor", "--yes", cwd=project)
+    assert again.returncode == 0, again.stderr
+    assert (git(project, "tag"), ": published" in again.stdout) == ("v0.2.0\n", False)
+
+
+def test_two_folders_give_the_same_bytes(project, release, tmp_path):
+    """Debug information included; the name of neither folder is in a program."""
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write("\n[profile.release]\ndebug = true\n")
+    committed(project)
+    other = tmp_path / "quite" / "another" / "folder"
+    git(tmp_path, "clone", "--quiet", str(project), str(other))
+    for folder in (project, other):
+        done = release("release.build", cwd=folder)
+        assert done.returncode == 0, done.stderr
+    names = [path.name for path in (project / "dist").iterdir() if path.is_file()]
+    assert f"small-{HOST}-v0.1.0.tar.gz" in names
+    assert [(project / "dist" / name).read_bytes() for name in names] == [(other / "dist" / name).read_bytes() for name in names]
+    program = (project / "target" / "crosstasks" / HOST / "release" / "small").read_bytes()
+    assert str(tmp_path).encode() not in program
+    assert b"/source" in program
+
+
+def test_dry_run_says_what_would_be_done_and_does_nothing(project, release):
+    """A patch of the files, the commands, and nothing else."""
+    done = release("release", "--bump", "1.0.0", "--dry-run", cwd=project)
+    assert done.returncode == 0, done.stderr
+    for line in ('+version = "1.0.0"', "git commit --message 'Release 1.0.0' -- ", "git tag --annotate --message 'Release 1.0.0' v1.0.0"):
+        assert line in done.stdout
+    assert (git(project, "status", "--porcelain"), git(project, "tag"), (project / "dist").exists()) == ("", "", False)
+
+
+def test_without_a_terminal_a_yes_has_to_be_said(project, release):
+    """Nothing is done before."""
+    done = release("release.prepare", "--bump", "patch", cwd=project)
+    assert (done.returncode, git(project, "tag")) == (2, "")
+    assert "--yes does without asking" in done.stderr
+
+
+def _dirty(project):
+    (project / "new.rs").write_text("")
+
+
+def _tagged(project):
+    git(project, "tag", "v0.1.0")
+    (project / "README.md").write_text("changed")
+    committed(project)
+
+
+def _latin(project):
+    (project / "CHANGELOG.md").write_bytes("# Changelog\n\n## Unreleased\n\n- Größer.\n".encode("latin-1"))
+    committed(project)
+
+
+def _branch(project):
+    options(project, 'branch = "stable"\n')
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "bump", "said"),
+    [
+        (_dirty, "minor", "new.rs"),
+        (_tagged, "", "the tag v0.1.0 is there already"),
+        (_latin, "minor", "CHANGELOG.md is not UTF-8"),
+        (_branch, "minor", "releases are made on stable, and this is main"),
+        (None, "0.0.9", "the version would go back"),
+    ],
+)
+def test_what_is_no_release_is_refused(project, release, spoilt, bump, said):
+    """Each with its reason, exit code 2, and nothing changed."""
+    if spoilt:
+        spoilt(project)
+    before = git(project, "log", "--format=%H"), git(project, "tag"), git(project, "status", "--porcelain")
+    done = release("release.prepare", "--yes", *(("--bump", bump) if bump else ()), cwd=project)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert before == (git(project, "log", "--format=%H"), git(project, "tag"), git(project, "status", "--porcelain"))
+
+
+def test_a_prepared_release_is_taken_up_where_it_stopped(project, release):
+    """A hook of git refuses the commit, then a lock the tag: each call goes on, and the version is bumped once."""
+    hook = project / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    words = ("release.prepare", "--bump", "minor", "--yes")
+    first = release(*words, cwd=project)
+    assert (first.returncode, "not today" in first.stderr) == (1, True)
+    hook.unlink()
+    lock = project / ".git" / "refs" / "tags" / "v0.2.0.lock"
+    lock.touch()
+    second = release(*words, cwd=project)
+    assert (second.returncode, git(project, "log", "-1", "--format=%s")) == (1, "Release 0.2.0\n")
+    lock.unlink()
+    third = release(*words, cwd=project)
+    assert third.returncode == 0, third.stderr
+    assert (git(project, "tag"), git(project, "rev-list", "--count", "HEAD")) == ("v0.2.0\n", "2\n")
+
+
+def test_a_snapshot_is_made_of_what_is_not_committed(project, release):
+    """Its version tells the commit, and it is not published."""
+    (project / "new.txt").write_text("")
+    assert release("release.build", cwd=project).returncode == 2
+    done = release("release.build", "--snapshot", "--skip=sbom", cwd=project)
+    assert done.returncode == 0, done.stderr
+    commit = git(project, "rev-parse", "HEAD")[:9]
+    (archive,) = json.loads((project / "dist" / "artifacts.json").read_text())["artifacts"]
+    assert archive["name"] == f"small-{HOST}-v0.1.0-SNAPSHOT-{commit}-dirty.tar.gz"
+    assert release("release.publish", "--snapshot", "--yes", cwd=project).returncode == 2
+
+
+def test_a_wrong_part_to_skip_lists_the_right_ones(project, release):
+    """With the likely one."""
+    done = release("release.build", "--skip=sbon", cwd=project)
+    assert done.returncode == 2
+    assert "'sbon', perhaps 'sbom'" in done.stderr
+
+
+def test_one_target_fails_and_the_others_are_finished(project, release):
+    """Side by side: exit code 1, the archive of the other is there, status tells, and the next call builds only what is left."""
+    (project / "src" / "main.rs").write_text('#[cfg(target_arch = "aarch64")]\ncompile_error!("not here");\n' + MAIN)
+    own = '[target.aarch64]\nbuilder = "cross"\n'
+    (project / "crosstasks.toml").write_text(OPTIONS.replace('["x86_64"]', '["aarch64", "x86_64"]') + own)
+    committed(project)
+    done = release("release.build", "--jobs", "2", cwd=project)
+    assert done.returncode == 1, done.stderr
+    assert "error: aarch64-unknown-linux-gnu: aarch64-unknown-linux-gnu does not build" in done.stderr
+    log = project / "target" / "crosstasks" / "logs" / "aarch64-unknown-linux-gnu.log"
+    assert "not here" in log.read_text()
+    listed = [one["target"] for one in json.loads((project / "dist" / "artifacts.json").read_text())["artifacts"]]
+    assert listed == [HOST, HOST]
+    rows = {row["found"] for row in json.loads(release("release.status", "--format", "json", cwd=project).stdout)["rows"]}
+    assert any(found.startswith("aarch64-unknown-linux-gnu failed: ") for found in rows)
+    again = release("release.build", "--target", "x86_64", cwd=project)
+    assert (again.returncode, "kept from before" in again.stdout) == (0, True)
+
+
+def test_a_full_disk_leaves_nothing_half_written(project, release):
+    """The archive is not there, what failed is said, and with room the next call makes it."""
+    dist = project / "dist"
+    dist.mkdir()
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(dist)), check=True)
+    try:
+        done = release("release.build", "--skip=sbom", cwd=project)
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert [path.name for path in dist.iterdir() if path.suffix == ".gz" or "tar" in path.name] == []
+    finally:
+        subprocess.run(("umount", str(dist)), check=True)
+    assert release("release.build", "--skip=sbom", cwd=project).returncode == 0
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release, jobs):
+    """Whatever was started is ended, and no archive is there."""
+    (project / "build.rs").write_text(
+        'fn main() { let me = std::process::id(); std::fs::write(format!("/proc/self/cwd/target/slow-{me}"), "").unwrap();\n'
+        'if std::path::Path::new("/proc/self/cwd/target/wait").exists() { std::thread::sleep(std::time::Duration::from_secs(120)); } }\n'
+    )
+    (project / "crosstasks.toml").write_text(OPTIONS.replace('["x86_64"]', '["x86_64", "i686"]'))
+    committed(project)
+    (project / "target").mkdir()
+    (project / "target" / "wait").touch()
+    argv = (sys.executable, "-m", "crosstasks", "release.build", "--jobs", jobs, "--target", "x86_64", "--target", "i686")
+    child = subprocess.Popen(argv, cwd=project, env=environ | IDENTITY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (slow := list((project / "target").glob("slow-*"))) and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.1)
+    assert slow
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err.decode()
+    assert [path for path in slow if Path("/proc", path.name.removeprefix("slow-")).exists()] == []
+    assert list((project / "dist").glob("*.tar.gz")) == []
+    (project / "target" / "wait").unlink()
+    done = release("release.build", "--target", "x86_64", cwd=project)
+    assert done.returncode == 0, done.stderr
+
+
+def test_hooks_sign_what_is_listed(project, release, tmp_path):
+    """Once for every file, with its line of SHA256SUMS; what they make is published; one that says no ends the call."""
+    script = tmp_path / "sign.py"
+    script.write_text('import os, sys\nopen(sys.argv[1] + ".sig", "w").write(os.environ["CROSSTASKS_SUBJECTS"])\n')
+    published = 'publish = ["directory"]\ndirectory = "../published"\n'
+    options(project, f'{published}hooks = [["{sys.executable}", "{script}", "{{artifact}}"]]\n')
+    done = release("release", "--yes", cwd=project)
+    assert done.returncode == 0, done.stderr
+    sums = (project / "dist" / "SHA256SUMS").read_text().splitlines(keepends=True)
+    assert sums == [(tmp_path / "published" / f"{line.split()[1]}.sig").read_text() for line in sums]
+    options(project, f'{published}hooks = [["false", "{{checksums}}"]]\n')
+    failed = release("release.build", cwd=project)
+    assert (failed.returncode, "the hook 'false' ended with 1" in failed.stderr) == (1, True)
+
+
+def test_a_file_that_differs_is_not_replaced(project, release, tmp_path):
+    """What others may have fetched stays as it is."""
+    options(project, 'publish = ["directory"]\ndirectory = "../published"\n')
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "SHA256SUMS").write_text("other")
+    done = release("release", "--yes", cwd=project)
+    assert done.returncode == 1
+    assert "SHA256SUMS is published already, and differs" in done.stderr
+    assert (tmp_path / "published" / "SHA256SUMS").read_text() == "other"
+
+
+def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release, tmp_path):
+    """An upload that fails leaves a draft; the next call uploads what is left, and what differs is refused. No token is printed."""
+    options(project, 'publish = ["github"]\nrepository = "example/small"\n')
+    place = tmp_path / "github"
+    env = {"PATH": f"{release_places.gh(place)}:{os.environ['PATH']}", "GH_TOKEN": "not-to-be-printed"}
+    (place / "fails").write_text("SHA256SUMS")
+    first = release("release", "--yes", cwd=project, **env)
+    assert (first.returncode, "502" in first.stderr, (place / "v0.1.0" / ".shown").exists()) == (1, True, False)
+    (place / "fails").unlink()
+    before = len(release_places.asked(place))
+    second = release("release.publish", "--yes", cwd=project, **env)
+    assert second.returncode == 0, second.stderr
+    verbs = [words[1] for words in release_places.asked(place)[before:]]
+    assert ("create" in verbs, verbs.count("edit"), f"small-{HOST}-v0.1.0.tar.gz" in os.listdir(place / "v0.1.0")) == (False, 1, True)
+    make = next(words for words in release_places.asked(place) if words[1] == "create")
+    assert make[:7] == ["release", "create", "v0.1.0", "--repo", "example/small", "--verify-tag", "--draft"]
+    assert (project / "dist" / ".parts" / "notes-v0.1.0.md").read_text() == "- All of it."
+    (place / "v0.1.0" / "metadata.json").write_text("other")
+    third = release("release.publish", "--yes", cwd=project, **env)
+    assert (third.returncode, "metadata.json of v0.1.0 on GitHub is published already, and differs" in third.stderr) == (1, True)
+    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
+
+
+def test_crates_go_to_a_registry_in_order(project, release):
+    """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
+    library = project / "base"
+    (library / "src").mkdir(parents=True)
+    (library / "Cargo.toml").write_text(
+        '[package]\nname = "small-base"\nversion = "0.1.0"\nedition = "2021"\nlicense = "MIT"\ndescription = "B"\n'
+    )
+    (library / "src" / "lib.rs").write_text("")
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write(
+            '[dependencies]\nsmall-base = { path = "base", version = "0.1.0", registry = "own" }\n[workspace]\nmembers = ["base"]\n'
+        )
+    options(project, 'publish = ["registry"]\nregistry = "own"\n')
+    with release_places.registry() as server:
+        env = {"CARGO_REGISTRIES_OWN_INDEX": f"sparse+{server.url}/index/", "CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed"}
+        subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=project, check=True, env=os.environ | env)
+        committed(project)
+        server.refused.add("small")
+        first = release("release", "--bump", "minor", "--yes", cwd=project, **env)
+        assert (first.returncode, server.published) == (1, ["small-base 0.2.0"]), first.stderr
+        server.refused.clear()
+        dry = release("release.publish", "--dry-run", cwd=project, **env)
+        assert (dry.returncode, server.published) == (0, ["small-base 0.2.0"]), dry.stderr
+        second = release("release.publish", "--yes", cwd=project, **env)
+        assert second.returncode == 0, second.stderr
+        assert server.published == ["small-base 0.2.0", "small 0.2.0"]
+        assert server.tokens == {"not-to-be-printed"}
+    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, dry, second))

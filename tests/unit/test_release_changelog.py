@@ -1,0 +1,65 @@
+"""A changelog in the form of Keep a Changelog is read and taken on."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstasks.errors import ConfigError
+from crosstasks.release.changelog import notes, released, sections
+
+LINKED = """\
+# Changelog
+
+## [Unreleased]
+
+### Added
+
+- A thing.
+
+## [1.0.0] - 2026-01-02
+
+- All.
+
+[unreleased]: https://git.example.org/hello/compare/v1.0.0...HEAD
+[1.0.0]: https://git.example.org/hello/releases/v1.0.0
+"""
+
+
+def test_sections_end_where_the_next_begins():
+    """Links at the end belong to none."""
+    assert sections(LINKED) == {"unreleased": "### Added\n\n- A thing.", "1.0.0": "- All."}
+
+
+@pytest.mark.parametrize("heading", ["## 1.0.0", "## v1.0.0 (2026-01-02)", "## [1.0.0] - 2026-01-02", "## [1.0.0](https://x.example)"])
+def test_headings_are_written_in_many_ways(heading):
+    """All of them name the version."""
+    assert notes(f"# Changes\n\n{heading}\n\n- All.\n", "1.0.0") == "- All."
+
+
+def test_what_is_new_goes_under_the_version():
+    """With the date, and with links where there are such."""
+    made = released(LINKED, "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
+    assert "## [Unreleased]\n\n## [1.1.0] - 2026-03-04\n\n### Added\n\n- A thing.\n" in made
+    assert "[unreleased]: https://git.example.org/hello/compare/v1.1.0...HEAD\n" in made
+    assert "[1.1.0]: https://git.example.org/hello/compare/v1.0.0...v1.1.0\n" in made
+    assert sections(made) == {"unreleased": "", "1.1.0": "### Added\n\n- A thing.", "1.0.0": "- All."}
+
+
+def test_plain_headings_stay_plain():
+    """And nothing is added at the end."""
+    made = released("# Changes\n\n## Unreleased\n\n- New.\n", "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
+    assert made == "# Changes\n\n## Unreleased\n\n## 1.1.0 - 2026-03-04\n\n- New.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# Changes\n", "no heading Unreleased"),
+        ("## Unreleased\n\n## 1.0.0\n\n- All.\n", "says nothing of what is new"),
+        ("## Unreleased\n\n- New.\n\n## 1.1.0\n", "a section for 1.1.0 already"),
+    ],
+)
+def test_a_changelog_that_cannot_be_taken_on(text, said):
+    """Each says what is missing."""
+    with pytest.raises(ConfigError, match=said):
+        released(text, "1.1.0", "2026-03-04")
