@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .call import Call
 
@@ -18,7 +18,9 @@ def plan(call: Call) -> None:
     names, work = call.selected()
     made = pipeline.plans(names, verb=call.verb, work=work)
     members = {one.target: work.config.target(one.target).members for one in made}
-    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [{**plan.as_json(one), "members": members[one.target]} for one in made]}
+    raw: dict[str, Any] = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
+    if call.changed_since:
+        raw["members"] = members
     call.show(raw, lambda: "\n\n".join(report.plan_text(one, members[one.target]) for one in made))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +75,19 @@ class Call:
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
         return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
 
+    @property
+    def changed_since(self) -> str:
+        """Return the revision since which something must have changed; empty if all is to be done."""
+        return str(self.options["changed_since"] or os.environ.get("CROSSTASKS_CHANGED_SINCE", ""))
+
     def selected(self) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        import os
-
         from .. import changed_since
 
         work = self.work()
-        ref = self.options["changed_since"] or os.environ.get(changed_since.VARIABLE, "")
-        if not ref:
+        if not self.changed_since:
             return self.names, work
-        work = changed_since.narrow(work, self.names, ref)
+        work = changed_since.narrow(work, self.names, self.changed_since)
         return work.config.targets, work
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
