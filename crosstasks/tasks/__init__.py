@@ -18,7 +18,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "targets": Task(housekeeping.targets, ("format",)),
     "init": Task(housekeeping.init),
     "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
-    "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
+    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "engine")),
 }
 
 DEFAULTS: Final[Mapping[str, str]] = {}

@@ -33,6 +33,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "offline": Option(False, "ask the network for nothing"),
     "changed_since": Option("", "only what a change since this revision of git reaches, for example origin/main"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
+    "stale": Option(False, "only the tools, toolchains, images and target folders that no configuration of the repository wants"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
     "check": Option(False, "change nothing, and fail if something would be"),
     "update": Option(False, "renew what is there"),
