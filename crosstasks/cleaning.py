@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from . import cache, docker_api, pipeline, report
 from .errors import ConfigError, CrosstasksError
@@ -56,14 +56,18 @@ def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str =
         yield f"removed {count} container{'s' * (count != 1)} that nobody owns any more"
     held = door.images(label)
     for image in held:
-        names = [*(image.get("RepoTags") or image.get("NamesHistory") or ()), str(image["Id"])]
-        done = work.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
-        if done.code:
-            yield f"kept {names[0]}: {done.err.strip()}"
-        else:
-            yield f"removed {names[0]}, {report.size(int(image.get('Size') or 0))}"
+        yield remove_image(engine, image, work)
     if not held:
         yield "the engine holds no image of ours"
+
+
+def remove_image(engine: Engine, image: Mapping[str, Any], work: Work) -> str:
+    """Remove an image that the engine does not use, and say so; *image* is what it tells of it."""
+    names = [*(image.get("RepoTags") or image.get("NamesHistory") or ()), str(image["Id"])]
+    done = work.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
+    if done.code:
+        return f"kept {names[0]}: {done.err.strip()}"
+    return f"removed {names[0]}, {report.size(int(image.get('Size') or 0))}"
 
 
 def clean_cache(folder: Path, root: Path) -> str:
@@ -89,7 +93,7 @@ def clean_cache(folder: Path, root: Path) -> str:
         raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint=hint)
     with ExitStack() as locks:
         _lock(folder, locks)
-        room = sum(_remove(folder / name) for name in ENTRIES)
+        room = sum(remove(folder / name) for name in ENTRIES)
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:
@@ -102,14 +106,40 @@ def _lock(folder: Path, locks: ExitStack) -> None:
     """Take every lock in the cache, or none: whoever holds one is making something."""
     from filelock import FileLock, Timeout
 
-    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir())
-    if running:
-        raise _in_use(folder, f"a build is running: {', '.join(running)}")
+    idle(folder)
     for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):
         try:
             locks.enter_context(FileLock(path, timeout=0))
         except Timeout:
             raise _in_use(folder, f"{path} is locked") from None
+
+
+def idle(folder: Path) -> None:
+    """
+    Refuse to touch the cache while a build uses it.
+
+    Raises:
+        CrosstasksError: one does.
+    """
+    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir())
+    if running:
+        raise _in_use(folder, f"a build is running: {', '.join(running)}")
+
+
+@contextmanager
+def free(path: Path) -> Iterator[bool]:
+    """Hold the lock of *path*, and tell whether it could be had at once: whoever holds it is making something."""
+    from filelock import FileLock, Timeout
+
+    lock = path.with_name(f".{path.name}.lock")
+    if not lock.exists():
+        yield True
+        return
+    try:
+        with FileLock(lock, timeout=0):
+            yield True
+    except Timeout:
+        yield False
 
 
 def _in_use(folder: Path, why: str) -> CrosstasksError:
@@ -119,10 +149,10 @@ def _in_use(folder: Path, why: str) -> CrosstasksError:
 def _removed(folder: Path) -> str:
     if not os.path.lexists(folder):
         return f"{folder} is not there"
-    return f"removed {folder}, {report.size(_remove(folder))}"
+    return f"removed {folder}, {report.size(remove(folder))}"
 
 
-def _remove(path: Path) -> int:
+def remove(path: Path) -> int:
     """Remove a folder that nobody sees half gone, and return its size; of a link only the link."""
     if path.is_symlink():
         path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from invoke.config import Config
@@ -58,7 +59,9 @@ def _usage() -> Iterator[None]:
 
 def program() -> Program:
     """Return the program."""
-    return _Program(name="crosstasks", binary="crosstasks", version=__version__, namespace=collection(root="."), config_class=_Config)
+    return _Program(
+        name="crosstasks", binary="crosstasks", version=__version__, namespace=collection(root=Path.cwd()), config_class=_Config
+    )
 
 
 def main() -> None:

@@ -108,8 +108,10 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
 
     Raises:
         ConfigError: with all problems, each with its place and the likely word; or there is no configuration, and
-            nothing else names the targets.
+            nothing else names the targets; or no such folder.
     """
+    if not root.is_dir():  # upward from it, another crate's would be found
+        raise ConfigError(f"{root.absolute()} is no folder", hint="`root` is seen from the file that names it")
     document = find(root)
     problems = Problems(document, root)
     reading = Reading(problems)

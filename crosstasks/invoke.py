@@ -28,9 +28,9 @@ def collection(*, root: Path | str | None = None) -> Collection:
     Return the tasks for a Rust repository.
 
     Args:
-        root: its folder; that of the calling tasks.py if None.
+        root: its folder, as seen from the calling tasks.py, wherever Invoke is called; that file's own if None.
     """
-    place = Path(root) if root is not None else Path(inspect.stack(0)[1].filename).parent
+    place = Path(inspect.stack(0)[1].filename).absolute().parent / (root or "")
     made = Collection("crosstasks")
     for name, row in TASKS.items():
         folder, _, last = name.rpartition(".")

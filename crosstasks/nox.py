@@ -38,7 +38,7 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     Add the sessions ``cross-<alias>`` and ``cross-test-<alias>`` for every target, and ``cross`` and ``cross-test`` for all.
 
     Args:
-        root: the folder of the Rust repository; that of the calling noxfile if None.
+        root: the folder of the Rust repository, as seen from the calling noxfile; that file's own if None.
         prefix: put before every name, to keep two crates of a monorepo apart: ``tools`` gives ``tools-cross-aarch64``.
         names: targets, instead of those that crosstasks.toml lists.
 
@@ -48,8 +48,7 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     Raises:
         ConfigError: the configuration is wrong, or a session of one of the names exists; then none is added.
     """
-    place = Path(root) if root is not None else Path(_caller()).parent
-    place = place.absolute()
+    place = Path(_caller()).absolute().parent / (root or "")
     try:
         triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
         wanted = _sessions(triples, prefix, place, declared=triples if names else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
@@ -48,6 +49,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "bump": Option("", "the new version: patch, minor, major, or itself"),
     "dry_run": Option(False, "say what would be done, and do nothing"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
+    "stale": Option(False, "only the tools, toolchains, images and target folders that no configuration of the repository wants"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
     "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
@@ -95,17 +97,19 @@ class Call:
         given |= {"emulation": "install"} if self.options.get("yes") else {}
         return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
 
+    @property
+    def changed_since(self) -> str:
+        """Return the revision since which something must have changed; empty if all is to be done."""
+        return str(self.options["changed_since"] or os.environ.get("CROSSTASKS_CHANGED_SINCE", ""))
+
     def selected(self) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        import os
-
         from .. import changed_since
 
         work = self.work()
-        ref = self.options["changed_since"] or os.environ.get(changed_since.VARIABLE, "")
-        if not ref:
+        if not self.changed_since:
             return self.names, work
-        work = changed_since.narrow(work, self.names, ref)
+        work = changed_since.narrow(work, self.names, self.changed_since)
         return work.config.targets, work
 
     def show(self, value: Any, text: Callable[[], str]) -> None:

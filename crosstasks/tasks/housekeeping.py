@@ -56,8 +56,13 @@ def init(call: Call) -> None:
 
 
 def clean(call: Call) -> None:
-    """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache."""
-    from .. import cleaning
+    """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache; with --stale what nobody wants."""
+    from .. import cleaning, stale
+    from ..errors import ConfigError
 
-    for line in cleaning.clean(call.work(needed=False), images=call.options["images"], everything=call.options["cache"]):
+    images, cache, old = (call.options[name] for name in ("images", "cache", "stale"))
+    if old and (images or cache):
+        raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
+    work = call.work(needed=False)
+    for line in stale.clean(work) if old else cleaning.clean(work, images=images, everything=cache):
         print(line, flush=True)  # noqa: T201

@@ -105,3 +105,15 @@ def test_a_worktree_has_its_history(monorepo, crosstasks, tmp_path):
     subprocess.run((*GIT, "-C", str(monorepo), "worktree", "add", "-q", str(tree)), check=True)
     write(tree / "tools", build_rs=f'fn main() {{ assert!(std::path::Path::new("{monorepo}/.git/worktrees/tree/HEAD").exists()); }}\n')
     assert build(crosstasks, tree / "tools")
+
+
+def test_targets_are_named_without_a_configuration(crate, crosstasks):
+    """On the command line, or in a variable, which otherwise names them instead of the file."""
+    config = crate / "crosstasks.toml"
+    named = crosstasks("plan", "--format", "json", cwd=crate, CROSSTASKS_TARGETS="armv7 i686")
+    assert ["armv7-unknown-linux-gnueabihf", "i686-unknown-linux-gnu"] == [plan["target"] for plan in json.loads(named.stdout)["plans"]]
+    config.unlink()
+    for arguments, env in ((("--target", "x86_64"), {}), ((), {"CROSSTASKS_TARGETS": "x86_64"})):
+        done = crosstasks("plan", *arguments, "--format", "json", cwd=crate, **env)
+        assert 0 == done.returncode, done.stderr
+        assert ["x86_64-unknown-linux-gnu"] == [plan["target"] for plan in json.loads(done.stdout)["plans"]]
