@@ -7,7 +7,7 @@ the line of cross that reads it, stands in docs/architecture.md.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -151,22 +151,32 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
     return env
 
 
-def host(route: Route, call: Call, repository: Repository, environ: Mapping[str, str]) -> Env:
+def host(route: Route, call: Call, environ: Mapping[str, str]) -> Env:
     """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
     own = route.own.path
     env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
     if route.build_std:
         env["RUSTC_BOOTSTRAP"] = "1"
-        if route.target.endswith("-musl"):
-            # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
-            env |= _flags(route.target, "-Clink-self-contained=no", repository, environ)
-    return env
+    return {**env, **_flags(route.target, _zig_flags(route), environ)}
 
 
-def _flags(triple: str, flag: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Add a flag of rustc to the user's own, in the variable that cargo prefers."""
-    del repository
+def _zig_flags(route: Route) -> tuple[str, ...]:
+    """Return what rustc must be told so that zig links a musl program as rustc's own linker would."""
+    if route.builder != "zigbuild" or not route.target.endswith("-musl"):
+        return ()
+    # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
+    own = ("-Clink-self-contained=no",) if route.build_std else ()
+    # zig does not know rustc's -static-pie, and would link the program at a fixed place
+    pie = ("-Clink-arg=-pie",) if route.build_std and route.target.startswith("x86_64-") else ()
+    return (*own, *pie)
+
+
+def _flags(triple: str, flags: Sequence[str], environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Add flags of rustc to the user's own, in the variable that cargo prefers."""
+    if not flags:
+        return {}
+    flag = " ".join(flags)
     name = f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS"
     for key in ("RUSTFLAGS", name):
         if key in environ:

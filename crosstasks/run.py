@@ -213,7 +213,7 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
 def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
+    env = environment.host(route, _call(target_dir, work), work.environ)
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
@@ -222,7 +222,7 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = environment.host(route, _call(target_dir, work), work.repository, work.environ)
+    env = environment.host(route, _call(target_dir, work), work.environ)
     yield Started(program=(f"{route.own.path}/bin/cargo",), env=env)
 
 
