@@ -31,11 +31,13 @@ class Added(Struct, frozen=True, kw_only=True):
 
 
 def needed(route: Route) -> tuple[str, ...]:
-    """Return the flags without which a route does not link."""
-    if route.builder != "cross" and route.build_std and route.target.endswith("-musl"):
-        # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
-        return ("-Clink-self-contained=no",)
-    return ()
+    """Return the flags without which a route does not link, or not as rustc's own linker would."""
+    if route.builder == "cross" or not (route.build_std and route.target.endswith("-musl")):
+        return ()
+    # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
+    own = ("-Clink-self-contained=no",)
+    # zig does not know rustc's -static-pie, and would link the program at a fixed place
+    return (*own, "-Clink-arg=-pie") if route.target.startswith("x86_64-") else own
 
 
 def remapped(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:

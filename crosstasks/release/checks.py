@@ -125,7 +125,9 @@ def _relro(subject: Subject, promise: Promise) -> Answer:
     if promise.target.os not in {"linux", "android"} or subject.archive:
         return Unchecked(f"rustc does not ask for it on {promise.target.os}" if not subject.archive else "it is not linked yet")
     artifact = subject.artifact
-    if artifact.relro == "full" or (artifact.relro and artifact.static):
+    if artifact.static and not artifact.pie:
+        return Unchecked("no loader fills in anything of a static program at a fixed place")
+    if artifact.relro == "full":
         return ()
     return (f"has {artifact.relro or 'no'} RELRO, wanted full: its table of functions can be written to",)
 

@@ -70,16 +70,16 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
     found = _image(subject, target, engine, work)
     if found is None:
         return f"the engine holds no image that runs programs of {target.triple}"
-    ref, runner = found
+    held, runner = found
     run = uuid4().hex[:12]
     labels = (f"--label={label}" for label in docker_api.labels(run))
     shared = ":ro,z" if engine.selinux else ":ro"
     mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
-    argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", ref, *runner, f"{INSIDE}/{subject.path.name}")
-    return Start(how=f"in {ref}", argv=argv, command=engine.command, run=run)
+    argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", held["Id"], *runner, f"{INSIDE}/{subject.path.name}")
+    return Start(how=f"in {_name(held)}", argv=argv, command=engine.command, run=run)
 
 
-def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[str, tuple[str, ...]] | None:
+def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[dict[str, Any], tuple[str, ...]] | None:
     """Return an image and the runner in it: the target's own, or for a static program one of the same architecture."""
     door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
     alike = [
@@ -89,7 +89,7 @@ def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tupl
         for held in _held(door, other, work):
             runner = _runner(held, other, engine)
             if runner is not None:
-                return _name(held), runner
+                return held, runner
     return None
 
 
@@ -115,7 +115,9 @@ def _runner(held: Mapping[str, Any], target: Target, engine: Engine) -> tuple[st
 
 
 def _name(held: Mapping[str, Any]) -> str:
-    return next(iter(held.get("RepoTags") or ()), str(held.get("Id")))
+    """Return what people know an image by: the name that it was built with, or a tag."""
+    labels = (held.get("Config") or {}).get("Labels") or {}
+    return str(labels.get("crosstasks.image") or next(iter(held.get("RepoTags") or ()), held["Id"]))
 
 
 def emulated(subject: Subject, target: Target, work: Work) -> Start | str:
