@@ -16,7 +16,7 @@ from ..docker_sdk import failed
 from ..errors import ConfigError, ToolMissing
 from ..facts.engine import Engine
 from ..facts.lock import platform as engine_platform
-from ..facts.provided import Bundled
+from ..facts.provided import BROUGHT, Bundled
 from ..receiver import KINDS, received
 from ..sources import Tool, tools
 from ..steps import Step
@@ -155,7 +155,8 @@ def _tagged(work: Work, routes: Sequence[Route]) -> Iterator[tuple[Bundled, ...]
             if image := route.image:
                 ref = image.ref
                 if "@" in ref:
-                    ref = f"{ref.partition('@')[0]}:sha256-{ref.rpartition(':')[2][:12]}"
+                    # in a repository of our own: with the last tag of one an engine forgets its digests too
+                    ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
                     work.run((command, "tag", image.ref, ref))
                     made.append(ref)
                 rows.append(_row(route, image, ref, command, work))

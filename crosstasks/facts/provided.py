@@ -17,6 +17,10 @@ MARKER: Final = ".crosstasks.json"
 COMPLETE: Final = ".complete"
 
 
+BROUGHT: Final = "crosstasks/bundle/"
+"""Before the name of an image of a bundle that elsewhere has a digest for its only name."""
+
+
 class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     An image that a bundle brought into the engine.
