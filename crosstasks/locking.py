@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from . import cache, lock, pipeline
-from .errors import ConfigError, NoRoute
+from .errors import NoRoute
 from .facts.lock import Lock, Locked, place, platform
 from .facts.lock import lock as held
 from .lock import Difference
@@ -42,21 +42,18 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
     Raises:
         NoRoute: a target has no route, or none that keeps to the lock.
     """
-    found: Lock | None = None
-    for machine in machines(work, platforms):
+    every = machines(work, platforms)
+    found = held(every[0].facts)
+    for machine in every:
         found = _resolved(machine, pipeline.select(names, machine), found, update=update)
-    if found is None:
-        raise ConfigError("no platform is named")
     found = found if names else lock.only(found, work.config.targets)
     cache.write(path(work), lock.dump(found))
     return found
 
 
-def _resolved(work: Work, triples: Sequence[str], before: Lock | None, *, update: bool) -> Lock:
+def _resolved(work: Work, triples: Sequence[str], before: Lock, *, update: bool) -> Lock:
     here = platform(work.facts)
-    found = held(work.facts) if before is None else before
-    if update:
-        found = lock.without(found, here, triples)
+    found = lock.without(before, here, triples) if update else before
     for triple in triples:
         planned, work = pipeline.make(triple, "build", _with(work, found))
         found = lock.merged(found, here, {triple: lock.of(planned.route, work.config)})

@@ -29,6 +29,7 @@ class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ref: its reference there; *id* is what the engine calls it.
         digest: in the registry it came from, which an engine does not keep with an image that it loads; empty if built.
         target, platform, flavour, packages: what it is for; *flavour* is empty for one that was built by us.
+        engine: the platform of the engines that use it, which is another under emulation.
     """
 
     ref: str
@@ -36,6 +37,7 @@ class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str = ""
     target: str
     platform: str
+    engine: str = ""
     flavour: str = ""
     packages: tuple[str, ...] = ()
 
