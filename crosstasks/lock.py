@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, structs, to_builtins
 
 from .facts.lock import FILE, HINT, Lock, Locked, differs
+from .facts.provided import BROUGHT
 from .steps import Refused
 from .targets import catalogue, default_image
 
@@ -66,6 +67,8 @@ def _named(image: Image, route: Route, config: Config) -> str:
     if is_built(image.ref):
         return "/".join(image.ref.split("/")[-2:])
     upstream = default_image(catalogue()[route.target], route.flavour) or ""
+    if image.ref.startswith(BROUGHT):
+        return config.target(route.target).image or upstream
     path = image.ref.partition("@")[0]
     path = path if "@" in image.ref else path.rpartition(":")[0]
     if image.source != "configured" and path.split("/")[-2:] == upstream.rpartition(":")[0].split("/")[-2:]:

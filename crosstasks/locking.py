@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from . import cache, lock, pipeline
-from .errors import ConfigError, NoRoute
+from .errors import NoRoute
 from .facts.lock import Lock, Locked, place, platform
 from .facts.lock import lock as held
 from .lock import Difference
@@ -40,25 +40,29 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
         update: resolve them anew.
 
     Raises:
-        NoRoute: a target has no route, or none that keeps to the lock.
+        NoRoute: a target that is named has no route, or one has none that keeps to the lock. What is not named and
+            cannot be built on such a machine at all is told, and left to a machine that can.
     """
-    found: Lock | None = None
-    for machine in machines(work, platforms):
-        found = _resolved(machine, pipeline.select(names, machine), found, update=update)
-    if found is None:
-        raise ConfigError("no platform is named")
+    every = machines(work, platforms)
+    found = held(every[0].facts)
+    for machine in every:
+        found = _resolved(machine, names, found, update=update)
     found = found if names else lock.only(found, work.config.targets)
     cache.write(path(work), lock.dump(found))
     return found
 
 
-def _resolved(work: Work, triples: Sequence[str], before: Lock | None, *, update: bool) -> Lock:
-    here = platform(work.facts)
-    found = held(work.facts) if before is None else before
-    if update:
-        found = lock.without(found, here, triples)
+def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
+    here, triples = platform(work.facts), pipeline.select(names, work)
+    found = lock.without(before, here, triples) if update else before
     for triple in triples:
-        planned, work = pipeline.make(triple, "build", _with(work, found))
+        try:
+            planned, work = pipeline.make(triple, "build", _with(work, found))
+        except NoRoute as error:
+            if names or triple in found.on(here) or len(triples) == 1:
+                raise
+            work.say(f"{triple} is not locked for {here}: {error.what}")
+            continue
         found = lock.merged(found, here, {triple: lock.of(planned.route, work.config)})
     return found
 
@@ -81,13 +85,13 @@ def check(work: Work, names: Sequence[str], platforms: Sequence[str] = ()) -> tu
 
 
 def _checked(work: Work, triple: str, row: Locked | None) -> list[Difference]:
-    if row is None:
-        return [_difference(work, triple, "target", "", "configured")]
     try:
         pipeline.make(triple, "build", work)
     except NoRoute as error:
+        if row is None:
+            return []  # it is built elsewhere
         return _drift(work, triple, row) or [_difference(work, triple, "route", lock.text_of(row), error.why.strip().splitlines()[0])]
-    return []
+    return [_difference(work, triple, "target", "", "configured")] if row is None else []
 
 
 def _drift(work: Work, triple: str, row: Locked) -> list[Difference]:

@@ -17,7 +17,7 @@ from .sources import Image
 from .sources import image as images
 from .sources.image import Wanted, mirrored
 from .sources.references import repository_of
-from .steps import Refused
+from .steps import Absent, Refused
 
 if TYPE_CHECKING:
     from .work import Work
@@ -45,9 +45,12 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
         raise ConfigError("a mirror cannot be filled with offline = true")
     if unknown := set(platforms).difference(KINDS):
         raise ConfigError(f"--platform is {' or '.join(KINDS)}, not {', '.join(sorted(unknown))}")
+    machines = locking.machines(work, platforms)
+    if not platforms and isinstance(machines[0].facts.engine, Absent):
+        raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
     done: dict[str, Copied] = {}
     joined: dict[str, list[str]] = {}
-    for machine in locking.machines(work, platforms):
+    for machine in machines:
         for triple in pipeline.select(names, machine):
             chosen = choose(triple, lock.platform(machine.facts), machine)
             ref = mirrored(chosen.name, to)
@@ -107,15 +110,11 @@ def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
     cache.prepare(work.cache)
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        done = process.stream((command, "save", chosen.image.ref), on_out=lambda chunk: void(file.write(chunk)), on_err=lambda _chunk: None)
+        done = process.stream((command, "save", chosen.image.ref), on_out=file.write, on_err=lambda _chunk: None)
         if done.code:
             raise failed(f"cannot save {chosen.image.ref}", done.err.strip())
         file.seek(0)
         return registry_push.push(file, ref, folder)
-
-
-def void(_result: object) -> None:
-    """Return nothing, as a receiver of output must."""
 
 
 def text(done: Sequence[Copied]) -> str:

@@ -34,7 +34,7 @@ GRACE: Final = 1.0
 CHUNK: Final = 65536
 INFINITE: Final = float("inf")
 
-OnChunk: TypeAlias = Callable[[bytes], None]
+OnChunk: TypeAlias = Callable[[bytes], object]
 
 
 class Owner(Protocol):

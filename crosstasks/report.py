@@ -71,7 +71,8 @@ def _ingredient(label: str, part: Ingredient) -> list[str]:
         case Tool(version=version, path=path):
             head = f"{version}, {part.source}: {path}"
         case Image(ref=ref, platform=platform, digest=digest):
-            head = f"{ref or 'made by cross'}{f' {digest[:19]}' if digest else ''}, {platform}, {part.source}"
+            short = digest.rpartition("@")[2][:19]
+            head = f"{ref or 'made by cross'}{f' {short}' if short else ''}, {platform}, {part.source}"
         case Toolchain(name=name):
             head = f"{name}, {part.source}"
         case _:

@@ -14,7 +14,7 @@ from typing import IO, Final, cast
 
 import msgspec
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ToolMissing
 from . import MANIFEST, Kind, Manifest, Member
 
 LEVEL: Final = 3
@@ -186,6 +186,8 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     Raises:
         ConfigError: a path or link leads out of the folder, or it holds what no member holds; what was written before stays.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise ToolMissing("this Python unpacks no archive that is not trusted", hint="Python 3.11.4 and newer do")
     links: set[PurePosixPath] = set()
     written = []
     with tarfile.open(fileobj=content, mode="r|gz") as tar:

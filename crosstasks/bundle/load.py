@@ -13,7 +13,7 @@ from msgspec import structs
 
 from .. import cache, docker_api, pipeline
 from ..errors import ConfigError, EngineFailed, ImageFailed
-from ..facts.engine import Engine
+from ..facts.engine import Engine, identity
 from ..facts.provided import COMPLETE, IMAGES, Bundled
 from ..provision import rustup_home
 from ..targets import OCI_ARCH
@@ -44,7 +44,7 @@ def load(work: Work, path: Path) -> Manifest:
                 work.say(f"loading {member.path}")
                 PLACES[member.kind](reader, member, work)
         for image in reader.manifest.images:
-            if reader.manifest.platforms == (platform,) or image.platform == platform:
+            if image.engine == platform:
                 _note(image, work)
         return reader.manifest
 
@@ -117,6 +117,9 @@ def _note(image: Bundled, work: Work) -> None:
     held = docker_api.inspect(work.engine.command, (image.ref,), work.run)
     if not held:
         raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
-    here = structs.replace(image, id=str(held[0]["Id"]))
+    here = structs.replace(image, id=identity(held[0]))
+    # containerd's store calls an image by its manifest, which loading makes anew
+    if here.id != image.id and work.engine.store != "containerd":
+        raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")
     name = hashlib.sha256(f"{image.ref} {image.target} {image.flavour}".encode()).hexdigest()[:16]
     cache.write(work.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())

@@ -14,9 +14,9 @@ from msgspec import structs
 from .. import __version__, docker_api, lock, pipeline, process, provision
 from ..docker_sdk import failed
 from ..errors import ConfigError, ToolMissing
-from ..facts.engine import Engine
+from ..facts.engine import Engine, identity
 from ..facts.lock import platform as engine_platform
-from ..facts.provided import Bundled
+from ..facts.provided import BROUGHT, Bundled
 from ..receiver import KINDS, received
 from ..sources import Tool, tools
 from ..steps import Step
@@ -81,7 +81,7 @@ def _collected(writer: archive.Writer, work: Work, platform: str, triples: Seque
         if path not in known:
             work.say(f"packing {folder.name}")
             writer.add(path, kind, folder.name, lambda write, folder=folder: archive.pack(folder, write))  # type: ignore[misc]
-    return _Machine(platform, plans), _saved(writer, work, platform, plans)
+    return _Machine(platform, plans), saved(writer, work, platform, plans)
 
 
 def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
@@ -133,12 +133,12 @@ def translated(step: Step, platform: str, work: Work) -> Step:
     return step
 
 
-def _saved(writer: archive.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+def saved(writer: archive.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
     """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
     routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
     if not routes:
         return ()
-    with _tagged(work, routes) as rows:
+    with _tagged(work, routes, platform) as rows:
         refs = tuple(dict.fromkeys(row.ref for row in rows))
         work.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
         name = platform.replace("/", "-")
@@ -147,7 +147,7 @@ def _saved(writer: archive.Writer, work: Work, platform: str, plans: Sequence[Pl
 
 
 @contextmanager
-def _tagged(work: Work, routes: Sequence[Route]) -> Iterator[tuple[Bundled, ...]]:
+def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
     """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
     command, made, rows = work.engine.command, [], []
     try:
@@ -155,25 +155,27 @@ def _tagged(work: Work, routes: Sequence[Route]) -> Iterator[tuple[Bundled, ...]
             if image := route.image:
                 ref = image.ref
                 if "@" in ref:
-                    ref = f"{ref.partition('@')[0]}:sha256-{ref.rpartition(':')[2][:12]}"
+                    # in a repository of our own: with the last tag of one an engine forgets its digests too
+                    ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
                     work.run((command, "tag", image.ref, ref))
                     made.append(ref)
-                rows.append(_row(route, image, ref, command, work))
+                rows.append(_row(route, image, ref, platform, work))
         yield tuple(rows)
     finally:
         if made:
             work.run((command, "image", "rm", "--no-prune", *dict.fromkeys(made)))
 
 
-def _row(route: Route, image: Image, ref: str, command: str, work: Work) -> Bundled:
-    (held,) = docker_api.inspect(command, (ref,), work.run)
+def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bundled:
+    (held,) = docker_api.inspect(work.engine.command, (ref,), work.run)
     built = lock.is_built(ref)
     return Bundled(
         ref=ref,
-        id=str(held["Id"]),
+        id=identity(held),
         digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
         target=route.target,
         platform=image.platform,
+        engine=platform,
         flavour="" if built else route.flavour,
         packages=work.config.target(route.target).packages,
     )
@@ -181,13 +183,9 @@ def _row(route: Route, image: Image, ref: str, command: str, work: Work) -> Bund
 
 def _save(command: str, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
     several = ("--multi-image-archive",) if "podman" in Path(command).name and len(refs) > 1 else ()
-    done = process.stream((command, "save", *several, *refs), on_out=lambda chunk: void(write(chunk)), on_err=lambda _chunk: None)
+    done = process.stream((command, "save", *several, *refs), on_out=write, on_err=lambda _chunk: None)
     if done.code:
         raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
-
-
-def void(_result: object) -> None:
-    """Return nothing, as a receiver of output must."""
 
 
 def _fetched(writer: archive.Writer, work: Work, machines: Sequence[_Machine]) -> None:

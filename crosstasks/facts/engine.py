@@ -264,6 +264,12 @@ def ask_image(look: Look, question: Question, facts: Facts) -> LocalImage | Abse
     return parse_image(question.subject, look.run((engine.command, *ASK_IMAGE, question.subject), timeout=look.timeout))
 
 
+def identity(told: Mapping[str, Any]) -> str:
+    """Return what an engine calls an image, from what ``image inspect`` prints; podman leaves the kind of hash away."""
+    image = str(told["Id"])
+    return image if ":" in image else f"sha256:{image}"
+
+
 def parse_image(ref: str, done: Done) -> LocalImage | Absent:
     """Read what ``image inspect`` prints."""
     told = table(done)
@@ -271,10 +277,9 @@ def parse_image(ref: str, done: Done) -> LocalImage | Absent:
         return Absent(words(done))
     platform = "/".join(str(told[key]) for key in ("Os", "Architecture", "Variant") if told.get(key))
     labels = (told.get("Config") or {}).get("Labels") or told.get("Labels") or {}
-    image = str(told["Id"])
     return LocalImage(
         ref=ref,
-        id=image if ":" in image else f"sha256:{image}",
+        id=identity(told),
         digests=tuple(told.get("RepoDigests") or ()),
         platform=platform,
         labels=labels,

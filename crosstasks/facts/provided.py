@@ -17,6 +17,10 @@ MARKER: Final = ".crosstasks.json"
 COMPLETE: Final = ".complete"
 
 
+BROUGHT: Final = "crosstasks/bundle/"
+"""Before the name of an image of a bundle that elsewhere has a digest for its only name."""
+
+
 class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     An image that a bundle brought into the engine.
@@ -25,6 +29,7 @@ class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ref: its reference there; *id* is what the engine calls it.
         digest: in the registry it came from, which an engine does not keep with an image that it loads; empty if built.
         target, platform, flavour, packages: what it is for; *flavour* is empty for one that was built by us.
+        engine: the platform of the engines that use it, which is another under emulation.
     """
 
     ref: str
@@ -32,6 +37,7 @@ class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str = ""
     target: str
     platform: str
+    engine: str = ""
     flavour: str = ""
     packages: tuple[str, ...] = ()
 

@@ -70,7 +70,7 @@ def _configured(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused
 
 def _named(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
     ref = pinned(name, wanted, facts)
-    brought = [row.ref for row in _fitting(wanted, facts, config) if repository_of(row.ref) == repository_of(name)]
+    brought = [row.ref for row in _fitting(wanted, facts, config) if row.digest and ref.endswith(f"@{row.digest}")]
     refs = dict.fromkeys((ref, *brought, *([name] if ref != name else [])))
     ways = (
         *(("the engine", _holder(held, wanted, facts, source="configured", why=f"named by {origin}")) for held in refs),

@@ -12,6 +12,15 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from facts_registry import running
+
+from crosstasks import docker_api, pipeline, registry_api
+from crosstasks.bundle import Manifest, archive, load, make
+from crosstasks.plan import Plan
+from crosstasks.routes import Route
+from crosstasks.sources import Image, Toolchain
+from crosstasks.steps import Question
+from crosstasks.testing import ARM64
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
 
@@ -97,3 +106,37 @@ def test_a_bundle_for_another_platform_is_refused(made, alone, tmp_path):
         tar.addfile(info, io.BytesIO(text))
     done = alone("provision", "--from", str(other), "--target", "aarch64")
     assert (done.returncode, "make one with --platform linux/amd64" in done.stderr) == (2, True)
+
+
+def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, monkeypatch, busybox_layer):
+    """An engine does not keep the digest of what it loads: the bundle says it. Where it was made, the engine keeps its own names."""
+    monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(tmp_path / "cache"))
+    crate = tmp_path / "small"
+    subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--lib", str(crate)), check=True)
+    work = pipeline.look(pipeline.start(crate, names=("aarch64",), say=lambda _: None))
+    own = Toolchain(name="none", release="1", host="x86_64-unknown-linux-gnu", path="/none", standard=(), source="cache", why="")
+    with running(tmp_path / "registry") as address:
+        ref = f"{address}/small:1"
+        subprocess.run(("docker", "import", "-", ref), input=busybox_layer, check=True, capture_output=True)
+        subprocess.run(("docker", "push", "--quiet", ref), check=True, capture_output=True)
+        digest = registry_api.directly(ref, 10)["digest"]
+        at = f"{address}/small@{digest}"
+        image = Image(ref=at, platform="linux/amd64", digest=at, source="upstream", why="")
+        route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, own=own, image=image)
+        try:
+            with archive.writing(tmp_path / "b.tar") as writer:
+                rows = make.saved(writer, work, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
+                members = tuple(writer.members)
+                made = Manifest(crosstasks="0", targets=(ARM64,), platforms=("linux/amd64",), members=members, images=rows)
+                writer.close(made)
+            assert docker_api.inspect("docker", (rows[0].ref,)) == []
+            assert docker_api.inspect("docker", (at, ref)) != []
+        finally:
+            subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
+    try:
+        load.load(work, tmp_path / "b.tar")
+        again = pipeline.look(pipeline.afresh(work), (Question("provided"), Question("image", rows[0].ref)))
+        (brought,) = again.facts.provided.images
+        assert (brought.digest, brought.id) == (digest, again.facts.get(Question("image", rows[0].ref)).id)
+    finally:
+        subprocess.run(("docker", "image", "rm", rows[0].ref), capture_output=True, check=False)

@@ -144,7 +144,7 @@ def test_a_blob_that_is_not_what_it_says_is_not_taken(both, upstream, mirror, tm
 
 
 def test_a_machine_builds_from_a_mirror_that_holds_what_was_built_elsewhere(mirror, crate, crosstasks):
-    """The image is found under the name for all platforms, by a machine that could not make it; and locked by its digest."""
+    """A machine that takes images from nowhere else pulls what was pushed; pushed again, nothing is copied."""
     done = crosstasks("mirror", "--to", f"{mirror}/made", "--target", "aarch64", "--format", "json", cwd=crate)
     assert done.returncode == 0, done.stderr
     (pushed,) = json.loads(done.stdout)["images"]
@@ -249,3 +249,13 @@ def test_outdated_waits_for_nobody_longer_than_it_may(crate, crosstasks):
     assert (done.returncode, rows["cross git"]["state"], rows["192.0.2.1:5000/x:1"]["state"]) == (0, "unknown", "unknown")
     assert time.monotonic() - begun < 20
     assert Path(crate).is_dir()
+
+
+def test_what_cannot_be_built_here_is_left_to_a_machine_that_can(crate, crosstasks):
+    """It is told, is no drift, and an error only if it is named."""
+    (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "aarch64-apple-darwin"]\nnetwork-timeout = 2\n')
+    done = crosstasks("lock", "--format", "json", cwd=crate)
+    assert (done.returncode, list(json.loads(done.stdout)["lock"]["target"])) == (0, [ARM64])
+    assert "aarch64-apple-darwin is not locked for linux/amd64: no route" in done.stderr
+    assert crosstasks("lock", "--check", cwd=crate).returncode == 0
+    assert crosstasks("lock", "--target", "aarch64-apple-darwin", cwd=crate).returncode == 4
