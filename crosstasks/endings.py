@@ -226,7 +226,9 @@ _ENDINGS: Final = (
         frozenset({125}),
     ),
     _Known(
-        r"^(docker: Error response from daemon|Error: .*OCI runtime)",
+        # or what --init starts first
+        r"^(docker: Error response from daemon|Error: .*OCI runtime"
+        r"|\[FATAL tini \(\d+\)\] exec \S+ failed: (?!Exec format)|.*catatonit\S*: failed to exec pid1: (?!Exec format))",
         EngineFailed,
         "the container has nothing to run cargo with",
         "cross needs an image with `sh`",

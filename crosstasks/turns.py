@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from . import plan, targets
-from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EmulationFailed, EngineFailed, Interrupted
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted
 from .plan import Plan
 from .steps import Failure
 
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted)
 """What another route would not mend: a crate's own errors, what the user has to put right, no room, and an interrupt."""
 
-LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup", "emulation"})
+LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debian", "repository", "rustup"})
 """What provisioning does not change; what the network said stays as well."""
 
 DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
     EngineFailed: frozenset({"engine"}),
-    EmulationFailed: frozenset({"emulation"}),
 }
 """What is not sure any more after a failure, and is asked again."""
 
