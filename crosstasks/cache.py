@@ -105,6 +105,26 @@ def once(path: Path, make: Callable[[Path], None]) -> Path:
     return path
 
 
+LEAST: Final = 200 * 1000**2
+"""
+Bytes that must be free before anything is provided: apt's lists of nine architectures take 143 MB, and apt hangs for
+ever where they find no room.
+"""
+
+
+def roomy(folder: Path, least: int = LEAST) -> None:
+    """
+    Refuse to begin where there is next to no room.
+
+    Raises:
+        DiskFull: less than *least* bytes are free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < least:
+        raise full(f"{folder} has {free / 1000**2:.0f} MB left, and {least / 1000**2:.0f} MB is the least to begin with")
+
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _SAID_FULL: Final = re.compile(r"[Nn]o space left on device|[Dd]isk quota exceeded|not have enough free space|os error 28\b")

@@ -102,6 +102,7 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         return registry_api.fetch_text(url, timeout, until)
 
     def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        cache.roomy(folder)
         archive = provision.debian.Archive(folder / "debian", run=real, say=say)
         archive.update(sorted({architecture for _, architecture in wanted}))
         return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}

@@ -19,7 +19,7 @@ from msgspec import Struct
 from . import cache, dependencies, docker_api, environment, flags, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
-from .errors import CrosstasksError
+from .errors import CrosstasksError, EngineFailed
 from .facts.repository import Repository
 from .facts.rustup import Toolchain as Folder
 from .plan import Plan
@@ -116,8 +116,20 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         )
         error = (_full(plan, done) or started.ending(done)) if done.code else None
     built, seconds = messages.result(), time.monotonic() - begun
+    if not done.code and _cut_off(plan, built, arguments):
+        why = f"{route.builder} ended well, but cargo did not say that its build had"
+        error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
     at_work = built.started or (plan.verb == "test" and _at_work(done.err))
     return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error, err=done.err)
+
+
+ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
+"""Arguments with which cargo builds nothing, and says so in no message."""
+
+
+def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
+    """Tell whether the last message is missing, as after an engine that let go of the container's output."""
+    return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
 
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from . import plan, targets
-from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EmulationFailed, EngineFailed, Interrupted
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted
 from .facts import lock
 from .plan import Plan
 from .steps import Failure
@@ -25,7 +25,6 @@ LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debi
 
 DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
     EngineFailed: frozenset({"engine"}),
-    EmulationFailed: frozenset({"emulation"}),
 }
 """What is not sure any more after a failure, and is asked again."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..errors import CrosstasksError
+from ..errors import CrosstasksError, DiskFull
 from ..steps import About, Absent, Failure, Question, Runner
 from . import builders, debian, emulation, engine, host, lock, proof, provided, registry, repository, rustup
 from .answers import absent
@@ -209,6 +209,8 @@ def ask(question: Question, look: Look, facts: Facts) -> Any:
     """Return the fact, or ``Absent`` with the reason: what a door has to say is a reason as well."""
     try:
         return ASKERS[question.about](look, question, facts)
+    except DiskFull:
+        raise  # no fact is missing, and nothing could be done with it
     except CrosstasksError as error:
         return absent(error)
 

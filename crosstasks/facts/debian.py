@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError
+from ..errors import CrosstasksError, DiskFull
 from ..steps import Absent
 from . import answers
 
@@ -73,6 +73,8 @@ def ask(look: Look, _question: Question, facts: Facts) -> Debian | Absent:
 def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
     try:
         return parse(look.debian_versions(asks(host)), suite=suite, host=host)
+    except DiskFull:
+        raise  # it is not Debian that is missing
     except CrosstasksError as error:
         return answers.absent(error)
 

@@ -24,6 +24,7 @@ def take(step: Step, work: Work) -> None:
     """
     with cache.room():
         cache.prepare(work.cache)
+        cache.roomy(work.cache)
         CALLS[step.call](work, **step.arguments)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .call import Call
 
@@ -20,11 +20,6 @@ def plan(call: Call) -> None:
     made = pipeline.plans(names, verb=call.verb, work=work)
     raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
     call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
-    members = {one.target: work.config.target(one.target).members for one in made}
-    raw: dict[str, Any] = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
-    if call.changed_since:
-        raw["members"] = members
-    call.show(raw, lambda: "\n\n".join(report.plan_text(one, members[one.target]) for one in made))
 
 
 def provision(call: Call) -> None:
