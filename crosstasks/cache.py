@@ -12,7 +12,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +22,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .errors import ConfigError
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
+
+ROOM: Final = 50e6
+"""Bytes that must be free before anything is provided: less is no room for a tool, let alone a toolchain."""
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
+FREE: Final = "`crosstasks doctor` shows which disk; `crosstasks clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
 
 
 def folder(environ: Mapping[str, str]) -> Path:
@@ -48,12 +57,43 @@ def prepare(root: Path) -> None:
             write(root / "CACHEDIR.TAG", TAG)
         if not os.access(root, os.W_OK | os.X_OK):
             raise PermissionError(13, "not writable")
+        if not _runs_programs(root):
+            raise PermissionError(13, "its file system is mounted noexec, and toolchains could not be run")
     except OSError as error:
         raise ConfigError(
-            f"the cache folder {str(root)!r} cannot be written",
+            f"the cache folder {str(root)!r} cannot be used",
             why=error.strerror or str(error),
             hint="name another with CROSSTASKS_CACHE_DIR",
         ) from error
+    free = shutil.disk_usage(root).free
+    if free < ROOM:
+        why = f"{free / 1e6:.0f} MB are free, and whatever is provided takes more (a toolchain 700 MB)"
+        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=FREE)
+
+
+def _runs_programs(root: Path) -> bool:
+    told = os.statvfs(root).f_flag if hasattr(os, "statvfs") else 0
+    return not told & getattr(os, "ST_NOEXEC", 0)
+
+
+@contextmanager
+def room(what: str) -> Iterator[None]:
+    """
+    Tell a full disk from all else that can go wrong meanwhile: programs and the engine say so in words of their own.
+
+    Raises:
+        DiskFull: a disk has no room left; another route would not help.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=FREE) from error
+    except CrosstasksError as error:
+        if isinstance(error, DiskFull | BuildFailed) or not SAID.search(f"{error.what}\n{error.why}"):
+            raise
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=FREE) from error
 
 
 def write(path: Path, text: str) -> None:

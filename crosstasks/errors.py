@@ -6,6 +6,7 @@
     |- BuildFailed               1   cargo, a test or a packaged program said no
     |- ConfigError               2   crosstasks.toml, an option, an unknown target
     |  `- RefusedArgument        2   a cargo argument that is ours to set
+    |- DiskFull                  1   no other route would need less
     |- NothingSelected           3
     |- NoRoute                   4   no possible way to build the target here
     |- ToolMissing               5   cross, a toolchain, a program could not be had
@@ -59,6 +60,10 @@ class ConfigError(CrosstasksError):
 
 class RefusedArgument(ConfigError):
     """A cargo argument that crosstasks itself must set."""
+
+
+class DiskFull(CrosstasksError):
+    """A disk has no room left, or a quota is used up."""
 
 
 class NothingSelected(CrosstasksError):

@@ -19,7 +19,7 @@ from msgspec.structs import replace as changed
 from . import cache, config, plan, provision, remedies, run, targets, verify
 from .artifacts import stable
 from .config import Config
-from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
+from .errors import BuildFailed, CrosstasksError, DiskFull, Interrupted, NothingSelected
 from .facts import Facts, Look, ask
 from .plan import Plan
 from .process import run as real
@@ -159,7 +159,8 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
     """
     for step in planned.steps:
         try:
-            provision.take(step, work)
+            with cache.room(planned.target):
+                provision.take(step, work)
         except CrosstasksError as error:
             error.step = step  # type: ignore[attr-defined]
             remedies.told(error)
@@ -194,7 +195,8 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
         planned, work = make(target, verb, work)
         try:
             planned, work = provide(planned, work)
-            ran = run.run(planned, arguments, work)
+            with cache.room(target):
+                ran = run.run(planned, arguments, work)
             if ran.error and not ran.built.started:
                 raise ran.error
         except CrosstasksError as error:
@@ -205,7 +207,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
 
 def turn(planned: Plan, error: CrosstasksError, work: Work) -> Work:
     """Make a failure a fact, if another route may be taken because of it; else raise it."""
-    if isinstance(error, BuildFailed | Interrupted) or error.code == 2 or not planned.below:
+    if isinstance(error, BuildFailed | DiskFull | Interrupted) or error.code == 2 or not planned.below:
         raise error
     if work.config.is_strict(work.facts.host.ci):
         error.hint = (
