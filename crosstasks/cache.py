@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .errors import ConfigError, CrosstasksError, DiskFull
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
 
@@ -51,12 +51,19 @@ def prepare(root: Path) -> None:
             write(root / "CACHEDIR.TAG", TAG)
         if not os.access(root, os.W_OK | os.X_OK):
             raise PermissionError(13, "not writable")
+        if not _runs_programs(root):
+            raise PermissionError(13, "its file system is mounted noexec, and toolchains could not be run")
     except OSError as error:
         raise ConfigError(
-            f"the cache folder {str(root)!r} cannot be written",
+            f"the cache folder {str(root)!r} cannot be used",
             why=error.strerror or str(error),
             hint="name another with CROSSTASKS_CACHE_DIR",
         ) from error
+
+
+def _runs_programs(root: Path) -> bool:
+    told = os.statvfs(root).f_flag if hasattr(os, "statvfs") else 0
+    return not told & getattr(os, "ST_NOEXEC", 0)
 
 
 def write(path: Path, text: str) -> None:
@@ -127,7 +134,9 @@ def roomy(folder: Path, least: int = LEAST) -> None:
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
-_SAID_FULL: Final = re.compile(r"[Nn]o space left on device|[Dd]isk quota exceeded|not have enough free space|os error 28\b")
+_SAID_FULL: Final = re.compile(
+    r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|not have enough free space|[Nn]ot enough free disk space|os error (28|122)\b"
+)
 """How the programs that we call say it: the C library's words, apt's, and Rust's number."""
 
 
@@ -146,7 +155,7 @@ def room() -> Iterator[None]:
             raise
         raise full(f"{error.filename or 'a file'}: {error.strerror}") from error
     except CrosstasksError as error:
-        said = "" if isinstance(error, DiskFull) else said_full(error.why)
+        said = "" if isinstance(error, DiskFull | BuildFailed) else said_full(error.why)
         if not said:
             raise
         raise full(f"{error.what}\n{said}") from error

@@ -247,9 +247,21 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         yield Started(
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
-            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err),
+            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
             owner=end,
         )
+
+
+def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
+    """Tell a build that was ended by its engine's end from one that failed: its container got a signal, and the engine is silent."""
+    if done.code <= docker_api.SIGNALLED:
+        return None
+    try:
+        docker_api.EngineDoor(work.engine.command, work.run, kind=work.engine.kind).version()
+    except EngineFailed as error:
+        what = f"the container engine went away while {route.target} was built"
+        return EngineFailed(what, why=error.why, hint="start it again; what was compiled is kept")
+    return None
 
 
 def _guard(route: Route, place: str, theirs: str, repository: Repository) -> guard.Guard:

@@ -1,0 +1,103 @@
+"""A cache that was damaged, a clock that was set back, and disks that are full."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from misbehaving import configure
+
+ROOT = Path(__file__).parents[2]
+
+NAMESPACE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
+
+
+@pytest.fixture
+def built(crosstasks, crate):
+    """The crate, once built, so that everything is there; and a cache of its own for what is not shared."""
+    configure(crate, images='["local", "build"]', fallback="[]")
+    done = crosstasks("build", "--target", "aarch64", cwd=crate)
+    assert not done.returncode, done.stderr
+    return crate
+
+
+def flip(path):
+    """Change one byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_flipped_byte_in_what_was_kept(crosstasks, built, own_cache):
+    """Answers, marks and drafts: what cannot be read is made anew."""
+    files = [path for path in (own_cache / "answers").glob("*.json") if path.is_file()]
+    assert files
+    for path in files:
+        flip(path)
+    shutil.rmtree(built / "target")
+    done = crosstasks("build", "--target", "aarch64", cwd=built)
+    assert 0 == done.returncode, done.stderr
+
+
+def test_a_flipped_byte_in_a_package(tmp_path, shared):
+    """A package of Debian that is not what apt's lists say is fetched again, and never unpacked."""
+    code = """
+import sys
+from pathlib import Path
+from crosstasks.process import run
+from crosstasks.provision.debian import Archive
+archive = Archive(Path(sys.argv[1]), run=run, say=lambda line: print(line, flush=True))
+archive.update(["amd64"])
+(got,) = archive.fetch((archive.single("busybox-static", "amd64"),))
+print(got)
+"""
+    argv = (sys.executable, "-c", code, str(tmp_path / "debian"))
+    shutil.copytree(shared / "debian" / "lists", tmp_path / "debian" / "lists")
+    shutil.copy(shared / "debian" / "stamps.json", tmp_path / "debian")
+    path = Path(subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    whole = path.read_bytes()
+    flip(path)
+    again = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "fetched 1 of 1 packages" in again
+    assert whole == path.read_bytes()
+
+
+def test_a_flipped_byte_in_the_marks_of_a_build(crosstasks, built):
+    """What says that the dependencies were fetched: they are fetched again."""
+    for path in (built / "target/crosstasks").glob(".fetched-*.json"):
+        flip(path)
+    done = crosstasks("build", "--target", "aarch64", cwd=built)
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("offset", ["-400d", "+400d"])
+def test_a_clock_that_was_set(crosstasks, built, later, offset):
+    """Answers from the future, or from long ago, are asked again, and nothing is older than it should be."""
+    for env in (later(offset), {}):
+        done = crosstasks("build", "--target", "aarch64", cwd=built, **env)
+        assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("size=200k", ("is full", "CROSSTASKS_CACHE_DIR")),
+        ("noexec", ("noexec", "CROSSTASKS_CACHE_DIR")),
+        ("ro", ("Read-only file system", "CROSSTASKS_CACHE_DIR")),
+    ],
+)
+def test_a_cache_on_a_disk_that_will_not_do(crosstasks, crate, tmp_path, options, words):
+    """Full, without programs, or read-only: said before anything is fetched, with what to do; elsewhere it then works."""
+    configure(crate, images='["local", "build"]', fallback="[]")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = f'mount -t tmpfs -o {options} tmpfs {place} && exec "$@"'
+    done = crosstasks("provision", "--target", "aarch64", cwd=crate, before=(*NAMESPACE, mounted, "sh"), CROSSTASKS_CACHE_DIR=str(place))
+    assert done.returncode not in {0, 1}, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "installing" not in done.stderr
+    again = crosstasks("provision", "--target", "aarch64", cwd=crate)
+    assert 0 == again.returncode, again.stderr

@@ -1,0 +1,108 @@
+"""An engine that goes away in the middle of a build: a clear error, and once it is back the same call works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+from misbehaving import configure
+
+
+class Daemon:
+    """A Docker engine of our own, beside the machine's, on another socket."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.host = f"unix://{folder}/docker.sock"
+        self.process = None
+
+    def start(self):
+        config = self.folder / "daemon.json"
+        config.write_text('{"max-concurrent-downloads": 3}')
+        name = f"crosstasks-test-{os.getpid()}"
+        options = (
+            *(
+                "--config-file",
+                str(config),
+                "--host",
+                self.host,
+                "--data-root",
+                f"{self.folder}/data",
+                "--exec-root",
+                f"{self.folder}/exec",
+            ),
+            *("--pidfile", f"{self.folder}/pid", "--bridge", "none", "--iptables=false", "--ip-masq=false"),
+            *("--containerd-namespace", name, "--containerd-plugins-namespace", f"{name}-plugins"),
+        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(("dockerd", *options), stdout=log, stderr=log, start_new_session=True)
+        for _ in range(600):
+            if not self.docker("version", check=False).returncode:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+    def docker(self, *arguments, check=True, **more):
+        return subprocess.run(("docker", "--host", self.host, *arguments), check=check, capture_output=True, **more)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """An engine that is started, and whose folder is taken away again."""
+    made = Daemon(tmp_path_factory.mktemp("engine"))
+    made.start()
+    yield made
+    made.stop()
+    subprocess.run(("umount", str(made.folder / "data")), check=False, capture_output=True)
+
+
+@pytest.fixture
+def slow(crate):
+    """The crate, with a build script that takes its time, and says when it begins."""
+    (crate / "build.rs").write_text(
+        'fn main() { std::fs::write(format!("{}/begun", std::env::var("OUT_DIR").unwrap()), "x").unwrap();\n'
+        'if std::env::var("SLOW").is_err() { std::thread::sleep(std::time::Duration::from_secs(60)) } }\n'
+    )
+    return crate
+
+
+def hand_over(daemon, ref):
+    """Let the engine hold an image of the machine's own."""
+    with subprocess.Popen(("docker", "save", ref), stdout=subprocess.PIPE) as saved:
+        daemon.docker("load", stdin=saved.stdout)
+    assert not saved.returncode
+
+
+def test_an_engine_that_stops_in_the_middle_of_a_build(crosstasks, slow, daemon):
+    """Its containers end with it: that is told from a build that failed."""
+    configure(slow, images='["local", "build"]', fallback="[]", env_pass='["SLOW"]', builder='"cross"')
+    made = crosstasks("provision", "--target", "x86_64", cwd=slow)
+    assert 0 == made.returncode, made.stderr
+    ref = next(word for word in made.stdout.replace(",", " ").split() if word.startswith("crosstasks/x86_64"))
+    hand_over(daemon, ref)
+    child = crosstasks.start("build", "--target", "x86_64", cwd=slow, DOCKER_HOST=daemon.host)
+    for _ in range(1200):
+        if list((slow / "target").rglob("begun")) or child.poll() is not None:
+            break
+        time.sleep(0.1)
+    daemon.stop()
+    _, err = child.communicate(timeout=200)
+    assert 7 == child.returncode, err
+    assert "error: the container engine went away while x86_64-unknown-linux-gnu was built" in err
+    down = crosstasks("build", "--target", "x86_64", cwd=slow, DOCKER_HOST=daemon.host)
+    assert 7 == down.returncode, down.stderr
+    assert "does not answer" in down.stderr
+    daemon.start()
+    again = crosstasks("build", "--target", "x86_64", cwd=slow, DOCKER_HOST=daemon.host, SLOW="no")
+    assert 0 == again.returncode, again.stderr
+    left = daemon.docker("ps", "--all", "--quiet").stdout
+    assert b"" == left

@@ -1,0 +1,119 @@
+"""kill -9 in a step of provisioning: the next call finds nothing half made, and does it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+TAKE = """
+import json, os, sys
+from pathlib import Path
+from crosstasks import pipeline, provision
+from crosstasks.steps import Question, Step
+told = json.loads(sys.argv[1])
+work = pipeline.start(told["place"], needed=False, say=lambda line: print(line, flush=True))
+work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])
+provision.take(Step(why="", call=told["call"], arguments=told["arguments"]), work)
+print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def take(tmp_path, monkeypatch):
+    """One step in a process of its own, with a cache of its own; it is killed once it has said a word, and a moment later."""
+    monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(tmp_path / "cache"))
+
+    def call(step, arguments, *, killed_at="", moment=0.0):
+        told = json.dumps({"place": str(tmp_path), "call": step, "arguments": arguments})
+        argv = (sys.executable, "-c", TAKE, told)
+        child = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = []
+        for line in child.stdout:
+            said.append(line)
+            if killed_at and killed_at in line:
+                time.sleep(moment)
+                child.send_signal(signal.SIGKILL)
+                break
+        said.append(child.communicate(timeout=600)[0])
+        return child.returncode, "".join(said)
+
+    return call
+
+
+def drafts(folder):
+    return [path.name for path in folder.glob(".*") if path.is_dir()]
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.4, 0.9])
+def test_while_wheels_are_installed(take, tmp_path, moment):
+    """A half-made folder never counts: `.complete` is what is last made."""
+    arguments = {"name": "cross", "projects": ["astral-dev-toolchain-cross==0.2.5"]}
+    code, _ = take("tools.from_pypi", arguments, killed_at="installing", moment=moment)
+    assert -signal.SIGKILL == code
+    place = tmp_path / "cache/tools/cross"
+    assert place.exists() == (place / ".complete").exists()
+    assert 0 == take("tools.from_pypi", arguments)[0]
+    assert (place / "bin/cross").exists()
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A git repository with a small crate that is called cross."""
+    folder = tmp_path / "source"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text('[package]\nname = "cross"\nversion = "0.3.0"\nedition = "2021"\n')
+    (folder / "src/main.rs").write_text("fn main() {}\n")
+    subprocess.run(("cargo", "generate-lockfile"), cwd=folder, check=True, capture_output=True)
+    for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")):
+        subprocess.run(("git", *words), cwd=folder, check=True)
+    told = subprocess.run(("git", "rev-parse", "HEAD"), cwd=folder, check=True, capture_output=True, text=True)
+    return f"file://{folder}", told.stdout.strip()
+
+
+def test_while_cargo_compiles_cross(take, tmp_path, stand_in):
+    """From git, at a revision; cargo's own child is left alone, and hurts nobody."""
+    url, rev = stand_in
+    cargo = subprocess.run(("rustup", "which", "cargo"), check=True, capture_output=True, text=True).stdout.strip()
+    arguments = {"name": "git", "flavour": "git", "install": ["--git", url, "--rev", rev], "cargo": cargo}
+    code, _ = take("tools.from_cargo", arguments, killed_at="compiling", moment=0.5)
+    assert -signal.SIGKILL == code
+    assert not (tmp_path / "cache/tools/git").exists()
+    code, said = take("tools.from_cargo", arguments)
+    assert 0 == code, said
+    assert (tmp_path / "cache/tools/git/bin/cross").exists()
+
+
+@pytest.mark.parametrize(("word", "moment"), [("building", 0.0), ("loading", 0.1), ("setting up", 0.5)])
+def test_while_an_emulator_is_registered(take, word, moment):
+    """The image is built, loaded, or run: the next call registers, and the entry can be taken away."""
+    arguments = {"platform": "linux/mips64le", "source": "build", "ask": False}
+    table = Path("/proc/sys/fs/binfmt_misc")
+    code, said = take("emulation.install", arguments, killed_at=word, moment=moment)
+    assert code in {-signal.SIGKILL, 0}, said
+    code, said = take("emulation.install", arguments)
+    try:
+        assert (0, "done") == (code, said.splitlines()[-1]), said
+    finally:
+        subprocess.run((sys.executable, "-m", "crosstasks", "emulation.uninstall", "--platform", "linux/mips64le"), cwd=ROOT, check=True)
+    assert not (table / "qemu-mips64el").exists()
+
+
+def test_while_a_program_proves_a_platform(crosstasks, crate):
+    """No container stays; the image that does carries our label, and `clean --images` removes it."""
+    child = crosstasks.start("emulation.status", "--platform", "linux/amd64", cwd=crate)
+    time.sleep(0.6)
+    child.kill()
+    child.communicate()
+    assert "native" in crosstasks("emulation.status", "--platform", "linux/amd64", cwd=crate).stdout
+    time.sleep(1)
+    assert not subprocess.run(
+        ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof"), check=True, capture_output=True, text=True
+    ).stdout
