@@ -26,11 +26,19 @@ class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hashes: tuple[str, ...]
 
 
+class Action(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An action of GitHub at a commit, and the tag that pointed to it."""
+
+    tag: str
+    rev: str
+
+
 class Pins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     cross: dict[str, Crate]
     pypi: dict[str, Wheel]
+    actions: dict[str, Action]
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, housekeeping
+from . import building, ci, housekeeping
 from .call import BUILDING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -16,6 +16,8 @@ TASKS: Final[Mapping[str, Task]] = {
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
+    "matrix": Task(ci.matrix, ("target", "verb", "format", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")),
+    "ci.generate": Task(ci.generate, ("provider", "check", "output", "target", "prefix")),
     "init": Task(housekeeping.init),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }

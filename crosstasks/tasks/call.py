@@ -24,12 +24,19 @@ class Option(NamedTuple):
 OPTIONS: Final[Mapping[str, Option]] = {
     "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given"),
     "verb": Option("build", "build or test"),
-    "format": Option("text", "text or json"),
+    "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
     "builder": Option("", "auto, cross, zigbuild or cargo"),
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),
+    "provider": Option("github", "the CI service: github or gitlab"),
+    "check": Option(False, "change nothing, and fail with the difference if there is one"),
+    "output": Option("", "the file to write, instead of the service's own"),
+    "prefix": Option("", "of the sessions, as register() was given it"),
+    "packages": Option(False, "one job for each package of the workspace as well"),
+    "runner": Option(None, "the label of a runner: linux/arm64=<label>, or aarch64=<label> for one target; may be given several times"),
+    "report": Option("", "the file that is given all results as JSON"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
@@ -37,7 +44,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
-BUILDING: Final = ("target", "format", *OVERRIDES)
+BUILDING: Final = ("target", "format", "report", *OVERRIDES)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ Act: TypeAlias = Callable[[Call], "int | None"]
 
 
 class Task(NamedTuple):
-    """A row of ``TASKS``: what it does, and the names of its options."""
+    """A row of ``TASKS``: what it does, the names of its options, and what its ``--format`` may be."""
 
     act: Act
     options: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ("text", "json")
