@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .artifacts import Diagnostic
+
 
 class CrosstasksError(Exception):
     """Say *what* failed, *why*, and in *hint* the next thing to do."""
@@ -43,7 +45,10 @@ class CrosstasksError(Exception):
 
 
 class BuildFailed(CrosstasksError):
-    """Cargo compiled or tested, and the answer was no."""
+    """Cargo compiled or tested along *route*, and the answer was no; *diagnostics* are the compiler's, if they came as messages."""
+
+    route: str = ""
+    diagnostics: Sequence[Diagnostic] = ()
 
 
 class ConfigError(CrosstasksError):

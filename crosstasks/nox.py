@@ -150,7 +150,7 @@ def _carry_out(
     from . import pipeline, report
 
     try:
-        result, _ = pipeline.carry_out(target, verb, refusing.check(arguments), pipeline.start(root, names=declared))
+        result = pipeline.told(target, verb, refusing.check(arguments), pipeline.start(root, names=declared))
     except TimedOut as error:
         session.error(f"{type(error).__name__}: {error}")
     except Interrupted as error:

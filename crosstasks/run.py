@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from . import dependencies, docker_api, environment, guard, process, report
+from . import ci_log, dependencies, docker_api, environment, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError
@@ -69,12 +69,13 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     dependencies.fetch(route, work)
     target_dir = folder(route, work.repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    messages = Messages()
+    form = _form(work)
+    messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
     with STARTERS[route.builder](route, target_dir, work) as started:
         argv = (
             *started.program,
             *subcommand(plan),
-            *ours(plan, work.repository),
+            *ours(plan, work.repository, form),
             *configured(work.config.target(route.target), arguments),
             *arguments,
         )
@@ -83,13 +84,26 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             env=started.env,
             cwd=work.repository.root,
             timeout=work.config.timeout or None,
-            on_out=messages.feed if plan.verb == "build" else None,
+            on_out=messages.feed if plan.verb == "build" or form else None,
             on_err=_to_stderr,
             owner=started.owner,
         )
         error = started.ending(done) if done.code else None
     seconds = time.monotonic() - begun
     return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error)
+
+
+def _form(work: Work) -> str:
+    """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
+    if not ci_log.diagnosed(work.environ):
+        return ""
+    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, work.environ) else "json"
+
+
+def _to_stdout(line: bytes) -> None:
+    """Write where the program itself would have."""
+    with open(1, "wb", closefd=False) as out:
+        out.write(line)
 
 
 def _to_stderr(chunk: bytes) -> None:
@@ -115,15 +129,15 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
     return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
 
 
-def ours(plan: Plan, repository: Repository) -> tuple[str, ...]:
-    """Return the arguments of cargo that are ours to set."""
+def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
+    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another."""
     route = plan.route
     suffix = f".{route.libc}" if route.builder == "zigbuild" and route.libc else ""
     listed = ["--target", f"{route.target}{suffix}"]
     if repository.lock:
         listed.append("--locked")
-    if plan.verb == "build":
-        listed.append("--message-format=json-render-diagnostics")
+    if plan.verb == "build" or form:
+        listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
         listed.append("-Zbuild-std=std,panic_abort")
     return tuple(listed)

@@ -42,9 +42,11 @@ def test(call: Call) -> int:
 
 
 def _carry_out(verb: Verb, call: Call) -> int:
-    from .. import arguments, pipeline, plan, report
+    from .. import arguments, pipeline, plan, report, telling
 
-    results = pipeline.build(call.names, arguments.check(call.arguments), verb=verb, work=call.work())
+    work = call.work()
+    results = pipeline.build(call.names, arguments.check(call.arguments), verb=verb, work=work)
+    telling.finish(results, work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,10 @@ class Call:
         from .. import pipeline
 
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
-        return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
+        asked = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
+        return pipeline.start(
+            self.place, names=self.names, environ={**os.environ, **asked}, overrides={**overrides, **given}, needed=needed
+        )
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""
