@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
 from . import ci_log, dependencies, docker_api, environment, guard, process, report
 from .artifacts import Built, Messages
@@ -90,7 +91,13 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         )
         error = started.ending(done) if done.code else None
     seconds = time.monotonic() - begun
-    return Ran(code=done.code, built=messages.result(), target_dir=str(target_dir), seconds=seconds, error=error)
+    return Ran(code=done.code, built=_told(messages, plan), target_dir=str(target_dir), seconds=seconds, error=error)
+
+
+def _told(messages: Messages, plan: Plan) -> Built:
+    """Return what cargo told; programs that are built to be tested are not for keeping."""
+    built = messages.result()
+    return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
 def _form(work: Work) -> str:

@@ -70,6 +70,7 @@ def test_a_build_is_summed_up_in_github(below, run):
     jsonschema.validate(report, json.loads(report_schema.SHIPPED.read_text()))
     assert ["build", "test"] == [result["verb"] for result in report["results"]]
     (artifact,) = report["results"][0]["artifacts"]
+    assert [] == report["results"][1]["artifacts"]
     assert artifact["sha256"] in text
 
 
