@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from crosstasks import workflows
+from crosstasks.facts import host
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -69,6 +72,23 @@ def test_a_file_of_gitlab_is_valid(program, few):
     assert 0 == done.returncode, done.stderr
     valid = check("vendor.gitlab-ci", few / ".gitlab-ci.yml", "--data-transform", "gitlab-ci")
     assert 0 == valid.returncode, valid.stdout
+
+
+def test_the_steps_of_a_workflow_do_the_job(program, few, run):
+    """What a job is told to call is called here as the service would, for the machine's own target; what is uploaded is there."""
+    triple = host.parse(host.Platform.here(), {}).triple
+    (few / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{triple}"]\nbuilder = "cargo"\n')
+    assert 0 == program("ci.generate").returncode
+    job = YAML(typ="safe").load(few / ".github" / "workflows" / "crosstasks.yml")["jobs"]["cross"]
+    for row in job["strategy"]["matrix"]["include"]:
+        *_, step = [step for step in job["steps"] if "run" in step]
+        env = {key: row["session"] if "matrix.session" in value else value for key, value in step["env"].items()}
+        argv = shlex.split(step["run"].replace("$SESSION", env["SESSION"]))
+        assert ["python", "-m"] == argv[:2]
+        done = run(*argv[2:], cwd=few / job["defaults"]["run"]["working-directory"], **env, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="")
+        assert 0 == done.returncode, done.stderr
+        uploaded = job["steps"][-1]["with"]["path"].replace("${{ matrix.target }}", row["target"]).split()
+        assert all((few / path).exists() for path in uploaded), uploaded
 
 
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
