@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -47,6 +48,30 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
     _tested(session, "tests/integration", "tests/faults", "-x")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the distributions into dist/, and test the wheel, away from the sources."""
+    session.install("build>=1.3", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    session.install(*map(str, Path("dist").glob("*.whl")))
+    away = Path(session.create_tmp(), "away")
+    shutil.rmtree(away, ignore_errors=True)
+    for name in ("tests", "examples"):
+        shutil.copytree(name, away / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
+    shutil.copy("pyproject.toml", away)
+    session.chdir(away)
+    # the one left out copies the sources
+    session.run("pytest", "tests/frontends", "-n", "2", "--deselect", "tests/frontends/test_nox.py::test_a_copy_under_another_name_works")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation into site/; a broken link or an unknown page is an error."""
+    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "docs"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "docs", "site", *session.posargs)
 
 
 @nox.session

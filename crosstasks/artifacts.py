@@ -40,6 +40,18 @@ class Product(Struct, frozen=True, kw_only=True):
     package_id: str
 
 
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
+
+    level: str
+    message: str
+    code: str = ""
+    path: str = ""
+    line: int = 0
+    end_line: int = 0
+    column: int = 0
+
+
 class Built(Struct, frozen=True, kw_only=True):
     """What cargo told.
 
@@ -49,6 +61,7 @@ class Built(Struct, frozen=True, kw_only=True):
         started: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
         finished: how cargo says that the build ended; None: it did not say.
         errors: the errors of the compiler that came as messages (with ``json-render-diagnostics`` none do).
+        diagnostics: its errors and warnings that did, each once.
     """
 
     executables: tuple[Product, ...] = ()
@@ -56,6 +69,7 @@ class Built(Struct, frozen=True, kw_only=True):
     started: bool = False
     finished: bool | None = None
     errors: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class _Target(Struct):
@@ -77,8 +91,24 @@ class _Artifact(Struct, tag_field="reason", tag="compiler-artifact"):
     fresh: bool = False
 
 
+class _Code(Struct):
+    code: str = ""
+
+
+class _Span(Struct):
+    file_name: str
+    line_start: int
+    line_end: int
+    column_start: int
+    is_primary: bool = False
+
+
 class _Diagnostic(Struct):
     level: str
+    message: str = ""
+    rendered: str | None = None
+    code: _Code | None = None
+    spans: tuple[_Span, ...] = ()
 
 
 class _Message(Struct, tag_field="reason", tag="compiler-message"):
@@ -105,8 +135,9 @@ class Messages:
     """Read cargo's standard output (``--message-format=json-render-diagnostics``) as it comes."""
 
     def __init__(self, other: Callable[[bytes], None] = _to_stderr) -> None:
-        """Hand what is no message of cargo (a line of rustup or of cross) to *other*, line by line."""
+        """Hand what is no message of cargo (a line of rustup or of cross) to *other*, line by line; the compiler's words go to stderr."""
         self._other = other
+        self._diagnostics: dict[Diagnostic, None] = {}
         self._rest = b""
         self._products: dict[str, Product] = {}
         self._libraries: dict[str, Product] = {}
@@ -131,6 +162,7 @@ class Messages:
             started=self._compiled or bool(self._errors) or self._finished is not None,
             finished=self._finished,
             errors=self._errors,
+            diagnostics=tuple(self._diagnostics),
         )
 
     def _line(self, line: bytes, end: bytes) -> None:
@@ -145,17 +177,34 @@ class Messages:
         match message:
             case _Artifact():
                 self._artifact(message)
-            case _Message(message=_Diagnostic(level=level)):
-                self._errors += level.startswith("error")
+            case _Message(message=said):
+                self._errors += said.level.startswith("error")
+                self._said(said)
             case _Finished(success=success):
                 self._finished = success
             case _:  # a build script ran; it may have been kept from the last time
                 pass
 
+    def _said(self, said: _Diagnostic) -> None:
+        if said.rendered:
+            _to_stderr(said.rendered.encode())
+        if said.level.startswith("error") or (said.level == "warning" and said.spans):
+            self._diagnostics[_diagnostic(said)] = None
+
     def _artifact(self, message: _Artifact) -> None:
         self._compiled = self._compiled or not message.fresh
         self._products.update((product.path, product) for product in _programs(message))
         self._libraries.update((product.path, product) for product in _libraries(message))
+
+
+def _diagnostic(said: _Diagnostic) -> Diagnostic:
+    level = "error" if said.level.startswith("error") else said.level
+    code = said.code.code if said.code else ""
+    span = next((span for span in said.spans if span.is_primary), None)
+    if span is None:
+        return Diagnostic(level=level, message=said.message, code=code)
+    place = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
+    return Diagnostic(level=level, message=said.message, code=code, **place)  # type: ignore[arg-type]
 
 
 def _programs(message: _Artifact) -> Iterator[Product]:
@@ -241,4 +290,4 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-__all__ = ["Built", "Messages", "Product", "kept", "localise", "stable"]
+__all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "stable"]

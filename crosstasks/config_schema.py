@@ -76,7 +76,7 @@ def _value(declared: Mapping[str, Any]) -> str:
         return ", ".join(f"`{_toml(word)}`" for word in declared["enum"])
     if declared["type"] == "array":
         return f"list of {_value(declared['items'])}{_such(declared)}"
-    kind = {"boolean": "`true`, `false`", "number": "number", "string": "text"}[declared["type"]]
+    kind = {"boolean": "`true`, `false`", "integer": "whole number", "number": "number", "string": "text"}[declared["type"]]
     return f"{kind}{_such(declared)}"
 
 

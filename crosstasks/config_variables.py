@@ -13,7 +13,7 @@ from .options import Model, Options, Release, TargetOptions
 PREFIX: Final = "CROSSTASKS_"
 TARGET: Final = f"{PREFIX}TARGET_"
 
-OURS: Final = ("CROSSTASKS_CACHE_DIR", "CROSSTASKS_CHANGED_SINCE", "CROSSTASKS_LOG")
+OURS: Final = ("CROSSTASKS_CACHE_DIR", "CROSSTASKS_CHANGED_SINCE", "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_LOG", "CROSSTASKS_REPORT")
 """Variables of ours that are no option."""
 
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .artifacts import Diagnostic
     from .steps import Failure, Step
 
 
@@ -49,7 +50,9 @@ class CrosstasksError(Exception):
 
 
 class BuildFailed(CrosstasksError):
-    """Cargo compiled or tested, and the answer was no."""
+    """Cargo compiled or tested, and the answer was no; *diagnostics* are the compiler's, if they came as messages."""
+
+    diagnostics: Sequence[Diagnostic] = ()
 
 
 class DiskFull(CrosstasksError):

@@ -6,7 +6,7 @@ import inspect
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +50,10 @@ def _inner(outer: Collection, name: str) -> Collection:
 
 def _task(name: str, row: Task, place: Path) -> Any:
     """Make a task of a row: with its options, and with errors as exit codes."""
-    act, options = row
+    act, options, formats = row
 
     def body(c: Context, **given: Any) -> None:
-        with translated(), _only_result(given.get("format", "text")):
+        with translated(), _only_result(given.get("format", "text"), formats):
             _whole()
             code = act(Call(place, given, _remainder(c)))
         if code:
@@ -80,10 +80,10 @@ def translated() -> Iterator[None]:
 
 
 @contextmanager
-def _only_result(form: str) -> Iterator[None]:
-    """With ``--format json`` nothing but the result reaches standard output; what programs print there goes to standard error."""
-    if form not in {"text", "json"}:
-        raise ConfigError(f"--format is text or json, not {form!r}")
+def _only_result(form: str, formats: Sequence[str]) -> Iterator[None]:
+    """With another format than text nothing but the result reaches standard output; what programs print there goes to standard error."""
+    if form not in formats:
+        raise ConfigError(f"--format is {', '.join(formats[:-1])} or {formats[-1]}, not {form!r}")
     if form == "text":
         yield
         return

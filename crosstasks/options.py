@@ -263,6 +263,18 @@ class Options(Values, frozen=True, kw_only=True):
     timeout: Annotated[
         float, Meta(description="Seconds that one build or test may take; 0 is no limit.", ge=0, le=WEEK, examples=[3600])
     ] = 0.0
+    ci_verbs: Annotated[tuple[Literal["build", "test"], ...], Meta(description="What the jobs of a CI service do with every target.")] = (
+        "build",
+        "test",
+    )
+    ci_runners: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The labels of your own runners, by platform (`linux/arm64`) or target.",
+            examples=[["linux/arm64=big-arm", "aarch64=pi"]],
+        ),
+    ] = ()
+    ci_minutes: Annotated[int, Meta(description="The minutes that one job of a CI service may take.", ge=1, le=1440)] = 60
     network_timeout: Annotated[
         float, Meta(description="Seconds that one question to the network may take.", gt=0, le=HOUR, examples=[30])
     ] = 10.0

@@ -35,12 +35,20 @@ class Image(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
 
 
+class Action(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An action of GitHub at a commit, and the tag that pointed to it."""
+
+    tag: str
+    rev: str
+
+
 class Pins(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     cross: dict[str, Crate]
     pypi: dict[str, Wheel]
     images: dict[str, Image]
+    actions: dict[str, Action]
 
 
 @cache

@@ -16,8 +16,8 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, config, plan, provision, remedies, run, targets, turns, verify
-from .artifacts import kept, stable
+from . import cache, config, plan, provision, remedies, run, targets, telling, turns, verify
+from .artifacts import Diagnostic, kept, stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
 from .facts import Facts, Look, ask
@@ -40,6 +40,7 @@ class Result(Struct, frozen=True, kw_only=True):
         turns: the routes that failed before it, each with its reason.
         artifacts: what was built, at the stable paths.
         error: empty, or what went wrong; *code* is its exit code.
+        diagnostics: the compiler's, where they are asked for: in CI, and for a report.
     """
 
     target: str
@@ -50,6 +51,7 @@ class Result(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     error: str = ""
     code: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def start(
@@ -213,9 +215,11 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         raise ran.error
     if ran.code:
         what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
-        raise BuildFailed(
+        error = BuildFailed(
             f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's own words are above"
         )
+        error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
+        raise error
     row = targets.find(planned.target)
     folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
@@ -230,6 +234,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         turns=work.facts.failures,
         artifacts=artifacts,
         seconds=time.monotonic() - begun,
+        diagnostics=ran.built.diagnostics,
     )
 
 
@@ -244,10 +249,24 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
         except Interrupted:
             raise
         except CrosstasksError as error:
-            seconds, said = time.monotonic() - begun, str(error)
-            result = Result(target=triple, verb=verb, route=error.route, turns=error.turns, seconds=seconds, error=said, code=error.code)
+            result = failed(triple, verb, error, time.monotonic() - begun)
         results.append(result)
     return tuple(results)
+
+
+def failed(triple: str, verb: Verb, error: CrosstasksError, seconds: float) -> Result:
+    """Return how a target went that ended in an error."""
+    said = tuple(error.diagnostics) if isinstance(error, BuildFailed) else ()
+    return Result(
+        target=triple,
+        verb=verb,
+        route=error.route,
+        turns=error.turns,
+        seconds=seconds,
+        error=str(error),
+        code=error.code,
+        diagnostics=said,
+    )
 
 
 def build(
@@ -258,7 +277,27 @@ def build(
 
 
 def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
-    return carry_out(triple, verb, arguments, work)
+    with telling.folded(triple, verb, work.environ):
+        return carry_out(triple, verb, arguments, work)
+
+
+def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Result:
+    """
+    Build or test one target, and tell CI services and the report how it went, failed or not.
+
+    Raises:
+        CrosstasksError: it failed.
+    """
+    begun = time.monotonic()
+    try:
+        result, _ = _carried(target, work, verb=verb, arguments=arguments)
+    except Interrupted:
+        raise
+    except CrosstasksError as error:
+        telling.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+        raise
+    telling.finish((result,), work)
+    return result
 
 
 def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Plan, ...]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
-from . import cache, dependencies, docker_api, environment, flags, guard, process, report
+from . import cache, ci_log, dependencies, docker_api, environment, flags, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
 from .errors import CrosstasksError, EngineFailed
@@ -89,7 +90,8 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     dependencies.fetch(route, work)
     target_dir = folder(route, work.repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    messages = Messages()
+    form = _form(work)
+    messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
     more = flags.added(
         route.target,
         (*flags.needed(route), *flags.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
@@ -100,7 +102,7 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         argv = (
             *started.program,
             *subcommand(plan),
-            *ours(plan, work.repository),
+            *ours(plan, work.repository, form),
             *configured(work.config.target(route.target), arguments),
             *more.arguments,
             *arguments,
@@ -110,12 +112,12 @@ def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             env={**started.env, **more.env},
             cwd=work.repository.root,
             timeout=work.config.timeout or None,
-            on_out=messages.feed if plan.verb == "build" else None,
+            on_out=messages.feed if plan.verb == "build" or form else None,
             on_err=_to_stderr,
             owner=started.owner,
         )
         error = (_full(plan, done) or started.ending(done)) if done.code else None
-    built, seconds = messages.result(), time.monotonic() - begun
+    built, seconds = _told(messages, plan), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
         error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
@@ -157,6 +159,25 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 
 
+def _told(messages: Messages, plan: Plan) -> Built:
+    """Return what cargo told; programs that are built to be tested are not for keeping."""
+    built = messages.result()
+    return built if plan.verb == "build" else changed(built, executables=(), libraries=())
+
+
+def _form(work: Work) -> str:
+    """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
+    if not ci_log.diagnosed(work.environ):
+        return ""
+    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, work.environ) else "json"
+
+
+def _to_stdout(line: bytes) -> None:
+    """Write where the program itself would have."""
+    with open(1, "wb", closefd=False) as out:
+        out.write(line)
+
+
 def _to_stderr(chunk: bytes) -> None:
     sys.stderr.buffer.write(chunk)
     sys.stderr.buffer.flush()
@@ -180,15 +201,15 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
     return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
 
 
-def ours(plan: Plan, repository: Repository) -> tuple[str, ...]:
-    """Return the arguments of cargo that are ours to set."""
+def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
+    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another."""
     route = plan.route
     suffix = f".{route.libc}" if route.builder == "zigbuild" and route.libc else ""
     listed = ["--target", f"{route.target}{suffix}"]
     if repository.lock:
         listed.append("--locked")
-    if plan.verb == "build":
-        listed.append("--message-format=json-render-diagnostics")
+    if plan.verb == "build" or form:
+        listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
         listed.append("-Zbuild-std=std,panic_abort")
     return tuple(listed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, emulation, housekeeping, release, supply, vendoring, verifying
+from . import building, ci, emulation, housekeeping, release, supply, vendoring, verifying
 from .call import BUILDING, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -24,6 +24,8 @@ TASKS: Final[Mapping[str, Task]] = {
     "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),
     "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
+    "matrix": Task(ci.matrix, ("target", "verb", "format", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")),
+    "ci.generate": Task(ci.generate, ("provider", "check", "output", "target", "prefix")),
     "init": Task(housekeeping.init),
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),

@@ -48,11 +48,12 @@ def test(call: Call) -> int:
 
 
 def _carry_out(verb: Verb, call: Call) -> int:
-    from .. import arguments, pipeline, plan, report
+    from .. import arguments, pipeline, plan, report, telling
 
     checked = arguments.check(call.arguments)
     names, work = call.selected()
     results = pipeline.build(names, checked, verb=verb, work=work)
+    telling.finish(results, work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:

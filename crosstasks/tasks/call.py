@@ -26,7 +26,7 @@ class Option(NamedTuple):
 OPTIONS: Final[Mapping[str, Option]] = {
     "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given"),
     "verb": Option("build", "build or test"),
-    "format": Option("text", "text or json"),
+    "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
     "builder": Option("", "auto, cross, zigbuild or cargo"),
     "engine": Option("", "auto, docker, podman, or a path"),
@@ -48,6 +48,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "jobs": Option("1", "how many targets are built at the same time"),
     "bump": Option("", "the new version: patch, minor, major, or itself"),
     "dry_run": Option(False, "say what would be done, and do nothing"),
+    "provider": Option("github", "the CI service: github or gitlab"),
+    "output": Option("", "the file to write, instead of the service's own"),
+    "prefix": Option("", "of the sessions, as register() was given it"),
+    "packages": Option(False, "one job for each package of the workspace as well"),
+    "runner": Option(None, "the label of a runner: linux/arm64=<label>, or aarch64=<label> for one target; may be given several times"),
+    "report": Option("", "the file that is given all results as JSON"),
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "stale": Option(False, "only the tools, toolchains, images and target folders that no configuration of the repository wants"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
@@ -58,7 +64,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
-BUILDING: Final = ("target", "format", "changed_since", *OVERRIDES, "yes")
+BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
 RELEASING: Final = ("package", "skip", "snapshot")
 
 
@@ -95,7 +101,10 @@ class Call:
 
         given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
         given |= {"emulation": "install"} if self.options.get("yes") else {}
-        return pipeline.start(self.place, names=self.names, overrides={**overrides, **given}, needed=needed)
+        asked = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
+        return pipeline.start(
+            self.place, names=self.names, environ={**os.environ, **asked}, overrides={**overrides, **given}, needed=needed
+        )
 
     @property
     def changed_since(self) -> str:
@@ -127,7 +136,8 @@ Act: TypeAlias = Callable[[Call], "int | None"]
 
 
 class Task(NamedTuple):
-    """A row of ``TASKS``: what it does, and the names of its options."""
+    """A row of ``TASKS``: what it does, the names of its options, and what its ``--format`` may be."""
 
     act: Act
     options: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ("text", "json")

@@ -1,0 +1,111 @@
+"""Tasks: matrix and ci.generate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from ..errors import ConfigError
+from .call import Call
+
+if TYPE_CHECKING:
+    from ..matrix import Hashes, Job, Provider
+    from ..work import Work
+    from ..workflows import Layout
+
+
+def matrix(call: Call) -> None:
+    """List one job for every target: the runner, the session, its command, its glibc and the keys of its caches."""
+    import msgspec
+
+    from .. import matrix, plan, workflows
+
+    work = call.work()
+    form = call.options["format"]
+    made = _jobs(call, work, "gitlab" if form == "gitlab" else "github")
+    match form:
+        case "github":
+            print(msgspec.json.encode({"include": made}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
+        case "gitlab":
+            print(workflows.text("gitlab", made, _layout(work)[1], minutes=work.config.ci_minutes), end="")  # noqa: T201
+        case _:
+            call.show({"schema_version": plan.SCHEMA_VERSION, "jobs": made}, lambda: matrix.text(made))
+
+
+def generate(call: Call) -> int:
+    """Write the workflow of a CI service, which calls the sessions; with --check show how it differs, and change nothing."""
+    from .. import cache, workflows
+
+    work = call.work()
+    provider = _provider(call.options["provider"])
+    top, layout = _layout(work)
+    path = top / (call.options["output"] or workflows.SERVICES[provider].path)
+    wanted = workflows.text(provider, _jobs(call, work, provider), layout, minutes=work.config.ci_minutes)
+    there = path.read_text("utf-8") if path.exists() else ""
+    if call.options["check"]:
+        return _checked(workflows.difference(there, wanted, str(path.relative_to(top))))
+    if there and not workflows.ours(there):
+        hint = "--output names another file; GitLab's can be named in `include: local:`"
+        raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
+    if there != wanted:
+        cache.write(path, wanted)
+        path.chmod(0o644)
+    print(path)  # noqa: T201
+    return 0
+
+
+def _checked(difference: str) -> int:
+    if not difference:
+        return 0
+    print(difference)  # noqa: T201
+    print("error: the file is not what would be written\nhint: `crosstasks ci.generate` without --check writes it anew", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _provider(name: str) -> Provider:
+    from ..matrix import Provider
+
+    if name not in get_args(Provider):
+        raise ConfigError(f"--provider is {' or '.join(get_args(Provider))}, not {name!r}")
+    return name  # type: ignore[return-value]
+
+
+def _jobs(call: Call, work: Work, provider: Provider) -> tuple[Job, ...]:
+    from msgspec.structs import replace
+
+    from .. import matrix, pipeline
+
+    config = replace(work.config, ci_runners=(*work.config.ci_runners, *(call.options.get("runner") or ())))
+    verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
+    packages = _packages(work) if call.options.get("packages") else ()
+    chosen = pipeline.select(call.names, work)
+    return matrix.jobs(config, chosen, verbs, _hashes(work), provider=provider, prefix=call.options["prefix"], packages=packages)
+
+
+def _packages(work: Work) -> tuple[str, ...]:
+    from ..facts import manifest
+
+    return tuple(package.name for package in manifest.read(manifest.find(work.root)).packages)
+
+
+def _hashes(work: Work) -> Hashes:
+    """Read what the keys of caches depend on."""
+    from .. import matrix, workflows
+
+    names = (Path(work.config.place).name, *workflows.PROVIDING)
+    read = [path.read_bytes() if (path := work.root / name).is_file() else b"" for name in names]
+    lock = work.root / "Cargo.lock"
+    return matrix.Hashes(
+        provision=matrix.digest(matrix.shipped().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
+    )
+
+
+def _layout(work: Work) -> tuple[Path, Layout]:
+    """Return the top of the git repository, and where the Rust repository lies below it."""
+    from .. import config_places, workflows
+
+    top = config_places.top(work.root)
+    top = top if (top / ".git").exists() else work.root
+    config = Path(work.config.place).name if work.config.place else "crosstasks.toml"
+    return top, workflows.Layout(folder=work.root.relative_to(top).as_posix(), config=config)

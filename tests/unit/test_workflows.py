@@ -1,0 +1,61 @@
+"""The files of CI services, as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstasks import matrix, targets, workflows
+from crosstasks.config import Config
+from crosstasks.errors import ConfigError
+from crosstasks.workflows import Layout
+
+HERE = Layout()
+HASHES = matrix.Hashes(provision="p")
+
+
+def written(provider, *names, layout=HERE, verbs=("build", "test")):
+    chosen = [targets.find(name).triple for name in names]
+    return workflows.text(provider, matrix.jobs(Config(), chosen, verbs, HASHES, provider=provider), layout, minutes=30)
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+def test_a_file_calls_the_sessions(provider):
+    """Each target's own, build and test, on the runner of its own; the file is ours, and nothing is left to fill in."""
+    text = written(provider, "aarch64", "s390x")
+    for session in ("cross-aarch64", "cross-s390x", "cross-test-aarch64", "cross-test-s390x"):
+        assert f'"{session}"' in text
+    assert matrix.LABELS[provider]["linux/arm64"] in text
+    assert workflows.ours(text)
+    assert "@mark@" not in text
+    assert "timeout" in text
+    assert "30" in text
+
+
+def test_a_repository_below_the_top_is_gone_into():
+    """Paths and commands hold its folder, in both services."""
+    layout = Layout(folder="rust/app", config="pyproject.toml")
+    github = written("github", "aarch64", layout=layout)
+    assert 'working-directory: "rust/app"' in github
+    assert "hashFiles('rust/app/pyproject.toml', 'rust/app/crosstasks.lock'" in github
+    assert "rust/app/target/crosstasks/${{ matrix.target }}/" in github
+    gitlab = written("gitlab", "aarch64", layout=layout)
+    assert 'cd "rust/app"' in gitlab
+    assert "- rust/app/crosstasks.lock" in gitlab
+
+
+def test_a_matrix_that_github_would_refuse_is_refused():
+    """It takes 256 jobs."""
+    with pytest.raises(ConfigError, match="too much"):
+        written("github", *list(targets.catalogue())[:65], verbs=("build", "test", "build", "test"))
+
+
+def test_a_file_of_others_is_not_ours():
+    """Only the mark on the first line tells."""
+    assert not workflows.ours("name: ci\n# Written by `crosstasks ci.generate --provider github`\n")
+    assert not workflows.ours("")
+
+
+def test_a_difference_is_shown_as_a_diff():
+    """Nothing, if there is none."""
+    assert "" == workflows.difference("a\n", "a\n", "f")
+    assert ["--- f", "+++ f, as it would be written", "@@ -1 +1 @@", "-a", "+b"] == workflows.difference("a\n", "b\n", "f").splitlines()
