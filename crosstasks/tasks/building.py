@@ -15,7 +15,7 @@ def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
     from .. import pipeline, plan, report
 
-    names, work = call.selected()
+    names, work = call.selected(call.verb)
     made = pipeline.plans(names, verb=call.verb, work=work)
     members = {one.target: work.config.target(one.target).members for one in made}
     raw: dict[str, Any] = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
@@ -49,7 +49,7 @@ def _carry_out(verb: Verb, call: Call) -> int:
     from .. import arguments, pipeline, plan, report
 
     checked = arguments.check(call.arguments)
-    names, work = call.selected()
+    names, work = call.selected(verb)
     results = pipeline.build(names, checked, verb=verb, work=work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
