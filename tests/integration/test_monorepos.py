@@ -90,6 +90,12 @@ def test_a_second_workspace_is_provided_with_nothing(monorepo, crosstasks):
     assert "good day\n" == subprocess.run((str(program),), check=True, capture_output=True, text=True).stdout
 
 
+def test_a_shell_has_it_as_well(monorepo, crosstasks):
+    """It begins in the workspace, where that stands on the host."""
+    done = crosstasks("shell", "--target", "x86_64", cwd=monorepo / "tools", stdin="pwd\ncat ../shared/greeting.txt\n")
+    assert (0, f"{monorepo}/tools\ngood day") == (done.returncode, done.stdout), done.stderr
+
+
 def test_a_submodule_is_a_workspace_too(monorepo, crosstasks):
     """It is built with the repository around it at hand, also for git."""
     write(
@@ -112,7 +118,8 @@ def test_packages_and_features_are_chosen_for_a_target(tmp_path, crosstasks):
     """`members`, `exclude` and `features`, each for one target only."""
     folder = generate(tmp_path / "many", 7)
     for number in (3, 6):
-        (folder / f"crates/crate-0{number}/Cargo.toml").open("a").write("[features]\nloud = []\n")
+        with (folder / f"crates/crate-0{number}/Cargo.toml").open("a") as file:
+            file.write("[features]\nloud = []\n")
         (folder / f"crates/crate-0{number}/src/main.rs").write_text('fn main() { println!("{}", cfg!(feature = "loud")); }\n')
     with (folder / "crosstasks.toml").open("a") as file:
         file.write('[target.x86_64]\nmembers = ["crate-03", "crate-06"]\nfeatures = ["crate-06/loud"]\n')
