@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -189,6 +190,13 @@ class _Mentions:
 
     def _text(self, folder: Path) -> str:
         if folder not in self.texts:
-            paths = (path for path in folder.rglob("*.rs") if "target" not in path.relative_to(folder).parts)
-            self.texts[folder] = "\n".join(path.read_text("utf-8", errors="replace") for path in paths if path.is_file())
+            self.texts[folder] = "\n".join(path.read_text("utf-8", errors="replace") for path in _sources(folder))
         return self.texts[folder]
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """Return the Rust files of a crate, without those of crates in it."""
+    for place, below, names in os.walk(folder):
+        inner = Path(place)
+        below[:] = sorted(name for name in below if name != "target" and name[0] != "." and not (inner / name / "Cargo.toml").exists())
+        yield from (inner / name for name in names if name.endswith(".rs"))
