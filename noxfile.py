@@ -26,6 +26,9 @@ nox.options.sessions = ["tests"]
 crosstasks.nox.register(root=ROOT / "examples" / "hello")
 
 
+WORKSPACES = "tests/integration/test_real_workspaces.py"
+
+
 def _tested(session: nox.Session, *arguments: str) -> None:
     """Install the package as its users do, with the tools for testing, and run pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
@@ -47,7 +50,13 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults", "-x")
+    _tested(session, "tests/integration", "tests/faults", "-x", f"--ignore={WORKSPACES}")
+
+
+@nox.session
+def workspaces(session: nox.Session) -> None:
+    """Build workspaces that others wrote, from the crates registry: some minutes, with the real engine."""
+    _tested(session, WORKSPACES)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from .errors import ConfigError, NothingSelected, ToolMissing
 from .facts import manifest
 from .facts.repository import metadata
 from .facts.toml_file import table
+from .routes import Verb
 from .steps import Question
 from .work import Work
 
@@ -64,7 +66,7 @@ class Git:
         return ""
 
 
-def narrow(work: Work, names: Sequence[str], ref: str) -> Work:
+def narrow(work: Work, names: Sequence[str], ref: str, verb: Verb) -> Work:
     """
     Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
 
@@ -72,6 +74,7 @@ def narrow(work: Work, names: Sequence[str], ref: str) -> Work:
         work: of this call.
         names: the targets to work on, all configured ones if empty.
         ref: a revision of git; what counts is where HEAD parted from it.
+        verb: a change in what only tests need reaches no build.
 
     Raises:
         ConfigError: git does not know the revision.
@@ -81,7 +84,7 @@ def narrow(work: Work, names: Sequence[str], ref: str) -> Work:
     work = pipeline.look(work, (Question("repository"),))
     root = Path(work.repository.root)
     git = Git(work, root, ref)
-    known = _crates(work, root)
+    known = _crates(work, root, verb)
     files = [path for path in git.changed() if not path.is_relative_to(work.repository.target_directory)]
     reached = _reached(files, known, git, work)
     if reached is None:
@@ -101,16 +104,16 @@ def _only(work: Work, triples: Sequence[str]) -> Any:
     return with_(work.config, targets=tuple(triples))
 
 
-def _crates(work: Work, root: Path) -> tuple[Crate, ...]:
+def _crates(work: Work, root: Path, verb: Verb) -> tuple[Crate, ...]:
     """Return the members of the workspace, and the crates outside that paths lead to, from cargo."""
-    known = dict.fromkeys(changes.crates(_told(work, root), members=True))
+    known = dict.fromkeys(changes.crates(_told(work, root), members=True, verb=verb))
     waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in known for need in crate.needs)]
     seen = {crate.folders[0] for crate in known}
     while waiting:
         folder = waiting.pop()
         if folder not in seen and (folder / "Cargo.toml").is_file():
             seen.add(folder)
-            for crate in changes.crates(_told(work, folder), members=False):
+            for crate in changes.crates(_told(work, folder), members=False, verb=verb):
                 if crate.folders[0] == folder:
                     known[crate] = None
                     waiting += crate.needs
@@ -187,6 +190,13 @@ class _Mentions:
 
     def _text(self, folder: Path) -> str:
         if folder not in self.texts:
-            paths = (path for path in folder.rglob("*.rs") if "target" not in path.relative_to(folder).parts)
-            self.texts[folder] = "\n".join(path.read_text("utf-8", errors="replace") for path in paths if path.is_file())
+            self.texts[folder] = "\n".join(path.read_text("utf-8", errors="replace") for path in _sources(folder))
         return self.texts[folder]
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """Return the Rust files of a crate, without those of crates in it."""
+    for place, below, names in os.walk(folder):
+        inner = Path(place)
+        below[:] = sorted(name for name in below if name != "target" and name[0] != "." and not (inner / name / "Cargo.toml").exists())
+        yield from (inner / name for name in names if name.endswith(".rs"))

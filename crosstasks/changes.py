@@ -26,6 +26,7 @@ from .config import Config
 from .config_read import Source
 from .facts.manifest import dependencies
 from .facts.toml_file import table
+from .routes import Verb
 
 RANK: Final = 99
 """What a change does not reach is not built, whatever else says so."""
@@ -52,15 +53,24 @@ Mentions = Callable[[Crate, "re.Pattern[str]"], bool]
 """Tells whether a crate's sources hold what a pattern finds."""
 
 
-def crates(told: Mapping[str, Any], *, members: bool) -> tuple[Crate, ...]:
-    """Read the packages in ``cargo metadata --no-deps``; cargo before 1.71 does not tell which it builds by itself."""
+def crates(told: Mapping[str, Any], *, members: bool, verb: Verb = "test") -> tuple[Crate, ...]:
+    """
+    Read the packages in ``cargo metadata --no-deps``.
+
+    Args:
+        told: by cargo; before 1.71 it does not tell which packages it builds by itself.
+        members: these belong to the workspace.
+        verb: what only tests need is left out of a build.
+    """
     default = set(told.get("workspace_default_members", told.get("workspace_members", ())))
     return tuple(
         Crate(
             name=package["name"],
             version=package["version"],
             folders=tuple(_folders(package)),
-            needs=tuple(Path(one["path"]) for one in package["dependencies"] if one.get("path")),
+            needs=tuple(
+                Path(one["path"]) for one in package["dependencies"] if one.get("path") and (verb == "test" or one.get("kind") != "dev")
+            ),
             member=members,
             default=members and package["id"] in default,
         )

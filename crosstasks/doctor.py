@@ -23,8 +23,6 @@ from .work import Work
 
 NETWORK: Final = (Question("rustup-server"), Question("registry", checks.REGISTRY), Question("debian"))
 
-LIBRARIES: Final = ("docker", "filelock", "invoke", "msgspec", "nox", "oras", "platformdirs", "pyelftools", "rich", "semver", "tomlkit")
-
 ROOM: Final = 5e9
 """Bytes that a toolchain, an image and a build need, and some to spare."""
 
@@ -85,7 +83,8 @@ def _chosen(work: Work) -> tuple[Found, Work]:
 def _python() -> Row:
     """Tell of Python and the libraries that we need; a copy that was not installed may lack some."""
     held, lacking = [], []
-    for name in LIBRARIES:
+    listed = Path(__file__).with_name("requirements.txt").read_text("utf-8").split()
+    for name in (line.partition(">")[0] for line in listed):
         try:
             held.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

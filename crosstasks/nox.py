@@ -152,7 +152,7 @@ def _carry_out(
         checked = refusing.check(arguments)
         work = pipeline.start(root, names=declared)
         ref = os.environ.get(changed_since.VARIABLE, "")
-        result = pipeline.told(target, verb, checked, changed_since.narrow(work, (target,), ref) if ref else work)
+        result = pipeline.told(target, verb, checked, changed_since.narrow(work, (target,), ref, verb) if ref else work)
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:

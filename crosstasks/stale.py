@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
 from . import cleaning, config, docker_api, pipeline, report, run
 from .errors import ConfigError, NoRoute
@@ -50,10 +52,9 @@ def clean(work: Work, *, label: str = cleaning.LABEL) -> Iterator[str]:
         ConfigError: the repository has no configuration, or one of them is wrong: then it is not known what is wanted.
         CrosstasksError: a build is running.
     """
-    folders = tuple(workspaces(surroundings.top(work.root) or work.root))
-    kept = Wanted()
-    for folder in folders:
-        kept |= wanted(folder, work)
+    kept, known = Wanted(), _Known()
+    for folder in workspaces(surroundings.top(work.root) or work.root):
+        kept |= wanted(folder, work, known)
     if not kept.targets:
         raise ConfigError(
             f"no configuration in {work.root}", why="so nothing is wanted, and all would go", hint="`clean --images --cache` does that"
@@ -67,32 +68,49 @@ def workspaces(top: Path) -> Iterator[Path]:
     """Return the folders of Cargo workspaces, and of packages that are in none, below the top of a repository."""
     for place, below, names in os.walk(top):
         below[:] = sorted(name for name in below if not name.startswith(".") and name not in PASSED)
-        if "Cargo.toml" in names:
+        if "Cargo.toml" in names and ".cargo-checksum.json" not in names:  # that of `cargo vendor`
             folder = Path(place)
             with suppress(ConfigError):  # it may be a template, or a test's
                 if manifest.read(folder / "Cargo.toml").root == str(folder) and toml_file.read(folder / "Cargo.toml"):
                     yield folder
 
 
-def wanted(folder: Path, work: Work) -> Wanted:
-    """Return what the plans of one workspace name; nothing if no configuration holds for it."""
-    if not config.locate(folder):
+class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
+    """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
+
+
+def wanted(folder: Path, work: Work, known: _Known) -> Wanted:
+    """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
+    place = config.locate(folder)
+    if not place:
         return Wanted()
-    own = pipeline.start(folder, environ=work.environ, say=work.say, needed=False)
-    own = pipeline.look(own)
-    found = Wanted(targets=frozenset({Path(own.repository.target_directory) / "crosstasks"}))
-    for triple in own.config.targets:
+    own = pipeline.look(pipeline.start(folder, environ=work.environ, say=work.say, needed=False))
+    repository = own.facts.repository
+    if isinstance(repository, Absent):
+        work.say(f"{folder} is passed over: {repository.why}")
+        return Wanted()
+    key = str(place.path), msgspec.json.encode(changed(repository, **PLACES))
+    if key not in known:
+        known[key] = tuple(_routes(own))
+    paths = {Path(part.path) for route in known[key] for part in (route.toolchain, route.own, route.tool) if part}
+    built = Path(repository.target_directory) / "crosstasks"
+    return Wanted(
+        paths=frozenset(paths | {run.folder(route, repository) for route in known[key]}),
+        images=frozenset(route.image.ref for route in known[key] if route.image),
+        targets=frozenset({built}),
+    )
+
+
+PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages": (), "outside": (), "around": surroundings.ALONE}
+"""What differs from workspace to workspace, and leads to no other route."""
+
+
+def _routes(work: Work) -> Iterator[Route]:
+    for triple in work.config.targets:
         for verb in VERBS:
             with suppress(NoRoute):
-                planned, own = pipeline.make(triple, verb, own)
-                found |= _named(planned.route, own)
-    return found
-
-
-def _named(route: Route, work: Work) -> Wanted:
-    paths = [route.toolchain.path, route.own.path, *([route.tool.path] if route.tool else [])]
-    image = {route.image.ref} if route.image else set()
-    return Wanted(paths=frozenset({*map(Path, paths), run.folder(route, work.repository)}), images=frozenset(image))
+                planned, work = pipeline.make(triple, verb, work)
+                yield planned.route
 
 
 def _folders(kept: Wanted, cache: Path) -> Iterator[str]:

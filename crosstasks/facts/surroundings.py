@@ -59,9 +59,9 @@ def top(folder: Path) -> Path | None:
 
 
 def git_dir(folder: Path) -> str:
-    """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not."""
+    """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not, or nothing is there."""
     kept = _pointed(folder)
-    return str(kept) if kept and not kept.is_relative_to(folder) else ""
+    return str(kept) if kept and kept.is_dir() and not kept.is_relative_to(folder) else ""
 
 
 def _pointed(folder: Path) -> Path | None:

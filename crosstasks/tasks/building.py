@@ -16,7 +16,7 @@ def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
     from .. import pipeline, plan, report
 
-    names, work = call.selected()
+    names, work = call.selected(call.verb)
     made = pipeline.plans(names, verb=call.verb, work=work)
     raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
     call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
@@ -51,7 +51,7 @@ def _carry_out(verb: Verb, call: Call) -> int:
     from .. import arguments, pipeline, plan, report, telling
 
     checked = arguments.check(call.arguments)
-    names, work = call.selected()
+    names, work = call.selected(verb)
     results = pipeline.build(names, checked, verb=verb, work=work)
     telling.finish(results, work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))

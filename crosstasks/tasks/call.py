@@ -111,14 +111,14 @@ class Call:
         """Return the revision since which something must have changed; empty if all is to be done."""
         return str(self.options["changed_since"] or os.environ.get("CROSSTASKS_CHANGED_SINCE", ""))
 
-    def selected(self) -> tuple[tuple[str, ...], Work]:
+    def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
         from .. import changed_since
 
         work = self.work()
         if not self.changed_since:
             return self.names, work
-        work = changed_since.narrow(work, self.names, self.changed_since)
+        work = changed_since.narrow(work, self.names, self.changed_since, verb)
         return work.config.targets, work
 
     def show(self, value: Any, text: Callable[[], str]) -> None:

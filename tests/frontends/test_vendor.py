@@ -176,6 +176,22 @@ def test_update_keeps_local_changes_unless_told(copy, vendor):
     assert {"xt"} == {path.name for path in copy.parent.iterdir()}
 
 
+def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, run, repository):
+    """A disk that takes no more: the reason is told, and no draft is left."""
+    (copy / "own.py").write_text("own = 1\n")
+    script = (
+        "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "sys.argv = ['crosstasks', 'vendor', '--into', 'lib/py/xt', '--update', '--force']\nfrom crosstasks.cli import main\nmain()\n"
+    )
+    (repository / "full.py").write_text(script)
+    done = run("full", cwd=repository, PYTHONDONTWRITEBYTECODE="1")
+    assert 2 == done.returncode
+    assert "cannot be written\nFile too large" in done.stderr
+    assert (copy / "own.py").exists()
+    assert {"xt"} == {path.name for path in copy.parent.iterdir()}
+    assert 0 == vendor("--into", "lib/py/xt", "--update", "--force").returncode
+
+
 def test_a_link_in_a_copy_is_never_followed(copy, vendor, tmp_path):
     """It is drift, and what it leads to is neither read nor written."""
     outside = tmp_path / "outside.py"

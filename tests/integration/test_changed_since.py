@@ -99,6 +99,27 @@ def test_a_text_above_the_crates_reaches_who_includes_it(many, members):
     assert {"28"} == members(many, "HEAD")
 
 
+def test_a_package_at_the_root_is_not_the_crates_below_it(many, members, git):
+    """What those include is theirs alone; what lies in no other crate is the root's."""
+    append(many / "Cargo.toml", '[package]\nname = "root"\nversion = "0.1.0"\nedition = "2021"\n')
+    append(many / "crosstasks.toml", 'exclude = ["crate-00"]\n')
+    replaced(
+        many / "Cargo.lock",
+        '[[package]]\nname = "crate-00"',
+        '[[package]]\nname = "root"\nversion = "0.1.0"\n\n[[package]]\nname = "crate-00"',
+    )
+    (many / "src").mkdir()
+    (many / "src" / "lib.rs").write_text("")
+    append(many / "crates/crate-28/src/lib.rs", 'pub const TEXT: &str = include_str!("../../crate-03/words.txt");\n')
+    git(many, "add", "-A")
+    git(many, "commit", "-q", "-m", "root")
+    (many / "crates/crate-03/words.txt").write_text("words\n")
+    assert {"03", "06", "07", "12", "13", "14", "15", "24", "25", "26", "27", "28", "29"} == members(many, "HEAD")
+    (many / "crates/crate-03/words.txt").unlink()
+    (many / "src" / "lib.rs").write_text("// changed\n")
+    assert {"root"} == members(many, "HEAD")
+
+
 def test_a_lock_file_reaches_whose_dependencies_changed(many, members):
     """Only those, and who needs them."""
     added = '[[package]]\nname = "cfg-if"\nversion = "1.0.0"\nsource = "registry+https://github.com/rust-lang/crates.io-index"\n\n'

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from workspaces import generate
 
 GIT = ("git", "-c", "protocol.file.allow=always", "-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
 
@@ -89,6 +90,12 @@ def test_a_second_workspace_is_provided_with_nothing(monorepo, crosstasks):
     assert "good day\n" == subprocess.run((str(program),), check=True, capture_output=True, text=True).stdout
 
 
+def test_a_shell_has_it_as_well(monorepo, crosstasks):
+    """It begins in the workspace, where that stands on the host."""
+    done = crosstasks("shell", "--target", "x86_64", cwd=monorepo / "tools", stdin="pwd\ncat ../shared/greeting.txt\n")
+    assert (0, f"{monorepo}/tools\ngood day") == (done.returncode, done.stdout), done.stderr
+
+
 def test_a_submodule_is_a_workspace_too(monorepo, crosstasks):
     """It is built with the repository around it at hand, also for git."""
     write(
@@ -105,6 +112,24 @@ def test_a_worktree_has_its_history(monorepo, crosstasks, tmp_path):
     subprocess.run((*GIT, "-C", str(monorepo), "worktree", "add", "-q", str(tree)), check=True)
     write(tree / "tools", build_rs=f'fn main() {{ assert!(std::path::Path::new("{monorepo}/.git/worktrees/tree/HEAD").exists()); }}\n')
     assert build(crosstasks, tree / "tools")
+
+
+def test_packages_and_features_are_chosen_for_a_target(tmp_path, crosstasks):
+    """`members`, `exclude` and `features`, each for one target only."""
+    folder = generate(tmp_path / "many", 7)
+    for number in (3, 6):
+        with (folder / f"crates/crate-0{number}/Cargo.toml").open("a") as file:
+            file.write("[features]\nloud = []\n")
+        (folder / f"crates/crate-0{number}/src/main.rs").write_text('fn main() { println!("{}", cfg!(feature = "loud")); }\n')
+    with (folder / "crosstasks.toml").open("a") as file:
+        file.write('[target.x86_64]\nmembers = ["crate-03", "crate-06"]\nfeatures = ["crate-06/loud"]\n')
+        file.write('[target.i686]\nexclude = ["crate-00", "crate-06"]\n')
+    said = {}
+    for program in build(crosstasks, folder):
+        said[program.name] = subprocess.run((str(program),), check=True, capture_output=True, text=True).stdout
+    assert {"crate-03": "false\n", "crate-06": "true\n"} == said
+    done = crosstasks("build", "--target", "i686", "--builder", "cross", "--format", "json", cwd=folder)
+    assert ["crate-03"] == [path.name for path in built(done)]
 
 
 def test_targets_are_named_without_a_configuration(crate, crosstasks):

@@ -117,6 +117,16 @@ def test_a_configuration_that_is_wrong_keeps_everything(clean, monorepo, there):
     assert 3 == len(list((there / "rustup" / "toolchains").iterdir()))
 
 
+def test_what_cargo_cannot_read_wants_nothing(clean, monorepo, there, capsys):
+    """A package that no workspace has as a member, for a test: it is named, and does not stand in the way."""
+    (monorepo / "api" / "tests" / "data").mkdir(parents=True)
+    (monorepo / "api" / "tests" / "data" / "Cargo.toml").write_text('[package]\nname = "data"\nversion = "0.1.0"\n')
+    with (monorepo / "api" / "Cargo.toml").open("a") as file:
+        file.write("[workspace]\n")
+    assert 2 == len([line for line in clean() if line.startswith("removed ")])
+    assert "data is passed over: " in capsys.readouterr().err
+
+
 def test_workspaces_are_found_once(monorepo):
     """Members of a workspace, targets, hidden folders and what is no manifest are passed over."""
     for place in ("many/one", "many/target/package/x", ".hidden", "template"):

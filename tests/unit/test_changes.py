@@ -193,10 +193,11 @@ def test_cargo_is_read_as_it_tells():
         "name": "a",
         "version": "0.1.0",
         "manifest_path": "/top/a/Cargo.toml",
-        "dependencies": [{"name": "b", "path": "/top/b"}, {"name": "libc"}],
+        "dependencies": [{"name": "b", "path": "/top/b"}, {"name": "libc"}, {"name": "c", "path": "/top/c", "kind": "dev"}],
         "targets": [{"src_path": "/top/a/src/lib.rs"}, {"src_path": "/top/bin/main.rs"}],
     }
     told = {"packages": [package], "workspace_default_members": [package["id"]]}
     expected = Crate(name="a", version="0.1.0", folders=(TOP / "a", TOP / "bin"), needs=(TOP / "b",), member=True, default=True)
-    assert (expected,) == changes.crates(told, members=True)
+    assert (expected,) == changes.crates(told, members=True, verb="build")
+    assert (TOP / "b", TOP / "c") == changes.crates(told, members=True, verb="test")[0].needs
     assert not changes.crates({**told, "workspace_default_members": []}, members=True)[0].default

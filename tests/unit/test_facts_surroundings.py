@@ -76,4 +76,6 @@ def test_a_worktree_is_given_its_history(here, tmp_path):
     """Which lies in another folder, of which nothing else is given."""
     root = here("tree")
     (root / ".git").write_text(f"gitdir: {tmp_path}/top/.git/worktrees/tree\n")
+    assert Surroundings() == find(root, (), tmp_path / "home")  # an engine would make what is not there
+    here("top", git="top")
     assert Surroundings(git_dir=str(tmp_path / "top" / ".git")) == find(root, (), tmp_path / "home")

@@ -144,6 +144,16 @@ def test_the_newest_of_ours_that_is_whole(folders, taken):
 
 
 @pytest.mark.parametrize(
+    ("targets", "taken"), [(("aarch64",), "1.96.0"), (("armv7", "x86_64"), "1.85.0"), (("armv7", "aarch64"), "1.85.0")]
+)
+def test_configurations_with_different_targets_share_what_is_there(targets, taken):
+    """In a monorepo: whichever crate is built next, no toolchain is made anew."""
+    folders = (toolchain("1.96.0", targets=(AMD64, ARM64)), toolchain("1.85.0", targets=(AMD64, ARM64, ARMV7)))
+    found = choose(facts(provided=ours(*folders)), *targets)
+    assert (taken, ()) == (found.release, found.steps)
+
+
+@pytest.mark.parametrize(
     ("targets", "folder", "why"),
     [
         (("riscv64",), toolchain(origin="debian", source=True), None),
