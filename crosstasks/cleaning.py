@@ -13,7 +13,7 @@ from . import cache, docker_api, pipeline, report
 from .errors import ConfigError, CrosstasksError
 from .facts.engine import Engine
 from .facts.repository import Repository
-from .owners import OWNER
+from .owners import OWNER, abandoned
 from .steps import Question
 from .work import Work
 
@@ -102,7 +102,7 @@ def _lock(folder: Path, locks: ExitStack) -> None:
     """Take every lock in the cache, or none: whoever holds one is making something."""
     from filelock import FileLock, Timeout
 
-    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir())
+    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not abandoned(path))
     if running:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")
     for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):

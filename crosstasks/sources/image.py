@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BASE_GLIBC: Final[Mapping[str, str]] = {
     # The base of cross's images and the glibc in it, from each distribution's release.
+    "centos:7": "2.17",
     "ubuntu:16.04": "2.23",
     "ubuntu:18.04": "2.27",
     "ubuntu:20.04": "2.31",
@@ -155,7 +156,7 @@ def _upstream(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused |
 def _facts_of(wanted: Wanted) -> dict[str, Any]:
     row = wanted.target.images[wanted.flavour]
     libc = row.libc if wanted.target.libc == "gnu" else ""
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(wanted.target.runners)}
+    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(row.runners)}
 
 
 def mirrored(ref: str, mirror: str) -> str:
