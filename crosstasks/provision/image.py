@@ -35,6 +35,9 @@ DROPPED: Final = (
 )
 """What no build reads."""
 
+PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "etc/")
+"""Where programs lie, and what they read."""
+
 UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
 """A debugging aid for gcc's own developers, of 30 MB each."""
 
@@ -82,16 +85,30 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
 
 def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
     """Return the packages of the layer that all targets share, and those that the target adds."""
-    foreign = {name.partition(":")[2] for name in recipe.packages if ":" in name}
+    foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
     base = archive.closure(recipe.base, recipe.architecture)
-    if not recipe.packages:
-        return base, ()
-    both = archive.closure((*recipe.base, *recipe.packages), recipe.architecture)
+    own = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
+    top = archive.closure((*recipe.base, *own), recipe.architecture) if own else base
+    for architecture in foreign:
+        asked = [name for name in recipe.packages if name.endswith(f":{architecture}")]
+        top += _libraries(archive.closure(asked, architecture), top)
+    return base, tuple(package for package in top if package not in base)
+
+
+def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
+    """
+    Return of a closure of the target's architecture what the image lacks.
+
+    It is resolved by itself: together, apt wants one version of a library for all architectures, and the security
+    suite serves some (amd64) and not others (s390x), so that none would resolve.
+    """
+    names = {package.name for package in there}
     # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
-    names = {package.name for package in both}
-    doubled = {package for package in both if f"{package.name}-{package.architecture}-cross" in names}
-    return base, tuple(package for package in both if package not in doubled.union(base))
+    doubled = {package for package in found if f"{package.name}-{package.architecture}-cross" in names}
+    # programs such as perl are there, for the image's own architecture
+    served = {package for package in found if package.name in names and not package.name.startswith("lib")}
+    return tuple(package for package in found if package not in doubled | served)
 
 
 class _Layer(NamedTuple):
@@ -130,19 +147,26 @@ def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
             break
 
 
-def _fill_target(tar: tarfile.TarFile, debs: Iterable[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
+def _fill_target(tar: tarfile.TarFile, debs: Sequence[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
     """Fill the layer on top; no link of the first may come again as a folder, it would hide what lies below."""
 
     def wanted(name: str) -> bool:
         # bookworm's -static is the emulator, trixie's is a link to the one without
         return "qemu-" not in name or name in {f"usr/bin/qemu-{recipe.qemu}", f"usr/bin/qemu-{recipe.qemu}-static"}
 
-    _copy(tar, debs, lambda name: wanted(name) and name not in recipe.links)
+    own = [deb for deb in debs if _machine(deb) in {recipe.architecture, "all"}]
+    held = _copy(tar, own, lambda name: wanted(name) and name not in recipe.links)
+    # of the target's own packages only what is linked against: its programs would hide the image's
+    _copy(tar, [deb for deb in debs if deb not in own], lambda name: name not in held and not name.startswith(PROGRAMS))
     for name, target in recipe.links.items():
         tar.addfile(_link(name, target))
     if recipe.qemu:
         for path in spawn:
             _write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+
+
+def _machine(deb: Path) -> str:
+    return deb.stem.rpartition("_")[2]
 
 
 def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> set[str]:

@@ -14,7 +14,7 @@ from ..sources import image as images
 from ..sources import toolchain as toolchains
 from ..steps import Absent, Refused
 from ..targets import Target
-from .route import Looked, Route, Rung, Verb, all_open, kept
+from .route import Looked, Route, Rung, Verb, all_open, from_source, kept
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -113,7 +113,7 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
                 image=image,
                 emulated=emulated,
                 libc=image.libc,
-                build_std=target.triple not in toolchain.standard,
+                build_std=from_source(target, toolchain, config),
             )
             return kept(route, target, config) or _runs(route, verb) or route
         case _:

@@ -195,7 +195,17 @@ def _recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Re
     if not facts.host.apt:
         why = "apt is not here, and an image is put together from its packages"
         return Refused(name="build", why=why, hint="name an image, or use a mirror")
-    return recipes.recipe(wanted.target, wanted.platform, facts.host.suite, packages=config.target(wanted.target.triple).packages)
+    suite = _suite(facts, config)
+    if config.base and not recipes.served(config.base, facts.host.suite):
+        why = f"`base` is {config.base}, whose packages are not where apt's sources ({facts.host.suite or 'unknown'}) come from"
+        return Refused(name="build", why=why)
+    if config.target(wanted.target.triple).pre_build:
+        return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
+    return recipes.recipe(wanted.target, wanted.platform, suite, packages=config.target(wanted.target.triple).packages)
+
+
+def _suite(facts: Facts, config: Config) -> str:
+    return config.base or facts.host.suite
 
 
 def _made(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
@@ -221,7 +231,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         arguments={
             "target": wanted.target.triple,
             "platform": wanted.platform,
-            "suite": facts.host.suite,
+            "suite": _suite(facts, config),
             "packages": list(config.target(wanted.target.triple).packages),
         },
     )
@@ -229,7 +239,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         ref=recipe.tag,
         platform=wanted.platform,
         source="build",
-        why=f"put together from {facts.host.suite}'s packages",
+        why=f"put together from {_suite(facts, config)}'s packages",
         glibc=recipe.glibc,
         libc=recipe.libc,
         runs=recipe.runs,

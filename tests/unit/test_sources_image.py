@@ -145,6 +145,26 @@ def test_building_is_refused_with_the_reason(name, known, options, why):
     assert choose("build", wanted(name), known, config(**options)).why == why
 
 
+def test_the_base_is_the_one_configured():
+    """Its glibc is what artifacts need; without the option it is the machine's own release."""
+    want = recipe(targets.find("aarch64"), "linux/amd64", "bullseye").tag
+    found = choose("build", wanted(), facts(images={want: GONE}), config(base="bullseye"))
+    assert (found.ref, found.libc, found.why) == (want, "2.31", "put together from bullseye's packages")
+    assert "bullseye" == found.steps[0].arguments["suite"]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"base": "noble"}, "`base` is noble, whose packages are not where apt's sources (bookworm) come from"),
+        ({"pre-build": ["true"]}, "`pre-build` is run in cross's own images, and one built here has no apt: name `packages`"),
+    ],
+)
+def test_what_an_image_built_here_cannot_hold_is_refused(options, why):
+    """Before apt is asked."""
+    assert choose("build", wanted(), facts(), config(**options)).why == why
+
+
 def test_the_mirror_has_the_same_names_below_its_own():
     """Whatever comes before the names there."""
     assert mirrored(REF, "registry.example.org:5000/cross") == f"registry.example.org:5000/cross/cross-rs/{ARM64}:0.2.5"
