@@ -219,6 +219,13 @@ _ENDINGS: Final = (
         frozenset({125}),
     ),
     _Known(
+        r"^Error: container-init binary not found",
+        EngineFailed,
+        "podman has no program that could be a container's first",
+        "install the package catatonit, which podman recommends",
+        frozenset({125}),
+    ),
+    _Known(
         r"^(docker|podman|Error): ",
         EngineFailed,
         "the container engine did not start the container",

@@ -45,6 +45,11 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
+    if facts.engine.remote:
+        # CROSS_REMOTE copies into volumes instead, and puts our labels and mounts on `docker exec`, which refuses them
+        # (v0.2.5: src/docker/remote.rs:1168; cross-rs/cross#1301)
+        why = f"the engine at {facts.engine.endpoint or facts.engine.context} is on another machine, and cannot mount the project's folder"
+        return Refused(name="cross", why=why, hint="zigbuild needs no engine; or name an engine of this machine with `engine`")
     return None
 
 
