@@ -315,6 +315,7 @@ def test_an_install_is_named(argv, words):
             "Error response",
         ),
         (125, "docker: Error response from daemon: invalid mode: bad.\n", EngineFailed, "invalid mode"),
+        (125, "Error: container-init binary not found on the host: stat /usr/libexec/podman/catatonit\n", EngineFailed, "container-init"),
         (
             127,
             'docker: Error response from daemon: runc create failed: exec: "sh": executable file not found in $PATH\n',
