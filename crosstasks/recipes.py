@@ -42,7 +42,7 @@ UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 
 WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
     # architectures that are in no list of a release, so that it has no libraries for them (its Release file)
-    "bullseye": ("riscv64",),
+    "bullseye": ("armel", "mips64el", "mipsel", "ppc64el", "riscv64", "s390x"),
     "bookworm": ("riscv64",),
     "trixie": ("mips64el", "mipsel"),
     "forky": ("armel", "mips64el", "mipsel"),

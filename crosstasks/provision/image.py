@@ -12,6 +12,7 @@ import json
 import re
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,9 @@ DROPPED: Final = (
     *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
 )
 """What no build reads."""
+
+PAUSE: Final = 5.0
+"""Seconds between two lines that tell how far it is."""
 
 PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "etc/")
 """Where programs lie, and what they read."""
@@ -76,7 +80,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         files = [archive.fetch(part) for part in parts]
         # files without a name: however this process ends, they are gone with it
         with tempfile.TemporaryFile(dir=folder) as base, tempfile.TemporaryFile(dir=folder) as top:
-            fill = (lambda tar: _fill_base(tar, files[0]), lambda tar: _fill_target(tar, files[1], recipe, spawn))
+            fill = (lambda tar: _fill_base(tar, _told(files[0], say)), lambda tar: _fill_target(tar, files[1], recipe, spawn))
             with ThreadPoolExecutor(len(fill)) as pool:
                 layers = tuple(pool.map(_layer, (base, top), fill))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
@@ -111,6 +115,16 @@ def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Pack
     return tuple(package for package in found if package not in doubled | served)
 
 
+def _told(debs: Sequence[Path], say: Say) -> Iterator[Path]:
+    """Give one package after the other, and tell now and then how many are in the layer."""
+    last = time.monotonic()
+    for number, deb in enumerate(debs):
+        if time.monotonic() - last > PAUSE:
+            last = time.monotonic()
+            say(f"composing: {number} of {len(debs)} packages are in the layer that all targets share")
+        yield deb
+
+
 class _Layer(NamedTuple):
     file: IO[bytes]
     size: int
@@ -135,9 +149,10 @@ def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
     tar.addfile(_directory("tmp", 0o1777))
     for name in MERGED:
         tar.addfile(_link(name, f"usr/{name}"))
-    held = _copy(tar, debs, lambda name: name not in LINKS)
+    # bullseye's which is no alternative, and a file
+    held = _copy(tar, debs, lambda name: name not in LINKS or name == "usr/bin/which")
     for name, target in LINKS.items():
-        if f"usr/bin/{target}" in held:
+        if f"usr/bin/{target}" in held and name not in held:
             tar.addfile(_link(name, target))
     _write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
     _write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
