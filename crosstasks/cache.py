@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
 
@@ -67,15 +68,16 @@ def _runs_programs(root: Path) -> bool:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
+    """Write a file at once or not at all, with the rights that any new file has."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = path.with_name(f".{path.name}.{os.getpid()}.{uuid4().hex[:8]}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # mkstemp makes files that nobody else may read, whatever the umask says
+        with name.open("x", encoding="utf-8") as file:
             file.write(text)
-        Path(name).replace(path)
+        name.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
 
 

@@ -13,7 +13,7 @@ from . import cache, docker_api, pipeline, report
 from .errors import ConfigError, CrosstasksError
 from .facts.engine import Engine
 from .facts.repository import Repository
-from .owners import OWNER
+from .owners import OWNER, abandoned
 from .steps import Question
 from .work import Work
 
@@ -121,7 +121,7 @@ def idle(folder: Path) -> None:
     Raises:
         CrosstasksError: one does.
     """
-    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir())
+    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not abandoned(path))
     if running:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from .endings import ALLOWED, REFUSED_SUBCOMMANDS, Marks, check_subcommand, explain, subcommand
 from .errors import ConfigError, NoRoute, ToolMissing
 from .facts.rustup import Toolchain
+from .owners import mark
 
 CARGO_REFUSED: Final = 97
 RUSTUP_REFUSED: Final = 98
@@ -188,6 +189,7 @@ def set_up(guard: Guard) -> None:
             (made / name).write_bytes(os.fsencode(text))
             (made / name).chmod(0o700)
         _check_runs(made)
+        mark(made)
         made.rename(folder)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)

@@ -55,18 +55,21 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     ] = ""
     packages: Annotated[
         tuple[str, ...],
-        Meta(description="Debian packages, of the target's architecture, in an image built here.", examples=[["libssl-dev"]]),
+        Meta(
+            description="Debian packages of the target, in an image built here; `:native` behind a name: a program for the image itself.",
+            examples=[["libssl-dev", "protobuf-compiler:native"]],
+        ),
     ] = ()
     pre_build: Annotated[
         tuple[str, ...],
         Meta(
-            description="Commands that are run in one of cross's own images before it is used. Not in effect yet.",
+            description="Commands that are run in one of cross's own images before it is used; one built here has `packages`.",
             examples=[["apt-get update && apt-get install -y protobuf-compiler"]],
         ),
     ] = ()
     build_std: Annotated[
         Literal["auto", "never", "always"],
-        Meta(description="Whether the standard library is built from its source; `auto` does where nobody ships it. Not in effect yet."),
+        Meta(description="Whether the standard library is built from its source; `auto` does where nobody ships it."),
     ] = "auto"
     members: Annotated[
         tuple[str, ...],
@@ -230,7 +233,7 @@ class Options(Values, frozen=True, kw_only=True):
     base: Annotated[
         str,
         Meta(
-            description="The Debian suite that images built here are made of; empty takes the machine's own. Not in effect yet.",
+            description="The Debian suite that images built here are made of; empty takes the machine's own.",
             pattern=r"^[a-z]*$",
             examples=["bookworm"],
         ),

@@ -15,6 +15,7 @@ from . import process
 
 RUN: Final = "crosstasks.run"
 OWNER: Final = "crosstasks.owner"
+MARK: Final = "owner"
 
 
 def labels(run_id: str, name: str = "") -> tuple[str, ...]:
@@ -50,6 +51,19 @@ def _started(pid: int) -> str:
         return ""
     told = process.run(("ps", "-o", "lstart=", "-p", str(pid)), env={"LC_ALL": "C"}, timeout=10)  # macOS
     return re.sub(r"\W+", "-", told.out.strip())
+
+
+def mark(folder: Path) -> None:
+    """Note in a folder that it is this process's."""
+    (folder / MARK).write_text(owner(), "utf-8")
+
+
+def abandoned(folder: Path) -> bool:
+    """Tell whether the owner of a marked folder is gone; one without a mark is taken for in use."""
+    try:
+        return not alive((folder / MARK).read_text("utf-8").strip())
+    except OSError:
+        return False
 
 
 def alive(name: str) -> bool:

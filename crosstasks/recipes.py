@@ -17,6 +17,7 @@ VERSION: Final = 2
 
 SUITES: Final[Mapping[str, str]] = {
     # Debian's and Ubuntu's releases, and the version of glibc in each (packages.debian.org, packages.ubuntu.com: libc6)
+    "bullseye": "2.31",
     "bookworm": "2.36",
     "trixie": "2.41",
     "forky": "2.42",
@@ -39,8 +40,24 @@ UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("trixie", "linux/arm64"): ("powerpc64-linux-gnu",),
 }
 
+WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    # architectures that are in no list of a release, so that it has no libraries for them (its Release file)
+    "bullseye": ("armel", "mips64el", "mipsel", "ppc64el", "riscv64", "s390x"),
+    "bookworm": ("riscv64",),
+    "trixie": ("mips64el", "mipsel"),
+    "forky": ("armel", "mips64el", "mipsel"),
+}
+
+NATIVE: Final = ":native"
+"""Behind a package's name: a program that runs in the image, and no library of the target."""
+
+RELATED: Final = (("bullseye", "bookworm", "trixie", "forky"), ("jammy", "noble"))
+"""Releases whose packages the same servers have, so that the machine's own sources serve for each."""
+
 MINGW: Final = ("gcc", "g++", "c++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib")
 """Tools whose plain names update-alternatives makes; cross as well takes those with POSIX threads (cross-rs/cross#1123)."""
+
+ARMV6: Final = ": its armhf is ARMv7, whose start files no ARMv6 processor runs"
 
 SPAWN: Final = "/usr/local/lib/crosstasks"
 """Where the image keeps what lets emulated programs start others (provision/spawn.c)."""
@@ -92,7 +109,8 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     Say what an image for *target* on *platform* is made of.
 
     Args:
-        packages: Debian packages for the target's architecture, such as ``libssl-dev``.
+        packages: Debian packages for the target's architecture, such as ``libssl-dev``; ``protobuf-compiler:native`` is a
+            program for the image itself.
     """
     problem = _unbuildable(target, platform, suite, packages)
     if problem:
@@ -100,7 +118,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     architecture = DEBIAN_ARCH[platform]
     native = target.debian == architecture
     listed = () if native else target.packages
-    extra = tuple(f"{name}:{target.debian}" for name in packages)
+    extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
     qemu = "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
     made = Recipe(
         target=target.triple,
@@ -153,12 +171,20 @@ def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[s
     if platform not in DEBIAN_ARCH:
         return f"images are built for {' and '.join(DEBIAN_ARCH)}, not for {platform}"
     if not target.packages and target.debian != DEBIAN_ARCH[platform]:
-        return f"Debian has no C compiler for {target.triple}"
+        return f"Debian has no C compiler for {target.triple}{ARMV6 if target.triple == 'arm-unknown-linux-gnueabihf' else ''}"
     if target.gnu in UNSERVED.get((suite, platform), ()):
         return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
-    if packages and not target.debian:
+    libraries = [name for name in packages if not name.endswith(NATIVE)]
+    if libraries and not target.debian:
         return f"Debian has no libraries for {target.triple}, so `packages` cannot be had"
+    if libraries and target.debian in WITHOUT.get(suite, ()):
+        return f"{suite} has no libraries for {target.triple}, so `packages` cannot be had; `base` names another release"
     return ""
+
+
+def served(base: str, suite: str) -> bool:
+    """Tell whether the apt sources of a machine of *suite* have the packages of *base* as well."""
+    return base == suite or any({base, suite} <= set(family) for family in RELATED)
 
 
 def _links(target: Target) -> dict[str, str]:

@@ -23,6 +23,7 @@ from .endings import Marks, explain
 from .errors import CrosstasksError, EngineFailed
 from .facts.repository import Repository
 from .facts.rustup import Toolchain as Folder
+from .owners import abandoned
 from .plan import Plan
 from .routes import Route
 from .steps import Done, Env
@@ -264,6 +265,8 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     # what an earlier call left because it was killed, and its helper as well
     docker_api.EngineDoor(work.engine.command, work.run).sweep()
+    for left in (path for path in place.parent.glob("*") if abandoned(path)):
+        shutil.rmtree(left, ignore_errors=True)
     with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
         yield Started(
             program=(route.tool.path,),

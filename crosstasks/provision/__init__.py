@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import cache, docker_api, recipes, targets
 from ..errors import CrosstasksError
 from ..steps import Refused, Step
-from . import debian, emulation, image, toolchain, tools
+from . import debian, emulation, image, suites, toolchain, tools
 
 if TYPE_CHECKING:
     from ..work import Work
@@ -28,9 +28,13 @@ def take(step: Step, work: Work) -> None:
         CALLS[step.call](work, **step.arguments)
 
 
-def archive(work: Work) -> debian.Archive:
-    """Return the machine's apt sources, with their lists and packages in our cache."""
-    return debian.Archive(work.cache / "debian", run=work.run, say=work.say)
+def archive(work: Work, suite: str = "") -> debian.Archive:
+    """Return the machine's apt sources, or the same for another *suite*, with their lists and packages in our cache."""
+    folder, own = work.cache / "debian", work.facts.host.suite
+    if suite in {"", own}:
+        return debian.Archive(folder, run=work.run, say=work.say)
+    written = suites.sources(folder / suite / "sources", own, suite)
+    return debian.Archive(folder / suite, run=work.run, say=work.say, sources=written)
 
 
 def _from_pypi(work: Work, name: str, projects: Sequence[str]) -> None:
@@ -74,7 +78,7 @@ def _build(work: Work, target: str, platform: str, suite: str, packages: Sequenc
         raise CrosstasksError(f"no image can be built for {target}", why=recipe.why, hint=recipe.hint)
     here = Path(__file__).parent
     spawn = (here / "spawn.c", here / "spawn.sh")
-    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive(work), spawn=spawn, say=work.say)
+    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive(work, suite), spawn=spawn, say=work.say)
 
 
 CALLS: Final[Mapping[str, Callable[..., Any]]] = {

@@ -67,11 +67,11 @@ class Package(Struct, frozen=True, kw_only=True):
 
 
 class Archive:
-    """The machine's apt sources, with lists and packages in a *folder* of our cache."""
+    """The machine's apt sources, or those in the folder *sources*, with lists and packages in a *folder* of our cache."""
 
-    def __init__(self, folder: Path, *, run: Runner, say: Say) -> None:
+    def __init__(self, folder: Path, *, run: Runner, say: Say, sources: Path | None = None) -> None:
         """Keep where things lie; nothing is asked yet."""
-        self.folder, self._run, self._say = folder, run, say
+        self.folder, self._run, self._say, self._sources = folder, run, say, sources
 
     def update(self, architectures: Sequence[str]) -> None:
         """
@@ -214,6 +214,8 @@ class Archive:
             "Acquire::Languages": "none",
             "Acquire::ForceHash": "SHA256",  # else --print-uris tells of MD5
         }
+        if self._sources:
+            options |= {"Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": self._sources}
         listed = [f"-o{key}={value}" for key, value in options.items()]
         listed += ["-oAPT::Architectures::=", *(f"-oAPT::Architectures::={one}" for one in architectures)]
         return self._run((program, f"--config-file={quiet}", *listed, *arguments), env={"LC_ALL": "C.UTF-8"}, cwd=cwd)

@@ -12,6 +12,7 @@ import json
 import re
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,12 @@ DROPPED: Final = (
     *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
 )
 """What no build reads."""
+
+PAUSE: Final = 5.0
+"""Seconds between two lines that tell how far it is."""
+
+PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "etc/")
+"""Where programs lie, and what they read."""
 
 UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
 """A debugging aid for gcc's own developers, of 30 MB each."""
@@ -73,7 +80,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         files = [archive.fetch(part) for part in parts]
         # files without a name: however this process ends, they are gone with it
         with tempfile.TemporaryFile(dir=folder) as base, tempfile.TemporaryFile(dir=folder) as top:
-            fill = (lambda tar: _fill_base(tar, files[0]), lambda tar: _fill_target(tar, files[1], recipe, spawn))
+            fill = (lambda tar: _fill_base(tar, _told(files[0], say)), lambda tar: _fill_target(tar, files[1], recipe, spawn))
             with ThreadPoolExecutor(len(fill)) as pool:
                 layers = tuple(pool.map(_layer, (base, top), fill))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
@@ -82,16 +89,40 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
 
 def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
     """Return the packages of the layer that all targets share, and those that the target adds."""
-    foreign = {name.partition(":")[2] for name in recipe.packages if ":" in name}
+    foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
     base = archive.closure(recipe.base, recipe.architecture)
-    if not recipe.packages:
-        return base, ()
-    both = archive.closure((*recipe.base, *recipe.packages), recipe.architecture)
+    own = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
+    top = archive.closure((*recipe.base, *own), recipe.architecture) if own else base
+    for architecture in foreign:
+        asked = [name for name in recipe.packages if name.endswith(f":{architecture}")]
+        top += _libraries(archive.closure(asked, architecture), top)
+    return base, tuple(package for package in top if package not in base)
+
+
+def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
+    """
+    Return of a closure of the target's architecture what the image lacks.
+
+    It is resolved by itself: together, apt wants one version of a library for all architectures, and the security
+    suite serves some (amd64) and not others (s390x), so that none would resolve.
+    """
+    names = {package.name for package in there}
     # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
-    names = {package.name for package in both}
-    doubled = {package for package in both if f"{package.name}-{package.architecture}-cross" in names}
-    return base, tuple(package for package in both if package not in doubled.union(base))
+    doubled = {package for package in found if f"{package.name}-{package.architecture}-cross" in names}
+    # programs such as perl are there, for the image's own architecture
+    served = {package for package in found if package.name in names and not package.name.startswith("lib")}
+    return tuple(package for package in found if package not in doubled | served)
+
+
+def _told(debs: Sequence[Path], say: Say) -> Iterator[Path]:
+    """Give one package after the other, and tell now and then how many are in the layer."""
+    last = time.monotonic()
+    for number, deb in enumerate(debs):
+        if time.monotonic() - last > PAUSE:
+            last = time.monotonic()
+            say(f"composing: {number} of {len(debs)} packages are in the layer that all targets share")
+        yield deb
 
 
 class _Layer(NamedTuple):
@@ -118,9 +149,10 @@ def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
     tar.addfile(_directory("tmp", 0o1777))
     for name in MERGED:
         tar.addfile(_link(name, f"usr/{name}"))
-    held = _copy(tar, debs, lambda name: name not in LINKS)
+    # bullseye's which is no alternative, and a file
+    held = _copy(tar, debs, lambda name: name not in LINKS or name == "usr/bin/which")
     for name, target in LINKS.items():
-        if f"usr/bin/{target}" in held:
+        if f"usr/bin/{target}" in held and name not in held:
             tar.addfile(_link(name, target))
     _write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
     _write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
@@ -130,19 +162,26 @@ def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
             break
 
 
-def _fill_target(tar: tarfile.TarFile, debs: Iterable[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
+def _fill_target(tar: tarfile.TarFile, debs: Sequence[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
     """Fill the layer on top; no link of the first may come again as a folder, it would hide what lies below."""
 
     def wanted(name: str) -> bool:
         # bookworm's -static is the emulator, trixie's is a link to the one without
         return "qemu-" not in name or name in {f"usr/bin/qemu-{recipe.qemu}", f"usr/bin/qemu-{recipe.qemu}-static"}
 
-    _copy(tar, debs, lambda name: wanted(name) and name not in recipe.links)
+    own = [deb for deb in debs if _machine(deb) in {recipe.architecture, "all"}]
+    held = _copy(tar, own, lambda name: wanted(name) and name not in recipe.links)
+    # of the target's own packages only what is linked against: its programs would hide the image's
+    _copy(tar, [deb for deb in debs if deb not in own], lambda name: name not in held and not name.startswith(PROGRAMS))
     for name, target in recipe.links.items():
         tar.addfile(_link(name, target))
     if recipe.qemu:
         for path in spawn:
             _write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+
+
+def _machine(deb: Path) -> str:
+    return deb.stem.rpartition("_")[2]
 
 
 def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> set[str]:

@@ -16,7 +16,7 @@ from ..sources import toolchain as toolchains
 from ..sources.emulation import Emulator
 from ..steps import Absent, Refused
 from ..targets import Target
-from .route import Looked, Route, Rung, Verb, all_open, kept
+from .route import Looked, Route, Rung, Verb, all_open, from_source, kept
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -47,6 +47,11 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
+    if facts.engine.remote:
+        # CROSS_REMOTE copies into volumes instead, and puts our labels and mounts on `docker exec`, which refuses them
+        # (v0.2.5: src/docker/remote.rs:1168; cross-rs/cross#1301)
+        why = f"the engine at {facts.engine.endpoint or facts.engine.context} is on another machine, and cannot mount the project's folder"
+        return Refused(name="cross", why=why, hint="zigbuild needs no engine; or name an engine of this machine with `engine`")
     return None
 
 
@@ -115,7 +120,7 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
                 emulated=emulator is not None,
                 emulator=emulator,
                 libc=image.libc,
-                build_std=target.triple not in toolchain.standard,
+                build_std=from_source(target, toolchain, config),
             )
             return kept(route, target, config) or _runs(route, verb) or route
         case _:

@@ -12,7 +12,7 @@ from ..sources import Tool, Toolchain, tools
 from ..sources import toolchain as toolchains
 from ..steps import Refused
 from ..targets import Target
-from .route import Looked, Route, Verb, all_open
+from .route import Looked, Route, Verb, all_open, from_source, unsourced
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -28,20 +28,24 @@ def cargo(target: Target, facts: Facts, config: Config) -> Looked:
     if refusal := lock.refused(facts, target.triple, builder="cargo"):
         return refusal
     own = config.target(target.triple)
-    asked = [name for name, value in (("image", own.image), ("packages", own.packages), ("glibc", own.glibc)) if value]
+    asked = [
+        name
+        for name, value in (("image", own.image), ("packages", own.packages), ("pre-build", own.pre_build), ("glibc", own.glibc))
+        if value
+    ]
     if asked:
         return Refused(name="cargo", why=f"`{asked[0]}` is configured, and the host's own libraries would not keep it")
     toolchain = toolchains.choose(facts.host.triple, facts, config)
     if not isinstance(toolchain, Toolchain):
         return toolchain
-    return Route(
+    return unsourced("cargo", target, toolchain, config) or Route(
         name="cargo",
         target=target.triple,
         builder="cargo",
         toolchain=toolchain,
         own=toolchain,
         libc=facts.host.libc_version if target.libc == "gnu" else "",
-        build_std=target.triple not in toolchain.standard,
+        build_std=from_source(target, toolchain, config),
     )
 
 
@@ -50,7 +54,7 @@ def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked
         return refusal
     if verb == "test" and (missing := facts.open("emulation")):
         return missing
-    refusal = _no_zig(target) or (_cannot_run(target, facts) if verb == "test" else None)
+    refusal = _no_zig(target) or _no_packages(target, config) or (_cannot_run(target, facts) if verb == "test" else None)
     if refusal:
         return refusal
     toolchain = toolchains.choose(facts.host.triple, facts, config)
@@ -60,7 +64,7 @@ def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked
             return replace(found, name="zigbuild")
     match toolchain, tool:
         case Toolchain(), Tool():
-            return Route(
+            return unsourced("zigbuild", target, toolchain, config) or Route(
                 name="zigbuild",
                 target=target.triple,
                 builder="zigbuild",
@@ -68,7 +72,7 @@ def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked
                 toolchain=toolchain,
                 own=toolchain,
                 libc=(config.target(target.triple).glibc or ZIG_GLIBC) if target.libc == "gnu" and target.os == "linux" else "",
-                build_std=target.triple not in toolchain.standard,
+                build_std=from_source(target, toolchain, config),
             )
         case _:
             return all_open(toolchain, tool)
@@ -78,6 +82,13 @@ def _no_zig(target: Target) -> Refused | None:
     """cargo-zigbuild knows Linux (gnu and musl), macOS and windows-gnu (its README); macOS wants Apple's SDK as well."""
     served = (target.os == "linux" and target.libc in {"gnu", "musl"}) or target.triple.endswith(("-windows-gnu", "-windows-gnullvm"))
     return None if served else Refused(name="zigbuild", why=f"zig has no C library for {target.triple}")
+
+
+def _no_packages(target: Target, config: Config) -> Refused | None:
+    own = config.target(target.triple)
+    asked = [name for name, value in (("packages", own.packages), ("pre-build", own.pre_build)) if value]
+    why = f"`{asked[0]}` is configured, and there is no image that could hold that" if asked else ""
+    return Refused(name="zigbuild", why=why, hint="leave it out, and let the crate build its C library from source") if asked else None
 
 
 def _cannot_run(target: Target, facts: Facts) -> Refused | None:

@@ -66,9 +66,23 @@ def all_open(*found: object) -> Open:
     return tuple(dict.fromkeys(question for questions in found if isinstance(questions, tuple) for question in questions))
 
 
+def from_source(target: Target, toolchain: Toolchain, config: Config) -> bool:
+    """Tell whether the standard library is compiled: always if ``build-std`` says so, else where the toolchain has none."""
+    return config.target(target.triple).build_std == "always" or target.triple not in toolchain.standard
+
+
+def unsourced(name: str, target: Target, toolchain: Toolchain, config: Config) -> Refused | None:
+    """Refuse to compile the standard library where ``build-std`` forbids it."""
+    if config.target(target.triple).build_std == "never" and target.triple not in toolchain.standard:
+        return Refused(name=name, why=f'{toolchain.name} has no standard library for {target.triple}, and build-std = "never"')
+    return None
+
+
 def kept(route: Route, target: Target, config: Config) -> Refused | None:
     """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
     image, toolchain = route.image, route.toolchain
+    if refusal := unsourced(route.name, target, toolchain, config):
+        return refusal
     if image and image.glibc and toolchain.glibc and dotted(toolchain.glibc) > dotted(image.glibc):
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
         return Refused(name=route.name, why=why)

@@ -22,7 +22,7 @@ from ..facts.repository import Repository
 from ..steps import Question, Refused, Step
 from ..targets import Target, default_image
 from . import Image, Open, first
-from .references import BASE_GLIBC, Wanted, built, facts_of, mirrored, mirrors, pinned, recipe, repository_of
+from .references import BASE_GLIBC, Wanted, built, facts_of, mirrored, mirrors, pinned, recipe, repository_of, suite
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -248,7 +248,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         arguments={
             "target": wanted.target.triple,
             "platform": wanted.platform,
-            "suite": facts.host.suite,
+            "suite": suite(facts, config),
             "packages": list(config.target(wanted.target.triple).packages),
         },
     )
@@ -256,7 +256,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         ref=wished.tag,
         platform=wanted.platform,
         source="build",
-        why=f"put together from {facts.host.suite}'s packages",
+        why=f"put together from {suite(facts, config)}'s packages",
         glibc=wished.glibc,
         libc=wished.libc,
         runs=wished.runs,

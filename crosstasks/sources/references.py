@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BASE_GLIBC: Final[Mapping[str, str]] = {
     # The base of cross's images and the glibc in it, from each distribution's release.
+    "centos:7": "2.17",
     "ubuntu:16.04": "2.23",
     "ubuntu:18.04": "2.27",
     "ubuntu:20.04": "2.31",
@@ -38,7 +39,7 @@ def facts_of(wanted: Wanted) -> dict[str, Any]:
     """Return what is known of the image that a flavour of cross has, by the catalogue."""
     row = wanted.target.images[wanted.flavour]
     libc = row.libc if wanted.target.libc == "gnu" else ""
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(wanted.target.runners)}
+    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(row.runners)}
 
 
 def mirrored(ref: str, mirror: str) -> str:
@@ -89,4 +90,15 @@ def recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Ref
     if not facts.host.apt:
         why = "apt is not here, and an image is put together from its packages"
         return Refused(name="build", why=why, hint="name an image, or use a mirror")
-    return recipes.recipe(wanted.target, wanted.platform, facts.host.suite, packages=config.target(wanted.target.triple).packages)
+    if config.base and not recipes.served(config.base, facts.host.suite):
+        why = f"`base` is {config.base}, whose packages are not where apt's sources ({facts.host.suite or 'unknown'}) come from"
+        return Refused(name="build", why=why)
+    if config.target(wanted.target.triple).pre_build:
+        return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
+    packages = config.target(wanted.target.triple).packages
+    return recipes.recipe(wanted.target, wanted.platform, suite(facts, config), packages=packages)
+
+
+def suite(facts: Facts, config: Config) -> str:
+    """Return the Debian suite that images built here are made of."""
+    return config.base or facts.host.suite

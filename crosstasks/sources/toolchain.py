@@ -40,13 +40,22 @@ DEBIAN_GLIBC: Final = "2.36"
 
 
 class Need(Struct, frozen=True, kw_only=True):
-    """What a toolchain must hold: where it runs, which targets' std, and which release (a prefix, empty for any); *origin* is locked."""
+    """
+    What a toolchain must hold.
+
+    Attributes:
+        host: where it runs.
+        targets: whose standard library it needs.
+        release: a prefix, empty for any; *origin* says so if it is locked.
+        compiled: those of the targets whose standard library is built from source though somebody ships it (``build-std = "always"``).
+    """
 
     host: str
     targets: tuple[str, ...]
     release: str = ""
     minimum: str = ""
     origin: str = ""
+    compiled: tuple[str, ...] = ()
 
     def accepts(self, release: str) -> bool:
         """Tell whether a release is the one pinned, and not older than ``rust-version``."""
@@ -54,8 +63,12 @@ class Need(Struct, frozen=True, kw_only=True):
         return pinned and dotted(release) >= dotted(self.minimum)
 
     def standard(self) -> tuple[Target, ...]:
-        """Return the targets whose std somebody ships."""
-        return tuple(target for target in map(catalogue().__getitem__, self.targets) if not target.build_std)
+        """Return the targets whose std is taken from whoever ships it."""
+        return tuple(target for target in map(catalogue().__getitem__, self.targets) if not self.builds(target))
+
+    def builds(self, target: Target) -> bool:
+        """Tell whether a target's std is built from source."""
+        return target.build_std or target.triple in self.compiled
 
 
 def need(host: str, facts: Facts, config: Config) -> Need | Refused:
@@ -73,7 +86,8 @@ def need(host: str, facts: Facts, config: Config) -> Need | Refused:
             hint='name a release such as "1.85.0" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml',
         )
     targets = tuple(dict.fromkeys(config.targets))
-    wanted = Need(host=host, targets=targets, release=pin, minimum=minimum)
+    compiled = tuple(triple for triple in targets if config.target(triple).build_std == "always")
+    wanted = Need(host=host, targets=targets, release=pin, minimum=minimum, compiled=compiled)
     release, origin = lock.release(facts)
     # what is configured wins, and the plan then says that the lock differs
     return replace(wanted, release=release, origin=origin) if release and wanted.accepts(release) else wanted
@@ -114,7 +128,7 @@ def _user(wanted: Need, facts: Facts, _config: Config) -> Toolchain | Refused:
 
 
 def _lacking(folder: Folder, wanted: Need) -> list[str]:
-    built = [t for t in wanted.targets if catalogue()[t].build_std]
+    built = [t for t in wanted.targets if wanted.builds(catalogue()[t])]
     lacking = [target.triple for target in wanted.standard() if target.triple not in folder.targets]
     return lacking + ([] if folder.source else built)
 
@@ -274,7 +288,7 @@ def release_for(wanted: Need, debian: Debian) -> str | Refused:
     shipped = {architecture for release in offered for architecture in debian.rust[release]}
     for release in sorted(offered, key=dotted, reverse=True):
         have = set(debian.rust[release])
-        whole = all(t.debian_std in have and not t.build_std for t in map(catalogue().__getitem__, wanted.targets))
+        whole = all(t.debian_std in have and not wanted.builds(t) for t in map(catalogue().__getitem__, wanted.targets))
         if architectures & shipped <= have and (whole or release in debian.source):
             return release
     return Refused(name="debian", why="no release has the standard library, or its source, of every declared target")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from crosstasks import targets
+from crosstasks import owners, targets
 
 TASKS = {"build", "clean", "doctor", "explain", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
 
@@ -222,7 +223,11 @@ def test_clean_leaves_a_cache_in_use(program, bare, tmp_path):
     assert (folder / "tools").is_dir()
     (folder / "runs" / "abc").mkdir(parents=True)
     assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
-    (folder / "runs" / "abc").rmdir()
+    owners.mark(folder / "runs" / "abc")
+    assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
+    with subprocess.Popen(("sleep", "60")) as child:
+        (folder / "runs" / "abc" / "owner").write_text(owners.owner(child.pid))
+        child.kill()
     assert 0 == program("clean", "--cache", cwd=bare).returncode
     assert not folder.exists()
 

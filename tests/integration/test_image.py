@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-import facts_registry
+import podman
 import pytest
 from msgspec.structs import replace
 
@@ -186,6 +186,16 @@ def test_no_second_libc_of_the_target_enters_the_image(archive, on):
     assert not names & {(one, architecture) for one in ("libc6", "libc6-dev", "libgcc-s1", "linux-libc-dev")}
 
 
+@pytest.mark.parametrize(("name", "architecture"), [("s390x", "s390x"), ("powerpc64le", "ppc64el")])
+def test_libraries_resolve_where_the_security_suite_has_none(name, architecture, archive):
+    """Whatever versions amd64 has; no program of the target's comes with them, and a native one is the image's own."""
+    _, added = image.packages(wanted(name, packages=("libssl-dev", "zlib1g-dev", "protobuf-compiler:native")), archive)
+    names = {(one.name, one.architecture) for one in added}
+    assert {("libssl-dev", architecture), ("libssl3", architecture), ("zlib1g-dev", architecture)} <= names
+    assert ("protobuf-compiler", ARCHITECTURE) in names
+    assert not [one for one in names if one[1] == architecture and not one[0].startswith(("lib", "zlib1g", "gcc-", "mailcap"))]
+
+
 def test_c_and_cxx_are_built_and_run_by_the_images_environment_alone(foreign):
     """With the target's library, found by pkg-config; exit codes come through, and cc builds for the image itself."""
     recipe, found = foreign
@@ -324,28 +334,11 @@ def test_podman_takes_it_as_well(archive, folder, tmp_path):
     """Debian's podman, unpacked and run from a folder, loads the same archive and knows it by its tag."""
     recipe = replace(small(), tag=f"crosstasks/{small().target}:podman")
     with tempfile.TemporaryDirectory(prefix="podman-") as runroot:  # podman wants it to be no longer than 50 characters
-        podman = _podman(tmp_path, runroot)
-        image.build(recipe, engine=str(podman), folder=folder, archive=archive, spawn=SPAWN, say=silent)
-        (found,) = docker_api.inspect(str(podman), (recipe.tag,))
+        program = podman.made(tmp_path, runroot)
+        image.build(recipe, engine=str(program), folder=folder, archive=archive, spawn=SPAWN, say=silent)
+        (found,) = docker_api.inspect(str(program), (recipe.tag,))
         assert f"{found['Os']}/{found['Architecture']}" == HOST
         assert found["Labels"]["crosstasks.target"] == recipe.target
-
-
-def _podman(folder, runroot):
-    packages = ("podman", "conmon", "crun", "libgpgme11", "libsubid4", "libassuan0", "libdevmapper1.02.1", "libyajl2")
-    root = facts_registry.unpacked(folder / "podman", *packages)
-    (folder / "containers.conf").write_text(f'[engine]\nconmon_path = ["{root}/usr/bin/conmon"]\n')
-    (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    program = folder / "podman.sh"
-    # vfs mounts nothing, so that nothing stays mounted
-    program.write_text(
-        f'#!/bin/sh\nexport LD_LIBRARY_PATH="$(echo {root}/usr/lib/*-linux-gnu)" CONTAINERS_CONF={folder}/containers.conf\n'
-        f'export XDG_RUNTIME_DIR={folder} PATH="{root}/usr/bin:$PATH"\n'
-        f'[ "$1" = load ] && set -- "$@" --signature-policy {folder}/policy.json\n'
-        f'exec {root}/usr/bin/podman --storage-driver vfs --root {folder}/s --runroot {runroot} "$@"\n'
-    )
-    program.chmod(0o755)
-    return program
 
 
 # packages that are not to be trusted

@@ -156,6 +156,11 @@ def test_the_environment_of_each_flavour(flavour, changes):
             id="the user's own options come last",
         ),
         pytest.param(
+            {"options": {"pre-build": ["apt-get update"]}},
+            {"CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_PRE_BUILD": "apt-get update\n"},
+            id="one command before the build, which is no script's name",
+        ),
+        pytest.param(
             {"call": replace(CALL, colour=True, width=80)},
             {"CARGO_TERM_COLOR": "always", "CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"},
             id="on a terminal",

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks import guard as guards
+from crosstasks import owners
 from crosstasks.errors import (
     BuildFailed,
     ConfigError,
@@ -99,7 +100,11 @@ def test_the_folder_is_private_and_whole(tmp_path):
     guard = _real(tmp_path)
     with guards.guarded(guard):
         folder = Path(guard.folder)
-        assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {"cargo": 0o700, "rustup": 0o700}
+        assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.name != "owner"} == {
+            "cargo": 0o700,
+            "rustup": 0o700,
+        }
+        assert not owners.abandoned(folder)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert [path.name for path in folder.parent.iterdir()] == ["guard"]
     assert list(folder.parent.iterdir()) == []
@@ -310,6 +315,7 @@ def test_an_install_is_named(argv, words):
             "Error response",
         ),
         (125, "docker: Error response from daemon: invalid mode: bad.\n", EngineFailed, "invalid mode"),
+        (125, "Error: container-init binary not found on the host: stat /usr/libexec/podman/catatonit\n", EngineFailed, "container-init"),
         (
             127,
             'docker: Error response from daemon: runc create failed: exec: "sh": executable file not found in $PATH\n',

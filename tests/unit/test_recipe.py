@@ -81,6 +81,21 @@ def test_libraries_are_those_of_the_targets_architecture():
     assert made("aarch64", ARM64, packages=("libssl-dev",)).packages == ("libssl-dev:arm64",)
 
 
+def test_a_native_package_is_a_program_of_the_image():
+    """No library of the target, so that it is possible as well where Debian has none."""
+    assert made("s390x", packages=("protobuf-compiler:native", "libssl-dev")).packages[-2:] == ("protobuf-compiler", "libssl-dev:s390x")
+    assert made("windows", packages=("protobuf-compiler:native",)).packages[-1] == "protobuf-compiler"
+
+
+@pytest.mark.parametrize(
+    ("base", "suite", "served"),
+    [("bookworm", "bookworm", True), ("bullseye", "bookworm", True), ("noble", "jammy", True), ("noble", "bookworm", False)],
+)
+def test_a_base_comes_from_the_servers_of_its_own_distribution(base, suite, served):
+    """Debian's mirror has no Ubuntu."""
+    assert recipes.served(base, suite) is served
+
+
 @pytest.mark.parametrize(
     ("name", "platform", "suite", "packages", "why"),
     [
@@ -89,6 +104,9 @@ def test_libraries_are_those_of_the_targets_architecture():
         ("aarch64", "linux/s390x", "bookworm", (), "images are built for linux/amd64 and linux/arm64, not for linux/s390x"),
         ("aarch64", AMD64, "buster", (), "and apt's sources are buster"),
         ("aarch64", AMD64, "", (), "and apt's sources are unknown"),
+        ("arm", AMD64, "bookworm", (), "its armhf is ARMv7, whose start files no ARMv6 processor runs"),
+        ("riscv64", AMD64, "bookworm", ("libssl-dev",), "bookworm has no libraries for riscv64gc-unknown-linux-gnu"),
+        ("mips64el", AMD64, "trixie", ("libssl-dev",), "trixie has no libraries for mips64el-unknown-linux-gnuabi64"),
         ("windows", AMD64, "bookworm", ("libssl-dev",), "Debian has no libraries for x86_64-pc-windows-gnu"),
         ("sparc64", ARM64, "bookworm", (), "bookworm has no C compiler for sparc64-unknown-linux-gnu that runs on linux/arm64"),
         ("powerpc64", ARM64, "trixie", (), "trixie has no C compiler for powerpc64-unknown-linux-gnu that runs on linux/arm64"),

@@ -363,6 +363,28 @@ def test_a_route_builds_std_where_its_toolchain_lacks_it():
     assert (planned.route.toolchain.source, planned.route.build_std) == ("debian", False)
 
 
+def test_std_may_be_built_always_or_never():
+    """Always: from the source, which the toolchain is given; never: what nobody ships is refused."""
+    planned, _ = settle("aarch64", facts(), config(**{"build-std": "always"}), around=CLOSED)
+    (step,) = [step for step in planned.steps if step.call == "toolchain.from_debian"]
+    assert (planned.route.build_std, step.arguments["source"], step.arguments["targets"]) == (True, True, [])
+    with pytest.raises(NoRoute, match=r"has no standard library for riscv64gc-unknown-linux-gnu, and build-std = \"never\""):
+        settle("riscv64", facts(), config("riscv64", **{"build-std": "never"}), around=CLOSED)
+
+
+def test_an_engine_of_another_machine_is_no_place_for_cross():
+    """It cannot mount the project; zigbuild needs none."""
+    planned, _ = settle("aarch64", facts(engine=engine(remote=True, endpoint="ssh://user@builder")), config(), around=CLOSED)
+    assert "zigbuild" == planned.route.name
+    assert "the engine at ssh://user@builder is on another machine" in planned.refused[0].why
+
+
+def test_what_only_an_image_can_hold_needs_one():
+    """Without an engine, `packages` is refused before anything is linked."""
+    with pytest.raises(NoRoute, match=r"`packages` is configured, and there is no image that could hold that"):
+        settle("aarch64", bare_facts(), config(packages=["libssl-dev"]))
+
+
 def test_debians_toolchain_does_not_run_in_upstreams_images():
     """It needs glibc 2.36, they have 2.23 to 2.31; the image built here has it."""
     planned, _ = settle("aarch64", facts(), config(), around=world(server=Absent("rustup's server does not answer")))

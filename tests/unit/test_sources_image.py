@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from crosstasks import targets
 from crosstasks.options import ImageSource
@@ -144,6 +145,26 @@ def test_building_is_refused_with_the_reason(name, known, options, why):
     assert choose("build", wanted(name), known, config(**options)).why == why
 
 
+def test_the_base_is_the_one_configured():
+    """Its glibc is what artifacts need; without the option it is the machine's own release."""
+    want = recipe(targets.find("aarch64"), "linux/amd64", "bullseye").tag
+    found = choose("build", wanted(), facts(images={want: GONE}), config(base="bullseye"))
+    assert (found.ref, found.libc, found.why) == (want, "2.31", "put together from bullseye's packages")
+    assert "bullseye" == found.steps[0].arguments["suite"]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"base": "noble"}, "`base` is noble, whose packages are not where apt's sources (bookworm) come from"),
+        ({"pre-build": ["true"]}, "`pre-build` is run in cross's own images, and one built here has no apt: name `packages`"),
+    ],
+)
+def test_what_an_image_built_here_cannot_hold_is_refused(options, why):
+    """Before apt is asked."""
+    assert choose("build", wanted(), facts(), config(**options)).why == why
+
+
 def test_the_mirror_has_the_same_names_below_its_own():
     """Whatever comes before the names there."""
     assert mirrored(REF, "registry.example.org:5000/cross") == f"registry.example.org:5000/cross/cross-rs/{ARM64}:0.2.5"
@@ -240,9 +261,21 @@ def test_an_image_without_a_runner_runs_nothing(name):
     assert (found.runs, found.libc) == (False, "")
 
 
+def test_what_runs_is_told_by_the_flavours_own_row():
+    """One flavour's image may have a runner where the other's has none."""
+    row = targets.find("aarch64")
+    bare = replace(row, images={**row.images, "0.2.5": replace(row.images["0.2.5"], runners=())})
+    for flavour, runs in (("0.2.5", False), ("git", True)):
+        ref = targets.default_image(bare, flavour)
+        want = Wanted(target=bare, flavour=flavour, platform="linux/amd64")
+        assert choose("upstream", want, facts(registry={ref: served(ref)}), config()).runs is runs
+
+
 def test_the_glibc_of_every_base_is_known():
     """Ubuntu's; emsdk's image runs node, and its glibc is of no use to a route."""
-    bases = {row.base for target in targets.catalogue().values() for row in target.images.values()}
+    rows = [row for target in targets.catalogue().values() for kind in (target.images, *target.variants.values()) for row in kind.values()]
+    bases = {row.base for row in rows}
+    assert "centos:7" in bases
     assert {base for base in bases if not base.startswith("emsdk")} <= set(BASE_GLIBC)
 
 

@@ -1,0 +1,53 @@
+"""Debian's podman, unpacked and run from a folder: nothing is installed, and its images and containers are in that folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from facts_registry import unpacked
+
+PACKAGES = ("podman", "conmon", "crun", "catatonit", "libgpgme11", "libsubid4", "libassuan0", "libdevmapper1.02.1", "libyajl2")
+PACKAGES += ("golang-github-containers-common",)
+
+CONF = """
+[engine]
+conmon_path = ["{programs}/conmon"]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "{name}"
+[engine.runtimes]
+{name} = ["{runtime}"]
+[containers]
+init_path = "{root}/usr/bin/catatonit"
+netns = "host"
+default_ulimits = ["nofile=1024:4096", "nproc=1000:1000"]
+seccomp_profile = "{root}/usr/share/containers/seccomp.json"
+"""
+
+
+def made(folder: Path, runroot: str) -> Path:
+    """Return the program; podman wants *runroot* to be no longer than 50 characters."""
+    root, programs = unpacked(folder / "podman", *PACKAGES), folder / "programs"
+    programs.mkdir()
+    # podman starts both without the variables that it has
+    for name in ("conmon", "crun"):
+        program = programs / name
+        libraries = next((root / "usr" / "lib").glob("*-linux-gnu"))
+        program.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}\nexec {root}/usr/bin/{name} "$@"\n')
+        program.chmod(0o755)
+    # crun refuses machines with both versions of control groups, and docker brings runc
+    runtime = shutil.which("runc") or str(programs / "crun")
+    conf = CONF.format(root=root, programs=programs, runtime=runtime, name=Path(runtime).name)
+    (folder / "containers.conf").write_text(conf)
+    (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    podman = folder / "podman.sh"
+    # vfs mounts nothing, so that nothing stays mounted
+    podman.write_text(
+        f'#!/bin/sh\nexport LD_LIBRARY_PATH="$(echo {root}/usr/lib/*-linux-gnu)" CONTAINERS_CONF={folder}/containers.conf\n'
+        f'export XDG_RUNTIME_DIR={runroot} PATH="{root}/usr/bin:$PATH"\n'
+        f'[ "$1" = load ] && set -- "$@" --signature-policy {folder}/policy.json\n'
+        f'exec {root}/usr/bin/podman --storage-driver vfs --root {folder}/s --runroot {runroot} "$@"\n'
+    )
+    podman.chmod(0o755)
+    return podman
