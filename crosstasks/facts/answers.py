@@ -19,6 +19,7 @@ from msgspec import Struct
 from .. import cache
 from ..errors import CrosstasksError
 from ..steps import Absent
+from . import reading
 
 if TYPE_CHECKING:
     from . import Look
@@ -77,13 +78,13 @@ def _path(look: Look, subject: str) -> Path:
 
 def _read(path: Path, subject: str, kind: type[T], life: Life, now: float) -> T | Absent | None:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=Kept)
+        file = reading.decode(path.read_bytes(), Kept)
         if file.version != VERSION or file.subject != subject:
             return None
         age = now - file.at  # a clock that was set back makes it negative
         if file.absent is not None:
             return file.absent if 0 <= age < life.negative else None
-        return msgspec.json.decode(file.fact, type=kind) if 0 <= age < life.positive else None
+        return reading.decode(file.fact, kind) if 0 <= age < life.positive else None
     except (OSError, msgspec.MsgspecError):
         return None
 

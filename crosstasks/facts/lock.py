@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..errors import ConfigError
 from ..steps import Absent, Question, Refused
-from . import toml_file
+from . import reading, toml_file
 from .engine import Engine
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def read(path: Path) -> Lock:
         ConfigError: it is no lock, or of another version.
     """
     try:
-        return msgspec.convert(toml_file.read(path), Lock)
+        return reading.convert(toml_file.read(path), Lock)
     except msgspec.ValidationError as error:
         hint = f"`crosstasks lock` of the version that wrote it reads it; without the file, {FILE} is made anew"
         raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from . import reading
 from .rustup import Toolchain
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ IMAGES: Final = "images/bundled"
 def bundled(path: Path) -> Bundled | None:
     """Read what is noted of an image that a bundle brought; None if it cannot be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Bundled)
+        return reading.decode(path.read_bytes(), Bundled)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -97,7 +98,7 @@ def parse(path: Path) -> Toolchain | None:
     """Read a toolchain's marker; None if it is not whole, so that it is made again."""
     folder = path.parent
     try:
-        marker = msgspec.json.decode(path.read_bytes(), type=_Marker)
+        marker = reading.decode(path.read_bytes(), _Marker)
     except (OSError, msgspec.MsgspecError):
         return None
     if not any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")):
