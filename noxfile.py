@@ -31,9 +31,9 @@ def _tested(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", f"--basetemp={session.create_tmp()}/pytest", *arguments, *session.posargs)
 
 
-@nox.session(python=False, requires=["unit", "integration"])
+@nox.session(python=False, requires=["unit", "integration", "arm64"])
 def tests(session: nox.Session) -> None:
-    """All tests: unit, then integration; the engine is required."""
+    """All tests: unit, then integration and the routes of an arm64 engine; the engine is required."""
     del session
 
 
@@ -46,7 +46,13 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults", "-x")
+    _tested(session, "tests/integration", "tests/faults", "-x", "--ignore=tests/integration/test_arm64.py")
+
+
+@nox.session
+def arm64(session: nox.Session) -> None:
+    """Build along every route of an engine that says arm64; arm64 programs are run by QEMU, so this takes some minutes."""
+    _tested(session, "tests/integration/test_arm64.py", "-x")
 
 
 @nox.session
