@@ -204,3 +204,13 @@ def test_no_room_for_what_cargo_builds(build, tmp_path):
     assert done.returncode == 1, done.stderr
     assert "a disk is full" in result["error"]
     assert result["turns"] == []
+
+
+def test_doctor_on_a_full_disk(crate, crosstasks, tmp_path):
+    """What cannot be asked has the disk as its reason, and all the rest is told."""
+    folder = tmp_path / "disk"
+    with small_disk(folder, 8):
+        done = crosstasks("doctor", cwd=crate, CROSSTASKS_CACHE_DIR=str(folder))
+    assert "Traceback" not in done.stderr
+    assert "is full" in done.stdout
+    assert "docker" in done.stdout
