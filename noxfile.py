@@ -26,6 +26,7 @@ nox.options.sessions = ["tests"]
 crosstasks.nox.register(root=ROOT / "examples" / "hello")
 
 
+ARM64 = "tests/integration/test_arm64.py"
 WORKSPACES = "tests/integration/test_real_workspaces.py"
 
 
@@ -35,9 +36,9 @@ def _tested(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", f"--basetemp={session.create_tmp()}/pytest", *arguments, *session.posargs)
 
 
-@nox.session(python=False, requires=["unit", "integration"])
+@nox.session(python=False, requires=["unit", "integration", "arm64"])
 def tests(session: nox.Session) -> None:
-    """All tests: unit, then integration; the engine is required."""
+    """All tests: unit, then integration and the routes of an arm64 engine; the engine is required."""
     del session
 
 
@@ -50,7 +51,7 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults", "-x", f"--ignore={WORKSPACES}")
+    _tested(session, "tests/integration", "tests/faults", "-x", *(f"--ignore={path}" for path in (WORKSPACES, ARM64)))
 
 
 @nox.session
@@ -81,6 +82,12 @@ def docs(session: nox.Session) -> None:
     """Build the site of the documentation into site/; a broken link or an unknown page is an error."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "docs"))
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "docs", "site", *session.posargs)
+
+
+@nox.session
+def arm64(session: nox.Session) -> None:
+    """Build along every route of an engine that says arm64; arm64 programs are run by QEMU, so this takes some minutes."""
+    _tested(session, ARM64, "-x")
 
 
 @nox.session

@@ -28,6 +28,13 @@ from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
 
+ROOM: Final = 50e6
+"""Bytes that must be free before anything is provided: less is no room for a tool, let alone a toolchain."""
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
+FREE: Final = "`crosstasks doctor` shows which disk; `crosstasks clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
+
 
 def folder(environ: Mapping[str, str]) -> Path:
     """Return the cache folder: ``CROSSTASKS_CACHE_DIR``, else the platform's own place for caches."""
@@ -60,11 +67,35 @@ def prepare(root: Path) -> None:
             why=error.strerror or str(error),
             hint="name another with CROSSTASKS_CACHE_DIR",
         ) from error
+    free = shutil.disk_usage(root).free
+    if free < ROOM:
+        why = f"{free / 1e6:.0f} MB are free, and whatever is provided takes more (a toolchain 700 MB)"
+        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=FREE)
 
 
 def _runs_programs(root: Path) -> bool:
     told = os.statvfs(root).f_flag if hasattr(os, "statvfs") else 0
     return not told & getattr(os, "ST_NOEXEC", 0)
+
+
+@contextmanager
+def room(what: str) -> Iterator[None]:
+    """
+    Tell a full disk from all else that can go wrong meanwhile: programs and the engine say so in words of their own.
+
+    Raises:
+        DiskFull: a disk has no room left; another route would not help.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=FREE) from error
+    except CrosstasksError as error:
+        if isinstance(error, DiskFull | BuildFailed) or not SAID.search(f"{error.what}\n{error.why}"):
+            raise
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=FREE) from error
 
 
 def write(path: Path, text: str) -> None:
@@ -114,64 +145,27 @@ def once(path: Path, make: Callable[[Path], None]) -> Path:
     return path
 
 
-LEAST: Final = 200 * 1000**2
-"""
-Bytes that must be free before anything is provided: apt's lists of nine architectures take 143 MB, and apt hangs for
-ever where they find no room.
-"""
+LISTS: Final = 200e6
+"""Bytes for apt's lists of nine architectures, which take 143 MB: apt hangs for ever where they find no room."""
 
 
-def roomy(folder: Path, least: int = LEAST) -> None:
+def roomy(root: Path, least: float) -> None:
     """
-    Refuse to begin where there is next to no room.
+    Refuse to begin what would not fit.
 
     Raises:
         DiskFull: less than *least* bytes are free.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
+    root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root).free
     if free < least:
-        raise full(f"{folder} has {free / 1000**2:.0f} MB left, and {least / 1000**2:.0f} MB is the least to begin with")
-
-
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-
-_SAID_FULL: Final = re.compile(
-    r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|not have enough free space|[Nn]ot enough free disk space|os error (28|122)\b"
-)
-"""How the programs that we call say it: the C library's words, apt's, and Rust's number."""
-
-
-@contextmanager
-def room() -> Iterator[None]:
-    """
-    Turn what a full disk makes of any write into one error; cargo, pip, apt and the engine say it in their own words.
-
-    Raises:
-        DiskFull: no space, or no quota, is left.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise full(f"{error.filename or 'a file'}: {error.strerror}") from error
-    except CrosstasksError as error:
-        said = "" if isinstance(error, DiskFull | BuildFailed) else said_full(error.why)
-        if not said:
-            raise
-        raise full(f"{error.what}\n{said}") from error
+        raise DiskFull(
+            f"the disk of the cache folder {str(root)!r} is full",
+            why=f"{free / 1e6:.0f} MB are free, {least / 1e6:.0f} MB are needed",
+            hint=FREE,
+        )
 
 
 def said_full(text: str) -> str:
-    """Return the first line in which a program says that the disk is full; empty if none does."""
-    return next((line.strip() for line in text.splitlines() if _SAID_FULL.search(line)), "")
-
-
-def full(why: str) -> DiskFull:
-    """Return the error of a full disk."""
-    return DiskFull(
-        "the disk is full",
-        why=why,
-        hint="make room: `crosstasks clean --images --cache` gives back what we took; CROSSTASKS_CACHE_DIR names another disk",
-    )
+    """Return the first line in which a program says that a disk is full; empty if none does."""
+    return next((line.strip() for line in text.splitlines() if SAID.search(line)), "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 from . import checks, config, pipeline, plan, report, targets
 from .checks import Row
 from .docker_api import EngineDoor
-from .errors import ConfigError, CrosstasksError, EngineFailed, NoRoute, ToolMissing
+from .errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from .facts.engine import Engine
 from .facts.host import Host
 from .plan import Plan
@@ -40,7 +41,7 @@ def examine(place: Path) -> tuple[Row, ...]:
         One row for each thing, what others need first; then one for each configured target.
     """
     work, configured = _begun(place)
-    work = pipeline.look(pipeline.look(work), NETWORK)
+    work = _look(pipeline.look(work), NETWORK)
     found, work = _chosen(work)
     rows = [row for check in checks.CHECKS for row in check(work.facts)]
     rows = [_needed(row, found, work) for row in (rows[0], _python(), *rows[1:])]
@@ -77,7 +78,16 @@ def _chosen(work: Work) -> tuple[Found, Work]:
                 missing += made
         if not missing:
             return found, work
-        work = pipeline.look(work, missing)
+        work = _look(work, missing)
+
+
+def _look(work: Work, questions: Iterable[Question]) -> Work:
+    """Ask; where a full disk keeps apt from answering, that is the answer, and the rows of the disks say more."""
+    try:
+        return pipeline.look(work, questions)
+    except DiskFull as error:
+        known = work.facts.with_({Question("debian"): Absent(error.what, error.hint)})
+        return pipeline.look(replace(work, facts=known), questions)
 
 
 def _python() -> Row:

@@ -4,9 +4,9 @@
 
     CrosstasksError              1
     |- BuildFailed               1   cargo, a test or a packaged program said no
-    |- DiskFull                  1   no space, or no quota, is left where something is written
     |- ConfigError               2   crosstasks.toml, an option, an unknown target
     |  `- RefusedArgument        2   a cargo argument that is ours to set
+    |- DiskFull                  1   no other route would need less
     |- NothingSelected           3
     |- NoRoute                   4   no possible way to build the target here
     |- ToolMissing               5   cross, a toolchain, a program could not be had
@@ -55,10 +55,6 @@ class BuildFailed(CrosstasksError):
     diagnostics: Sequence[Diagnostic] = ()
 
 
-class DiskFull(CrosstasksError):
-    """There is no room left; another route would find none either."""
-
-
 class ConfigError(CrosstasksError):
     """Something the user wrote cannot be understood; *problems* lists all of it."""
 
@@ -72,6 +68,10 @@ class ConfigError(CrosstasksError):
 
 class RefusedArgument(ConfigError):
     """A cargo argument that crosstasks itself must set."""
+
+
+class DiskFull(CrosstasksError):
+    """A disk has no room left, or a quota is used up."""
 
 
 class NothingSelected(CrosstasksError):

@@ -104,7 +104,7 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         return registry_api.fetch_text(url, timeout, until)
 
     def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        cache.roomy(folder)
+        cache.roomy(folder, cache.LISTS)
         archive = provision.debian.Archive(folder / "debian", run=real, say=say)
         archive.update(sorted({architecture for _, architecture in wanted}))
         return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
@@ -162,7 +162,8 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
     """
     for step in planned.steps:
         try:
-            provision.take(step, work)
+            with cache.room(planned.target):
+                provision.take(step, work)
         except CrosstasksError as error:
             error.step = step
             remedies.told(error)
@@ -197,7 +198,8 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
             route = planned.route.name
             try:
                 planned, work = provide(planned, work)
-                ran = run.run(planned, arguments, work)
+                with cache.room(target):
+                    ran = run.run(planned, arguments, work)
                 if ran.error and not ran.started:
                     raise ran.error
             except CrosstasksError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, to_builtins
@@ -65,8 +65,8 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
     locked = lockfile.row(facts, target.triple)
     rungs = ladder(target, facts, config, verb)
     refused: list[Refused] = []
-    for place, rung in enumerate(rungs):
-        match _as_locked(_unless_failed(rung, facts.failures), locked, config):
+    for place, (rung, seen) in enumerate(_looked(rungs, facts.failures)):
+        match _as_locked(seen, locked, config):
             case Refused() as refusal:
                 refused.append(Refused(name=rung.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
@@ -88,16 +88,35 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
     raise no_route(target, verb, refused)
 
 
-def _unless_failed(rung: Rung, failures: Sequence[Failure]) -> Looked:
-    """Look at a rung, unless its route, or a step that it needs, has failed in this call."""
-    for failure in failures:
-        if failure.route == rung.name and failure.step is None:
-            return Refused(name=rung.name, why=f"failed: {failure.what}")
-    found = rung.look()
+def _looked(rungs: Sequence[Rung], failures: Sequence[Failure]) -> Iterator[tuple[Rung, Looked]]:
+    """
+    Look at the rungs in order, but not at a route, or a step that it needs, which has failed in this call.
+
+    A rung that gives the very route which failed under another name is refused as well: an image that was built here is
+    one that the engine holds.
+    """
+    failed: dict[tuple[object, ...], str] = {}
+    for rung in rungs:
+        lost, found = _lost(rung, failures), rung.look()
+        if lost and isinstance(found, Route):
+            failed.setdefault(_made_of(found), rung.name)
+        # what the failed route was made of has to be known again, to know it under another name
+        waiting = found if isinstance(found, tuple) else None
+        yield rung, waiting or lost or _unless_failed(found, failures, failed)
+
+
+def _lost(rung: Rung, failures: Sequence[Failure]) -> Refused | None:
+    what = next((failure.what for failure in failures if failure.route == rung.name and failure.step is None), None)
+    return None if what is None else Refused(name=rung.name, why=f"failed: {what}")
+
+
+def _unless_failed(found: Looked, failures: Sequence[Failure], failed: Mapping[tuple[object, ...], str]) -> Looked:
     if isinstance(found, Route):
         for failure in failures:
             if failure.step in found.steps:
-                return Refused(name=rung.name, why=f"needs a step that failed: {failure.what}")
+                return Refused(name=found.name, why=f"needs a step that failed: {failure.what}")
+        if name := failed.get(_made_of(found)):
+            return Refused(name=found.name, why=f"it is the same as {name}, which failed")
     return found
 
 
@@ -105,10 +124,17 @@ def _as_locked(found: Looked, locked: Locked | None, config: Config) -> Looked:
     return (lock.kept(locked, found, config) or found) if isinstance(found, Route) else found
 
 
+def _made_of(route: Route) -> tuple[object, ...]:
+    """Return what makes a route what it is, wherever its parts come from."""
+    image = route.image
+    parts = (image.ref, image.digest.rpartition("@")[2], image.platform) if image else ()
+    return (route.builder, route.flavour, route.tool and route.tool.path, route.toolchain.path, *parts)
+
+
 def likely(target: Target, facts: Facts, config: Config, verb: Verb) -> str:
     """Name the route that would be taken as far as is known by now; ``none`` if all are refused."""
-    rungs = ladder(target, facts, config, verb)
-    return next((rung.name for rung in rungs if not isinstance(_unless_failed(rung, facts.failures), Refused)), "none")
+    looked = _looked(ladder(target, facts, config, verb), facts.failures)
+    return next((rung.name for rung, found in looked if not isinstance(found, Refused) and not _lost(rung, facts.failures)), "none")
 
 
 def no_route(target: Target, verb: Verb, refused: Sequence[Refused]) -> NoRoute:

@@ -20,7 +20,7 @@ from msgspec.structs import replace as changed
 from . import cache, ci_log, dependencies, docker_api, environment, flags, guard, process, report
 from .artifacts import Built, Messages
 from .endings import Marks, explain
-from .errors import CrosstasksError, EngineFailed
+from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
 from .facts.rustup import Toolchain as Folder
 from .owners import abandoned
@@ -81,11 +81,6 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     Raises:
         CrosstasksError: the dependencies or the guard failed, or the user ended it. What cargo or cross say is in the result.
     """
-    with cache.room():
-        return _run(plan, arguments, work)
-
-
-def _run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     begun = time.monotonic()
     route = plan.route
     dependencies.fetch(route, work)
@@ -138,7 +133,7 @@ def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     """Tell a full disk from other ends of a build; a test may print what it likes."""
     said = cache.said_full(done.err) if plan.verb == "build" else ""
-    return cache.full(said) if said else None
+    return DiskFull(f"{plan.target}: a disk is full", why=said, hint=cache.FREE) if said else None
 
 
 _WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:\x1b\[[0-9;]*m)*(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)

@@ -22,10 +22,8 @@ def take(step: Step, work: Work) -> None:
     Raises:
         CrosstasksError: it failed; the error says how.
     """
-    with cache.room():
-        cache.prepare(work.cache)
-        cache.roomy(work.cache)
-        CALLS[step.call](work, **step.arguments)
+    cache.prepare(work.cache)
+    CALLS[step.call](work, **step.arguments)
 
 
 def archive(work: Work, suite: str = "") -> debian.Archive:

@@ -30,7 +30,7 @@ def arm64_runs(cache: Path, busybox: str) -> None:
     folder = cache / "qemu"
     if not (folder / "root" / "usr/bin/qemu-aarch64-static").exists():
         unpacked(folder, "qemu-user-static")
-    argv = ("docker", "run", "--rm", *ALLOWED, "--volume", f"{folder}/root:/qemu:ro", busybox, "sh", "-c", REGISTER)
+    argv = ("docker", "run", "--rm", "--network=none", *ALLOWED, "--volume", f"{folder}/root:/qemu:ro", busybox, "sh", "-c", REGISTER)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "enabled" in done.stdout

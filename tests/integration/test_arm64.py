@@ -21,7 +21,9 @@ BUILD_RS = """fn main() {
     println!("cargo:warning=compiled by {}", std::env::consts::ARCH);
 }
 """
-USR = " ".join(("--tmpfs=/tmp:exec", *(f"--volume={path}:{path}:ro" for path in ("/usr", "/lib", "/lib64", "/etc/alternatives"))))
+USR = " ".join(
+    ("--network=none", "--tmpfs=/tmp:exec", *(f"--volume={path}:{path}:ro" for path in ("/usr", "/lib", "/lib64", "/etc/alternatives")))
+)
 """What makes an image for a compiler of an image that has only a shell."""
 
 

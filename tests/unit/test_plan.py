@@ -11,9 +11,10 @@ from planning import settle, world
 from crosstasks import plan
 from crosstasks.errors import NoRoute
 from crosstasks.plan import Plan, as_json
+from crosstasks.recipes import recipe
 from crosstasks.steps import Failure, Question, Step
 from crosstasks.targets import find
-from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts
+from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"
 BUILT = "cross 0.2.5, image built here"
@@ -78,6 +79,29 @@ def test_every_route_is_taken_once():
         "cross 0.2.4, image built here",
         "zigbuild",
     ]
+
+
+def test_the_same_route_under_another_name_is_not_taken():
+    """An image built here is held by the engine: its route failed, so the rung that would build it is no other one."""
+    made = recipe(find("aarch64"), "linux/amd64", "bookworm").tag
+    known = facts(images={made: image(made)}, failures=[failed("cross 0.2.5, image of the engine")])
+    planned, _ = settle("aarch64", known, config(images=["local", "build"]))
+    assert planned.route.name == "cross git, image of the engine"
+    assert {refused.name: refused.why for refused in planned.refused} == {
+        "cross 0.2.5, image of the engine": "failed: it broke",
+        BUILT: "it is the same as cross 0.2.5, image of the engine, which failed",
+    }
+
+
+def test_an_image_that_was_pulled_is_the_one_of_the_registry():
+    """Once pulled it is the engine's; when its route fails there, pulling it again would mend nothing."""
+    ref = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
+    held = image(ref, digests=(f"ghcr.io/cross-rs/{ARM64}@sha256:{'2' * 64}",))
+    planned, _ = settle("aarch64", facts(images={ref: held}, failures=[failed("cross 0.2.5, image of the engine")]), config())
+    assert planned.route.name == BUILT
+    assert {refused.name: refused.why for refused in planned.refused}[UPSTREAM] == (
+        "it is the same as cross 0.2.5, image of the engine, which failed"
+    )
 
 
 def test_a_step_that_failed_gives_the_next_source_its_turn():
