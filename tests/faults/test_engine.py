@@ -37,7 +37,8 @@ class Daemon:
             *("--containerd-namespace", name, "--containerd-plugins-namespace", f"{name}-plugins"),
         )
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(("dockerd", *options), stdout=log, stderr=log, start_new_session=True)
+            # in a network of its own: without a bridge it would take away that of the machine's engine
+            self.process = subprocess.Popen(("unshare", "--net", "dockerd", *options), stdout=log, stderr=log, start_new_session=True)
         for _ in range(600):
             if not self.docker("version", check=False).returncode:
                 return
