@@ -102,6 +102,7 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         return registry_api.fetch_text(url, timeout, until)
 
     def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        cache.prepare(folder)  # apt does not end where the disk is full
         archive = provision.debian.Archive(folder / "debian", run=real, say=say)
         archive.update(sorted({architecture for _, architecture in wanted}))
         return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
@@ -191,6 +192,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
         CrosstasksError: no route is left, or it failed in a way that another route would not mend.
     """
     begun = time.monotonic()
+    cache.prepare(work.cache)
     while True:
         planned, work = make(target, verb, work)
         try:

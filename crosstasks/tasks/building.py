@@ -22,9 +22,10 @@ def plan(call: Call) -> None:
 
 def provision(call: Call) -> None:
     """Provide what the plans need, and build nothing."""
-    from .. import pipeline, report
+    from .. import cache, pipeline, report
 
     work = call.work()
+    cache.prepare(work.cache)
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
         made, work = pipeline.provide(made, work)
