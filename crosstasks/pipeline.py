@@ -104,6 +104,7 @@ def _doors(folder: Path, say: Say) -> dict[str, Any]:
         return registry_api.fetch_text(url, timeout, until)
 
     def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        cache.prepare(folder)
         cache.roomy(folder, cache.LISTS)
         archive = provision.debian.Archive(folder / "debian", run=real, say=say)
         archive.update(sorted({architecture for _, architecture in wanted}))
@@ -190,6 +191,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
         CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *turns* before.
     """
     begun, route = time.monotonic(), ""
+    cache.prepare(work.cache)
     try:
         while True:
             planned, work = make(target, verb, work)

@@ -60,7 +60,7 @@ def when(stage: str) -> tuple[Remedy, ...]:
 
 def hint(text: str) -> str:
     """Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known."""
-    found = find(text)
+    found = tuple(row for row in find(text) if not row.general)
     return f"{found[0].what}: {found[0].remedy}" if found else ""
 
 

@@ -27,6 +27,7 @@ class Host(Struct, frozen=True, kw_only=True):
         libc: ``gnu``, ``musl``, or empty where there is none to choose.
         libc_version: ``2.36``; empty if unknown.
         container: the kind of container we are in (``docker``, ``podman``, ``unknown``), empty if none.
+        container_id: what the engine calls it; empty if that is not seen from inside.
         ci: the CI service (``github``, ``gitlab``, ``azure``, …, ``unknown``), empty if none.
         apt: ``apt-get`` and ``dpkg-deb`` are there.
         suite: the code name of the distribution, ``bookworm``; empty if there is none.
@@ -38,6 +39,7 @@ class Host(Struct, frozen=True, kw_only=True):
     libc: str = ""
     libc_version: str = ""
     container: str = ""
+    container_id: str = ""
     ci: str = ""
     apt: bool = False
     suite: str = ""
@@ -135,6 +137,7 @@ def arch(name: str) -> str:
 def ask(look: Look, _question: Question, _facts: Facts) -> Host | Absent:
     """Look at the machine; no program is started."""
     root = look.root
+    mounts = _text(root / "proc/self/mountinfo")
     apt = bool(look.which("apt-get") and look.which("dpkg-deb"))
     return parse(
         look.platform(),
@@ -143,9 +146,10 @@ def ask(look: Look, _question: Question, _facts: Facts) -> Host | Absent:
         container=container(
             {name for name in (".dockerenv", "run/.containerenv") if (root / name).exists()},
             cgroup=_text(root / "proc/1/cgroup"),
-            mounts=_text(root / "proc/self/mountinfo"),
+            mounts=mounts,
             variable=look.environ.get("container", ""),
         ),
+        container_id=container_id(mounts),
         apt=apt,
         suite=suite(_text(root / "etc/os-release")),
     )
@@ -159,7 +163,14 @@ def _text(path: Path) -> str:
 
 
 def parse(  # as many things are looked at
-    platform: Platform, environ: Mapping[str, str], *, musl: bool = False, container: str = "", apt: bool = False, suite: str = ""
+    platform: Platform,
+    environ: Mapping[str, str],
+    *,
+    musl: bool = False,
+    container: str = "",
+    container_id: str = "",
+    apt: bool = False,
+    suite: str = "",
 ) -> Host | Absent:
     """
     Read what Python, the environment and a few files say.
@@ -187,7 +198,16 @@ def parse(  # as many things are looked at
             version = platform.libc.partition(" ")[2]
             triple = f"{here}-unknown-linux-{libc}{_EABI.get(here, '')}"
             return Host(
-                os="linux", arch=here, triple=triple, libc=libc, libc_version=version, container=container, ci=service, apt=apt, suite=suite
+                os="linux",
+                arch=here,
+                triple=triple,
+                libc=libc,
+                libc_version=version,
+                container=container,
+                container_id=container_id,
+                ci=service,
+                apt=apt,
+                suite=suite,
             )
         case other:
             return Absent(f"crosstasks knows no host of the kind {other!r}", "Linux, macOS and Windows are known")
@@ -218,6 +238,12 @@ def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: 
     if variable or any(word in cgroup for word in ("kubepods", "/lxc/", "containerd", "buildkit", "garden")):
         return "unknown"
     return ""
+
+
+def container_id(mounts: str) -> str:
+    """Read the id of the container that we are in: engines mount its own files by that (also with a host name of another's)."""
+    found = re.search(r"containers/([0-9a-f]{64})/\S* /etc/hostname ", mounts)
+    return found[1] if found else ""
 
 
 def suite(os_release: str) -> str:

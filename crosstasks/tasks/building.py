@@ -31,6 +31,11 @@ def provision(call: Call) -> None:
         from ..bundle import load
 
         load.load(work, Path(call.options["from_"]))
+    """Provide what the plans need, and build nothing."""
+    from .. import cache
+
+    work = call.work()
+    cache.prepare(work.cache)
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
         made, work = pipeline.provide(made, work)

@@ -32,12 +32,12 @@ def flip(path):
 
 
 def test_a_flipped_byte_in_what_was_kept(crosstasks, built, own_cache):
-    """Answers, marks and drafts: what cannot be read is made anew."""
-    files = [path for path in (own_cache / "answers").glob("*.json") if path.is_file()]
-    assert files
+    """Answers, and what says that the dependencies were fetched: what cannot be read is made anew."""
+    answers, marks = (own_cache / "answers").glob("*.json"), (built / "target/crosstasks").glob(".fetched-*.json")
+    files = [*answers, *marks]
+    assert len(files) > 1
     for path in files:
         flip(path)
-    shutil.rmtree(built / "target")
     done = crosstasks("build", "--target", "aarch64", cwd=built)
     assert 0 == done.returncode, done.stderr
 
@@ -65,18 +65,9 @@ print(got)
     assert whole == path.read_bytes()
 
 
-def test_a_flipped_byte_in_the_marks_of_a_build(crosstasks, built):
-    """What says that the dependencies were fetched: they are fetched again."""
-    for path in (built / "target/crosstasks").glob(".fetched-*.json"):
-        flip(path)
-    done = crosstasks("build", "--target", "aarch64", cwd=built)
-    assert 0 == done.returncode, done.stderr
-
-
-@pytest.mark.parametrize("offset", ["-400d", "+400d"])
-def test_a_clock_that_was_set(crosstasks, built, later, offset):
+def test_a_clock_that_was_set(crosstasks, built, later):
     """Answers from the future, or from long ago, are asked again, and nothing is older than it should be."""
-    for env in (later(offset), {}):
+    for env in (later("-400d"), later("+400d"), {}):
         done = crosstasks("build", "--target", "aarch64", cwd=built, **env)
         assert 0 == done.returncode, done.stderr
 
@@ -96,7 +87,7 @@ def test_a_cache_on_a_disk_that_will_not_do(crosstasks, crate, tmp_path, options
     place.mkdir()
     mounted = f'mount -t tmpfs -o {options} tmpfs {place} && exec "$@"'
     done = crosstasks("provision", "--target", "aarch64", cwd=crate, before=(*NAMESPACE, mounted, "sh"), CROSSTASKS_CACHE_DIR=str(place))
-    assert done.returncode not in {0, 1}, done.stderr
+    assert done.returncode in {1, 2}, done.stderr
     assert all(word in done.stderr for word in words), done.stderr
     assert "installing" not in done.stderr
     again = crosstasks("provision", "--target", "aarch64", cwd=crate)

@@ -117,6 +117,16 @@ def test_the_environment_of_each_flavour(flavour, changes):
         ),
         pytest.param({"engine": replace(DOCKER, rootless=True)}, {"CROSS_ROOTLESS_CONTAINER_ENGINE": "1"}, id="rootless docker"),
         pytest.param({"host": replace(HOST, container="docker")}, {"CROSS_CONTAINER_IN_CONTAINER": "true"}, id="in a container"),
+        pytest.param(
+            {"host": replace(HOST, container="docker", container_id="f" * 64)},
+            {"CROSS_CONTAINER_IN_CONTAINER": "true", "HOSTNAME": "f" * 64},
+            id="in a container whose id is seen",
+        ),
+        pytest.param(
+            {"host": replace(HOST, container="docker"), "engine": replace(DOCKER, store="fuse-overlayfs")},
+            {},
+            id="in a container, another driver",
+        ),
         pytest.param({"host": replace(HOST, container="unknown")}, {}, id="perhaps in a container"),
         pytest.param(
             {"host": replace(HOST, container="docker"), "engine": replace(DOCKER, remote=True)}, {}, id="in a container, engine elsewhere"

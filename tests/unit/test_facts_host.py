@@ -7,7 +7,7 @@ from facts_looks import LINUX, look
 from msgspec.structs import replace
 
 from crosstasks.facts import Facts, Question, ask
-from crosstasks.facts.host import Host, Platform, arch, ci, container, parse
+from crosstasks.facts.host import Host, Platform, arch, ci, container, container_id, parse
 from crosstasks.steps import Absent
 
 
@@ -103,3 +103,16 @@ def test_the_machine_is_looked_at_without_starting_a_program(tmp_path):
     assert (True, "bookworm", "") == (host.apt, host.suite, host.container)
     (tmp_path / "bin/dpkg-deb").unlink()
     assert not ask(Question("host"), look(tmp_path), Facts()).apt
+
+
+@pytest.mark.parametrize(
+    ("mounts", "found"),
+    [
+        (f"1 2 254:0 /var/lib/docker/containers/{'a1' * 32}/hostname /etc/hostname rw - ext4 /dev/vda rw\n", "a1" * 32),
+        (f"1 2 254:0 /containers/overlay-containers/{'b2' * 32}/userdata/hostname /etc/hostname rw - ext4 /dev/vda rw\n", "b2" * 32),
+        ("1 2 254:0 / / rw - ext4 /dev/vda rw\n", ""),
+    ],
+)
+def test_the_id_of_our_container_is_read_from_its_mounts(mounts, found):
+    """It is there whatever the host name is."""
+    assert found == container_id(mounts)
