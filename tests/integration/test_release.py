@@ -245,6 +245,14 @@ def test_a_full_disk_leaves_nothing_half_written(project, release):
     assert release("release.build", "--skip=sbom", cwd=project).returncode == 0
 
 
+def running(process):
+    """Tell whether a process does anything yet; one that has ended may wait for a container's first process to ask for its end."""
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release, jobs):
     """Whatever was started is ended, and no archive is there."""
@@ -265,7 +273,7 @@ def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err.decode()
-    assert [path for path in slow if Path("/proc", path.name.removeprefix("slow-")).exists()] == []
+    assert [path.name for path in slow if running(path.name.removeprefix("slow-"))] == []
     assert list((project / "dist").glob("*.tar.gz")) == []
     (project / "target" / "wait").unlink()
     done = release("release.build", "--target", "x86_64", cwd=project)
