@@ -329,7 +329,7 @@ def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release,
     assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
 
 
-def test_crates_go_to_a_registry_in_order(project, release):
+def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
     """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
     library = project / "base"
     (library / "src").mkdir(parents=True)
@@ -344,6 +344,7 @@ def test_crates_go_to_a_registry_in_order(project, release):
     options(project, 'publish = ["registry"]\nregistry = "own"\n')
     with release_places.registry() as server:
         env = {"CARGO_REGISTRIES_OWN_INDEX": f"sparse+{server.url}/index/", "CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed"}
+        env["CARGO_HOME"] = str(tmp_path / "cargo")
         subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=project, check=True, env=os.environ | env)
         committed(project)
         server.refused.add("small")
