@@ -141,6 +141,8 @@ def everything(call: Call) -> int:
         context = _context(call)
     if code := _code(_built(call, context)) or _verified(call, context):
         return code
+    if publish.places(context):
+        _publishable(context)
     for line in publish.publish(context):
         print(line)  # noqa: T201
     names = ("packages",) if context.snapshot or call.names else ("version", "lock", "changelog", "tag", "tree", "packages", "published")

@@ -214,7 +214,7 @@ def test_a_wrong_part_to_skip_lists_the_right_ones(project, release):
 def test_one_target_fails_and_the_others_are_finished(project, release):
     """Side by side: exit code 1, the archive of the other is there, status tells, and the next call builds only what is left."""
     (project / "src" / "main.rs").write_text('#[cfg(target_arch = "aarch64")]\ncompile_error!("not here");\n' + MAIN)
-    own = '[target.aarch64]\nbuilder = "cross"\n'
+    own = '[target.aarch64]\nbuilder = "zigbuild"\n'
     (project / "crosstasks.toml").write_text(OPTIONS.replace('["x86_64"]', '["aarch64", "x86_64"]') + own)
     committed(project)
     done = release("release.build", "--jobs", "2", cwd=project)
@@ -278,6 +278,44 @@ def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release
     (project / "target" / "wait").unlink()
     done = release("release.build", "--target", "x86_64", cwd=project)
     assert done.returncode == 0, done.stderr
+
+
+WAITS = """\
+#!{python}
+import pathlib, sys, time
+if pathlib.Path({wait!r}).exists():
+    pathlib.Path({wait!r} + "ing").touch()
+    time.sleep(120)
+if sys.argv[2:3] == ["view"]:
+    sys.exit("release not found")
+"""
+
+
+@pytest.mark.parametrize("stage", ["prepare", "hooks", "publish"])
+def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, release, tmp_path, stage):
+    """What git, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
+    wait = tmp_path / "wait"
+    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign", "publish": tmp_path / "gh"}[stage]
+    more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else ""
+    options(project, 'publish = ["github"]\n' + more if stage == "publish" else more)
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(WAITS.format(python=sys.executable, wait=str(wait)))
+    program.chmod(0o755)
+    wait.touch()
+    env = environ | IDENTITY | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    argv = (sys.executable, "-m", "crosstasks", "release", "--yes", "--bump", "minor")
+    child = subprocess.Popen(argv, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "waiting").exists() and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, (tmp_path / "waiting").exists()) == (130, True), err.decode()
+    wait.unlink()
+    words = ("release", "--yes", "--bump", "minor", *(["--skip=publish"] if stage == "publish" else []))
+    done = release(*words, cwd=project, PATH=env["PATH"])
+    assert done.returncode == 0, done.stderr
+    assert (git(project, "tag"), (project / "dist" / f"small-{HOST}-v0.2.0.tar.gz").exists()) == ("v0.2.0\n", True)
 
 
 def test_hooks_sign_what_is_listed(project, release, tmp_path):
