@@ -296,8 +296,8 @@ def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, rel
     """What git, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
     wait = tmp_path / "wait"
     program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign", "publish": tmp_path / "gh"}[stage]
-    more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else ""
-    options(project, 'publish = ["github"]\n' + more if stage == "publish" else more)
+    more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else 'profile = "release"\n'
+    options(project, f'publish = ["github"]\n{more}' if stage == "publish" else f"{more}# {stage}\n")
     program.parent.mkdir(exist_ok=True)
     program.write_text(WAITS.format(python=sys.executable, wait=str(wait)))
     program.chmod(0o755)
