@@ -116,6 +116,59 @@ def test_two_folders_give_the_same_bytes(project, release, tmp_path):
     assert b"/source" in program
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        '[build]\nrustflags = ["--cfg", "mine"]\n',
+        '[build]\nrustflags = "--cfg mine"\n',
+        f'[build]\nrustflags = ["-Copt-level=0"]\n[target.{HOST}]\nrustflags = ["--cfg", "mine"]\n',
+        f'[target.{HOST}]\nrustflags = "--cfg mine"\n',
+        '[target.\'cfg(unix)\']\nrustflags = ["--cfg", "mine"]\n[build]\nrustflags = []\n',
+        '[target.\'cfg(windows)\']\nrustflags = ["-Copt-level=0"]\n[build]\nrustflags = ["--cfg", "mine"]\n',
+        "RUSTFLAGS",
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+    ],
+)
+def test_the_users_own_flags_stay_beside_ours(project, release, tmp_path, flags):
+    """Wherever cargo takes them from: a program knows its flag, and not the folder that it was built in."""
+    line = 'fn main() {\n    if !cfg!(mine) { panic!("{}", file!()); }'
+    (project / "src" / "main.rs").write_text("#![allow(unexpected_cfgs)]\n" + MAIN.replace("fn main() {", line))
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write("\n[profile.release]\ndebug = true\n")
+    env = {}
+    if "[" in flags:
+        (project / ".cargo").mkdir()
+        (project / ".cargo" / "config.toml").write_text(flags)
+    else:
+        env[flags] = "--cfg mine"
+    committed(project)
+    done = release("release.build", "--skip=sbom", cwd=project, **env)
+    assert done.returncode == 0, done.stderr
+    program = project / "target" / "crosstasks" / HOST / "release" / "small"
+    assert 0 == subprocess.run((program, "--version"), check=False).returncode
+    assert str(tmp_path).encode() not in program.read_bytes()
+
+
+def test_packages_of_a_monorepo_have_tags_of_their_own(project, release):
+    """One is released with its own changelog, and the other stays as it is."""
+    (project / "Cargo.toml").write_text('[workspace]\nmembers = ["server", "client"]\nresolver = "2"\n')
+    for name in ("server", "client"):
+        (project / name / "src").mkdir(parents=True)
+        (project / name / "src" / "main.rs").write_text("fn main() {}\n")
+        (project / name / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n')
+    (project / "server" / "CHANGELOG.md").write_text("## Unreleased\n\n- Serves.\n")
+    subprocess.run(("cargo", "generate-lockfile", "--quiet", "--offline"), cwd=project, check=True)
+    options(project, 'tag = "{package}-v{version}"\n')
+    done = release("release", "--package", "server", "--bump", "minor", "--yes", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert git(project, "tag") == "server-v0.2.0\n"
+    changed = git(project, "show", "--name-only", "--format=%s").split()
+    assert changed == ["Release", "server", "0.2.0", "Cargo.lock", "server/CHANGELOG.md", "server/Cargo.toml"]
+    archives = [path.name for path in (project / "dist").glob("*.tar.gz")]
+    assert archives == [f"server-{HOST}-v0.2.0.tar.gz"]
+
+
 def test_dry_run_says_what_would_be_done_and_does_nothing(project, release):
     """A patch of the files, the commands, and nothing else."""
     done = release("release", "--bump", "1.0.0", "--dry-run", cwd=project)
