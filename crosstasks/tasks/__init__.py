@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, housekeeping, release
-from .call import BUILDING, RELEASING, Task
+from .call import BUILDING, OVERRIDES, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "cross", "builder", "engine", "offline")),
@@ -20,8 +20,9 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
     "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
+    "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
-    "release.all": Task(release.everything, ("bump", "dry_run", "yes", *BUILDING, *RELEASING, "jobs")),
+    "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
     "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 

@@ -382,7 +382,7 @@ def test_hooks_sign_what_is_listed(project, release, tmp_path):
     sums = (project / "dist" / "SHA256SUMS").read_text().splitlines(keepends=True)
     assert sums == [(tmp_path / "published" / f"{line.split()[1]}.sig").read_text() for line in sums]
     options(project, f'{published}hooks = [["false", "{{checksums}}"]]\n')
-    failed = release("release.build", cwd=project)
+    failed = release("release.sign", cwd=project)
     assert (failed.returncode, "the hook 'false' ended with 1" in failed.stderr) == (1, True)
 
 
