@@ -88,12 +88,12 @@ def one(context: Context, triple: str, compiled: Compile, given: Sequence[str]) 
     commit = "" if context.git.dirty else context.git.commit
     try:
         planned, artifacts, work = compiled(triple, arguments(context, given), work)
-        made, notes = pack(replace(context, work=work), planned, artifacts)
+        made, said = pack(replace(context, work=work), planned, artifacts)
     except Interrupted:
         raise
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), work
-    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=planned.route.name, files=made, notes=notes)
+    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=planned.route.name, files=made, notes=said)
     return changed(part, seconds=time.monotonic() - begun), work
 
 
@@ -121,8 +121,16 @@ def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tupl
         found.append(_archive(context, product, planned.target, programs))
         if "sbom" not in context.skip:
             found.append(_sbom(context, product, planned))
-    unaudited = context.work.config.release.auditable != "never" and planned.route.builder == "cross"
-    return tuple(found), (UNAUDITED,) if unaudited else ()
+    return tuple(found), notes(context, planned)
+
+
+def notes(context: Context, planned: Plan) -> tuple[str, ...]:
+    """Return why a program does not embed what it is made of."""
+    if context.work.config.release.auditable == "never":
+        return ()
+    if planned.route.builder == "cross":
+        return (UNAUDITED,)
+    return () if context.work.extra.wrapper else ("cargo-auditable is not on PATH: the SBOM beside the archive says what is in it",)
 
 
 def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> dict[str, Artifact]:

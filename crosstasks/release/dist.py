@@ -115,15 +115,15 @@ def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
 
 
 def _sweep(dist: Path, names: set[str]) -> None:
-    """Remove archives that were listed before and no longer are, such as those of an earlier version."""
+    """Remove what was listed before and no longer is, such as an earlier version, and what hooks made of it."""
     try:
         before = [line.split("  ", 1)[1] for line in (dist / SUMS).read_text("utf-8").splitlines()]
     except (OSError, IndexError):
         return
     for name in before:
         if name not in names and Path(name).name == name:
-            (dist / name).unlink(missing_ok=True)
-            (dist / f"{name}.sha256").unlink(missing_ok=True)
+            for path in (dist / name, *(path for path in dist.iterdir() if path.name.startswith(f"{name}."))):
+                path.unlink(missing_ok=True)
 
 
 def _json(value: dict[str, Any]) -> bytes:

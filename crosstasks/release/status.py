@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ..errors import ConfigError, CrosstasksError
+from ..errors import ConfigError, CrosstasksError, Interrupted
 from . import changelog, dist, prepare, publish
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def examine(context: Context) -> tuple[Row, ...]:
     for name, look in LOOKS.items():
         try:
             rows += look(context)
+        except Interrupted:
+            raise
         except CrosstasksError as error:
             rows.append(Row(name=name, state="wrong", found=error.what, next=error.hint))
     return tuple(rows)

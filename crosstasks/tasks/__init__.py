@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, ci, emulation, housekeeping, release, supply, vendoring, verifying
-from .call import BUILDING, RELEASING, Task
+from .call import BUILDING, OVERRIDES, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
@@ -35,6 +35,10 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.all": Task(release.everything, ("bump", "dry_run", *BUILDING, *RELEASING, "jobs")),
     "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
     "clean": Task(housekeeping.clean, ("images", "cache", "stale", "engine")),
+    "release.sign": Task(release.sign, RELEASING),
+    "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
+    "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
+    "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
 }
 
 DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}

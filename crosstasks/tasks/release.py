@@ -90,9 +90,18 @@ def _looked_again(context: Context, names: tuple[str, ...]) -> int:
     return 0 if status.complete(rows) else CrosstasksError.code
 
 
+def sign(call: Call) -> int:
+    """Call the configured hooks for what was built and is not signed yet."""
+    from ..release import hooks
+
+    for line in hooks.run(_context(call)):
+        print(line)  # noqa: T201
+    return 0
+
+
 def publish(call: Call) -> int:
     """Publish what was built to the places that are configured; with --dry-run as much of it as they can try."""
-    from ..release import publish
+    from ..release import hooks, publish
 
     context = _context(call)
     _publishable(context)
@@ -102,6 +111,8 @@ def publish(call: Call) -> int:
     dry = call.options["dry_run"]
     if not dry and not _go(call, plan):
         return 0
+    if not dry:
+        hooks.run(context)
     for line in publish.publish(context, dry=dry):
         print(line)  # noqa: T201
     return 0 if dry else _looked_again(context, ("published",))
@@ -125,8 +136,8 @@ def _publishable(context: Context) -> None:
 
 
 def everything(call: Call) -> int:
-    """Release: status, prepare, build, verify, and publish to the places that are configured, after one confirmation."""
-    from ..release import prepare, publish, status
+    """Release: status, prepare, build, verify, sign, and publish to the places that are configured, after one confirmation."""
+    from ..release import hooks, prepare, publish, status
 
     context = _context(call)
     context.work.say("what there is:")
@@ -141,6 +152,9 @@ def everything(call: Call) -> int:
         context = _context(call)
     if code := _code(_built(call, context)) or _verified(call, context):
         return code
+    hooks.run(context)
+    if publish.places(context):
+        _publishable(context)
     for line in publish.publish(context):
         print(line)  # noqa: T201
     names = ("packages",) if context.snapshot or call.names else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
@@ -182,7 +196,7 @@ def _context(call: Call) -> Context:
 def _built(call: Call, context: Context) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
     from .. import arguments, pipeline
-    from ..release import build, crew, dist, hooks
+    from ..release import build, crew, dist
 
     given, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
     if not context.products:
@@ -194,8 +208,6 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
         build.prepared(context)
         parts = crew.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
     dist.finish(context, tuple(dict.fromkeys((*context.work.config.targets, *triples))))
-    if not any(part.error for part in parts):
-        hooks.run(context)
     return parts
 
 
@@ -217,7 +229,7 @@ def _jobs(call: Call) -> int:
 
 def _words(call: Call, triple: str) -> tuple[str, ...]:
     """Return how one target is built by a process of its own: with the same options."""
-    words = ["release.build", f"--target={triple}", "--format=json", "--skip=hooks"]
+    words = ["release.build", f"--target={triple}", "--format=json"]
     for name, value in call.options.items():
         if name in {"target", "format", "jobs", "bump", "dry_run", "yes", "verb"} or value == OPTIONS[name].default:
             continue

@@ -116,6 +116,59 @@ def test_two_folders_give_the_same_bytes(project, release, tmp_path):
     assert b"/source" in program
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        '[build]\nrustflags = ["--cfg", "mine"]\n',
+        '[build]\nrustflags = "--cfg mine"\n',
+        f'[build]\nrustflags = ["-Copt-level=0"]\n[target.{HOST}]\nrustflags = ["--cfg", "mine"]\n',
+        f'[target.{HOST}]\nrustflags = "--cfg mine"\n',
+        '[target.\'cfg(unix)\']\nrustflags = ["--cfg", "mine"]\n[build]\nrustflags = []\n',
+        '[target.\'cfg(windows)\']\nrustflags = ["-Copt-level=0"]\n[build]\nrustflags = ["--cfg", "mine"]\n',
+        "RUSTFLAGS",
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+    ],
+)
+def test_the_users_own_flags_stay_beside_ours(project, release, tmp_path, flags):
+    """Wherever cargo takes them from: a program knows its flag, and not the folder that it was built in."""
+    line = 'fn main() {\n    if !cfg!(mine) { panic!("{}", file!()); }'
+    (project / "src" / "main.rs").write_text("#![allow(unexpected_cfgs)]\n" + MAIN.replace("fn main() {", line))
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write("\n[profile.release]\ndebug = true\n")
+    env = {}
+    if "[" in flags:
+        (project / ".cargo").mkdir()
+        (project / ".cargo" / "config.toml").write_text(flags)
+    else:
+        env[flags] = "--cfg mine"
+    committed(project)
+    done = release("release.build", "--skip=sbom", cwd=project, **env)
+    assert done.returncode == 0, done.stderr
+    program = project / "target" / "crosstasks" / HOST / "release" / "small"
+    assert 0 == subprocess.run((program, "--version"), check=False).returncode
+    assert str(tmp_path).encode() not in program.read_bytes()
+
+
+def test_packages_of_a_monorepo_have_tags_of_their_own(project, release):
+    """One is released with its own changelog, and the other stays as it is."""
+    (project / "Cargo.toml").write_text('[workspace]\nmembers = ["server", "client"]\nresolver = "2"\n')
+    for name in ("server", "client"):
+        (project / name / "src").mkdir(parents=True)
+        (project / name / "src" / "main.rs").write_text("fn main() {}\n")
+        (project / name / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n')
+    (project / "server" / "CHANGELOG.md").write_text("## Unreleased\n\n- Serves.\n")
+    subprocess.run(("cargo", "generate-lockfile", "--quiet", "--offline"), cwd=project, check=True)
+    options(project, 'tag = "{package}-v{version}"\n')
+    done = release("release", "--package", "server", "--bump", "minor", "--yes", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert git(project, "tag") == "server-v0.2.0\n"
+    changed = git(project, "show", "--name-only", "--format=%s").split()
+    assert changed == ["Release", "server", "0.2.0", "Cargo.lock", "server/CHANGELOG.md", "server/Cargo.toml"]
+    archives = [path.name for path in (project / "dist").glob("*.tar.gz")]
+    assert archives == [f"server-{HOST}-v0.2.0.tar.gz"]
+
+
 def test_dry_run_says_what_would_be_done_and_does_nothing(project, release):
     """A patch of the files, the commands, and nothing else."""
     done = release("release", "--bump", "1.0.0", "--dry-run", cwd=project)
@@ -214,7 +267,7 @@ def test_a_wrong_part_to_skip_lists_the_right_ones(project, release):
 def test_one_target_fails_and_the_others_are_finished(project, release):
     """Side by side: exit code 1, the archive of the other is there, status tells, and the next call builds only what is left."""
     (project / "src" / "main.rs").write_text('#[cfg(target_arch = "aarch64")]\ncompile_error!("not here");\n' + MAIN)
-    own = '[target.aarch64]\nbuilder = "cross"\n'
+    own = '[target.aarch64]\nbuilder = "zigbuild"\n'
     (project / "crosstasks.toml").write_text(OPTIONS.replace('["x86_64"]', '["aarch64", "x86_64"]') + own)
     committed(project)
     done = release("release.build", "--jobs", "2", cwd=project)
@@ -245,6 +298,14 @@ def test_a_full_disk_leaves_nothing_half_written(project, release):
     assert release("release.build", "--skip=sbom", cwd=project).returncode == 0
 
 
+def running(process):
+    """Tell whether a process does anything yet; one that has ended may wait for a container's first process to ask for its end."""
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release, jobs):
     """Whatever was started is ended, and no archive is there."""
@@ -265,11 +326,49 @@ def test_ctrl_c_ends_a_build_and_the_next_call_goes_on(project, environ, release
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err.decode()
-    assert [path for path in slow if Path("/proc", path.name.removeprefix("slow-")).exists()] == []
+    assert [path.name for path in slow if running(path.name.removeprefix("slow-"))] == []
     assert list((project / "dist").glob("*.tar.gz")) == []
     (project / "target" / "wait").unlink()
     done = release("release.build", "--target", "x86_64", cwd=project)
     assert done.returncode == 0, done.stderr
+
+
+WAITS = """\
+#!{python}
+import pathlib, sys, time
+if pathlib.Path({wait!r}).exists():
+    pathlib.Path({wait!r} + "ing").touch()
+    time.sleep(120)
+if sys.argv[2:3] == ["view"]:
+    sys.exit("release not found")
+"""
+
+
+@pytest.mark.parametrize("stage", ["prepare", "hooks", "publish"])
+def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, release, tmp_path, stage):
+    """What git, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
+    wait = tmp_path / "wait"
+    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign", "publish": tmp_path / "gh"}[stage]
+    more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else 'profile = "release"\n'
+    options(project, f'publish = ["github"]\n{more}' if stage == "publish" else f"{more}# {stage}\n")
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(WAITS.format(python=sys.executable, wait=str(wait)))
+    program.chmod(0o755)
+    wait.touch()
+    env = environ | IDENTITY | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    argv = (sys.executable, "-m", "crosstasks", "release", "--yes", "--bump", "minor")
+    child = subprocess.Popen(argv, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "waiting").exists() and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, (tmp_path / "waiting").exists()) == (130, True), err.decode()
+    wait.unlink()
+    words = ("release", "--yes", "--bump", "minor", *(["--skip=publish"] if stage == "publish" else []))
+    done = release(*words, cwd=project, PATH=env["PATH"])
+    assert done.returncode == 0, done.stderr
+    assert (git(project, "tag"), (project / "dist" / f"small-{HOST}-v0.2.0.tar.gz").exists()) == ("v0.2.0\n", True)
 
 
 def test_hooks_sign_what_is_listed(project, release, tmp_path):
@@ -283,7 +382,7 @@ def test_hooks_sign_what_is_listed(project, release, tmp_path):
     sums = (project / "dist" / "SHA256SUMS").read_text().splitlines(keepends=True)
     assert sums == [(tmp_path / "published" / f"{line.split()[1]}.sig").read_text() for line in sums]
     options(project, f'{published}hooks = [["false", "{{checksums}}"]]\n')
-    failed = release("release.build", cwd=project)
+    failed = release("release.sign", cwd=project)
     assert (failed.returncode, "the hook 'false' ended with 1" in failed.stderr) == (1, True)
 
 
@@ -321,7 +420,7 @@ def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release,
     assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
 
 
-def test_crates_go_to_a_registry_in_order(project, release):
+def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
     """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
     library = project / "base"
     (library / "src").mkdir(parents=True)
@@ -336,6 +435,7 @@ def test_crates_go_to_a_registry_in_order(project, release):
     options(project, 'publish = ["registry"]\nregistry = "own"\n')
     with release_places.registry() as server:
         env = {"CARGO_REGISTRIES_OWN_INDEX": f"sparse+{server.url}/index/", "CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed"}
+        env["CARGO_HOME"] = str(tmp_path / "cargo")
         subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=project, check=True, env=os.environ | env)
         committed(project)
         server.refused.add("small")

@@ -339,6 +339,12 @@ def test_variables(configured, name, text, option, value):
     assert (getattr(given, option), given.source(option)) == (value, f"--{option.replace('_', '-')}")
 
 
+def test_a_command_in_a_variable_is_split_as_a_shell_splits_it(configured):
+    """One command, with its words; a folder with a space needs quotes."""
+    loaded = configured("version = 1\n", CROSSTASKS_RELEASE_HOOKS="sign --key 'my keys/one' {artifact}")
+    assert loaded.release.hooks == (("sign", "--key", "my keys/one", "{artifact}"),)
+
+
 def test_values_of_the_command_line(configured):
     """What is no text on the command line is taken as it is."""
     loaded = configured("version = 1\n", {"offline": True, "targets": ["aarch64"], "network-timeout": 3, "fallback": ()})
