@@ -17,8 +17,8 @@ from .loaders import loader
 _DYNAMIC_MUSL: Final = ("loongarch64", "mips", "mips64", "mips64el", "mipsel", "powerpc64", "riscv64gc")
 """Architectures whose programs rustc links with musl's shared library by default (its target specifications; 1.95)."""
 
-_STATIC_PIE: Final = ("x86_64",)
-"""Architectures whose static programs rustc lets lie anywhere (likewise)."""
+_STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
+"""Targets whose static programs rustc lets lie anywhere (likewise)."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -136,8 +136,8 @@ def _pie(subject: Subject, promise: Promise) -> Answer:
     target, artifact = promise.target, subject.artifact
     if target.os not in {"linux", "android", "windows", "macos"} or subject.library:
         return Unchecked("it is a library" if subject.library else f"programs for {target.os} have a fixed place")
-    if artifact.static and target.format == "elf" and target.arch not in _STATIC_PIE:
-        return Unchecked(f"rustc gives static programs for {target.arch} a fixed place")
+    if artifact.static and target.format == "elf" and target.triple not in _STATIC_PIE:
+        return Unchecked(f"rustc gives static programs for {target.triple} a fixed place")
     return () if artifact.pie else ("is not position-independent: it is always loaded at the same address",)
 
 
