@@ -307,3 +307,19 @@ def test_the_task(released, rustc, crosstasks):
     assert crosstasks("release.verify", "--target", "aarch64", cwd=released.project).returncode == 3
     with pytest.raises(NothingSelected, match="there is no package"):
         examine(released.project / "src", pipeline.look(pipeline.start(released.project)))
+
+
+def test_a_floor_is_reached(crosstasks, crate, environ):
+    """A glibc that no image has is given by zig: the program needs nothing newer, keeps every promise, and runs."""
+    (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\nglibc = "2.17"\nprofile = "release"\n')
+    (crate / "src" / "main.rs").write_text('fn main() { println!("small 0.1.0"); }\n')
+    remap = f"--remap-path-prefix={crate}=/build --remap-path-prefix={environ['CROSSTASKS_CACHE_DIR']}=/cache"
+    done = crosstasks("build", "--format", "json", cwd=crate, RUSTFLAGS=remap)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    (artifact,) = result["artifacts"]
+    assert ("zigbuild", "2.17") == (result["route"], artifact["glibc"])
+    packaged(crate / "dist", ARM64, artifact["path"])
+    rows = examine(crate / "dist", pipeline.look(pipeline.start(crate, environ=environ)))
+    assert () == tuple(problem for row in rows for problem in row.problems)
+    assert {"glibc": "ok", "smoke": "ok"}.items() <= {row.check: row.state for row in rows}.items()
