@@ -39,7 +39,7 @@ def test_every_check_can_be_left_out():
 @pytest.mark.parametrize("triple", LINKS)
 def test_promises_are_what_rustc_does(triple):
     """Static, position-independent and with RELRO is wanted exactly where rustc links so by default."""
-    pie, static_pie, relro, crt_static = LINKS[triple]
+    pie, static_pie, relro, crt_static, _ = LINKS[triple]
     assert static(find(triple)) is (crt_static == "yes")
     assert bool(answer("pie", triple)) is (pie == "yes")
     assert isinstance(answer("pie", triple, static=True), Unchecked) is (static_pie != "yes")
