@@ -47,8 +47,8 @@ def test_equal_packages_do_not_differ(tmp_path):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ((("app/app", changed(PROGRAM, PROGRAM.index(b"hello")), 0o755, 1), GOOD[1]), f"app/app: differs at {PROGRAM.index(b'hello'):#x} in .rodata"),
-        ((GOOD[0], ("app/LICENSE", b"MIT", 0o644, 1)), "app/LICENSE: 4 and 3 bytes, differs at 0x3"),
+        ((("app/app", changed(PROGRAM, PROGRAM.index(b"hello")), 0o755, 1), GOOD[1]), f"app/app: differs in .rodata, first at {PROGRAM.index(b'hello'):#x} in .rodata"),
+        ((GOOD[0], ("app/LICENSE", b"MIT", 0o644, 1)), "app/LICENSE: 4 and 3 bytes, differs, first at 0x3"),
         ((("app/app", PROGRAM, 0o700, 1), GOOD[1]), "app/app: the mode is 0o755, and 0o700 in the second"),
         ((GOOD[0], ("app/LICENSE", b"MIT\n", 0o644, 2)), "app/LICENSE: the time is 1, and 2 in the second"),
         (GOOD[:1], "app/LICENSE: is only in the first"),
@@ -74,7 +74,7 @@ def test_zip_archives_are_compared(tmp_path):
         (tmp_path / folder).mkdir()
         with zipfile.ZipFile(tmp_path / folder / "app.zip", "w") as archive:
             archive.writestr(zipfile.ZipInfo("app/app.exe"), data)
-    assert [Difference(package="app.zip", member="app/app.exe", what="differs", offset=0)] == list(
+    assert [Difference(package="app.zip", member="app/app.exe", what="differs, first", offset=0)] == list(
         differences(tmp_path / "a", tmp_path / "b")
     )
 
