@@ -21,7 +21,7 @@ CHUNK: Final = 1 << 20
 MOST: Final = 3
 """How many sections are named; code and tables that point into others differ whenever those do."""
 
-CAUSES: Final = (".rodata", ".data", ".debug", ".note", ".comment")
+CAUSES: Final = (".rodata", ".data", ".debug", ".comment")
 """Sections with what a build puts in: paths, times, versions."""
 
 

@@ -68,7 +68,7 @@ def test_a_build_that_holds_its_own_folder(project):
     git(folder, "commit", "--quiet", "--all", "--message", "more")
     found = [row for row in again(package(folder), work, package) if "differs" in row.what]
     assert [f"{NAME}/app"] == [row.member for row in found]
-    assert "differs in .rodata" in found[0].what
+    assert "differs in .rodata, " in found[0].what
     assert found[0].offset > 0
 
 
