@@ -47,12 +47,14 @@ class Promise(Struct, frozen=True, kw_only=True):
         glibc: the newest that they may need; empty: any.
         folders: of the machine that built them, and what each is called.
         built: folders with the libraries that they were linked from, to name the crate that asks for a symbol.
+        standard: folders with the standard library, by release of Rust.
     """
 
     target: Target
     glibc: str = ""
     folders: Mapping[str, str] = {}
     built: tuple[Path, ...] = ()
+    standard: Mapping[str, Path] = {}
 
 
 class Unchecked(Struct, frozen=True):
@@ -98,7 +100,8 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
     if not artifact.glibc or verify.version(artifact.glibc) <= verify.version(promise.glibc):
         return ()
     newer = symbols.newer(subject.path, promise.glibc)
-    crates = symbols.askers((symbol.name for symbol in newer), promise.built)
+    standard = promise.standard.get(symbols.rust(subject.path))
+    crates = symbols.askers((symbol.name for symbol in newer), (*promise.built, *filter(None, [standard])))
     lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_blamed(crates[symbol.name])}" for symbol in newer)
     return lines or (f"needs glibc {artifact.glibc}, promised was {promise.glibc}",)
 
