@@ -51,7 +51,9 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     from .call import OPTIONS
 
     task = TASKS["release.build"]
-    options = {name: OPTIONS[name].default for name in task.options} | {"target": call.names or None}
+    snapshot = any("-SNAPSHOT-" in path.name for path in dist.iterdir())
+    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"]}
+    options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
 
     def package(root: Path) -> Path:
         with redirect_stdout(sys.stderr):
