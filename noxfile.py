@@ -100,5 +100,19 @@ def lint(session: nox.Session) -> None:
     session.run("interrogate", "crosstasks")
 
 
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Type-check code that uses the public API, as its users would."""
+    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    session.run("mypy", "--strict", "tests/typing")
+
+
+@nox.session(name="update-pins", default=False)
+def update_pins(session: nox.Session) -> None:
+    """Renew crosstasks/pins.toml from PyPI; with --check only tell what is newer."""
+    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pins"))
+    session.run("python", ".ci/update_pins.py", *session.posargs)
+
+
 if __name__ == "__main__":
     nox.main()

@@ -17,8 +17,8 @@ from .loaders import loader
 _DYNAMIC_MUSL: Final = ("loongarch64", "mips", "mips64", "mips64el", "mipsel", "powerpc64", "riscv64gc")
 """Architectures whose programs rustc links with musl's shared library by default (its target specifications; 1.95)."""
 
-_STATIC_PIE: Final = ("x86_64",)
-"""Architectures whose static programs rustc lets lie anywhere (likewise)."""
+_STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
+"""Targets whose static programs rustc lets lie anywhere (likewise)."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -47,12 +47,14 @@ class Promise(Struct, frozen=True, kw_only=True):
         glibc: the newest that they may need; empty: any.
         folders: of the machine that built them, and what each is called.
         built: folders with the libraries that they were linked from, to name the crate that asks for a symbol.
+        standard: folders with the standard library, by release of Rust.
     """
 
     target: Target
     glibc: str = ""
     folders: Mapping[str, str] = {}
     built: tuple[Path, ...] = ()
+    standard: Mapping[str, Path] = {}
 
 
 class Unchecked(Struct, frozen=True):
@@ -98,7 +100,8 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
     if not artifact.glibc or verify.version(artifact.glibc) <= verify.version(promise.glibc):
         return ()
     newer = symbols.newer(subject.path, promise.glibc)
-    crates = symbols.askers((symbol.name for symbol in newer), promise.built)
+    standard = promise.standard.get(symbols.rust(subject.path))
+    crates = symbols.askers((symbol.name for symbol in newer), (*promise.built, *filter(None, [standard])))
     lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_blamed(crates[symbol.name])}" for symbol in newer)
     return lines or (f"needs glibc {artifact.glibc}, promised was {promise.glibc}",)
 
@@ -136,8 +139,8 @@ def _pie(subject: Subject, promise: Promise) -> Answer:
     target, artifact = promise.target, subject.artifact
     if target.os not in {"linux", "android", "windows", "macos"} or subject.library:
         return Unchecked("it is a library" if subject.library else f"programs for {target.os} have a fixed place")
-    if artifact.static and target.format == "elf" and target.arch not in _STATIC_PIE:
-        return Unchecked(f"rustc gives static programs for {target.arch} a fixed place")
+    if artifact.static and target.format == "elf" and target.triple not in _STATIC_PIE:
+        return Unchecked(f"rustc gives static programs for {target.triple} a fixed place")
     return () if artifact.pie else ("is not position-independent: it is always loaded at the same address",)
 
 

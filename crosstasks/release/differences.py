@@ -11,12 +11,18 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from .packages import SUFFIXES
-from .paths import section
+from .paths import section, sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CHUNK: Final = 1 << 20
+
+MOST: Final = 3
+"""How many sections are named; code and tables that point into others differ whenever those do."""
+
+CAUSES: Final = (".rodata", ".data", ".debug", ".comment")
+"""Sections with what a build puts in: paths, times, versions."""
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -82,7 +88,17 @@ def _member(package: str, name: str, first: Member, second: Member) -> Iterator[
     offset = _first(first.data, second.data)
     if offset >= 0:
         sizes = f"{len(first.data)} and {len(second.data)} bytes, " if len(first.data) != len(second.data) else ""
-        yield Difference(package=package, member=name, what=f"{sizes}differs", offset=offset, section=section(BytesIO(first.data), offset))
+        names = _differing(first.data, second.data)
+        parts = f" in {', '.join(names[:MOST])}{' and others' if names[MOST:] else ''}" if names else ""
+        what = f"{sizes}differs{parts}, first"
+        yield Difference(package=package, member=name, what=what, offset=offset, section=section(BytesIO(first.data), offset))
+
+
+def _differing(first: bytes, second: bytes) -> list[str]:
+    """Return the sections of ELF files whose content differs, texts and data first: what moves with them follows from them."""
+    here, there = ({name: data[start:end] for start, end, name in sections(BytesIO(data))} for data in (first, second))
+    names = [name for name in (*here, *(name for name in there if name not in here)) if here.get(name) != there.get(name)]
+    return sorted(names, key=lambda name: not name.startswith(CAUSES))
 
 
 def _first(first: bytes, second: bytes) -> int:

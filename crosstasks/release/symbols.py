@@ -55,6 +55,16 @@ def _asked(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
             yield Symbol(name=symbol.name, version=text.removeprefix("GLIBC_"))
 
 
+def rust(path: Path) -> str:
+    """Return the release of Rust that a program says it was compiled with, in ``.comment``; empty if it says nothing."""
+    from elftools.elf.elffile import ELFFile
+
+    with path.open("rb") as file:
+        comment = ELFFile(file).get_section_by_name(".comment")
+        said = re.search(rb"rustc version (\d+\.\d+\.\d+)", comment.data()) if comment else None
+    return said[1].decode() if said else ""
+
+
 def askers(names: Iterable[str], folders: Iterable[Path]) -> Mapping[str, tuple[str, ...]]:
     """
     Return for each symbol the crates whose objects refer to it and do not hold it themselves.

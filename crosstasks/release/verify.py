@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .. import dependencies
 from ..errors import CrosstasksError, VerificationFailed
+from ..facts.rustup import Rustup
 from ..verify import inspect
 from . import packages
 from .checks import CHECKS, Answer, Promise, Subject, Unchecked
@@ -92,7 +93,7 @@ def _subjects(files: Collection[Path]) -> Iterator[Subject]:
 def _file(package: Package, subject: Subject, work: Work) -> Iterator[Finding]:
     target = package.target
     own = work.config.target(target.triple)
-    promise = Promise(target=target, glibc=own.glibc, folders=folders(work), built=built(target, work))
+    promise = _promise(target, work)
     for name, check in CHECKS.items():
         answer = None if name in own.verify_skip else check.find(subject, promise)
         yield _finding(package, subject, name, answer, check.hint)
@@ -138,11 +139,25 @@ def folders(work: Work) -> Mapping[str, str]:
     return {folder: what for folder, what in named.items() if folder}
 
 
+def _promise(target: Target, work: Work) -> Promise:
+    glibc = work.config.target(target.triple).glibc
+    return Promise(target=target, glibc=glibc, folders=folders(work), built=built(target, work), standard=standard(target, work))
+
+
 def built(target: Target, work: Work) -> tuple[Path, ...]:
-    """Return the folders with what was linked into the target's programs: of every builder, and the toolchains' own libraries."""
+    """Return the folders with what was linked into the target's programs, of every builder and profile."""
     ours = Path(work.repository.target_directory) / "crosstasks"
-    standard = (work.cache / "rustup" / "toolchains").glob(f"*/lib/rustlib/{target.triple}/lib")
-    return (*sorted(ours.glob(f".*/{target.triple}/*")), *sorted(standard))
+    return tuple(sorted(ours.glob(f".*/{target.triple}/*")))
+
+
+def standard(target: Target, work: Work) -> Mapping[str, Path]:
+    """Return the folders with a target's standard library, by release of Rust: the user's, and those of ours."""
+    rustup = work.facts.rustup
+    theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
+    held = {
+        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib") for folder in (*work.facts.provided.toolchains, *theirs)
+    }
+    return {release: path for release, path in held.items() if path.is_dir()}
 
 
 def failed(findings: Collection[Finding]) -> CrosstasksError | None:

@@ -8,18 +8,18 @@ from msgspec.structs import replace
 
 from ..facts import lock
 from ..facts.emulation import Emulation
-from ..sources import Tool, Toolchain, tools
+from ..sources import Tool, Toolchain, dotted, tools
 from ..sources import toolchain as toolchains
 from ..steps import Refused
 from ..targets import Target
-from .route import Looked, Route, Verb, all_open, from_source, unsourced
+from .route import Looked, Route, Verb, all_open, from_source, oldest, unsourced
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..facts import Facts
 
 ZIG_GLIBC: Final = "2.28"
-"""The glibc that zigbuild links against where the config names none: Debian 10's, and what Rust's own riscv64 needs is older."""
+"""The glibc that zigbuild links against where the config names none: Debian 10's."""
 
 
 def cargo(target: Target, facts: Facts, config: Config) -> Looked:
@@ -54,7 +54,13 @@ def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked
         return refusal
     if verb == "test" and (missing := facts.open("emulation")):
         return missing
-    refusal = _no_zig(target) or _no_packages(target, config) or (_cannot_run(target, facts) if verb == "test" else None)
+    wanted = _glibc(target, config)
+    refusal = (
+        _no_zig(target)
+        or _no_packages(target, config)
+        or _too_old(target, wanted)
+        or (_cannot_run(target, facts) if verb == "test" else None)
+    )
     if refusal:
         return refusal
     toolchain = toolchains.choose(facts.host.triple, facts, config)
@@ -71,11 +77,25 @@ def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked
                 tool=tool,
                 toolchain=toolchain,
                 own=toolchain,
-                libc=(config.target(target.triple).glibc or ZIG_GLIBC) if target.libc == "gnu" and target.os == "linux" else "",
+                libc=wanted,
                 build_std=from_source(target, toolchain, config),
             )
         case _:
             return all_open(toolchain, tool)
+
+
+def _glibc(target: Target, config: Config) -> str:
+    """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
+    if target.libc != "gnu" or target.os != "linux":
+        return ""
+    return config.target(target.triple).glibc or max(ZIG_GLIBC, oldest(target), key=dotted)
+
+
+def _too_old(target: Target, glibc: str) -> Refused | None:
+    if not glibc or dotted(glibc) >= dotted(oldest(target)):
+        return None
+    why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
+    return Refused(name="zigbuild", why=why, hint=f'glibc = "{oldest(target)}" is the oldest that can be had')
 
 
 def _no_zig(target: Target) -> Refused | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -52,6 +52,26 @@ class Route(Struct, frozen=True, kw_only=True):
         return tuple(steps)
 
 
+OLDEST: Final[Mapping[str, str]] = {
+    "armv5te-unknown-linux-gnueabi": "2.23",
+    "armv7-unknown-linux-gnueabi": "2.27",
+    "loongarch64-unknown-linux-gnu": "2.36",
+    "mips-unknown-linux-gnu": "2.23",
+    "mips64-unknown-linux-gnuabi64": "2.23",
+    "mips64el-unknown-linux-gnuabi64": "2.23",
+    "mipsel-unknown-linux-gnu": "2.23",
+    "riscv64gc-unknown-linux-gnu": "2.29",
+    "sparc64-unknown-linux-gnu": "2.23",
+    "thumbv7neon-unknown-linux-gnueabihf": "2.23",
+}
+"""The oldest glibc that Rust supports for a target, where it is not 2.17 (descriptions in rustc 1.95's target specifications)."""
+
+
+def oldest(target: Target) -> str:
+    """Return the oldest glibc that a target's programs can be made for."""
+    return OLDEST.get(target.triple, "2.17")
+
+
 Looked: TypeAlias = Route | Refused | Open
 
 
@@ -89,5 +109,12 @@ def kept(route: Route, target: Target, config: Config) -> Refused | None:
     ceiling = config.target(target.triple).glibc
     if ceiling and route.libc and dotted(route.libc) > dotted(ceiling):
         why = f"its artifacts need glibc {route.libc}, and glibc = {ceiling!r} is promised"
-        return Refused(name=route.name, why=why, hint="zigbuild links against any glibc")
+        return Refused(name=route.name, why=why, hint=_gives(target, ceiling))
     return None
+
+
+def _gives(target: Target, glibc: str) -> str:
+    """Say which route gives a glibc, or that none does."""
+    if dotted(glibc) < dotted(oldest(target)):
+        return f"no route gives it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
+    return f'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc {glibc}'

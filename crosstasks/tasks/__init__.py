@@ -31,14 +31,11 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
     "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
     "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
-    "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
-    "release.all": Task(release.everything, ("bump", "dry_run", *BUILDING, *RELEASING, "jobs")),
-    "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
-    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "engine")),
     "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
     "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
-    "clean": Task(housekeeping.clean, ("images", "cache", "engine")),
+    "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
+    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "engine")),
 }
 
 DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,13 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     from .call import OPTIONS
 
     task = TASKS["release.build"]
-    options = {name: OPTIONS[name].default for name in task.options} | {"target": call.names or None}
+    snapshot = any("-SNAPSHOT-" in path.name for path in dist.iterdir())
+    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"]}
+    options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
 
     def package(root: Path) -> Path:
-        code = task.act(Call(root, options))
+        with redirect_stdout(sys.stderr):
+            code = task.act(Call(root, options))
         if code:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
         return root / work.config.release.dist

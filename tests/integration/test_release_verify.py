@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tarfile
 import time
@@ -16,6 +15,7 @@ import pytest
 from crosstasks import pipeline
 from crosstasks.errors import NothingSelected
 from crosstasks.release.verify import examine, failed
+from crosstasks.targets import find
 
 AMD64 = "x86_64-unknown-linux-gnu"
 MUSL = "x86_64-unknown-linux-musl"
@@ -27,19 +27,25 @@ C = 'int puts(const char *);\nint main(void) { return puts("app 1.0.0") < 0; }\n
 
 
 @pytest.fixture(scope="module")
-def zig(crosstasks, cache, tmp_path_factory):
-    """Zig from PyPI as a C compiler for other machines."""
-    crate = tmp_path_factory.mktemp("zig")
-    subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--name", "small", str(crate)), check=True)
-    done = crosstasks("provision", "--target", AMD64, "--builder", "zigbuild", cwd=crate)
-    assert done.returncode == 0, done.stderr
-    program = max((cache / "tools").glob("zigbuild-*/ziglang/zig"))
-    source = crate / "app.c"
-    source.write_text(C)
+def gcc(crosstasks, tmp_path_factory):
+    """Debian's C compilers: the machine's own, and for other targets those in the images that are built here."""
+    folder = tmp_path_factory.mktemp("gcc")
+    (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
+    (folder / "src").mkdir()
+    (folder / "src" / "main.rs").write_text("fn main() {}\n")
 
-    def compiled(triple, to, *flags):
-        env = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(cache / "zig")}
-        subprocess.run((program, "cc", "-target", triple, "-O1", "-s", *flags, "-o", to, source), check=True, env=env)
+    def compiled(triple, to, *flags, source=C):
+        target = find(triple)
+        (to.parent / "app.c").write_text(source)
+        command = ["gcc"]
+        if triple != AMD64:
+            arguments = ("--target", triple, "--builder", "cross")
+            assert crosstasks("provision", *arguments, cwd=folder).returncode == 0
+            plan = json.loads(crosstasks("plan", *arguments, "--format", "json", cwd=folder).stdout)["plans"][0]
+            mount = f"--volume={to.parent}:{to.parent}"
+            image = plan["route"]["image"]["ref"]
+            command = ["docker", "run", "--rm", "--network=none", mount, f"--workdir={to.parent}", image, f"{target.gnu}-gcc"]
+        subprocess.run([*command, "-O1", "-s", "-o", to.name, "app.c", *flags], check=True, cwd=to.parent)
         return to
 
     return compiled
@@ -111,25 +117,25 @@ def test_a_good_program_keeps_every_promise(released, rustc):
 @pytest.mark.parametrize(
     ("triple", "problem"),
     [
-        ("aarch64-linux-musl", "is for EM_AARCH64, wanted EM_X86_64"),
-        ("x86-linux-gnu", "has 32 bits, wanted 64"),
-        ("x86_64-windows-gnu", "is pe for EM_X86_64, wanted elf"),
-        ("s390x-linux-musl", "is big-endian, wanted little"),
+        (ARM64, "is for EM_AARCH64, wanted EM_X86_64"),
+        ("i686-unknown-linux-gnu", "has 32 bits, wanted 64"),
+        ("x86_64-pc-windows-gnu", "is pe for EM_X86_64, wanted elf"),
+        ("s390x-unknown-linux-gnu", "is big-endian, wanted little"),
     ],
 )
-def test_a_program_for_another_machine(triple, problem, released, zig, tmp_path):
+def test_a_program_for_another_machine(triple, problem, released, gcc, tmp_path):
     """Format, machine, class and byte order are those of the target; nothing else is then asked of the file."""
-    done = released(AMD64, zig(triple, tmp_path / "app"))
+    done = released(AMD64, gcc(triple, tmp_path / "app.bin"))  # mingw would add .exe
     assert {"format"} == set(done.wrong)
     assert problem in done.wrong["format"]
     assert done.error.code == 6
     assert "relro" not in done.rows
 
 
-def test_a_program_for_another_libc(released, zig, tmp_path):
-    """One that asks for musl's loader is none for glibc's systems."""
-    done = released(AMD64, zig("x86_64-linux-musl", tmp_path / "app", "-dynamic"))
-    assert {"format": ("is for the libc musl, wanted gnu",)} == done.wrong
+def test_a_program_for_another_libc(released, rustc):
+    """One that asks for musl's loader is none for glibc's systems; one of glibc's none for musl's."""
+    wrong = released(MUSL, rustc()).wrong
+    assert {"format": ("is for the libc gnu, wanted musl",)} == wrong
 
 
 def test_another_interpreter(released, rustc):
@@ -167,11 +173,17 @@ def test_a_symbol_above_the_floor(released, tmp_path):
     assert {} == released(AMD64, target / AMD64 / "release" / "app", config='glibc = "2.36"\nverify-skip = ["paths"]\n').wrong
 
 
-def test_musl_is_static(released, zig, tmp_path):
-    """Dynamic where static is promised; and a static one is good, and needs no glibc."""
-    done = released(MUSL, zig("x86_64-linux-musl", tmp_path / "app", "-dynamic"))
-    assert done.wrong["static"] == ("is linked dynamically: it wants /lib/ld-musl-x86_64.so.1, libc.so",)
-    assert {} == released(MUSL, zig("x86_64-linux-musl", tmp_path / "app", "-static", "-pie", "-fPIE")).wrong
+def test_musl_is_static(released, gcc, tmp_path):
+    """Dynamic where static is promised is told; a static program is good, and starts."""
+    (tmp_path / "libc.c").write_text("int puts(const char *text) { return *text; }\n")
+    subprocess.run(("gcc", "-shared", "-nostdlib", "-Wl,-soname,libc.so", "-o", "libc.so", "libc.c"), check=True, cwd=tmp_path)
+    bare = "int puts(const char *);\nvoid _start(void) { puts(0); }\n"
+    dynamic = ("-nostdlib", "-fPIE", "-pie", "-Wl,-z,now,--dynamic-linker=/lib/ld-musl-x86_64.so.1", "-L.", "-l:libc.so")
+    done = released(MUSL, gcc(AMD64, tmp_path / "app", *dynamic, source=bare), config='verify-skip = ["smoke"]\n')
+    assert {"static": ("is linked dynamically: it wants /lib/ld-musl-x86_64.so.1, libc.so",)} == done.wrong
+    static = released(MUSL, gcc(AMD64, tmp_path / "app", "-static-pie", "-Wl,-z,now"))
+    assert {} == static.wrong
+    assert "ok" == static.rows["smoke"].state
 
 
 @pytest.mark.parametrize(
@@ -229,21 +241,30 @@ def test_a_program_that_does_not_end(released, rustc, tmp_path):
         time.sleep(0.1)
 
 
-def test_foreign_programs_start_in_an_image(released, zig, crosstasks, crate, tmp_path):
-    """A dynamic and a static program for aarch64 run under the image's QEMU, without network; a bad one is told, and nothing is left."""
-    done = crosstasks("provision", "--target", "aarch64", "--builder", "cross", cwd=crate)
-    assert done.returncode == 0, done.stderr
+def test_foreign_programs_start_in_an_image(released, gcc, tmp_path):
+    """A dynamic and a static program for aarch64 run under an image's QEMU; one that does not end is ended, with its container."""
     hard = ("-fPIE", "-pie", "-Wl,-z,now")
-    assert {} == released(ARM64, zig("aarch64-linux-gnu.2.17", tmp_path / "app", *hard), config='glibc = "2.17"\n').wrong
-    assert "ok" == released(ARM64_MUSL, zig("aarch64-linux-musl", tmp_path / "app")).rows["smoke"].state
-    slow = tmp_path / "slow.c"
-    slow.write_text("int pause(void);\nint main(void) { return pause(); }\n#define main other\n")
-    slow = zig("aarch64-linux-gnu.2.17", tmp_path / "app", *hard, "-include", slow)
-    done = released(ARM64, slow, config="verify-timeout = 5\n")
+    good = released(ARM64, gcc(ARM64, tmp_path / "app", *hard))
+    assert ({}, "ok") == (good.wrong, good.rows["smoke"].state)
+    assert "ok" == released(ARM64_MUSL, gcc(ARM64, tmp_path / "app", "-static")).rows["smoke"].state
+    slow = "int pause(void);\nint main(void) { return pause(); }\n"
+    done = released(ARM64, gcc(ARM64, tmp_path / "app", *hard, source=slow), config="verify-timeout = 5\n")
     (problem,) = done.wrong["smoke"]
-    assert problem.startswith("did not end within 5 s when started with --version in crosstasks/aarch64-unknown-linux-gnu:")
+    assert problem.startswith("did not end within 5 s when started with --version in ")
     left = subprocess.run(("docker", "ps", "--quiet", "--filter", "volume=/smoke"), capture_output=True, text=True, check=True)
     assert "" == left.stdout
+
+
+def test_a_smoke_run_has_no_network_and_writes_nothing(released, gcc, tmp_path):
+    """In its container a program sees no other machine's address, and cannot write beside itself."""
+    source = (
+        "#include <fcntl.h>\n#include <ifaddrs.h>\n#include <string.h>\n"
+        "int main(void) { struct ifaddrs *all; if (getifaddrs(&all)) return 2;\n"
+        'for (; all; all = all->ifa_next) if (strcmp(all->ifa_name, "lo")) return 3;\n'
+        'return open("/smoke/new", O_CREAT | O_WRONLY, 0600) >= 0 || open("/etc/new", O_CREAT | O_WRONLY, 0600) >= 0; }\n'
+    )
+    done = released(ARM64, gcc(ARM64, tmp_path / "app", "-fPIE", "-pie", "-Wl,-z,now", source=source))
+    assert ({}, "ok") == (done.wrong, done.rows["smoke"].state)
 
 
 def test_the_archive_itself(released, rustc, tmp_path):
@@ -266,9 +287,9 @@ def test_the_archive_itself(released, rustc, tmp_path):
     assert "cannot be unpacked" in row.problems[0]
 
 
-def test_a_release_for_windows(released, zig, tmp_path):
+def test_a_release_for_windows(released, gcc, tmp_path):
     """A zip with a program for Windows keeps its promises; nothing here starts it, and that is said."""
-    done = released("x86_64-pc-windows-gnu", zig("x86_64-windows-gnu", tmp_path / "app.exe"))
+    done = released("x86_64-pc-windows-gnu", gcc("x86_64-pc-windows-gnu", tmp_path / "app.exe"))
     assert {} == done.wrong
     assert "unchecked" == done.rows["smoke"].state
 
@@ -286,3 +307,19 @@ def test_the_task(released, rustc, crosstasks):
     assert crosstasks("release.verify", "--target", "aarch64", cwd=released.project).returncode == 3
     with pytest.raises(NothingSelected, match="there is no package"):
         examine(released.project / "src", pipeline.look(pipeline.start(released.project)))
+
+
+def test_a_floor_is_reached(crosstasks, crate, environ):
+    """A glibc that no image has is given by zig: the program needs nothing newer, keeps every promise, and runs."""
+    (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\nglibc = "2.17"\nprofile = "release"\n')
+    (crate / "src" / "main.rs").write_text('fn main() { println!("small 0.1.0"); }\n')
+    remap = f"--remap-path-prefix={crate}=/build --remap-path-prefix={environ['CROSSTASKS_CACHE_DIR']}=/cache"
+    done = crosstasks("build", "--format", "json", cwd=crate, RUSTFLAGS=remap)
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    (artifact,) = result["artifacts"]
+    assert ("zigbuild", "2.17") == (result["route"], artifact["glibc"])
+    packaged(crate / "dist", ARM64, artifact["path"])
+    rows = examine(crate / "dist", pipeline.look(pipeline.start(crate, environ=environ)))
+    assert () == tuple(problem for row in rows for problem in row.problems)
+    assert {"glibc": "ok", "smoke": "ok"}.items() <= {row.check: row.state for row in rows}.items()

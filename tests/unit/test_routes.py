@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from planning import NETWORK, settle, world
 
@@ -14,6 +16,7 @@ from crosstasks.facts.provided import Provided
 from crosstasks.facts.rustup import Rustup
 from crosstasks.recipes import recipe
 from crosstasks.routes import ladder
+from crosstasks.routes.route import oldest
 from crosstasks.steps import Absent, Question
 from crosstasks.targets import find
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
@@ -399,6 +402,24 @@ def test_the_ceiling_is_told():
     (refused,) = [refused for refused in planned.refused if refused.name == "cross 0.2.5, image built here"]
     assert refused.why == "its artifacts need glibc 2.36, and glibc = '2.28' is promised"
     assert planned.route.libc == "2.28"
+    assert refused.hint == 'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc 2.28'
+
+
+def test_a_floor_that_no_route_reaches():
+    """Rust's own standard library needs more than is promised: every route is refused, and the oldest glibc is named."""
+    with pytest.raises(NoRoute) as failed:
+        settle("aarch64", facts(), config(glibc="2.12"), around=CLOSED)
+    assert "glibc = '2.12' is promised, and Rust's standard library for aarch64-unknown-linux-gnu needs 2.17" in failed.value.why
+    planned, _ = settle("riscv64", bare_facts(), config("riscv64"))
+    assert (planned.route.name, planned.route.libc) == ("zigbuild", "2.29")
+
+
+def test_the_oldest_glibc_is_what_rustc_says():
+    """Of every target whose description names one."""
+    text = (Path(__file__).parent / "data" / "rustc_links.txt").read_text("utf-8")
+    rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    said = {row[0]: row[-1] for row in rows if row[-1] != "-"}
+    assert said == {triple: oldest(find(triple)) for triple in said}
 
 
 @pytest.mark.parametrize(

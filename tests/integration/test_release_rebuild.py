@@ -1,0 +1,95 @@
+"""The same commit is built once more in another folder, and what differs is named."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import tarfile
+
+import pytest
+
+from crosstasks import pipeline
+from crosstasks.errors import ConfigError
+from crosstasks.release.rebuild import again
+
+NAME = "app-x86_64-unknown-linux-gnu-v1.0.0"
+
+
+def git(folder, *words):
+    subprocess.run(("git", "-c", "user.name=a", "-c", "user.email=a@example.org", *words), check=True, cwd=folder, capture_output=True)
+
+
+def package(root):
+    """Build a folder with its paths taken out, and package the program so that its bytes follow from it alone."""
+    flags = ("build", "--quiet", "--release", "--config", f'build.rustflags=["--remap-path-prefix={root}=/build"]')
+    subprocess.run(("cargo", *flags), check=True, cwd=root)
+    dist = root / "dist"
+    dist.mkdir(exist_ok=True)
+    with gzip.GzipFile(dist / f"{NAME}.tar.gz", "wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
+        for name in ("app", "Cargo.toml"):
+            path = root / "target" / "release" / name if name == "app" else root / name
+            row = archive.gettarinfo(path, f"{NAME}/{name}")
+            row.mtime, row.uid, row.gid, row.uname, row.gname = 0, 0, 0, "", ""
+            with path.open("rb") as content:
+                archive.addfile(row, content)
+    return dist
+
+
+@pytest.fixture
+def project(tmp_path, environ):
+    """A committed crate, and what acts on it."""
+    folder = tmp_path / "project"
+    subprocess.run(("cargo", "init", "--quiet", "--name", "app", str(folder)), check=True)
+    (folder / ".gitignore").write_text("/target\n/dist\n")
+    (folder / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64"]\n')
+
+    def committed(**files):
+        for name, text in files.items():
+            (folder / f"{name}.rs").write_text(text)
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", "all")
+        return folder, pipeline.start(folder, environ=environ, say=lambda _line: None)
+
+    return committed
+
+
+def test_a_reproducible_build(project):
+    """Nothing differs, and git knows of no other work tree afterwards."""
+    folder, work = project()
+    assert () == again(package(folder), work, package)
+    listed = subprocess.run(("git", "worktree", "list"), cwd=folder, capture_output=True, text=True, check=True)
+    assert 1 == len(listed.stdout.splitlines())
+
+
+def test_a_build_that_holds_its_own_folder(project):
+    """The file is named that differs, and the section in it."""
+    folder, work = project(build='fn main() { println!("cargo:rustc-env=HERE={}", std::env::var("OUT_DIR").unwrap()); }\n')
+    (folder / "src" / "main.rs").write_text('fn main() { println!("{}", env!("HERE")); }\n')
+    git(folder, "commit", "--quiet", "--all", "--message", "more")
+    found = [row for row in again(package(folder), work, package) if "differs" in row.what]
+    assert [f"{NAME}/app"] == [row.member for row in found]
+    assert "differs in .rodata, " in found[0].what
+    assert found[0].offset > 0
+
+
+def test_what_is_not_committed_is_refused(project):
+    """A changed file would make the comparison say nothing; untracked ones do not."""
+    folder, work = project()
+    (folder / "notes").write_text("new")
+    (folder / "src" / "main.rs").write_text("fn main() {}\n")
+    with pytest.raises(ConfigError, match="the last commit") as failed:
+        again(folder / "dist", work, package)
+    assert "src/main.rs" in failed.value.why
+
+
+def test_a_second_build_that_fails_leaves_nothing(project):
+    """The work tree goes also then."""
+    folder, work = project()
+
+    def fails(root):
+        raise ConfigError(f"no build in {root.name}")
+
+    with pytest.raises(ConfigError, match="no build in tree"):
+        again(folder / "dist", work, fails)
+    listed = subprocess.run(("git", "worktree", "list"), cwd=folder, capture_output=True, text=True, check=True)
+    assert 1 == len(listed.stdout.splitlines())

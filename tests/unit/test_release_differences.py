@@ -1,0 +1,88 @@
+"""Two folders of packages are the same byte for byte, or it is said which file differs, and where."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from crosstasks.release.differences import Difference, differences
+
+PROGRAM = (Path(__file__).parent / "data" / "elf" / "aarch64-gnu").read_bytes()
+NAME = "app-aarch64-unknown-linux-gnu-v1.0.0.tar.gz"
+
+
+def package(folder, members, *, level=9):
+    """Write an archive whose bytes follow from its members alone: (name, content, mode, time)."""
+    folder.mkdir(exist_ok=True)
+    with gzip.GzipFile(folder / NAME, "wb", level, mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
+        for name, data, mode, time in members:
+            row = tarfile.TarInfo(name)
+            row.size, row.mode, row.mtime = len(data), mode, time
+            archive.addfile(row, io.BytesIO(data))
+    return folder
+
+
+GOOD = (("app/app", PROGRAM, 0o755, 1), ("app/LICENSE", b"MIT\n", 0o644, 1))
+
+
+def told(tmp_path, members, **said):
+    return [str(row) for row in differences(package(tmp_path / "a", GOOD), package(tmp_path / "b", members, **said))]
+
+
+def changed(data, offset):
+    return data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :]
+
+
+def test_equal_packages_do_not_differ(tmp_path):
+    """Byte for byte the same is no difference."""
+    assert [] == told(tmp_path, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ((("app/app", changed(PROGRAM, PROGRAM.index(b"hello")), 0o755, 1), GOOD[1]), f"app/app: differs in .rodata, first at {PROGRAM.index(b'hello'):#x} in .rodata"),
+        ((GOOD[0], ("app/LICENSE", b"MIT", 0o644, 1)), "app/LICENSE: 4 and 3 bytes, differs, first at 0x3"),
+        ((("app/app", PROGRAM, 0o700, 1), GOOD[1]), "app/app: the mode is 0o755, and 0o700 in the second"),
+        ((GOOD[0], ("app/LICENSE", b"MIT\n", 0o644, 2)), "app/LICENSE: the time is 1, and 2 in the second"),
+        (GOOD[:1], "app/LICENSE: is only in the first"),
+        ((*GOOD, ("app/new", b"", 0o644, 1)), "app/new: is only in the second"),
+        ((GOOD[1], GOOD[0]), "the files lie in another order at "),
+    ],
+)  # fmt: skip
+def test_the_member_and_the_place_are_named(tmp_path, members, words):
+    """One line for one difference: content, size, mode, time, a file too few or too many, the order."""
+    (line,) = told(tmp_path, members)
+    assert line.startswith(f"{NAME}{'/' if words.startswith('app') else ': '}{words}")
+
+
+def test_another_compression_is_told(tmp_path):
+    """The files are the same, and yet a checksum would differ."""
+    (line,) = told(tmp_path, GOOD, level=1)
+    assert f"{NAME}: the files are the same, but not how they are packed" in line
+
+
+def test_zip_archives_are_compared(tmp_path):
+    """Also those for Windows, with their modes."""
+    for folder, data in (("a", b"one"), ("b", b"two")):
+        (tmp_path / folder).mkdir()
+        with zipfile.ZipFile(tmp_path / folder / "app.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("app/app.exe"), data)
+    assert [Difference(package="app.zip", member="app/app.exe", what="differs, first", offset=0)] == list(
+        differences(tmp_path / "a", tmp_path / "b")
+    )
+
+
+def test_a_package_that_only_one_has(tmp_path):
+    """A target that was not built again is a difference."""
+    package(tmp_path / "a", GOOD)
+    package(tmp_path / "b", GOOD)
+    shutil.copy(tmp_path / "b" / NAME, tmp_path / "b" / "more.zip")
+    (row,) = differences(tmp_path / "a", tmp_path / "b")
+    assert (row.package, row.what) == ("more.zip", f"is only in {tmp_path / 'b'}")
