@@ -15,7 +15,6 @@ release = version = __version__
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]  # the index leaves out by pattern what stands in its reference
 html_theme = "furo"
 html_title = f"crosstasks {release}"
 html_show_sphinx = False
