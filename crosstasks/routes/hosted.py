@@ -22,6 +22,7 @@ ZIG_GLIBC: Final = "2.28"
 
 
 def cargo(target: Target, facts: Facts, config: Config) -> Looked:
+    """Look at plain cargo, which serves the host's own target where nothing else is asked for."""
     if target.triple != facts.host.triple:
         return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
     own = config.target(target.triple)
@@ -43,6 +44,7 @@ def cargo(target: Target, facts: Facts, config: Config) -> Looked:
 
 
 def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked:
+    """Look at cargo-zigbuild, which needs no container."""
     if verb == "test" and (missing := facts.open("emulation")):
         return missing
     refusal = _no_zig(target) or (_cannot_run(target, facts) if verb == "test" else None)
