@@ -68,6 +68,14 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def renew(session: nox.Session) -> None:
+    """Write anew what is made from the code: the schemas, and the pages of options, tasks and targets."""
+    session.install("-e", ".")
+    for module in ("config_schema", "report_schema", "reference"):
+        session.run("python", "-m", f"crosstasks.{module}")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the site of the documentation into site/; a broken link or an unknown page is an error."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "docs"))
