@@ -59,7 +59,7 @@ def wheel(session: nox.Session) -> None:
     session.install(*map(str, Path("dist").glob("*.whl")))
     away = Path(session.create_tmp(), "away")
     shutil.rmtree(away, ignore_errors=True)
-    for name in ("tests", "examples"):
+    for name in ("tests", "examples", ".github"):
         shutil.copytree(name, away / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
     shutil.copy("pyproject.toml", away)
     session.chdir(away)

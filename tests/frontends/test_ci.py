@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 
 from crosstasks import workflows
 from crosstasks.facts import host
+from crosstasks.pins import pins
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -64,6 +66,16 @@ def test_a_workflow_of_github_is_valid_and_safe(many, program, few, repository):
     assert 0 == valid.returncode, valid.stdout
     audited = audit(path)
     assert (0, True) == (audited.returncode, "No findings" in audited.stdout + audited.stderr), audited.stdout
+
+
+def test_our_own_workflow_is_valid_and_safe():
+    """It is held to what we write for others, and uses the same commits of actions."""
+    path = Path(__file__).parents[2] / ".github" / "workflows" / "ci.yml"
+    assert 0 == check("vendor.github-workflows", path).returncode
+    audited = audit(path)
+    assert (0, True) == (audited.returncode, "No findings" in audited.stdout + audited.stderr), audited.stdout
+    used = set(re.findall(r"uses: (\S+)@(\w+)  # (\S+)", path.read_text()))
+    assert used <= {(name, pin.rev, pin.tag) for name, pin in pins().actions.items()}
 
 
 def test_a_file_of_gitlab_is_valid(program, few):
