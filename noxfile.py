@@ -69,12 +69,20 @@ def wheel(session: nox.Session) -> None:
     session.install(*map(str, Path("dist").glob("*.whl")))
     away = Path(session.create_tmp(), "away")
     shutil.rmtree(away, ignore_errors=True)
-    for name in ("tests", "examples"):
+    for name in ("tests", "examples", ".github"):
         shutil.copytree(name, away / name, ignore=shutil.ignore_patterns("target", "__pycache__"))
     shutil.copy("pyproject.toml", away)
     session.chdir(away)
     # the one left out copies the sources
     session.run("pytest", "tests/frontends", "-n", "2", "--deselect", "tests/frontends/test_nox.py::test_a_copy_under_another_name_works")
+
+
+@nox.session
+def renew(session: nox.Session) -> None:
+    """Write anew what is made from the code: the schemas, and the pages of options, tasks and targets."""
+    session.install("-e", ".")
+    for module in ("config_schema", "report_schema", "reference"):
+        session.run("python", "-m", f"crosstasks.{module}")
 
 
 @nox.session

@@ -15,7 +15,7 @@ from .facts.host import ci
 
 if TYPE_CHECKING:
     from .artifacts import Diagnostic
-    from .pipeline import Result
+    from .results import Result
 
 REPORT: Final = "CROSSTASKS_REPORT"
 QUALITY: Final = "CROSSTASKS_CODE_QUALITY"

@@ -18,7 +18,7 @@ from . import config, targets
 from .errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
 
 if TYPE_CHECKING:
-    from .pipeline import Result
+    from .results import Result
     from .routes import Verb
 
 Session: TypeAlias = Callable[[nox.Session], None]

@@ -13,45 +13,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from . import cache, config, plan, provision, remedies, run, targets, telling, turns, verify
-from .artifacts import Diagnostic, kept, stable
+from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
 from .facts import Facts, Look, ask
 from .plan import Plan
 from .process import run as real
 from .report import say as to_stderr
+from .results import Result, failed
 from .routes import Verb
-from .steps import Failure, Question, Say, Step
+from .steps import Question, Say, Step
 from .work import Work
 
 FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided", "lock"))
 """What every plan needs; all of it is on this machine."""
-
-
-class Result(Struct, frozen=True, kw_only=True):
-    """How one target went.
-
-    Attributes:
-        route: the name of the one that was taken, or failed last; empty if there was none.
-        turns: the routes that failed before it, each with its reason.
-        artifacts: what was built, at the stable paths.
-        error: empty, or what went wrong; *code* is its exit code.
-        diagnostics: the compiler's, where they are asked for: in CI, and for a report.
-    """
-
-    target: str
-    verb: Verb
-    route: str = ""
-    turns: tuple[Failure, ...] = ()
-    artifacts: tuple[verify.Artifact, ...] = ()
-    seconds: float = 0.0
-    error: str = ""
-    code: int = 0
-    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def start(
@@ -256,21 +234,6 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
             result = failed(triple, verb, error, time.monotonic() - begun)
         results.append(result)
     return tuple(results)
-
-
-def failed(triple: str, verb: Verb, error: CrosstasksError, seconds: float) -> Result:
-    """Return how a target went that ended in an error."""
-    said = tuple(error.diagnostics) if isinstance(error, BuildFailed) else ()
-    return Result(
-        target=triple,
-        verb=verb,
-        route=error.route,
-        turns=error.turns,
-        seconds=seconds,
-        error=str(error),
-        code=error.code,
-        diagnostics=said,
-    )
 
 
 def build(

@@ -11,7 +11,7 @@ from .plan import Plan
 from .sources import Image, Ingredient, Tool, Toolchain
 
 if TYPE_CHECKING:
-    from .pipeline import Result
+    from .results import Result
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from .cache import write
-from .pipeline import Result
+from .results import Result
 
 SHIPPED: Final = Path(__file__).with_name("report.schema.json")
 

@@ -22,7 +22,7 @@ from .facts.host import ci
 from .plan import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from .pipeline import Result
+    from .results import Result
     from .work import Work
 
 _LOCK: Final = Lock()

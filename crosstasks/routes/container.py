@@ -30,6 +30,7 @@ PLATFORM_HOST: Final[Mapping[str, str]] = {
 
 
 def cross_rungs(target: Target, facts: Facts, config: Config, verb: Verb) -> list[Rung]:
+    """Return the routes of cross in their order: platforms, flavours, sources of images."""
     refusal = _no_container(target, facts)
     if refusal:
         return [Rung("cross", lambda: refusal)]

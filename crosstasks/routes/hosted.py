@@ -23,6 +23,7 @@ ZIG_GLIBC: Final = "2.28"
 
 
 def cargo(target: Target, facts: Facts, config: Config) -> Looked:
+    """Look at plain cargo, which serves the host's own target where nothing else is asked for."""
     if target.triple != facts.host.triple:
         return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
     if refusal := lock.refused(facts, target.triple, builder="cargo"):
@@ -50,6 +51,7 @@ def cargo(target: Target, facts: Facts, config: Config) -> Looked:
 
 
 def zigbuild(target: Target, facts: Facts, config: Config, verb: Verb) -> Looked:
+    """Look at cargo-zigbuild, which needs no container."""
     if refusal := lock.refused(facts, target.triple, builder="zigbuild"):
         return refusal
     if verb == "test" and (missing := facts.open("emulation")):

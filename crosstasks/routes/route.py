@@ -83,6 +83,7 @@ class Rung(Struct, frozen=True):
 
 
 def all_open(*found: object) -> Open:
+    """Return the questions among what was found, each once."""
     return tuple(dict.fromkeys(question for questions in found if isinstance(questions, tuple) for question in questions))
 
 

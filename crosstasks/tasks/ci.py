@@ -40,7 +40,7 @@ def generate(call: Call) -> int:
     work = call.work()
     provider = _provider(call.options["provider"])
     top, layout = _layout(work)
-    path = top / (call.options["output"] or workflows.SERVICES[provider].path)
+    path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
     wanted = workflows.text(provider, _jobs(call, work, provider), layout, minutes=work.config.ci_minutes)
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
@@ -108,4 +108,7 @@ def _layout(work: Work) -> tuple[Path, Layout]:
     top = config_places.top(work.root)
     top = top if (top / ".git").exists() else work.root
     config = Path(work.config.place).name if work.config.place else "crosstasks.toml"
-    return top, workflows.Layout(folder=work.root.relative_to(top).as_posix(), config=config)
+    folders = (folder for folder in (work.root, *work.root.parents) if folder.is_relative_to(top))
+    sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), work.root)
+    below = [folder.relative_to(top).as_posix() for folder in (work.root, sessions)]
+    return top, workflows.Layout(folder=below[0], config=config, sessions=below[1])

@@ -24,22 +24,37 @@ PROVIDING: Final = ("crosstasks.lock", "rust-toolchain.toml", "rust-toolchain")
 """Files beside the configuration that what is provided depends on."""
 
 
+def _below(folder: str) -> str:
+    return "" if folder == "." else f"{folder}/"
+
+
 class Layout(NamedTuple):
-    """Where things lie: the *folder* of the Rust repository below the top of the git repository, and the file of the *config* in it."""
+    """Where things lie, below the top of the git repository.
+
+    Attributes:
+        folder: of the Rust repository; *config* is the file in it.
+        sessions: the folder of the noxfile, which may be further up.
+    """
 
     folder: str = "."
     config: str = "crosstasks.toml"
+    sessions: str = "."
 
     @property
     def under(self) -> str:
         """Return the folder as what paths below it begin with."""
-        return "" if self.folder == "." else f"{self.folder}/"
+        return _below(self.folder)
+
+    @property
+    def name(self) -> str:
+        """Return what tells one of several Rust repositories: its folder, and nothing for the only one."""
+        return "" if self.folder == "." else self.folder.replace("/", "-")
 
 
 class _Service(NamedTuple):
-    """A service: where its file is put, and how jobs and files are written in it."""
+    """A service: where its file is put, by the name of the Rust repository, and how jobs and files are written in it."""
 
-    path: str
+    path: Callable[[str], str]
     jobs: Callable[[Sequence[Job]], str]
     files: Callable[[Sequence[str]], str]
 
@@ -56,7 +71,9 @@ def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: in
     words = {
         "mark": f"{MARK}",
         "minutes": str(minutes),
-        "folder": json.dumps(layout.folder) if layout.folder != "." else ".",
+        "name": f"crosstasks {layout.name}".strip(),
+        "sessions": json.dumps(layout.sessions) if layout.sessions != "." else ".",
+        "report": f"{_below(layout.sessions)}crosstasks-report.json",
         "under": layout.under,
         "shipped": shipped(),
         "nox": NOX,
@@ -102,8 +119,8 @@ def _gitlab_files(names: Sequence[str]) -> str:
 
 
 SERVICES: Final[Mapping[Provider, _Service]] = {
-    "github": _Service(".github/workflows/crosstasks.yml", _github_jobs, _github_files),
-    "gitlab": _Service(".gitlab-ci.yml", _gitlab_jobs, _gitlab_files),
+    "github": _Service(lambda name: f".github/workflows/crosstasks{'-' if name else ''}{name}.yml", _github_jobs, _github_files),
+    "gitlab": _Service(lambda name: f".gitlab/crosstasks-{name}.yml" if name else ".gitlab-ci.yml", _gitlab_jobs, _gitlab_files),
 }
 
 

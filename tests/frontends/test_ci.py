@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 
 from crosstasks import workflows
 from crosstasks.facts import host
+from crosstasks.pins import pins
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -66,6 +68,16 @@ def test_a_workflow_of_github_is_valid_and_safe(many, program, few, repository):
     assert (0, True) == (audited.returncode, "No findings" in audited.stdout + audited.stderr), audited.stdout
 
 
+def test_our_own_workflow_is_valid_and_safe():
+    """It is held to what we write for others, and uses the same commits of actions."""
+    path = Path(__file__).parents[2] / ".github" / "workflows" / "ci.yml"
+    assert 0 == check("vendor.github-workflows", path).returncode
+    audited = audit(path)
+    assert (0, True) == (audited.returncode, "No findings" in audited.stdout + audited.stderr), audited.stdout
+    used = set(re.findall(r"uses: (\S+)@(\w+)  # (\S+)", path.read_text()))
+    assert used <= {(name, pin.rev, pin.tag) for name, pin in pins().actions.items()}
+
+
 def test_a_file_of_gitlab_is_valid(program, few):
     """By the schema that GitLab publishes."""
     done = program("ci.generate", "--provider", "gitlab")
@@ -94,7 +106,7 @@ def test_the_steps_of_a_workflow_do_the_job(program, few, run):
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
 def test_drift_is_found_and_shown(provider, program, few):
     """A file that is missing, changed by hand, or older than the configuration fails; nothing is changed by looking."""
-    path = few / workflows.SERVICES[provider].path
+    path = few / workflows.SERVICES[provider].path("")
     arguments = ("ci.generate", "--provider", provider)
     assert 1 == program(*arguments, "--check").returncode
     assert not path.exists()
@@ -108,6 +120,23 @@ def test_drift_is_found_and_shown(provider, program, few):
     before = path.read_bytes()
     assert 0 == program(*arguments).returncode
     assert before != path.read_bytes()
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+def test_each_crate_of_a_monorepo_has_a_file_of_its_own(provider, program, few):
+    """Whose jobs run where the noxfile is, with the prefix that the crate was registered with."""
+    crate = few / "tools" / "cli"
+    shutil.copytree(few / "src", crate / "src")
+    for name in ("Cargo.toml", "crosstasks.toml"):
+        shutil.copy(few / name, crate / name)
+    done = program("ci.generate", "--provider", provider, "--prefix", "cli", cwd=crate)
+    assert 0 == done.returncode, done.stderr
+    path = Path(done.stdout.strip())
+    assert ("crosstasks-tools-cli.yml", True) == (path.name, path.is_relative_to(few))
+    text = path.read_text()
+    assert '"cli-cross-test-s390x"' in text
+    assert "tools/cli/target/crosstasks/" in text
+    assert "working-directory: .\n" in text or "- cd .\n" in text
 
 
 def test_a_file_of_the_user_is_left_as_it_is(program, few):

@@ -32,6 +32,7 @@ def test_a_page_does_what_it_says(page, tmp_path, environ):
     """From top to bottom, in an empty folder; what it shows is printed, ``…`` being anything."""
     folder = tmp_path / "hello"
     folder.mkdir()
+    here = folder
     if "cargo init" not in (DOCS / page).read_text("utf-8"):
         _crate(folder)
     for block in blocks(page):
@@ -41,7 +42,10 @@ def test_a_page_does_what_it_says(page, tmp_path, environ):
             path.write_text(block["text"])
         elif block["kind"] == "console" and block["mark"] == "run":
             for command, shown in commands(block["text"]):
-                _run(command, shown, folder, environ)
+                if command.startswith("cd "):
+                    here = folder / command.removeprefix("cd ")
+                else:
+                    _run(command, shown, here, environ)
 
 
 def commands(text):

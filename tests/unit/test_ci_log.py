@@ -6,7 +6,7 @@ import pytest
 
 from crosstasks import ci_log, report_schema
 from crosstasks.artifacts import Diagnostic, Messages
-from crosstasks.pipeline import Result
+from crosstasks.results import Result
 from crosstasks.steps import Failure
 from crosstasks.verify import Artifact
 

@@ -33,13 +33,15 @@ def test_a_file_calls_the_sessions(provider):
 
 def test_a_repository_below_the_top_is_gone_into():
     """Paths and commands hold its folder, in both services."""
-    layout = Layout(folder="rust/app", config="pyproject.toml")
+    layout = Layout(folder="rust/app", config="pyproject.toml", sessions="rust")
     github = written("github", "aarch64", layout=layout)
-    assert 'working-directory: "rust/app"' in github
+    assert 'working-directory: "rust"' in github
+    assert "name: crosstasks rust-app passed" in github
+    assert " rust/crosstasks-report.json\n" in github
     assert "hashFiles('rust/app/pyproject.toml', 'rust/app/crosstasks.lock'" in github
     assert "rust/app/target/crosstasks/${{ matrix.target }}/" in github
     gitlab = written("gitlab", "aarch64", layout=layout)
-    assert 'cd "rust/app"' in gitlab
+    assert 'cd "rust"' in gitlab
     assert "- rust/app/crosstasks.lock" in gitlab
 
 
