@@ -79,9 +79,9 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def renew(session: nox.Session) -> None:
-    """Write anew what is made from the code: the schemas, and the pages of options, tasks and targets."""
+    """Write anew what is made from the code: the schemas, and the pages of options, tasks, targets and remedies."""
     session.install("-e", ".")
-    for module in ("config_schema", "report_schema", "reference"):
+    for module in ("config_schema", "report_schema", "reference", "remedies_page"):
         session.run("python", "-m", f"crosstasks.{module}")
 
 

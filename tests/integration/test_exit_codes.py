@@ -124,11 +124,14 @@ def test_7_no_engine_answers(crate, crosstasks):
 
 
 def test_8_nothing_runs_the_images_programs(crate, crosstasks, foreign):
-    """An image that says amd64 and holds aarch64 programs: the kernel refuses to run its shell."""
+    """An image that says amd64 and holds programs of another machine, one that nothing emulates: the kernel refuses to run its shell."""
+    program = bytearray(foreign.read_bytes())
+    program[18:20] = (191).to_bytes(2, "little")  # e_machine: EM_TILEGX
+    (crate / "sh").write_bytes(program)
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         for name in ("bin/sh", "usr/bin/sh"):
-            tar.add(foreign, name)
+            tar.add(crate / "sh", name)
     ref = f"crosstasks-test/foreign:{uuid4().hex[:12]}"
     subprocess.run(
         ("docker", "import", "--change", "LABEL crosstasks.test=foreign", "-", ref), input=layer.getvalue(), check=True, capture_output=True

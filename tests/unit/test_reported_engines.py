@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 from facts_looks import DATA
-from planning import settle
+from planning import settle, world
 
 from crosstasks.facts import Platform
 from crosstasks.facts.emulation import Emulation
@@ -46,7 +46,7 @@ def test_the_route_with_a_reported_engine(case):
     known = facts(host=host, engine=read(case), emulation=Emulation())
     own = {"x86_64": AMD64}.get(machine, host.triple)
     known = known.with_({question: fact for question, fact in facts(rustup=_rustup(own)).answers.items() if question.about == "rustup"})
-    planned, _ = settle("aarch64", known, config())
+    planned, _ = settle("aarch64", known, config(), around=world(proof=True))
     assert planned.route.name == case["route"]
     assert planned.route.own.host == own
     assert planned.below[-1:] == ("zigbuild",)
@@ -60,7 +60,7 @@ def _rustup(triple):
 def test_the_toolchain_of_an_emulated_image_on_a_mac():
     """It is x86_64's for Linux, from rustup with --force-non-host; the mac's own reads the workspace."""
     known = facts(host=HOSTS["darwin"], engine=read(REPORTED["colima"]), rustup=_rustup("aarch64-apple-darwin"))
-    planned, _ = settle("aarch64", known, config())
+    planned, _ = settle("aarch64", known, config(), around=world(proof=True))
     route = planned.route
     assert (route.toolchain.name, route.toolchain.source) == (f"1.96.0-{AMD64}", "rustup")
     assert (route.own.name, route.own.source) == ("1.96.0-aarch64-apple-darwin", "user")

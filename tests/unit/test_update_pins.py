@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "update_pins.py"
+SCRIPT = Path(__file__).parents[2] / ".ci" / "update_pins.py"
 spec = importlib.util.spec_from_file_location("update_pins", SCRIPT)
 update_pins = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(update_pins)
