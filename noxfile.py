@@ -46,7 +46,13 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults", "-x")
+    _tested(session, "tests/integration", "tests/faults/test_signals.py", "-x")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Run the tests that break things on purpose: registries, disks, clocks, a second engine, kill -9; root, some minutes."""
+    _tested(session, "tests/faults")
 
 
 @nox.session
