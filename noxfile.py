@@ -36,7 +36,7 @@ def _tested(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", f"--basetemp={session.create_tmp()}/pytest", *arguments, *session.posargs)
 
 
-@nox.session(python=False, requires=["unit", "integration", "arm64"])
+@nox.session(python=False, requires=["unit", "integration", "arm64", "faults"])
 def tests(session: nox.Session) -> None:
     """All tests: unit, then integration and the routes of an arm64 engine; the engine is required."""
     del session
@@ -51,7 +51,7 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults", "-x", *(f"--ignore={path}" for path in (WORKSPACES, ARM64)))
+    _tested(session, "tests/integration", "tests/faults/test_signals.py", "-x", *(f"--ignore={path}" for path in (WORKSPACES, ARM64)))
 
 
 @nox.session
@@ -96,6 +96,12 @@ def docs(session: nox.Session) -> None:
 def arm64(session: nox.Session) -> None:
     """Build along every route of an engine that says arm64; arm64 programs are run by QEMU, so this takes some minutes."""
     _tested(session, ARM64, "-x")
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Run the tests that break things on purpose: registries, disks, clocks, a second engine, kill -9; root, some minutes."""
+    _tested(session, "tests/faults", "-x", "--ignore=tests/faults/test_signals.py")
 
 
 @nox.session

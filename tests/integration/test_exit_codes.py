@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from pathlib import Path
 from uuid import uuid4
 
 import facts_registry
@@ -125,7 +126,7 @@ def test_7_no_engine_answers(crate, crosstasks):
 
 def test_8_nothing_runs_the_images_programs(crate, crosstasks, foreign):
     """An image that says amd64 and holds programs of another machine, one that nothing emulates: the kernel refuses to run its shell."""
-    program = bytearray(foreign.read_bytes())
+    program = bytearray(Path(foreign).read_bytes())
     program[18:20] = (191).to_bytes(2, "little")  # e_machine: EM_TILEGX
     (crate / "sh").write_bytes(program)
     layer = io.BytesIO()
