@@ -39,7 +39,7 @@ DROPPED: Final = (
 PAUSE: Final = 5.0
 """Seconds between two lines that tell how far it is."""
 
-PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "etc/")
+PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "usr/share/perl", "etc/")
 """Where programs lie, and what they read."""
 
 UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
@@ -110,8 +110,7 @@ def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Pack
     names = {package.name for package in there}
     # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
     doubled = {package for package in found if f"{package.name}-{package.architecture}-cross" in names}
-    # programs such as perl are there, for the image's own architecture
-    served = {package for package in found if package.name in names and not package.name.startswith("lib")}
+    served = {package for package in found if package.architecture == "all" and package.name in names}
     return tuple(package for package in found if package not in doubled | served)
 
 

@@ -188,12 +188,12 @@ def test_no_second_libc_of_the_target_enters_the_image(archive, on):
 
 @pytest.mark.parametrize(("name", "architecture"), [("s390x", "s390x"), ("powerpc64le", "ppc64el")])
 def test_libraries_resolve_where_the_security_suite_has_none(name, architecture, archive):
-    """Whatever versions amd64 has; no program of the target's comes with them, and a native one is the image's own."""
+    """Whatever versions amd64 has; a native program is the image's own."""
     _, added = image.packages(wanted(name, packages=("libssl-dev", "zlib1g-dev", "protobuf-compiler:native")), archive)
     names = {(one.name, one.architecture) for one in added}
     assert {("libssl-dev", architecture), ("libssl3", architecture), ("zlib1g-dev", architecture)} <= names
     assert ("protobuf-compiler", ARCHITECTURE) in names
-    assert not [one for one in names if one[1] == architecture and not one[0].startswith(("lib", "zlib1g", "gcc-", "mailcap"))]
+    assert not names & {(one, architecture) for one in ("libc6", "libc6-dev", "libgcc-s1", "protobuf-compiler")}
 
 
 def test_c_and_cxx_are_built_and_run_by_the_images_environment_alone(foreign):
