@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CACHES: Final = ("registry", "git")
 
+_ONE_TARGET: Final = tuple(f"1.{minor}." for minor in range(64))
+"""Releases of cargo that know one ``--target`` only; without any they fetch for all."""
+
 
 def user_home(environ: Mapping[str, str]) -> Path:
     """Return the user's CARGO_HOME."""
@@ -92,7 +95,11 @@ def fetch(route: Route, work: Work) -> None:
     key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.own.release.encode()))).hexdigest()
     if not _fetched(stamp, key):
         work.say(f"fetching the dependencies of {Path(repository.root).name}")
-        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), "--target", route.target)
+        # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
+        targets = dict.fromkeys(filter(None, (route.target, route.own.host)))
+        old = route.own.release.startswith(_ONE_TARGET)
+        wanted = [] if old else [f"--target={triple}" for triple in targets]
+        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *wanted)
         if done.code:
             raise _unfetched(done)
         crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []

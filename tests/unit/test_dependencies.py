@@ -103,7 +103,7 @@ def test_whose_home(monkeypatch):
     assert user_home({"CARGO_HOME": ""}) == Path("/home/user/.cargo")
 
 
-LOCKED = (CARGO, "fetch", "--locked", "--target", ARM64)
+LOCKED = (CARGO, "fetch", "--locked", f"--target={ARM64}", f"--target={ROUTE.own.host}")
 
 
 def test_dependencies_are_fetched_once(tmp_path):
@@ -165,7 +165,7 @@ def test_what_cargo_says_is_told(tmp_path, said, kind, what):
 def test_without_a_lock_file_cargo_makes_one(tmp_path):
     """It is not locked, and what was fetched is remembered by the lock file that came of it."""
     acting = work(tmp_path, None, lock="")
-    command = (CARGO, "fetch", "--target", ARM64)
+    command = (CARGO, "fetch", f"--target={ARM64}", f"--target={ROUTE.own.host}")
 
     class Cargo(FakeRunner):
         def __call__(self, argv, **more):
