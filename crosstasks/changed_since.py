@@ -22,8 +22,6 @@ from .routes import Verb
 from .steps import Question
 from .work import Work
 
-VARIABLE: Final = "CROSSTASKS_CHANGED_SINCE"
-
 EVERYWHERE: Final = ("rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml")
 """What cargo and rustup read in the workspace's folder and in all above."""
 

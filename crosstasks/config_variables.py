@@ -13,7 +13,10 @@ from .options import Model, Options, Release, TargetOptions
 PREFIX: Final = "CROSSTASKS_"
 TARGET: Final = f"{PREFIX}TARGET_"
 
-OURS: Final = ("CROSSTASKS_CACHE_DIR", "CROSSTASKS_CHANGED_SINCE", "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_LOG", "CROSSTASKS_REPORT")
+CHANGED_SINCE: Final = "CROSSTASKS_CHANGED_SINCE"
+"""What ``--changed-since`` is for Nox."""
+
+OURS: Final = ("CROSSTASKS_CACHE_DIR", CHANGED_SINCE, "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_LOG", "CROSSTASKS_REPORT")
 """Variables of ours that are no option."""
 
 

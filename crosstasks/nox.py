@@ -20,6 +20,7 @@ from .errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, 
 if TYPE_CHECKING:
     from .results import Result
     from .routes import Verb
+    from .work import Work
 
 Session: TypeAlias = Callable[[nox.Session], None]
 
@@ -146,13 +147,11 @@ def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, declared: Sequence[str]
 ) -> Result:
     from . import arguments as refusing
-    from . import changed_since, pipeline, report
+    from . import pipeline, report
 
     try:
         checked = refusing.check(arguments)
-        work = pipeline.start(root, names=declared)
-        ref = os.environ.get(changed_since.VARIABLE, "")
-        result = pipeline.told(target, verb, checked, changed_since.narrow(work, (target,), ref, verb) if ref else work)
+        result = pipeline.told(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=declared)))
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:
@@ -163,3 +162,15 @@ def _carry_out(
         session.error(f"{type(error).__name__}: {error}")
     print(report.result_text((result,)), flush=True)  # noqa: T201
     return result
+
+
+def _narrowed(target: str, verb: Verb, work: Work) -> Work:
+    """Leave of the work what ``CROSSTASKS_CHANGED_SINCE`` selects."""
+    from .config_variables import CHANGED_SINCE
+
+    ref = os.environ.get(CHANGED_SINCE, "")
+    if not ref:
+        return work
+    from . import changed_since
+
+    return changed_since.narrow(work, (target,), ref, verb)

@@ -9,6 +9,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from ..config_variables import CHANGED_SINCE
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Call:
     @property
     def changed_since(self) -> str:
         """Return the revision since which something must have changed; empty if all is to be done."""
-        return str(self.options["changed_since"] or os.environ.get("CROSSTASKS_CHANGED_SINCE", ""))
+        return str(self.options["changed_since"] or os.environ.get(CHANGED_SINCE, ""))
 
     def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
