@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, dependencies, docker_api, environment, flags, guard, process, report
+from . import cache, ci_log, dependencies, flags, process, report
 from .artifacts import Built, Messages
-from .endings import Marks, explain
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
-from .facts.rustup import Toolchain as Folder
-from .owners import abandoned
 from .plan import Plan
 from .routes import Route
-from .steps import Done, Env
-from .targets import find
+from .starting import STARTERS
+from .steps import Done
 
 if TYPE_CHECKING:
     from .config import TargetConfig
     from .work import Work
-
-INSIDE: Final = "/target"
-"""Where cross mounts the target folder (0.2.x and main: docker/local.rs)."""
-
-CLAIMED: Final = "x86_64-unknown-linux-gnu"
-"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
 
 
 class Ran(Struct, frozen=True, kw_only=True):
@@ -59,15 +46,6 @@ class Ran(Struct, frozen=True, kw_only=True):
     started: bool = False
     error: CrosstasksError | None = None
     err: str = ""
-
-
-class Started(Struct, frozen=True, kw_only=True):
-    """A program ready to be called: what comes before the subcommand, its environment, and what its end means."""
-
-    program: tuple[str, ...]
-    env: Env
-    ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
-    owner: process.Owner | None = None
 
 
 def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
@@ -226,115 +204,4 @@ def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
-    colour = report.coloured(sys.stderr, work.environ)
-    width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    told: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
-    return environment.Call(target_dir=str(target_dir), **told, **more)
-
-
-@contextmanager
-def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    run_id = uuid4().hex[:12]
-    place = work.cache / "runs" / run_id
-    theirs = dependencies.user_home(work.environ)
-    guarding = _guard(route, str(place), str(theirs), work.repository)
-    call = _call(
-        target_dir,
-        work,
-        guard=str(place),
-        cargo_home=str(dependencies.home(work)),
-        user_cargo_home=str(theirs),
-        rustup_home=str(Path(route.toolchain.path).parent.parent),
-        labels=docker_api.labels(run_id),
-    )
-    env = environment.cross(
-        route,
-        call,
-        engine=work.engine,
-        host=work.facts.host,
-        repository=work.repository,
-        config=work.config.target(route.target),
-        environ=work.environ,
-    )
-    assert route.tool is not None  # noqa: S101
-    # what an earlier call left because it was killed, and its helper as well
-    docker_api.EngineDoor(work.engine.command, work.run).sweep()
-    for left in (path for path in place.parent.glob("*") if abandoned(path)):
-        shutil.rmtree(left, ignore_errors=True)
-    with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
-        yield Started(
-            program=(route.tool.path,),
-            env={**env, **guard.variables(guarding, call.path)},
-            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
-            owner=end,
-        )
-
-
-def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
-    """Tell a build that was ended by its engine's end from one that failed: its container got a signal, and the engine is silent."""
-    if done.code <= docker_api.SIGNALLED:
-        return None
-    try:
-        docker_api.EngineDoor(work.engine.command, work.run, kind=work.engine.kind).version()
-    except EngineFailed as error:
-        what = f"the container engine went away while {route.target} was built"
-        return EngineFailed(what, why=error.why, hint="start it again; what was compiled is kept")
-    return None
-
-
-def _guard(route: Route, place: str, theirs: str, repository: Repository) -> guard.Guard:
-    toolchain = route.toolchain
-    folder = Folder(
-        name=toolchain.name,
-        path=toolchain.path,
-        release=toolchain.release,
-        host=toolchain.host,
-        targets=toolchain.standard,
-        source=route.build_std,
-    )
-    return guard.Guard(
-        folder=place,
-        cargo=f"{route.own.path}/bin/cargo",
-        rustc=f"{route.own.path}/bin/rustc",
-        toolchain=folder,
-        locked=repository.lock,
-        offline=True,
-        cargo_home=theirs,
-        sysroot=toolchain.path,
-        claimed="" if route.flavour == "git" else CLAIMED,
-        target=route.target,
-    )
-
-
-@contextmanager
-def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    assert route.tool is not None  # noqa: S101
-    tool = Path(route.tool.path)
-    env = environment.host(route, _call(target_dir, work), work.environ)
-    zig = tool.parent.parent / "ziglang" / "zig"
-    if zig.exists():
-        env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
-    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, work)
-
-
-@contextmanager
-def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = environment.host(route, _call(target_dir, work), work.environ)
-    yield _audited(Started(program=(f"{route.own.path}/bin/cargo",), env=env), route, work)
-
-
-def _audited(started: Started, route: Route, work: Work) -> Started:
-    """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
-    if not work.extra.wrapper:
-        return started
-    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.own.path}/bin/cargo"})
-
-
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {
-    "cross": _cross,
-    "zigbuild": _zigbuild,
-    "cargo": _cargo,
-}
-
-__all__ = ["Marks", "Ran", "find", "folder", "run"]
+__all__ = ["Ran", "folder", "run"]

@@ -20,6 +20,7 @@ from . import cleaning, config, docker_api, pipeline, report, run
 from .errors import ConfigError, NoRoute
 from .facts import manifest, surroundings, toml_file
 from .routes import Route, Verb
+from .starting import STARTERS
 from .steps import Absent, Question
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _folders(kept: Wanted, cache: Path) -> Iterator[str]:
                     yield f"removed {path}, {report.size(cleaning.remove(path))}"
 
 
-PREFIXES: Final = tuple(f".{builder}-" for builder in run.STARTERS)
+PREFIXES: Final = tuple(f".{builder}-" for builder in STARTERS)
 
 
 def _user(folder: Path) -> str:

@@ -126,6 +126,7 @@ def path_dependencies(folder: Path, content: Mapping[str, Any]) -> Iterator[Path
 
 
 def dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Return every table of dependencies that a Cargo.toml has."""
     for holder in (content, *(table(content, "target", name) for name in table(content, "target"))):
         yield from (table(holder, kind) for kind in _KINDS)
     yield table(content, "workspace", "dependencies")

@@ -18,7 +18,7 @@ OUTSIDE = frozenset({"importlib", "subprocess", "socket", "urllib", "requests", 
 STAGES = (
     {"nox", "invoke", "cli", "__main__"},
     {"pipeline"},
-    {"provision", "run", "verify", "release", "report"},
+    {"provision", "run", "starting", "verify", "release", "report"},
     {"plan"},
     {"routes"},
     {"sources", "facts", "config"},
