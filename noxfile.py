@@ -33,7 +33,7 @@ WORKSPACES = "tests/integration/test_real_workspaces.py"
 def _tested(session: nox.Session, *arguments: str) -> None:
     """Install the package as its users do, with the tools for testing, and run pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
-    session.run("pytest", f"--basetemp={session.create_tmp()}/pytest", *arguments, *session.posargs)
+    session.run("pytest", *arguments, *session.posargs)
 
 
 @nox.session(python=False, requires=["unit", "integration", "arm64", "faults"])

@@ -42,8 +42,8 @@ def members(crosstasks):
         done = crosstasks("plan", *HERE, "--format", "json", "--changed-since", ref, *arguments, cwd=folder)
         if done.returncode:
             return done.returncode, done.stderr
-        (named,) = json.loads(done.stdout)["members"].values()
-        return {name.removeprefix("crate-") for name in named}
+        (made,) = json.loads(done.stdout)["plans"]
+        return {name.removeprefix("crate-") for name in made["members"]}
 
     return call
 
