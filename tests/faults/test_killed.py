@@ -71,6 +71,8 @@ def stand_in(tmp_path):
     (folder / "src").mkdir(parents=True)
     (folder / "Cargo.toml").write_text('[package]\nname = "cross"\nversion = "0.3.0"\nedition = "2021"\n')
     (folder / "src/main.rs").write_text("fn main() {}\n")
+    # else it is compiled before it can be killed
+    (folder / "build.rs").write_text("fn main() { std::thread::sleep(std::time::Duration::from_secs(4)) }\n")
     subprocess.run(("cargo", "generate-lockfile"), cwd=folder, check=True, capture_output=True)
     for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a")):
         subprocess.run(("git", *words), cwd=folder, check=True)
