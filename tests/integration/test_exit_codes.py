@@ -129,6 +129,7 @@ def test_8_nothing_runs_the_images_programs(crate, crosstasks, foreign):
     program = bytearray(Path(foreign).read_bytes())
     program[18:20] = (191).to_bytes(2, "little")  # e_machine: EM_TILEGX
     (crate / "sh").write_bytes(program)
+    (crate / "sh").chmod(0o755)
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         for name in ("bin/sh", "usr/bin/sh"):

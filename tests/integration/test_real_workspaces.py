@@ -106,8 +106,8 @@ def changed(crosstasks):
         finally:
             path.write_text(text)
         assert 0 == done.returncode, done.stderr
-        (members,) = json.loads(done.stdout)["members"].values()
-        return set(members)
+        (made,) = json.loads(done.stdout)["plans"]
+        return set(made["members"])
 
     return call
 
