@@ -212,10 +212,50 @@ def test_sixty_targets_of_thirty_crates_take_less_than_a_second(program, reposit
     (repository / "Cargo.toml").write_text('[workspace]\nmembers = ["crates/*"]\n')
     done = program("matrix", "--packages", "--format", "json")
     assert 1800 == len(json.loads(done.stdout)["jobs"]), done.stderr
-    options = {"target": None, "verb": "build", "format": "json", "packages": True, "prefix": "", "runner": None}
+    options = {"target": None, "verb": "build", "format": "json", "packages": True, "prefix": "", "runner": None, "changed_since": ""}
     begun = time.process_time()
     task.matrix(Call(repository, options))
     assert time.process_time() - begun < 1
+
+
+@pytest.fixture
+def changed(few):
+    """The repository as a workspace of three crates, one of which has changed since ``main``."""
+    (few / ".git").rmdir()
+    for name, needs in {"base": "", "server": 'base = { path = "../base" }\n', "tool": ""}.items():
+        (few / name / "src").mkdir(parents=True)
+        (few / name / "src" / "main.rs").write_text("fn main() {}\n")
+        (few / name / "src" / "lib.rs").touch()
+        (few / name / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\n\n[dependencies]\n{needs}')
+    (few / "Cargo.toml").write_text('[workspace]\nmembers = ["base", "server", "tool"]\nresolver = "2"\n')
+    (few / "crosstasks.toml").write_text(FEW + '\n[target.s390x]\nmembers = ["tool"]\n')
+    git = ("git", "-C", str(few), "-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "first")):
+        subprocess.run((*git, *words), check=True)
+    (few / "base" / "src" / "lib.rs").write_text("// changed\n")
+    return few
+
+
+def test_a_matrix_has_only_what_a_change_reaches(changed, program):
+    """The targets that a changed crate is built for; with --packages the crates that need it, and no others."""
+    listed = json.loads(program("matrix", "--changed-since", "main", "--format", "json").stdout)["jobs"]
+    assert ["nox -s cross-aarch64", "nox -s cross-x86_64-musl"] == [job["command"] for job in listed]
+    done = program("matrix", "--changed-since", "main", "--packages", "--target", "aarch64", "--format", "json")
+    assert [f"nox -s cross-aarch64 -- -p {name}" for name in ("base", "server")] == [
+        job["command"] for job in json.loads(done.stdout)["jobs"]
+    ]
+    done = program("matrix", "--packages", "--format", "json", CROSSTASKS_CHANGED_SINCE="HEAD", cwd=changed)
+    assert 4 == len(json.loads(done.stdout)["jobs"]), done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--target", "s390x")])
+def test_a_matrix_of_nothing_is_3(more, changed, program):
+    """Nothing has changed, or nothing that is built for the target: there is no job, and the reason is told."""
+    if not more:
+        (changed / "base" / "src" / "lib.rs").write_text("")
+    done = program("matrix", "--changed-since", "main", "--format", "github", *more)
+    assert (3, "") == (done.returncode, done.stdout)
+    assert "nothing is selected" in done.stderr
 
 
 def _sixty():
