@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from crosstasks import workflows
+from crosstasks import config, workflows
 from crosstasks.facts import host
 from crosstasks.pins import pins
 
@@ -246,6 +246,17 @@ def test_a_matrix_has_only_what_a_change_reaches(changed, program):
     ]
     done = program("matrix", "--packages", "--format", "json", CROSSTASKS_CHANGED_SINCE="HEAD", cwd=changed)
     assert 4 == len(json.loads(done.stdout)["jobs"]), done.stderr
+
+
+def test_a_package_has_a_job_of_its_own_in_gitlab(changed, program, tmp_path):
+    """Under a name of its own, and its session builds nothing else, whatever the configuration chooses."""
+    path = tmp_path / "child.yml"
+    path.write_text(program("matrix", "--packages", "--format", "gitlab").stdout)
+    assert 0 == check("vendor.gitlab-ci", path, "--data-transform", "gitlab-ci").returncode
+    job = YAML(typ="safe").load(path)["cross-s390x:tool"]
+    assert {"SESSION": "cross-s390x", "CROSSTASKS_MEMBERS": "tool"}.items() <= job["variables"].items()
+    loaded = config.load(changed, environ={"CROSSTASKS_MEMBERS": "base"})
+    assert ("base",) == loaded.target("s390x-unknown-linux-gnu").members
 
 
 @pytest.mark.parametrize("more", [(), ("--target", "s390x")])
