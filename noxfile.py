@@ -38,7 +38,7 @@ def _tested(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(python=False, requires=["unit", "integration", "arm64", "faults"])
 def tests(session: nox.Session) -> None:
-    """All tests: unit, then integration and the routes of an arm64 engine; the engine is required."""
+    """All tests: unit, integration, the routes of an arm64 engine, and faults; the engine is required."""
     del session
 
 

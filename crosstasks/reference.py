@@ -40,8 +40,10 @@ def _task(name: str, row: Task) -> str:
 
 def _option(name: str) -> Sequence[str]:
     option = OPTIONS[name]
+    if option.default is inspect.Parameter.empty:
+        return f"`{name}`, or `--{name}`", "required", option.help
     shown = "" if option.default in {None, "", False} else f"`{option.default}`"
-    return f"`--{name.replace('_', '-')}`", shown, option.help
+    return f"`--{name.rstrip('_').replace('_', '-')}`", shown, option.help
 
 
 def targets() -> str:

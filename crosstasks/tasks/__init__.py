@@ -24,7 +24,9 @@ TASKS: Final[Mapping[str, Task]] = {
     "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),
     "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),
     "targets": Task(housekeeping.targets, ("format",)),
-    "matrix": Task(ci.matrix, ("target", "verb", "format", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")),
+    "matrix": Task(
+        ci.matrix, ("target", "verb", "format", "changed_since", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")
+    ),
     "ci.generate": Task(ci.generate, ("provider", "check", "output", "target", "prefix")),
     "init": Task(housekeeping.init),
     "release.status": Task(release.status, ("format", *RELEASING)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,9 +23,9 @@ def matrix(call: Call) -> None:
 
     from .. import matrix, plan, workflows
 
-    work = call.work()
+    names, work = call.selected(call.verb)
     form = call.options["format"]
-    made = _jobs(call, work, "gitlab" if form == "gitlab" else "github")
+    made = _jobs(call, names, work, "gitlab" if form == "gitlab" else "github")
     match form:
         case "github":
             print(msgspec.json.encode({"include": made}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
@@ -41,7 +43,7 @@ def generate(call: Call) -> int:
     provider = _provider(call.options["provider"])
     top, layout = _layout(work)
     path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
-    wanted = workflows.text(provider, _jobs(call, work, provider), layout, minutes=work.config.ci_minutes)
+    wanted = workflows.text(provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes)
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
         return _checked(workflows.difference(there, wanted, str(path.relative_to(top))))
@@ -71,7 +73,7 @@ def _provider(name: str) -> Provider:
     return name  # type: ignore[return-value]
 
 
-def _jobs(call: Call, work: Work, provider: Provider) -> tuple[Job, ...]:
+def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> tuple[Job, ...]:
     from msgspec.structs import replace
 
     from .. import matrix, pipeline
@@ -79,14 +81,27 @@ def _jobs(call: Call, work: Work, provider: Provider) -> tuple[Job, ...]:
     config = replace(work.config, ci_runners=(*work.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
     packages = _packages(work) if call.options.get("packages") else ()
-    chosen = pipeline.select(call.names, work)
-    return matrix.jobs(config, chosen, verbs, _hashes(work), provider=provider, prefix=call.options["prefix"], packages=packages)
+    chosen, hashes, prefix = pipeline.select(names, work), _hashes(work), call.options["prefix"]
+    return tuple(
+        job
+        for verb in verbs
+        for triple in chosen
+        for job in matrix.jobs(
+            config, (triple,), (verb,), hashes, provider=provider, prefix=prefix, packages=_wanted(packages, config.target(triple).members)
+        )
+    )
 
 
 def _packages(work: Work) -> tuple[str, ...]:
     from ..facts import manifest
 
     return tuple(package.name for package in manifest.read(manifest.find(work.root)).packages)
+
+
+def _wanted(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
+    """Return the packages that ``members`` leaves, be it the user's or what a change reaches."""
+    specs = [spec.partition("@")[0] for spec in members]
+    return tuple(name for name in packages if not specs or any(fnmatchcase(name, spec) for spec in specs))
 
 
 def _hashes(work: Work) -> Hashes:

@@ -110,8 +110,10 @@ def _gitlab_jobs(made: Sequence[Job]) -> str:
 def _gitlab_job(job: Job) -> str:
     system = ".crosstasks-linux" if job.platform.startswith("linux/") else ".crosstasks"
     words = {"SESSION": job.session, "TRIPLE": job.target, "PLATFORM": job.platform.replace("/", "-")}
+    words |= {"CROSSTASKS_MEMBERS": job.package} if job.package else {}
+    name = f"{job.session}:{job.package}" if job.package else job.session
     variables = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in words.items())
-    return f"\n{job.session}:\n  extends: {system}\n  tags: [{json.dumps(job.runner)}]\n  variables:\n{variables}"
+    return f"\n{name}:\n  extends: {system}\n  tags: [{json.dumps(job.runner)}]\n  variables:\n{variables}"
 
 
 def _gitlab_files(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from crosstasks import workflows
+from crosstasks import config, workflows
 from crosstasks.facts import host
 from crosstasks.pins import pins
 
@@ -212,10 +212,61 @@ def test_sixty_targets_of_thirty_crates_take_less_than_a_second(program, reposit
     (repository / "Cargo.toml").write_text('[workspace]\nmembers = ["crates/*"]\n')
     done = program("matrix", "--packages", "--format", "json")
     assert 1800 == len(json.loads(done.stdout)["jobs"]), done.stderr
-    options = {"target": None, "verb": "build", "format": "json", "packages": True, "prefix": "", "runner": None}
+    options = {"target": None, "verb": "build", "format": "json", "packages": True, "prefix": "", "runner": None, "changed_since": ""}
     begun = time.process_time()
     task.matrix(Call(repository, options))
     assert time.process_time() - begun < 1
+
+
+@pytest.fixture
+def changed(few):
+    """The repository as a workspace of three crates, one of which has changed since ``main``."""
+    (few / ".git").rmdir()
+    for name, needs in {"base": "", "server": 'base = { path = "../base" }\n', "tool": ""}.items():
+        (few / name / "src").mkdir(parents=True)
+        (few / name / "src" / "main.rs").write_text("fn main() {}\n")
+        (few / name / "src" / "lib.rs").touch()
+        (few / name / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\n\n[dependencies]\n{needs}')
+    (few / "Cargo.toml").write_text('[workspace]\nmembers = ["base", "server", "tool"]\nresolver = "2"\n')
+    (few / "crosstasks.toml").write_text(FEW + '\n[target.s390x]\nmembers = ["tool"]\n')
+    git = ("git", "-C", str(few), "-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "first")):
+        subprocess.run((*git, *words), check=True)
+    (few / "base" / "src" / "lib.rs").write_text("// changed\n")
+    return few
+
+
+def test_a_matrix_has_only_what_a_change_reaches(changed, program):
+    """The targets that a changed crate is built for; with --packages the crates that need it, and no others."""
+    listed = json.loads(program("matrix", "--changed-since", "main", "--format", "json").stdout)["jobs"]
+    assert ["nox -s cross-aarch64", "nox -s cross-x86_64-musl"] == [job["command"] for job in listed]
+    done = program("matrix", "--changed-since", "main", "--packages", "--target", "aarch64", "--format", "json")
+    assert [f"nox -s cross-aarch64 -- -p {name}" for name in ("base", "server")] == [
+        job["command"] for job in json.loads(done.stdout)["jobs"]
+    ]
+    done = program("matrix", "--packages", "--format", "json", CROSSTASKS_CHANGED_SINCE="HEAD", cwd=changed)
+    assert 4 == len(json.loads(done.stdout)["jobs"]), done.stderr
+
+
+def test_a_package_has_a_job_of_its_own_in_gitlab(changed, program, tmp_path):
+    """Under a name of its own, and its session builds nothing else, whatever the configuration chooses."""
+    path = tmp_path / "child.yml"
+    path.write_text(program("matrix", "--packages", "--format", "gitlab").stdout)
+    assert 0 == check("vendor.gitlab-ci", path, "--data-transform", "gitlab-ci").returncode
+    job = YAML(typ="safe").load(path)["cross-s390x:tool"]
+    assert {"SESSION": "cross-s390x", "CROSSTASKS_MEMBERS": "tool"}.items() <= job["variables"].items()
+    loaded = config.load(changed, environ={"CROSSTASKS_MEMBERS": "base"})
+    assert ("base",) == loaded.target("s390x-unknown-linux-gnu").members
+
+
+@pytest.mark.parametrize("more", [(), ("--target", "s390x")])
+def test_a_matrix_of_nothing_is_3(more, changed, program):
+    """Nothing has changed, or nothing that is built for the target: there is no job, and the reason is told."""
+    if not more:
+        (changed / "base" / "src" / "lib.rs").write_text("")
+    done = program("matrix", "--changed-since", "main", "--format", "github", *more)
+    assert (3, "") == (done.returncode, done.stdout)
+    assert "nothing is selected" in done.stderr
 
 
 def _sixty():

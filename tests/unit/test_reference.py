@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from invoke.parser import ParserContext
 
 from crosstasks import reference
+from crosstasks.invoke import collection
+from crosstasks.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_a_page_is_what_would_be_made(name):
     """`python -m crosstasks.reference` makes both anew."""
     assert reference.PAGES[name]() == (reference.DOCS / name).read_text("utf-8"), "call python -m crosstasks.reference"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_page_shows_the_flags_that_the_program_takes(name):
+    """Spelt as they are typed."""
+    section = reference.tasks().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    shown = set(re.findall(r"^\| .*?`(--[a-z-]+)` \|", section, re.MULTILINE))
+    assert shown == {flag for flag in ParserContext(name, args=collection()[name].get_arguments()).flags if flag.startswith("--")}

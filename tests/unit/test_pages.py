@@ -1,0 +1,52 @@
+"""What the pages tell people to type is there: tasks, options of tasks, options of crosstasks.toml, files of this repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from invoke.parser import ParserContext
+
+from crosstasks.invoke import collection
+from crosstasks.tasks import DEFAULTS, TASKS
+
+TOP = Path(__file__).parents[2]
+PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
+COMMAND = re.compile(r"(?:\$ |`|^    )(?:python -m )?(?:crosstasks|invoke) (?!passed`)([a-z]+(?:\.[a-z]+)?)((?: [^`\n|#]*)?)", re.MULTILINE)
+"""`crosstasks passed` is a job of a workflow."""
+
+OURS = re.compile(r"(?<![\w/.-])(?:tests|crosstasks|docs|benchmarks|examples)/[\w./-]*\w\.(?:py|md|toml|json|c|sh)\b")
+
+
+def text(page):
+    return page.read_text("utf-8")
+
+
+def shown():
+    """Each command of crosstasks that a page shows, once."""
+    for page in PAGES:
+        for task, rest in dict.fromkeys(COMMAND.findall(text(page))):
+            yield pytest.param(task, rest, id=f"{page.name}: {task}{rest.rstrip()}")
+
+
+@pytest.mark.parametrize(("task", "rest"), list(shown()))
+def test_a_command_that_is_shown_is_there(task, rest):
+    """Its task, and each of its flags."""
+    name = f"{task}.{DEFAULTS[task]}" if task in DEFAULTS else task
+    assert name in TASKS
+    known = ParserContext(name, args=collection()[name].get_arguments()).flags
+    assert [] == [flag for flag in re.findall(r"(?<!\S)--[a-z-]+", rest.partition(" -- ")[0]) if flag not in known]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_a_file_of_ours_that_is_named_is_there(page):
+    """From the top of the repository."""
+    assert [] == [name for name in OURS.findall(text(page)) if not (TOP / name).exists()]
+
+
+def test_the_commands_are_found():
+    """In blocks, in lines of text, and behind a prompt."""
+    assert ("release", " --bump minor") in COMMAND.findall("`crosstasks release --bump minor` looks")
+    assert ("vendor", " --into x") in COMMAND.findall("    $ python -m crosstasks vendor --into x\n")
+    assert ("lock", " --check                   ") in COMMAND.findall("    crosstasks lock --check                   # in CI\n")

@@ -1,0 +1,34 @@
+"""Our own sessions: what noxfile.py has, tasks.py offers under the same name, and the pages speak of."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+
+
+def sessions():
+    """Read the names and docstrings of the sessions, without running nox."""
+    found = {}
+    for node in ast.parse((TOP / "noxfile.py").read_text("utf-8")).body:
+        for mark in getattr(node, "decorator_list", ()):
+            if ast.unparse(mark).startswith("nox.session"):
+                given = {word.arg: ast.literal_eval(word.value) for word in getattr(mark, "keywords", ())}
+                found[given.get("name", node.name)] = ast.get_docstring(node)
+    return found
+
+
+def test_every_session_is_a_task():
+    """With the same help, in the same order."""
+    tree = ast.parse((TOP / "tasks.py").read_text("utf-8"))
+    (table,) = (node.value for node in tree.body if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "SESSIONS")
+    assert list(sessions().items()) == list(ast.literal_eval(table).items())
+
+
+@pytest.mark.parametrize("name", sessions())
+def test_every_session_is_in_the_pages_for_contributors(name):
+    """Who changes something finds what to call."""
+    assert f"| `{name}` |" in (TOP / "CONTRIBUTING.md").read_text("utf-8")
