@@ -93,6 +93,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw docs/pictures anew from what the program prints, with one build of the example; and the benchmarks from their kept results."""
+    session.install("-e", ".")
+    session.run("python", "docs/pictures.py")
+    session.run("python", "benchmarks/run.py", "--draw")
+
+
+@nox.session
 def arm64(session: nox.Session) -> None:
     """Build along every route of an engine that says arm64; arm64 programs are run by QEMU, so this takes some minutes."""
     _tested(session, ARM64, "-x")

@@ -1,0 +1,77 @@
+"""Draw what the program prints as SVG, into docs/pictures: ``nox -s pictures``.
+
+Needs crosstasks installed, and what a build of the example needs. Nothing is drawn by hand: commands are run, and only folders of this
+machine and the seconds that something took are replaced.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+HELLO: Final = ROOT / "examples" / "hello"
+PICTURES: Final[Mapping[str, tuple[str, int]]] = {
+    "build": ("crosstasks build --target aarch64", 0),
+    "plan": ("crosstasks plan --target aarch64", 0),
+    "targets": ("crosstasks targets", 10),
+}
+"""Each picture's command, and how many lines of it are shown; 0 is all. The build comes first: the plan then shows what it has left."""
+
+SECONDS: Final = re.compile(r"\bin \d+\.\d s\b")
+FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+"""Rich would load fonts from a server; every viewer has a font for terminals."""
+
+
+def neutral(text: str, folders: Mapping[str, str]) -> str:
+    """Return text with other names for folders, and without the seconds that something took."""
+    for folder in sorted(folders, key=len, reverse=True):
+        text = text.replace(folder, folders[folder])
+    return SECONDS.sub("in … s", text)
+
+
+def svg(name: str, command: str, output: str, lines: int = 0) -> str:
+    """Return a picture of a terminal with a command and what it prints; the same text gives the same bytes."""
+    from rich.console import Console
+    from rich.text import Text
+
+    shown = output.splitlines()[: lines or None]
+    prompt = f"$ {command}{f' | head -n {lines}' if lines else ''}"
+    text = Text("\n").join(map(Text.from_ansi, [prompt, *shown]))
+    width = max(len(line) for line in text.plain.splitlines())
+    console = Console(record=True, file=io.StringIO(), width=width, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(text, highlight=False, soft_wrap=True)
+    drawn = console.export_svg(title="hello", unique_id=f"crosstasks-{name}")
+    return FONTS.sub("", drawn).replace("Fira Code, monospace", "monospace") + "\n"
+
+
+def _printed(command: str) -> str:
+    """Run a command of the program in the example, as on a terminal, and return what it prints as its result."""
+    env = {key: value for key, value in os.environ.items() if key not in {"CI", "NO_COLOR"}} | {"FORCE_COLOR": "1"}
+    argv = (sys.executable, "-m", *command.split())
+    return subprocess.run(argv, cwd=HELLO, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _folders() -> dict[str, str]:
+    from crosstasks import cache
+
+    return {str(HELLO): "/home/you/hello", str(cache.folder(os.environ)): "/home/you/.cache/crosstasks", str(Path.home()): "/home/you"}
+
+
+def main() -> None:
+    """Draw all of them."""
+    folder = ROOT / "docs" / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name, (command, lines) in PICTURES.items():
+        drawn = svg(name, command, neutral(_printed(command), _folders()), lines)
+        (folder / f"{name}.svg").write_text(drawn, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
