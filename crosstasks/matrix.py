@@ -186,7 +186,12 @@ def digest(*parts: bytes) -> str:
 
 
 def text(made: Sequence[Job]) -> str:
-    """Return the jobs as a table for people."""
-    lines = [("session", "runner", "glibc", "why"), *((job.session, job.runner, job.glibc or "-", job.why) for job in made)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    """Return the jobs as a table for people; packages have a column if there are any."""
+    rows = [
+        ("session", "package", "runner", "glibc", "why"),
+        *((job.session, job.package, job.runner, job.glibc or "-", job.why) for job in made),
+    ]
+    columns = [column for column in zip(*rows, strict=True) if column[0] != "package" or any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    lines = zip(*columns, strict=True)
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

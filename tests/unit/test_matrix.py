@@ -109,3 +109,11 @@ def test_actions_are_pinned_by_commit():
     for pin in pins().actions.values():
         assert 40 == len(pin.rev)
         assert pin.tag.startswith("v")
+
+
+def test_the_table_names_packages_if_there_are_any():
+    """Two jobs of a session are told apart."""
+    head, *rows = matrix.text(made("s390x", packages=("server", "tool"))).splitlines()
+    assert ["session", "package", "runner", "glibc", "why"] == head.split()
+    assert ["server", "tool"] == [row.split()[1] for row in rows]
+    assert ["session", "runner", "glibc", "why"] == matrix.text(made("s390x")).splitlines()[0].split()
