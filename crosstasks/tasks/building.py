@@ -24,17 +24,13 @@ def plan(call: Call) -> None:
 
 def provision(call: Call) -> None:
     """Provide what the plans need, and build nothing; with --from out of a bundle, without a network."""
-    from .. import pipeline, report
+    from .. import cache, pipeline, report
 
     work = call.work()
     if call.options["from_"]:
         from ..bundle import load
 
         load.load(work, Path(call.options["from_"]))
-    """Provide what the plans need, and build nothing."""
-    from .. import cache
-
-    work = call.work()
     cache.prepare(work.cache)
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
