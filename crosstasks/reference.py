@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import Parameter
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +41,8 @@ def _task(name: str, row: Task) -> str:
 
 def _option(name: str) -> Sequence[str]:
     option = OPTIONS[name]
-    shown = "" if option.default in {None, "", False} else f"`{option.default}`"
-    return f"`--{name.replace('_', '-')}`", shown, option.help
+    shown = "" if option.default in {None, "", False, Parameter.empty} else f"`{option.default}`"
+    return f"`--{name.strip('_').replace('_', '-')}`", shown, option.help
 
 
 def targets() -> str:
