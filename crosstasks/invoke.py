@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from . import streams
 from .errors import ConfigError, CrosstasksError
 from .tasks import DEFAULTS, TASKS
 from .tasks.call import OPTIONS, Call, Task
@@ -53,7 +53,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
     act, options, formats = row
 
     def body(c: Context, **given: Any) -> None:
-        with translated(), _only_result(given.get("format", "text"), formats):
+        with translated(), _shown(given.get("format", "text"), formats):
             _whole()
             code = act(Call(place, given, _remainder(c)))
         if code:
@@ -74,30 +74,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except CrosstasksError as error:
-        raise Exit(f"error: {error}", code=error.code) from error
+        raise Exit(f"error: {error}" if error.what else None, code=error.code) from error
     except KeyboardInterrupt:
         raise Exit("error: interrupted", code=130) from None
 
 
 @contextmanager
-def _only_result(form: str, formats: Sequence[str]) -> Iterator[None]:
-    """With another format than text nothing but the result reaches standard output; what programs print there goes to standard error."""
+def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
+    """With another format than text nothing but the result reaches standard output."""
     if form not in formats:
         raise ConfigError(f"--format is {', '.join(formats[:-1])} or {formats[-1]}, not {form!r}")
-    if form == "text":
+    with streams.kept(), nullcontext() if form == "text" else streams.only_result():
         yield
-        return
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    stream, sys.stdout = sys.stdout, os.fdopen(kept, "w", encoding="utf-8")
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        sys.stdout.close()
-        sys.stdout = stream
 
 
 def _whole() -> None:

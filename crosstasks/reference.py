@@ -43,7 +43,7 @@ def _option(name: str) -> Sequence[str]:
     if option.default is inspect.Parameter.empty:
         return f"`{name}`, or `--{name}`", "required", option.help
     shown = "" if option.default in {None, "", False} else f"`{option.default}`"
-    return f"`--{name.rstrip('_').replace('_', '-')}`", shown, option.help
+    return f"`--{name.strip('_').replace('_', '-')}`", shown, option.help
 
 
 def targets() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from . import dependencies, docker_api, environment, pipeline, process, run
+from . import dependencies, docker_api, environment, pipeline, process, run, streams
 from .errors import ConfigError, EngineFailed, NoRoute
 from .facts.engine import Engine
 from .routes import Route
@@ -49,7 +49,7 @@ def open_shell(names: Sequence[str], work: Work) -> int:
     dependencies.fetch(planned.route, work)
     run_id = uuid4().hex[:12]
     with docker_api.ending(work.engine.command, run_id):
-        return process.attached(command(planned.route, run_id, work, terminal=sys.stdin.isatty() and sys.stdout.isatty())).code
+        return process.attached(command(planned.route, run_id, work, terminal=streams.attended() and sys.stdout.isatty())).code
 
 
 def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[str, ...]:

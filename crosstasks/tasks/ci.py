@@ -46,7 +46,7 @@ def generate(call: Call) -> int:
     wanted = workflows.text(provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes)
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
-        return _checked(workflows.difference(there, wanted, str(path.relative_to(top))))
+        return _checked(workflows.difference(there, wanted, str(path.relative_to(top) if path.is_relative_to(top) else path)))
     if there and not workflows.ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from .. import streams
 from ..errors import CrosstasksError
 from .call import Call
 
@@ -32,7 +32,7 @@ def explain(call: Call) -> None:
 
 def _text(given: str) -> str:
     if given == "-":
-        return sys.stdin.read()
+        return streams.read()
     try:
         return Path(given).read_text("utf-8", errors="replace")
     except (OSError, ValueError):  # too long for a name, or with a zero in it

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .. import streams
 from ..errors import ConfigError, CrosstasksError, NothingSelected
 from .call import OPTIONS, Call
 
@@ -75,7 +76,7 @@ def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FB
     if not wanted or call.options.get("yes"):
         return True
     print(plan, file=sys.stderr)  # noqa: T201
-    if not sys.stdin.isatty():
+    if not streams.attended():
         raise ConfigError("nobody is here to say yes", hint="--yes does without asking, --dry-run only shows")
     print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -273,3 +273,11 @@ def _sixty():
     from crosstasks import targets
 
     return list(targets.catalogue())[:60]
+
+
+def test_a_file_outside_of_the_repository_is_compared_too(program, tmp_path):
+    """`--output` may name any place; it is shown as it was given."""
+    done = program("ci.generate", "--check", "--output", str(tmp_path / "else.yml"))
+    assert 1 == done.returncode
+    assert done.stdout.startswith(f"--- {tmp_path / 'else.yml'}\n")
+    assert "Traceback" not in done.stderr
