@@ -6,11 +6,12 @@ Registering reads the configuration and nothing else, so that ``nox -l`` starts 
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import nox
 
@@ -149,6 +150,7 @@ def _carry_out(
     from . import arguments as refusing
     from . import pipeline, report
 
+    _hush()
     try:
         checked = refusing.check(arguments)
         result = pipeline.told(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=declared)))
@@ -162,6 +164,17 @@ def _carry_out(
         session.error(f"{type(error).__name__}: {error}")
     print(report.result_text((result,)), flush=True)  # noqa: T201
     return result
+
+
+FOREIGN: Final = ("charset_normalizer", "docker", "requests", "urllib3")
+"""Libraries that log what they do, such as every connection they open."""
+
+
+def _hush() -> None:
+    """Let other libraries speak of warnings only: nox shows all that is logged, by whomever. A level that is set stands."""
+    for logger in map(logging.getLogger, FOREIGN):
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
 
 
 def _narrowed(target: str, verb: Verb, work: Work) -> Work:

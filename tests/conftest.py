@@ -1,14 +1,26 @@
-"""What tests with a real engine share: an image that needs no registry."""
+"""What tests share: a cache that lives from run to run, a Rust where the machine has none, and an image that needs no registry."""
 
 from __future__ import annotations
 
 import io
+import json
+import os
+import shutil
 import signal
 import subprocess
+import sys
 import tarfile
+from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+from crosstasks.pins import pins
+from crosstasks.process import run
+from crosstasks.provision import tools
+
+ROOT = Path(__file__).parents[1]
 
 
 def pytest_configure():
@@ -16,6 +28,51 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """A cache of the tests' own, kept between runs so that nothing is made twice; TEST_CACHE_DIR names another."""
+    folder = Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rust(cache, tmp_path_factory):
+    """A Rust on PATH: the machine's own, else one that crosstasks provides, with rustup and the host's standard library, as most have it."""
+    if shutil.which("cargo"):
+        return
+    place = cache / "around" / "rust"
+    place.mkdir(parents=True, exist_ok=True)
+    program, toolchain = _rustup(place), _toolchain(place, cache, tmp_path_factory.mktemp("rust"))
+    os.environ["RUSTUP_HOME"] = str(place / "rustup")
+    os.environ["PATH"] = os.pathsep.join((f"{toolchain}/bin", str(program.parent), os.environ["PATH"]))
+    subprocess.run((program, "default", toolchain.name), check=True, capture_output=True)
+
+
+def _rustup(place):
+    """Return rustup itself: crosstasks installs it only where rustup's server can be reached."""
+    project = f"rustup=={pins().pypi['rustup'].version}"
+    return tools.from_pypi(place / "tools", "rustup", (project,), run=run, say=lambda _line: None) / "bin" / "rustup"
+
+
+def _toolchain(place, cache, crate):
+    """Provide a toolchain for a crate of the host; Debian's packages are those that the other tests fetch."""
+    for name in ("answers", "debian"):
+        (cache / name).mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (place / name).symlink_to(cache / name)
+    (crate / "src").mkdir()
+    (crate / "src" / "lib.rs").touch()
+    (crate / "Cargo.toml").write_text('[package]\nname = "any"\nversion = "0.1.0"\nedition = "2021"\n')
+    (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["host"]\nbuilder = "cargo"\n')
+    env = {key: value for key, value in os.environ.items() if not key.startswith("CROSSTASKS_")}
+    env |= {"CROSSTASKS_CACHE_DIR": str(place), "PYTHONPATH": str(ROOT)}
+    program = (sys.executable, "-m", "crosstasks")
+    subprocess.run((*program, "provision"), cwd=crate, env=env, check=True)
+    told = subprocess.run((*program, "plan", "--format", "json"), cwd=crate, env=env, check=True, stdout=subprocess.PIPE).stdout
+    return Path(json.loads(told)["plans"][0]["route"]["own"]["path"])
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,15 @@ from misbehaving import Proxy, configure
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs(rust):
+    """Have cargo and rustup on PATH, on a machine without Rust as well."""
+
+
 @pytest.fixture(scope="session")
-def shared():
-    """The cache that lives from run to run: toolchains and cross are in it; TEST_CACHE_DIR names another."""
-    return Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
+def shared(cache):
+    """The cache that lives from run to run: toolchains and cross are in it."""
+    return cache
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ ROOT = Path(__file__).parents[2]
 MANY = tuple(targets.catalogue())[:60]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs(rust):
+    """Have cargo and rustup on PATH, on a machine without Rust as well."""
+
+
 @pytest.fixture
 def repository(tmp_path):
     """A crate that declares 60 targets, with a noxfile and a tasks.py of two lines."""

@@ -51,6 +51,16 @@ def test_every_target_has_a_build_and_a_test_session(repository, run):
     assert not [line for line in done.stdout.splitlines() if line.startswith("* ")]
 
 
+def test_other_libraries_are_not_heard(repository, run):
+    """Nox prints what any library logs; of a server that is asked in vain, only our own words are shown."""
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\ntoolchains = ["rustup"]\n')
+    away = {"DOCKER_HOST": f"unix://{repository}/none", "RUSTUP_DIST_SERVER": "http://127.0.0.1:9"}
+    done = run("nox", "-s", "cross-aarch64", cwd=repository, **away)
+    assert 1 == done.returncode
+    assert "http://127.0.0.1:9" in done.stderr
+    assert [] == [line for line in done.stderr.splitlines() if " > " in line and not line.startswith("nox > ")]
+
+
 def test_the_command_and_the_module_list_the_same(repository, run):
     """`nox` and `python -m nox` find the same sessions."""
     program = Path(sys.executable).with_name("nox")

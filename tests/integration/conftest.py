@@ -1,4 +1,4 @@
-"""What tests of the whole share: a cache that lives from run to run, and the program as its users call it."""
+"""What tests of the whole share: an engine that answers, and the program as its users call it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def cache():
-    """A cache of our own, kept between runs so that nothing is made twice; TEST_CACHE_DIR names another."""
-    folder = Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@pytest.fixture(scope="session", autouse=True)
+def _engine():
+    """End at once where no engine answers: nothing here is skipped, and each test would fail by itself, one after the other."""
+    try:
+        done = subprocess.run(("docker", "version"), capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    else:
+        why = done.stderr.strip() if done.returncode else ""
+    if why:
+        pytest.exit(f"the integration tests need a container engine, and docker does not answer: {why}", returncode=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs(_engine, rust):
+    """Have cargo and rustup on PATH, on a machine without Rust as well."""
 
 
 @pytest.fixture(scope="session")
