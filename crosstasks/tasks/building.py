@@ -31,7 +31,6 @@ def provision(call: Call) -> None:
 
         load.load(call.work(), Path(call.options["from_"]))
     work = call.work()
-        load.load(work, Path(call.options["from_"]))
     cache.prepare(work.cache)
     for triple in pipeline.select(call.names, work):
         made, work = pipeline.make(triple, call.verb, work)
