@@ -1,4 +1,4 @@
-"""Our own sessions: what noxfile.py has, tasks.py offers under the same name, and the pages speak of."""
+"""Our own sessions: what noxfile.py has, the page for contributors speaks of."""
 
 from __future__ import annotations
 
@@ -19,13 +19,6 @@ def sessions():
                 given = {word.arg: ast.literal_eval(word.value) for word in getattr(mark, "keywords", ())}
                 found[given.get("name", node.name)] = ast.get_docstring(node)
     return found
-
-
-def test_every_session_is_a_task():
-    """With the same help, in the same order."""
-    tree = ast.parse((TOP / "tasks.py").read_text("utf-8"))
-    (table,) = (node.value for node in tree.body if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "SESSIONS")
-    assert list(sessions().items()) == list(ast.literal_eval(table).items())
 
 
 @pytest.mark.parametrize("name", sessions())
