@@ -18,7 +18,7 @@ from msgspec.structs import replace as changed
 from . import cache, config, plan, provision, remedies, run, targets, telling, turns, verify
 from .artifacts import kept, stable
 from .config import Config
-from .errors import BuildFailed, CrosstasksError, Interrupted, NothingSelected
+from .errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
 from .facts import Facts, Look, ask
 from .plan import Plan
 from .process import run as real
@@ -261,7 +261,10 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
     except Interrupted:
         raise
     except CrosstasksError as error:
-        telling.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+        try:
+            telling.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+        except ConfigError as other:  # it must not hide why there is nothing else
+            work.say(str(other))
         raise
     telling.finish((result,), work)
     return result

@@ -54,11 +54,11 @@ def _carry_out(verb: Verb, call: Call) -> int:
     checked = arguments.check(call.arguments)
     names, work = call.selected(verb)
     results = pipeline.build(names, checked, verb=verb, work=work)
-    telling.finish(results, work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
+    telling.finish(results, work)  # at last: the result is shown even if a file cannot be written
     return failed[0].code if failed else 0
 
 

@@ -112,3 +112,15 @@ def test_a_report_that_cannot_be_written_is_told(below, run):
     assert 2 == done.returncode
     assert "file/report.json cannot be written" in done.stderr
     assert Path(below, "target", "crosstasks", HOST, "debug", "small").exists()
+
+
+@pytest.mark.parametrize("call", [("crosstasks", "build", "--format", "json"), ("nox", "-s", "cross")])
+def test_a_report_that_cannot_be_written_hides_no_failure(call, below, run):
+    """Why there is no build is told as well, and the result in JSON is still given."""
+    (below / "crosstasks.toml").write_text('version = 1\ntargets = ["s390x"]\nbuilder = "cargo"\n')
+    done = run(*call, cwd=below, CROSSTASKS_REPORT=str(below / "Cargo.toml" / "report.json"))
+    assert done.returncode
+    assert "report.json cannot be written" in done.stderr
+    assert "plain cargo serves only the host's own target" in done.stderr
+    if "json" in call:
+        assert [4] == [result["code"] for result in json.loads(done.stdout)["results"]]
