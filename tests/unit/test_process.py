@@ -41,7 +41,17 @@ def later(number, *, after=0.3):
 
 
 def gone(group):
-    """Whether nothing of a process group is left, zombies apart, which only their parent can remove."""
+    """Whether nothing of a process group is left, soon: the kernel ends what was killed when it gets to it."""
+    until = time.monotonic() + 5
+    while left(group):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def left(group):
+    """Return the states of what is left of a process group, zombies apart, which only their parent can remove."""
     states = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -50,7 +60,7 @@ def gone(group):
             continue
         if int(fields[2]) == group:
             states.append(fields[0])
-    return not [state for state in states if state not in "ZX"]
+    return [state for state in states if state not in "ZX"]
 
 
 def test_output_is_captured():
