@@ -107,6 +107,9 @@ def write(path: Path, text: str) -> None:
         with name.open("x", encoding="utf-8") as file:
             file.write(text)
         name.replace(path)
+    except OSError as error:  # the draft's name would tell nobody which file it is
+        name.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         name.unlink(missing_ok=True)
         raise

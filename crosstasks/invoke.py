@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
 
     def body(c: Context, **given: Any) -> None:
         with translated(), _shown(given.get("format", "text"), formats):
-            _whole()
+            _whole(options)
             code = act(Call(place, given, _remainder(c)))
         if code:
             raise Exit(code=code)
@@ -88,11 +89,14 @@ def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _whole() -> None:
-    """Refuse ``--target`` as the last word: Invoke takes it for none given, and all targets would be built."""
+def _whole(options: Sequence[str]) -> None:
+    """Refuse an option that may be repeated and is given no value: Invoke takes it for none given, and all would be done."""
     words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-    if words[-1] in {"--target", "-t"}:
-        raise ConfigError(f"{words[-1]} names no target", hint="`crosstasks targets` lists all")
+    repeated = {f"--{name}": name for name in options if OPTIONS[name].default is None}
+    repeated |= {"-t": "target"} if "target" in options else {}
+    for word, after in pairwise((*words, "--")):
+        if word in repeated and after.startswith("-") and after != "-":
+            raise ConfigError(f"{word} is given no value", hint=f"it is {OPTIONS[repeated[word]].help}")
 
 
 def _remainder(c: Context) -> tuple[str, ...]:

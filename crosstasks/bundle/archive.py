@@ -170,6 +170,8 @@ def reading(path: Path) -> Iterator[Reader]:
         if error.filename != str(path):
             raise
         raise ConfigError(f"there is no bundle {path}") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path} is a folder, and no bundle", hint="`crosstasks bundle --to FILE` makes one") from error
 
 
 def _sha256(content: IO[bytes]) -> str:

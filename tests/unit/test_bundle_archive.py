@@ -115,6 +115,8 @@ def test_what_is_no_bundle_is_refused(tmp_path):
         pass
     with pytest.raises(ConfigError, match="there is no bundle"), archive.reading(tmp_path / "none.tar"):
         pass
+    with pytest.raises(ConfigError, match="is a folder, and no bundle"), archive.reading(tmp_path):
+        pass
 
 
 def test_a_member_more_than_the_manifest_says_is_refused(tmp_path, folder):
