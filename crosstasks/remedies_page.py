@@ -14,9 +14,12 @@ HEAD: Final = """# Troubleshooting
 Every error that crosstasks knows: what a program says, what it means, and what to do. `crosstasks explain` finds it for you in a text,
 in a file with the output of a build, or on standard input:
 
-    $ crosstasks explain "error: linker \\`aarch64-linux-gnu-gcc\\` not found"
-    $ crosstasks explain build.log
-    $ cargo build 2>&1 | crosstasks explain -
+<!-- not run: tests/integration/test_explain.py does, with what real programs say -->
+```console
+$ crosstasks explain "error: linker \\`aarch64-linux-gnu-gcc\\` not found"
+$ crosstasks explain build.log
+$ cargo build 2>&1 | crosstasks explain -
+```
 
 Where such an error ends a build or a step of provisioning, the same words are its hint. This page is made of crosstasks/remedies.toml.
 """

@@ -27,6 +27,12 @@ def test_every_command_is_run_or_says_why_not(page):
     assert [] == [mark for mark in marks if mark != "run" and not mark.startswith("not run: ")]
 
 
+def test_no_command_hides_in_a_block_without_a_mark():
+    """What is merely indented is no command."""
+    hidden = re.compile(r"^    (?:\$|crosstasks|invoke|nox) .*", re.MULTILINE)
+    assert {} == {path.name: found for path in DOCS.rglob("*.md") if (found := hidden.findall(path.read_text("utf-8")))}
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if "<!-- run -->" in (DOCS / page).read_text("utf-8")])
 def test_a_page_does_what_it_says(page, tmp_path, environ):
     """From top to bottom, in an empty folder; what it shows is printed, ``…`` being anything."""

@@ -50,3 +50,10 @@ def test_the_commands_are_found():
     assert ("release", " --bump minor") in COMMAND.findall("`crosstasks release --bump minor` looks")
     assert ("vendor", " --into x") in COMMAND.findall("    $ python -m crosstasks vendor --into x\n")
     assert ("lock", " --check                   ") in COMMAND.findall("    crosstasks lock --check                   # in CI\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_nothing_stands_twice(page):
+    """No heading, and no entry of a list, in one page."""
+    lines = [line for line in text(page).splitlines() if line.startswith(("#", "- "))]
+    assert [] == sorted({line for line in lines if lines.count(line) > 1})
