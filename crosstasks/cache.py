@@ -32,6 +32,7 @@ ROOM: Final = 50e6
 """Bytes that must be free before anything is provided: less is no room for a tool, let alone a toolchain."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+SHUT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
 FREE: Final = "`crosstasks doctor` shows which disk; `crosstasks clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
 
@@ -84,11 +85,15 @@ def room(what: str) -> Iterator[None]:
     Tell a full disk from all else that can go wrong meanwhile: programs and the engine say so in words of their own.
 
     Raises:
+        ConfigError: a file or folder is closed to us; another route would not help.
         DiskFull: a disk has no room left; another route would not help.
     """
     try:
         yield
     except OSError as error:
+        if error.errno in SHUT:
+            hint = "let it be written; CARGO_TARGET_DIR and CROSSTASKS_CACHE_DIR name other folders"
+            raise ConfigError(f"{what}: {error.filename or 'a file'} cannot be used", why=error.strerror or "", hint=hint) from error
         if error.errno not in FULL:
             raise
         raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=FREE) from error

@@ -30,6 +30,15 @@ BELONGS: Final[Sequence[tuple[Model, str]]] = (
 )
 
 
+def unsaid(value: Any) -> Any:
+    """Return a value without the name and password that an address may hold: messages land in the logs of CI services."""
+    before, at, after = value.rpartition("@") if isinstance(value, str) else ("", "", "")
+    if not at or ":" not in before or after.startswith("sha256:"):  # the last is an image's digest
+        return value
+    scheme, slashes, _ = before.rpartition("//")
+    return f"{scheme}{slashes}***@{after}"
+
+
 Where: TypeAlias = str | tuple[str, ...]
 """The place of a problem: the name of a variable or of an option of the command line, or the path of a key in the file."""
 
@@ -108,7 +117,7 @@ def plainly(said: str, value: Any, declared: Any) -> str:
         booleans = ["true", "false"] if any(inner.get("type") == "boolean" for inner in declared.get("anyOf", ())) else []
         return f"{value!r} is not one of {', '.join((*booleans, *map(repr, allowed)))}{likely(str(value), allowed)}"
     if "matching regex" in said:
-        return f"{value!r} is not of the form {' or '.join(map(repr, examples(declared)))}"
+        return f"{unsaid(value)!r} is not of the form {' or '.join(map(repr, examples(declared)))}"
     if "length" in said:
         return "must not be empty"
     return f"{value!r} must be {said.rpartition('` ')[2].removesuffix('.0')}"

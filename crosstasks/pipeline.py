@@ -244,7 +244,7 @@ def build(
 
 
 def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
-    with telling.folded(triple, verb, work.environ):
+    with telling.folded(triple, verb, work.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, work)
 
 

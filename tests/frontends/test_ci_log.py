@@ -124,3 +124,15 @@ def test_a_report_that_cannot_be_written_hides_no_failure(call, below, run):
     assert "plain cargo serves only the host's own target" in done.stderr
     if "json" in call:
         assert [4] == [result["code"] for result in json.loads(done.stdout)["results"]]
+
+
+@pytest.mark.parametrize("call", [("crosstasks", "build", "--format", "json"), ("nox", "-s", "cross")])
+def test_a_target_folder_that_is_closed_is_a_result(call, below, run):
+    """The folder is named, by 2, and there is no traceback."""
+    (below / "target").touch()
+    done = run(*call, cwd=below)
+    assert done.returncode
+    assert f"{below / 'target' / 'crosstasks'} cannot be used\nNot a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    if "json" in call:
+        assert [2] == [result["code"] for result in json.loads(done.stdout)["results"]]

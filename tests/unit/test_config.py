@@ -450,6 +450,10 @@ def test_all_problems_at_once(problems):
             'mirror = "https://example.org/x"',
             "crosstasks.toml:2: mirror: 'https://example.org/x' is not of the form 'registry.example.org:5000/mirrored'",
         ),
+        (
+            'mirror = "https://me:pass@example.org/x"',
+            "crosstasks.toml:2: mirror: 'https://***@example.org/x' is not of the form 'registry.example.org:5000/mirrored'",
+        ),
         ('env-pass = ["A=B"]', "crosstasks.toml:2: env-pass[0]: 'A=B' is not of the form 'SSL_CERT_FILE'"),
     ],
 )
