@@ -6,11 +6,17 @@ machine and the seconds that something took are replaced.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import pty
 import re
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -24,7 +30,13 @@ PICTURES: Final[Mapping[str, tuple[str, int]]] = {
 }
 """Each picture's command, and how many lines of it are shown; 0 is all. The build comes first: the plan then shows what it has left."""
 
-SECONDS: Final = re.compile(r"\bin \d+\.\d s\b")
+LIVE: Final = "crosstasks release.build --jobs 2"
+"""What shows a live table of targets on a terminal."""
+
+FRAME: Final = re.compile(r"(?:\r\x1b\[2K(?:\x1b\[1A\x1b\[2K)*)+")
+"""How rich takes away what it has drawn, to draw it anew."""
+
+SECONDS: Final = re.compile(r"\b(in|building,) \d+(?:\.\d+)? ?s\b")
 FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Rich would load fonts from a server; every viewer has a font for terminals."""
 
@@ -33,7 +45,7 @@ def neutral(text: str, folders: Mapping[str, str]) -> str:
     """Return text with other names for folders, and without the seconds that something took."""
     for folder in sorted(folders, key=len, reverse=True):
         text = text.replace(folder, folders[folder])
-    return SECONDS.sub("in … s", text)
+    return SECONDS.sub(r"\1 … s", text)
 
 
 def svg(name: str, command: str, output: str, lines: int = 0) -> str:
@@ -58,6 +70,37 @@ def _printed(command: str) -> str:
     return subprocess.run(argv, cwd=HELLO, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def _live() -> str:
+    """Release the example of the tutorial on a terminal, and return the table as it is when one target is built, and one is not yet."""
+    with tempfile.TemporaryDirectory() as above:
+        place = Path(above) / "hello"
+        shutil.copytree(ROOT / "examples" / "release", place, ignore=shutil.ignore_patterns("target", "dist"))
+        as_you = ("-c", "user.name=you", "-c", "user.email=you@example.org")
+        for words in (("init", "--quiet"), ("add", "--all"), (*as_you, "commit", "--quiet", "--message", "Say hello")):
+            subprocess.run(("git", *words), cwd=place, check=True)
+        frames = FRAME.split(_seen((sys.executable, "-m", *LIVE.split(), "--snapshot"), place))
+    tables = [frame for frame in frames if "built in" in frame and "building" in frame]
+    return (tables or frames)[-1].replace("\r\n", "\n").strip()
+
+
+def _seen(argv: tuple[str, ...], cwd: Path) -> str:
+    """Run a program whose standard error is a terminal, and return all that it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 110, 0, 0))
+    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave) as program:
+        os.close(slave)
+        written = bytearray()
+        try:
+            while chunk := os.read(master, 65536):
+                written += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+    os.close(master)
+    if program.returncode:
+        raise SystemExit(f"{argv} ended with {program.returncode}")
+    return written.decode()
+
+
 def _folders() -> dict[str, str]:
     from crosstasks import cache
 
@@ -71,6 +114,7 @@ def main() -> None:
     for name, (command, lines) in PICTURES.items():
         drawn = svg(name, command, neutral(_printed(command), _folders()), lines)
         (folder / f"{name}.svg").write_text(drawn, "utf-8")
+    (folder / "release.svg").write_text(svg("release", LIVE, neutral(_live(), _folders())), "utf-8")
 
 
 if __name__ == "__main__":

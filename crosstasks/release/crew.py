@@ -29,6 +29,9 @@ PACKAGE: Final = __name__.removesuffix(".release.crew")
 PATIENCE: Final = 8.0
 """Seconds that builds are given to end what they started, containers above all."""
 
+RECENT: Final = 4096
+"""Bytes of what a build said last, more than a line has."""
+
 
 class _Answer(msgspec.Struct):
     targets: tuple[Part, ...]
@@ -93,13 +96,15 @@ class Crew:
         if self.stopped:
             return
         self.begun[triple] = time.monotonic()
-        out = bytearray()
+        out, recent = bytearray(), bytearray()
         with (self.logs / f"{triple}.log").open("wb") as log:
 
             def note(chunk: bytes) -> None:
                 log.write(chunk)
-                last = chunk.decode(errors="replace").strip().rpartition("\n")[2].rpartition("\r")[2]
-                self.lines[triple] = last or self.lines.get(triple, "")
+                recent.extend(chunk)  # a line may come in pieces
+                del recent[:-RECENT]
+                last = recent.decode(errors="replace").strip().rpartition("\n")[2].rpartition("\r")[2]
+                self.lines[triple] = last.strip() or self.lines.get(triple, "")
 
             argv = (sys.executable, "-m", PACKAGE, *self.words(triple))
             done = process.stream(argv, env=_env(), cwd=str(self.context.root), on_out=out.extend, on_err=note, owner=_Owner(self, triple))
@@ -135,12 +140,14 @@ class Crew:
 
     def _table(self, triples: Sequence[str]) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0))
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for triple in triples:
             ended = self.parts.get(triple)
             last = ended.error.splitlines()[0] if ended and ended.error else self.lines.get(triple, "")
-            table.add_row(triple, self._state(triple), "" if ended and not ended.error else last[:70])
+            # cargo's `[optimized]` is no markup of rich's
+            table.add_row(triple, self._state(triple), Text("" if ended and not ended.error else last[:70]))
         return table
 
     def _state(self, triple: str) -> str:
