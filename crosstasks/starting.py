@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -70,17 +71,26 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         environ=work.environ,
     )
     assert route.tool is not None  # noqa: S101
-    # what an earlier call left because it was killed, and its helper as well
-    docker_api.EngineDoor(work.engine.command, work.run).sweep()
     for left in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(left, ignore_errors=True)
-    with guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
+    with _swept(work), guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
         yield Started(
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
             ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
             owner=end,
         )
+
+
+@contextmanager
+def _swept(work: Work) -> Iterator[None]:
+    """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
+    door = docker_api.EngineDoor(work.engine.command, work.run)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        sweeping = pool.submit(door.sweep)
+        yield
+        if error := sweeping.exception():
+            work.say(f"what an earlier call may have left was not removed: {error}")
 
 
 def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:

@@ -190,7 +190,12 @@ def _local(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
     mirror = mirrors(wanted, facts, config) if config.mirror else []
     ways += [(ref, _holder(ref, wanted, facts, **more)) for ref, more in mirror if ref not in refs]
     ways += [(row.ref, _holder(row.ref, wanted, facts, **_known(row, wanted))) for row in _fitting(wanted, facts, config)]
-    return first((*ways, ("built here", lambda: _made(wanted, facts, config))))
+    found = first((*ways, ("built here", lambda: _made(wanted, facts, config))))
+    if not isinstance(found, tuple):
+        return found
+    # all at once: the engine is asked side by side
+    asked = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(wanted, facts, config))))
+    return tuple(question for ref in asked if (question := Question("image", ref)) not in facts.answers)
 
 
 def _holder(ref: str, wanted: Wanted, facts: Facts, **more: Any) -> Callable[[], Image | Refused | Open]:

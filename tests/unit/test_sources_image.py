@@ -63,12 +63,12 @@ def test_upstream_is_refused_with_the_reason(want, answers, options, why):
 
 
 def test_a_registry_is_asked_only_by_the_sources_that_need_it():
-    """`local` and `build` ask the engine; what it holds needs no network."""
+    """`local` and `build` ask the engine, of all its names at once; what it holds needs no network."""
     held = facts(images={REF: image(REF)})
     assert choose("local", wanted(), held, config()) == Image(
         ref=REF, platform="linux/amd64", source="local", digest="sha256:" + "1" * 64, why="the engine has it", glibc="2.23", libc="2.23"
     )
-    assert choose("local", wanted(), facts(), config()) == (Question("image", REF),)
+    assert choose("local", wanted(), facts(), config()) == (Question("image", REF), Question("image", MADE))
     assert choose("build", wanted(), facts(), config()) == (Question("image", MADE),)
     assert choose("upstream", wanted(), facts(), config()) == (Question("registry", REF),)
 
