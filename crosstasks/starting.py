@@ -30,6 +30,10 @@ CLAIMED: Final = "x86_64-unknown-linux-gnu"
 """The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
 
 
+ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
+"""Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
+
+
 class Started(Struct, frozen=True, kw_only=True):
     """A program ready to be called: what comes before the subcommand, its environment, and what its end means."""
 
@@ -134,6 +138,9 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
     env = environment.host(route, _call(target_dir, work), work.environ)
+    # by themselves, both keep what they make in folders of their own below ~/.cache
+    kept = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
+    env = {**kept, **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
