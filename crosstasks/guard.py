@@ -50,6 +50,7 @@ class Guard(Struct, frozen=True, kw_only=True):
             architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
         claimed: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
             its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
+        answers: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
         target: the triple, if it is known: a missing standard library is then named before a container starts.
     """
 
@@ -64,6 +65,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     rustup_home: str = ""
     sysroot: str = ""
     claimed: str = ""
+    answers: Mapping[str, tuple[str, ...]] = {}
     target: str = ""
 
 
@@ -144,8 +146,21 @@ def _rustc(guard: Guard) -> str:
     return f"""#!/bin/sh
 # rustc as cross sees it: the sysroot is another one, and the host where need be; all else is the real rustc's
 case "$#:$1:$2" in 2:--print:sysroot) printf '%s\\n' {shlex.quote(guard.sysroot)}; exit 0 ;; esac
-{_claiming(guard) if guard.claimed else ""}exec {shlex.quote(guard.rustc)} "$@"
+{_answering(guard)}{_claiming(guard) if guard.claimed else ""}exec {shlex.quote(guard.rustc)} "$@"
 """
+
+
+def _answering(guard: Guard) -> str:
+    """Answer from what is known: the compiler takes longer to start than all else that is done before a build."""
+    cases = (
+        f"    {shlex.quote(words)}) {_print([_claimed(guard, line) for line in lines])}; exit 0 ;;"
+        for words, lines in guard.answers.items()
+    )
+    return "\n".join(('case "$*" in', *cases, "esac", "")) if guard.answers else ""
+
+
+def _claimed(guard: Guard, line: str) -> str:
+    return f"host: {guard.claimed}" if guard.claimed and line.startswith("host: ") else line
 
 
 def _claiming(guard: Guard) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -17,11 +18,11 @@ from msgspec import Struct
 from . import dependencies, docker_api, environment, guard, process, report
 from .endings import explain
 from .errors import CrosstasksError, EngineFailed
-from .facts.repository import Repository
+from .facts import answers
 from .facts.rustup import Toolchain as Folder
 from .owners import abandoned
 from .routes import Route
-from .steps import Done, Env
+from .steps import Absent, Done, Env
 
 if TYPE_CHECKING:
     from .work import Work
@@ -55,7 +56,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     run_id = uuid4().hex[:12]
     place = work.cache / "runs" / run_id
     theirs = dependencies.user_home(work.environ)
-    guarding = _guard(route, str(place), str(theirs), work.repository)
+    guarding = _guard(route, str(place), str(theirs), work)
     call = _call(
         target_dir,
         work,
@@ -109,7 +110,22 @@ def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
     return None
 
 
-def _guard(route: Route, place: str, theirs: str, repository: Repository) -> guard.Guard:
+ASKED: Final = ("-vV", "--print target-list")
+"""What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
+
+
+def _answers(rustc: str, work: Work) -> dict[str, tuple[str, ...]]:
+    """Return what a compiler says to cross's questions; it is asked once, for as long as its file is the same."""
+
+    def ask(words: str) -> str | Absent:
+        done = work.run((rustc, *words.split()))
+        return Absent(done.err) if done.code else done.out
+
+    said = {words: answers.of_program(work.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    return {words: tuple(text.splitlines()) for words, text in said.items() if isinstance(text, str)}
+
+
+def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
     toolchain = route.toolchain
     folder = Folder(
         name=toolchain.name,
@@ -124,11 +140,12 @@ def _guard(route: Route, place: str, theirs: str, repository: Repository) -> gua
         cargo=f"{route.own.path}/bin/cargo",
         rustc=f"{route.own.path}/bin/rustc",
         toolchain=folder,
-        locked=repository.lock,
+        locked=work.repository.lock,
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
         claimed="" if route.flavour == "git" else CLAIMED,
+        answers=_answers(f"{route.own.path}/bin/rustc", work),
         target=route.target,
     )
 

@@ -46,6 +46,15 @@ def test_the_environment_names_folder_and_rustc():
     assert guards.variables(replace(GUARD, sysroot="/other"), "/usr/bin")["RUSTC"] == "/cache/runs/1/rustc"
 
 
+def test_what_the_compiler_says_is_answered_without_it():
+    """To these words alone, line by line; of the host it says what is claimed."""
+    known = {"-vV": ("rustc 1.96.0", f"host: {ARM}", "it's"), "--print target-list": ("a", "b")}
+    told = guards.scripts(replace(GUARD, sysroot="/other", claimed=HOST, answers=known))["rustc"]
+    assert f"""    -vV) printf '%s\\n' 'rustc 1.96.0' 'host: {HOST}' 'it'"'"'s'; exit 0 ;;\n""" in told
+    assert """    '--print target-list') printf '%s\\n' a b; exit 0 ;;\n""" in told
+    assert f"host: {ARM}" in guards.scripts(replace(GUARD, sysroot="/other", answers=known))["rustc"]
+
+
 @pytest.mark.parametrize("evil", ["$(touch x)", "it's `x`", 'say "hi"; exit', "new\nline", "*", "back\\slash"])
 def test_a_value_is_one_word_of_a_program(evil):
     """No value becomes code of a shell, whatever is in it."""
