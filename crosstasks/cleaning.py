@@ -67,7 +67,13 @@ def remove_image(engine: Engine, image: Mapping[str, Any], work: Work) -> str:
     done = work.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
     if done.code:
         return f"kept {names[0]}: {done.err.strip()}"
-    return f"removed {names[0]}, {report.size(int(image.get('Size') or 0))}"
+    return image_line("removed", image)
+
+
+def image_line(word: str, image: Mapping[str, Any]) -> str:
+    """Say what is, or would be, done to an image."""
+    names = image.get("RepoTags") or image.get("NamesHistory") or (str(image["Id"]),)
+    return f"{word} {names[0]}, {report.size(int(image.get('Size') or 0))}"
 
 
 def clean_cache(folder: Path, root: Path) -> str:
@@ -159,7 +165,7 @@ def remove(path: Path) -> int:
         return 0
     if not path.exists():
         return 0
-    room = _room(path)
+    taken = room(path)
     aside = path.with_name(f".{path.name}.removing.{os.getpid()}")
     try:
         path.rename(aside)
@@ -167,10 +173,10 @@ def remove(path: Path) -> int:
     except OSError as error:
         hint = f"a container of another user may have written it: sudo rm -r {aside if aside.exists() else path}"
         raise CrosstasksError(f"{path} cannot be removed", why=f"{error.strerror}: {error.filename}", hint=hint) from error
-    return room
+    return taken
 
 
-def _room(folder: Path) -> int:
+def room(folder: Path) -> int:
     """Return the bytes that a folder takes on its disk; hard links count once."""
     seen: dict[tuple[int, int], int] = {}
     for place, _, names in os.walk(folder):

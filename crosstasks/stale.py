@@ -41,13 +41,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
         return Wanted(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
 
 
-def clean(work: Work, *, label: str = cleaning.LABEL) -> Iterator[str]:
+def clean(work: Work, *, label: str = cleaning.LABEL, dry: bool = False) -> Iterator[str]:
     """
     Remove what is not wanted any more, and say what it was and how much room that gave.
 
     Args:
         work: of this call.
         label: what images of ours carry.
+        dry: only say what would be removed: the engine's images may be those of other repositories as well.
 
     Raises:
         ConfigError: the repository has no configuration, or one of them is wrong: then it is not known what is wanted.
@@ -61,7 +62,7 @@ def clean(work: Work, *, label: str = cleaning.LABEL) -> Iterator[str]:
             f"no configuration in {work.root}", why="so nothing is wanted, and all would go", hint="`clean --images --cache` does that"
         )
     cleaning.idle(work.cache)
-    removed = [*_folders(kept, work.cache), *_images(kept, work, label)]
+    removed = [*_folders(kept, work.cache, dry=dry), *_images(kept, work, label, dry=dry)]
     yield from removed or ["everything that is there is wanted"]
 
 
@@ -114,7 +115,7 @@ def _routes(work: Work) -> Iterator[Route]:
                 yield planned.route
 
 
-def _folders(kept: Wanted, cache: Path) -> Iterator[str]:
+def _folders(kept: Wanted, cache: Path, *, dry: bool) -> Iterator[str]:
     """Remove tools, toolchains and target folders."""
     places = [cache / "tools", cache / "rustup" / "toolchains"]
     found = [path for place in places if place.is_dir() for path in place.iterdir() if not path.name.startswith(".")]
@@ -125,6 +126,8 @@ def _folders(kept: Wanted, cache: Path) -> Iterator[str]:
             with cleaning.free(path) as free:
                 if busy or not free:
                     yield f"kept {path}: {busy or 'it is locked'}"
+                elif dry:
+                    yield f"would remove {path}, {report.size(cleaning.room(path))}"
                 else:
                     yield f"removed {path}, {report.size(cleaning.remove(path))}"
 
@@ -142,7 +145,7 @@ def _user(folder: Path) -> str:
     return ""
 
 
-def _images(kept: Wanted, work: Work, label: str) -> Iterator[str]:
+def _images(kept: Wanted, work: Work, label: str, *, dry: bool) -> Iterator[str]:
     """Remove images that no plan names; where no engine answers there are none to name either."""
     work = pipeline.look(work, (Question("host"), Question("engine")))
     engine = work.facts.engine
@@ -152,4 +155,4 @@ def _images(kept: Wanted, work: Work, label: str) -> Iterator[str]:
     door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
     for image in door.images(label):
         if not kept.images.intersection(image.get("RepoTags") or ()):
-            yield cleaning.remove_image(engine, image, work)
+            yield cleaning.image_line("would remove", image) if dry else cleaning.remove_image(engine, image, work)

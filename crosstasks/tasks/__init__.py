@@ -37,7 +37,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
     "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
     "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
-    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "engine")),
+    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "dry_run", "engine")),
 }
 
 DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}

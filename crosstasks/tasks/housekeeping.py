@@ -60,9 +60,11 @@ def clean(call: Call) -> None:
     from .. import cleaning, stale
     from ..errors import ConfigError
 
-    images, cache, old = (call.options[name] for name in ("images", "cache", "stale"))
+    images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):
         raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
+    if dry and not old:
+        raise ConfigError("--dry-run goes with --stale", hint="what --images and --cache remove is all of it")
     work = call.work(needed=False)
-    for line in stale.clean(work) if old else cleaning.clean(work, images=images, everything=cache):
+    for line in stale.clean(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache):
         print(line, flush=True)  # noqa: T201

@@ -60,9 +60,9 @@ def there(tmp_path):
 def clean(monorepo, there, label, environ):
     """Remove what is stale, as seen from one of the workspaces; what was said."""
 
-    def call(folder=monorepo / "api"):
+    def call(folder=monorepo / "api", **more):
         fixed = {"CROSSTASKS_CACHE_DIR": str(there), "CROSSTASKS_TOOLCHAINS": "cache"}
-        return list(stale.clean(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label))
+        return list(stale.clean(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label, **more))
 
     return call
 
@@ -77,6 +77,14 @@ def test_what_every_configuration_wants_stays(clean, there, image):
     ]
     assert all(line.startswith("removed ") and line[-1] == "B" for line in lines)
     assert ["everything that is there is wanted"] == clean()
+
+
+def test_a_dry_run_removes_nothing(clean, there, image):
+    """It says what would go, and a real one then removes just that."""
+    would = clean(dry=True)
+    assert [line.replace("would remove ", "removed ") for line in would] == clean()
+    assert all(line.startswith("would remove ") for line in would)
+    assert image in would[-1]
 
 
 def test_old_target_folders_go(clean, monorepo):
