@@ -120,6 +120,12 @@ def write(path: Path, text: str) -> None:
         raise
 
 
+def keep(path: Path, text: str) -> None:
+    """Write a file unless it holds just that."""
+    if not path.exists() or path.read_text("utf-8") != text:
+        write(path, text)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of *path*; whoever comes second waits, and finds the work done."""
