@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -201,3 +202,63 @@ def test_offline_builds_without_any_network(crosstasks, crate, environ):
     done = subprocess.run(argv, cwd=crate, env=environ, check=False, capture_output=True, text=True)
     assert 0 == done.returncode, done.stderr
     assert "build ok" in done.stdout
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_offline_asks_nothing(proxy, crosstasks, crate, tmp_path, kept):
+    """Of no proxy, whether all that is needed is there or nothing is; then the reason is said."""
+    (crate / "crosstasks.toml").write_text((crate / "crosstasks.toml").read_text() + "offline = true\n")
+    assert 0 == crosstasks("provision", "--target", "aarch64", cwd=crate, CROSSTASKS_OFFLINE="0").returncode
+    env = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy.address) | {"NO_PROXY": "", "no_proxy": ""}
+    env |= {} if kept else {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "CARGO_HOME": str(tmp_path / "cargo")}
+    for words in (("plan",), ("doctor",), ("build", "--target", "aarch64", "--builder", "cross")):
+        done = crosstasks(*words, cwd=crate, **env)
+        assert (done.returncode == 0) is kept or words == ("doctor",), (words, done.stderr)
+        assert kept or words == ("doctor",) or "offline" in done.stderr + done.stdout, (words, done.stderr)
+    assert [] == proxy.asked
+
+
+@pytest.fixture
+def simple(tmp_path):
+    """An index of PyPI's kind with the wheel of cross."""
+    name = "astral-dev-toolchain-cross"
+    place = tmp_path / "site/simple" / name
+    wanted = (f"{name}=={pins().pypi[name].version}", "--no-deps", "--dest", str(place))
+    subprocess.run((sys.executable, "-m", "pip", "download", "--quiet", *wanted), check=True)
+    (wheel,) = place.iterdir()
+    (place / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+
+
+MIRRORED = '[source.crates-io]\nreplace-with = "mirror"\n[source.mirror]\nregistry = "sparse+{site}/crates/"\n'
+
+
+@pytest.mark.usefixtures("simple")
+def test_mirrors_are_what_the_tools_own_settings_name(behind, site, crosstasks, crate, without, tmp_path):
+    """PyPI's by pip's variable, the crates registry's by cargo's file, in the container as well; nobody asks anywhere else."""
+    _crates(tmp_path / "site", tmp_path / "mirrored", site)
+    home = tmp_path / "cargo"
+    home.mkdir()
+    (home / "config.toml").write_text(MIRRORED.format(site=site))
+    with (crate / "Cargo.toml").open("a") as file:
+        file.write('[dependencies]\nmirrored = "1"\n')
+    (crate / "src/main.rs").write_text("fn main() { mirrored::said() }\n")
+    behind.asked.clear()
+    env = {name: os.environ.get(name) for name in (*TOLD, *OWN)} | {"CARGO_HOME": str(home), "PIP_INDEX_URL": f"{site}/simple"}
+    done = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=crate, CROSSTASKS_CACHE_DIR=without(), **env)
+    assert 0 == done.returncode, done.stderr
+    assert {"localhost"} == {one.partition(":")[0] for one in behind.asked}
+
+
+def _crates(site, crate, address):
+    """Offer a crate as a registry of cargo's kind."""
+    (crate / "src").mkdir(parents=True)
+    (crate / "Cargo.toml").write_text('[package]\nname = "mirrored"\nversion = "1.0.0"\nedition = "2021"\n')
+    (crate / "src/lib.rs").write_text("pub fn said() {}\n")
+    subprocess.run(("cargo", "package", "--quiet", "--allow-dirty", "--no-verify"), cwd=crate, check=True, capture_output=True)
+    content = (crate / "target/package/mirrored-1.0.0.crate").read_bytes()
+    place = site / "crates"
+    (place / "mi/rr").mkdir(parents=True)
+    (place / "mirrored.crate").write_bytes(content)
+    (place / "config.json").write_text(json.dumps({"dl": f"{address}/crates/{{crate}}.crate"}))
+    row = {"name": "mirrored", "vers": "1.0.0", "deps": [], "features": {}, "cksum": hashlib.sha256(content).hexdigest(), "yanked": False}
+    (place / "mi/rr/mirrored").write_text(json.dumps(row))
