@@ -44,7 +44,7 @@ def home(work: Work) -> Path:
     place = work.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
 
     def make(draft: Path) -> None:
-        for name in (*CACHES, "xargo"):
+        for name in (*CACHES, "bin", "xargo"):  # the engine would make the mount points itself, as root
             (draft / name).mkdir()
         (draft / "config.toml").write_text(text, "utf-8")
         if trusted:

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 from intercepting import intercepting
-from rustup_server import publish, serving
+from rustup_server import hollow, publish, serving
 
 from crosstasks import registry_api
 from crosstasks.errors import CrosstasksError
@@ -76,7 +76,7 @@ def site(tmp_path):
     _debian(folder / "debian", tmp_path / "libc6")
     with serving(folder) as address:
         port = address.rpartition(":")[2]
-        publish(folder, f"https://localhost:{port}", "1.2.3", _rust(tmp_path / "rust"), host=HOST, targets=())
+        publish(folder, f"https://localhost:{port}", "1.2.3", hollow(tmp_path / "rust", HOST), host=HOST, targets=())
         yield f"https://localhost:{port}"
 
 
@@ -89,14 +89,6 @@ def _debian(folder, draft):
     content = (folder / "libc6.deb").read_bytes()
     rows = f"Filename: ./libc6.deb\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n"
     (folder / "Packages").write_text(f"{control}{rows}")
-
-
-def _rust(folder):
-    """Return files that rustup takes for a toolchain; nobody runs them."""
-    for name in ("bin/rustc", "bin/rustdoc", "bin/cargo", f"lib/rustlib/{HOST}/lib/std", "lib/rustlib/src/rust/library/Cargo.toml"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("#!/bin/sh\n")
-    return folder
 
 
 def _git(site, _folder):
