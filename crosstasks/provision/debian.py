@@ -231,6 +231,8 @@ class Archive:
 
 def _said(done: Done) -> str:
     unmet = [line.strip() for line in done.out.splitlines() if re.match(r" \S+ : ", line)]  # apt's reason, which its error does not tell
+    if done.code and (full := cache.said_full(done.err)):
+        return full
     if done.code and unmet:
         return "; ".join(unmet[:2])
     lines = [line for line in done.err.splitlines() if line.startswith("E:")] or done.err.splitlines()
