@@ -216,8 +216,8 @@ class Archive:
             options |= {"Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": self._sources}
         listed = [f"-o{key}={value}" for key, value in options.items()]
         listed += ["-oAPT::Architectures::=", *(f"-oAPT::Architectures::={one}" for one in architectures)]
-        env = {"LC_ALL": "C.UTF-8", **self._trusting()}
-        return self._run((program, f"--config-file={quiet}", *listed, *arguments), env=env, cwd=cwd)
+        call = (program, f"--config-file={quiet}", *listed, *arguments)
+        return self._run(call, env={"LC_ALL": "C.UTF-8", **self._trusting()}, cwd=cwd)
 
     def _trusting(self) -> dict[str, str]:
         """Name the user's authorities in the file that apt reads first: what the machine's own configuration says wins (apt.conf(5))."""
@@ -296,6 +296,3 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     if broken or child.returncode:
         why = err.decode(errors="replace").strip() or broken
         raise ToolMissing(f"{deb.name} cannot be read", why=why, hint=f"remove {deb}, and try again")
-
-
-__all__ = ["Archive", "Package", "members"]
