@@ -68,10 +68,7 @@ def prepare(root: Path) -> None:
             why=error.strerror or str(error),
             hint="name another with CROSSTASKS_CACHE_DIR",
         ) from error
-    free = shutil.disk_usage(root).free
-    if free < ROOM:
-        why = f"{free / 1e6:.0f} MB are free, and whatever is provided takes more (a toolchain 700 MB)"
-        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=FREE)
+    roomy(root, ROOM)
 
 
 def _runs_programs(root: Path) -> bool:
@@ -120,6 +117,12 @@ def write(path: Path, text: str) -> None:
         raise
 
 
+def keep(path: Path, text: str) -> None:
+    """Write a file unless it holds just that."""
+    if not path.exists() or path.read_text("utf-8") != text:
+        write(path, text)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of *path*; whoever comes second waits, and finds the work done."""
@@ -159,19 +162,24 @@ LISTS: Final = 200e6
 
 def roomy(root: Path, least: float) -> None:
     """
-    Refuse to begin what would not fit.
+    Refuse to begin what would not fit. A quota is in no figure of the disk: the bytes are asked for, and given back.
 
     Raises:
-        DiskFull: less than *least* bytes are free.
+        DiskFull: less than *least* bytes are free, or a quota allows less.
     """
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
-    if free < least:
-        raise DiskFull(
-            f"the disk of the cache folder {str(root)!r} is full",
-            why=f"{free / 1e6:.0f} MB are free, {least / 1e6:.0f} MB are needed",
-            hint=FREE,
-        )
+    why = "" if free >= least else f"{free / 1e6:.0f} MB are free, {least / 1e6:.0f} MB are needed (a toolchain takes 700 MB)"
+    if not why and hasattr(os, "posix_fallocate"):  # macOS has none
+        try:
+            with tempfile.TemporaryFile(dir=root) as file:
+                os.posix_fallocate(file.fileno(), 0, int(least))
+        except OSError as error:
+            if error.errno not in FULL:
+                return  # a file system that cannot say
+            why = f"{error.strerror}: {least / 1e6:.0f} MB are needed (a toolchain takes 700 MB)"
+    if why:
+        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=FREE)
 
 
 def said_full(text: str) -> str:

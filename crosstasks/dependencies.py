@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import cache
+from . import cache, network
 from .errors import BuildFailed, ConfigError
 from .routes import Route
 from .steps import Done, Env
@@ -34,17 +34,21 @@ def user_home(environ: Mapping[str, str]) -> Path:
 
 
 def home(work: Work) -> Path:
-    """Return the CARGO_HOME for containers, made if need be; its name tells the configuration that is in it."""
+    """Return the CARGO_HOME for containers, made if need be; its name tells the configuration and the authorities that are in it."""
     theirs = user_home(work.environ)
     for name in CACHES:
         (theirs / name).mkdir(parents=True, exist_ok=True)
     text = _config(theirs)
-    place = work.cache / "cargo" / hashlib.sha256(text.encode()).hexdigest()[:12]
+    trusted = network.authorities(work.environ)
+    certificates = Path(trusted).read_bytes() if trusted else b""
+    place = work.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
 
     def make(draft: Path) -> None:
-        for name in (*CACHES, "xargo"):
+        for name in (*CACHES, "bin", "xargo"):  # the engine would make the mount points itself, as root
             (draft / name).mkdir()
         (draft / "config.toml").write_text(text, "utf-8")
+        if trusted:
+            (draft / network.CERTIFICATES).write_bytes(certificates)
 
     return cache.once(place, make)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from . import network
 from .facts.engine import Engine
 from .facts.host import Host
 from .facts.repository import Repository
@@ -46,6 +47,8 @@ class Call(Struct, frozen=True, kw_only=True):
         labels: of our containers, ``crosstasks.run=…``.
         mounts: more that is mounted, ``host:container``.
         colour: cargo shall colour what it prints.
+        certificates: ``cargo_home`` holds the file of the user's authorities.
+        proxies: names of the user's variables for proxies.
         width: of the terminal in columns, to show cargo's progress bar; 0 for none.
         path: PATH as it is.
         env: what the build is given besides, in a container too.
@@ -58,6 +61,8 @@ class Call(Struct, frozen=True, kw_only=True):
     target_dir: str
     labels: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
+    certificates: bool = False
+    proxies: tuple[str, ...] = ()
     colour: bool = False
     width: int = 0
     path: str
@@ -114,7 +119,7 @@ def cross(
     }
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
-    env |= platform(route, engine, environ)
+    env |= platform(route, engine, environ) | building(route, call, environ)
     if repository.around.folders:
         env |= volumes(route.target, repository, environ)
     if config.pre_build and not (route.image and route.image.source == "build"):
@@ -146,7 +151,6 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
     ``DOCKER_DEFAULT_PLATFORM``           where the engine is remote (CROSS_CONTAINER_OPTS go to ``docker exec``
                                           there, which knows no platform), or the user's own would mislead
-    ``CROSS_BUILD_OPTS``                  where cross builds an image of another platform from a dockerfile
     ====================================  ===================================================================
     """
     image = route.image
@@ -159,9 +163,15 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
             env[f"CROSS_TARGET_{variable(route.target)}_IMAGE_TOOLCHAIN"] = route.toolchain.host
     if "DOCKER_DEFAULT_PLATFORM" in environ or (route.emulated and engine.remote):
         env["DOCKER_DEFAULT_PLATFORM"] = image.platform
-    if route.emulated and not image.ref:
-        env["CROSS_BUILD_OPTS"] = f"--platform={image.platform} {environ.get('CROSS_BUILD_OPTS', '')}".strip()
     return env
+
+
+def building(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``docker build`` is told where cross builds an image: the platform, and proxies by name (the values are the user's)."""
+    image = route.image
+    told = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
+    told += [f"--build-arg={name}" for name in call.proxies]
+    return {"CROSS_BUILD_OPTS": " ".join((*told, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if told else {}
 
 
 def volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
@@ -191,7 +201,9 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image and not engine.remote:
         listed.append(f"--platform={route.image.platform}")
-    listed += [f"--env={name}" for name in config.env_pass]
+    trusted = f"{home}/{network.CERTIFICATES}"
+    listed += [f"--env={name}={trusted}" for name in ("SSL_CERT_FILE", "CARGO_HTTP_CAINFO") if call.certificates]
+    listed += [f"--env={name}" for name in (*call.proxies, *config.env_pass)]
     return (*listed, *(f"--env={key}={value}" for key, value in {**inside(route, repository, config), **call.env}.items()))
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeAlias
 
+from . import network
 from .errors import CrosstasksError, TimedOut, ToolMissing
 from .signals import Signals
 from .steps import Done, Env
@@ -219,7 +220,7 @@ class _Feed:
 
 
 def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subprocess.Popen[bytes]:
-    changed = {key: value for key, value in {**os.environ, **env}.items() if value is not None}
+    changed = {key: value for key, value in {**os.environ, **network.handed_on(os.environ), **env}.items() if value is not None}
     try:
         return subprocess.Popen(list(argv), env=changed, cwd=cwd or None, bufsize=0, **options)
     except OSError as error:

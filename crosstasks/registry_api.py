@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from .errors import CrosstasksError, EngineFailed, ImageFailed
 from .facts.registry import ASK, INDEXES
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import Response, Session
 
     from .facts.engine import Engine
 
@@ -115,6 +116,7 @@ class Place:
         self.wanted = place.digest or place.tag
         self.timeout = timeout
         self.registry = Registry(hostname=place.registry, insecure=host(place.registry) in LOCAL)
+        trusting(self.registry.session)
         self.registry.auth.load_configs(place, configs=_log_ins())
         self.origin = f"{self.registry.prefix}://{place.registry}"
         self.base = f"{self.origin}/v2/{place.api_prefix}"
@@ -200,6 +202,23 @@ def _log_ins() -> list[str]:
     return [str(named)] if named.is_file() else []
 
 
+def trusting(session: Session) -> Session:
+    """Let a session trust whom OpenSSL does on this machine, SSL_CERT_FILE included, besides the authorities of certifi."""
+    from requests.adapters import HTTPAdapter
+
+    trusted = ssl.create_default_context()
+
+    class Trusting(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, ssl_context=trusted, **options)
+
+        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+            return super().proxy_manager_for(proxy, ssl_context=trusted, **options)
+
+    session.mount("https://", Trusting())
+    return session
+
+
 def fetch_text(url: str, timeout: float, until: str = "") -> str:
     """
     Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
@@ -214,7 +233,7 @@ def _fetch(url: str, timeout: float, until: bytes) -> str:
     import requests
 
     try:
-        with requests.get(url, timeout=timeout, stream=True) as response:
+        with trusting(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
             response.raise_for_status()
             body = b""
             for chunk in response.iter_content(CHUNK):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from . import dependencies, docker_api, environment, pipeline, process, run, streams
+from . import dependencies, docker_api, environment, network, pipeline, process, run, streams
 from .errors import ConfigError, EngineFailed, NoRoute
 from .facts.engine import Engine
 from .routes import Route
@@ -63,6 +63,8 @@ def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[s
         cargo_home=str(home),
         user_cargo_home=str(dependencies.user_home(work.environ)),
         labels=docker_api.labels(run_id),
+        proxies=network.proxies(work.environ),
+        certificates=bool(network.authorities(work.environ)),
         path="",
     )
     # of git's cross everything but the target folder stands at its own path

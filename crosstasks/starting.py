@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from . import dependencies, docker_api, environment, guard, process, report
+from . import dependencies, docker_api, environment, guard, network, process, report
 from .endings import explain
 from .errors import CrosstasksError, EngineFailed
 from .facts import answers
@@ -65,6 +65,8 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=docker_api.labels(run_id),
+        proxies=network.proxies(work.environ),
+        certificates=bool(network.authorities(work.environ)),
     )
     env = environment.cross(
         route,

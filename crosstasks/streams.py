@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import ConfigError, CrosstasksError
+from . import cache
+from .errors import ConfigError, CrosstasksError, DiskFull
 
 
 @contextmanager
@@ -31,7 +32,10 @@ def kept() -> Iterator[None]:
         raise CrosstasksError("") from None
     except OSError as error:
         _forgotten()
-        raise CrosstasksError(f"{error.filename or 'the result'} cannot be read or written", why=error.strerror or str(error)) from error
+        what = f"{error.filename or 'the result'} cannot be read or written"
+        if error.errno in cache.FULL and error.filename:
+            raise DiskFull(what, why=str(error.strerror), hint=cache.FREE) from error
+        raise CrosstasksError(what, why=error.strerror or str(error)) from error
 
 
 def _forgotten() -> None:

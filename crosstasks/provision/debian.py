@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from .. import cache
+from .. import cache, network
 from ..errors import ToolMissing
 from ..steps import Done, Runner, Say
 
@@ -194,12 +195,9 @@ class Archive:
         """Run apt with our folders; the first architecture is the one of the machine that it plays."""
         for place in ("lists/partial", "none/partial", "state"):
             (self.folder / place).mkdir(parents=True, exist_ok=True)
-        status = self.folder / "state" / "status"
-        if not status.exists():
-            cache.write(status, "")
-        quiet = self.folder / "state" / "quiet.conf"
-        if not quiet.exists() or quiet.read_text("utf-8") != QUIET:
-            cache.write(quiet, QUIET)
+        status, quiet = (self.folder / "state" / name for name in ("status", "quiet.conf"))
+        cache.keep(status, "")
+        cache.keep(quiet, QUIET)
         options = {
             "Dir::State": self.folder / "state",
             "Dir::State::lists": self.folder / "lists",
@@ -218,11 +216,23 @@ class Archive:
             options |= {"Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": self._sources}
         listed = [f"-o{key}={value}" for key, value in options.items()]
         listed += ["-oAPT::Architectures::=", *(f"-oAPT::Architectures::={one}" for one in architectures)]
-        return self._run((program, f"--config-file={quiet}", *listed, *arguments), env={"LC_ALL": "C.UTF-8"}, cwd=cwd)
+        call = (program, f"--config-file={quiet}", *listed, *arguments)
+        return self._run(call, env={"LC_ALL": "C.UTF-8", **self._trusting()}, cwd=cwd)
+
+    def _trusting(self) -> dict[str, str]:
+        """Name the user's authorities in the file that apt reads first: what the machine's own configuration says wins (apt.conf(5))."""
+        file = network.authorities(os.environ)
+        if not file or "APT_CONFIG" in os.environ:
+            return {}
+        first = self.folder / "state" / "first.conf"
+        cache.keep(first, f'Acquire::https::CaInfo "{file}";\n')
+        return {"APT_CONFIG": str(first)}
 
 
 def _said(done: Done) -> str:
     unmet = [line.strip() for line in done.out.splitlines() if re.match(r" \S+ : ", line)]  # apt's reason, which its error does not tell
+    if done.code and (full := cache.said_full(done.err)):
+        return full
     if done.code and unmet:
         return "; ".join(unmet[:2])
     lines = [line for line in done.err.splitlines() if line.startswith("E:")] or done.err.splitlines()
@@ -286,6 +296,3 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     if broken or child.returncode:
         why = err.decode(errors="replace").strip() or broken
         raise ToolMissing(f"{deb.name} cannot be read", why=why, hint=f"remove {deb}, and try again")
-
-
-__all__ = ["Archive", "Package", "members"]

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,11 +131,16 @@ def mark(folder: Path, held: Marker) -> None:
 
 @contextmanager
 def draft(home: Path, wanted: Wanted) -> Iterator[Path]:
-    """Hold the toolchain's lock, and lend an empty folder beside it that is gone afterwards."""
-    folder = home / "making" / name(wanted)
-    with cache.locked(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    """
+    Hold the toolchain's lock, and lend an empty folder beside it that is gone afterwards.
+
+    Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
+    """
+    lock = home / "making" / name(wanted)
+    with cache.locked(lock):
+        for left in lock.parent.glob(f"{lock.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(dir=lock.parent, prefix=f"{lock.name}."))
         try:
             yield folder
         finally:

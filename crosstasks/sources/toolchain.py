@@ -101,15 +101,16 @@ def choose(host: str, facts: Facts, config: Config) -> Toolchain | Refused | Ope
     wanted = need(host, facts, config)
     if isinstance(wanted, Refused):
         return wanted
-    names = (name for name in config.toolchains if not wanted.origin or name == "cache" or _MAKER[name] == wanted.origin)
-    return first(((name, _bound(SOURCES[name], wanted, facts, config)) for name in names), facts.failures)
+    names = (name for name in config.toolchains if not wanted.origin or {"user": "rustup"}.get(name, name) in {"cache", wanted.origin})
+    return first(((name, _bound(name, wanted, facts, config)) for name in names), facts.failures)
 
 
-_MAKER: Final[Mapping[str, str]] = {"user": "rustup", "rustup": "rustup", "debian": "debian"}
+def _bound(name: str, wanted: Need, facts: Facts, config: Config) -> Callable[[], Toolchain | Refused | Open]:
+    def ask() -> Toolchain | Refused | Open:  # what a source has made it has, also where no cache is named
+        made = _cache(replace(wanted, origin=name), facts, config) if name in _ORIGIN and "cache" not in config.toolchains else None
+        return made if isinstance(made, Toolchain) else SOURCES[name](wanted, facts, config)
 
-
-def _bound(source: Source, wanted: Need, facts: Facts, config: Config) -> Callable[[], Toolchain | Refused | Open]:
-    return lambda: source(wanted, facts, config)
+    return ask
 
 
 def _user(wanted: Need, facts: Facts, _config: Config) -> Toolchain | Refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import signal
 import subprocess
 import sys
@@ -10,6 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from rustup_server import hollow, publish, serving
+
+from crosstasks.pins import pins
+from crosstasks.process import run
+from crosstasks.provision import toolchain, tools
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,6 +97,43 @@ def test_while_cargo_compiles_cross(take, tmp_path, stand_in):
     code, said = take("tools.from_cargo", arguments)
     assert 0 == code, said
     assert (tmp_path / "cache/tools/git/bin/cross").exists()
+
+
+HOST, OTHER = f"{platform.machine()}-unknown-linux-gnu", "riscv64gc-unknown-linux-gnu"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """Return rustup itself."""
+    place = tmp_path_factory.mktemp("rustup")
+    return tools.from_pypi(place, "rustup", (f"rustup=={pins().pypi['rustup'].version}",), run=run, say=lambda _line: None) / "bin/rustup"
+
+
+@pytest.fixture
+def rustup(program, tmp_path, monkeypatch):
+    """What rustup is to install, and its server on this machine, which takes its time; the release is of files that nobody runs."""
+    with serving(tmp_path / "served", pause=0.2) as url:
+        publish(tmp_path / "served", url, "1.2.3", hollow(tmp_path / "hollow", HOST, OTHER), host=HOST, targets=(OTHER,))
+        monkeypatch.setenv("RUSTUP_DIST_SERVER", url)
+        yield {"release": "1.2.3", "host": HOST, "targets": [], "source": False, "rustup": str(program)}
+
+
+@pytest.mark.parametrize(("first", "moment"), [(True, 0.3), (True, 1.0), (False, 0.3)])
+def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
+    """A toolchain, or a target for one that is there: what is whole stays so, and rustup, which goes on alone, hurts nobody."""
+    if not first:
+        assert 0 == take("toolchain.from_rustup", rustup)[0]
+    wanted = rustup | {"targets": [OTHER], "source": True}
+    code, said = take("toolchain.from_rustup", wanted, killed_at="installs", moment=moment)
+    assert -signal.SIGKILL == code, said
+    home = tmp_path / "cache/rustup"
+    assert [(HOST,)][first:] == [one.targets for one in toolchain.inspect(home)]
+    code, said = take("toolchain.from_rustup", wanted)
+    assert 0 == code, said
+    time.sleep(1.5)
+    (found,) = toolchain.inspect(home)
+    assert (set(found.targets), found.source) == ({HOST, OTHER}, True)
+    assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))
 
 
 @pytest.mark.parametrize(("word", "moment"), [("building", 0.0), ("loading", 0.1), ("setting up", 0.5)])

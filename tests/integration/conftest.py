@@ -40,11 +40,12 @@ def environ(cache):
 
 @pytest.fixture(scope="session")
 def crosstasks(environ):
-    """The program: arguments, the folder to run in, what it reads, changes to the environment."""
+    """The program: arguments, the folder to run in, what it reads, changes to the environment (None takes a variable away)."""
 
     def call(*arguments, cwd, stdin=None, **env):
         argv = (sys.executable, "-m", "crosstasks", *arguments)
-        return subprocess.run(argv, cwd=cwd, env=environ | env, input=stdin, capture_output=True, text=True, check=False)
+        changed = {name: value for name, value in (environ | env).items() if value is not None}
+        return subprocess.run(argv, cwd=cwd, env=changed, input=stdin, capture_output=True, text=True, check=False)
 
     return call
 

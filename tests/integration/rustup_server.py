@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,16 +15,24 @@ from pathlib import Path
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serve files, and say nothing."""
+    """Serve files, each after *pause* seconds, and say nothing."""
+
+    pause = 0.0
+
+    def do_GET(self) -> None:
+        """Serve one, but not at once."""
+        time.sleep(self.pause)
+        super().do_GET()
 
     def log_message(self, *_arguments: object) -> None:
         """Write no line per request."""
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, pause: float = 0.0) -> Iterator[str]:
     """Serve *folder*; yield its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    handler = type("Paused", (Quiet,), {"pause": pause})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -48,6 +57,15 @@ def publish(folder: Path, url: str, release: str, toolchain: Path, *, host: str,
     place = folder / "dist" / f"channel-rust-{release}.toml"
     place.write_bytes(manifest)
     place.with_name(f"{place.name}.sha256").write_text(f"{hashlib.sha256(manifest).hexdigest()}  {place.name}\n")
+
+
+def hollow(folder: Path, *triples: str) -> Path:
+    """Make files that rustup takes for a toolchain, and that nobody can run."""
+    std = (f"lib/rustlib/{triple}/lib/std" for triple in triples)
+    for name in ("bin/rustc", "bin/rustdoc", "bin/cargo", *std, "lib/rustlib/src/rust/library/Cargo.toml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("#!/bin/sh\n")
+    return folder
 
 
 def _archive(folder: Path, toolchain: Path, component: str, paths: Sequence[str]) -> tuple[str, str]:

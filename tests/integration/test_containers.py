@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -331,3 +332,29 @@ def test_reaper_imports_little():
     done = subprocess.run(command, input=b"done\n", capture_output=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert not loaded & {"subprocess", "signal", "json", "re", "typing", "site"}
+
+
+ROOTS = ("--privileged", "--cap-add", "--device", "--pid", "--security-opt", "--volume=/:", "--volume=/var/run", "binfmt")
+"""What would give a container power over the machine."""
+
+
+def test_no_step_of_the_default_way_is_privileged(crosstasks, crate, without, tmp_path):
+    """Neither what we say to the engine nor what cross does, for all that is provided, built and tested; and nobody is asked to be root."""
+    said, asked = tmp_path / "said", tmp_path / "asked"
+    for name, act in (
+        ("docker", f'echo "$*" >> {said}; exec {shutil.which("docker")} "$@"'),
+        ("sudo", f"echo >> {asked}"),
+        ("pkexec", f"echo >> {asked}"),
+    ):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{act}\n")
+        program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "CROSSTASKS_CACHE_DIR": without()}
+    done = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=crate, **env)
+    assert 0 == done.returncode, done.stderr
+    lines = said.read_text().splitlines()
+    started = [line for line in lines if line.startswith("run ")]
+    assert len(started) == 1, lines
+    assert [] == [line for line in lines for word in ROOTS if word in line]
+    assert not asked.exists()

@@ -177,12 +177,12 @@ def test_killed(archive, release, eight, tmp_path):
     """What a killed process leaves is no toolchain, and does not hinder the next."""
     del eight  # its packages are fetched by now
     child = start(tmp_path, archive, release)
-    unpacked = tmp_path / "making" / f"{release}-{HOST}" / f"{release}-{HOST}" / "lib/debian"
-    while child.poll() is None and not unpacked.exists():
+    unpacked = f"making/{release}-{HOST}.*/{release}-{HOST}/lib/debian"
+    while child.poll() is None and not any(tmp_path.glob(unpacked)):
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert unpacked.exists()
+    assert any(tmp_path.glob(unpacked))
     assert () == toolchain.inspect(tmp_path)
     debian(Wanted(release=release, host=HOST), tmp_path, archive)
     assert toolchain.complete(tmp_path, Wanted(release=release, host=HOST))

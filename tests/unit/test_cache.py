@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 import pytest
 
 from crosstasks import cache
+from crosstasks.errors import DiskFull, ToolMissing
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
@@ -29,3 +31,39 @@ def test_a_file_that_cannot_be_written_is_named_itself(tmp_path):
         cache.write(tmp_path / "file", "x")
     assert str(tmp_path / "file") == caught.value.filename
     assert ["file"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [(errno.EDQUOT, "Disk quota exceeded: 50 MB are needed"), (errno.ENOSPC, "No space left"), (errno.EOPNOTSUPP, "")],
+)
+def test_a_quota_is_found_by_asking_for_the_bytes(tmp_path, monkeypatch, number, refused):
+    """No figure of the disk holds it; a file system that cannot promise bytes is taken at its figures. Nothing is left of the asking."""
+
+    def allocate(_file, _start, _size):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(cache.os, "posix_fallocate", allocate, raising=False)
+    if refused:
+        with pytest.raises(DiskFull, match="is full") as caught:
+            cache.prepare(tmp_path)
+        assert refused in caught.value.why
+    else:
+        cache.prepare(tmp_path)
+    assert ["CACHEDIR.TAG"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "/x"),
+        OSError(errno.EDQUOT, "Disk quota exceeded", "/x"),
+        ToolMissing("pip failed", why="OSError: [Errno 122] Disk quota exceeded"),
+        ToolMissing("tar failed", why="tar: x: Cannot write: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_told_from_all_else(error):
+    """By the number, or by a program's words; a quota is one too."""
+    with pytest.raises(DiskFull, match="a disk is full") as caught, cache.room("x"):
+        raise error
+    assert "CROSSTASKS_CACHE_DIR" in caught.value.hint

@@ -275,3 +275,22 @@ def test_a_package_without_a_hash_is_known_by_its_size(archive):
     made = archive(Apt(download=delivering(gcc=b"compiler")))
     unhashed = replace(package(b"compiler"), digest="")
     assert made.fetch([unhashed])[0].read_bytes() == b"compiler"
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [({}, True), ({"APT_CONFIG": "/theirs"}, False), ({"SSL_CERT_FILE": "/nowhere"}, False)],
+)
+def test_whom_the_user_trusts_is_where_apt_reads_first(archive, tmp_path, monkeypatch, environ, told):
+    """So the machine's own configuration wins, and a variable of apt's own is left."""
+    (tmp_path / "corp.pem").touch()
+    monkeypatch.delenv("APT_CONFIG", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "corp.pem"))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    apt = Apt()
+    archive(apt).versions("libc6", "amd64")
+    first = tmp_path / "debian/state/first.conf"
+    assert (apt.calls[-1][1].get("APT_CONFIG"), first.exists()) == ((str(first), True) if told else (None, False))
+    if told:
+        assert f'Acquire::https::CaInfo "{tmp_path}/corp.pem";\n' == first.read_text()

@@ -166,6 +166,23 @@ def test_the_environment_of_each_flavour(flavour, changes):
             id="the user's own options come last",
         ),
         pytest.param(
+            {"call": replace(CALL, certificates=True)},
+            {
+                "CROSS_CONTAINER_OPTS": (
+                    f"{ORDINARY['CROSS_CONTAINER_OPTS']} --env=SSL_CERT_FILE=/cargo/certificates.pem --env=CARGO_HTTP_CAINFO=/cargo/certificates.pem"
+                )
+            },
+            id="authorities of the user's own",
+        ),
+        pytest.param(
+            {"call": replace(CALL, proxies=("HTTPS_PROXY",)), "environ": {"HTTPS_PROXY": "http://me:secret@proxy:3128"}},
+            {
+                "CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --env=HTTPS_PROXY",
+                "CROSS_BUILD_OPTS": "--build-arg=HTTPS_PROXY",
+            },
+            id="a proxy, by name alone: its password is in no command",
+        ),
+        pytest.param(
             {"options": {"pre-build": ["apt-get update"]}},
             {"CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_PRE_BUILD": "apt-get update\n"},
             id="one command before the build, which is no script's name",

@@ -168,6 +168,14 @@ def test_what_debian_lacks_is_built_from_source(targets, folder, why):
     assert (found.source if why is None else found.why) == ("cache" if why is None else f"cache: {folder.name} {why}")
 
 
+@pytest.mark.parametrize(("origin", "taken"), [("debian", True), ("rustup", False)])
+def test_what_a_source_has_made_it_has(origin, taken):
+    """Also where no cache is named, or it would be made again and again."""
+    folder = toolchain("1.96.0", targets=(AMD64, ARM64), origin=origin)
+    found = choose(facts(provided=ours(folder)), toolchains=["debian"])
+    assert (found.path if taken else found) == (folder.path if taken else (Question("debian"),))
+
+
 def test_rustup_installs_into_a_home_of_ours():
     """The release that the user works with, and the targets, once for all that are declared."""
     known = facts(rustup=rustup(toolchain("1.90.0")), rustup_server=SERVER)
