@@ -10,7 +10,7 @@ from msgspec import Struct
 from . import pipeline, provision, report
 from .errors import ConfigError, EmulationFailed
 from .facts import proof
-from .facts.emulation import Emulation, Registration, fault
+from .facts.emulation import MOUNT, Emulation, Registration, fault
 from .facts.engine import Engine
 from .facts.proof import PLATFORMS, Proof
 from .provision import emulation
@@ -93,7 +93,7 @@ def _row(platform: str, work: Work) -> Row:
         fixed=entry.fixed if entry else False,
         proven=proven,
         why=why,
-        fix=_fix(seen, entry, platform) if why else "",
+        fix=_fix(seen, entry, platform, work.engine) if why else "",
     )
 
 
@@ -108,13 +108,16 @@ def _why(seen: Emulation | Absent, entry: Registration | None, said: str) -> str
     return said
 
 
-def _fix(seen: Emulation | Absent, entry: Registration | None, platform: str) -> str:
+def _fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
     table = "/proc/sys/fs/binfmt_misc"
     if isinstance(seen, Emulation) and not seen.enabled:
         return f"echo 1 | sudo tee {table}/status"
     if entry and not entry.enabled:
         return f"echo 1 | sudo tee {table}/{entry.name}"
-    return f"crosstasks emulation.install --platform {platform}"
+    install = f"crosstasks emulation.install --platform {platform}"
+    if isinstance(seen, Emulation) and _seen(engine) and not seen.mounted and not seen.root:
+        return f"sudo {' '.join(MOUNT)} && {install}"
+    return install
 
 
 def text(rows: Sequence[Row]) -> str:

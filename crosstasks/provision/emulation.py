@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from .. import docker_api, recipes
 from ..errors import EmulationFailed
 from ..facts import proof
+from ..facts.emulation import MOUNT, Emulation, mounted
 from ..facts.proof import PLATFORMS, Proof
 from ..sources.emulation import DOES
 from ..steps import Question, Refused
@@ -70,8 +71,22 @@ def install(work: Work, platform: str, source: str, ref: str = "", *, ask: bool 
     if ask and not agreed(f"{platform} programs are to be emulated: {DOES[source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
     work.say(f"setting up emulation of {platform}: {DOES[source]}")
+    _mount(work)
     SOURCES[source](work, platform, ref)
     proven(work, platform)
+
+
+def _passing(work: Work) -> bool:
+    """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
+    there = work.engine.remote or work.engine.desktop or not isinstance(work.facts.emulation, Emulation)
+    return not there and work.look.platform().system == "linux" and not mounted(work.look.root)
+
+
+def _mount(work: Work) -> None:
+    """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the proof tells whether it matters."""
+    if _passing(work) and isinstance(work.facts.emulation, Emulation) and work.facts.emulation.root:
+        done = work.run(MOUNT, timeout=PATIENCE)
+        work.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 
 
 def agreed(question: str) -> bool:
@@ -85,6 +100,10 @@ def proven(work: Work, platform: str) -> None:
     """Run a program of the platform, or fail."""
     question = Question("emulation-proof", platform)
     found = proof.ask(work.look, question, work.facts)
+    if not isinstance(found, Proof) and _passing(work):
+        why = f"{found.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
+        hint = f"`sudo {' '.join(MOUNT)}`, then again"
+        raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
     if not isinstance(found, Proof):
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
 

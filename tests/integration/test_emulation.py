@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_it_is_set_up_proven_and_taken_away(crosstasks, tmp_path, table):
     gone = crosstasks("emulation.uninstall", "--platform", "ppc64le", cwd=tmp_path)
     assert f"{ENTRY} was taken out; {PLATFORM} is not emulated any more\n" == gone.stdout, gone.stderr
     assert not (table / ENTRY).exists()
+
+
+def test_a_machine_that_does_not_mount_the_table(environ, tmp_path, table):
+    """Root mounts it first, since a container's mount would take with it what was registered; seen from a namespace without it."""
+    without = ("unshare", "--mount", "sh", "-c", f'umount {TABLE} && test ! -e {TABLE}/status && exec "$@"', "sh")
+    argv = (*without, sys.executable, "-m", "crosstasks", "emulation.install", "--platform", PLATFORM, "--source", "build")
+    done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert f"{PLATFORM} works: a program of it was run\n" == done.stdout, done.stderr
+    assert f"mount -t binfmt_misc binfmt_misc {TABLE}" in done.stderr
+    assert (table / ENTRY).exists()
 
 
 @pytest.mark.parametrize(
