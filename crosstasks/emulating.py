@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
 from . import pipeline, provision, report
-from .errors import ConfigError, EmulationFailed
+from .errors import ConfigError, CrosstasksError, EmulationFailed
 from .facts import proof
 from .facts.emulation import MOUNT, Emulation, Registration, fault
 from .facts.engine import Engine
 from .facts.proof import PLATFORMS, Proof
 from .provision import emulation
 from .sources.emulation import SOURCES, Emulator, installed
-from .steps import Absent, Question
+from .steps import Absent, Failure, Question
+from .turns import LAST
 from .work import Work
 
 ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
@@ -153,10 +156,27 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
         if isinstance(found, Proof):
             yield f"{platform} works already"
             continue
-        emulator, work = _chosen(platform, (source,) if source else tuple(SOURCES), found.why, work)
-        for step in emulator.steps:
-            provision.take(step, work)
+        work = _installed(platform, (source,) if source else tuple(SOURCES), found.why, work)
         yield f"{platform} works: a program of it was run"
+
+
+def _installed(platform: str, sources: Sequence[str], why: str, work: Work) -> Work:
+    """Take the steps of one source after another, until one has worked."""
+    while True:
+        emulator, work = _chosen(platform, sources, why, work)
+        try:
+            for step in emulator.steps:
+                provision.take(step, work)
+        except LAST:
+            raise
+        except CrosstasksError as error:
+            failure = Failure(route=emulator.source, what=error.what, step=step, code=error.code)
+            work = replace(work, facts=changed(work.facts, failures=(*work.facts.failures, failure)))
+            if len(sources) == 1:
+                raise
+            work.say(f"{emulator.source} failed: {error}; looking for another source")
+            continue
+        return work
 
 
 def _some(platforms: Sequence[str]) -> tuple[str, ...]:

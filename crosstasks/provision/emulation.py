@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 PATIENCE: Final = 120.0
 """Seconds for the container that registers."""
 
+ALLOWED: Final = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+"""
+What mounting the kernel's table takes: that, and nothing else that is privileged. tonistiigi/binfmt's page says ``--privileged``; its
+source (cmd/binfmt/main.go) mounts the table where it is not, and writes to it.
+"""
+
 PACKAGES: Final = ("qemu-user-static", "binfmt-support")
 
 
@@ -111,7 +117,7 @@ def proven(work: Work, platform: str) -> None:
 def _pinned(work: Work, platform: str, ref: str) -> None:
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
-        done = work.run((*_container(work), "--privileged", ref, action, value), timeout=PATIENCE)
+        done = work.run((*_container(work), *ALLOWED, ref, action, value), timeout=PATIENCE)
     if done.code:
         raise _refused(f"the pinned image did not register an emulator of {name}", done)
 
@@ -127,16 +133,15 @@ def _built(work: Work, platform: str, _ref: str) -> None:
 
 
 def _in_ours(work: Work, platform: str, told: str) -> Done:
-    """Run binfmt.sh in the image that is built here. Mounting the table needs CAP_SYS_ADMIN, and nothing else that is privileged."""
+    """Run binfmt.sh in the image that is built here."""
     facts = work.facts
     recipe = recipes.emulator(qemu(platform), work.engine.platform, facts.host.suite)
     if isinstance(recipe, Refused):
         raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=recipe.why, hint=recipe.hint)
     archive = debian.Archive(work.cache / "debian", run=work.run, say=work.say)
     image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=(), say=work.say)
-    options = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
-    argv = (*_container(work), "--interactive", *options, recipe.tag, "sh", "-s", entry(platform), told)
+    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), told)
     return work.run(argv, stdin=script, timeout=PATIENCE)
 
 
