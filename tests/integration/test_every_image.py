@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -15,8 +16,13 @@ import arm64_engine
 import foreign
 import pytest
 
+from crosstasks import recipes, targets, verify
+from crosstasks.process import run
+from crosstasks.provision import image, suites
+
 ROOT = Path(__file__).parents[2]
 ENGINES = ("linux/amd64", "linux/arm64")
+SPAWN = tuple(Path(image.__file__).parent / name for name in ("spawn.c", "spawn.sh"))
 HOST = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[platform.machine()]
 TARGETS = {
     "aarch64": ("EM_AARCH64", 64, "little"),
@@ -72,3 +78,18 @@ def test_armv6_with_hardware_floats_is_refused(on, engines, example, crosstasks)
     done = crosstasks("plan", "--target", "arm", cwd=example("arm"), **engines[on])
     assert done.returncode == 4
     assert "whose start files no ARMv6 processor runs" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("base", "needs"), [("bullseye", "2.17"), ("bookworm", "2.34")])
+def test_the_base_decides_which_glibc_is_needed(base, needs, cache, tmp_path):
+    """A program that starts a thread, whose symbol got another version in 2.34, compiled by what each release has for aarch64."""
+    recipe = recipes.recipe(targets.find("aarch64"), HOST, base)
+    own = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    archive = suites.archive(cache, own, base, run=run, say=print)
+    image.build(recipe, engine="docker", folder=cache / "images", archive=archive, spawn=SPAWN, say=print)
+    script = "cd /tmp && cat >a.c && $CC_aarch64_unknown_linux_gnu a.c -o a -pthread && cat a"
+    program = "#include <pthread.h>\nint main(void) { pthread_t t; return pthread_create(&t, 0, 0, 0); }\n"
+    argv = ("docker", "run", "--rm", "--interactive", recipe.tag, "sh", "-c", script)
+    made = tmp_path / "a"
+    made.write_bytes(subprocess.run(argv, input=program.encode(), check=True, stdout=subprocess.PIPE).stdout)
+    assert verify.inspect(made).glibc == needs
