@@ -111,13 +111,13 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        room = sum(remove(folder / name) for name in ENTRIES)
+        taken = sum(remove(folder / name) for name in ENTRIES)
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:
-        return f"removed {folder} but for {', '.join(rest)}, {report.size(room)}"
+        return f"removed {folder} but for {', '.join(rest)}, {report.size(taken)}"
     folder.rmdir()
-    return f"removed {folder}, {report.size(room)}"
+    return f"removed {folder}, {report.size(taken)}"
 
 
 def _lock(folder: Path, locks: ExitStack) -> None:
