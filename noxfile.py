@@ -28,6 +28,7 @@ crosstasks.nox.register(root=ROOT / "examples" / "hello")
 
 ARM64 = "tests/integration/test_arm64.py"
 WORKSPACES = "tests/integration/test_real_workspaces.py"
+IMAGES = "tests/integration/test_every_image.py"
 
 
 def _tested(session: nox.Session, *arguments: str) -> None:
@@ -51,13 +52,21 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(session, "tests/integration", "tests/faults/test_signals.py", "-x", *(f"--ignore={path}" for path in (WORKSPACES, ARM64)))
+    _tested(
+        session, "tests/integration", "tests/faults/test_signals.py", "-x", *(f"--ignore={path}" for path in (WORKSPACES, IMAGES, ARM64))
+    )
 
 
 @nox.session
 def workspaces(session: nox.Session) -> None:
     """Build workspaces that others wrote, from the crates registry: some minutes, with the real engine."""
     _tested(session, WORKSPACES)
+
+
+@nox.session
+def images(session: nox.Session) -> None:
+    """Build the images of ten targets for engines of both architectures, and the example in each: hours where arm64 is emulated."""
+    _tested(session, IMAGES)
 
 
 @nox.session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "too
 """What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
 
 
-def clean(work: Work, images: bool = False, everything: bool = False) -> Iterator[str]:  # noqa: FBT001, FBT002 - as invoke gives them
+def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bool = False) -> Iterator[str]:
     """
     Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
 
@@ -32,6 +32,7 @@ def clean(work: Work, images: bool = False, everything: bool = False) -> Iterato
         work: of this call; without a repository only the other two are done.
         images: remove the images that were built here, and containers whose owner is gone.
         everything: remove our cache folder.
+        dry: only say what would be removed.
 
     Raises:
         ConfigError: there is no repository, and nothing else to do; or the cache folder is not marked as ours.
@@ -40,25 +41,34 @@ def clean(work: Work, images: bool = False, everything: bool = False) -> Iterato
     """
     work = pipeline.look(work, (Question("repository"),))
     if isinstance(work.facts.repository, Repository) or not (images or everything):
-        yield _removed(Path(work.repository.target_directory) / "crosstasks")
+        yield _removed(Path(work.repository.target_directory) / "crosstasks", dry=dry)
     if images:
         work = pipeline.look(work, (Question("host"), Question("engine")))
-        yield from clean_engine(work.engine, work)
+        yield from clean_engine(work.engine, work, dry=dry)
     if everything:
-        yield clean_cache(work.cache, work.root)
+        yield clean_cache(work.cache, work.root, dry=dry)
 
 
-def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER) -> Iterator[str]:
+def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
     """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
     door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
-    count = door.sweep(owner)
-    if count:
-        yield f"removed {count} container{'s' * (count != 1)} that nobody owns any more"
+    dead = door.dead(owner)
+    if not dry:
+        door.remove(dead)
+    if dead:
+        yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
     held = door.images(label)
     for image in held:
-        yield remove_image(engine, image, work)
+        yield _would(door, image, dead) if dry else remove_image(engine, image, work)
     if not held:
         yield "the engine holds no image of ours"
+
+
+def _would(door: docker_api.EngineDoor, image: Mapping[str, Any], dead: Sequence[str]) -> str:
+    """Say what would be done to an image, once the containers that are *dead* are gone."""
+    users = [id_ for id_ in door.users(str(image["Id"])) if id_ not in dead]
+    line = image_line("would keep" if users else "would remove", image)
+    return f"{line}: container {users[0][:12]} uses it" if users else line
 
 
 def remove_image(engine: Engine, image: Mapping[str, Any], work: Work) -> str:
@@ -76,9 +86,9 @@ def image_line(word: str, image: Mapping[str, Any]) -> str:
     return f"{word} {names[0]}, {report.size(int(image.get('Size') or 0))}"
 
 
-def clean_cache(folder: Path, root: Path) -> str:
+def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
     """
-    Remove our cache folder, if it is one.
+    Remove our cache folder, if it is one; *dry*: only say so.
 
     Raises:
         ConfigError: it is not marked as ours, or holds the user's own work.
@@ -97,15 +107,17 @@ def clean_cache(folder: Path, root: Path) -> str:
     if any(place.is_relative_to(folder.resolve()) for place in here):
         hint = "name another with CROSSTASKS_CACHE_DIR"
         raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint=hint)
+    if dry:
+        return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        room = sum(remove(folder / name) for name in ENTRIES)
+        taken = sum(remove(folder / name) for name in ENTRIES)
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:
-        return f"removed {folder} but for {', '.join(rest)}, {report.size(room)}"
+        return f"removed {folder} but for {', '.join(rest)}, {report.size(taken)}"
     folder.rmdir()
-    return f"removed {folder}, {report.size(room)}"
+    return f"removed {folder}, {report.size(taken)}"
 
 
 def _lock(folder: Path, locks: ExitStack) -> None:
@@ -152,9 +164,11 @@ def _in_use(folder: Path, why: str) -> CrosstasksError:
     return CrosstasksError(f"{folder} is in use", why=why, hint="wait until that call has ended; after a crash, remove what is named")
 
 
-def _removed(folder: Path) -> str:
+def _removed(folder: Path, *, dry: bool) -> str:
     if not os.path.lexists(folder):
         return f"{folder} is not there"
+    if dry:
+        return f"would remove {folder}, {report.size(room(folder))}"
     return f"removed {folder}, {report.size(remove(folder))}"
 
 

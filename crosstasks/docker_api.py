@@ -103,9 +103,17 @@ class EngineDoor:
 
     def sweep(self, label: str = OWNER) -> int:
         """Remove the containers, with *label* only, whose owner on this machine is gone; return how many there were."""
-        dead = [id_ for id_, told in self.containers(label).items() if not alive(told.get(OWNER, ""))]
+        dead = self.dead(label)
         self.remove(dead)
         return len(dead)
+
+    def dead(self, label: str = OWNER) -> tuple[str, ...]:
+        """Return the containers, with *label* only, whose owner on this machine is gone."""
+        return tuple(id_ for id_, told in self.containers(label).items() if not alive(told.get(OWNER, "")))
+
+    def users(self, image: str) -> tuple[str, ...]:
+        """Return the containers, also those that have ended, that are of an image."""
+        return tuple(self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={image}").out.split())
 
     def pull(self, ref: str, platform: str, say: Say) -> None:
         """

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
 from . import pipeline, provision, report
-from .errors import ConfigError, EmulationFailed
+from .errors import ConfigError, CrosstasksError, EmulationFailed
 from .facts import proof
-from .facts.emulation import Emulation, Registration, fault
+from .facts.emulation import MOUNT, Emulation, Registration, fault
 from .facts.engine import Engine
 from .facts.proof import PLATFORMS, Proof
 from .provision import emulation
 from .sources.emulation import SOURCES, Emulator, installed
-from .steps import Absent, Question
+from .steps import Absent, Failure, Question
+from .turns import LAST
 from .work import Work
 
 ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
@@ -93,7 +96,7 @@ def _row(platform: str, work: Work) -> Row:
         fixed=entry.fixed if entry else False,
         proven=proven,
         why=why,
-        fix=_fix(seen, entry, platform) if why else "",
+        fix=_fix(seen, entry, platform, work.engine) if why else "",
     )
 
 
@@ -108,13 +111,16 @@ def _why(seen: Emulation | Absent, entry: Registration | None, said: str) -> str
     return said
 
 
-def _fix(seen: Emulation | Absent, entry: Registration | None, platform: str) -> str:
+def _fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
     table = "/proc/sys/fs/binfmt_misc"
     if isinstance(seen, Emulation) and not seen.enabled:
         return f"echo 1 | sudo tee {table}/status"
     if entry and not entry.enabled:
         return f"echo 1 | sudo tee {table}/{entry.name}"
-    return f"crosstasks emulation.install --platform {platform}"
+    install = f"crosstasks emulation.install --platform {platform}"
+    if isinstance(seen, Emulation) and _seen(engine) and not seen.mounted and not seen.root:
+        return f"sudo {' '.join(MOUNT)} && {install}"
+    return install
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -150,10 +156,27 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
         if isinstance(found, Proof):
             yield f"{platform} works already"
             continue
-        emulator, work = _chosen(platform, (source,) if source else tuple(SOURCES), found.why, work)
-        for step in emulator.steps:
-            provision.take(step, work)
+        work = _installed(platform, (source,) if source else tuple(SOURCES), found.why, work)
         yield f"{platform} works: a program of it was run"
+
+
+def _installed(platform: str, sources: Sequence[str], why: str, work: Work) -> Work:
+    """Take the steps of one source after another, until one has worked."""
+    while True:
+        emulator, work = _chosen(platform, sources, why, work)
+        try:
+            for step in emulator.steps:
+                provision.take(step, work)
+        except LAST:
+            raise
+        except CrosstasksError as error:
+            failure = Failure(route=emulator.source, what=error.what, step=step, code=error.code)
+            work = replace(work, facts=changed(work.facts, failures=(*work.facts.failures, failure)))
+            if len(sources) == 1:
+                raise
+            work.say(f"{emulator.source} failed: {error}; looking for another source")
+            continue
+        return work
 
 
 def _some(platforms: Sequence[str]) -> tuple[str, ...]:

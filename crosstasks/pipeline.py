@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import cache, config, plan, provision, remedies, run, targets, telling, turns, verify
+from . import cache, config, doors, plan, provision, remedies, run, targets, telling, turns, verify
 from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
@@ -64,36 +64,8 @@ def start(
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = Look.make(place, folder, loaded, environ, real, **_doors(folder, say))
+    look = Look.make(place, folder, loaded, environ, real, **doors.made(folder, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
-
-
-def _doors(folder: Path, say: Say) -> dict[str, Any]:
-    """Return the doors to the network; what stands behind each is imported when it is first opened."""
-
-    def registry(ref: str, engine: Any, timeout: float) -> object:
-        from . import registry_api
-
-        return registry_api.look(ref, engine, timeout)
-
-    def fetch(url: str, timeout: float, until: str) -> str:
-        from . import registry_api
-
-        return registry_api.fetch_text(url, timeout, until)
-
-    def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        cache.prepare(folder)
-        cache.roomy(folder, cache.LISTS)
-        archive = provision.debian.Archive(folder / "debian", run=real, say=say)
-        archive.update(sorted({architecture for _, architecture in wanted}))
-        return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
-
-    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "terminal": _terminal}
-
-
-def _terminal() -> bool:
-    """Tell whether the user can be asked."""
-    return all(bool(getattr(stream, "isatty", lambda: False)()) for stream in (sys.stdin, sys.stderr))
 
 
 def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:

@@ -74,6 +74,7 @@ About: TypeAlias = Literal[
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
     "debian",  # facts.debian: Debian, what apt's sources offer; network
+    "packages",  # facts.packages: Lacking; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository
     "lock",  # facts.lock: Lock

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import CrosstasksError, DiskFull
 from ..steps import About, Absent, Failure, Question, Runner
-from . import builders, debian, emulation, engine, host, lock, proof, provided, registry, repository, rustup
+from . import builders, debian, emulation, engine, host, lock, packages, proof, provided, registry, repository, rustup
 from .answers import absent
 from .builders import Builders
 from .emulation import Emulation
@@ -44,6 +44,10 @@ def _no_fetch(url: str, _timeout: float, _until: str) -> str:
     raise CrosstasksError(f"{url} was not fetched: no door to the network was given")
 
 
+def _no_names(_own: str, _suite: str, _architecture: str, _names: Sequence[str]) -> Mapping[str, str]:
+    raise CrosstasksError("apt was not asked: no door to it was given")
+
+
 def _no_versions(_wanted: Sequence[tuple[str, str]]) -> Versions:
     raise CrosstasksError("apt was not asked: no door to it was given")
 
@@ -65,6 +69,7 @@ class Look:
         registry: the door to registries: a reference, the engine to ask through, seconds.
         fetch: the door to web servers: an address, seconds, and a text after whose line reading may stop.
         debian_versions: the door to apt: packages with an architecture each.
+        debian_lacking: the door to what apt's sources lack: the machine's suite, the one to ask, an architecture, names.
         terminal: tells whether the user can be asked.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
     """
@@ -82,6 +87,7 @@ class Look:
     registry: Callable[[str, Engine | None, float], object] = _no_registry
     fetch: Callable[[str, float, str], str] = _no_fetch
     debian_versions: Callable[[Sequence[tuple[str, str]]], Versions] = _no_versions
+    debian_lacking: Callable[[str, str, str, Sequence[str]], Mapping[str, str]] = _no_names
     terminal: Callable[[], bool] = lambda: False
     root: Path = Path("/")
     platform: Callable[[], Platform] = Platform.here
@@ -89,7 +95,7 @@ class Look:
 
     @classmethod
     def make(cls, cwd: Path, cache: Path, config: Config, environ: Mapping[str, str], run: Runner, **doors: Any) -> Look:
-        """Take from the configuration what looking needs; *doors* are ``registry``, ``fetch`` and ``debian_versions``."""
+        """Take from the configuration what looking needs; *doors* are those of ``doors.made``."""
         return cls(
             run=run,
             environ=environ,
@@ -198,6 +204,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
     "debian": debian.ask,
+    "packages": packages.ask,
     "builders": builders.ask,
     "repository": repository.ask,
     "lock": lock.ask,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ASK: Final = "proc/sys/fs/binfmt_misc"
 
+MOUNT: Final = ("mount", "-t", "binfmt_misc", "binfmt_misc", f"/{ASK}")
+"""Makes the table stay; for root."""
+
 
 class Registration(Struct, frozen=True, kw_only=True):
     """One binfmt_misc entry. *fixed* is the flag ``F``: the interpreter is open, so it works in containers too; *lost*: it is not there."""
@@ -40,13 +43,14 @@ class Emulation(Struct, frozen=True, kw_only=True):
     Attributes:
         registered: emulators by architecture as Rust names it.
         programs: QEMU's on PATH by the same key.
-        enabled: the kernel's table as a whole is on.
+        enabled: the kernel's table as a whole is on; *mounted*: this machine has it where all look for it.
         root: we are; and *terminal*: the user can be asked.
     """
 
     registered: Mapping[str, Registration] = {}
     programs: Mapping[str, str] = {}
     enabled: bool = True
+    mounted: bool = True
     root: bool = False
     terminal: bool = False
 
@@ -64,7 +68,24 @@ def ask(look: Look, _question: Question, _facts: Facts) -> Emulation:
         return Emulation(terminal=terminal)
     root = getattr(os, "geteuid", lambda: 1)() == 0
     registered = {arch: _whole(look, entry) for arch, entry in parse(_entries(look.root / ASK)).items()}
-    return Emulation(registered=registered, programs=_programs(look), enabled=_enabled(look), root=root, terminal=terminal)
+    return Emulation(
+        registered=registered,
+        programs=_programs(look),
+        enabled=_enabled(look),
+        mounted=mounted(look.root),
+        root=root,
+        terminal=terminal,
+    )
+
+
+def mounted(root: Path) -> bool:
+    """
+    Tell whether the kernel's table is mounted on this machine.
+
+    Where nothing else mounts it, a table goes with the container that did, and so does what was registered in it: seen with
+    Linux 6.18, and said of all since 6.7, where it became one for each user namespace.
+    """
+    return (root / ASK / "status").exists()
 
 
 def _whole(look: Look, entry: Registration) -> Registration:

@@ -28,11 +28,7 @@ def take(step: Step, work: Work) -> None:
 
 def archive(work: Work, suite: str = "") -> debian.Archive:
     """Return the machine's apt sources, or the same for another *suite*, with their lists and packages in our cache."""
-    folder, own = work.cache / "debian", work.facts.host.suite
-    if suite in {"", own}:
-        return debian.Archive(folder, run=work.run, say=work.say)
-    written = suites.sources(folder / suite / "sources", own, suite)
-    return debian.Archive(folder / suite, run=work.run, say=work.say, sources=written)
+    return suites.archive(work.cache, work.facts.host.suite, suite, run=work.run, say=work.say)
 
 
 def _from_pypi(work: Work, name: str, projects: Sequence[str]) -> None:

@@ -11,13 +11,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -115,6 +114,15 @@ class Archive:
         done = self._apt("apt-cache", "madison", f"{name}:{architecture}", architectures=self._known(architecture))
         rows = (line.split("|") for line in done.out.splitlines())
         return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1 and row[0].strip().partition(":")[0] == name))
+
+    def lacking(self, names: Sequence[str], architecture: str) -> dict[str, str]:
+        """Return those of *names* that no package has, or provides, with the likeliest that one has; empty if none is near."""
+        known = set(self._apt("apt-cache", "pkgnames", architectures=(architecture,)).out.split())
+        return {name: _likely(name, known) for name in names if name not in known and not self._provided(name, architecture)}
+
+    def _provided(self, name: str, architecture: str) -> bool:
+        said = self._apt("apt-cache", "showpkg", "--", name, architectures=(architecture,)).out
+        return bool(said.partition("\nReverse Provides:")[2].strip())
 
     def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
         """
@@ -229,6 +237,12 @@ class Archive:
         return {"APT_CONFIG": str(first)}
 
 
+def _likely(name: str, known: Iterable[str]) -> str:
+    """Return the name that was likely meant: comparing with tens of thousands takes seconds, so only those that begin alike count."""
+    alike = [other for other in known if other[:3] == name[:3]]
+    return next(iter(get_close_matches(name, sorted(alike), n=1)), "")
+
+
 def _said(done: Done) -> str:
     unmet = [line.strip() for line in done.out.splitlines() if re.match(r" \S+ : ", line)]  # apt's reason, which its error does not tell
     if done.code and (full := cache.said_full(done.err)):
@@ -270,29 +284,4 @@ def _whole(path: Path, package: Package) -> bool:
         return False
 
 
-def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """
-    Read the files of a package one by one, streamed: nothing is unpacked on the disk.
-
-    Raises:
-        ToolMissing: the package cannot be read to its end.
-    """
-    broken = ""
-    try:
-        child = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except FileNotFoundError:
-        raise ToolMissing("dpkg-deb is not here, and Debian's packages are read with it") from None
-    try:
-        with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
-            for member in archive:
-                yield member, archive.extractfile(member) if member.isreg() else None
-    except tarfile.TarError as error:
-        broken = str(error)
-    except BaseException:
-        child.kill()
-        raise
-    finally:
-        _, err = child.communicate()
-    if broken or child.returncode:
-        why = err.decode(errors="replace").strip() or broken
-        raise ToolMissing(f"{deb.name} cannot be read", why=why, hint=f"remove {deb}, and try again")
+__all__ = ["Archive", "Package"]

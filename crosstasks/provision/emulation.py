@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from .. import docker_api, recipes
 from ..errors import EmulationFailed
 from ..facts import proof
+from ..facts.emulation import MOUNT, Emulation, mounted
 from ..facts.proof import PLATFORMS, Proof
 from ..sources.emulation import DOES
 from ..steps import Question, Refused
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 120.0
 """Seconds for the container that registers."""
+
+ALLOWED: Final = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+"""
+What mounting the kernel's table takes: that, and nothing else that is privileged. tonistiigi/binfmt's page says ``--privileged``; its
+source (cmd/binfmt/main.go) mounts the table where it is not, and writes to it.
+"""
 
 PACKAGES: Final = ("qemu-user-static", "binfmt-support")
 
@@ -70,8 +77,22 @@ def install(work: Work, platform: str, source: str, ref: str = "", *, ask: bool 
     if ask and not agreed(f"{platform} programs are to be emulated: {DOES[source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
     work.say(f"setting up emulation of {platform}: {DOES[source]}")
+    _mount(work)
     SOURCES[source](work, platform, ref)
     proven(work, platform)
+
+
+def _passing(work: Work) -> bool:
+    """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
+    there = work.engine.remote or work.engine.desktop or not isinstance(work.facts.emulation, Emulation)
+    return not there and work.look.platform().system == "linux" and not mounted(work.look.root)
+
+
+def _mount(work: Work) -> None:
+    """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the proof tells whether it matters."""
+    if _passing(work) and isinstance(work.facts.emulation, Emulation) and work.facts.emulation.root:
+        done = work.run(MOUNT, timeout=PATIENCE)
+        work.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 
 
 def agreed(question: str) -> bool:
@@ -85,6 +106,10 @@ def proven(work: Work, platform: str) -> None:
     """Run a program of the platform, or fail."""
     question = Question("emulation-proof", platform)
     found = proof.ask(work.look, question, work.facts)
+    if not isinstance(found, Proof) and _passing(work):
+        why = f"{found.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
+        hint = f"`sudo {' '.join(MOUNT)}`, then again"
+        raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
     if not isinstance(found, Proof):
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
 
@@ -92,7 +117,7 @@ def proven(work: Work, platform: str) -> None:
 def _pinned(work: Work, platform: str, ref: str) -> None:
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
-        done = work.run((*_container(work), "--privileged", ref, action, value), timeout=PATIENCE)
+        done = work.run((*_container(work), *ALLOWED, ref, action, value), timeout=PATIENCE)
     if done.code:
         raise _refused(f"the pinned image did not register an emulator of {name}", done)
 
@@ -108,16 +133,15 @@ def _built(work: Work, platform: str, _ref: str) -> None:
 
 
 def _in_ours(work: Work, platform: str, told: str) -> Done:
-    """Run binfmt.sh in the image that is built here. Mounting the table needs CAP_SYS_ADMIN, and nothing else that is privileged."""
+    """Run binfmt.sh in the image that is built here."""
     facts = work.facts
     recipe = recipes.emulator(qemu(platform), work.engine.platform, facts.host.suite)
     if isinstance(recipe, Refused):
         raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=recipe.why, hint=recipe.hint)
     archive = debian.Archive(work.cache / "debian", run=work.run, say=work.say)
     image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=(), say=work.say)
-    options = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
-    argv = (*_container(work), "--interactive", *options, recipe.tag, "sh", "-s", entry(platform), told)
+    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), told)
     return work.run(argv, stdin=script, timeout=PATIENCE)
 
 

@@ -22,7 +22,8 @@ from .. import cache, docker_api
 from ..errors import ImageFailed
 from ..recipes import SPAWN, Recipe
 from ..steps import Say
-from .debian import Archive, Package, members
+from .deb import members
+from .debian import Archive, Package
 
 EPOCH: Final = "2024-01-01T00:00:00Z"
 """The date in every image: the same packages make the same image."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ..errors import ToolMissing
 from . import assemble
-from .debian import members
+from .deb import members
 from .rustup_home import Marker, Wanted, mark, missing, name, path, replace
 
 if TYPE_CHECKING:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import cache
+from .debian import Archive
+
+if TYPE_CHECKING:
+    from ..steps import Runner, Say
 
 ETC: Final = Path("/etc/apt")
 
@@ -43,3 +47,11 @@ def sources(folder: Path, own: str, wanted: str, etc: Path = ETC) -> Path:
             if text:
                 cache.write(folder / path.name, text)
     return folder
+
+
+def archive(folder: Path, own: str, wanted: str, *, run: Runner, say: Say) -> Archive:
+    """Return apt as the machine has it, or for another suite than its *own*, with lists and packages in our cache, which is *folder*."""
+    place = folder / "debian"
+    if wanted in {"", own}:
+        return Archive(place, run=run, say=say)
+    return Archive(place / wanted, run=run, say=say, sources=sources(place / wanted / "sources", own, wanted))

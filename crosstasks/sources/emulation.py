@@ -88,7 +88,7 @@ def _step(platform: str, why: str, ask: bool, source: str, ref: str = "") -> Ste
 
 
 DOES: Final[Mapping[str, str]] = {
-    "image": "a privileged container of a pinned image registers QEMU with the kernel, until the machine restarts",
+    "image": "a container of a pinned image, with CAP_SYS_ADMIN, registers QEMU with the kernel, until the machine restarts",
     "build": "a container with CAP_SYS_ADMIN, made here of the distribution's packages, registers QEMU with the kernel, until the machine"
     " restarts",
     "package": "apt-get installs qemu-user-static and binfmt-support on this machine, which register QEMU at every start",

@@ -21,7 +21,7 @@ from ..facts.registry import RegistryImage
 from ..facts.repository import Repository
 from ..steps import Question, Refused, Step
 from ..targets import Target, default_image
-from . import Image, Open, first
+from . import Image, Open, first, packages
 from .references import BASE_GLIBC, Wanted, built, facts_of, mirrored, mirrors, pinned, recipe, repository_of, suite
 
 if TYPE_CHECKING:
@@ -247,6 +247,8 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         return made
     if config.offline:
         return Refused(name="build", why=f"{made.why}, and offline = true")
+    if unknown := packages.there(wanted, facts, config):
+        return unknown
     step = Step(
         why=made.why,
         call="image.build",

@@ -63,8 +63,6 @@ def clean(call: Call) -> None:
     images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):
         raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
-    if dry and not old:
-        raise ConfigError("--dry-run goes with --stale", hint="what --images and --cache remove is all of it")
     work = call.work(needed=False)
-    for line in stale.clean(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache):
+    for line in stale.clean(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache, dry=dry):
         print(line, flush=True)  # noqa: T201

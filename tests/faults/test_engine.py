@@ -83,6 +83,30 @@ def hand_over(daemon, ref):
     assert not saved.returncode
 
 
+def test_images_are_cleaned_as_a_user_does(crosstasks, crate, daemon, busybox_layer):
+    """Only those that carry our label go, and only what a container does not use; a dry run says the same, and removes nothing."""
+    for name, label in (("idle", "crosstasks.image"), ("used", "crosstasks.image"), ("foreign", "somebody.image")):
+        daemon.docker("import", "--change", f"LABEL {label}={name}", "-", f"crosstasks/{name}:1", input=busybox_layer)
+    user = daemon.docker("create", "crosstasks/used:1", "/bin/sh").stdout.decode().strip()
+
+    def held():
+        return sorted(daemon.docker("images", "--format", "{{.Repository}}").stdout.decode().split())
+
+    would = crosstasks("clean", "--images", "--dry-run", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
+    assert {"would remove crosstasks/idle:1, 2.0 MB", f"would keep crosstasks/used:1, 2.0 MB: container {user[:12]} uses it"} == set(would[1:])
+    assert ["crosstasks/foreign", "crosstasks/idle", "crosstasks/used"] == held()
+    done = crosstasks("clean", "--images", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
+    removed, kept = sorted(done[1:], key=lambda line: line.startswith("kept"))
+    assert "removed crosstasks/idle:1, 2.0 MB" == removed
+    assert kept.startswith("kept crosstasks/used:1: ")
+    assert user[:12] in kept
+    assert ["crosstasks/foreign", "crosstasks/used"] == held()
+    daemon.docker("rm", user)
+    crosstasks("clean", "--images", cwd=crate, DOCKER_HOST=daemon.host)
+    assert ["crosstasks/foreign"] == held()
+    daemon.docker("rmi", "crosstasks/foreign:1")
+
+
 def test_an_engine_that_stops_in_the_middle_of_a_build(crosstasks, slow, daemon):
     """Its containers end with it: that is told from a build that failed."""
     configure(slow, images='["local", "build"]', fallback="[]", env_pass='["SLOW"]', builder='"cross"')

@@ -190,6 +190,7 @@ def test_clean_removes_builds_and_nothing_else(program, bare):
     (bare / "target" / "crosstasks" / "x").mkdir(parents=True)
     (bare / "target" / "crosstasks" / "x" / "big").write_bytes(b"1" * 1_000_000)
     (bare / "target" / "debug").mkdir()
+    assert f"would remove {bare}/target/crosstasks, 1.0 MB\n" == program("clean", "--dry-run", cwd=bare).stdout
     done = program("clean", cwd=bare)
     assert 0 == done.returncode, done.stderr
     assert f"removed {bare}/target/crosstasks, 1.0 MB\n" == done.stdout
@@ -206,6 +207,8 @@ def test_clean_removes_only_a_cache_that_is_marked_as_ours(program, bare, tmp_pa
     assert (folder / "tools" / "cross").is_dir()
     _mark(folder)
     (folder / "letters").mkdir()
+    assert f"would remove {folder}, 0 " in program("clean", "--cache", "--dry-run", cwd=bare).stdout
+    assert (folder / "tools" / "cross").is_dir()
     done = program("clean", "--cache", cwd=bare)
     assert 0 == done.returncode, done.stderr
     assert "but for letters" in done.stdout

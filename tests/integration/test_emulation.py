@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
+import facts_registry
 import pytest
 
+from crosstasks import emulating, pipeline
 from crosstasks.facts.proof import CODE, PLATFORMS, program
 from crosstasks.provision.emulation import line
+from crosstasks.sources import emulation as sources
 from crosstasks.targets import ARCHES
 
 TABLE = Path("/proc/sys/fs/binfmt_misc")
@@ -73,6 +79,72 @@ def test_it_is_set_up_proven_and_taken_away(crosstasks, tmp_path, table):
     gone = crosstasks("emulation.uninstall", "--platform", "ppc64le", cwd=tmp_path)
     assert f"{ENTRY} was taken out; {PLATFORM} is not emulated any more\n" == gone.stdout, gone.stderr
     assert not (table / ENTRY).exists()
+
+
+def test_a_machine_that_does_not_mount_the_table(environ, tmp_path, table):
+    """Root mounts it first, since a container's mount would take with it what was registered; seen from a namespace without it."""
+    without = ("unshare", "--mount", "sh", "-c", f'umount {TABLE} && test ! -e {TABLE}/status && exec "$@"', "sh")
+    argv = (*without, sys.executable, "-m", "crosstasks", "emulation.install", "--platform", PLATFORM, "--source", "build")
+    done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert f"{PLATFORM} works: a program of it was run\n" == done.stdout, done.stderr
+    assert f"mount -t binfmt_misc binfmt_misc {TABLE}" in done.stderr
+    assert (table / ENTRY).exists()
+
+
+BINFMT = f"""#!/bin/sh
+set -e
+[ -e {TABLE}/status ] || busybox mount -t binfmt_misc binfmt_misc {TABLE}
+case "$1 $2" in
+"--uninstall {ENTRY}") [ ! -e {TABLE}/$2 ] || echo -1 >{TABLE}/$2 ;;
+"--install ppc64le") printf %s '{line(PLATFORM)}' >{TABLE}/register ;;
+*) exit 9 ;;
+esac
+"""
+"""What tonistiigi/binfmt does when it is called as we do."""
+
+
+@pytest.fixture
+def binfmt(busybox_layer, emulators, tmp_path, monkeypatch):
+    """An image in place of the pinned one, which only a registry holds, and is named by its digest; what was pulled goes again."""
+    layer, ref = tmp_path / "layer.tar", ""
+    layer.write_bytes(busybox_layer)
+    with tarfile.open(layer, "a") as archive:
+        archive.add(emulators / "qemu-ppc64le-static", "usr/bin/qemu-ppc64le-static")
+        program = tarfile.TarInfo("usr/bin/binfmt")
+        program.mode, program.size = 0o755, len(BINFMT)
+        archive.addfile(program, io.BytesIO(BINFMT.encode()))
+    with facts_registry.running(tmp_path / "registry") as address:
+        tag = f"{address}/tonistiigi/binfmt:test"
+        docker("import", "--change", 'ENTRYPOINT ["/usr/bin/binfmt"]', str(layer), tag)
+        docker("push", "--quiet", tag)
+        ref = docker("inspect", "--format", "{{index .RepoDigests 0}}", tag)
+        docker("rmi", tag)
+        monkeypatch.setattr(sources, "binfmt", lambda: (ref, tag))
+        yield ref
+    docker("rmi", "--force", ref)
+
+
+def docker(*arguments):
+    return subprocess.run(("docker", *arguments), check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_pinned_image_is_pulled_by_its_digest_and_registers(binfmt, environ, tmp_path, table):
+    """In a container of it, called as tonistiigi/binfmt is; proven when the container has ended."""
+    said = []
+    work = pipeline.start(tmp_path, environ=environ, needed=False, say=said.append)
+    assert [f"{PLATFORM} works: a program of it was run"] == list(emulating.install((PLATFORM,), "image", work))
+    assert any(line.startswith(f"pulling {binfmt}") for line in said), said
+    assert "F" in (table / ENTRY).read_text().partition("flags: ")[2].partition("\n")[0]
+
+
+def test_a_source_that_fails_is_followed_by_the_next(busybox, environ, tmp_path, table, monkeypatch):
+    """An image that registers nothing; one that is built here does."""
+    monkeypatch.setattr(sources, "binfmt", lambda: (busybox, "no binfmt"))
+    said = []
+    work = pipeline.start(tmp_path, environ=environ, needed=False, say=said.append)
+    assert [f"{PLATFORM} works: a program of it was run"] == list(emulating.install((PLATFORM,), "", work))
+    (turn,) = [line for line in said if line.endswith("looking for another source")]
+    assert turn.startswith("image failed: the pinned image did not register an emulator of ppc64le")
 
 
 @pytest.mark.parametrize(

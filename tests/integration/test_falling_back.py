@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import facts_registry
@@ -73,12 +74,37 @@ def test_a_pull_that_breaks(build, tmp_path):
     assert result["turns"][0]["step"]["call"] == "image.pull"
 
 
-def test_an_image_that_cannot_be_built(build):
-    """Debian has no such package: the next route is looked at, and zigbuild would not have it either."""
-    done, result = build('images = ["build"]\npackages = ["libnosuchthing-dev"]\n')
-    assert done.returncode == 4, done.stderr
-    assert "zigbuild: `packages` is configured" in result["error"]
-    assert [turn["step"]["call"] for turn in result["turns"]] == ["image.build"]
+def test_a_package_that_debian_has_not(build):
+    """No route would have it: the configuration is wrong, before anything is built, fetched or locked."""
+    done, result = build('images = ["build"]\npackages = ["libsl-dev"]\n')
+    assert done.returncode == 2, done.stderr
+    assert "bookworm has no package 'libsl-dev' for arm64, perhaps 'libssl-dev'" in result["error"]
+    assert result["turns"] == []
+
+
+def test_a_package_that_debian_has_not_is_not_locked(crate, crosstasks):
+    """Nor is it passed over, as a target is that another machine may build."""
+    with (crate / "crosstasks.toml").open("a") as file:
+        file.write('[target.aarch64]\npackages = ["libsl-dev"]\n')
+    done = crosstasks("lock", cwd=crate)
+    assert done.returncode == 2, done.stderr
+    assert "bookworm has no package 'libsl-dev' for arm64" in done.stderr
+    assert not (crate / "crosstasks.lock").exists()
+
+
+def test_an_image_that_cannot_be_built(build, crate, crosstasks, without, tmp_path):
+    """Debian's mirror is out of reach: that is the turn, and zigbuild needs no image."""
+    made = crosstasks("provision", "--target", "aarch64", "--builder", "zigbuild", cwd=crate)
+    assert made.returncode == 0, made.stderr
+    folder = Path(without("cross-0.2.5-", "zigbuild-"))
+    (folder / "debian").unlink()  # nothing of the release is known, nor fetched
+    conf = tmp_path / "apt.conf"
+    conf.write_text('Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\n')
+    done, result = build('images = ["build"]\nbase = "forky"\n', CROSSTASKS_CACHE_DIR=str(folder), APT_CONFIG=str(conf))
+    assert done.returncode == 0, done.stderr
+    assert turned(result) == ("zigbuild", [("cross 0.2.5, image built here", 5)])
+    assert result["turns"][0]["step"]["call"] == "image.build"
+    assert "aarch64-unknown-linux-gnu: taking zigbuild instead" in done.stderr
 
 
 def test_an_image_whose_programs_do_not_run(build, busybox_layer):

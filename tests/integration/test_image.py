@@ -22,7 +22,8 @@ from crosstasks import docker_api, recipes, targets
 from crosstasks.errors import CrosstasksError, ImageFailed, ToolMissing
 from crosstasks.process import run
 from crosstasks.provision import image
-from crosstasks.provision.debian import Archive, Package, members
+from crosstasks.provision.deb import members
+from crosstasks.provision.debian import Archive, Package
 
 MACHINES = {"x86_64": ("linux/amd64", "amd64"), "aarch64": ("linux/arm64", "arm64")}
 HOST, ARCHITECTURE = MACHINES[platform.machine()]
@@ -149,6 +150,13 @@ def test_single_is_one_package_of_exactly_that_version(archive):
     assert (found.name, found.version, found.architecture) == ("zlib1g", version, ARCHITECTURE)
     with pytest.raises(ToolMissing, match=r"apt has no zlib1g:.*=0\.0\.1"):
         archive.single("zlib1g", ARCHITECTURE, "0.0.1")
+
+
+def test_names_that_no_package_has_are_told_with_a_likely_one(archive):
+    """A virtual package is as good as one that provides it; what looks like an option is none."""
+    archive.update(["arm64"])
+    found = archive.lacking(["zlib1g-dev", "libz-dev", "libsl-dev", "--version", "nothing-of-this-kind"], "arm64")
+    assert found == {"libsl-dev": "libssl-dev", "--version": "", "nothing-of-this-kind": ""}
 
 
 def test_a_truncated_package_is_told_by_its_name(archive, tmp_path):

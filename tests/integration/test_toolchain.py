@@ -17,7 +17,8 @@ from crosstasks.errors import ToolMissing
 from crosstasks.pins import pins
 from crosstasks.process import run
 from crosstasks.provision import rust_packages, toolchain, tools
-from crosstasks.provision.debian import Archive, members
+from crosstasks.provision.deb import members
+from crosstasks.provision.debian import Archive
 from crosstasks.provision.toolchain import Wanted
 
 ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}

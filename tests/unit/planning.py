@@ -8,12 +8,13 @@ from typing import Any
 from crosstasks import plan, targets
 from crosstasks.config import Config
 from crosstasks.facts import Facts
+from crosstasks.facts.packages import Lacking
 from crosstasks.facts.proof import Proof
 from crosstasks.plan import Plan
 from crosstasks.steps import Absent, Question
 from crosstasks.testing import BOOKWORM, SERVER, served
 
-NETWORK = frozenset({"registry", "rustup-server", "debian"})
+NETWORK = frozenset({"registry", "rustup-server", "debian", "packages"})
 """Questions that leave the machine."""
 
 World = Mapping[str, Callable[[str], Any]]
@@ -32,6 +33,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "image": lookup(image, "the engine does not hold it"),
         "rustup-server": lambda _: server,
         "debian": lambda _: debian,
+        "packages": lambda subject: Lacking(suite=subject.split()[0], architecture=subject.split()[1]),
         "emulation-proof": lambda platform: Proof(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 

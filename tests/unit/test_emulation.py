@@ -6,13 +6,17 @@ import io
 from types import SimpleNamespace
 
 import pytest
+from facts_looks import look
+from msgspec.structs import replace
 
 from crosstasks import emulating
 from crosstasks.errors import ConfigError, EmulationFailed
-from crosstasks.facts.emulation import Registration, fault, parse
+from crosstasks.facts.emulation import Emulation, Registration, fault, parse
 from crosstasks.facts.proof import PLATFORMS, PROGRAMS, program
 from crosstasks.provision import emulation
+from crosstasks.steps import Done, Question
 from crosstasks.targets import ARCHES
+from crosstasks.testing import facts
 
 
 def taken(line, header):
@@ -89,3 +93,46 @@ def test_without_a_yes_nothing_is_done(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     with pytest.raises(EmulationFailed, match="you did not agree"):
         emulation.install(SimpleNamespace(), "linux/amd64", "build", ask=True)
+
+
+def unmounted(tmp_path, calls, *, root, **engine):
+    """Return a call on a machine that does not mount the kernel's table, whose programs do what they are asked, and no foreign ones run."""
+
+    def run(argv, **_more):
+        calls.append(tuple(argv))
+        return Done(argv=(), code=1 if "run" in argv else 0, err="exec format error")
+
+    known = facts(emulation=Emulation(mounted=False, root=root))
+    known = known.with_({Question("engine"): replace(known.engine, **engine)})
+    return SimpleNamespace(facts=known, engine=known.engine, look=look(tmp_path, run), run=run, say=lambda _line: None)
+
+
+MOUNTING = ("mount", "-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc")
+
+
+def test_root_mounts_the_table_before_anything_is_registered(tmp_path, monkeypatch):
+    """Else what a container registers goes with it."""
+    calls = []
+    monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: calls.append("registered"))
+    with pytest.raises(EmulationFailed):
+        emulation.install(unmounted(tmp_path, calls, root=True), "linux/s390x", "build")
+    assert [MOUNTING, "registered"] == calls[:2]
+
+
+def test_who_is_not_root_is_told_what_root_has_to_do(tmp_path, monkeypatch):
+    """Where it did not last; the proof is of after the container has ended."""
+    calls = []
+    monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: calls.append("registered"))
+    with pytest.raises(EmulationFailed, match="is gone again") as error:
+        emulation.install(unmounted(tmp_path, calls, root=False), "linux/s390x", "build")
+    assert f"`sudo {' '.join(MOUNTING)}`, then again" == error.value.hint
+    assert MOUNTING not in calls
+
+
+def test_the_table_of_another_machine_is_its_own_affair(tmp_path, monkeypatch):
+    """That of Docker Desktop's machine cannot be seen from here."""
+    calls = []
+    monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: None)
+    with pytest.raises(EmulationFailed, match="its programs do not run"):
+        emulation.install(unmounted(tmp_path, calls, root=True, desktop="Docker Desktop"), "linux/s390x", "build")
+    assert MOUNTING not in calls

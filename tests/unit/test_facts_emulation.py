@@ -50,11 +50,13 @@ def test_what_is_mounted_is_read_and_register_is_not(tmp_path):
         program(tmp_path / "bin", name)
     found = ask(Question("emulation"), look(tmp_path), Facts())
     assert "s390x" in found.registered
+    assert found.mounted
     assert {"aarch64": f"{tmp_path}/bin/qemu-aarch64-static", "s390x": f"{tmp_path}/bin/qemu-s390x"} == found.programs
 
 
 def test_nothing_mounted_is_nothing_registered(tmp_path):
     """Without the table, and on other systems, there is no emulation to see."""
-    assert {} == ask(Question("emulation"), look(tmp_path), Facts()).registered
+    here = ask(Question("emulation"), look(tmp_path), Facts())
+    assert ({}, False) == (here.registered, here.mounted)
     mac = look(tmp_path, platform=lambda: Platform(system="darwin", machine="arm64"))
     assert {} == ask(Question("emulation"), mac, Facts()).registered

@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks import targets
+from crosstasks.errors import ConfigError
+from crosstasks.facts.packages import Lacking, question
 from crosstasks.options import ImageSource
 from crosstasks.recipes import recipe
 from crosstasks.sources import Image
@@ -129,7 +131,31 @@ def test_packages_make_another_image():
     tag = recipe(targets.find("aarch64"), "linux/amd64", "bookworm", packages=("libssl-dev",)).tag
     assert tag != MADE
     assert choose("local", wanted(), facts(), own) == (Question("image", tag),)
-    assert choose("build", wanted(), facts(images={tag: GONE}), own).steps[0].arguments["packages"] == ["libssl-dev"]
+    asked = question("bookworm", "arm64", ["libssl-dev"])
+    known = facts(images={tag: GONE})
+    assert choose("build", wanted(), known, own) == (asked,)
+    for answer in (Lacking(suite="bookworm", architecture="arm64"), Absent("apt's lists cannot be had")):
+        found = choose("build", wanted(), known.with_({asked: answer}), own)
+        assert found.steps[0].arguments["packages"] == ["libssl-dev"]
+
+
+def test_packages_that_nobody_has_are_the_configurations_fault():
+    """Each is named, with its architecture, the release and a likely word: the target's by its own, a native one by the image's."""
+    own = config(packages=["libsl-dev", "protobuf-compilr:native"])
+    tag = recipe(targets.find("aarch64"), "linux/amd64", "bookworm", packages=own.target(ARM64).packages).tag
+    library, program = (question("bookworm", *rest) for rest in (("arm64", ["libsl-dev"]), ("amd64", ["protobuf-compilr"])))
+    known = facts(images={tag: GONE})
+    assert choose("build", wanted(), known, own) == (library, program)
+    answers = {
+        library: Lacking(suite="bookworm", architecture="arm64", names={"libsl-dev": "libssl-dev"}),
+        program: Lacking(suite="bookworm", architecture="amd64", names={"protobuf-compilr": ""}),
+    }
+    with pytest.raises(ConfigError) as error:
+        choose("build", wanted(), known.with_(answers), own)
+    assert error.value.problems == (
+        "bookworm has no package 'libsl-dev' for arm64, perhaps 'libssl-dev'",
+        "bookworm has no package 'protobuf-compilr' for amd64",
+    )
 
 
 @pytest.mark.parametrize(

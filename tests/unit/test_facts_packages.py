@@ -1,0 +1,38 @@
+"""Whether a release has the packages that an image is to hold."""
+
+from __future__ import annotations
+
+from facts_looks import look
+
+from crosstasks.errors import ToolMissing
+from crosstasks.facts import Facts, Question, ask
+from crosstasks.facts.host import Host
+from crosstasks.facts.packages import Lacking, question
+from crosstasks.steps import Absent
+
+FACTS = Facts(answers={Question("host"): Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")})
+ASKED = question("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])
+
+
+def test_apt_is_asked_for_the_names_once_a_day(tmp_path):
+    """In the release and for the architecture of the question, from the machine's own sources; and the answer is kept."""
+    calls, time = [], [1000.0]
+
+    def lacking(*asked):
+        calls.append(asked)
+        return {"libsl-dev": "libssl-dev"}
+
+    here = look(tmp_path, debian_lacking=lacking, now=lambda: time[0])
+    for time[0] in (1000.0, 80_000.0):
+        assert ask(ASKED, here, FACTS) == Lacking(suite="bullseye", architecture="arm64", names={"libsl-dev": "libssl-dev"})
+    assert calls == [("bookworm", "bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])]
+
+
+def test_an_apt_that_cannot_say_is_absent(tmp_path):
+    """So is one that must not be asked."""
+
+    def lacking(*_asked):
+        raise ToolMissing("apt's lists for arm64 cannot be had")
+
+    assert ask(ASKED, look(tmp_path, debian_lacking=lacking), FACTS) == Absent("apt's lists for arm64 cannot be had")
+    assert ask(ASKED, look(tmp_path, debian_lacking=lacking, offline=True), FACTS) == Absent("offline = true")
