@@ -48,10 +48,8 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
-    if facts.engine.remote:
-        # CROSS_REMOTE copies into volumes instead, and puts our labels and mounts on `docker exec`, which refuses them
-        # (v0.2.5: src/docker/remote.rs:1168; cross-rs/cross#1301)
-        why = f"the engine at {facts.engine.endpoint or facts.engine.context} is on another machine, and cannot mount the project's folder"
+    if facts.engine.remote and facts.engine.kind == "podman":
+        why = f"Podman at {facts.engine.endpoint or facts.engine.context} is on another machine, where only Docker was made to work"
         return Refused(name="cross", why=why, hint="zigbuild needs no engine; or name an engine of this machine with `engine`")
     return None
 
@@ -96,6 +94,9 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
     image = images.choose(source, wanted, facts, config)
     if isinstance(image, Refused):
         return image
+    remote = isinstance(facts.engine, Engine) and facts.engine.remote
+    if remote and (unfit := _uncopied(name, flavour, target, facts, config)):
+        return unfit
     emulator = _emulator(platform, target, facts, config)
     if isinstance(emulator, Refused):
         return emulator
@@ -122,10 +123,30 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
                 emulator=emulator,
                 libc=image.libc,
                 build_std=from_source(target, toolchain, config),
+                remote=remote,
             )
             return kept(route, target, config) or _runs(route, verb) or route
         case _:
             return all_open(image, toolchain, tool, own, emulator)
+
+
+def _uncopied(name: str, flavour: str, target: Target, facts: Facts, config: Config) -> Refused | None:
+    """Refuse what cross cannot do where the engine is on another machine."""
+    if flavour == "git":
+        # without them nobody knows what was built (main: docker/remote.rs, is_cargo_json_message)
+        why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
+        return Refused(name=name, why=why, hint="0.2.5 passes them on")
+    repository = facts.repository
+    said = (
+        []
+        if isinstance(repository, Absent)
+        else [repository.cross.get("build", {}), repository.cross.get("target", {}).get(target.triple, {})]
+    )
+    if config.target(target.triple).pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
+        # v0.2.5: docker/remote.rs:946
+        why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
+        return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")
+    return None
 
 
 def _emulator(platform: str, target: Target, facts: Facts, config: Config) -> Emulator | Refused | Open | None:
