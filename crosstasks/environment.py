@@ -115,7 +115,7 @@ def cross(
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
     env |= platform(route, engine, environ)
-    around = (*repository.around.folders, *([repository.around.git_dir] if route.remote and repository.around.git_dir else ()))
+    around = (*repository.around.folders, *([repository.around.git_dir] if engine.remote and repository.around.git_dir else ()))
     if around:
         env |= volumes(route.target, around, repository, environ)
     if config.pre_build and not (route.image and route.image.source == "build"):
@@ -186,8 +186,8 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     shared = ":z" if engine.selinux else ""
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"
-    mounts = [] if route.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
-    if repository.around.git_dir and not route.remote:
+    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
+    if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image and not engine.remote:

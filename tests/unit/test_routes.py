@@ -375,11 +375,35 @@ def test_std_may_be_built_always_or_never():
         settle("riscv64", facts(), config("riscv64", **{"build-std": "never"}), around=CLOSED)
 
 
-def test_an_engine_of_another_machine_is_no_place_for_cross():
-    """It cannot mount the project; zigbuild needs none."""
-    planned, _ = settle("aarch64", facts(engine=engine(remote=True, endpoint="ssh://user@builder")), config(), around=CLOSED)
+ELSEWHERE = engine(remote=True, endpoint="ssh://user@builder")
+
+
+def test_an_engine_of_another_machine_builds():
+    """By 0.2.x, and the route says so: it has a target folder of its own."""
+    planned, _ = settle("aarch64", facts(engine=ELSEWHERE), config(), around=CLOSED)
+    assert ("cross 0.2.5, image built here", True) == (planned.route.name, planned.route.remote)
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "why"),
+    [
+        ({"cross": "git"}, {}, "cross main, with an engine on another machine, keeps cargo's messages to itself"),
+        ({}, {"build": {"pre-build": ["true"]}}, "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"),
+    ],
+)
+def test_what_cross_cannot_do_on_another_machine_is_refused(options, said, why):
+    """It would be left out, or nobody would know what was built; zigbuild needs no engine."""
+    told = facts(engine=ELSEWHERE, repository=repository(cross=said))
+    planned, _ = settle("aarch64", told, config(fallback=["zigbuild"], **options), around=CLOSED)
     assert "zigbuild" == planned.route.name
-    assert "the engine at ssh://user@builder is on another machine" in planned.refused[0].why
+    assert why in [refused.why for refused in planned.refused]
+
+
+def test_podman_of_another_machine_is_no_place_for_cross():
+    """Only Docker's was made to work."""
+    planned, _ = settle("aarch64", facts(engine=engine(kind="podman", remote=True, endpoint="ssh://user@builder")), config(), around=CLOSED)
+    assert "zigbuild" == planned.route.name
+    assert "Podman at ssh://user@builder is on another machine" in planned.refused[0].why
 
 
 def test_what_only_an_image_can_hold_needs_one():

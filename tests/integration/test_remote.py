@@ -1,0 +1,65 @@
+"""An engine on another machine: its own name, none of our folders; all that a build needs goes there, and the artifacts come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import second_engine
+
+MAIN = """
+fn main() { println!("{}", itoa::Buffer::new().format(42)); }
+#[test]
+fn runs() { assert_eq!(("aarch64", "42"), (std::env::consts::ARCH, itoa::Buffer::new().format(42))); }
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory, cache):
+    """An engine that sees neither the projects nor the caches of this machine; and its address, by TCP."""
+    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+    hidden = [tmp_path_factory.mktemp("projects"), cache, *([home] if home.is_dir() else [])]
+    with (
+        second_engine.running(tmp_path_factory.mktemp("elsewhere"), *hidden) as daemon,
+        second_engine.listening(f"{daemon.folder}/docker.sock") as address,
+    ):
+        daemon.projects, daemon.address = hidden[0], address
+        yield daemon
+
+
+@pytest.fixture
+def context(elsewhere, tmp_path, crosstasks):
+    """The variables that choose the engine by a context of Docker's."""
+    environ = {**os.environ, "DOCKER_CONFIG": str(tmp_path)}
+    made = ("docker", "context", "create", "elsewhere", "--docker", f"host={elsewhere.address}")
+    subprocess.run(made, check=True, capture_output=True, env=environ)
+    return {"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "elsewhere"}
+
+
+def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
+    """With a crate of the registry: image and tests are there, the programs of two builds at once come back, and nothing stays."""
+    project = crate.rename(elsewhere.projects / "crate")
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write('[dependencies]\nitoa = "1"\n')
+    (project / "src" / "main.rs").write_text(MAIN)
+    options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", **context}
+    tested = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
+    assert tested.returncode == 0, tested.stderr
+    assert "test runs ... ok" in tested.stdout
+    with ThreadPoolExecutor() as pool:
+        arguments = ("build", "--target", "aarch64", "--builder", "cross", "--format", "json")
+        both = [pool.submit(crosstasks, *arguments, *more, cwd=project, **options) for more in ((), ("--", "--release"))]
+    for built, profile in zip((one.result() for one in both), ("debug", "release"), strict=True):
+        assert built.returncode == 0, built.stderr
+        (result,) = json.loads(built.stdout)["results"]
+        (artifact,) = result["artifacts"]
+        assert ("cross 0.2.5, image of the engine", "EM_AARCH64") == (result["route"], artifact["machine"])
+        assert project / "target" / "crosstasks" / "aarch64-unknown-linux-gnu" / profile / "small" == Path(artifact["path"])
+    assert "" == elsewhere.left()
+    said = crosstasks("doctor", cwd=project, **context)
+    assert "context elsewhere" in said.stdout
+    assert f"remote at {elsewhere.address}" in said.stdout
