@@ -15,6 +15,7 @@ from msgspec import Struct
 from .facts.engine import Engine
 from .facts.host import Host
 from .facts.repository import Repository
+from .facts.shared import mapped
 from .routes import Route
 from .steps import Env
 
@@ -126,9 +127,8 @@ def cross(
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
     elif engine.kind == "podman":
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "0"
-    # cross can look into its own container with one driver only; with another, folders must be at the same paths inside and outside
-    sees = engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
-    if sees and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
+    # where cross cannot look into its own container, folders must be at the same paths inside and outside
+    if mapped(engine, host) and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
         env["CROSS_CONTAINER_IN_CONTAINER"] = "true"
     if host.container_id and "true" in {env.get("CROSS_CONTAINER_IN_CONTAINER"), environ.get("CROSS_CONTAINER_IN_CONTAINER")}:
         # cross looks itself up by this name: it need not be there, nor be the container's (cross-rs/cross#1153, #1321)

@@ -16,7 +16,7 @@ from uuid import uuid4
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import dependencies, docker_api, environment, guard, process, remote, report
+from . import cache, dependencies, docker_api, environment, guard, process, remote, report
 from .endings import explain
 from .errors import CrosstasksError, EngineFailed
 from .facts import answers
@@ -109,6 +109,8 @@ def _turned(guarding: guard.Guard, env: Env, call: environment.Call, work: Work)
 
 def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
     """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
+    # cross copies no folder that is marked so: what was built is not needed there
+    cache.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
     Path(guarding.sysroot).symlink_to(route.toolchain.path)
     dependencies.carry(Path(call.cargo_home), route, work)
 

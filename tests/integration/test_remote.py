@@ -63,3 +63,27 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
     said = crosstasks("doctor", cwd=project, **context)
     assert "context elsewhere" in said.stdout
     assert f"remote at {elsewhere.address}" in said.stdout
+
+
+def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, tmp_path):
+    """As with a virtual machine that was not given the folder: it is tried, said with the folder, and zigbuild builds instead."""
+    project = crate.rename(elsewhere.projects / "unseen")
+    told = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=project, DOCKER_HOST=elsewhere.host)
+    assert told.returncode == 0, told.stderr
+    (plan,) = json.loads(told.stdout)["plans"]
+    assert "zigbuild" == plan["route"]["name"]
+    assert f"the engine does not see {project}/target/crosstasks: " in plan["refused"][0]["why"]
+    assert "zigbuild needs no engine" in plan["refused"][0]["hint"]
+    strict = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=project, DOCKER_HOST=elsewhere.host)
+    assert strict.returncode == 4, strict.stderr
+    assert f"the engine does not see {project}/target/crosstasks: " in strict.stderr
+
+
+def test_an_engine_with_a_name_of_its_own_that_sees_the_project(elsewhere, crate, crosstasks):
+    """It is tried once, and what was tried is not there any more."""
+    told = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate, DOCKER_HOST=elsewhere.host)
+    assert told.returncode == 0, told.stderr
+    refused = {refusal["why"] for refusal in json.loads(told.stdout)["plans"][0]["refused"]}
+    assert not [why for why in refused if f"{crate}" in why]
+    assert [] == list((crate / "target").rglob(".shared-*"))
+    assert b"" == elsewhere.docker("images", "--quiet", "crosstasks/proof").stdout

@@ -9,6 +9,7 @@ from crosstasks import plan, targets
 from crosstasks.config import Config
 from crosstasks.facts import Facts
 from crosstasks.facts.proof import Proof
+from crosstasks.facts.shared import Shared
 from crosstasks.plan import Plan
 from crosstasks.steps import Absent, Question
 from crosstasks.testing import BOOKWORM, SERVER, served
@@ -32,6 +33,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "image": lookup(image, "the engine does not hold it"),
         "rustup-server": lambda _: server,
         "debian": lambda _: debian,
+        "shared": lambda place: Shared(folder=place),
         "emulation-proof": lambda platform: Proof(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 

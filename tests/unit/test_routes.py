@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from planning import NETWORK, settle, world
 
 from crosstasks.errors import NoRoute
@@ -529,3 +530,25 @@ def test_a_registry_of_two_platforms_serves_both():
     own = config(image=OWN)
     planned, _ = settle("aarch64", arm64_facts(), own, around=world(registry=lambda ref: served(ref, "linux/amd64", "linux/arm64")))
     assert (planned.route.name, planned.route.image.platform) == ("cross 0.2.5, configured image", "linux/arm64")
+
+
+APART = {"engine": engine(apart=True, desktop="colima", context="colima")}
+
+
+def test_an_engine_that_may_be_in_a_machine_of_its_own_must_see_our_folders():
+    """It is asked for the project and the cache; nothing is asked where it is plainly here, or cross finds the folders itself."""
+    planned, asked = settle("aarch64", facts(**APART), config(), around=CLOSED)
+    assert "cross 0.2.5, image built here" == planned.route.name
+    assert [Question("shared", "project"), Question("shared", "cache")] == [question for question in asked if question.about == "shared"]
+    inside = facts(**APART, host=replace(facts().host, container="docker"))
+    for known in (facts(), inside):
+        assert not [question for question in settle("aarch64", known, config())[1] if question.about == "shared"]
+
+
+def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
+    """With the folder, and what to do, in the reason."""
+    unseen = Absent("the engine does not see /work", "share it: `colima start --mount /work:w`")
+    planned, _ = settle("aarch64", facts(**APART), config(), around={**CLOSED, "shared": lambda _folder: unseen})
+    assert "zigbuild" == planned.route.name
+    refused = planned.refused[0]
+    assert ("cross", unseen.why, unseen.hint) == (refused.name, refused.why, refused.hint)
