@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tomllib
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from . import cache, network
 from .errors import BuildFailed, ConfigError
@@ -133,6 +135,44 @@ def _unpacked(lock: Path, theirs: Path) -> list[str]:
     ]
     sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
     return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
+
+
+def carry(place: Path, route: Route, work: Work) -> None:
+    """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
+    theirs = user_home(work.environ)
+    shutil.copytree(home(work), place)
+    for lock in _locks(route, work):
+        for package in tomllib.loads(lock.read_text("utf-8")).get("package", ()):
+            for path in _parts(theirs, package["name"], package["version"], package.get("source", "")):
+                target = place / path.relative_to(theirs)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_dir():
+                    shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+                else:
+                    shutil.copy2(path, target)
+
+
+def _locks(route: Route, work: Work) -> tuple[Path, ...]:
+    from .provision.rustup_home import SOURCE
+
+    library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
+    return tuple(lock for lock in (Path(work.repository.root, "Cargo.lock"), *library) if lock.exists())
+
+
+def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]:
+    """Give what a CARGO_HOME holds of a package: the crate and its row in the index of each registry, or the repository."""
+    if source.startswith("git+"):
+        repository = PurePosixPath(urlsplit(source).path).name.removesuffix(".git")
+        yield from (path for folder in ("db", "checkouts") for path in (theirs / "git" / folder).glob(f"{repository}-*"))
+    elif source:
+        short = name.lower()
+        row = Path(
+            ".cache", *([str(len(short))] if len(short) < 4 else [short[:2], short[2:4]]), *([short[0]] if len(short) == 3 else []), short
+        )
+        for index in (theirs / "registry" / "index").glob("*"):
+            listed = (index / row, *(index / other for other in ("config.json", ".git", ".last-updated")))
+            yield from (path for path in listed if path.exists())
+        yield from (theirs / "registry" / "cache").glob(f"*/{name}-{version}.crate")
 
 
 def _cargo(route: Route, work: Work, *arguments: str) -> Done:

@@ -7,7 +7,7 @@ the line of cross that reads it, stands in docs/architecture.md.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from . import network
 from .facts.engine import Engine
 from .facts.host import Host
 from .facts.repository import Repository
+from .facts.shared import mapped
 from .routes import Route
 from .steps import Env
 
@@ -120,8 +121,9 @@ def cross(
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
     env |= platform(route, engine, environ) | building(route, call, environ)
-    if repository.around.folders:
-        env |= volumes(route.target, repository, environ)
+    around = (*repository.around.folders, *([repository.around.git_dir] if engine.remote and repository.around.git_dir else ()))
+    if around:
+        env |= volumes(route.target, around, repository, environ)
     if config.pre_build and not (route.image and route.image.source == "build"):
         # a single line could name a script of the repository (v0.2.5: src/config.rs:81, docker/shared.rs:104)
         env[f"CROSS_TARGET_{name}_PRE_BUILD"] = "".join(f"{command}\n" for command in config.pre_build)
@@ -130,9 +132,8 @@ def cross(
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
     elif engine.kind == "podman":
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "0"
-    # cross can look into its own container with one driver only; with another, folders must be at the same paths inside and outside
-    sees = engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
-    if sees and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
+    # where cross cannot look into its own container, folders must be at the same paths inside and outside
+    if mapped(engine, host) and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
         env["CROSS_CONTAINER_IN_CONTAINER"] = "true"
     if host.container_id and "true" in {env.get("CROSS_CONTAINER_IN_CONTAINER"), environ.get("CROSS_CONTAINER_IN_CONTAINER")}:
         # cross looks itself up by this name: it need not be there, nor be the container's (cross-rs/cross#1153, #1321)
@@ -174,9 +175,9 @@ def building(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, 
     return {"CROSS_BUILD_OPTS": " ".join((*told, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if told else {}
 
 
-def volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
+def volumes(triple: str, around: Sequence[str], repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the variables that make cross mount what lies around the workspace.
+    Return the variables that make cross mount the folders *around* the workspace, or copy them where it cannot.
 
     A volume of cross, unlike one of the engine, also lets 0.2.x mount the workspace at its own path instead of ``/project``
     (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
@@ -186,7 +187,7 @@ def volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> 
     tables = (repository.cross.get("target", {}).get(triple, {}), repository.cross.get("build", {}))
     target, build = (table.get("env", {}).get("volumes") for table in tables)
     own = environ.get(name, "").split() or target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
-    ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(repository.around.folders)}
+    ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
     return {**ours, name: " ".join((*own, *ours))}
 
 
@@ -195,8 +196,8 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     shared = ":z" if engine.selinux else ""
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"
-    mounts = [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
-    if repository.around.git_dir:
+    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
+    if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image and not engine.remote:

@@ -52,6 +52,7 @@ class Guard(Struct, frozen=True, kw_only=True):
             its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
         answers: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
         target: the triple, if it is known: a missing standard library is then named before a container starts.
+        more: other programs of the folder, by name.
     """
 
     folder: str
@@ -67,11 +68,12 @@ class Guard(Struct, frozen=True, kw_only=True):
     claimed: str = ""
     answers: Mapping[str, tuple[str, ...]] = {}
     target: str = ""
+    more: Mapping[str, str] = {}
 
 
 def scripts(guard: Guard) -> Mapping[str, str]:
     """Return the programs of the folder, by name. Only builtins of a POSIX shell are used: they cost about a millisecond."""
-    programs = {"cargo": _cargo(guard), "rustup": _rustup(guard)}
+    programs = {**guard.more, "cargo": _cargo(guard), "rustup": _rustup(guard)}
     return programs | ({"rustc": _rustc(guard)} if guard.sysroot else {})
 
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from . import cache, ci_log, dependencies, flags, process, report
-from .artifacts import Built, Messages
+from .artifacts import Built, Messages, located
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
 from .plan import Plan
@@ -91,7 +91,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             owner=started.owner,
         )
         error = (_full(plan, done) or started.ending(done)) if done.code else None
-    built, seconds = _told(messages, plan), time.monotonic() - begun
+    built, seconds = _told(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
         error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
@@ -133,9 +133,9 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 
 
-def _told(messages: Messages, plan: Plan) -> Built:
+def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = messages.result()
+    built = located(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
@@ -166,6 +166,8 @@ def folder(route: Route, repository: Repository) -> Path:
     """
     image = route.image
     parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.libc)
+    # cargo compares times, and those of another machine are its own
+    parts = (*parts, "remote") if route.remote else parts
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
     return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{key}"
 

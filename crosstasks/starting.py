@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
-from . import dependencies, docker_api, environment, guard, network, process, report
+from . import cache, dependencies, docker_api, environment, guard, network, process, remote, report
 from .endings import explain
 from .errors import CrosstasksError, EngineFailed
 from .facts import answers
@@ -27,21 +28,24 @@ from .steps import Absent, Done, Env
 if TYPE_CHECKING:
     from .work import Work
 
-CLAIMED: Final = "x86_64-unknown-linux-gnu"
-"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
-
-
 ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
 """Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """A program ready to be called: what comes before the subcommand, its environment, and what its end means."""
+    """A program ready to be called.
+
+    Attributes:
+        program: what comes before the subcommand.
+        ending: what its end means.
+        places: which folders here those are that cargo names, where it runs on another machine.
+    """
 
     program: tuple[str, ...]
     env: Env
     ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
     owner: process.Owner | None = None
+    places: Mapping[str, str] = {}
 
 
 def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
@@ -61,7 +65,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         target_dir,
         work,
         guard=str(place),
-        cargo_home=str(dependencies.home(work)),
+        cargo_home=str(place / "home" if route.remote else dependencies.home(work)),
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=docker_api.labels(run_id),
@@ -77,16 +81,40 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         config=work.config.target(route.target),
         environ=work.environ,
     )
+    if route.remote:
+        guarding, env = _turned(guarding, env, call, work)
     assert route.tool is not None  # noqa: S101
     for left in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(left, ignore_errors=True)
     with _swept(work), guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
+        if route.remote:
+            _copied(route, guarding, call, work)
         yield Started(
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
             ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
             owner=end,
+            places=remote.places(str(target_dir), work.repository.root) if route.remote else {},
         )
+
+
+def _turned(guarding: guard.Guard, env: Env, call: environment.Call, work: Work) -> tuple[guard.Guard, Env]:
+    """Return guard and environment for an engine on another machine."""
+    options = str(env["CROSS_CONTAINER_OPTS"])
+    program = remote.program(work.engine.command, options, home=call.cargo_home, host=guarding.toolchain.host)
+    # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
+    name = f"{Path(guarding.folder).name}-{remote.CLAIMED}"
+    alias = f"{guarding.folder}/{name}"
+    toolchain = changed(guarding.toolchain, name=name, path=alias)
+    return changed(guarding, more={remote.NAME: program}, toolchain=toolchain, sysroot=alias), remote.variables(env, guarding.folder)
+
+
+def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
+    """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
+    # cross copies no folder that is marked so: what was built is not needed there
+    cache.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
+    Path(guarding.sysroot).symlink_to(route.toolchain.path)
+    dependencies.carry(Path(call.cargo_home), route, work)
 
 
 @contextmanager
@@ -146,7 +174,7 @@ def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
-        claimed="" if route.flavour == "git" else CLAIMED,
+        claimed="" if route.flavour == "git" else remote.CLAIMED,
         answers=_answers(f"{route.own.path}/bin/rustc", work),
         target=route.target,
     )

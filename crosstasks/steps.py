@@ -71,6 +71,7 @@ About: TypeAlias = Literal[
     "registry",  # facts.registry: RegistryImage; subject is the reference; network
     "emulation",  # facts.emulation: Emulation
     "emulation-proof",  # facts.proof: Proof; subject is the platform; a program is run
+    "shared",  # facts.shared: Shared; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
     "debian",  # facts.debian: Debian, what apt's sources offer; network

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import CrosstasksError, DiskFull
 from ..steps import About, Absent, Failure, Question, Runner
-from . import builders, debian, emulation, engine, host, lock, packages, proof, provided, registry, repository, rustup
+from . import builders, debian, emulation, engine, host, lock, packages, proof, provided, registry, repository, rustup, shared
 from .answers import absent
 from .builders import Builders
 from .emulation import Emulation
@@ -201,6 +201,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "registry": registry.ask,
     "emulation": emulation.ask,
     "emulation-proof": proof.ask,
+    "shared": shared.ask,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
     "debian": debian.ask,

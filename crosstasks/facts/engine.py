@@ -30,6 +30,7 @@ class Engine(Struct, frozen=True, kw_only=True):
         os, arch: of the engine, the architecture as Rust names it.
         rootless: it runs as a user.
         remote: it is on another machine: our folders cannot be mounted.
+        apart: its name or kernel are not those of this machine: it may be in a virtual one, or we in a container.
         context: the Docker context or podman connection in use; ``endpoint`` its address.
         store: the image store, ``overlay2``, ``fuse-overlayfs``, ``containerd``, …
         desktop: the product whose virtual machine it runs in (``Docker Desktop``, ``OrbStack``, ``colima``), or empty.
@@ -44,6 +45,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     arch: str
     rootless: bool = False
     remote: bool = False
+    apart: bool = False
     context: str = ""
     endpoint: str = ""
     store: str = ""
@@ -197,6 +199,7 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], add
         arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
         rootless="rootless" in names or any(part.get("Name") == "rootlesskit" for part in server.get("Components") or ()),
         remote=is_remote(address, info, here),
+        apart=_apart(info, here),
         context=context,
         endpoint=address,
         store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
@@ -215,8 +218,12 @@ def is_remote(address: str, info: Mapping[str, Any], here: Platform) -> bool:
     if not address or parts.scheme in {"unix", "npipe", "fd"}:
         return False
     if parts.scheme != "ssh" and parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-        return (info.get("Name"), info.get("KernelVersion")) != (here.node, here.release)
+        return _apart(info, here)
     return True
+
+
+def _apart(info: Mapping[str, Any], here: Platform) -> bool:
+    return (info.get("Name"), info.get("KernelVersion")) != (here.node, here.release)
 
 
 _PRODUCTS: Final = ("Docker Desktop", "OrbStack", "colima", "Rancher Desktop", "lima")
@@ -248,6 +255,7 @@ def parse_podman(command: str, done: Done, environ: Mapping[str, str]) -> Engine
         arch=arch(str(host.get("arch", ""))),
         rootless=bool(security.get("rootless")),
         remote=served and elsewhere,
+        apart=served,
         context=environ.get("CONTAINER_CONNECTION", ""),
         endpoint=address,
         store=str((told.get("store") or {}).get("graphDriverName", "")),

@@ -122,7 +122,7 @@ def ask(look: Look, question: Question, facts: Facts) -> Proof | Absent:
         return engine
     if question.subject not in PLATFORMS:
         return Absent(f"there is no program to prove {question.subject} with", f"one of {', '.join(PLATFORMS)} can be proven")
-    return answers.kept(look, _subject(look, engine, question.subject), Proof, LIFE, lambda: _run(look, engine, question.subject))
+    return answers.kept(look, _subject(look, engine, question.subject), Proof, LIFE, lambda: _proven(look, engine, question.subject))
 
 
 def forget(look: Look, question: Question, facts: Facts) -> None:
@@ -143,16 +143,22 @@ def _boot(look: Look) -> str:
         return ""
 
 
-def _run(look: Look, engine: Engine, platform: str) -> Proof | Absent:
+def _proven(look: Look, engine: Engine, platform: str) -> Proof | Absent:
+    done = run(look, engine, platform)
+    return done if isinstance(done, Absent) else read(platform, done)
+
+
+def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Absent:
+    """Run the program in a container with more *options* of ``docker run``, or say why there is no image of it."""
     name = f"crosstasks-proof-{uuid.uuid4().hex[:12]}"
     tag = f"crosstasks/proof:{name.rpartition('-')[2]}"
     loaded = look.run((engine.command, "load"), stdin=archive(platform, tag), timeout=PATIENCE)
     if loaded.code:
         return Absent(f"the engine does not take an image of {platform}: {words(loaded)}")
     held = tag if engine.kind == "docker" else f"localhost/{tag}"
-    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", held)
+    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, held)
     try:
-        return read(platform, look.run((engine.command, *argv), timeout=PATIENCE))
+        return look.run((engine.command, *argv), timeout=PATIENCE)
     except CrosstasksError:
         look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
         raise
@@ -169,4 +175,4 @@ def read(platform: str, done: Done) -> Proof | Absent:
     return Absent(f"a {platform} program did not run: {words(done)}")
 
 
-__all__ = ["CODE", "PLATFORMS", "PROGRAMS", "Proof", "archive", "ask", "forget", "program", "read"]
+__all__ = ["CODE", "PLATFORMS", "PROGRAMS", "Proof", "archive", "ask", "forget", "program", "read", "run"]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 from ..facts import lock
 from ..facts.engine import Engine
 from ..facts.rustup import Rustup
+from ..facts.shared import PLACES, doubtful
 from ..sources import Image, Open, Tool, Toolchain, tools
 from ..sources import emulation as emulators
 from ..sources import image as images
 from ..sources import toolchain as toolchains
 from ..sources.emulation import Emulator
-from ..steps import Absent, Refused
+from ..steps import Absent, Question, Refused
 from ..targets import Target
 from .route import Looked, Route, Rung, Verb, all_open, from_source, kept
 
@@ -48,18 +49,28 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
-    if facts.engine.remote:
-        # CROSS_REMOTE copies into volumes instead, and puts our labels and mounts on `docker exec`, which refuses them
-        # (v0.2.5: src/docker/remote.rs:1168; cross-rs/cross#1301)
-        why = f"the engine at {facts.engine.endpoint or facts.engine.context} is on another machine, and cannot mount the project's folder"
+    if facts.engine.remote and facts.engine.kind == "podman":
+        why = f"Podman at {facts.engine.endpoint or facts.engine.context} is on another machine, where only Docker was made to work"
         return Refused(name="cross", why=why, hint="zigbuild needs no engine; or name an engine of this machine with `engine`")
-    return None
+    unseen = next((found for place in PLACES if isinstance(found := facts.get(Question("shared", place)), Absent)), None)
+    return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
+
+
+def _untried(facts: Facts) -> Open:
+    """Return whether our folders are shared, where that is doubtful and was not tried yet."""
+    if isinstance(facts.engine, Absent) or not doubtful(facts.engine, facts.host):
+        return ()
+    return tuple(question for place in PLACES if (question := Question("shared", place)) not in facts.answers)
 
 
 def _flavours(target: Target, config: Config) -> tuple[str, ...]:
     own = config.target(target.triple)
     wanted = (own.cross, *(flavour for flavour in own.fallback if flavour != "zigbuild"))
     return tuple(dict.fromkeys(wanted))
+
+
+def _elsewhere(facts: Facts) -> bool:
+    return isinstance(facts.engine, Engine) and facts.engine.remote
 
 
 def _own_platform(facts: Facts) -> str:
@@ -88,7 +99,8 @@ def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
 
 
 def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
-    if unfit := lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform):
+    unfit = lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform)
+    if unfit := unfit or _uncopied(name, flavour, target, facts, config):
         return unfit
     if platform not in PLATFORM_HOST:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
@@ -107,8 +119,8 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
     own = _own(toolchain, facts, config) if isinstance(toolchain, Toolchain) else ()
     if isinstance(own, Refused):
         return own
-    match image, toolchain, tool, own, emulator:
-        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()):
+    match image, toolchain, tool, own, emulator, _untried(facts):
+        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), ():
             route = Route(
                 name=name,
                 target=target.triple,
@@ -122,10 +134,32 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
                 emulator=emulator,
                 libc=image.libc,
                 build_std=from_source(target, toolchain, config),
+                remote=_elsewhere(facts),
             )
             return kept(route, target, config) or _runs(route, verb) or route
-        case _:
-            return all_open(image, toolchain, tool, own, emulator)
+        case _, _, _, _, _, untried:
+            return all_open(image, toolchain, tool, own, emulator, untried)
+
+
+def _uncopied(name: str, flavour: str, target: Target, facts: Facts, config: Config) -> Refused | None:
+    """Refuse what cross cannot do where the engine is on another machine."""
+    if not _elsewhere(facts):
+        return None
+    if flavour == "git":
+        # without them nobody knows what was built (main: docker/remote.rs, is_cargo_json_message)
+        why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
+        return Refused(name=name, why=why, hint="0.2.5 passes them on")
+    repository = facts.repository
+    said = (
+        []
+        if isinstance(repository, Absent)
+        else [repository.cross.get("build", {}), repository.cross.get("target", {}).get(target.triple, {})]
+    )
+    if config.target(target.triple).pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
+        # v0.2.5: docker/remote.rs:946
+        why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
+        return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")
+    return None
 
 
 def _emulator(platform: str, target: Target, facts: Facts, config: Config) -> Emulator | Refused | Open | None:

@@ -28,6 +28,7 @@ class Route(Struct, frozen=True, kw_only=True):
         emulated: the container's programs run under emulation, which costs about 11x (docs/routes.md).
         libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
         build_std: the standard library is compiled from source.
+        remote: the engine is on another machine: all is copied there, and the artifacts back.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Route(Struct, frozen=True, kw_only=True):
     emulated: bool = False
     libc: str = ""
     build_std: bool = False
+    remote: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 
 import pytest
+import second_engine
 from misbehaving import configure
-
-
-class Daemon:
-    """A Docker engine of our own, beside the machine's, on another socket."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.host = f"unix://{folder}/docker.sock"
-        self.process = None
-
-    def start(self):
-        config = self.folder / "daemon.json"
-        config.write_text('{"max-concurrent-downloads": 3}')
-        name = f"crosstasks-test-{os.getpid()}"
-        options = (
-            *(
-                "--config-file",
-                str(config),
-                "--host",
-                self.host,
-                "--data-root",
-                f"{self.folder}/data",
-                "--exec-root",
-                f"{self.folder}/exec",
-            ),
-            *("--pidfile", f"{self.folder}/pid", "--bridge", "none", "--iptables=false", "--ip-masq=false"),
-            *("--containerd-namespace", name, "--containerd-plugins-namespace", f"{name}-plugins"),
-        )
-        with (self.folder / "log").open("ab") as log:
-            # in a network of its own: without a bridge it would take away that of the machine's engine
-            self.process = subprocess.Popen(("unshare", "--net", "dockerd", *options), stdout=log, stderr=log, start_new_session=True)
-        for _ in range(600):
-            if not self.docker("version", check=False).returncode:
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise AssertionError((self.folder / "log").read_text())
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
-
-    def docker(self, *arguments, check=True, **more):
-        return subprocess.run(("docker", "--host", self.host, *arguments), check=check, capture_output=True, **more)
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    """An engine that is started, and whose folder is taken away again."""
-    made = Daemon(tmp_path_factory.mktemp("engine"))
-    made.start()
-    yield made
-    made.stop()
-    subprocess.run(("umount", str(made.folder / "data")), check=False, capture_output=True)
+    """An engine beside the machine's."""
+    with second_engine.running(tmp_path_factory.mktemp("engine")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -93,7 +44,9 @@ def test_images_are_cleaned_as_a_user_does(crosstasks, crate, daemon, busybox_la
         return sorted(daemon.docker("images", "--format", "{{.Repository}}").stdout.decode().split())
 
     would = crosstasks("clean", "--images", "--dry-run", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
-    assert {"would remove crosstasks/idle:1, 2.0 MB", f"would keep crosstasks/used:1, 2.0 MB: container {user[:12]} uses it"} == set(would[1:])
+    assert {"would remove crosstasks/idle:1, 2.0 MB", f"would keep crosstasks/used:1, 2.0 MB: container {user[:12]} uses it"} == set(
+        would[1:]
+    )
     assert ["crosstasks/foreign", "crosstasks/idle", "crosstasks/used"] == held()
     done = crosstasks("clean", "--images", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
     removed, kept = sorted(done[1:], key=lambda line: line.startswith("kept"))

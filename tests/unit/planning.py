@@ -10,6 +10,7 @@ from crosstasks.config import Config
 from crosstasks.facts import Facts
 from crosstasks.facts.packages import Lacking
 from crosstasks.facts.proof import Proof
+from crosstasks.facts.shared import Shared
 from crosstasks.plan import Plan
 from crosstasks.steps import Absent, Question
 from crosstasks.testing import BOOKWORM, SERVER, served
@@ -34,6 +35,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "rustup-server": lambda _: server,
         "debian": lambda _: debian,
         "packages": lambda subject: Lacking(suite=subject.split()[0], architecture=subject.split()[1]),
+        "shared": lambda place: Shared(folder=place),
         "emulation-proof": lambda platform: Proof(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 

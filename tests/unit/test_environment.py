@@ -129,7 +129,9 @@ def test_the_environment_of_each_flavour(flavour, changes):
         ),
         pytest.param({"host": replace(HOST, container="unknown")}, {}, id="perhaps in a container"),
         pytest.param(
-            {"host": replace(HOST, container="docker"), "engine": replace(DOCKER, remote=True)}, {}, id="in a container, engine elsewhere"
+            {"host": replace(HOST, container="docker"), "engine": replace(DOCKER, remote=True)},
+            {"CROSS_CONTAINER_OPTS": COMMON},
+            id="in a container, engine elsewhere",
         ),
         pytest.param(
             {"host": replace(HOST, container="docker"), "environ": {"CROSS_CONTAINER_IN_CONTAINER": "false"}},
@@ -337,6 +339,14 @@ def test_how_the_platform_is_told(changes, engine, environ, option, expected):
     assert ("--platform=linux/amd64" in made["CROSS_CONTAINER_OPTS"].split()) is option
 
 
+def test_nothing_is_mounted_where_the_engine_is_elsewhere():
+    """The history of a worktree is copied with what lies around; labels and the user's own options stay."""
+    there = Surroundings(folders=("/top",), git_dir="/top/.git/worktrees/a")
+    made = cross(engine=REMOTE, environ={"CROSS_CONTAINER_OPTS": "--network=host"}, around=there)
+    assert f"{COMMON} --network=host" == made["CROSS_CONTAINER_OPTS"]
+    assert ("/top", "/top/.git/worktrees/a") == (made["CROSS_AROUND_0"], made["CROSS_AROUND_1"])
+
+
 @pytest.mark.parametrize(
     ("cross", "environ", "expected"),
     [
@@ -353,5 +363,5 @@ def test_how_the_platform_is_told(changes, engine, environ, option, expected):
 def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, expected):
     """In cross's own order: variable of the target, Cross.toml's target, variable for all, Cross.toml's build."""
     there = repository(cross=cross, around=Surroundings(folders=("/top",)))
-    found = environment.volumes(ARM64, there, environ)
+    found = environment.volumes(ARM64, there.around.folders, there, environ)
     assert {"CROSS_AROUND_0": "/top", "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES": expected} == found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from planning import NETWORK, settle, world
 
 from crosstasks.errors import NoRoute
@@ -375,11 +376,35 @@ def test_std_may_be_built_always_or_never():
         settle("riscv64", facts(), config("riscv64", **{"build-std": "never"}), around=CLOSED)
 
 
-def test_an_engine_of_another_machine_is_no_place_for_cross():
-    """It cannot mount the project; zigbuild needs none."""
-    planned, _ = settle("aarch64", facts(engine=engine(remote=True, endpoint="ssh://user@builder")), config(), around=CLOSED)
+ELSEWHERE = engine(remote=True, endpoint="ssh://user@builder")
+
+
+def test_an_engine_of_another_machine_builds():
+    """By 0.2.x, and the route says so: it has a target folder of its own."""
+    planned, _ = settle("aarch64", facts(engine=ELSEWHERE), config(), around=CLOSED)
+    assert ("cross 0.2.5, image built here", True) == (planned.route.name, planned.route.remote)
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "why"),
+    [
+        ({"cross": "git"}, {}, "cross main, with an engine on another machine, keeps cargo's messages to itself"),
+        ({}, {"build": {"pre-build": ["true"]}}, "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"),
+    ],
+)
+def test_what_cross_cannot_do_on_another_machine_is_refused(options, said, why):
+    """It would be left out, or nobody would know what was built; zigbuild needs no engine."""
+    told = facts(engine=ELSEWHERE, repository=repository(cross=said))
+    planned, _ = settle("aarch64", told, config(fallback=["zigbuild"], **options), around=CLOSED)
     assert "zigbuild" == planned.route.name
-    assert "the engine at ssh://user@builder is on another machine" in planned.refused[0].why
+    assert why in [refused.why for refused in planned.refused]
+
+
+def test_podman_of_another_machine_is_no_place_for_cross():
+    """Only Docker's was made to work."""
+    planned, _ = settle("aarch64", facts(engine=engine(kind="podman", remote=True, endpoint="ssh://user@builder")), config(), around=CLOSED)
+    assert "zigbuild" == planned.route.name
+    assert "Podman at ssh://user@builder is on another machine" in planned.refused[0].why
 
 
 def test_what_only_an_image_can_hold_needs_one():
@@ -505,3 +530,25 @@ def test_a_registry_of_two_platforms_serves_both():
     own = config(image=OWN)
     planned, _ = settle("aarch64", arm64_facts(), own, around=world(registry=lambda ref: served(ref, "linux/amd64", "linux/arm64")))
     assert (planned.route.name, planned.route.image.platform) == ("cross 0.2.5, configured image", "linux/arm64")
+
+
+APART = {"engine": engine(apart=True, desktop="colima", context="colima")}
+
+
+def test_an_engine_that_may_be_in_a_machine_of_its_own_must_see_our_folders():
+    """It is asked for the project and the cache; nothing is asked where it is plainly here, or cross finds the folders itself."""
+    planned, asked = settle("aarch64", facts(**APART), config(), around=CLOSED)
+    assert "cross 0.2.5, image built here" == planned.route.name
+    assert [Question("shared", "project"), Question("shared", "cache")] == [question for question in asked if question.about == "shared"]
+    inside = facts(**APART, host=replace(facts().host, container="docker"))
+    for known in (facts(), inside):
+        assert not [question for question in settle("aarch64", known, config())[1] if question.about == "shared"]
+
+
+def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
+    """With the folder, and what to do, in the reason."""
+    unseen = Absent("the engine does not see /work", "share it: `colima start --mount /work:w`")
+    planned, _ = settle("aarch64", facts(**APART), config(), around={**CLOSED, "shared": lambda _folder: unseen})
+    assert "zigbuild" == planned.route.name
+    refused = planned.refused[0]
+    assert ("cross", unseen.why, unseen.hint) == (refused.name, refused.why, refused.hint)

@@ -1,0 +1,45 @@
+"""What is given to cross where the engine is on another machine; the program itself runs in the integration tests."""
+
+from __future__ import annotations
+
+from crosstasks import remote
+from crosstasks.artifacts import Built, Product, located
+
+ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker", "CROSS_CONTAINER_OPTS": "--init"}
+
+
+def test_the_variables():
+    """All is copied, also the registry; the engine is ours, and knows the options that `docker exec` would be given."""
+    assert remote.variables(ENV, "/cache/runs/1") == {
+        "CARGO_TERM_COLOR": "never",
+        "CROSS_REMOTE": "1",
+        "CROSS_REMOTE_COPY_REGISTRY": "1",
+        "CROSS_CONTAINER_ENGINE": "/cache/runs/1/engine",
+        "CROSS_CONTAINER_OPTS": "",
+    }
+
+
+def test_no_option_becomes_code_of_a_shell():
+    """Every word of the user's own options is one word of the program."""
+    told = remote.program("/a b/docker", "--label='$(touch x)' --init", home="/it's", host="aarch64-unknown-linux-gnu")
+    assert "engine='/a b/docker'" in told
+    assert """exec "$engine" run '--label=$(touch x)' --init "$@" ;;""" in told
+    assert """[ "$3" != '/it'"'"'s' ]""" in told
+
+
+def test_where_the_target_folder_is_there():
+    """By three paths: in the project that is mounted at /project, or at its own path, or beside it."""
+    folder = "/home/me/crate/target/x"
+    inside = remote.places(folder, "/home/me/crate")
+    assert inside == dict.fromkeys(("/cross/home/me/crate/target/x", "/cross/target", "/cross/project/target/x"), folder)
+    assert remote.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
+
+
+def test_what_was_built_there_is_found_here():
+    """Programs and libraries; without places nothing is another."""
+    program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
+    library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
+    built = Built(executables=(program,), libraries=(library,))
+    found = located(built, {"/cross/project/target/x": "/here"})
+    assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
+    assert located(built, {}) is built
