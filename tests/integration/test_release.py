@@ -420,8 +420,9 @@ def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release,
     assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
 
 
-def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
-    """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
+@pytest.fixture
+def library(project):
+    """The program with a library, both for a registry."""
     library = project / "base"
     (library / "src").mkdir(parents=True)
     (library / "Cargo.toml").write_text(
@@ -433,19 +434,58 @@ def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
             '[dependencies]\nsmall-base = { path = "base", version = "0.1.0", registry = "own" }\n[workspace]\nmembers = ["base"]\n'
         )
     options(project, 'publish = ["registry"]\nregistry = "own"\n')
+    return project
+
+
+@pytest.fixture
+def served(library, tmp_path):
+    """A registry, and the environment in which cargo knows it."""
     with release_places.registry() as server:
-        env = {"CARGO_REGISTRIES_OWN_INDEX": f"sparse+{server.url}/index/", "CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed"}
-        env["CARGO_HOME"] = str(tmp_path / "cargo")
-        subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=project, check=True, env=os.environ | env)
-        committed(project)
-        server.refused.add("small")
-        first = release("release", "--bump", "minor", "--yes", cwd=project, **env)
-        assert (first.returncode, server.published) == (1, ["small-base 0.2.0"]), first.stderr
-        server.refused.clear()
-        dry = release("release.publish", "--dry-run", cwd=project, **env)
-        assert (dry.returncode, server.published) == (0, ["small-base 0.2.0"]), dry.stderr
-        second = release("release.publish", "--yes", cwd=project, **env)
-        assert second.returncode == 0, second.stderr
-        assert server.published == ["small-base 0.2.0", "small 0.2.0"]
-        assert server.tokens == {"not-to-be-printed"}
+        (library / ".cargo").mkdir()
+        (library / ".cargo" / "config.toml").write_text(f'[registries.own]\nindex = "sparse+{server.url}/index/"\n')
+        env = {"CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed", "CARGO_HOME": str(tmp_path / "cargo")}
+        subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=library, check=True, env=os.environ | env)
+        committed(library)
+        yield server, env
+
+
+def test_crates_go_to_a_registry_in_order(library, served, release):
+    """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
+    server, env = served
+    server.refused.add("small")
+    first = release("release", "--bump", "minor", "--yes", cwd=library, **env)
+    assert (first.returncode, server.published) == (1, ["small-base 0.2.0"]), first.stderr
+    server.refused.clear()
+    dry = release("release.publish", "--dry-run", cwd=library, **env)
+    assert (dry.returncode, server.published) == (0, ["small-base 0.2.0"]), dry.stderr
+    second = release("release.publish", "--yes", cwd=library, **env)
+    assert second.returncode == 0, second.stderr
+    assert server.published == ["small-base 0.2.0", "small 0.2.0"]
+    assert server.tokens == {"not-to-be-printed"}
     assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, dry, second))
+
+
+def test_what_a_registry_has_is_compared(library, served, release):
+    """By the checksum of what cargo packs: the same is left alone, another is refused, and so is what was taken back."""
+    server, env = served
+    done = release("release", "--yes", cwd=library, **env)
+    assert (done.returncode, server.published) == (0, ["small-base 0.1.0", "small 0.1.0"]), done.stderr
+    again = release("release.publish", "--yes", cwd=library, **env)
+    assert again.returncode == 0, again.stderr
+    for name in ("small", "small-base"):
+        assert f"registry: {name} 0.1.0: is there, with the same content" in again.stdout
+    (library / "new.rs").touch()  # cargo packs nothing then
+    status = release("release.status", cwd=library, **env)
+    assert "registry, with the same content, whether it is the same is not known: 1 files in the working directory" in status.stdout
+    (library / "new.rs").unlink()
+    row = json.loads(server.index["small"][0])
+    server.index["small"] = [json.dumps(row | {"yanked": True})]
+    back = release("release.publish", "--yes", cwd=library, **env)
+    assert (back.returncode, "small 0.1.0 was published, and taken back" in back.stderr) == (1, True)
+    server.index["small"] = [json.dumps(row | {"cksum": "0" * 64})]
+    other = release("release.publish", "--yes", cwd=library, **env)
+    assert (other.returncode, len(server.published)) == (1, 2)
+    assert "small 0.1.0 is published already, and differs" in other.stderr
+    assert "the registry has SHA-256 0000000000000000…, and cargo packs " in other.stderr
+    told = json.loads(release("release.status", "--format", "json", cwd=library, **env).stdout)
+    assert {"published": "wrong"}.items() <= {row["name"]: row["state"] for row in told["rows"]}.items()
