@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 TARGETS = ("aarch64", "armv7", "x86_64-musl", "windows")
@@ -27,11 +28,17 @@ CORPUS = {
 HEAD = """\
 # Releases of programs that others wrote
 
-Made by `python benchmarks/release_corpus.py FOLDER`: each program is fetched from the crates registry, committed, and released into a
-directory with `crosstasks release`, for four targets. Times are of one machine with other work on it.
+Made by `python benchmarks/release_corpus.py FOLDER`: each program is fetched from the crates registry, committed, released into a
+directory with `crosstasks release`, and verified, for four targets. Times are of one machine with two processors and other work on
+them; toolchains and images that were not there yet were provided in them.
 
-| program | what it is | target | route | seconds | archive | glibc |
-| --- | --- | --- | --- | --- | --- | --- |
+| program | what it is | target | route | seconds | archive | glibc | verified | started |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+FOOT = """
+*verified*: how many of the [checks](release-verify.md#the-checks) hold, of all programs in the archive; the others ask nothing of that
+target. *started*: `--version`, within ten seconds, on the host or under an image's QEMU.
 """
 
 
@@ -83,17 +90,41 @@ def repository(folder: Path, crates: tuple[str, ...], builder: str) -> Path:
 
 def rows(name: str, what: str, place: Path) -> list[str]:
     """Return the lines of the table for one program."""
+    said = run(sys.executable, "-m", "crosstasks", "release.verify", "--format", "json", cwd=place, check=False).stdout
+    findings = json.loads(said or '{"findings": []}')  # nothing was packed
     lines = []
     for part in sorted((place / "dist" / ".parts").glob("*-*.json")):
         told = json.loads(part.read_text())
         if told.get("error"):
-            lines.append(f"| {name} | {what} | {told['target']} | failed: {told['error'].splitlines()[0]} | {told['seconds']:.0f} | | |")
+            lines.append(
+                f"| {name} | {what} | {told['target']} | failed: {told['error'].splitlines()[0]} | {told['seconds']:.0f} | | | | |"
+            )
         for file in told.get("files", ()):
             if file["kind"] == "archive":
-                glibc = max((program["glibc"] for program in file["programs"]), default="") or "none"
+                glibc = max((program["glibc"] for program in file["programs"]), default="", key=_numbers) or "none"
                 size = f"`{file['name']}`, {file['size'] / 1000:.0f} kB"
-                lines.append(f"| {name} | {what} | {told['target']} | {told['route']} | {told['seconds']:.0f} | {size} | {glibc} |")
+                verified = " | ".join(_verified([row for row in findings["findings"] if row["package"] == file["name"]]))
+                lines.append(
+                    f"| {name} | {what} | {told['target']} | {told['route']} | {told['seconds']:.0f} | {size} | {glibc} | {verified} |"
+                )
     return lines
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part]
+
+
+def _verified(found: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return what the checks say of one archive, and whether its programs were started."""
+    failed = [problem for row in found if row["state"] == "failed" for problem in row["problems"]]
+    checks = [row for row in found if row["check"] != "smoke"]
+    states = [row["state"] for row in found if row["check"] == "smoke"]
+    started = f"{states.count('ok')} of {len(states)}"
+    reasons = {row["why"] for row in found if row["check"] == "smoke" and row["why"]}
+    return (
+        f"failed: {'; '.join(failed)}".replace("|", "/") if failed else f"{sum(row['state'] == 'ok' for row in checks)} of {len(checks)}",
+        f"{started}: {'; '.join(reasons)}" if reasons else started,
+    )
 
 
 def main() -> int:
@@ -111,8 +142,8 @@ def main() -> int:
         done = run(sys.executable, "-m", "crosstasks", "release", "--yes", cwd=place, check=False)
         print(f"{name}: {done.returncode} after {time.monotonic() - begun:.0f} s\n{done.stdout}", flush=True)
         table += rows(name, what, place)
-        failed += bool(done.returncode)
-        (ROOT / "docs" / "release-corpus.md").write_text(HEAD + "\n".join(table) + "\n")
+        failed += bool(done.returncode) or any("failed: " in line for line in table)
+        (ROOT / "docs" / "release-corpus.md").write_text(HEAD + "\n".join(table) + "\n" + FOOT)
     return 1 if failed else 0
 
 
