@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..errors import ConfigError
 from .differences import Difference, differences
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     Package: TypeAlias = Callable[[Path], Path]
     """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
+
+TARGET: Final = "CARGO_TARGET_DIR"
+"""Names cargo's target folder, over all that its configuration says."""
 
 
 def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
@@ -34,8 +38,20 @@ def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
         CrosstasksError: the second build failed.
     """
     clean(work)
-    with worktree(work) as tree:
+    with worktree(work) as tree, _apart(tree):
         return differences(dist, package(tree / _below(work)))
+
+
+@contextmanager
+def _apart(tree: Path) -> Iterator[None]:
+    """Let nothing of the first build be in the second: the user's target folder may be one for all folders."""
+    theirs = os.environ.get(TARGET)
+    os.environ[TARGET] = str(tree / "target")
+    try:
+        yield
+    finally:
+        os.environ.pop(TARGET)
+        os.environ.update({TARGET: theirs} if theirs is not None else {})
 
 
 def _below(work: Work) -> str:

@@ -52,7 +52,7 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
 
     task = TASKS["release.build"]
     snapshot = any("-SNAPSHOT-" in path.name for path in dist.iterdir())
-    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"]}
+    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"], "engine": call.options["engine"]}
     options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
 
     def package(root: Path) -> Path:

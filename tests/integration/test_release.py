@@ -116,6 +116,31 @@ def test_two_folders_give_the_same_bytes(project, release, tmp_path):
     assert b"/source" in program
 
 
+def test_a_shared_target_folder_is_no_part_of_a_second_build(project, release, tmp_path):
+    """Two folders build into the one that the user names; --rebuild has one of its own, and finds the same packages in both."""
+    needed = project / "base"
+    (needed / "src").mkdir(parents=True)
+    (needed / "Cargo.toml").write_text('[package]\nname = "base"\nversion = "0.1.0"\nedition = "2021"\n')
+    (needed / "src" / "lib.rs").write_text("pub fn all() -> u32 { 1 }\n")
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write('[dependencies]\nbase = { path = "base" }\n')
+    subprocess.run(("cargo", "generate-lockfile", "--quiet", "--offline"), cwd=project, check=True)
+    committed(project)
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", str(project), str(other))
+    shared = tmp_path / "shared"
+    env = {"CARGO_TARGET_DIR": str(shared)}
+    for folder in (project, other):
+        done = release("release.build", "--skip=sbom", cwd=folder, **env)
+        assert done.returncode == 0, done.stderr
+    before = {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
+    for folder in (project, other):
+        done = release("release.verify", "--rebuild", cwd=folder, **env)
+        assert done.returncode == 0, done.stderr
+        assert "a second build of the same commit gives the same packages, byte for byte" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize(
     "flags",
     [
