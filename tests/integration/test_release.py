@@ -411,6 +411,31 @@ def test_hooks_sign_what_is_listed(project, release, tmp_path):
     assert (failed.returncode, "the hook 'false' ended with 1" in failed.stderr) == (1, True)
 
 
+def test_signing_says_what_it_did(project, release):
+    """Each call, or why there was none."""
+    none = release("release.sign", cwd=project)
+    assert (none.returncode, "there is no command to sign with" in none.stderr) == (3, True)
+    options(project, 'hooks = [["true", "{artifact}"]]\n')
+    empty = release("release.sign", cwd=project)
+    assert (empty.returncode, "there is nothing to sign in " in empty.stderr) == (3, True)
+    release("release.build", "--skip=sbom", cwd=project)
+    said = [release("release.sign", *words, cwd=project).stdout for words in (["--skip=hooks"], [], [])]
+    archive = project / "dist" / f"small-{HOST}-v0.1.0.tar.gz"
+    assert said == ["nothing was signed: hooks are left out\n", f"true {archive}\n", "all of it is signed\n"]
+
+
+def test_a_locale_without_the_letters(project, release):
+    """The table of a release is written with escapes; a file that cannot be named ends in a message."""
+    (project / "new-größer.rs").touch()
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = release("release.status", cwd=project, **ascii_)
+    assert done.returncode == 0, done.stderr
+    assert "not committed: new-gr\\xf6\\xdfer.rs" in done.stdout
+    options(project, 'changelog = "ÄNDERUNGEN.md"\n')
+    other = release("release.status", cwd=project, **ascii_)
+    assert (other.returncode, "\\xc4NDERUNGEN.md cannot be named here" in other.stderr) == (2, True)
+
+
 def test_a_file_that_differs_is_not_replaced(project, release, tmp_path):
     """What others may have fetched stays as it is."""
     options(project, 'publish = ["directory"]\ndirectory = "../published"\n')
