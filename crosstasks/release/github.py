@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -58,10 +59,13 @@ def _view(context: Context, tag: str, where: tuple[str, ...]) -> dict[str, Any] 
 
 
 def _asset(context: Context, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
-    if asset and not _same(context, tag, path, asset, where):
+    # a cut off upload leaves an asset that was never whole: GitHub says that it can be deleted (REST, "Upload a release asset")
+    cut = bool(asset) and (asset or {}).get("state", "uploaded") != "uploaded"
+    if asset and not cut and not _same(context, tag, path, asset, where):
         raise actions.differs(f"{path.name} of {tag} on GitHub")
-    upload = Step(why="publish to GitHub", argv=("gh", "release", "upload", tag, *where, str(path)))
-    return Action(what=f"{tag}: {path.name}", done=bool(asset), step=upload)
+    # from the root: what follows a # in an argument is a label to gh
+    argv = ("gh", "release", "upload", tag, *where, os.path.relpath(path, context.root), *(("--clobber",) if cut else ()))
+    return Action(what=f"{tag}: {path.name}", done=bool(asset) and not cut, step=Step(why="publish to GitHub", argv=argv))
 
 
 def _same(context: Context, tag: str, path: Path, asset: Mapping[str, Any], where: tuple[str, ...]) -> bool:

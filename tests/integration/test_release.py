@@ -11,6 +11,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import github_places
 import pytest
 import release_places
 from cyclonedx.schema import SchemaVersion
@@ -447,27 +448,54 @@ def test_a_file_that_differs_is_not_replaced(project, release, tmp_path):
     assert (tmp_path / "published" / "SHA256SUMS").read_text() == "other"
 
 
-def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release, tmp_path):
-    """An upload that fails leaves a draft; the next call uploads what is left, and what differs is refused. No token is printed."""
+@pytest.fixture
+def hub(tmp_path):
+    """The stand-in for GitHub, and the environment in which the real gh asks it."""
+    with github_places.github(tmp_path) as server:
+        env = {
+            "PATH": f"{github_places.program(tmp_path / 'gh')}:{os.environ['PATH']}",
+            "GH_HOST": server.host,
+            "GH_ENTERPRISE_TOKEN": "not-to-be-printed",
+            "GH_CONFIG_DIR": str(tmp_path / "config"),
+            "SSL_CERT_FILE": str(tmp_path / "cert.pem"),
+        }
+        yield server, env
+
+
+def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release, hub):
+    """An upload that is cut off leaves a draft; the next call uploads what is left, and what differs is refused. No token is printed."""
+    server, env = hub
     options(project, 'publish = ["github"]\nrepository = "example/small"\n')
-    place = tmp_path / "github"
-    env = {"PATH": f"{release_places.gh(place)}:{os.environ['PATH']}", "GH_TOKEN": "not-to-be-printed"}
-    (place / "fails").write_text("SHA256SUMS")
-    first = release("release", "--yes", cwd=project, **env)
-    assert (first.returncode, "502" in first.stderr, (place / "v0.1.0" / ".shown").exists()) == (1, True, False)
-    (place / "fails").unlink()
-    before = len(release_places.asked(place))
-    second = release("release.publish", "--yes", cwd=project, **env)
-    assert second.returncode == 0, second.stderr
-    verbs = [words[1] for words in release_places.asked(place)[before:]]
-    assert ("create" in verbs, verbs.count("edit"), f"small-{HOST}-v0.1.0.tar.gz" in os.listdir(place / "v0.1.0")) == (False, 1, True)
-    make = next(words for words in release_places.asked(place) if words[1] == "create")
-    assert make[:7] == ["release", "create", "v0.1.0", "--repo", "example/small", "--verify-tag", "--draft"]
-    assert (project / "dist" / ".parts" / "notes-v0.1.0.md").read_text() == "- All of it."
-    (place / "v0.1.0" / "metadata.json").write_text("other")
-    third = release("release.publish", "--yes", cwd=project, **env)
-    assert (third.returncode, "metadata.json of v0.1.0 on GitHub is published already, and differs" in third.stderr) == (1, True)
-    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
+    said = [release("release", "--yes", cwd=project, **env)]
+    assert (said[0].returncode, server.releases) == (1, [])
+    assert "push the tag first: nothing is pushed for you" in said[0].stderr
+
+    server.tags, server.fails = {"v0.1.0"}, "SHA256SUMS"
+    said.append(release("release", "--yes", cwd=project, **env))
+    assert (said[1].returncode, "`gh release upload` failed" in said[1].stderr) == (1, True), said[
+        1
+    ].stderr  # gh tries it again, and is told 422
+    (draft,) = server.releases
+    assert (draft["draft"], draft["body"], draft["prerelease"]) == (True, "- All of it.", False)
+
+    server.fails = ""
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert said[2].returncode == 0, said[2].stderr
+    assert (server.asked.count("create"), draft["draft"], {asset["state"] for asset in draft["assets"]}) == (1, False, {"uploaded"})
+    dist = project / "dist"
+    assert {name: asset["body"] for name, asset in server.assets().items()} == {
+        p.name: p.read_bytes() for p in dist.iterdir() if p.is_file()
+    }
+
+    uploads = server.asked.count("upload")
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert (said[3].returncode, server.asked.count("upload")) == (0, uploads), said[3].stderr
+
+    server.assets()["metadata.json"]["body"] = bytes((dist / "metadata.json").stat().st_size)
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert (said[4].returncode, "metadata.json of v0.1.0 on GitHub is published already, and differs" in said[4].stderr) == (1, True)
+    assert server.tokens == {"token not-to-be-printed"}
+    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in said)
 
 
 @pytest.fixture
