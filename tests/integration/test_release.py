@@ -142,6 +142,24 @@ def test_a_shared_target_folder_is_no_part_of_a_second_build(project, release, t
     assert before == {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
 
 
+def test_a_release_through_cross(project, release):
+    """Real cross builds it, the image's QEMU starts it, every promise is kept, and a second build in another folder is the same."""
+    shared = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")  # with one toolchain and one image, as the other tests have
+    (project / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(shared)}\nbuilder = 'cross'\n")
+    committed(project)
+    done = release("release.build", "--snapshot", "--target", "aarch64", "--format", "json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    (part,) = json.loads(done.stdout)["targets"]
+    assert part["route"].startswith("cross 0.2.5"), part["route"]
+    assert part["notes"] == ["cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"]
+    verified = release("release.verify", "--rebuild", "--target", "aarch64", "--format", "json", cwd=project)
+    assert verified.returncode == 0, verified.stderr
+    told = json.loads(verified.stdout)
+    states = {row["check"]: row["state"] for row in told["findings"]}
+    assert {name for name, state in states.items() if state == "ok"} == set(states) - {"glibc", "static"}
+    assert (states["smoke"], told["differences"]) == ("ok", [])
+
+
 @pytest.mark.parametrize(
     "flags",
     [
