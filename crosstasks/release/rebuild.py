@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
 
 TARGET: Final = "CARGO_TARGET_DIR"
-"""Names cargo's target folder, over all that its configuration says."""
+DIST: Final = "CROSSTASKS_RELEASE_DIST"
+"""These name cargo's target folder and the folder of archives, over all that configurations say."""
 
 
 def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
@@ -44,14 +45,16 @@ def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
 
 @contextmanager
 def _apart(tree: Path) -> Iterator[None]:
-    """Let nothing of the first build be in the second: the user's target folder may be one for all folders."""
-    theirs = os.environ.get(TARGET)
-    os.environ[TARGET] = str(tree / "target")
+    """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called."""
+    own = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
+    theirs = {name: os.environ[name] for name in own if name in os.environ}
+    os.environ.update(own)
     try:
         yield
     finally:
-        os.environ.pop(TARGET)
-        os.environ.update({TARGET: theirs} if theirs is not None else {})
+        for name in own:
+            os.environ.pop(name)
+        os.environ.update(theirs)
 
 
 def _below(work: Work) -> str:

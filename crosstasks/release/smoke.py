@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .. import docker_api
 from ..environment import variable
-from ..errors import CrosstasksError, EngineFailed, TimedOut, ToolMissing
+from ..errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from ..targets import OCI_ARCH, Target, catalogue, default_image
@@ -160,6 +160,8 @@ def _started(start: Start, target: Target, work: Work) -> Answer:
         done = _ran(start, own.verify_smoke, own.verify_timeout, work)
     except TimedOut:
         return (f"did not end within {own.verify_timeout:g} s when started with {shown} {start.how}",)
+    except Interrupted:
+        raise
     except CrosstasksError as error:
         return (f"cannot be started {start.how}: {error.what}{f': {error.why}' if error.why else ''}",)
     if done.code == 0:

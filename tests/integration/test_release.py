@@ -118,7 +118,7 @@ def test_two_folders_give_the_same_bytes(project, release, tmp_path):
 
 
 def test_a_shared_target_folder_is_no_part_of_a_second_build(project, release, tmp_path):
-    """Two folders build into the one that the user names; --rebuild has one of its own, and finds the same packages in both."""
+    """Two folders build into the one that the user names; --rebuild has folders of its own, and finds the same packages in both."""
     needed = project / "base"
     (needed / "src").mkdir(parents=True)
     (needed / "Cargo.toml").write_text('[package]\nname = "base"\nversion = "0.1.0"\nedition = "2021"\n')
@@ -130,12 +130,14 @@ def test_a_shared_target_folder_is_no_part_of_a_second_build(project, release, t
     other = tmp_path / "other"
     git(tmp_path, "clone", "--quiet", str(project), str(other))
     shared = tmp_path / "shared"
-    env = {"CARGO_TARGET_DIR": str(shared)}
+    env = {"CARGO_TARGET_DIR": str(shared / "target")}
     for folder in (project, other):
+        env["CROSSTASKS_RELEASE_DIST"] = str(shared / folder.name)
         done = release("release.build", "--skip=sbom", cwd=folder, **env)
         assert done.returncode == 0, done.stderr
     before = {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
     for folder in (project, other):
+        env["CROSSTASKS_RELEASE_DIST"] = str(shared / folder.name)
         done = release("release.verify", "--rebuild", cwd=folder, **env)
         assert done.returncode == 0, done.stderr
         assert "a second build of the same commit gives the same packages, byte for byte" in done.stdout
@@ -388,11 +390,17 @@ if sys.argv[2:3] == ["view"]:
 """
 
 
-@pytest.mark.parametrize("stage", ["prepare", "hooks", "publish"])
+SLOW = 'if std::path::Path::new("dist/wait").exists() { std::fs::write("dist/waiting", "").unwrap(); loop {} }'
+
+
+@pytest.mark.parametrize("stage", ["prepare", "verify", "hooks", "publish"])
 def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, release, tmp_path, stage):
-    """What git, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
-    wait = tmp_path / "wait"
-    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign", "publish": tmp_path / "gh"}[stage]
+    """What git, the program, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
+    (project / "dist").mkdir()
+    wait = (project / "dist" if stage == "verify" else tmp_path) / "wait"
+    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign"}.get(stage, tmp_path / "gh")
+    if stage == "verify":
+        (project / "src" / "main.rs").write_text(MAIN.replace("fn main() {", f"fn main() {{ {SLOW}"))
     more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else 'profile = "release"\n'
     options(project, f'publish = ["github"]\n{more}' if stage == "publish" else f"{more}# {stage}\n")
     program.parent.mkdir(exist_ok=True)
@@ -403,11 +411,11 @@ def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, rel
     argv = (sys.executable, "-m", "crosstasks", "release", "--yes", "--bump", "minor")
     child = subprocess.Popen(argv, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "waiting").exists() and time.monotonic() < deadline and child.poll() is None:
+    while not wait.with_name("waiting").exists() and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
-    assert (child.returncode, (tmp_path / "waiting").exists()) == (130, True), err.decode()
+    assert (child.returncode, wait.with_name("waiting").exists()) == (130, True), err.decode()
     wait.unlink()
     words = ("release", "--yes", "--bump", "minor", *(["--skip=publish"] if stage == "publish" else []))
     done = release(*words, cwd=project, PATH=env["PATH"])
