@@ -1,7 +1,8 @@
 """Release programs that others wrote, for four targets each, and write the table into docs/release-corpus.md.
 
 ``python benchmarks/release_corpus.py FOLDER [--builder zigbuild] [--only hexyl]``; the sources come from the crates registry, in
-fixed versions. Needs crosstasks installed, git, cargo, and what the routes need.
+fixed versions. A second call with the same folder builds only what is missing. Needs crosstasks installed, git, cargo, and what the
+routes need.
 """
 
 from __future__ import annotations
@@ -63,10 +64,13 @@ def fetched(folder: Path, crates: tuple[str, ...]) -> list[Path]:
 
 
 def repository(folder: Path, crates: tuple[str, ...], builder: str) -> Path:
-    """Make a git repository of crates: the crate itself, or a workspace of several."""
+    """Make a git repository of crates, the crate itself or a workspace of several; one of an earlier call is taken up again."""
+    place = folder / "repository"
+    if (place / ".git").is_dir() and not run("git", "rev-parse", "--quiet", "--verify", "HEAD", cwd=place, check=False).returncode:
+        return place
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sources = fetched(folder, crates)
-    place = folder / "repository"
     if len(sources) == 1:
         shutil.copytree(sources[0], place)
     else:
