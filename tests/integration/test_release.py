@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import github_places
@@ -229,6 +231,23 @@ def test_without_a_terminal_a_yes_has_to_be_said(project, release):
     done = release("release.prepare", "--bump", "patch", cwd=project)
     assert (done.returncode, git(project, "tag")) == (2, "")
     assert "--yes does without asking" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "tag"), [("n", ""), ("y", "v0.1.1\n")])
+def test_on_a_terminal_it_is_asked_once(project, environ, answer, tag):
+    """What would be done is shown, and only a yes does it."""
+    own, theirs = pty.openpty()
+    argv = (sys.executable, "-m", "crosstasks", "release.prepare", "--bump", "patch")
+    child = subprocess.Popen(argv, cwd=project, env=environ | IDENTITY, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    os.write(own, f"{answer}\n".encode())
+    said = b""
+    with suppress(OSError):  # Linux's end of a terminal
+        while chunk := os.read(own, 65536):
+            said += chunk
+    os.close(own)
+    assert (child.wait(60), git(project, "tag")) == (0, tag), said
+    assert (said.count(b"go on? [y/N]"), b"git tag --annotate --message 'Release 0.1.1' v0.1.1" in said) == (1, True)
 
 
 def _dirty(project):
