@@ -20,11 +20,11 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 TARGETS = ("aarch64", "armv7", "x86_64-musl", "windows")
 CORPUS = {
-    "hexyl": ("pure Rust", ("hexyl@0.14.0",)),
-    "b3sum": ("C and assembler, through cc", ("b3sum@1.5.4",)),
-    "names": ("a workspace of two packages", ("uu_basename@0.0.27", "uu_dirname@0.0.27")),
+    "hexyl": ("pure Rust", ("hexyl@0.14.0",), ()),
+    "b3sum": ("C and assembler, through cc", ("b3sum@1.5.4",), ()),
+    "names": ("a workspace of two packages", ("uu_basename@0.0.27", "uu_dirname@0.0.27"), ("uucore@0.0.27", "uucore_procs@0.0.27")),
 }
-"""What is released: its name, what is special about it, and the crates."""
+"""What is released: its name, what is special about it, the crates, and those that they need where the newest is for a newer Rust."""
 
 HEAD = """\
 # Releases of programs that others wrote
@@ -63,7 +63,7 @@ def fetched(folder: Path, crates: tuple[str, ...]) -> list[Path]:
     return [next((home / "registry" / "src").glob(f"*/{crate.replace('@', '-')}")) for crate in crates]
 
 
-def repository(folder: Path, crates: tuple[str, ...], builder: str) -> Path:
+def repository(folder: Path, crates: tuple[str, ...], needed: tuple[str, ...], builder: str) -> Path:
     """Make a git repository of crates, the crate itself or a workspace of several; one of an earlier call is taken up again."""
     place = folder / "repository"
     if (place / ".git").is_dir() and not run("git", "rev-parse", "--quiet", "--verify", "HEAD", cwd=place, check=False).returncode:
@@ -86,6 +86,8 @@ def repository(folder: Path, crates: tuple[str, ...], builder: str) -> Path:
     (place / ".gitignore").write_text("/target/\n/dist/\n")
     if not (place / "Cargo.lock").exists():
         run("cargo", "generate-lockfile", "--quiet", cwd=place)
+        for name, _, version in (crate.partition("@") for crate in needed):
+            run("cargo", "update", "--quiet", name, "--precise", version, cwd=place)
     run("git", "init", "--quiet", cwd=place)
     run("git", "add", "--all", "--force", cwd=place)
     run("git", "commit", "--quiet", "--message", "As published", cwd=place)
@@ -140,8 +142,8 @@ def main() -> int:
     given = parser.parse_args()
     table, failed = [], 0
     for name in given.only or CORPUS:
-        what, crates = CORPUS[name]
-        place = repository(given.folder.absolute() / name, crates, given.builder)
+        what, crates, needed = CORPUS[name]
+        place = repository(given.folder.absolute() / name, crates, needed, given.builder)
         begun = time.monotonic()
         done = run(sys.executable, "-m", "crosstasks", "release", "--yes", cwd=place, check=False)
         print(f"{name}: {done.returncode} after {time.monotonic() - begun:.0f} s\n{done.stdout}", flush=True)
