@@ -227,6 +227,7 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
     Raises:
         CrosstasksError: it failed.
     """
+    telling.ready(work.environ)
     begun = time.monotonic()
     try:
         result, _ = _carried(target, work, verb=verb, arguments=arguments)

@@ -30,6 +30,10 @@ def kept() -> Iterator[None]:
     except BrokenPipeError:
         _forgotten()
         raise CrosstasksError("") from None
+    except UnicodeEncodeError as error:
+        _forgotten()
+        why = f"file names are {error.encoding} in this locale"
+        raise ConfigError(f"{error.object} cannot be named here", why=why, hint="LC_ALL=C.UTF-8, or PYTHONUTF8=1") from error
     except OSError as error:
         _forgotten()
         what = f"{error.filename or 'the result'} cannot be read or written"

@@ -5,11 +5,14 @@ Of a run of several sessions in one process, the files hold all; of an earlier p
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +67,26 @@ def finish(results: Sequence[Result], work: Work) -> None:
             path = environ.get(name)
             if path:
                 _written(Path(path).absolute(), act, results, (root, top))
+
+
+def ready(environ: Mapping[str, str]) -> None:
+    """
+    Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        ConfigError: it lies in no folder, is one itself, or is closed to us.
+    """
+    for name in (ci_log.REPORT, ci_log.QUALITY):
+        if environ.get(name):
+            _written(Path(environ[name]).absolute(), _tried, (), ("", ""))
+
+
+def _tried(path: Path, _results: Sequence[Result], _folders: tuple[str, str]) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=path.parent):
+        pass
 
 
 def _folders(work: Work) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CrosstasksError
-from . import dist, files, publish
+from . import dist, files, subjects
 
 if TYPE_CHECKING:
     from .context import Context
@@ -51,19 +51,19 @@ def run(context: Context) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a command said no.
     """
-    listed = publish.listing(context.dist)
+    listed = subjects.listing(context.dist)
     if "hooks" in context.skip or not listed:
         return ()
     told = []
     place = context.dist / ".parts" / "hooks.json"
     known = _known(place)
     for command in context.work.config.release.hooks:
-        for argv, subjects in calls(command, context.dist, tuple(listed)):
-            lines = "".join(f"{listed[name]}  {name}\n" for name in subjects)
+        for argv, names in calls(command, context.dist, tuple(listed)):
+            lines = "".join(f"{listed[name]}  {name}\n" for name in names)
             key = hashlib.sha256(json.dumps([argv, lines]).encode()).hexdigest()
             if key in known:
                 continue
-            context.work.say(f"{argv[0]} for {', '.join(subjects) if len(subjects) < 4 else f'{len(subjects)} files'}")
+            context.work.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
             done = context.work.run(argv, cwd=str(context.root), env={"CROSSTASKS_SUBJECTS": lines, "CROSSTASKS_RELEASE": context.version})
             if done.code:
                 why = (done.err or done.out).strip()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..errors import ConfigError
 from .differences import Difference, differences
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     Package: TypeAlias = Callable[[Path], Path]
     """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
+
+TARGET: Final = "CARGO_TARGET_DIR"
+DIST: Final = "CROSSTASKS_RELEASE_DIST"
+"""These name cargo's target folder and the folder of archives, over all that configurations say."""
 
 
 def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
@@ -34,8 +39,22 @@ def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
         CrosstasksError: the second build failed.
     """
     clean(work)
-    with worktree(work) as tree:
+    with worktree(work) as tree, _apart(tree):
         return differences(dist, package(tree / _below(work)))
+
+
+@contextmanager
+def _apart(tree: Path) -> Iterator[None]:
+    """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called."""
+    own = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
+    theirs = {name: os.environ[name] for name in own if name in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name)
+        os.environ.update(theirs)
 
 
 def _below(work: Work) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .. import docker_api
 from ..environment import variable
-from ..errors import CrosstasksError, EngineFailed, TimedOut, ToolMissing
+from ..errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from ..targets import OCI_ARCH, Target, catalogue, default_image
@@ -69,7 +69,8 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
         return "the engine is on another machine, and cannot see the program"
     found = _image(subject, target, engine, work)
     if found is None:
-        return f"the engine holds no image that runs programs of {target.triple}"
+        needs = f" with glibc {subject.artifact.glibc}" if subject.artifact.glibc else ""
+        return f"the engine holds no image that runs programs of {target.triple}{needs}"
     held, runner = found
     run = uuid4().hex[:12]
     labels = (f"--label={label}" for label in docker_api.labels(run))
@@ -86,21 +87,31 @@ def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tupl
         t for t in catalogue().values() if (t.machine, t.bits, t.endian, t.os) == (target.machine, target.bits, target.endian, target.os)
     ]
     for other in (target, *(alike if subject.artifact.static else ())):
-        for held in _held(door, other, work):
+        for held in _held(door, other, work, subject.artifact.glibc):
             runner = _runner(held, other, engine)
             if runner is not None:
                 return held, runner
     return None
 
 
-def _held(door: docker_api.EngineDoor, target: Target, work: Work) -> list[dict[str, Any]]:
-    """Return what the engine says of those images of a target that it holds: configured, built here, and cross's own."""
+def _held(door: docker_api.EngineDoor, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
+    """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
+    known = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
+    refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *known)))
     try:
-        named = (work.config.target(target.triple).image, *(default_image(target, flavour) for flavour in target.images))
-        found = [held for ref in dict.fromkeys(filter(None, named)) if (held := door.image(ref))]
-        return [*found, *door.images(f"crosstasks.target={target.triple}")]
+        named = [held for ref in refs if not _older(known.get(ref, ""), glibc) and (held := door.image(ref))]
+        found = [*named, *door.images(f"crosstasks.target={target.triple}")]
     except (EngineFailed, ToolMissing):
         return []
+    return [held for held in found if not _older(_labels(held).get("crosstasks.libc", ""), glibc)]
+
+
+def _older(glibc: str, wanted: str) -> bool:
+    return bool(glibc and wanted) and version(glibc) < version(wanted)
+
+
+def _labels(held: Mapping[str, Any]) -> Mapping[str, str]:
+    return (held.get("Config") or {}).get("Labels") or {}
 
 
 def _runner(held: Mapping[str, Any], target: Target, engine: Engine) -> tuple[str, ...] | None:
@@ -116,8 +127,7 @@ def _runner(held: Mapping[str, Any], target: Target, engine: Engine) -> tuple[st
 
 def _name(held: Mapping[str, Any]) -> str:
     """Return what people know an image by: the name that it was built with, or a tag."""
-    labels = (held.get("Config") or {}).get("Labels") or {}
-    return str(labels.get("crosstasks.image") or next(iter(held.get("RepoTags") or ()), held["Id"]))
+    return str(_labels(held).get("crosstasks.image") or next(iter(held.get("RepoTags") or ()), held["Id"]))
 
 
 def emulated(subject: Subject, target: Target, work: Work) -> Start | str:
@@ -160,6 +170,8 @@ def _started(start: Start, target: Target, work: Work) -> Answer:
         done = _ran(start, own.verify_smoke, own.verify_timeout, work)
     except TimedOut:
         return (f"did not end within {own.verify_timeout:g} s when started with {shown} {start.how}",)
+    except Interrupted:
+        raise
     except CrosstasksError as error:
         return (f"cannot be started {start.how}: {error.what}{f': {error.why}' if error.why else ''}",)
     if done.code == 0:

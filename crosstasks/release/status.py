@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ..errors import ConfigError, CrosstasksError, Interrupted
-from . import changelog, dist, prepare, publish
+from . import changelog, dist, prepare, publish, subjects
 
 if TYPE_CHECKING:
     from .context import Context
@@ -124,17 +124,19 @@ def _packages(context: Context) -> Iterator[Row]:
 
 def _published(context: Context) -> Iterator[Row]:
     for name in publish.places(context):
-        if not publish.listing(context.dist):
+        if not subjects.listing(context.dist):
             yield Row(name="published", state="missing", found=f"{name}: nothing is built yet", next="`release.build`")
             continue
         if context.work.config.offline and name != "directory":
             yield Row(name="published", state="missing", found=f"{name}: not asked, offline", next="ask without `offline`")
             continue
-        left = [action for action in publish.look(context, name) if not action.done]
+        looked = publish.look(context, name)
+        left = [action for action in looked if not action.done]
+        notes = dict.fromkeys(action.note for action in looked if action.note)
         if left:
             yield Row(name="published", state="missing", found=f"{name}: {len(left)} left", next="`release.publish`")
         else:
-            yield Row(name="published", state="ok", found=name)
+            yield Row(name="published", state="ok", found=", ".join((name, *notes)))
 
 
 LOOKS: Final[dict[str, Callable[[Context], Iterator[Row]]]] = {

@@ -31,7 +31,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "init": Task(housekeeping.init),
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
-    "release.build": Task(release.build, (*BUILDING, *RELEASING, "jobs")),
+    "release.build": Task(release.build, ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")),
     "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
     "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),

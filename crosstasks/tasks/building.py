@@ -53,6 +53,7 @@ def _carry_out(verb: Verb, call: Call) -> int:
 
     checked = arguments.check(call.arguments)
     names, work = call.selected(verb)
+    telling.ready(work.environ)
     results = pipeline.build(names, checked, verb=verb, work=work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]

@@ -93,10 +93,15 @@ def _looked_again(context: Context, names: tuple[str, ...]) -> int:
 
 def sign(call: Call) -> int:
     """Call the configured hooks for what was built and is not signed yet."""
-    from ..release import hooks
+    from ..release import hooks, subjects
 
-    for line in hooks.run(_context(call)):
-        print(line)  # noqa: T201
+    context = _context(call)
+    if not context.work.config.release.hooks:
+        raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
+    if not subjects.listing(context.dist):
+        raise NothingSelected(f"there is nothing to sign in {context.dist}", hint="`release.build` makes it")
+    left_out = "nothing was signed: hooks are left out" if "hooks" in context.skip else "all of it is signed"
+    print("\n".join(hooks.run(context)) or left_out)  # noqa: T201
     return 0
 
 

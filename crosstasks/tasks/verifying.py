@@ -46,13 +46,14 @@ def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
 
 def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     """Package the same commit with the task that did it the first time."""
+    from .. import pipeline
     from ..release import rebuild
     from . import TASKS
     from .call import OPTIONS
 
     task = TASKS["release.build"]
     snapshot = any("-SNAPSHOT-" in path.name for path in dist.iterdir())
-    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"]}
+    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"], "engine": call.options["engine"]}
     options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
 
     def package(root: Path) -> Path:
@@ -60,6 +61,6 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
             code = task.act(Call(root, options))
         if code:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
-        return root / work.config.release.dist
+        return root / pipeline.start(root).config.release.dist
 
     return rebuild.again(dist, work, package)

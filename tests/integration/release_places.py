@@ -1,53 +1,13 @@
-"""Places to publish to on this machine: a cargo registry that is really served, and a stand-in for ``gh`` that notes what it was asked."""
+"""A cargo registry that is really served on this machine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-GH = """\
-#!{python}
-import hashlib, json, os, pathlib, shutil, sys
-state = pathlib.Path({state!r})
-words = sys.argv[1:]
-with open(state / "asked", "a") as asked:
-    asked.write(json.dumps(words) + "\\n")
-verb, tag, files = words[1], words[2], [word for word in words[3:] if word.startswith("/")]
-folder = state / tag
-if verb == "view":
-    if not folder.is_dir():
-        sys.exit("release not found")
-    assets = [{{"name": p.name, "size": p.stat().st_size, "digest": "sha256:" + hashlib.sha256(p.read_bytes()).hexdigest()}}
-              for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
-    print(json.dumps({{"tagName": tag, "isDraft": not (folder / ".shown").exists(), "assets": assets}}))
-elif verb == "create":
-    folder.mkdir()
-elif verb == "upload":
-    if (state / "fails").exists() and files[0].endswith((state / "fails").read_text()):
-        sys.exit("HTTP 502: Bad Gateway")
-    shutil.copy(files[0], folder)
-elif verb == "edit":
-    (folder / ".shown").touch()
-"""
-
-
-def gh(folder: Path) -> Path:
-    """Put the stand-in into a folder's ``bin``; what it was asked lies in ``asked``, and releases in folders by their tags."""
-    program = folder / "bin" / "gh"
-    program.parent.mkdir(parents=True)
-    program.write_text(GH.format(python=sys.executable, state=str(folder)))
-    program.chmod(0o755)
-    return program.parent
-
-
-def asked(folder: Path) -> list[list[str]]:
-    return [json.loads(line) for line in (folder / "asked").read_text().splitlines()]
 
 
 class Registry(ThreadingHTTPServer):

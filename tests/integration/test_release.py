@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import github_places
 import pytest
 import release_places
 from cyclonedx.schema import SchemaVersion
@@ -116,6 +119,51 @@ def test_two_folders_give_the_same_bytes(project, release, tmp_path):
     assert b"/source" in program
 
 
+def test_a_shared_target_folder_is_no_part_of_a_second_build(project, release, tmp_path):
+    """Two folders build into the one that the user names; --rebuild has folders of its own, and finds the same packages in both."""
+    needed = project / "base"
+    (needed / "src").mkdir(parents=True)
+    (needed / "Cargo.toml").write_text('[package]\nname = "base"\nversion = "0.1.0"\nedition = "2021"\n')
+    (needed / "src" / "lib.rs").write_text("pub fn all() -> u32 { 1 }\n")
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write('[dependencies]\nbase = { path = "base" }\n')
+    subprocess.run(("cargo", "generate-lockfile", "--quiet", "--offline"), cwd=project, check=True)
+    committed(project)
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", str(project), str(other))
+    shared = tmp_path / "shared"
+    env = {"CARGO_TARGET_DIR": str(shared / "target")}
+    for folder in (project, other):
+        env["CROSSTASKS_RELEASE_DIST"] = str(shared / folder.name)
+        done = release("release.build", "--skip=sbom", cwd=folder, **env)
+        assert done.returncode == 0, done.stderr
+    before = {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
+    for folder in (project, other):
+        env["CROSSTASKS_RELEASE_DIST"] = str(shared / folder.name)
+        done = release("release.verify", "--rebuild", cwd=folder, **env)
+        assert done.returncode == 0, done.stderr
+        assert "a second build of the same commit gives the same packages, byte for byte" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in shared.rglob("*") if path.is_file()}
+
+
+def test_a_release_through_cross(project, release):
+    """Real cross builds it, the image's QEMU starts it, every promise is kept, and a second build in another folder is the same."""
+    shared = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")  # with one toolchain and one image, as the other tests have
+    (project / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(shared)}\nbuilder = 'cross'\n")
+    committed(project)
+    done = release("release.build", "--snapshot", "--target", "aarch64", "--format", "json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    (part,) = json.loads(done.stdout)["targets"]
+    assert part["route"].startswith("cross 0.2.5"), part["route"]
+    assert part["notes"] == ["cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"]
+    verified = release("release.verify", "--rebuild", "--target", "aarch64", "--format", "json", cwd=project)
+    assert verified.returncode == 0, verified.stderr
+    told = json.loads(verified.stdout)
+    states = {row["check"]: row["state"] for row in told["findings"]}
+    assert {name for name, state in states.items() if state == "ok"} == set(states) - {"glibc", "static"}
+    assert (states["smoke"], told["differences"]) == ("ok", [])
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -183,6 +231,23 @@ def test_without_a_terminal_a_yes_has_to_be_said(project, release):
     done = release("release.prepare", "--bump", "patch", cwd=project)
     assert (done.returncode, git(project, "tag")) == (2, "")
     assert "--yes does without asking" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "tag"), [("n", ""), ("y", "v0.1.1\n")])
+def test_on_a_terminal_it_is_asked_once(project, environ, answer, tag):
+    """What would be done is shown, and only a yes does it."""
+    own, theirs = pty.openpty()
+    argv = (sys.executable, "-m", "crosstasks", "release.prepare", "--bump", "patch")
+    child = subprocess.Popen(argv, cwd=project, env=environ | IDENTITY, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    os.write(own, f"{answer}\n".encode())
+    said = b""
+    with suppress(OSError):  # Linux's end of a terminal
+        while chunk := os.read(own, 65536):
+            said += chunk
+    os.close(own)
+    assert (child.wait(60), git(project, "tag")) == (0, tag), said
+    assert (said.count(b"go on? [y/N]"), b"git tag --annotate --message 'Release 0.1.1' v0.1.1" in said) == (1, True)
 
 
 def _dirty(project):
@@ -344,11 +409,17 @@ if sys.argv[2:3] == ["view"]:
 """
 
 
-@pytest.mark.parametrize("stage", ["prepare", "hooks", "publish"])
+SLOW = 'if std::path::Path::new("dist/wait").exists() { std::fs::write("dist/waiting", "").unwrap(); loop {} }'
+
+
+@pytest.mark.parametrize("stage", ["prepare", "verify", "hooks", "publish"])
 def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, release, tmp_path, stage):
-    """What git, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
-    wait = tmp_path / "wait"
-    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign", "publish": tmp_path / "gh"}[stage]
+    """What git, the program, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
+    (project / "dist").mkdir()
+    wait = (project / "dist" if stage == "verify" else tmp_path) / "wait"
+    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign"}.get(stage, tmp_path / "gh")
+    if stage == "verify":
+        (project / "src" / "main.rs").write_text(MAIN.replace("fn main() {", f"fn main() {{ {SLOW}"))
     more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else 'profile = "release"\n'
     options(project, f'publish = ["github"]\n{more}' if stage == "publish" else f"{more}# {stage}\n")
     program.parent.mkdir(exist_ok=True)
@@ -359,11 +430,11 @@ def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, rel
     argv = (sys.executable, "-m", "crosstasks", "release", "--yes", "--bump", "minor")
     child = subprocess.Popen(argv, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "waiting").exists() and time.monotonic() < deadline and child.poll() is None:
+    while not wait.with_name("waiting").exists() and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
-    assert (child.returncode, (tmp_path / "waiting").exists()) == (130, True), err.decode()
+    assert (child.returncode, wait.with_name("waiting").exists()) == (130, True), err.decode()
     wait.unlink()
     words = ("release", "--yes", "--bump", "minor", *(["--skip=publish"] if stage == "publish" else []))
     done = release(*words, cwd=project, PATH=env["PATH"])
@@ -386,6 +457,31 @@ def test_hooks_sign_what_is_listed(project, release, tmp_path):
     assert (failed.returncode, "the hook 'false' ended with 1" in failed.stderr) == (1, True)
 
 
+def test_signing_says_what_it_did(project, release):
+    """Each call, or why there was none."""
+    none = release("release.sign", cwd=project)
+    assert (none.returncode, "there is no command to sign with" in none.stderr) == (3, True)
+    options(project, 'hooks = [["true", "{artifact}"]]\n')
+    empty = release("release.sign", cwd=project)
+    assert (empty.returncode, "there is nothing to sign in " in empty.stderr) == (3, True)
+    release("release.build", "--skip=sbom", cwd=project)
+    said = [release("release.sign", *words, cwd=project).stdout for words in (["--skip=hooks"], [], [])]
+    archive = project / "dist" / f"small-{HOST}-v0.1.0.tar.gz"
+    assert said == ["nothing was signed: hooks are left out\n", f"true {archive}\n", "all of it is signed\n"]
+
+
+def test_a_locale_without_the_letters(project, release):
+    """The table of a release is written with escapes; a file that cannot be named ends in a message."""
+    (project / "new-größer.rs").touch()
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = release("release.status", cwd=project, **ascii_)
+    assert done.returncode == 0, done.stderr
+    assert "not committed: new-gr\\xf6\\xdfer.rs" in done.stdout
+    options(project, 'changelog = "ÄNDERUNGEN.md"\n')
+    other = release("release.status", cwd=project, **ascii_)
+    assert (other.returncode, "\\xc4NDERUNGEN.md cannot be named here" in other.stderr) == (2, True)
+
+
 def test_a_file_that_differs_is_not_replaced(project, release, tmp_path):
     """What others may have fetched stays as it is."""
     options(project, 'publish = ["directory"]\ndirectory = "../published"\n')
@@ -397,31 +493,59 @@ def test_a_file_that_differs_is_not_replaced(project, release, tmp_path):
     assert (tmp_path / "published" / "SHA256SUMS").read_text() == "other"
 
 
-def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release, tmp_path):
-    """An upload that fails leaves a draft; the next call uploads what is left, and what differs is refused. No token is printed."""
+@pytest.fixture
+def hub(tmp_path):
+    """The stand-in for GitHub, and the environment in which the real gh asks it."""
+    with github_places.github(tmp_path) as server:
+        env = {
+            "PATH": f"{github_places.program(tmp_path / 'gh')}:{os.environ['PATH']}",
+            "GH_HOST": server.host,
+            "GH_ENTERPRISE_TOKEN": "not-to-be-printed",
+            "GH_CONFIG_DIR": str(tmp_path / "config"),
+            "SSL_CERT_FILE": str(tmp_path / "cert.pem"),
+        }
+        yield server, env
+
+
+def test_github_is_given_a_draft_that_is_shown_when_it_is_full(project, release, hub):
+    """An upload that is cut off leaves a draft; the next call uploads what is left, and what differs is refused. No token is printed."""
+    server, env = hub
     options(project, 'publish = ["github"]\nrepository = "example/small"\n')
-    place = tmp_path / "github"
-    env = {"PATH": f"{release_places.gh(place)}:{os.environ['PATH']}", "GH_TOKEN": "not-to-be-printed"}
-    (place / "fails").write_text("SHA256SUMS")
-    first = release("release", "--yes", cwd=project, **env)
-    assert (first.returncode, "502" in first.stderr, (place / "v0.1.0" / ".shown").exists()) == (1, True, False)
-    (place / "fails").unlink()
-    before = len(release_places.asked(place))
-    second = release("release.publish", "--yes", cwd=project, **env)
-    assert second.returncode == 0, second.stderr
-    verbs = [words[1] for words in release_places.asked(place)[before:]]
-    assert ("create" in verbs, verbs.count("edit"), f"small-{HOST}-v0.1.0.tar.gz" in os.listdir(place / "v0.1.0")) == (False, 1, True)
-    make = next(words for words in release_places.asked(place) if words[1] == "create")
-    assert make[:7] == ["release", "create", "v0.1.0", "--repo", "example/small", "--verify-tag", "--draft"]
-    assert (project / "dist" / ".parts" / "notes-v0.1.0.md").read_text() == "- All of it."
-    (place / "v0.1.0" / "metadata.json").write_text("other")
-    third = release("release.publish", "--yes", cwd=project, **env)
-    assert (third.returncode, "metadata.json of v0.1.0 on GitHub is published already, and differs" in third.stderr) == (1, True)
-    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, second, third))
+    said = [release("release", "--yes", cwd=project, **env)]
+    assert (said[0].returncode, server.releases) == (1, [])
+    assert "push the tag first: nothing is pushed for you" in said[0].stderr
+
+    server.tags, server.fails = {"v0.1.0"}, "SHA256SUMS"
+    said.append(release("release", "--yes", cwd=project, **env))
+    assert (said[1].returncode, "`gh release upload` failed" in said[1].stderr) == (1, True), said[
+        1
+    ].stderr  # gh tries it again, and is told 422
+    (draft,) = server.releases
+    assert (draft["draft"], draft["body"], draft["prerelease"]) == (True, "- All of it.", False)
+
+    server.fails = ""
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert said[2].returncode == 0, said[2].stderr
+    assert (server.asked.count("create"), draft["draft"], {asset["state"] for asset in draft["assets"]}) == (1, False, {"uploaded"})
+    dist = project / "dist"
+    assert {name: asset["body"] for name, asset in server.assets().items()} == {
+        p.name: p.read_bytes() for p in dist.iterdir() if p.is_file()
+    }
+
+    uploads = server.asked.count("upload")
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert (said[3].returncode, server.asked.count("upload")) == (0, uploads), said[3].stderr
+
+    server.assets()["metadata.json"]["body"] = bytes((dist / "metadata.json").stat().st_size)
+    said.append(release("release.publish", "--yes", cwd=project, **env))
+    assert (said[4].returncode, "metadata.json of v0.1.0 on GitHub is published already, and differs" in said[4].stderr) == (1, True)
+    assert server.tokens == {"token not-to-be-printed"}
+    assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in said)
 
 
-def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
-    """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
+@pytest.fixture
+def library(project):
+    """The program with a library, both for a registry."""
     library = project / "base"
     (library / "src").mkdir(parents=True)
     (library / "Cargo.toml").write_text(
@@ -433,19 +557,58 @@ def test_crates_go_to_a_registry_in_order(project, release, tmp_path):
             '[dependencies]\nsmall-base = { path = "base", version = "0.1.0", registry = "own" }\n[workspace]\nmembers = ["base"]\n'
         )
     options(project, 'publish = ["registry"]\nregistry = "own"\n')
+    return project
+
+
+@pytest.fixture
+def served(library, tmp_path):
+    """A registry, and the environment in which cargo knows it."""
     with release_places.registry() as server:
-        env = {"CARGO_REGISTRIES_OWN_INDEX": f"sparse+{server.url}/index/", "CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed"}
-        env["CARGO_HOME"] = str(tmp_path / "cargo")
-        subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=project, check=True, env=os.environ | env)
-        committed(project)
-        server.refused.add("small")
-        first = release("release", "--bump", "minor", "--yes", cwd=project, **env)
-        assert (first.returncode, server.published) == (1, ["small-base 0.2.0"]), first.stderr
-        server.refused.clear()
-        dry = release("release.publish", "--dry-run", cwd=project, **env)
-        assert (dry.returncode, server.published) == (0, ["small-base 0.2.0"]), dry.stderr
-        second = release("release.publish", "--yes", cwd=project, **env)
-        assert second.returncode == 0, second.stderr
-        assert server.published == ["small-base 0.2.0", "small 0.2.0"]
-        assert server.tokens == {"not-to-be-printed"}
+        (library / ".cargo").mkdir()
+        (library / ".cargo" / "config.toml").write_text(f'[registries.own]\nindex = "sparse+{server.url}/index/"\n')
+        env = {"CARGO_REGISTRIES_OWN_TOKEN": "not-to-be-printed", "CARGO_HOME": str(tmp_path / "cargo")}
+        subprocess.run(("cargo", "generate-lockfile", "--quiet"), cwd=library, check=True, env=os.environ | env)
+        committed(library)
+        yield server, env
+
+
+def test_crates_go_to_a_registry_in_order(library, served, release):
+    """The library before the program that needs it; where it stopped it goes on; the token is sent, and never printed."""
+    server, env = served
+    server.refused.add("small")
+    first = release("release", "--bump", "minor", "--yes", cwd=library, **env)
+    assert (first.returncode, server.published) == (1, ["small-base 0.2.0"]), first.stderr
+    server.refused.clear()
+    dry = release("release.publish", "--dry-run", cwd=library, **env)
+    assert (dry.returncode, server.published) == (0, ["small-base 0.2.0"]), dry.stderr
+    second = release("release.publish", "--yes", cwd=library, **env)
+    assert second.returncode == 0, second.stderr
+    assert server.published == ["small-base 0.2.0", "small 0.2.0"]
+    assert server.tokens == {"not-to-be-printed"}
     assert "not-to-be-printed" not in "".join(done.stdout + done.stderr for done in (first, dry, second))
+
+
+def test_what_a_registry_has_is_compared(library, served, release):
+    """By the checksum of what cargo packs: the same is left alone, another is refused, and so is what was taken back."""
+    server, env = served
+    done = release("release", "--yes", cwd=library, **env)
+    assert (done.returncode, server.published) == (0, ["small-base 0.1.0", "small 0.1.0"]), done.stderr
+    again = release("release.publish", "--yes", cwd=library, **env)
+    assert again.returncode == 0, again.stderr
+    for name in ("small", "small-base"):
+        assert f"registry: {name} 0.1.0: is there, with the same content" in again.stdout
+    (library / "new.rs").touch()  # cargo packs nothing then
+    status = release("release.status", cwd=library, **env)
+    assert "registry, with the same content, whether it is the same is not known: 1 files in the working directory" in status.stdout
+    (library / "new.rs").unlink()
+    row = json.loads(server.index["small"][0])
+    server.index["small"] = [json.dumps(row | {"yanked": True})]
+    back = release("release.publish", "--yes", cwd=library, **env)
+    assert (back.returncode, "small 0.1.0 was published, and taken back" in back.stderr) == (1, True)
+    server.index["small"] = [json.dumps(row | {"cksum": "0" * 64})]
+    other = release("release.publish", "--yes", cwd=library, **env)
+    assert (other.returncode, len(server.published)) == (1, 2)
+    assert "small 0.1.0 is published already, and differs" in other.stderr
+    assert "the registry has SHA-256 0000000000000000…, and cargo packs " in other.stderr
+    told = json.loads(release("release.status", "--format", "json", cwd=library, **env).stdout)
+    assert {"published": "wrong"}.items() <= {row["name"]: row["state"] for row in told["rows"]}.items()

@@ -255,6 +255,21 @@ def test_foreign_programs_start_in_an_image(released, gcc, tmp_path):
     assert "" == left.stdout
 
 
+def test_an_image_with_an_older_glibc_starts_no_program(released, gcc, tmp_path):
+    """One that says so on its label is passed over, even if it is the newest of the target's images."""
+    triple, tag = "s390x-unknown-linux-gnu", "crosstasks-test/too-old:s390x"
+    program = gcc(triple, tmp_path / "app", "-fPIE", "-pie", "-Wl,-z,now")
+    listed = ("docker", "images", "--quiet", "--filter", f"label=crosstasks.target={triple}")
+    image = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()[0]
+    recipe = f"FROM {image}\nLABEL crosstasks.libc=2.10\nENV CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER=false\n"
+    subprocess.run(("docker", "build", "--quiet", "--tag", tag, "-"), input=recipe, text=True, check=True, capture_output=True)
+    try:
+        done = released(triple, program)
+    finally:
+        subprocess.run(("docker", "rmi", tag), check=True, capture_output=True)
+    assert ({}, "ok") == (done.wrong, done.rows["smoke"].state)
+
+
 def test_a_smoke_run_has_no_network_and_writes_nothing(released, gcc, tmp_path):
     """In its container a program sees no other machine's address, and cannot write beside itself."""
     source = (
