@@ -247,9 +247,7 @@ def test_outdated_tells_of_an_image_for_this_engine(upstream, tmp_path, crate, c
     registry_push.push(saved("arm64", b"first"), f"{name}:arm64", tmp_path)
     registry_copy.join(f"{name}:0.2.4", [f"{name}:arm64"])
     none = crate.parent / "none"
-    (crate / "crosstasks.toml").write_text(
-        f'{own}image = "{name}:0.2.4"\nemulation = "never"\ngit-url = "file://{none}"\nnetwork-timeout = 5\n'
-    )
+    (crate / "crosstasks.toml").write_text(f'{own}image = "{name}:0.2.4"\nemulation = "never"\ngit-url = "file://{none}"\n')
     code, told = locked(crosstasks, crate)
     assert (code, told["lock"]["target"][ARM64]["linux/amd64"]["builder"]) == (0, "zigbuild")
 
