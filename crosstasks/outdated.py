@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -27,6 +28,9 @@ INDEX: Final = "https://index.crates.io/cr/os/cross"
 """What the crates registry has of cross, a line of JSON for each version: https://doc.rust-lang.org/cargo/reference/registry-index.html"""
 
 SIDE_BY_SIDE: Final = 16
+
+VERSION: Final = re.compile(r"\d+(\.\d+)+")
+"""A tag that is a release; those with a suffix are of another kind than the one that is locked."""
 
 State: TypeAlias = Literal["new", "current", "unknown"]
 
@@ -63,14 +67,16 @@ def look(work: Work, names: Sequence[str]) -> tuple[Row, ...]:
     triples = pipeline.select(names, work)
     rows = {triple: lock.row(work.facts, triple) for triple in triples}
     images = _images(work, rows)
-    asked: list[Callable[[], Row]] = [lambda: _crate(work), lambda: _head(work), lambda: _rust(work, tuple(filter(None, rows.values())))]
+    held = tuple(filter(None, rows.values()))
+    asked: list[Callable[[], Row]] = [lambda: _crate(work, held), lambda: _head(work, held), lambda: _rust(work, held)]
     asked += [_image(work, ref, held, users) for (ref, held), users in images.items()]
     with ThreadPoolExecutor(min(len(asked), SIDE_BY_SIDE)) as pool:
         return tuple(pool.map(lambda ask: ask(), asked))
 
 
-def _crate(work: Work) -> Row:
-    current = max(pins.pins().cross, key=lambda name: dotted(pins.pins().cross[name].crate))
+def _crate(work: Work, rows: Sequence[Locked]) -> Row:
+    released = [name for name, pin in pins.pins().cross.items() if pin.crate]
+    current = max({row.flavour for row in rows} & set(released) or released, key=dotted)
     try:
         lines = registry_api.fetch_text(INDEX, work.config.network_timeout).splitlines()
         versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
@@ -81,8 +87,8 @@ def _crate(work: Work) -> Row:
     return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
 
 
-def _head(work: Work) -> Row:
-    url, current = work.config.git_url, work.config.git_rev
+def _head(work: Work, rows: Sequence[Locked]) -> Row:
+    url, current = work.config.git_url, next((row.revision for row in rows if row.revision), work.config.git_rev)
     row = Row(what="cross git", current=current, state="unknown", note="git is not here")
     git = work.look.which("git")
     if not git:
@@ -127,39 +133,51 @@ def _image(work: Work, ref: str, held: str, users: tuple[str, ...]) -> Callable[
         try:
             # what was said an hour ago is what is asked for here, so no kept answer counts
             answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, work.config.network_timeout))
+            tags = registry_api.tags(ref, work.config.network_timeout)
         except CrosstasksError as error:
             return Row(what=ref, targets=users, current=held, state="unknown", note=_said(error))
         if not isinstance(answer, RegistryImage):
             return Row(what=ref, targets=users, current=held, state="unknown", note=answer.why)
-        return judged(answer, held, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users})
+        return judged(answer, held, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users}, tags)
 
     return ask
 
 
-def judged(answer: RegistryImage, held: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None]) -> Row:
+def judged(
+    answer: RegistryImage, held: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None], tags: Sequence[str] = ()
+) -> Row:
     """
-    Pure: compare what a registry serves with what is locked.
+    Pure: compare what a registry serves with what is locked; every line that holds is told.
 
-    ==============  ========================  =======  ==========================================
-    locked digest   served                    state    note
-    ==============  ========================  =======  ==========================================
-    another         any                       new      the tag has moved
-    none            our platform, row built   new      there is an image for our platform now
-    none            not our platform          current  only for the platforms that are named
-    the same        any                       current  the platforms
-    ==============  ========================  =======  ==========================================
+    ==============  =====================================  =======  =======================================
+    locked digest   served                                 state    note
+    ==============  =====================================  =======  =======================================
+    another         any                                    new      the tag has moved
+    any             our platform, and the row has another  new      there is an image for our platform now
+    any             a tag of a higher version              new      that tag
+    the same        else                                   current  the platforms
+    ==============  =====================================  =======  =======================================
     """
-    native = platform in answer.platforms
     foreign = any(_foreign(row, platform) for row in rows.values())
-    state: State = "current"
-    note = f"for {', '.join(answer.platforms)}"
-    if held and held != answer.digest:
-        state, note = "new", f"the tag has moved; {note}"
-    elif not held and native and foreign:
-        state, note = "new", f"an image for {platform} is there now"
-    elif held and native and foreign:
-        state, note = "new", f"the image is for {platform} as well now"
-    return Row(what=answer.ref, targets=users, current=held, upstream=answer.digest, state=state, note=note)
+    higher = newest(answer.ref, tags)
+    notes = ["the tag has moved"] if held and held != answer.digest else []
+    notes += [f"an image for {platform} is there now"] if platform in answer.platforms and foreign else []
+    notes += [f"there is {higher}"] if higher else []
+    return Row(
+        what=answer.ref,
+        targets=users,
+        current=held,
+        upstream=answer.digest,
+        state="new" if notes else "current",
+        note="; ".join((*notes, f"for {', '.join(answer.platforms)}")),
+    )
+
+
+def newest(ref: str, tags: Sequence[str]) -> str:
+    """Pure: return the highest tag that is a version above that of a reference; empty if there is none, or its own tag is no version."""
+    own = ref.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and dotted(tag) > dotted(own)]
+    return max(higher, key=dotted, default="")
 
 
 def _foreign(row: Locked | None, platform: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urljoin
 
 from .errors import CrosstasksError, EngineFailed, ImageFailed
 from .facts.registry import ASK, INDEXES
@@ -170,6 +171,34 @@ def directly(ref: str, timeout: float) -> dict[str, Any]:
     with translated(ref):
         place = Place(ref, timeout)
         return _read(place.get, place.wanted)
+
+
+PAGES: Final = 20
+"""Pages of tags that are read; registries give a hundred or a thousand on each."""
+
+
+def tags(ref: str, timeout: float) -> tuple[str, ...]:
+    """
+    Return the tags beside that of *ref*, in the registry's order.
+
+    Raises:
+        ImageFailed: the registry does not know the repository, refuses, or cannot be reached within *timeout* seconds.
+    """
+    return limited(lambda: _tags(ref, timeout), timeout, ref)
+
+
+def _tags(ref: str, timeout: float) -> tuple[str, ...]:
+    found: list[str] = []
+    with translated(ref):
+        place, path = Place(ref, timeout), "tags/list"
+        for _ in range(PAGES):
+            page = place.get(path, "application/json")
+            found += page.json().get("tags") or ()
+            following = page.links.get("next", {}).get("url", "")
+            if not following:
+                break
+            path = urljoin(page.url, following)
+    return tuple(found)
 
 
 def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:

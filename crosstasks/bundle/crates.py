@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from .. import dependencies
-from ..errors import BuildFailed
+from ..errors import BuildFailed, ConfigError
 from ..provision import toolchain
 from . import archive
 
@@ -66,14 +66,16 @@ def put(content: IO[bytes], work: Work) -> None:
     Put what a bundle has into the user's CARGO_HOME, file by file; cargo itself checks every crate against Cargo.lock.
 
     Raises:
-        ConfigError: a path leads elsewhere.
+        ConfigError: a path leads elsewhere, or is a link: what a later bundle puts behind it would be elsewhere.
     """
     theirs = dependencies.user_home(work.environ)
     theirs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=theirs, prefix=".crosstasks-") as draft:
-        for name in archive.unpack(content, Path(draft), "crates.tar.gz"):
-            if not name.startswith(PARTS):
-                continue
+        names = [name for name in archive.unpack(content, Path(draft), "crates.tar.gz") if name.startswith(PARTS)]
+        links = [name for name in names if Path(draft, name).is_symlink()]
+        if links:
+            raise ConfigError(f"the bundle's crates hold the link {links[0]!r}", why="cargo keeps none", hint="the bundle is not trusted")
+        for name in names:
             place = theirs / name
             place.parent.mkdir(parents=True, exist_ok=True)
             Path(draft, name).replace(place)

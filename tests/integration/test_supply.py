@@ -225,6 +225,8 @@ def test_a_moved_tag_is_not_followed_and_outdated_says_so(both, upstream, tmp_pa
     assert (asked()[both]["state"], asked()["cross git"]["upstream"]) == ("current", head)
     registry_push.push(saved("amd64", b"moved"), f"{both.rpartition(':')[0]}:amd64", tmp_path)
     moved = registry_copy.join(both, [f"{both.rpartition(':')[0]}:amd64"])
+    registry_copy.join(f"{both.rpartition(':')[0]}:0.2.11", [f"{both.rpartition(':')[0]}:amd64"])
+    assert asked()[both]["note"] == "the tag has moved; there is 0.2.11; for linux/amd64, linux/arm64"
     assert asked()[both] | {"note": ""} == {
         "what": both,
         "targets": [ARM64],
@@ -237,6 +239,31 @@ def test_a_moved_tag_is_not_followed_and_outdated_says_so(both, upstream, tmp_pa
     assert plan["route"]["image"]["ref"] == f"{both.rpartition(':')[0]}@{digest}"
     refused = crosstasks("outdated", "--offline", cwd=crate)
     assert (refused.returncode, "offline = true" in refused.stderr) == (2, True)
+
+
+def test_outdated_tells_of_an_image_for_this_engine(upstream, tmp_path, crate, crosstasks):
+    """It was locked to another builder while there was none; and flavours are compared with those that are locked."""
+    own, name = (crate / "crosstasks.toml").read_text(), f"{upstream}/cross-rs/since"
+    registry_push.push(saved("arm64", b"first"), f"{name}:arm64", tmp_path)
+    registry_copy.join(f"{name}:0.2.4", [f"{name}:arm64"])
+    none = crate.parent / "none"
+    (crate / "crosstasks.toml").write_text(f'{own}image = "{name}:0.2.4"\nemulation = "never"\ngit-url = "file://{none}"\n')
+    code, told = locked(crosstasks, crate)
+    assert (code, told["lock"]["target"][ARM64]["linux/amd64"]["builder"]) == (0, "zigbuild")
+
+    def asked():
+        done = crosstasks("outdated", "--target", "aarch64", "--format", "json", cwd=crate)
+        return {row["what"]: row for row in json.loads(done.stdout)["rows"]}
+
+    assert (asked()[f"{name}:0.2.4"]["state"], asked()[f"{name}:0.2.4"]["note"]) == ("current", "for linux/arm64")
+    registry_push.push(saved("amd64", b"since"), f"{name}:amd64", tmp_path)
+    registry_copy.join(f"{name}:0.2.4", [f"{name}:amd64"])
+    row = asked()[f"{name}:0.2.4"]
+    assert (row["state"], row["note"]) == ("new", "an image for linux/amd64 is there now; for linux/amd64, linux/arm64")
+    assert asked()["cross git"]["state"] == "unknown"
+    lock = crate / "crosstasks.lock"
+    lock.write_text(lock.read_text().replace('builder = "zigbuild"', 'builder = "cross"\nflavour = "0.2.4"\nrevision = "abc"'))
+    assert (asked()["cross"]["current"], asked()["cross git"]["current"]) == ("0.2.4", "abc")
 
 
 def test_outdated_waits_for_nobody_longer_than_it_may(crate, crosstasks):

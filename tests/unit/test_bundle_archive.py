@@ -6,10 +6,11 @@ import gzip
 import io
 import os
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.bundle import MANIFEST, Manifest, archive
+from crosstasks.bundle import MANIFEST, Manifest, archive, crates
 from crosstasks.errors import ConfigError
 
 
@@ -169,3 +170,15 @@ def test_a_member_that_leads_out_of_its_folder_is_refused(tmp_path, entries):
 def test_links_within_the_folder_are_kept(link):
     """Toolchains have some."""
     assert archive.unfit(entry("bin/a", tarfile.SYMTYPE, link), set()) == ""
+
+
+def test_crates_hold_no_links(tmp_path):
+    """Within the folder they lead to the user's own configuration of cargo, and a second member would be written behind them."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for info in (entry("registry/cache/one/a.crate"), entry("registry/cache/all", tarfile.SYMTYPE, "../..")):
+            tar.addfile(info, io.BytesIO(bytes(info.size)))
+    stream.seek(0)
+    with pytest.raises(ConfigError, match="the link 'registry/cache/all'"):
+        crates.put(stream, SimpleNamespace(environ={"CARGO_HOME": str(tmp_path / "cargo")}))
+    assert [] == list((tmp_path / "cargo").iterdir())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.facts.lock import Locked
-from crosstasks.outdated import Row, judged, text
+from crosstasks.outdated import Row, judged, newest, text
 from crosstasks.testing import served
 
 REF = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"
+BOTH, FOR_BOTH = ("linux/amd64", "linux/arm64"), "for linux/amd64, linux/arm64"
 SAME, MOVED = "sha256:" + "2" * 64, "sha256:" + "3" * 64
 
 
@@ -21,10 +22,14 @@ def row(**changes):
     ("held", "platforms", "locked", "state", "note"),
     [
         (MOVED, ("linux/arm64",), row(digest=MOVED), "new", "the tag has moved; for linux/arm64"),
-        ("", ("linux/amd64", "linux/arm64"), row(recipe="1"), "new", "an image for linux/arm64 is there now"),
-        ("", ("linux/amd64", "linux/arm64"), row(builder="zigbuild", platform=""), "new", "an image for linux/arm64 is there now"),
-        ("", ("linux/amd64", "linux/arm64"), None, "new", "an image for linux/arm64 is there now"),
-        (SAME, ("linux/amd64", "linux/arm64"), row(digest=SAME, platform="linux/amd64"), "new", "the image is for linux/arm64 as well now"),
+        ("", BOTH, row(recipe="1"), "new", f"an image for linux/arm64 is there now; {FOR_BOTH}"),
+        ("", BOTH, row(builder="zigbuild", platform=""), "new", f"an image for linux/arm64 is there now; {FOR_BOTH}"),
+        ("", BOTH, None, "new", f"an image for linux/arm64 is there now; {FOR_BOTH}"),
+        (SAME, BOTH, row(digest=SAME, platform="linux/amd64"), "new", f"an image for linux/arm64 is there now; {FOR_BOTH}"),
+        (
+            *(MOVED, BOTH, row(digest=MOVED, platform="linux/amd64"), "new"),
+            f"the tag has moved; an image for linux/arm64 is there now; {FOR_BOTH}",
+        ),
         ("", ("linux/amd64",), row(recipe="1"), "current", "for linux/amd64"),
         (SAME, ("linux/arm64",), row(digest=SAME), "current", "for linux/arm64"),
     ],
@@ -33,6 +38,24 @@ def test_an_arm64_engine_learns_of_native_images(held, platforms, locked, state,
     """The table of the docstring."""
     found = judged(served(REF, *platforms), held, ("aarch64-unknown-linux-gnu",), "linux/arm64", {"aarch64-unknown-linux-gnu": locked})
     assert (found.state, found.note, found.upstream) == (state, note, SAME)
+
+
+@pytest.mark.parametrize(
+    ("ref", "tags", "found"),
+    [
+        (REF, ("0.2.4", "0.2.5", "main", "latest"), ""),
+        (REF, ("0.2.5", "0.2.10", "0.2.6", "0.3.0-centos", "main"), "0.2.10"),
+        ("registry:5000/x:1.9", ("1.10", "1.9"), "1.10"),
+        ("registry:5000/x:main", ("0.3.0",), ""),
+        ("registry:5000/x", ("0.3.0",), ""),
+        (f"registry:5000/x@{SAME}", ("0.3.0",), ""),
+    ],
+)
+def test_a_tag_of_a_higher_version(ref, tags, found):
+    """Numbers as numbers; what is no version is no older or newer one."""
+    assert newest(ref, tags) == found
+    note = judged(served(ref, "linux/arm64"), SAME, (), "linux/arm64", {}, tags).note
+    assert (f"there is {found}; " in note) is bool(found)
 
 
 def test_what_is_new_comes_first():
