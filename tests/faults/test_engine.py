@@ -93,7 +93,9 @@ def test_images_are_cleaned_as_a_user_does(crosstasks, crate, daemon, busybox_la
         return sorted(daemon.docker("images", "--format", "{{.Repository}}").stdout.decode().split())
 
     would = crosstasks("clean", "--images", "--dry-run", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
-    assert {"would remove crosstasks/idle:1, 2.0 MB", f"would keep crosstasks/used:1, 2.0 MB: container {user[:12]} uses it"} == set(would[1:])
+    assert {"would remove crosstasks/idle:1, 2.0 MB", f"would keep crosstasks/used:1, 2.0 MB: container {user[:12]} uses it"} == set(
+        would[1:]
+    )
     assert ["crosstasks/foreign", "crosstasks/idle", "crosstasks/used"] == held()
     done = crosstasks("clean", "--images", cwd=crate, DOCKER_HOST=daemon.host).stdout.splitlines()
     removed, kept = sorted(done[1:], key=lambda line: line.startswith("kept"))
