@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from measure import Figure, environment, pairs, run
+from msgspec.structs import replace
 
 ROOT: Final = Path(__file__).parents[1]
 NOX: Final = (sys.executable, "-m", "nox")
@@ -27,6 +29,11 @@ class Place:
     folder: Path
     runs: int
     env: dict[str, str] = field(default_factory=environment)
+
+    @property
+    def few(self) -> int:
+        """Return how many pairs of what takes long are counted."""
+        return min(self.runs, max(3, self.runs // 3))
 
     def noxfile(self, name: str, text: str) -> Path:
         """Make a folder with a noxfile."""
@@ -80,9 +87,7 @@ def nothing_to_do(place: Place) -> Measured:
     scripted = place.example("script", _header() + OURS)
     on = {**place.env, "NOX_SCRIPT_MODE": "reuse"}
     place.seconds(command, scripted, on)
-    first, second, ratio = pairs(
-        lambda: place.seconds(command, scripted, on), lambda: place.seconds(command, ours), max(3, place.runs // 3)
-    )
+    first, second, ratio = pairs(lambda: place.seconds(command, scripted, on), lambda: place.seconds(command, ours), place.few)
     yield Figure(
         what="the same in script mode", against="the same without", wanted="shown", value=first, other=second, ratio=ratio, held=True
     )
@@ -189,8 +194,96 @@ def six(place: Place) -> Measured:
             shutil.rmtree(ours / "target" / f"bare-{alias}", ignore_errors=True)
         return sum(place.seconds(argv, ours, env) for argv, env in calls)
 
-    found = pairs(one, other, max(3, place.runs // 3))
+    found = pairs(one, other, place.few)
     yield _ratio("six targets from clean, `nox -j 2`", "six bare `cross build`, one after another", found, 0.8)
+
+
+REAL: Final = '[package]\nname = "real"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nmemchr = "=2.7.4"\n[workspace]\n'
+COMPILE: Final = (
+    "rm -rf /tmp/target && PATH=$PATH:/rust/bin exec cargo build --release --offline --locked --quiet --target aarch64-unknown-linux-gnu"
+)
+
+
+def native(place: Place) -> Measured:
+    """Time memchr in release mode, in an image of the engine's platform and in one that is emulated; both by the same release of Rust."""
+    crate = place.folder / "real"
+    (crate / "src").mkdir(parents=True)
+    (crate / "src" / "lib.rs").write_text("pub use memchr::memmem;\n")
+    (crate / "Cargo.toml").write_text(REAL)
+    own, other = _compilers(crate, place)
+    found = pairs(lambda: place.seconds(own, crate), lambda: place.seconds(other, crate), place.few)
+    yield _ratio("memchr in release mode, in a native image", "the same in an emulated image", found, 0.125)
+
+
+def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
+    """Return the calls of the engine that compile the crate in an image of its own platform, and in the other; all is there then."""
+    from crosstasks import pipeline
+    from crosstasks.bundle.make import provided
+    from crosstasks.facts.proof import Proof
+    from crosstasks.receiver import KINDS, received
+    from crosstasks.steps import Question
+
+    work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
+    platforms = sorted(KINDS, key=lambda platform: platform != work.engine.platform)
+    proof = Question("emulation-proof", platforms[1])
+    if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), Proof):
+        raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
+    routes = [provided("aarch64-unknown-linux-gnu", received(work, platform), work).route for platform in platforms]
+    cargo = f"{routes[0].toolchain.path}/bin/cargo"
+    home = place.folder / "cargo-home"
+    run((cargo, "fetch"), crate, {**place.env, "CARGO_HOME": str(home)})
+    mounts = (f"--volume={crate}:/project:ro", f"--volume={home}:/cargo", "--workdir=/project")
+    env = ("--env=CARGO_HOME=/cargo", "--env=CARGO_TARGET_DIR=/tmp/target")
+    head = (work.engine.command, "run", "--rm", "--network=none", *mounts, *env)
+    return tuple(
+        (*head, f"--platform={route.image.platform}", f"--volume={route.toolchain.path}:/rust:ro", route.image.ref, "sh", "-c", COMPILE)
+        for route in routes
+        if route.image
+    )
+
+
+def image(place: Place) -> Measured:
+    """Time building the image of aarch64 from Debian's packages, for engines of both architectures; apt has lists, and no package."""
+    from crosstasks import pipeline, provision, recipes, targets
+    from crosstasks.receiver import KINDS
+
+    work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
+    archive = provision.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)
+    for platform in KINDS:
+        made = recipes.recipe(targets.find("aarch64"), platform, work.facts.host.suite)
+        recipe = replace(made, tag=f"crosstasks/benchmark:{platform.partition('/')[2]}")
+        parts = provision.image.packages(recipe, archive)
+
+        def build(recipe: Any = recipe) -> float:
+            return _fresh(archive, lambda: _loaded(recipe, archive, work, place.folder))
+
+        def fetch(parts: Any = parts) -> float:
+            return _fresh(archive, lambda: [archive.fetch(part) for part in parts])
+
+        try:
+            found = pairs(build, fetch, place.few)
+        finally:
+            work.run((work.engine.command, "image", "rm", recipe.tag))
+        what = f"the image of aarch64 for {platform}, from Debian's packages"
+        yield Figure(what=what, against="", wanted="<= 30 s", value=found[0], held=found[0] <= 30)
+        yield _ratio(what, "the download of its packages", found, 1.5)
+
+
+def _fresh(archive: Any, act: Callable[[], object]) -> float:
+    """Return how long something takes without a package in the cache."""
+    shutil.rmtree(archive.folder / "archives", ignore_errors=True)
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def _loaded(recipe: Any, archive: Any, work: Any, folder: Path) -> None:
+    """Build an image which the engine does not hold."""
+    from crosstasks.provision import image
+
+    work.run((work.engine.command, "image", "rm", recipe.tag))
+    spawn = [Path(image.__file__).with_name(name) for name in ("spawn.c", "spawn.sh")]
+    image.build(recipe, engine=work.engine.command, folder=folder / "images", archive=archive, spawn=spawn, say=lambda _line: None)
 
 
 FIGURES: Final[Mapping[str, Callable[[Place], Measured]]] = {
@@ -198,6 +291,8 @@ FIGURES: Final[Mapping[str, Callable[[Place], Measured]]] = {
     "nothing-to-do": nothing_to_do,
     "provisioned": provisioned,
     "six": six,
+    "native": native,
+    "image": image,
     "cold": cold,
 }
 """A new figure is one function and one row."""

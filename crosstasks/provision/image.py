@@ -78,12 +78,14 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         parts = packages(recipe, archive)
         total = sum(package.size for part in parts for package in part) / 1e6
         say(f"building {recipe.tag} from {sum(map(len, parts))} packages, {total:.0f} MB")
-        files = [archive.fetch(part) for part in parts]
         # files without a name: however this process ends, they are gone with it
         with tempfile.TemporaryFile(dir=folder) as base, tempfile.TemporaryFile(dir=folder) as top:
-            fill = (lambda tar: _fill_base(tar, _told(files[0], say)), lambda tar: _fill_target(tar, files[1], recipe, spawn))
-            with ThreadPoolExecutor(len(fill)) as pool:
-                layers = tuple(pool.map(_layer, (base, top), fill))
+            with ThreadPoolExecutor() as pool:
+                shared = archive.fetch(parts[0])
+                below = pool.submit(_layer, base, lambda tar: _fill_base(tar, _told(shared, say)))
+                own = archive.fetch(parts[1])  # while the layer below is composed
+                above = pool.submit(_layer, top, lambda tar: _fill_target(tar, own, recipe, spawn))
+                layers = (below.result(), above.result())
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
             docker_api.load(engine, _archive(recipe, layers, parts))
 

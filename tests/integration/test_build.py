@@ -65,6 +65,19 @@ def test_windows_is_linked_by_mingw(hello, crosstasks):
     assert 4 == crosstasks("test", "--target", "windows", "--builder", "cross", cwd=hello).returncode
 
 
+def test_a_crate_links_the_targets_openssl(crate, crosstasks):
+    """`packages` puts it into the image; openssl-sys finds it by pkg-config, and the test calls it, under QEMU."""
+    test = "#[test] fn linked() { assert_eq!(0x3000_0000, unsafe { openssl_sys::OpenSSL_version_num() } & 0xf000_0000); }\n"
+    (crate / "src" / "main.rs").write_text(f"fn main() {{}}\n{test}")
+    with (crate / "Cargo.toml").open("a") as file:
+        file.write('[dependencies]\nopenssl-sys = "0.9"\n')
+    with (crate / "crosstasks.toml").open("a") as file:
+        file.write('[target.aarch64]\npackages = ["libssl-dev"]\n')
+    done = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=crate)
+    assert done.returncode == 0, done.stderr
+    assert "test linked ... ok" in done.stdout
+
+
 def test_a_plan_after_that_has_nothing_to_do(hello, crosstasks):
     """Provisioning leaves nothing to provide, and equal facts give equal plans."""
     plans = [crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=hello) for _ in range(2)]

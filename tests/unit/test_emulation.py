@@ -129,6 +129,14 @@ def test_who_is_not_root_is_told_what_root_has_to_do(tmp_path, monkeypatch):
     assert MOUNTING not in calls
 
 
+@pytest.mark.parametrize(("root", "first"), [(False, f"sudo {' '.join(MOUNTING)} && "), (True, "")])
+def test_the_fix_begins_with_mounting_the_table(root, first):
+    """For root, installing does it."""
+    known = facts(emulation=Emulation(mounted=False, root=root))
+    fix = emulating._fix(known.emulation, None, "linux/s390x", known.engine)
+    assert f"{first}crosstasks emulation.install --platform linux/s390x" == fix
+
+
 def test_the_table_of_another_machine_is_its_own_affair(tmp_path, monkeypatch):
     """That of Docker Desktop's machine cannot be seen from here."""
     calls = []
