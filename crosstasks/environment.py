@@ -120,9 +120,9 @@ def cross(
     }
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
-    env |= platform(route, engine, environ) | building(route, call, environ)
-    around = (*repository.around.folders, *([repository.around.git_dir] if engine.remote and repository.around.git_dir else ()))
-    if around:
+    env |= platform(route, environ) | building(route, call, environ)
+    history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
+    if around := (*repository.around.folders, *history):
         env |= volumes(route.target, around, repository, environ)
     if config.pre_build and not (route.image and route.image.source == "build"):
         # a single line could name a script of the repository (v0.2.5: src/config.rs:81, docker/shared.rs:104)
@@ -141,7 +141,7 @@ def cross(
     return env
 
 
-def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
+def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
@@ -150,8 +150,7 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
     ====================================  ===================================================================
     ``CROSS_TARGET_<T>_IMAGE_TOOLCHAIN``  for git: it says ``--platform`` itself, and takes linux/amd64 else
     ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
-    ``DOCKER_DEFAULT_PLATFORM``           where the engine is remote (CROSS_CONTAINER_OPTS go to ``docker exec``
-                                          there, which knows no platform), or the user's own would mislead
+    ``DOCKER_DEFAULT_PLATFORM``           where the user's own would mislead
     ====================================  ===================================================================
     """
     image = route.image
@@ -162,7 +161,7 @@ def platform(route: Route, engine: Engine, environ: Mapping[str, str]) -> dict[s
         env["CROSS_NO_WARNINGS"] = environ.get("CROSS_NO_WARNINGS", "0")
         if image.ref:
             env[f"CROSS_TARGET_{variable(route.target)}_IMAGE_TOOLCHAIN"] = route.toolchain.host
-    if "DOCKER_DEFAULT_PLATFORM" in environ or (route.emulated and engine.remote):
+    if "DOCKER_DEFAULT_PLATFORM" in environ:
         env["DOCKER_DEFAULT_PLATFORM"] = image.platform
     return env
 
@@ -200,7 +199,7 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
-    if route.emulated and route.image and not engine.remote:
+    if route.emulated and route.image:
         listed.append(f"--platform={route.image.platform}")
     trusted = f"{home}/{network.CERTIFICATES}"
     listed += [f"--env={name}={trusted}" for name in ("SSL_CERT_FILE", "CARGO_HTTP_CAINFO") if call.certificates]

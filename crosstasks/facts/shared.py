@@ -46,12 +46,11 @@ class Shared(Struct, frozen=True, kw_only=True):
 
 def doubtful(engine: Engine, host: Host) -> bool:
     """
-    Tell whether it has to be tried: the engine may be in a machine, or see folders, of its own.
+    Tell whether it has to be tried: the engine may be in a machine of its own, or we in a container that cross cannot look into.
 
-    Where cross itself finds the folders of the container that we are in (``mapped``), it is none of our business; on another
-    machine nothing is mounted.
+    On another machine nothing is mounted.
     """
-    return (engine.apart or bool(engine.desktop)) and not engine.remote and not mapped(engine, host)
+    return (engine.apart or bool(engine.desktop) or bool(host.container)) and not engine.remote and not mapped(engine, host)
 
 
 def mapped(engine: Engine, host: Host) -> bool:
@@ -93,7 +92,7 @@ def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
 
 
 def _unshared(engine: Engine, folder: Path, said: str) -> Absent:
-    where = f"it runs in the machine of {engine.desktop}" if engine.desktop else "it is not where we are, or in a machine of its own"
+    where = f"it runs in the machine of {engine.desktop}" if engine.desktop else "it is in a machine of its own, or we are in a container"
     hint = HINTS.get(engine.desktop, "let the engine have it at the same path").format(folder=folder)
     return Absent(f"the engine does not see {folder}: {where}, and its container says: {said}", f"{hint}; zigbuild needs no engine")
 

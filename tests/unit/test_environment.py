@@ -303,9 +303,7 @@ PLATFORM = ("DOCKER_DEFAULT_PLATFORM", "CROSS_BUILD_OPTS", "CROSS_TARGET_AARCH64
     [
         pytest.param({}, DOCKER, {}, False, {}, id="native"),
         pytest.param(EMULATED, DOCKER, {}, True, {}, id="emulated: an option of docker run"),
-        pytest.param(
-            EMULATED, REMOTE, {}, False, {"DOCKER_DEFAULT_PLATFORM": "linux/amd64"}, id="emulated elsewhere: docker exec has none"
-        ),
+        pytest.param(EMULATED, REMOTE, {}, True, {}, id="emulated elsewhere: `remote` hands it to docker run as well"),
         pytest.param(
             {},
             DOCKER,

@@ -35,6 +35,7 @@ def known(tmp_path, engine=ENGINE):
         (replace(ENGINE, desktop=""), HERE, True),
         (replace(ENGINE, apart=False), HERE, True),
         (replace(ENGINE, remote=True), HERE, False),
+        (replace(ENGINE, apart=False, desktop="", store="containerd"), replace(HERE, container="docker"), True),
         (ENGINE, replace(HERE, container="docker"), False),
         (replace(ENGINE, store="fuse-overlayfs"), replace(HERE, container="docker"), True),
         (ENGINE, replace(HERE, container="unknown"), True),
