@@ -38,8 +38,8 @@ them; toolchains and images that were not there yet were provided in them.
 """
 
 FOOT = """
-*verified*: how many of the [checks](release-verify.md#the-checks) hold, of all programs in the archive; the others ask nothing of that
-target. *started*: `--version`, within ten seconds, on the host or under an image's QEMU.
+*verified*: how many of the [checks](release-verify.md#the-checks) hold, of the archive and its programs; the others ask nothing of that
+target, or `glibc` is not configured. *started*: `--version`, on the host or under an image's QEMU.
 """
 
 

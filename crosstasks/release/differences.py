@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from .packages import SUFFIXES
+from .packages import SUFFIXES, target_of
 from .paths import section, sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 CHUNK: Final = 1 << 20
 
@@ -52,9 +52,9 @@ class Member(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-def differences(first: Path, second: Path) -> tuple[Difference, ...]:
-    """Compare all packages of two folders; nothing is returned if they are the same, byte for byte."""
-    here, there = _packages(first), _packages(second)
+def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
+    """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte."""
+    here, there = _packages(first, triples), _packages(second, triples)
     lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
     found = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
     for name in sorted(here.keys() & there.keys()):
@@ -62,8 +62,9 @@ def differences(first: Path, second: Path) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _packages(folder: Path) -> dict[str, Path]:
-    return {path.name: path for path in folder.glob("*") if path.name.endswith(SUFFIXES)}
+def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
+    paths = (path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    return {path.name: path for path in paths if not triples or ((target := target_of(path.name)) and target.triple in triples)}
 
 
 def _compared(first: Path, second: Path) -> Iterator[Difference]:

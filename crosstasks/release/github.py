@@ -38,7 +38,7 @@ def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str
     found = _view(context, tag, where)
     notes = context.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
     files.write(notes, (_notes(context, tag) or tag).encode())
-    early = ("--prerelease",) if "-" in tag.rpartition("v")[2] else ()
+    early = ("--prerelease",) if _early(next(one.version for one in context.products if one.tag == tag)) else ()
     make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
     yield Action(what=f"release {tag}", done=found is not None, step=Step(why="a draft, for the tag that is there", argv=make))
     there = {asset["name"]: asset for asset in (found or {}).get("assets", ())}
@@ -46,6 +46,11 @@ def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str
         yield _asset(context, tag, path, there.get(path.name), where)
     shown = Step(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
     yield Action(what=f"{tag} is shown", done=found is not None and not found.get("isDraft"), step=shown)
+
+
+def _early(version: str) -> bool:
+    """Tell whether a version comes before a release: what follows a + says nothing of that."""
+    return "-" in version.partition("+")[0]
 
 
 def _view(context: Context, tag: str, where: tuple[str, ...]) -> dict[str, Any] | None:

@@ -42,7 +42,7 @@ def listed(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
         NothingSelected: there is none.
     """
     files = sorted(path for path in dist.glob("*") if path.name.endswith(SUFFIXES))
-    found = [Package(path=path, target=target) for path in files if (target := _target(path.name))]
+    found = [Package(path=path, target=target) for path in files if (target := target_of(path.name))]
     chosen = tuple(package for package in found if not triples or package.target.triple in triples)
     missing = sorted(set(triples) - {package.target.triple for package in chosen})
     if missing or not chosen:
@@ -51,7 +51,7 @@ def listed(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
     return chosen
 
 
-def _target(name: str) -> Target | None:
+def target_of(name: str) -> Target | None:
     """Return the target that a name like ``hello-aarch64-unknown-linux-gnu-v1.0.0.tar.gz`` tells; the longest that is in it."""
     held = [triple for triple in catalogue() if f"-{triple}-v" in name or f"-{triple}." in name]
     return catalogue()[max(held, key=len)] if held else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..errors import ConfigError
 from .differences import Difference, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from ..steps import Done
     from ..work import Work
@@ -25,7 +26,7 @@ DIST: Final = "CROSSTASKS_RELEASE_DIST"
 """These name cargo's target folder and the folder of archives, over all that configurations say."""
 
 
-def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
+def again(dist: Path, work: Work, package: Package, triples: Collection[str] = ()) -> tuple[Difference, ...]:
     """
     Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
 
@@ -33,6 +34,7 @@ def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
         dist: the packages that were built before.
         work: the repository they were built from.
         package: builds and packages, as it was done the first time.
+        triples: the targets whose packages are compared; empty: all.
 
     Raises:
         ConfigError: this is no git repository, or what is there is not what was committed.
@@ -40,7 +42,16 @@ def again(dist: Path, work: Work, package: Package) -> tuple[Difference, ...]:
     """
     clean(work)
     with worktree(work) as tree, _apart(tree):
-        return differences(dist, package(tree / _below(work)))
+        return differences(dist, package(tree / _below(work)), triples)
+
+
+def released(dist: Path) -> tuple[str, ...]:
+    """Return the names of what the archives in a folder are of, as the first build has listed them; nothing if it has not."""
+    try:
+        rows = json.loads((dist / "artifacts.json").read_text("utf-8"))["artifacts"]
+        return tuple(dict.fromkeys(str(row["product"]) for row in rows))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 @contextmanager

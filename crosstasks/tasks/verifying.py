@@ -47,13 +47,20 @@ def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
 def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     """Package the same commit with the task that did it the first time."""
     from .. import pipeline
-    from ..release import rebuild
+    from ..release import packages, rebuild
     from . import TASKS
     from .call import OPTIONS
 
     task = TASKS["release.build"]
-    snapshot = any("-SNAPSHOT-" in path.name for path in dist.iterdir())
-    given = {"target": call.names or None, "snapshot": snapshot, "skip": ["hooks"], "engine": call.options["engine"]}
+    held = packages.listed(dist, pipeline.select(call.names, work) if call.names else ())
+    triples = tuple(dict.fromkeys(package.target.triple for package in held))
+    given = {
+        "target": list(triples),
+        "package": None if work.config.release.name else list(rebuild.released(dist)),
+        "snapshot": any("-SNAPSHOT-" in package.name for package in held),
+        "skip": ["hooks"],
+        "engine": call.options["engine"],
+    }
     options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
 
     def package(root: Path) -> Path:
@@ -63,4 +70,4 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
         return root / pipeline.start(root).config.release.dist
 
-    return rebuild.again(dist, work, package)
+    return rebuild.again(dist, work, package, triples)

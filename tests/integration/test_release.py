@@ -215,6 +215,8 @@ def test_packages_of_a_monorepo_have_tags_of_their_own(project, release):
     assert changed == ["Release", "server", "0.2.0", "Cargo.lock", "server/CHANGELOG.md", "server/Cargo.toml"]
     archives = [path.name for path in (project / "dist").glob("*.tar.gz")]
     assert archives == [f"server-{HOST}-v0.2.0.tar.gz"]
+    again = release("release.verify", "--rebuild", cwd=project)
+    assert again.returncode == 0, again.stderr
 
 
 def test_dry_run_says_what_would_be_done_and_does_nothing(project, release):

@@ -86,3 +86,12 @@ def test_a_package_that_only_one_has(tmp_path):
     shutil.copy(tmp_path / "b" / NAME, tmp_path / "b" / "more.zip")
     (row,) = differences(tmp_path / "a", tmp_path / "b")
     assert (row.package, row.what) == ("more.zip", f"is only in {tmp_path / 'b'}")
+
+
+def test_only_the_targets_that_are_asked_for(tmp_path):
+    """A package of another target, which was not built again, is no difference."""
+    for folder in ("a", "b"):
+        package(tmp_path / folder, GOOD)
+    shutil.copy(tmp_path / "a" / NAME, tmp_path / "a" / NAME.replace("aarch64", "riscv64gc"))
+    assert () == differences(tmp_path / "a", tmp_path / "b", ["aarch64-unknown-linux-gnu"])
+    assert 1 == len(differences(tmp_path / "a", tmp_path / "b"))
