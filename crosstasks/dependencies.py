@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import cache, network
+from . import cache, network, remedies
 from .errors import BuildFailed, ConfigError
 from .routes import Route
 from .steps import Done, Env
@@ -145,7 +145,9 @@ def _unfetched(done: Done) -> BuildFailed | ConfigError:
     if "--locked" in said:
         hint = "run `cargo update --workspace`, and commit Cargo.lock"
         return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
-    return BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+    failed = BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+    remedies.told(failed)
+    return failed
 
 
 def reader(repository: Repository) -> tuple[str, ...]:
