@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from . import cache, network
+from . import cache, network, remedies
 from .errors import BuildFailed, ConfigError
 from .routes import Route
 from .steps import Done, Env
@@ -185,7 +185,9 @@ def _unfetched(done: Done) -> BuildFailed | ConfigError:
     if "--locked" in said:
         hint = "run `cargo update --workspace`, and commit Cargo.lock"
         return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
-    return BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+    failed = BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+    remedies.told(failed)
+    return failed
 
 
 def reader(repository: Repository) -> tuple[str, ...]:

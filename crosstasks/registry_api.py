@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import ssl
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin
 
 from .errors import CrosstasksError, EngineFailed, ImageFailed
 from .facts.registry import ASK, INDEXES
+from .registry_session import LogIn, trusting
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import Response
 
     from .facts.engine import Engine
 
@@ -96,7 +96,7 @@ def _client(engine: Engine, timeout: float) -> Any:
 
 
 def _hint(words: str) -> str:
-    if "denied" in words or "unauthorized" in words:
+    if re.search("denied|unauthorized|no basic auth credentials", words, re.IGNORECASE):
         # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
         return "log in, or log out if an old log-in is refused: `docker logout <registry>`"
     return ""
@@ -117,8 +117,8 @@ class Place:
         self.wanted = place.digest or place.tag
         self.timeout = timeout
         self.registry = Registry(hostname=place.registry, insecure=host(place.registry) in LOCAL)
-        trusting(self.registry.session)
-        self.registry.auth.load_configs(place, configs=_log_ins())
+        self.session = trusting(self.registry.session)
+        self.log_in = LogIn(place.registry, self.session, timeout)
         self.origin = f"{self.registry.prefix}://{place.registry}"
         self.base = f"{self.origin}/v2/{place.api_prefix}"
 
@@ -134,16 +134,19 @@ class Place:
         """
         url = path if "://" in path else f"{self.base}/{path}"
         # what an upload goes to may be elsewhere, and our log-in is not for that
-        own = self.registry.auth.get_auth_header() if url.startswith(f"{self.origin}/") else {}
-        sent = {**headers, **own}
-        response: Response = self.registry.session.request(method, url, headers=sent, timeout=self.timeout, **options)
-        if response.status_code in REFUSED and url.startswith(f"{self.origin}/"):
-            sent, changed = self.registry.auth.authenticate_request(response, sent)
-            response = self.registry.session.request(method, url, headers=sent, timeout=self.timeout, **options) if changed else response
+        ours = url.startswith(f"{self.origin}/")
+        response = self._sent(method, url, headers, ours=ours, **options)
+        if response.status_code in REFUSED and ours and self.log_in.asked(response):
+            response = self._sent(method, url, headers, ours=ours, **options)
         if response.status_code == NOT_FOUND:
             raise ImageFailed(f"{self.ref} is not in its registry")
         response.raise_for_status()
         return response
+
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], *, ours: bool, **options: Any) -> Response:
+        told = {**headers, **(self.log_in.header if ours else {})}
+        sent: Response = self.session.request(method, url, headers=told, timeout=self.timeout, **options)
+        return sent
 
     def get(self, path: str, accept: str) -> Response:
         """Fetch a manifest or a small blob."""
@@ -223,29 +226,6 @@ def host(registry: str) -> str:
     """Return a registry's name without its port."""
     name, colon, port = registry.rpartition(":")
     return name if colon and port.isdigit() else registry
-
-
-def _log_ins() -> list[str]:
-    """Return Podman's file of log-ins, which is Docker's in another place; Docker's own is always read."""
-    named = Path(os.environ.get("REGISTRY_AUTH_FILE") or Path(os.environ.get("XDG_RUNTIME_DIR", ""), "containers/auth.json"))
-    return [str(named)] if named.is_file() else []
-
-
-def trusting(session: Session) -> Session:
-    """Let a session trust whom OpenSSL does on this machine, SSL_CERT_FILE included, besides the authorities of certifi."""
-    from requests.adapters import HTTPAdapter
-
-    trusted = ssl.create_default_context()
-
-    class Trusting(HTTPAdapter):
-        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-            super().init_poolmanager(*arguments, ssl_context=trusted, **options)
-
-        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-            return super().proxy_manager_for(proxy, ssl_context=trusted, **options)
-
-    session.mount("https://", Trusting())
-    return session
 
 
 def fetch_text(url: str, timeout: float, until: str = "") -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -17,6 +19,36 @@ def test_a_failed_build_ends_with_its_remedy(crosstasks, crate):
     done = crosstasks("build", "--target", "x86_64", "--builder", "cargo", cwd=crate)
     assert 1 == done.returncode
     assert "hint: a C library for the target is not in the image: add its Debian package" in done.stderr
+
+
+class Closed(BaseHTTPRequestHandler):
+    """A proxy that wants to know who asks."""
+
+    def log_message(self, *_):
+        """Write no line per request."""
+
+    def do_CONNECT(self):
+        """Refuse."""
+        self.send_response(407)
+        self.send_header("Proxy-Authenticate", "Basic realm=corp")
+        self.end_headers()
+
+
+def test_a_proxy_that_wants_a_log_in_is_told_where_it_happens(crosstasks, crate, tmp_path):
+    """Cargo's words are above, and the remedy is the hint."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Closed)
+    threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    (crate / "Cargo.toml").write_text((crate / "Cargo.toml").read_text() + '[dependencies]\nitoa = "1"\n')
+    env = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": "", "no_proxy": "", "CARGO_HOME": str(tmp_path / "cargo")}
+    env["CARGO_NET_RETRY"] = "0"
+    try:
+        done = crosstasks("build", "--target", "x86_64", "--builder", "cargo", cwd=crate, **env)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode, done.stderr
+    assert "the proxy wants a name and password" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(

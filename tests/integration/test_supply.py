@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from facts_registry import push, running
+from guarded import BASIC, PASSWORD, TOKEN, guarded
 
 from crosstasks import registry_api, registry_copy, registry_push
 from crosstasks.errors import ImageFailed
+from crosstasks.remedies import find
 
 ARM64 = "aarch64-unknown-linux-gnu"
 
@@ -160,6 +162,38 @@ def test_a_machine_builds_from_a_mirror_that_holds_what_was_built_elsewhere(mirr
         assert result["route"] == "cross 0.2.5, image of the mirror"
     finally:
         subprocess.run(("docker", "image", "rm", pushed["to"]), capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+def test_a_registry_that_wants_a_log_in(both, mirror, crate, crosstasks, tmp_path, kind):
+    """Docker's own is used to copy, look and ask for news; without it, or with another, that is said, and it is nowhere printed."""
+    said = ""
+
+    def call(*words, code=0, **env):
+        nonlocal said
+        done = crosstasks(*words, cwd=crate, **env)
+        said += done.stdout + done.stderr
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    own = (crate / "crosstasks.toml").read_text()
+    with guarded(mirror, kind) as door:
+        there = {"DOCKER_CONFIG": door.write_log_in(tmp_path / "docker")}
+        call("mirror", "--to", f"{door.address}/{kind}", "--target", "aarch64", CROSSTASKS_IMAGE=both, **there)
+        assert door.refused
+        ref = f"{door.address}/{kind}/{both.partition('/')[2]}"
+        (crate / "crosstasks.toml").write_text(f'{own}image = "{ref}"\nfallback = []\nbuilder = "cross"\n')
+        assert f"image.pull ref={ref}" in call("plan", "--target", "aarch64", **there)
+        assert "for linux/amd64, linux/arm64" in call("outdated", "--target", "aarch64", **there)
+        for number, wrong in enumerate(
+            ({"DOCKER_CONFIG": str(tmp_path)}, {"DOCKER_CONFIG": door.write_log_in(tmp_path / "old", "stale-secret")})
+        ):
+            other = f"{door.address}/other-{number}:1"
+            told = call("plan", "--target", "aarch64", code=4, CROSSTASKS_IMAGE=other, **wrong)
+            assert "registry-denied" in [row.name for row in find(told)], told
+            told = call("mirror", "--to", f"{door.address}/x", "--target", "aarch64", code=9, CROSSTASKS_IMAGE=both, **wrong)
+            assert "log in, or log out if an old log-in is refused" in told
+    assert not [secret for secret in (PASSWORD, TOKEN, BASIC, "stale-secret") if secret in said]
 
 
 def locked(crosstasks, crate, *arguments, **env):

@@ -80,12 +80,27 @@ def test_the_home_of_containers_is_made_once_per_configuration(tmp_path):
     (theirs / "credentials.toml").write_text('[registry]\ntoken = "secret"\n')
     (theirs / "config.toml").write_text('[registry]\ntoken = "secret"\n[build]\nrustflags = ["-g"]\n')
     made = home(work(tmp_path))
-    assert sorted(path.name for path in made.iterdir() if not path.name.startswith(".")) == ["config.toml", "git", "registry", "xargo"]
+    assert sorted(path.name for path in made.iterdir() if not path.name.startswith(".")) == [
+        *("bin", "config.toml", "git", "registry", "xargo")
+    ]
     assert (made / "config.toml").read_text() == '[build]\nrustflags = ["-g"]\n'
     assert "secret" not in "".join(path.read_text() for path in made.rglob("*") if path.is_file())
     assert home(work(tmp_path)) == made
     (theirs / "config.toml").write_text("[profile.release]\nlto = true\n")
     assert home(work(tmp_path)) != made
+
+
+def test_the_home_of_containers_has_the_users_authorities(tmp_path):
+    """A copy, and another home when they change."""
+    (tmp_path / "home").mkdir()
+    file = tmp_path / "corp.pem"
+    file.write_text("one")
+    behind = work(tmp_path)
+    behind.environ = {**behind.environ, "SSL_CERT_FILE": str(file)}
+    made = home(behind)
+    assert ((made / "certificates.pem").read_text(), home(work(tmp_path)) != made) == ("one", True)
+    file.write_text("two")
+    assert (home(behind) / "certificates.pem").read_text() == "two"
 
 
 def test_a_broken_configuration_of_cargo_is_told(tmp_path):

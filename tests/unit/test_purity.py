@@ -12,7 +12,7 @@ import pytest
 import crosstasks
 
 PACKAGE = Path(crosstasks.__file__).parent
-DOORS = frozenset({"process", "docker_api", "docker_sdk", "registry_api", "registry_copy", "registry_push"})
+DOORS = frozenset({"process", "docker_api", "docker_sdk", "registry_api", "registry_copy", "registry_push", "registry_session"})
 OUTSIDE = frozenset({"importlib", "subprocess", "socket", "urllib", "requests", "docker", "oras", "http", "multiprocessing"})
 
 STAGES = (
