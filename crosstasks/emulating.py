@@ -96,7 +96,7 @@ def _row(platform: str, work: Work) -> Row:
         fixed=entry.fixed if entry else False,
         proven=proven,
         why=why,
-        fix=_fix(seen, entry, platform, work.engine) if why else "",
+        fix=fix(seen, entry, platform, work.engine) if why else "",
     )
 
 
@@ -111,7 +111,8 @@ def _why(seen: Emulation | Absent, entry: Registration | None, said: str) -> str
     return said
 
 
-def _fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
+def fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
+    """Return the least that has a platform's programs run: the command for a shell."""
     table = "/proc/sys/fs/binfmt_misc"
     if isinstance(seen, Emulation) and not seen.enabled:
         return f"echo 1 | sudo tee {table}/status"

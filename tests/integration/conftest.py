@@ -69,7 +69,7 @@ def without(cache, tmp_path):
     def made(*tools):
         folder = tmp_path / "cache"
         (folder / "tools").mkdir(parents=True)
-        for name in ("answers", "cargo", "debian", "images", "rustup"):
+        for name in ("answers", "cargo", "debian", "images", "rustup", "zig"):
             (cache / name).mkdir(exist_ok=True)
             (folder / name).symlink_to(cache / name)
         for path in (cache / "tools").iterdir():

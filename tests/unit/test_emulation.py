@@ -133,7 +133,7 @@ def test_who_is_not_root_is_told_what_root_has_to_do(tmp_path, monkeypatch):
 def test_the_fix_begins_with_mounting_the_table(root, first):
     """For root, installing does it."""
     known = facts(emulation=Emulation(mounted=False, root=root))
-    fix = emulating._fix(known.emulation, None, "linux/s390x", known.engine)
+    fix = emulating.fix(known.emulation, None, "linux/s390x", known.engine)
     assert f"{first}crosstasks emulation.install --platform linux/s390x" == fix
 
 
