@@ -22,6 +22,10 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
+from .artifacts import Built, localise
+
 if TYPE_CHECKING:
     from .steps import Env
 
@@ -83,4 +87,15 @@ def places(target_dir: str, root: str) -> Mapping[str, str]:
     return dict.fromkeys(inside, target_dir)
 
 
-__all__ = ["CLAIMED", "NAME", "places", "program", "variables"]
+def located(built: Built, places: Mapping[str, str]) -> Built:
+    """Return the same with paths of this machine: *places* are as for ``localise``."""
+    if not places:
+        return built
+    executables, libraries = (
+        tuple(replace(product, path=localise(product.path, places)) for product in products)
+        for products in (built.executables, built.libraries)
+    )
+    return replace(built, executables=executables, libraries=libraries)
+
+
+__all__ = ["CLAIMED", "NAME", "located", "places", "program", "variables"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, dependencies, flags, process, report
-from .artifacts import Built, Messages, located
+from . import cache, ci_log, dependencies, flags, process, remote, report
+from .artifacts import Built, Messages
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
 from .plan import Plan
@@ -135,7 +135,7 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
 
 def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = located(messages.result(), places)
+    built = remote.located(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 import second_engine
+
+from crosstasks import docker_sdk
+from crosstasks.docker_api import EngineDoor
 
 MAIN = """
 fn main() { println!("{}", itoa::Buffer::new().format(42)); }
@@ -63,6 +67,28 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
     said = crosstasks("doctor", cwd=project, **context)
     assert "context elsewhere" in said.stdout
     assert f"remote at {elsewhere.address}" in said.stdout
+
+
+def test_every_door_leads_to_the_engine_of_the_context(elsewhere, context, monkeypatch):
+    """
+    Docker's program, and the SDK that pulls and asks registries; DOCKER_HOST wins over both.
+
+    The SDK finds contexts only beside a config.json: without one it says so, and takes no other engine.
+    """
+    for name, value in context.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    assert docker_sdk.client(10) is None
+    Path(context["DOCKER_CONFIG"], "config.json").write_text("{}")
+    assert {"name": "elsewhere", "endpoint": elsewhere.address, "DOCKER_HOST": ""} == dict(EngineDoor("docker").context())
+    assert "elsewhere" == EngineDoor("docker").info()["Name"] == _name_by_sdk()
+    monkeypatch.setenv("DOCKER_HOST", second_engine.HERE)
+    assert "elsewhere" != EngineDoor("docker").info()["Name"] == _name_by_sdk()
+
+
+def _name_by_sdk():
+    with contextlib.closing(docker_sdk.client(10)) as client:
+        return client.info()["Name"]
 
 
 def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosstasks import remote
-from crosstasks.artifacts import Built, Product, located
+from crosstasks.artifacts import Built, Product
 
 ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker", "CROSS_CONTAINER_OPTS": "--init"}
 
@@ -40,6 +40,6 @@ def test_what_was_built_there_is_found_here():
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
     library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
     built = Built(executables=(program,), libraries=(library,))
-    found = located(built, {"/cross/project/target/x": "/here"})
+    found = remote.located(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
-    assert located(built, {}) is built
+    assert remote.located(built, {}) is built
