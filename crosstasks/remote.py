@@ -87,6 +87,12 @@ def places(target_dir: str, root: str) -> Mapping[str, str]:
     return dict.fromkeys(inside, target_dir)
 
 
+def remapped(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
+    """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
+    folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
+    return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
+
+
 def located(built: Built, places: Mapping[str, str]) -> Built:
     """Return the same with paths of this machine: *places* are as for ``localise``."""
     if not places:
@@ -98,4 +104,4 @@ def located(built: Built, places: Mapping[str, str]) -> Built:
     return replace(built, executables=executables, libraries=libraries)
 
 
-__all__ = ["CLAIMED", "NAME", "located", "places", "program", "variables"]
+__all__ = ["CLAIMED", "NAME", "located", "places", "program", "remapped", "variables"]

@@ -128,7 +128,9 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
     """
     if route.builder == "cross" and route.flavour != "git":
-        return ((work.repository.root if work.repository.around.folders else "/project", "/source"),)
+        root = work.repository.root
+        there = remote.remapped(str(target_dir), root) if route.remote else ()
+        return ((root if work.repository.around.folders else "/project", "/source"), *there)
     home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 

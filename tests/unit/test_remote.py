@@ -35,6 +35,13 @@ def test_where_the_target_folder_is_there():
     assert remote.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
 
 
+def test_programs_hold_the_names_that_they_would_hold_here():
+    """Wherever the copies lie: what comes last counts, and the target folder lies in the project."""
+    renamed = dict(remote.remapped("/home/me/crate/target/x", "/home/me/crate"))
+    assert ("/source", "/source", "/cargo") == tuple(renamed.pop(f"/cross{path}") for path in ("/home/me/crate", "/project", "/cargo"))
+    assert {"/target"} == set(renamed.values())
+
+
 def test_what_was_built_there_is_found_here():
     """Programs and libraries; without places nothing is another."""
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
