@@ -9,7 +9,7 @@ call    what is put right
 ======  ==============================================================================================================
 run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
 rm      the volume with all that was copied may stay
-cp      CARGO_HOME, if its registry is copied too, goes one folder too deep: the place for it exists already
+cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
 cp      folders of a toolchain that has none are copied all the same, which prints errors
 cp      always the standard library of x86_64 Linux is copied for build scripts, whatever the image runs
 ======  ==============================================================================================================
@@ -51,14 +51,13 @@ def variables(env: Env, guard: str) -> Env:
     }
 
 
-def program(engine: str, options: str, *, home: str, host: str) -> str:
+def program(engine: str, options: str, *, host: str) -> str:
     """
     Return the program that stands in for the engine's.
 
     Args:
         engine: the path of the real one.
         options: of ``docker run``, as ``CROSS_CONTAINER_OPTS`` would hold them.
-        home: the CARGO_HOME that is copied.
         host: the triple that the toolchain runs on.
     """
     return f"""#!/bin/sh
@@ -67,13 +66,13 @@ engine={shlex.quote(engine)}
 case "$1:$4" in
     run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
     rm:*) shift; exec "$engine" rm --volumes "$@" ;;
-    cp:*:{COPIES}/cargo) [ "$3" != {shlex.quote(home)} ] || set -- cp -a "$3/." "$4" ;;
     cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
     cp:*:{COPIES}/rust/lib/rustlib)
         case "$3" in */{CLAIMED})
             "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
             [ {shlex.quote(host)} != {CLAIMED} ] && [ -e "$3" ] || exit 0
         esac ;;
+    cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
 esac
 exec "$engine" "$@"
 """

@@ -18,7 +18,7 @@ from crosstasks.docker_api import EngineDoor
 MAIN = """
 fn main() { println!("{}", itoa::Buffer::new().format(42)); }
 #[test]
-fn runs() { assert_eq!(("aarch64", "42"), (std::env::consts::ARCH, itoa::Buffer::new().format(42))); }
+fn runs() { assert_eq!(("aarch64", shared::NOTE), (std::env::consts::ARCH, itoa::Buffer::new().format(42))); }
 """
 
 
@@ -45,10 +45,16 @@ def context(elsewhere, tmp_path, crosstasks):
 
 
 def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
-    """With a crate of the registry: image and tests are there, the programs of two builds at once come back, and nothing stays."""
-    project = crate.rename(elsewhere.projects / "crate")
+    """With crates of the registry and the repository: tests run there, the programs of two builds come back, and nothing stays."""
+    around = elsewhere.projects / "repository"
+    (around / "shared" / "src").mkdir(parents=True)
+    subprocess.run(("git", "init", "--quiet", around), check=True)
+    (around / "shared" / "Cargo.toml").write_text('[package]\nname = "shared"\nversion = "0.1.0"\nedition = "2021"\n')
+    (around / "shared" / "src" / "lib.rs").write_text('pub const NOTE: &str = include_str!("../../note.txt");\n')
+    (around / "note.txt").write_text("42")
+    project = crate.rename(around / "crate")
     with (project / "Cargo.toml").open("a") as manifest:
-        manifest.write('[dependencies]\nitoa = "1"\n')
+        manifest.write('[dependencies]\nitoa = "1"\nshared = { path = "../shared" }\n')
     (project / "src" / "main.rs").write_text(MAIN)
     options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", **context}
     tested = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
