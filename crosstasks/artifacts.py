@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -203,8 +203,8 @@ def _diagnostic(said: _Diagnostic) -> Diagnostic:
     span = next((span for span in said.spans if span.is_primary), None)
     if span is None:
         return Diagnostic(level=level, message=said.message, code=code)
-    place = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
-    return Diagnostic(level=level, message=said.message, code=code, **place)  # type: ignore[arg-type]
+    place: dict[str, Any] = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
+    return Diagnostic(level=level, message=said.message, code=code, **place)
 
 
 def _programs(message: _Artifact) -> Iterator[Product]:

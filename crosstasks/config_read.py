@@ -5,6 +5,7 @@ msgspec stops at the first error of a document, and users want to see all of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from . import config_targets, targets
 from .config_places import Place
 from .config_problems import Problems, Where, dotted
 from .config_variables import Slot, slots, unknown, words
-from .options import Model, Options, Release, TargetOptions
+from .options import Model, Options, Release, TargetOptions, form
 
 FILE, VARIABLE, COMMAND_LINE = 1, 2, 3
 """The rank of a source: a higher one wins."""
@@ -135,6 +136,7 @@ class Reading:
             return
         try:
             converted = getattr(msgspec.convert({slot.key: value}, slot.model, strict=strict), field)
+            _check(converted, form(slot.model, field))
         except msgspec.ValidationError as error:
             self._problems.wrong(where, slot.model, slot.key, value, error)
             return
@@ -154,3 +156,9 @@ class Reading:
         else:
             self.values[field] = value
             self.sources[field] = source
+
+
+def _check(value: Any, pattern: str) -> None:
+    """Refuse a text of another form as msgspec would: it searches, and says so in these words."""
+    if pattern and not re.search(pattern, value):
+        raise msgspec.ValidationError(f"Expected `str` matching regex {pattern!r}")

@@ -62,7 +62,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
 
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("c", keyword), *(inspect.Parameter(name, keyword, default=OPTIONS[name].default) for name in options)]
-    body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect, and so invoke, asks first
     body.__doc__ = act.__doc__
     body.__name__ = name
     helps = {option: OPTIONS[option].help for option in options}

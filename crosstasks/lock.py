@@ -144,13 +144,13 @@ def dump(lock: Lock) -> str:
 def text(lock: Lock) -> str:
     """Return the lock as a table for people."""
     head = ("target", "platform", "builder", "image", "pinned by", "toolchain", "glibc")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [head]
     for triple in sorted(lock.target):
         for platform, row in sorted(lock.target[triple].items()):
             builder = " ".join(filter(None, (row.builder, row.flavour or row.tool, row.revision[:12])))
             pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
             cells = (triple, platform, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
-            lines.append(tuple(cell or "-" for cell in cells))  # type: ignore[arg-type]
+            lines.append(tuple(cell or "-" for cell in cells))
     return table(lines)
 
 

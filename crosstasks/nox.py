@@ -30,7 +30,7 @@ class NoxfileError(ConfigError, SystemExit):
     """A ``ConfigError`` in a noxfile. Nox has no word for it: uncaught, it ends the program with the message, and no traceback."""
 
     @property
-    def code(self) -> str:  # type: ignore[override]
+    def code(self) -> str:  # type: ignore[override]  # an attribute in SystemExit
         """Return what Python prints of it when it ends the program, with exit code 1."""
         return f"error: ConfigError: {self}"
 

@@ -17,6 +17,12 @@ ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
 VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "stack", "relro", "pie", "paths", "smoke"]
 Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
+
+def _of_form(pattern: str, *, description: str, examples: list[str]) -> Meta:
+    """Say what an option of a form is. ``Meta(pattern=…)`` would compile the pattern here, whenever sessions are listed."""
+    return Meta(description=description, examples=examples, extra_json_schema={"pattern": pattern})
+
+
 WEEK: Final = 7 * 24 * 3600
 HOUR: Final = 3600
 
@@ -47,9 +53,9 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     ] = "auto"
     glibc: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^(|[0-9]+\.[0-9]+)$",
             description="The newest glibc that artifacts may need; routes that would need a newer one are refused.",
-            pattern=r"^(|[0-9]+\.[0-9]+)$",
             examples=["2.28"],
         ),
     ] = ""
@@ -142,9 +148,9 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     profile: Annotated[str, Meta(description="Cargo's profile for releases.", min_length=1, examples=["release"])] = "release"
     tag: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^[^\s]*\{version\}[^\s]*$",
             description="The name of a release's tag; with `{package}` every package has a version and a tag of its own.",
-            pattern=r"^[^\s]*\{version\}[^\s]*$",
             examples=["v{version}", "{package}-v{version}"],
         ),
     ] = "v{version}"
@@ -209,9 +215,9 @@ class Options(Values, frozen=True, kw_only=True):
     ] = ()
     engine: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^(auto|docker|podman|.*[/\\].*)$",
             description="The container engine: `auto`, `docker`, `podman`, or the path of its command.",
-            pattern=r"^(auto|docker|podman|.*[/\\].*)$",
             examples=["auto", "docker", "podman", "/opt/podman/bin/podman"],
         ),
     ] = "auto"
@@ -224,25 +230,25 @@ class Options(Values, frozen=True, kw_only=True):
     )
     mirror: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^(|[^\s:/]+(:[0-9]+)?(/[^\s:]+)?)$",
             description="A registry, with what comes before the names there, that holds copies of cross's images.",
-            pattern=r"^(|[^\s:/]+(:[0-9]+)?(/[^\s:]+)?)$",
             examples=["registry.example.org:5000/mirrored"],
         ),
     ] = ""
     base: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^[a-z]*$",
             description="The Debian suite that images built here are made of; empty takes the machine's own.",
-            pattern=r"^[a-z]*$",
             examples=["bookworm"],
         ),
     ] = ""
     toolchain: Annotated[
         str,
-        Meta(
+        _of_form(
+            r"^(|stable|[0-9]+\.[0-9]+(\.[0-9]+)?)$",
             description="The release of Rust; empty follows rust-toolchain.toml, and else takes what is there.",
-            pattern=r"^(|stable|[0-9]+\.[0-9]+(\.[0-9]+)?)$",
             examples=["1.85.0", "1.85", "stable"],
         ),
     ] = ""
@@ -256,7 +262,7 @@ class Options(Values, frozen=True, kw_only=True):
         "https://github.com/cross-rs/cross"
     )
     git_rev: Annotated[
-        str, Meta(description="The revision of it.", pattern=r"^[0-9a-f]{7,40}$", examples=["8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"])
+        str, _of_form(r"^[0-9a-f]{7,40}$", description="The revision of it.", examples=["8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"])
     ] = "8c1a8aa4b661711f4b7b6ac07c2e8929ce2f7d27"
     offline: Annotated[bool, Meta(description="Ask the network for nothing.")] = False
     strict: Annotated[
@@ -292,3 +298,10 @@ class File(Options, frozen=True, kw_only=True):
 
 
 Model: TypeAlias = type[Options] | type[TargetOptions] | type[Release] | type[File]
+
+
+def form(model: Model, field: str) -> str:
+    """Return the regular expression that the text of an option must match; empty if it may be any."""
+    hint = next(base.__annotations__[field] for base in model.__mro__ if field in vars(base).get("__annotations__", ()))
+    said = (meta.extra_json_schema or {} for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta))
+    return next((str(extra["pattern"]) for extra in said if "pattern" in extra), "")

@@ -32,7 +32,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         verb: ``build`` or ``test``.
         route: the chosen one.
         refused: the routes above it, each with its reason.
-        below: the names of those that would be looked at next, if it fails.
+        below: the names of those that would be looked at next, if it fails; what is refused already is not among them.
         members: the packages of the workspace that are built; empty for what cargo takes by itself.
         locked: crosstasks.lock holds this route.
     """
@@ -63,14 +63,14 @@ def make(target: Target, facts: Facts, config: Config, verb: Verb = "build") -> 
     if missing:
         return missing
     locked = lockfile.row(facts, target.triple)
-    rungs = ladder(target, facts, config, verb)
     refused: list[Refused] = []
-    for place, (rung, seen) in enumerate(_looked(rungs, facts.failures)):
+    looked = _looked(ladder(target, facts, config, verb), facts.failures)
+    for rung, seen in looked:
         match _as_locked(seen, locked, config):
             case Refused() as refusal:
                 refused.append(Refused(name=rung.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
-                below = tuple(other.name for other in rungs[place + 1 :])
+                below = tuple(other.name for other, found in looked if not isinstance(_as_locked(found, locked, config), Refused))
                 return Plan(
                     target=target.triple,
                     verb=verb,

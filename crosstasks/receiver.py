@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import structs
 
@@ -11,7 +11,7 @@ from .errors import ConfigError
 from .facts.builders import Builders
 from .facts.emulation import Emulation
 from .facts.engine import Engine
-from .steps import Absent, Question
+from .steps import About, Absent, Question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +45,11 @@ def received(work: Work, platform: str) -> Work:
     kind = KINDS[platform]
     engine = work.facts.engine
     ready = Engine(kind="docker", command="docker", version="", arch=kind.arch)
-    answers = {
+    answers: dict[About, Any] = {
         "host": structs.replace(work.facts.host, os="linux", libc="gnu", arch=kind.arch, triple=kind.triple),
         "engine": structs.replace(engine, arch=kind.arch, os="linux") if isinstance(engine, Engine) else ready,
         "rustup": Absent(f"it is not known what a machine of {platform} has"),
         "builders": Builders(),
         "emulation": Emulation(),
     }
-    return replace(work, facts=work.facts.with_({Question(about): fact for about, fact in answers.items()}))  # type: ignore[arg-type]
+    return replace(work, facts=work.facts.with_({Question(about): fact for about, fact in answers.items()}))

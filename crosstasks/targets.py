@@ -189,7 +189,7 @@ def catalogue() -> Mapping[str, Target]:
 @cache
 def names() -> Mapping[str, str]:
     """Return the triple of every name, a triple or an alias."""
-    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"])}
+    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
 
 
 def _row(triple: str, row: Mapping[str, Any]) -> Target:
@@ -199,7 +199,7 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
     gnu = row.get("gnu", "")
     return Target(
         triple=triple,
-        aliases=tuple(row["aliases"]),
+        aliases=tuple(row["aliases"].split()),
         arch=name,
         bits=arch.bits,
         endian=arch.endian,
@@ -233,19 +233,21 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
     images = {}
     runners = row.get("run", "")
     if "base" in row:
-        released = Image(base=row["base"], libc=row.get("libc", ""), runners=tuple(runners.split()))
-        images["0.2.5"] = images["0.2.4"] = released
+        images["0.2.5"] = images["0.2.4"] = _image(row["base"], runners)
     if "git" in row:
-        runners = row.get("git-run", runners)
-        images["git"] = Image(base=row["git"], libc=row.get("git-libc", ""), runners=tuple(runners.split()))
+        images["git"] = _image(row["git"], row.get("git-run", runners))
     return images
+
+
+def _image(made_of: str, runners: str) -> Image:
+    base, _, libc = made_of.partition(" ")
+    return Image(base=base, libc=libc, runners=tuple(runners.split()))
 
 
 def _variants(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Image]]:
     if "centos" not in row:
         return {}
-    image = Image(base="centos:7", libc="2.17", runners=tuple(row["run"].split()))
-    return {"centos": dict.fromkeys(row["centos"], image)}
+    return {"centos": dict.fromkeys(row["centos"].split(), _image("centos:7 2.17", row["run"]))}
 
 
 def find(name: str) -> Target:

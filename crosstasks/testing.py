@@ -85,10 +85,10 @@ def facts(
         failures: routes that failed.
         changes: other answers by question, with ``_`` for ``-``; None: nobody asked.
     """
-    known: dict[str, Any] = {**_machine(AMD64, "x86_64"), **{name.replace("_", "-"): answer for name, answer in changes.items()}}
+    known: dict[Any, Any] = {**_machine(AMD64, "x86_64"), **{name.replace("_", "-"): answer for name, answer in changes.items()}}
     if unknown := set(known).difference(get_args(About)):
         raise TypeError(f"no question is about {', '.join(sorted(unknown))}")
-    answers: dict[Question, Any] = {Question(name): answer for name, answer in known.items() if answer is not None}  # type: ignore[arg-type]
+    answers: dict[Question, Any] = {Question(name): answer for name, answer in known.items() if answer is not None}
     answers |= {Question("image", ref): answer for ref, answer in (images or {}).items()}
     answers |= {Question("registry", ref): answer for ref, answer in (registry or {}).items()}
     return Facts(answers=answers, failures=tuple(failures))

@@ -6,6 +6,7 @@ import platform as here
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,7 +81,7 @@ def _collected(writer: archive.Writer, work: Work, platform: str, triples: Seque
         path = f"{kind}s/{folder.name}.tar.gz"
         if path not in known:
             work.say(f"packing {folder.name}")
-            writer.add(path, kind, folder.name, lambda write, folder=folder: archive.pack(folder, write))  # type: ignore[misc]
+            writer.add(path, kind, folder.name, partial(archive.pack, folder))
     return _Machine(platform, plans), saved(writer, work, platform, plans)
 
 

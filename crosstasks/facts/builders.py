@@ -116,9 +116,13 @@ def _module(look: Look, suffix: str) -> str:
 
 def _in_cache(look: Look) -> Iterator[Found]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
-        kind = path.stem if path.suffix == ".exe" else path.name
-        if kind in {"cross", "cargo-zigbuild"} and (path.parent.parent / ".complete").exists():
-            yield kind, str(path), "cache", flavour(path.parent.parent.name) if kind == "cross" else ""  # type: ignore[misc]
+        name = path.stem if path.suffix == ".exe" else path.name
+        if not (path.parent.parent / ".complete").exists():
+            continue
+        if name == "cross":
+            yield "cross", str(path), "cache", flavour(path.parent.parent.name)
+        elif name == "cargo-zigbuild":
+            yield "cargo-zigbuild", str(path), "cache", ""
 
 
 def flavour(entry: str) -> str:

@@ -126,7 +126,7 @@ def linkage(path: Path) -> Linkage:
     with path.open("rb") as file:
         for section in ELFFile(file).iter_sections():
             if isinstance(section, DynamicSection):
-                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]
+                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]  # pyelftools makes a tag's attributes as it reads them
             elif isinstance(section, GNUVerNeedSection):
                 versions += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
     return Linkage(needed=tuple(needed), glibc=highest(name.removeprefix("GLIBC_") for name in versions if name.startswith("GLIBC_2")))

@@ -125,18 +125,18 @@ def _told(debs: Sequence[Path], say: Say) -> Iterator[Path]:
 
 
 class _Layer(NamedTuple):
-    file: IO[bytes]
+    file: io.BufferedRandom
     size: int
     digest: str
 
 
-def _layer(file: IO[bytes], fill: Callable[[tarfile.TarFile], None]) -> _Layer:
+def _layer(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) -> _Layer:
     """Write a layer."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
         fill(tar)
     size = file.tell()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     return _Layer(file, size, digest)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from ..config_variables import CHANGED_SINCE
 from ..errors import ConfigError
@@ -90,11 +90,10 @@ class Call:
     @property
     def verb(self) -> Verb:
         """Return what is to be done."""
-        match self.options["verb"]:
-            case "build" | "test" as verb:
-                return verb  # type: ignore[no-any-return]
-            case other:
-                raise ConfigError(f"--verb is build or test, not {other!r}")
+        verb: str = self.options["verb"]
+        if verb not in {"build", "test"}:
+            raise ConfigError(f"--verb is build or test, not {verb!r}")
+        return cast("Verb", verb)
 
     def work(self, *, needed: bool = True, **overrides: str) -> Work:
         """Read the configuration."""

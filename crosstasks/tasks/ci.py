@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from ..errors import ConfigError
 from .call import Call
@@ -70,7 +70,7 @@ def _provider(name: str) -> Provider:
 
     if name not in get_args(Provider):
         raise ConfigError(f"--provider is {' or '.join(get_args(Provider))}, not {name!r}")
-    return name  # type: ignore[return-value]
+    return cast("Provider", name)
 
 
 def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> tuple[Job, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -92,11 +93,16 @@ def test_a_token_does_not_reach_the_container(tmp_path, crosstasks):
     assert "not-for-containers" not in done.stderr + done.stdout
 
 
-def test_zigbuild_needs_no_engine(hello, crosstasks):
-    """Where no engine answers, cargo-zigbuild from PyPI builds, and the plan says why."""
+def test_zigbuild_needs_no_engine(hello, crosstasks, cache, tmp_path):
+    """Where no engine answers, cargo-zigbuild from PyPI builds; what it and zig keep lies in our cache, and nothing in the user's home."""
     nothing = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CROSSTASKS_ENGINE": "docker"}
-    result = built(crosstasks("build", "--target", "aarch64", "--format", "json", cwd=hello, **nothing))
-    assert result["route"] == "zigbuild"
+    theirs = {
+        name: os.environ.get(name) or str(Path.home() / folder) for name, folder in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"))
+    }
+    done = crosstasks("build", "--target", "aarch64", "--format", "json", cwd=hello, HOME=str(tmp_path), **nothing, **theirs)
+    assert built(done)["route"] == "zigbuild"
+    assert all(any((cache / "zig" / folder).iterdir()) for folder in ("objects", "wrappers"))
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_a_crate_that_does_not_compile_takes_no_other_route(tmp_path, crosstasks):

@@ -23,3 +23,14 @@ def test_every_session_is_a_task(environ):
     assert {"tests", "unit", "docs", "wheel", "arm64", "faults", "workspaces", "renew", "update-pins"} <= set(sessions)
     assert sessions == {name: tasks.get(name) for name in sessions}
     assert {"build", "test"} <= set(tasks)
+
+
+def test_without_an_engine_nothing_is_skipped(environ):
+    """The session of integration tests ends at once, with the engine's own words and a code that CI takes for a failure."""
+    env = environ | {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_exit_codes.py")
+    done = subprocess.run(argv, cwd=TOP, env=env, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "the integration tests need a container engine" in done.stdout + done.stderr
+    assert "/nonexistent/docker.sock" in done.stdout + done.stderr
+    assert "passed" not in done.stdout

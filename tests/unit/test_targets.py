@@ -46,7 +46,7 @@ def lines(name: str) -> list[list[str]]:
     return [["" if word == "-" else word for word in line.split()] for line in text.splitlines() if not line.startswith("#")]
 
 
-ROWS = [Row(*(word.replace("emsdk-", "emsdk ") for word in words)) for words in lines("cross_images.txt")]
+ROWS = [Row(*(word.replace("emsdk-", "emsdk:") for word in words)) for words in lines("cross_images.txt")]
 VARIANTS = [row for row in ROWS if row.name.endswith("-centos")]
 OTHER = {"cross", "zig", *(row.name for row in VARIANTS)}
 """Images that are not those of a target by default: cross itself, zig's, and variants with an older glibc."""

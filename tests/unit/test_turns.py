@@ -88,7 +88,7 @@ def test_a_route_with_none_below_it():
         (
             {"strict": True, "images": ["upstream"], "fallback": []},
             facts(),
-            "mend it; next would be none, but strict = true",
+            "mend it",
         ),
     ],
 )
