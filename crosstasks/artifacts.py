@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from .errors import VerificationFailed
 
@@ -240,17 +239,6 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
     return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
 
 
-def located(built: Built, places: Mapping[str, str]) -> Built:
-    """Return the same with paths of this machine: *places* are as for ``localise``."""
-    if not places:
-        return built
-    executables, libraries = (
-        tuple(replace(product, path=localise(product.path, places)) for product in products)
-        for products in (built.executables, built.libraries)
-    )
-    return replace(built, executables=executables, libraries=libraries)
-
-
 def kept(built: Built, target_dir: str) -> tuple[Path, ...]:
     """
     Return the files that are worth keeping, where cargo put them.
@@ -302,4 +290,4 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-__all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "located", "stable"]
+__all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "stable"]

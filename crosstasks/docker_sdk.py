@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -93,10 +94,20 @@ def client(timeout: float) -> Any | None:
     import docker
     from docker.errors import DockerException
 
+    if not knows_context():
+        return None
     try:
         return docker.from_env(timeout=timeout)
     except DockerException:
         return None
+
+
+def knows_context() -> bool:
+    """Tell whether the SDK finds the context in use: only beside a config.json, and without it would take this machine's own engine."""
+    from docker.context import ContextAPI
+
+    name = os.environ.get("DOCKER_CONTEXT")
+    return bool(not name or os.environ.get("DOCKER_HOST") or ContextAPI.get_context(name))
 
 
 def pull(client: Any, ref: str, platform: str, say: Say) -> None:

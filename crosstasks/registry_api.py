@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin
 
+from . import docker_sdk
 from .errors import CrosstasksError, EngineFailed, ImageFailed
 from .facts.registry import ASK, INDEXES
 from .registry_session import LogIn, trusting
@@ -91,7 +92,8 @@ def _client(engine: Engine, timeout: float) -> Any:
     """Return a client of the engine that was found: its context has the certificates, and ssh is the user's own program."""
     import docker
 
-    named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and engine.context in {"", "default"} else {}
+    other = engine.context not in {"", "default"} and docker_sdk.knows_context()
+    named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not other else {}
     return docker.from_env(timeout=timeout, environment={**os.environ, **named}, use_ssh_client=engine.endpoint.startswith("ssh://"))
 
 

@@ -9,7 +9,7 @@ call    what is put right
 ======  ==============================================================================================================
 run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
 rm      the volume with all that was copied may stay
-cp      CARGO_HOME, if its registry is copied too, goes one folder too deep: the place for it exists already
+cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
 cp      folders of a toolchain that has none are copied all the same, which prints errors
 cp      always the standard library of x86_64 Linux is copied for build scripts, whatever the image runs
 ======  ==============================================================================================================
@@ -21,6 +21,10 @@ import shlex
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from .artifacts import Built, localise
 
 if TYPE_CHECKING:
     from .steps import Env
@@ -47,14 +51,13 @@ def variables(env: Env, guard: str) -> Env:
     }
 
 
-def program(engine: str, options: str, *, home: str, host: str) -> str:
+def program(engine: str, options: str, *, host: str) -> str:
     """
     Return the program that stands in for the engine's.
 
     Args:
         engine: the path of the real one.
         options: of ``docker run``, as ``CROSS_CONTAINER_OPTS`` would hold them.
-        home: the CARGO_HOME that is copied.
         host: the triple that the toolchain runs on.
     """
     return f"""#!/bin/sh
@@ -63,13 +66,13 @@ engine={shlex.quote(engine)}
 case "$1:$4" in
     run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
     rm:*) shift; exec "$engine" rm --volumes "$@" ;;
-    cp:*:{COPIES}/cargo) [ "$3" != {shlex.quote(home)} ] || set -- cp -a "$3/." "$4" ;;
     cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
     cp:*:{COPIES}/rust/lib/rustlib)
         case "$3" in */{CLAIMED})
             "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
             [ {shlex.quote(host)} != {CLAIMED} ] && [ -e "$3" ] || exit 0
         esac ;;
+    cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
 esac
 exec "$engine" "$@"
 """
@@ -83,4 +86,21 @@ def places(target_dir: str, root: str) -> Mapping[str, str]:
     return dict.fromkeys(inside, target_dir)
 
 
-__all__ = ["CLAIMED", "NAME", "places", "program", "variables"]
+def remapped(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
+    """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
+    folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
+    return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
+
+
+def located(built: Built, places: Mapping[str, str]) -> Built:
+    """Return the same with paths of this machine: *places* are as for ``localise``."""
+    if not places:
+        return built
+    executables, libraries = (
+        tuple(replace(product, path=localise(product.path, places)) for product in products)
+        for products in (built.executables, built.libraries)
+    )
+    return replace(built, executables=executables, libraries=libraries)
+
+
+__all__ = ["CLAIMED", "NAME", "located", "places", "program", "remapped", "variables"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, dependencies, flags, process, report
-from .artifacts import Built, Messages, located
+from . import cache, ci_log, dependencies, flags, process, remote, report
+from .artifacts import Built, Messages
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
 from .plan import Plan
@@ -128,14 +128,16 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
     """
     if route.builder == "cross" and route.flavour != "git":
-        return ((work.repository.root if work.repository.around.folders else "/project", "/source"),)
+        root = work.repository.root
+        there = remote.remapped(str(target_dir), root) if route.remote else ()
+        return ((root if work.repository.around.folders else "/project", "/source"), *there)
     home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
 
 
 def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = located(messages.result(), places)
+    built = remote.located(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 

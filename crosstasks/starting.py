@@ -82,7 +82,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         environ=work.environ,
     )
     if route.remote:
-        guarding, env = _turned(guarding, env, call, work)
+        guarding, env = _turned(guarding, env, work)
     assert route.tool is not None  # noqa: S101
     for left in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(left, ignore_errors=True)
@@ -98,10 +98,10 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         )
 
 
-def _turned(guarding: guard.Guard, env: Env, call: environment.Call, work: Work) -> tuple[guard.Guard, Env]:
+def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, Env]:
     """Return guard and environment for an engine on another machine."""
     options = str(env["CROSS_CONTAINER_OPTS"])
-    program = remote.program(work.engine.command, options, home=call.cargo_home, host=guarding.toolchain.host)
+    program = remote.program(work.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
     name = f"{Path(guarding.folder).name}-{remote.CLAIMED}"
     alias = f"{guarding.folder}/{name}"

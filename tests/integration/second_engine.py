@@ -9,6 +9,9 @@ import subprocess
 import threading
 import time
 
+HERE = "unix:///var/run/docker.sock"
+"""The machine's own engine."""
+
 AWAY = 'for folder in "$@"; do [ "$folder" = -- ] && break; mount -t tmpfs tmpfs "$folder"; done\n'
 AWAY += 'while [ "$1" != -- ]; do shift; done; shift\nhostname elsewhere\nexec "$@"'
 """Hide folders, take another name, and start the engine."""

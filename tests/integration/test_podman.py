@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 
@@ -18,7 +19,7 @@ def engine(tmp_path_factory):
 
 
 def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstasks):
-    """Named by its path; no container stays, and a second call finds the image in it."""
+    """Named by its path, and by its name on PATH; no container stays, and a second call finds the image in it."""
     (crate / "src" / "main.rs").write_text(
         'fn main() { println!("{}", std::env::consts::ARCH); }\n#[test]\nfn runs() { assert_eq!("aarch64", std::env::consts::ARCH); }\n'
     )
@@ -26,7 +27,9 @@ def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstask
     tested = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=crate, **options)
     assert tested.returncode == 0, tested.stderr
     assert "test runs ... ok" in tested.stdout
-    built = crosstasks("build", "--target", "aarch64", "--builder", "cross", "--format", "json", cwd=crate, **options)
+    (crate / "podman").symlink_to(engine)
+    named = options | {"CROSSTASKS_ENGINE": "podman", "PATH": f"{crate}{os.pathsep}{os.environ['PATH']}"}
+    built = crosstasks("build", "--target", "aarch64", "--builder", "cross", "--format", "json", cwd=crate, **named)
     assert built.returncode == 0, built.stderr
     (result,) = json.loads(built.stdout)["results"]
     assert "cross 0.2.5, image of the engine" == result["route"]

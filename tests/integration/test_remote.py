@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 import second_engine
 
+from crosstasks import docker_sdk
+from crosstasks.docker_api import EngineDoor
+
 MAIN = """
 fn main() { println!("{}", itoa::Buffer::new().format(42)); }
 #[test]
-fn runs() { assert_eq!(("aarch64", "42"), (std::env::consts::ARCH, itoa::Buffer::new().format(42))); }
+fn runs() { assert_eq!(("aarch64", shared::NOTE), (std::env::consts::ARCH, itoa::Buffer::new().format(42))); }
 """
 
 
@@ -41,10 +45,16 @@ def context(elsewhere, tmp_path, crosstasks):
 
 
 def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
-    """With a crate of the registry: image and tests are there, the programs of two builds at once come back, and nothing stays."""
-    project = crate.rename(elsewhere.projects / "crate")
+    """With crates of the registry and the repository: tests run there, the programs of two builds come back, and nothing stays."""
+    around = elsewhere.projects / "repository"
+    (around / "shared" / "src").mkdir(parents=True)
+    subprocess.run(("git", "init", "--quiet", around), check=True)
+    (around / "shared" / "Cargo.toml").write_text('[package]\nname = "shared"\nversion = "0.1.0"\nedition = "2021"\n')
+    (around / "shared" / "src" / "lib.rs").write_text('pub const NOTE: &str = include_str!("../../note.txt");\n')
+    (around / "note.txt").write_text("42")
+    project = crate.rename(around / "crate")
     with (project / "Cargo.toml").open("a") as manifest:
-        manifest.write('[dependencies]\nitoa = "1"\n')
+        manifest.write('[dependencies]\nitoa = "1"\nshared = { path = "../shared" }\n')
     (project / "src" / "main.rs").write_text(MAIN)
     options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", **context}
     tested = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
@@ -63,6 +73,28 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
     said = crosstasks("doctor", cwd=project, **context)
     assert "context elsewhere" in said.stdout
     assert f"remote at {elsewhere.address}" in said.stdout
+
+
+def test_every_door_leads_to_the_engine_of_the_context(elsewhere, context, monkeypatch):
+    """
+    Docker's program, and the SDK that pulls and asks registries; DOCKER_HOST wins over both.
+
+    The SDK finds contexts only beside a config.json: without one it says so, and takes no other engine.
+    """
+    for name, value in context.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    assert docker_sdk.client(10) is None
+    Path(context["DOCKER_CONFIG"], "config.json").write_text("{}")
+    assert {"name": "elsewhere", "endpoint": elsewhere.address, "DOCKER_HOST": ""} == dict(EngineDoor("docker").context())
+    assert "elsewhere" == EngineDoor("docker").info()["Name"] == _name_by_sdk()
+    monkeypatch.setenv("DOCKER_HOST", second_engine.HERE)
+    assert "elsewhere" != EngineDoor("docker").info()["Name"] == _name_by_sdk()
+
+
+def _name_by_sdk():
+    with contextlib.closing(docker_sdk.client(10)) as client:
+        return client.info()["Name"]
 
 
 def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, tmp_path):

@@ -56,6 +56,7 @@ def test_a_program_in_the_folder_is_run_and_removed(tmp_path, subject):
         assert Shared(folder=str(folder)) == ask(question, look(tmp_path, runner), known(tmp_path))
     (call,) = [call for call in runner.calls if call[1] == "run"]
     assert f"--mount=type=bind,source={folder},target=/shared" in call
+    assert "--security-opt=label=disable" not in call
     assert [] == list(folder.glob(".shared-*"))
 
 
@@ -70,6 +71,14 @@ def test_what_is_not_shared_is_named_with_the_setting(tmp_path):
     assert 2 == len([call for call in runner.calls if call[1] == "run"])
     other = ask(PROJECT, look(tmp_path, runner), known(tmp_path, replace(ENGINE, desktop="")))
     assert "let the engine have it at the same path; zigbuild needs no engine" == other.hint
+
+
+def test_labels_of_selinux_do_not_hide_a_folder(tmp_path):
+    """It is there all the same: cross has it labelled."""
+    runner = programs(CODE)
+    ask(PROJECT, look(tmp_path, runner), known(tmp_path, replace(ENGINE, selinux=True)))
+    (call,) = [call for call in runner.calls if call[1] == "run"]
+    assert "--security-opt=label=disable" in call
 
 
 def test_without_a_program_for_it_nothing_is_said_against_it(tmp_path):

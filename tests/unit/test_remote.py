@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosstasks import remote
-from crosstasks.artifacts import Built, Product, located
+from crosstasks.artifacts import Built, Product
 
 ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker", "CROSS_CONTAINER_OPTS": "--init"}
 
@@ -21,10 +21,10 @@ def test_the_variables():
 
 def test_no_option_becomes_code_of_a_shell():
     """Every word of the user's own options is one word of the program."""
-    told = remote.program("/a b/docker", "--label='$(touch x)' --init", home="/it's", host="aarch64-unknown-linux-gnu")
+    told = remote.program("/a b/docker", "--label='$(touch x)' --init", host="it's")
     assert "engine='/a b/docker'" in told
     assert """exec "$engine" run '--label=$(touch x)' --init "$@" ;;""" in told
-    assert """[ "$3" != '/it'"'"'s' ]""" in told
+    assert """/"'it'"'"'s' "$4" || exit""" in told
 
 
 def test_where_the_target_folder_is_there():
@@ -35,11 +35,18 @@ def test_where_the_target_folder_is_there():
     assert remote.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
 
 
+def test_programs_hold_the_names_that_they_would_hold_here():
+    """Wherever the copies lie: what comes last counts, and the target folder lies in the project."""
+    renamed = dict(remote.remapped("/home/me/crate/target/x", "/home/me/crate"))
+    assert ("/source", "/source", "/cargo") == tuple(renamed.pop(f"/cross{path}") for path in ("/home/me/crate", "/project", "/cargo"))
+    assert {"/target"} == set(renamed.values())
+
+
 def test_what_was_built_there_is_found_here():
     """Programs and libraries; without places nothing is another."""
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
     library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
     built = Built(executables=(program,), libraries=(library,))
-    found = located(built, {"/cross/project/target/x": "/here"})
+    found = remote.located(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
-    assert located(built, {}) is built
+    assert remote.located(built, {}) is built
