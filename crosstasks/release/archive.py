@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..errors import ConfigError
+from ..errors import ConfigError, CrosstasksError
 from . import files
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ EARLIEST: Final = 315532800
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A file in an archive: its *name* below the archive's folder, where it lies, and whether it is a program."""
+    """A file in an archive: its *name* below the archive's folder, where it lies, and whether it is a program.
+
+    *sha256* is the checksum that it was verified with, empty if it was not.
+    """
 
     name: str
     source: Path
     program: bool = False
+    sha256: str = ""
 
     @property
     def mode(self) -> int:
@@ -84,10 +88,17 @@ def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
         stem: the name of the folder.
         entries: its files.
         epoch: the time that everything in it has.
+
+    Raises:
+        CrosstasksError: a file is not what was verified any more; there is no archive then.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     with files.placed(target) as file:
         FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
+        other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
+        if other:
+            hint = "does another build use the same target folder? CARGO_TARGET_DIR names it"
+            raise CrosstasksError(f"{', '.join(other)} was changed before it was packed", hint=hint)
 
 
 def _tar(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> None:

@@ -147,7 +147,7 @@ def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> d
 def _archive(context: Context, product: Product, triple: str, programs: dict[str, Artifact]) -> File:
     stem = product.stem(triple)
     target = context.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
-    entries = [Entry(name=name, source=Path(artifact.path), program=True) for name, artifact in programs.items()]
+    entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
     taken = {entry.name for entry in entries}
     more = [entry for entry in archive.documents(product, context.root, context.work.config.release) if entry.name not in taken]
     archive.pack(target, stem, [*entries, *more], context.git.time)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -77,12 +79,20 @@ def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), 
     options = work.config.release
     left_out = skipped((*options.skip, *skip))
     root = Path(work.repository.root)
-    state = git.look(root, work.run, without=(root / options.dist, Path(work.repository.target_directory)))
+    state = git.look(
+        root, work.run, without=(root / options.dist, Path(work.repository.target_directory), *_published(root, options.directory))
+    )
     crates = product.crates(work.repository, options, packages)
     made = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
     if snapshot:
         made = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in made)
     return Context(work=work, git=state, crates=crates, products=made, skip=left_out, snapshot=snapshot)
+
+
+def _published(root: Path, template: str) -> tuple[Path, ...]:
+    """Return the folder to publish to, if it is set, as far as it is the same for every version."""
+    fixed = tuple(takewhile(lambda part: "{" not in part, Path(template).expanduser().parts))
+    return (Path(os.path.normpath(root.joinpath(*fixed))),) if fixed else ()
 
 
 def skipped(words: Sequence[str]) -> frozenset[str]:

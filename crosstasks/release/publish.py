@@ -6,6 +6,7 @@ call is taken up where it stopped.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,7 +33,7 @@ def _directory(context: Context) -> Iterator[Action]:
         raise ConfigError("release.directory is not set", hint="`publish` names `directory`, and that is the folder")
     for path in subjects.listed(context):
         folder = template.replace("{version}", context.version).replace("{package}", subjects.product(context, path))
-        target = context.root / Path(folder).expanduser() / path.name
+        target = Path(os.path.normpath(context.root / Path(folder).expanduser() / path.name))
         if target.is_file() and files.sha256(target) != files.sha256(path):
             raise actions.differs(str(target))
         step = Step(why="publish to a directory", call="copy", arguments={"source": str(path), "target": str(target)})

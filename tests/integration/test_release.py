@@ -350,6 +350,25 @@ def test_one_target_fails_and_the_others_are_finished(project, release):
     assert (again.returncode, "kept from before" in again.stdout) == (0, True)
 
 
+def test_a_full_disk_ends_publishing_and_the_next_call_goes_on(project, release):
+    """Into a folder of the repository, which does not make the tree dirty: what fits is there, whole, and nothing else."""
+    options(project, 'publish = ["directory"]\ndirectory = "published/{version}"\n')
+    place = project / "published"
+    place.mkdir()
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)), check=True)
+    try:
+        done = release("release", "--yes", cwd=project)
+        assert (done.returncode, "No space left on device" in done.stderr) == (1, True), done.stderr
+        there = [path for path in (place / "0.1.0").iterdir() if path.read_bytes() != (project / "dist" / path.name).read_bytes()]
+        assert there == []
+        subprocess.run(("mount", "-o", "remount,size=4m", str(place)), check=True)
+        again = release("release", "--yes", cwd=project)
+        assert again.returncode == 0, again.stderr
+        assert (place / "0.1.0" / f"small-{HOST}-v0.1.0.tar.gz").exists()
+    finally:
+        subprocess.run(("umount", str(place)), check=True)
+
+
 def test_a_full_disk_leaves_nothing_half_written(project, release):
     """The archive is not there, what failed is said, and with room the next call makes it."""
     dist = project / "dist"

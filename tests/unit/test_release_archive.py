@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from crosstasks.errors import ConfigError
+from crosstasks.errors import ConfigError, CrosstasksError
 from crosstasks.options import Release
 from crosstasks.release.archive import Entry, documents, pack, suffix
 from crosstasks.release.product import Crate, Product
@@ -98,3 +98,14 @@ def test_archives_for_windows_are_zips():
     """All others are tarballs."""
     assert (".zip", ".tar.gz") == (suffix("windows"), suffix("linux"))
     assert STEM == product("/").stem("aarch64-unknown-linux-gnu")
+
+
+@pytest.mark.parametrize("name", ["all.tar.gz", "all.zip"])
+def test_a_program_that_is_not_what_was_verified(tmp_path, name):
+    """Another build may have put its own in that place: there is no archive, and nothing half of one."""
+    program = tmp_path / "hello"
+    program.write_bytes(b"another")
+    folder = tmp_path / "dist"
+    with pytest.raises(CrosstasksError, match="hello was changed before it was packed"):
+        pack(folder / name, STEM, [Entry(name="hello", source=program, program=True, sha256="0" * 64)], EPOCH)
+    assert [] == list(folder.iterdir())
