@@ -103,8 +103,7 @@ class EngineDoor:
 
     def sweep(self, label: str = OWNER) -> int:
         """Remove the containers, with *label* only, whose owner on this machine is gone; return how many there were."""
-        dead = self.dead(label)
-        self.remove(dead)
+        self.remove(dead := self.dead(label))
         return len(dead)
 
     def dead(self, label: str = OWNER) -> tuple[str, ...]:
