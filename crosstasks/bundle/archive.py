@@ -9,12 +9,13 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final, cast
 
 import msgspec
 
-from ..errors import ConfigError, ToolMissing
+from .. import unpacking
+from ..errors import ConfigError
 from . import MANIFEST, Kind, Manifest, Member
 
 LEVEL: Final = 3
@@ -188,37 +189,8 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     Raises:
         ConfigError: a path or link leads out of the folder, or it holds what no member holds; what was written before stays.
     """
-    if not hasattr(tarfile, "data_filter"):
-        raise ToolMissing("this Python unpacks no archive that is not trusted", hint="Python 3.11.4 and newer do")
-    links: set[PurePosixPath] = set()
-    written = []
-    with tarfile.open(fileobj=content, mode="r|gz") as tar:
-        for entry in tar:
-            problem = unfit(entry, links)
-            if problem:
-                raise ConfigError(f"{source} holds {entry.name!r}", why=problem, hint="the bundle is not trusted")
-            if entry.issym():
-                links.add(PurePosixPath(entry.name))
-            tar.extract(entry, folder, filter="data")
-            written += [] if entry.isdir() else [entry.name]
-    return written
-
-
-def unfit(entry: tarfile.TarInfo, links: set[PurePosixPath]) -> str:
-    """Pure: say what is wrong with an entry; *links* are those that came before it. Empty if nothing is."""
-    path = PurePosixPath(entry.name)
-    if not (entry.isreg() or entry.isdir() or entry.issym()):
-        return "it is neither file, folder nor symbolic link"
-    if path.is_absolute() or ".." in path.parts:
-        return "it leads out of its folder"
-    if path in links or links.intersection(path.parents):
-        return "it lies behind a link"
-    if not entry.issym():
-        return ""
-    target = PurePosixPath(entry.linkname)
-    depth = len(path.parts) - 1
-    for part in target.parts:
-        depth += -1 if part == ".." else 1
-        if target.is_absolute() or depth < 0:
-            return f"it is a link to {entry.linkname!r}, out of its folder"
-    return ""
+    try:
+        with tarfile.open(fileobj=content, mode="r|gz") as tar:
+            return unpacking.taken_out(tar, folder)
+    except unpacking.UnfitError as error:
+        raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from .. import unpacking
 from ..errors import NothingSelected, VerificationFailed
 from ..targets import Target, catalogue
 
@@ -77,7 +78,7 @@ def unpacked(package: Package) -> Iterator[tuple[Path, ...]]:
 
 def _tar(path: Path, folder: Path) -> None:
     with tarfile.open(path) as archive:
-        archive.extractall(folder, filter="data")
+        unpacking.taken_out(archive, folder)
 
 
 def _zip(path: Path, folder: Path) -> None:

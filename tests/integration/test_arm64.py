@@ -35,6 +35,22 @@ def engine(cache, busybox):
         yield address
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _tools(cache, crosstasks, tmp_path_factory):
+    """Have in the cache what the routes below the first need: the compiled flavours, and zigbuild."""
+    folder = tmp_path_factory.mktemp("tools")
+    (folder / "src").mkdir()
+    (folder / "src" / "lib.rs").touch()
+    (folder / "Cargo.toml").write_text('[package]\nname = "tools"\nversion = "0.1.0"\nedition = "2021"\n')
+    # the targets of `crate`: they decide the toolchain, and that is in the names of what it compiles
+    (folder / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]\n')
+    url, rev = cross_source.repository(cache)
+    git = {"CROSSTASKS_GIT_URL": url, "CROSSTASKS_GIT_REV": rev, "CROSSTASKS_IMAGES": "local,build"}
+    for route in (("--cross", "git", "--builder", "cross"), ("--cross", "0.2.4", "--builder", "cross"), ("--builder", "zigbuild")):
+        done = crosstasks("provision", "--target", "aarch64", *route, cwd=folder, **git)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def registry(busybox_layer, tmp_path_factory):
     """A registry with an amd64 image in the shapes of cross's own: ``:0.2.5`` an index, ``:0.2.4`` a plain manifest."""

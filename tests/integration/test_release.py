@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -88,8 +87,7 @@ def test_a_release_goes_to_a_directory(project, release, tmp_path):
     stem = f"small-{HOST}-v0.2.0"
     published = tmp_path / "published" / "small" / "0.2.0"
     subprocess.run(("sha256sum", "--check", "--quiet", "SHA256SUMS", f"{stem}.tar.gz.sha256"), cwd=published, check=True)
-    with tarfile.open(published / f"{stem}.tar.gz") as tar:
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(("tar", "-xzf", published / f"{stem}.tar.gz"), cwd=tmp_path, check=True)
     said = subprocess.run((tmp_path / stem / "small", "--version"), check=True, capture_output=True, text=True).stdout
     assert (said, sorted(os.listdir(tmp_path / stem))) == ("small 0.2.0\n", ["CHANGELOG.md", "LICENSE", "README.md", "small"])
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str((published / f"{stem}.cdx.json").read_text()) is None
