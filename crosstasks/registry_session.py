@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import ssl
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,23 +53,32 @@ class LogIn:
         """Ask nothing yet; *registry* is ``host:port``, and *timeout* is in seconds."""
         self.registry, self.session, self.timeout = registry, session, timeout
         self.header: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def asked(self, response: Response) -> bool:
         """
         Answer what a registry that refused wants, as its scope is another for pushing; tell whether to try again.
 
+        Several threads may be refused at once: what one of them was given serves the others.
+
         Raises:
             RequestException: who gives its tokens refuses, or cannot be reached.
         """
+        sent = response.request.headers.get("Authorization")
+        with self._lock:
+            if self.header.get("Authorization", sent) == sent:
+                self.header = self._wanted(response)
+            return self.header.get("Authorization", sent) != sent
+
+    def _wanted(self, response: Response) -> dict[str, str]:
         kind, _, told = response.headers.get("WWW-Authenticate", "").partition(" ")
         known = basic(self.registry)
-        before, self.header = self.header, {}
         if kind.lower() == "basic" and known:
-            self.header = {"Authorization": f"Basic {known}"}
-        elif kind.lower() == "bearer":
+            return {"Authorization": f"Basic {known}"}
+        if kind.lower() == "bearer":
             token = self._token(dict(FIELD.findall(told)), known, safe=response.url.startswith("http://"))
-            self.header = {"Authorization": f"Bearer {token}"} if token else {}
-        return self.header not in ({}, before)
+            return {"Authorization": f"Bearer {token}"} if token else {}
+        return {}
 
     def _token(self, told: Mapping[str, str], known: str, *, safe: bool) -> str:
         """Ask for a token; a registry that is asked with TLS cannot have the log-in sent in the clear."""
