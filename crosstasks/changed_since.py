@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from . import changes, pipeline
 from .changes import Crate
-from .config_places import FILE, locate
+from .config_files import FILE
+from .config_places import locate
 from .errors import ConfigError, NothingSelected, ToolMissing
 from .facts import manifest
 from .facts.repository import metadata

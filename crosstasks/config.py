@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import targets
-from .config_places import FILE, Place, find, locate, top
+from .config_files import FILE
+from .config_places import Place, find, locate, top
 from .config_problems import Problems
 from .config_read import Reading, Source
 from .errors import ConfigError

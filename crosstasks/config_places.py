@@ -17,9 +17,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from .config_files import FILE, upward
 from .errors import ConfigError
-
-FILE: Final = "crosstasks.toml"
 
 TABLES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     FILE: ((),),
@@ -64,7 +63,7 @@ def find(root: Path) -> Document | None:
     Raises:
         ConfigError: one folder holds two, or a file cannot be read.
     """
-    for folder in _upward(root):
+    for folder in upward(root):
         found = [document for name in TABLES for document in _documents(folder / name)]
         if len(found) > 1:
             names = " and ".join(str(document.place) for document in found)
@@ -76,15 +75,7 @@ def find(root: Path) -> Document | None:
 
 def top(root: Path) -> Path:
     """Return the last folder that is looked at: the top of the repository, or of the file system."""
-    return list(_upward(root))[-1]
-
-
-def _upward(root: Path) -> Iterator[Path]:
-    start = root.absolute()
-    for folder in (start, *start.parents):
-        yield folder
-        if (folder / ".git").exists():
-            return
+    return list(upward(root))[-1]
 
 
 def _documents(path: Path) -> Iterator[Document]:

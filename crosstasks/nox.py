@@ -1,6 +1,6 @@
 """Nox sessions: ``register()`` adds a build and a test session for every configured target.
 
-Registering reads the configuration and nothing else, so that ``nox -l`` starts no program.
+Registering reads the configuration and nothing else, and that only when it has changed: ``nox -l`` starts no program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import nox
 
-from . import config, targets
+from . import declared
 from .errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     """
     place = Path(_caller()).absolute().parent / (root or "")
     try:
-        triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
-        wanted = _sessions(triples, prefix, place, declared=triples if names else ())
+        rows = declared.targets(place, names, os.environ, lambda: _read(place, names))
+        wanted = _sessions(rows, prefix, place, named=bool(names))
         _refuse(wanted)
     except ConfigError as error:
         raise NoxfileError(error.what, problems=error.problems, why=_rest(error), hint=error.hint) from None
@@ -74,16 +74,25 @@ def _rest(error: ConfigError) -> str:
 Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
-def _sessions(triples: Sequence[str], prefix: str, place: Path, declared: Sequence[str]) -> Wanted:
+def _read(place: Path, names: Sequence[str]) -> Sequence[declared.Declared]:
+    """Read what the configuration declares, or what is named instead."""
+    from . import config, targets
+
+    triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
+    rows = (targets.catalogue()[triple] for triple in triples)
+    return [declared.Declared(row.triple, targets.alias(row), row.tags) for row in rows]
+
+
+def _sessions(rows: Sequence[declared.Declared], prefix: str, place: Path, *, named: bool) -> Wanted:
     """Return every session by its name, with what nox is told of it."""
+    triples = tuple(row.triple for row in rows) if named else ()
     wanted: dict[str, tuple[Session, Mapping[str, Any]]] = {}
     verbs: tuple[tuple[Verb, str], ...] = (("build", "cross"), ("test", "cross-test"))
     for verb, stem in verbs:
         names = []
-        for triple in triples:
-            row = targets.catalogue()[triple]
-            name = _name(prefix, f"{stem}-{targets.alias(row)}")
-            wanted[name] = _one(verb, triple, place, declared), {"tags": ["cross", verb, *row.tags]}
+        for row in rows:
+            name = _name(prefix, f"{stem}-{row.alias}")
+            wanted[name] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
             names.append(name)
         wanted[_name(prefix, stem)] = _all(verb), {"requires": names}
     return wanted
@@ -114,9 +123,9 @@ def _add(name: str, function: Session, options: Mapping[str, Any]) -> Session:
     return decorate(function)
 
 
-def _one(verb: Verb, triple: str, place: Path, declared: Sequence[str]) -> Session:
+def _one(verb: Verb, triple: str, place: Path, names: Sequence[str]) -> Session:
     def session(session: nox.Session) -> None:
-        _carry_out(session, triple, verb, session.posargs, root=place, declared=declared)
+        _carry_out(session, triple, verb, session.posargs, root=place, names=names)
 
     session.__doc__ = f"{'Build' if verb == 'build' else 'Test'} for {triple}."
     return session
@@ -141,11 +150,11 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
         arguments: for cargo.
         root: the folder of the Rust repository.
     """
-    return _carry_out(session, target, verb, arguments, root=root, declared=(target,))
+    return _carry_out(session, target, verb, arguments, root=root, names=(target,))
 
 
 def _carry_out(
-    session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, declared: Sequence[str]
+    session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, names: Sequence[str]
 ) -> Result:
     from . import arguments as refusing
     from . import pipeline, report
@@ -153,7 +162,7 @@ def _carry_out(
     _hush()
     try:
         checked = refusing.check(arguments)
-        result = pipeline.told(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=declared)))
+        result = pipeline.told(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=names)))
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from . import config_places, targets
+from .config_files import FILE
 from .errors import ConfigError
 from .facts import host, toolchain_file
 from .facts.host import Host
@@ -88,7 +89,7 @@ def contents(root: Path) -> Mapping[str, str]:
     return {
         "noxfile.py": NOXFILE.format(**words),
         "tasks.py": TASKS.format(**words),
-        config_places.FILE: CONFIG.format(targets=lines, alias=words["alias"]),
+        FILE: CONFIG.format(targets=lines, alias=words["alias"]),
     }
 
 

@@ -51,6 +51,33 @@ def test_every_target_has_a_build_and_a_test_session(repository, run):
     assert not [line for line in done.stdout.splitlines() if line.startswith("* ")]
 
 
+LIGHT = """
+import atexit, sys
+import crosstasks.nox
+crosstasks.nox.register()
+atexit.register(lambda: print("MODEL", "msgspec" in sys.modules, file=sys.stderr))
+"""
+
+
+def test_what_is_declared_is_kept_until_a_file_or_a_variable_changes(repository, run, tmp_path):
+    """The second listing needs no model of the options; a new target is there at once, and what is wrong is told as ever."""
+    (repository / "noxfile.py").write_text(LIGHT)
+    first, second = (run("nox", "-l", cwd=repository) for _ in range(2))
+    assert ("MODEL True" in first.stderr, "MODEL False" in second.stderr, first.stdout) == (True, True, second.stdout)
+    assert names(run("nox", "-l", cwd=repository, CROSSTASKS_TARGETS="s390x").stdout)[:1] == ["cross-s390x"]
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["armv7"]\n')
+    assert names(run("nox", "-l", cwd=repository).stdout)[:1] == ["cross-armv7"]
+    (repository / "pyproject.toml").write_text('[tool.crosstasks]\ntargets = ["aarch64"]\n')
+    assert "two configurations" in run("nox", "-l", cwd=repository).stderr
+    (repository / "pyproject.toml").unlink()
+    (kept,) = (tmp_path / "cache" / "answers").glob("declared-*.json")
+    kept.write_text(kept.read_text().replace("armv7", "armv6"))
+    again = run("nox", "-l", cwd=repository)
+    assert (names(again.stdout)[:1], "MODEL True" in again.stderr) == (["cross-armv7"], True)
+    (tmp_path / "file").touch()
+    assert 0 == run("nox", "-l", cwd=repository, CROSSTASKS_CACHE_DIR=str(tmp_path / "file")).returncode
+
+
 def test_other_libraries_are_not_heard(repository, run):
     """Nox prints what any library logs; of a server that is asked in vain, only our own words are shown."""
     (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\ntoolchains = ["rustup"]\n')
