@@ -272,8 +272,10 @@ def test_a_dependency_out_of_reach_is_told_without_its_password(bench):
 
 def test_a_channel_that_is_not_installed(bench):
     """With rustup's proxy as the real cargo, `+channel` reaches it, and its refusal is shown."""
-    proxy = shutil.which("cargo")
-    done, marks, told = bench.run("+1.2.3", "build", "--target", HOST, cargo=proxy, env={"RUSTUP_AUTO_INSTALL": "0"})
+    proxy = bench.crate.parent / "proxy" / "cargo"  # rustup is its own proxies, by the name that it is called by
+    proxy.parent.mkdir()
+    proxy.symlink_to(shutil.which("rustup"))
+    done, marks, told = bench.run("+1.2.3", "build", "--target", HOST, cargo=str(proxy), env={"RUSTUP_AUTO_INSTALL": "0"})
     assert done.returncode == guards.CARGO_REFUSED
     assert marks.cargo == ("+1.2.3", "build", "--target", HOST)
     assert type(told) is ToolMissing
@@ -309,7 +311,12 @@ def test_the_old_rules_on_an_unknown_host(bench, tmp_path):
 
 def test_a_remote_clean_is_marked_after_the_container_cleaned(bench):
     """With CROSS_REMOTE cross cleans in the container first, and then on the host."""
-    done, marks, told = bench.run("clean", "--target", HOST, env={"CROSS_REMOTE": "1", "CROSS_CONTAINER_OPTS": None})
+    # cargo 1.96 cleans only what is marked as its own
+    tag = bench.crate / "target" / "CACHEDIR.TAG"
+    tag.parent.mkdir(exist_ok=True)
+    tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+    env = {"CROSS_REMOTE": "1", "CROSS_REMOTE_COPY_CACHE": "1", "CROSS_CONTAINER_OPTS": None}
+    done, marks, told = bench.run("clean", "--target", HOST, env=env)
     assert done.returncode == guards.CARGO_REFUSED, done.stderr
     assert marks.cargo == ("clean", "--target", HOST)
     assert "Removed" in done.stderr
