@@ -1,6 +1,6 @@
 """Pure: whether a container sees our folders, where the engine may be in a virtual machine: one that is not shared is empty there.
 
-The program of ``facts.proof`` is written into the folder, and run from there in a container that holds nothing else of use.
+The program of ``facts.proof`` is written into the folder, run from there in a container that holds nothing else of use, and removed.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         fault, blob = self.server.fault, "/blobs/" in self.path
         if fault == "slow":
-            time.sleep(20)
+            time.sleep(20)  # longer than any question may take
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)
         headers = {name: ", ".join(self.headers.get_all(name)) for name in ("Accept", "Range") if name in self.headers}
         connection.request(self.command, self.path, headers=headers)
@@ -65,6 +65,6 @@ class Handler(BaseHTTPRequestHandler):
         if big and fault == "drip":
             for start in range(0, len(body), 20_000):
                 self.wfile.write(body[start : start + 20_000])
-                time.sleep(0.2)
+                time.sleep(0.2)  # a link of 100 kB/s
             return
         self.wfile.write(body)

@@ -130,7 +130,7 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     assert [(HOST,)][first:] == [one.targets for one in toolchain.inspect(home)]
     code, said = take("toolchain.from_rustup", wanted)
     assert 0 == code, said
-    time.sleep(1.5)
+    time.sleep(1.5)  # for what the killed call's rustup, which goes on, might still do to the folder
     (found,) = toolchain.inspect(home)
     assert (set(found.targets), found.source) == ({HOST, OTHER}, True)
     assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))
@@ -154,11 +154,11 @@ def test_while_an_emulator_is_registered(take, word, moment):
 def test_while_a_program_proves_a_platform(crosstasks, crate):
     """No container stays; the image that does carries our label, and `clean --images` removes it."""
     child = crosstasks.start("emulation.status", "--platform", "linux/amd64", cwd=crate)
-    time.sleep(0.6)
+    time.sleep(0.6)  # about when the container runs
     child.kill()
     child.communicate()
     assert "native" in crosstasks("emulation.status", "--platform", "linux/amd64", cwd=crate).stdout
-    time.sleep(1)
+    time.sleep(1)  # for one that was only being made
     assert not subprocess.run(
         ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof"), check=True, capture_output=True, text=True
     ).stdout

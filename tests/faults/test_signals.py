@@ -161,7 +161,7 @@ def test_killed(worker):
     one.process.kill()
     assert one.process.wait(5) == -signal.SIGKILL
     one.ended(5)
-    time.sleep(5)
+    time.sleep(5)  # the reaper looks for 3.5 s: nothing may appear after that
     assert one.left() == []
 
 
@@ -191,7 +191,7 @@ def test_killed_while_the_container_starts(worker, after):
     one.process.kill()
     one.process.wait(5)
     one.ended(6)
-    time.sleep(4)
+    time.sleep(4)  # the reaper looks for 3.5 s: nothing may appear after that
     assert one.left() == []
 
 
@@ -202,7 +202,7 @@ def test_interrupted_while_the_container_starts(worker, after):
     time.sleep(after)
     one.process.send_signal(signal.SIGINT)
     assert one.process.wait(6) == 130
-    time.sleep(5)
+    time.sleep(5)  # the reaper looks for 3.5 s: nothing may appear after that
     assert one.left() == []
 
 

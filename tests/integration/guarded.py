@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from serving import served
 
 NAME, PASSWORD, TOKEN = "me", "hunter2-secret", "a-token-of-an-hour"
 BASIC = base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode()
@@ -87,12 +88,5 @@ class Asked(BaseHTTPRequestHandler):
 @contextmanager
 def guarded(behind, kind):
     """Run such a door."""
-    server = Door(behind, kind)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with served(Door(behind, kind)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -10,6 +10,8 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from serving import served
+
 
 class Interceptor(ThreadingHTTPServer):
     """A proxy for CONNECT, and for plain http; *asked* is where to, *ca* the file of its authority."""
@@ -93,12 +95,5 @@ def hand_on(here, there):
 @contextmanager
 def intercepting(folder):
     """Run such a proxy."""
-    server = Interceptor(folder)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(Interceptor(folder)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

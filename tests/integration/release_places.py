@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from serving import served
 
 
 class Registry(ThreadingHTTPServer):
@@ -74,12 +75,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def registry() -> Iterator[Registry]:
     """Serve a registry that is empty at first."""
-    server = Registry()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(Registry()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
