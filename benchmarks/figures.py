@@ -110,6 +110,7 @@ def bare(alias: str, repository: Path, env: Mapping[str, str]) -> tuple[tuple[st
         f"CROSS_TARGET_{variable(planned.target)}_IMAGE": route.image.ref,
         "CARGO_TARGET_DIR": str(repository / "target" / f"bare-{alias}"),
         "CROSS_CUSTOM_TOOLCHAIN": "1",
+        "XARGO_HOME": str(repository / "target" / "xargo"),  # else cross makes ~/.xargo
         "RUSTUP_HOME": str(_home(toolchain, repository.parent / "rustup")),
     }
     return (route.tool.path, f"+{route.toolchain.release}", "build", "--target", planned.target, "--locked"), {**env, **changed}

@@ -282,7 +282,7 @@ def test_a_smoke_run_has_no_network_and_writes_nothing(released, gcc, tmp_path):
     assert ({}, "ok") == (done.wrong, done.rows["smoke"].state)
 
 
-def test_the_archive_itself(released, rustc, tmp_path):
+def test_the_archive_itself(released, rustc, tmp_path, environ):
     """Another folder in it, another checksum than is listed, nothing to run, or half of an archive: each is told."""
     program = rustc()
     released(AMD64, program)
@@ -297,7 +297,7 @@ def test_the_archive_itself(released, rustc, tmp_path):
     assert "wanted one folder other-" in " ".join(released(AMD64, program).error.why.splitlines())
     (dist / f"other-{AMD64}-v2.0.0.tar.gz").unlink()
     archive.write_bytes(archive.read_bytes()[:4000])
-    work = pipeline.look(pipeline.start(released.project, say=lambda _line: None))
+    work = pipeline.look(pipeline.start(released.project, environ=environ, say=lambda _line: None))
     (row,) = examine(dist, work)
     assert "cannot be unpacked" in row.problems[0]
 
@@ -309,7 +309,7 @@ def test_a_release_for_windows(released, gcc, tmp_path):
     assert "unchecked" == done.rows["smoke"].state
 
 
-def test_the_task(released, rustc, crosstasks):
+def test_the_task(released, rustc, crosstasks, environ):
     """A table, or JSON with a version; the exit code tells, and that there is nothing to verify is no success."""
     released(AMD64, rustc("-Crelocation-model=static"))
     done = crosstasks("release.verify", cwd=released.project)
@@ -321,7 +321,7 @@ def test_the_task(released, rustc, crosstasks):
     assert ["pie"] == [row["check"] for row in told["findings"] if row["state"] == "failed"]
     assert crosstasks("release.verify", "--target", "aarch64", cwd=released.project).returncode == 3
     with pytest.raises(NothingSelected, match="there is no package"):
-        examine(released.project / "src", pipeline.look(pipeline.start(released.project)))
+        examine(released.project / "src", pipeline.look(pipeline.start(released.project, environ=environ)))
 
 
 def test_a_floor_is_reached(crosstasks, crate, environ):
