@@ -12,7 +12,7 @@ from msgspec import Struct
 from .steps import Refused
 from .targets import Target
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised when the same packages would make another image; old images are then built anew."""
 
 SUITES: Final[Mapping[str, str]] = {

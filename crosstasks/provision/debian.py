@@ -6,24 +6,21 @@ and signatures are apt's own business. Nothing is installed, and no maintainer s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
-
-from msgspec import Struct
 
 from .. import cache, network
 from ..errors import ToolMissing
 from ..steps import Done, Runner, Say
+from .deb import Package, megabytes, offered, whole
 
 FRESH: Final = 24 * 3600
 """Seconds that apt's lists are taken for current."""
@@ -35,7 +32,7 @@ TRIES: Final = 3
 """A mirror in the middle of a sync says ``File has unexpected size``; a little later it is whole."""
 
 BATCH: Final = 24
-"""Packages fetched by one call of apt-get, after which progress is told."""
+"""Packages fetched by one call of apt-get, after which progress is told, where nobody waits for some of them."""
 
 _HOOKS: Final = ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")
 _INDEXES: Final = ("DEP-11", "DEP-11-icons-small", "DEP-11-icons", "DEP-11-icons-hidpi", "DEP-11-icons-large", "CNF", "Contents-deb")
@@ -50,20 +47,6 @@ of its desktop and shell, larger than the packages' own. No -o can clear a list.
 """
 
 DRAFT: Final = ".fetch."
-
-_LINE: Final = re.compile(r"^'(?P<url>[^']+)' (?P<file>\S+) (?P<size>\d+) (?:(?P<kind>\w+):(?P<hash>[0-9a-f]+))?")
-
-
-class Package(Struct, frozen=True, kw_only=True):
-    """A package as apt offers it. *size* is in bytes, *digest* is ``sha256:…``; *file* is its name in our cache."""
-
-    name: str
-    version: str
-    architecture: str
-    url: str
-    size: int
-    digest: str
-    file: str
 
 
 class Archive:
@@ -137,7 +120,7 @@ class Archive:
         foreign = sorted({name.partition(":")[2] for name in packages if ":" in name.partition("=")[0]} - {"", architecture})
         asked = ("install", "--print-uris", "--yes", "--no-install-recommends", *packages)
         done = self._apt("apt-get", *asked, architectures=(architecture, *foreign))
-        found = tuple(filter(None, map(_package, done.out.splitlines())))
+        found = tuple(filter(None, map(offered, done.out.splitlines())))
         if done.code or not found:
             words = set(re.findall(r"[a-z0-9][a-z0-9+.-]+", done.err))
             named = [name for name in packages if re.split("[:=]", name)[0] in words] or list(packages[:4])
@@ -148,7 +131,7 @@ class Archive:
         """Return one package without what it depends on; the newest, or of exactly *version*."""
         asked = f"{name}:{architecture}{f'={version}' if version else ''}"
         done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._known(architecture))
-        found = next(filter(None, map(_package, done.out.splitlines())), None)
+        found = next(filter(None, map(offered, done.out.splitlines())), None)
         if found is None:
             raise ToolMissing(f"apt has no {asked}", why=_said(done))
         return found
@@ -160,20 +143,31 @@ class Archive:
         Raises:
             ToolMissing: apt cannot get one of them.
         """
+        batches = [packages[start : start + BATCH] for start in range(0, len(packages), BATCH)]
+        return tuple(path for files in self.fetch_each(batches) for path in files)
+
+    def fetch_each(self, groups: Sequence[Sequence[Package]]) -> Iterator[tuple[Path, ...]]:
+        """
+        Have groups of packages in our cache, each checked, and give the files of each as soon as they are there.
+
+        Raises:
+            ToolMissing: apt cannot get one of them.
+        """
         folder = self.folder / "archives"
         folder.mkdir(parents=True, exist_ok=True)
         with cache.locked(folder):
             for left in folder.glob(f"{DRAFT}*"):  # of a call that was killed: only the holder of the lock has one
                 shutil.rmtree(left, ignore_errors=True)
-            missing = [package for package in dict.fromkeys(packages) if not _whole(folder / package.file, package)]
-            total = sum(package.size for package in missing) / 1e6
-            got = 0.0
-            for start in range(0, len(missing), BATCH):
-                batch = missing[start : start + BATCH]
-                self._download(batch, folder)
-                got += sum(package.size for package in batch) / 1e6
-                self._say(f"fetched {start + len(batch)} of {len(missing)} packages, {got:.0f} of {total:.0f} MB")
-        return tuple(folder / package.file for package in packages)
+            every = dict.fromkeys(package for group in groups for package in group)
+            missing = [package for package in every if not whole(folder / package.file, package)]
+            got: list[Package] = []
+            for group in groups:
+                lacking = [package for package in missing if package in group and package not in got]
+                if lacking:
+                    self._download(lacking, folder)
+                    got += lacking
+                    self._say(f"fetched {len(got)} of {len(missing)} packages, {megabytes(got)} of {megabytes(missing)} MB")
+                yield tuple(folder / package.file for package in group)
 
     def _download(self, packages: Sequence[Package], folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder, prefix=DRAFT) as draft:
@@ -182,7 +176,7 @@ class Archive:
             done = self._patient("download", *names, architectures=architectures, cwd=draft)
             for package in packages:
                 got = Path(draft, package.file)
-                if not _whole(got, package):
+                if not whole(got, package):
                     # what the mirror no longer has, it has in a newer version: the next call asks for new lists
                     (self.folder / "stamps.json").unlink(missing_ok=True)
                     raise ToolMissing(f"apt did not get {package.file}", why=_said(done), hint="try again: apt's lists are asked for anew")
@@ -253,35 +247,4 @@ def _said(done: Done) -> str:
     return "; ".join(line.removeprefix("E:").strip() for line in lines[:2])
 
 
-def _package(line: str) -> Package | None:
-    """Read a line of ``--print-uris``."""
-    found = _LINE.match(line)
-    if not found:
-        return None
-    name, version, architecture = found["file"].removesuffix(".deb").split("_")
-    return Package(
-        name=name,
-        version=unquote(version),
-        architecture=architecture,
-        url=found["url"],
-        size=int(found["size"]),
-        digest=f"{found['kind'].lower()}:{found['hash']}" if found["kind"] else "",
-        file=found["file"],
-    )
-
-
-def _whole(path: Path, package: Package) -> bool:
-    """Tell whether a file is the package: its size, and its hash as apt names it."""
-    try:
-        if path.stat().st_size != package.size:
-            return False
-        kind, _, wanted = package.digest.partition(":")
-        if not wanted:
-            return True
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, kind.replace("md5sum", "md5")).hexdigest() == wanted
-    except OSError:
-        return False
-
-
-__all__ = ["Archive", "Package"]
+__all__ = ["Archive"]

@@ -1,7 +1,7 @@
 """Act: put an image together from Debian's packages, without a registry, without root, and without running anything of it.
 
-The packages' files are streamed into two layers, one that all targets share and one for the target, and never unpacked
-on the host's disk; so neither root nor a file system that keeps upper and lower case apart is wanted.
+The packages' files are streamed into layers, those below shared by all targets, and never unpacked on the host's disk; so
+neither root nor a file system that keeps upper and lower case apart is wanted.
 """
 
 from __future__ import annotations
@@ -9,42 +9,31 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
+import os
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-from typing import IO, Final, NamedTuple
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
 
 from .. import cache, docker_api
-from ..errors import ImageFailed
 from ..recipes import SPAWN, Recipe
 from ..steps import Say
-from .deb import members
-from .debian import Archive, Package
+from .deb import Package, megabytes
+from .debian import Archive
+from .layers import MERGED, Layer, compose, copy, directory, link, write
 
 EPOCH: Final = "2024-01-01T00:00:00Z"
 """The date in every image: the same packages make the same image."""
 
-MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
-"""Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""
-
-DROPPED: Final = (
-    *("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "usr/share/gdb/"),
-    *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
-)
-"""What no build reads."""
-
-PAUSE: Final = 5.0
-"""Seconds between two lines that tell how far it is."""
+GROUP: Final = 25e6
+"""Bytes of packages that make a layer, roughly: enough to keep a processor busy for a second or two."""
 
 PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "usr/share/perl", "etc/")
 """Where programs lie, and what they read."""
-
-UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
-"""A debugging aid for gcc's own developers, of 30 MB each."""
 
 LINKS: Final[Mapping[str, str]] = {
     # what update-alternatives would have made
@@ -76,30 +65,28 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         if docker_api.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)
-        total = sum(package.size for part in parts for package in part) / 1e6
-        say(f"building {recipe.tag} from {sum(map(len, parts))} packages, {total:.0f} MB")
-        # files without a name: however this process ends, they are gone with it
-        with tempfile.TemporaryFile(dir=folder) as base, tempfile.TemporaryFile(dir=folder) as top:
-            with ThreadPoolExecutor() as pool:
-                shared = archive.fetch(parts[0])
-                below = pool.submit(_layer, base, lambda tar: _fill_base(tar, _told(shared, say)))
-                own = archive.fetch(parts[1])  # while the layer below is composed
-                above = pool.submit(_layer, top, lambda tar: _fill_target(tar, own, recipe, spawn))
-                layers = (below.result(), above.result())
+        every = [package for part in parts for package in part]
+        say(f"building {recipe.tag} from {len(every)} packages, {megabytes(every)} MB")
+        with ExitStack() as files:
+            # without a name: however this process ends, they are gone with it
+            layers = _composed(recipe, parts, archive, spawn, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
-            docker_api.load(engine, _archive(recipe, layers, parts))
+            docker_api.load(engine, _archive(recipe, layers, every))
 
 
 def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
     """Return the packages of the layer that all targets share, and those that the target adds."""
     foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
-    base = archive.closure(recipe.base, recipe.architecture)
     own = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
-    top = archive.closure((*recipe.base, *own), recipe.architecture) if own else base
-    for architecture in foreign:
-        asked = [name for name in recipe.packages if name.endswith(f":{architecture}")]
-        top += _libraries(archive.closure(asked, architecture), top)
+    asked = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
+    with ThreadPoolExecutor() as pool:
+        below = pool.submit(archive.closure, recipe.base, recipe.architecture)
+        above = pool.submit(archive.closure, (*recipe.base, *own), recipe.architecture) if own else below
+        libraries = [pool.submit(archive.closure, asked[architecture], architecture) for architecture in foreign]
+        base, top = below.result(), above.result()
+        for found in libraries:
+            top += _libraries(found.result(), top)
     return base, tuple(package for package in top if package not in base)
 
 
@@ -117,141 +104,95 @@ def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Pack
     return tuple(package for package in found if package not in doubled | served)
 
 
-def _told(debs: Sequence[Path], say: Say) -> Iterator[Path]:
-    """Give one package after the other, and tell now and then how many are in the layer."""
-    last = time.monotonic()
-    for number, deb in enumerate(debs):
-        if time.monotonic() - last > PAUSE:
-            last = time.monotonic()
-            say(f"composing: {number} of {len(debs)} packages are in the layer that all targets share")
-        yield deb
+class _Part(NamedTuple):
+    """A layer to be: its packages, what is wanted of them, and the paths behind which none is read on."""
+
+    packages: tuple[Package, ...]
+    wanted: Callable[[str], bool]
+    last: frozenset[str] = frozenset()
+
+    def fill(self, debs: Sequence[Path], tar: tarfile.TarFile) -> None:
+        copy(tar, debs, self.wanted, last=self.last)
 
 
-class _Layer(NamedTuple):
-    file: io.BufferedRandom
-    size: int
-    digest: str
+def _composed(
+    recipe: Recipe, parts: tuple[Sequence[Package], Sequence[Package]], archive: Archive, spawn: Sequence[Path], file: Callable[[], Any]
+) -> tuple[Layer, ...]:
+    """Compose layers side by side, each as soon as its packages are there, while apt fetches the next; the largest first."""
+    wanted = _layered(recipe, *parts)
+    order = sorted(range(len(wanted)), key=lambda number: -sum(package.size for package in wanted[number].packages))
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        fetched = zip(order, archive.fetch_each([wanted[number].packages for number in order]), strict=True)
+        begun = {number: pool.submit(compose, file(), partial(wanted[number].fill, debs)) for number, debs in fetched}
+        layers = tuple(begun[number].result() for number in range(len(wanted)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    held = frozenset().union(*(layer.holds for layer in layers))
+    return (*layers, compose(file(), lambda tar: _finish(tar, held, recipe, spawn)))
 
 
-def _layer(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) -> _Layer:
-    """Write a layer."""
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        fill(tar)
-    size = file.tell()
-    file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    file.seek(0)
-    return _Layer(file, size, digest)
+def _layered(recipe: Recipe, base: Sequence[Package], own: Sequence[Package]) -> tuple[_Part, ...]:
+    """
+    Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
+
+    What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
+    """
+    emulator = frozenset(f"usr/bin/qemu-{recipe.qemu}{ending}" for ending in ("", "-static")) if recipe.qemu else frozenset()
+    emulators = [package for package in own if package.name.startswith("qemu-user")]
+    tools = [package for package in own if package.architecture in {recipe.architecture, "all"} and package not in emulators]
+    libraries = [package for package in own if package not in (*tools, *emulators)]
+    return (
+        # bullseye's which is no alternative, and a file
+        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in _groups(base)),
+        # only what is linked against: their programs would hide the image's
+        *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in _groups(libraries)),
+        *(_Part(group, lambda name: name not in recipe.links) for group in _groups(tools)),
+        # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
+        *(_Part(group, emulator.__contains__, emulator) for group in _groups(emulators)),
+    )
 
 
-def _fill_base(tar: tarfile.TarFile, debs: Iterable[Path]) -> None:
+def _groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
+    """Give packages in groups of about ``GROUP``, the same ones always: then targets share the layers of the base."""
+    group: list[Package] = []
+    for package in packages:
+        group.append(package)
+        if sum(one.size for one in group) >= GROUP:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, spawn: Sequence[Path]) -> None:
+    """Fill the last layer: what no package has, or its maintainer script would make."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
-        tar.addfile(_directory(name))
-    tar.addfile(_directory("tmp", 0o1777))
+        tar.addfile(directory(name))
+    tar.addfile(directory("tmp", 0o1777))
     for name in MERGED:
-        tar.addfile(_link(name, f"usr/{name}"))
-    # bullseye's which is no alternative, and a file
-    held = _copy(tar, debs, lambda name: name not in LINKS or name == "usr/bin/which")
+        tar.addfile(link(name, f"usr/{name}"))
     for name, target in LINKS.items():
         if f"usr/bin/{target}" in held and name not in held:
-            tar.addfile(_link(name, target))
-    _write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
-    _write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+            tar.addfile(link(name, target))
+    for name, target in recipe.links.items():
+        tar.addfile(link(name, target))
+    write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
+    write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     for bundle in map(Path, CERTIFICATES):
         if bundle.is_file():
-            _write(tar, "etc/ssl/certs/ca-certificates.crt", bundle.read_bytes())
+            write(tar, "etc/ssl/certs/ca-certificates.crt", bundle.read_bytes())
             break
-
-
-def _fill_target(tar: tarfile.TarFile, debs: Sequence[Path], recipe: Recipe, spawn: Sequence[Path]) -> None:
-    """Fill the layer on top; no link of the first may come again as a folder, it would hide what lies below."""
-
-    def wanted(name: str) -> bool:
-        # bookworm's -static is the emulator, trixie's is a link to the one without
-        return "qemu-" not in name or name in {f"usr/bin/qemu-{recipe.qemu}", f"usr/bin/qemu-{recipe.qemu}-static"}
-
-    own = [deb for deb in debs if _machine(deb) in {recipe.architecture, "all"}]
-    held = _copy(tar, own, lambda name: wanted(name) and name not in recipe.links)
-    # of the target's own packages only what is linked against: its programs would hide the image's
-    _copy(tar, [deb for deb in debs if deb not in own], lambda name: name not in held and not name.startswith(PROGRAMS))
-    for name, target in recipe.links.items():
-        tar.addfile(_link(name, target))
     if recipe.qemu:
         for path in spawn:
-            _write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+            write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
 
 
-def _machine(deb: Path) -> str:
-    return deb.stem.rpartition("_")[2]
-
-
-def _copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool]) -> set[str]:
-    """Copy what is wanted of the packages, and return the paths that the layer holds."""
-    seen = {member.name for member in tar.getmembers()}
-    for deb in debs:
-        for member, content in members(deb):
-            name = place(member.name, deb.name)
-            # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
-            if not name or name in seen or f"{name}/".startswith(DROPPED) or UNREAD.fullmatch(name) or not wanted(name):
-                continue
-            plain = _plain(member, name, deb.name)
-            if plain.islnk() and plain.linkname not in seen:
-                raise ImageFailed(f"{deb.name} holds {name!r}, a link to {plain.linkname!r}", why="that is not in the image")
-            seen.add(name)
-            tar.addfile(plain, content)
-    return seen
-
-
-def place(name: str, source: str) -> str:
-    """
-    Return where a file of a package lies in the image; empty for the root of the package.
-
-    Raises:
-        ImageFailed: the path leads out of the image.
-    """
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ImageFailed(f"{source} holds the path {name!r}", why="it leads out of the image", hint="the package is not trusted")
-    parts = [part for part in path.parts if part != "."]
-    if parts and parts[0] in MERGED:
-        parts.insert(0, "usr")
-    return "/".join(parts)
-
-
-def _plain(member: tarfile.TarInfo, name: str, source: str) -> tarfile.TarInfo:
-    """Return a member as it enters the image: owned by root, without set-user-id; devices are refused."""
-    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-        raise ImageFailed(f"{source} holds the device {member.name!r}", hint="the package is not trusted")
-    plain = tarfile.TarInfo(name)
-    plain.type, plain.size, plain.mtime = member.type, member.size, member.mtime
-    plain.mode = member.mode & 0o1777
-    plain.linkname = place(member.linkname, source) if member.islnk() else member.linkname
-    return plain
-
-
-def _directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.mode = tarfile.DIRTYPE, mode
-    return info
-
-
-def _link(name: str, target: str) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
-    return info
-
-
-def _write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), mode
-    tar.addfile(info, io.BytesIO(content))
-
-
-def _archive(recipe: Recipe, layers: Sequence[_Layer], parts: Sequence[Sequence[Package]]) -> Iterator[bytes]:
+def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    held = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for part in parts for package in part))
+    held = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
     labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(held.encode()).hexdigest()}
     config = {
         "architecture": machine,
@@ -280,4 +221,4 @@ def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
     yield b"\0" * (-info.size % 512)
 
 
-__all__ = ["build", "packages", "place"]
+__all__ = ["build", "packages"]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..steps import Runner, Say
-    from .debian import Archive, Package
+    from .deb import Package
+    from .debian import Archive
 
 RUSTC: Final = "rustc-web"
 CARGO: Final = "cargo-web"

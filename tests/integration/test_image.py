@@ -22,8 +22,8 @@ from crosstasks import docker_api, recipes, targets
 from crosstasks.errors import CrosstasksError, ImageFailed, ToolMissing
 from crosstasks.process import run
 from crosstasks.provision import image
-from crosstasks.provision.deb import members
-from crosstasks.provision.debian import Archive, Package
+from crosstasks.provision.deb import Package, members
+from crosstasks.provision.debian import Archive
 
 MACHINES = {"x86_64": ("linux/amd64", "amd64"), "aarch64": ("linux/arm64", "arm64")}
 HOST, ARCHITECTURE = MACHINES[platform.machine()]

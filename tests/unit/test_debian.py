@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from crosstasks.errors import ToolMissing
 from crosstasks.provision import debian
-from crosstasks.provision.debian import Archive, Package
+from crosstasks.provision.deb import Package
+from crosstasks.provision.debian import Archive
 from crosstasks.steps import Done
 
 DATA = Path(__file__).parent / "data/apt"

@@ -8,8 +8,8 @@ import tarfile
 import pytest
 
 from crosstasks.errors import ImageFailed
-from crosstasks.provision import image
-from crosstasks.provision.image import MERGED, place
+from crosstasks.provision import layers
+from crosstasks.provision.layers import MERGED, place
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def package(*members):
 
 def copied(monkeypatch, *members, wanted=lambda _: True):
     """Return what a layer holds of a package."""
-    monkeypatch.setattr(image, "members", lambda _deb: package(*members))
+    monkeypatch.setattr(layers, "members", lambda _deb: package(*members))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        image._copy(tar, [image.Path("a.deb")], wanted)  # noqa: SLF001
+        layers.copy(tar, [layers.Path("a.deb")], wanted)
     stream.seek(0)
     with tarfile.open(fileobj=stream) as tar:
         return {member.name: member for member in tar}
@@ -115,3 +115,22 @@ def test_what_no_build_reads_is_left_out(monkeypatch):
         ("./usr/share/docbook", FOLDER, 0o755, ""),
     )
     assert list(held) == ["usr/lib", "usr/share/docbook"]
+
+
+def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
+    """The one emulator of sixty that an image takes: what lies behind it costs seconds to unpack."""
+    members = [(f"./usr/bin/qemu-{name}-static", FILE, 0o755, "") for name in ("aarch64", "arm", "i386")]
+    wanted = {"usr/bin/qemu-arm", "usr/bin/qemu-arm-static"}
+    read = []
+
+    def told():
+        for member in package(*members):
+            read.append(member[0].name)
+            yield member
+
+    monkeypatch.setattr(layers, "members", lambda _deb: told())
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        layers.copy(tar, [layers.Path("qemu.deb")], wanted.__contains__, last=wanted)
+        assert tar.getnames() == ["usr/bin/qemu-arm-static"]
+    assert read == ["./usr/bin/qemu-aarch64-static", "./usr/bin/qemu-arm-static"]
