@@ -144,16 +144,16 @@ def _layered(recipe: Recipe, base: Sequence[Package], own: Sequence[Package]) ->
     libraries = [package for package in own if package not in (*tools, *emulators)]
     return (
         # bullseye's which is no alternative, and a file
-        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in _groups(base)),
+        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(base)),
         # only what is linked against: their programs would hide the image's
-        *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in _groups(libraries)),
-        *(_Part(group, lambda name: name not in recipe.links) for group in _groups(tools)),
+        *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in groups(libraries)),
+        *(_Part(group, lambda name: name not in recipe.links) for group in groups(tools)),
         # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
-        *(_Part(group, emulator.__contains__, emulator) for group in _groups(emulators)),
+        *(_Part(group, emulator.__contains__, emulator) for group in groups(emulators)),
     )
 
 
-def _groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
+def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
     """Give packages in groups of about ``GROUP``, the same ones always: then targets share the layers of the base."""
     group: list[Package] = []
     for package in packages:
@@ -221,4 +221,4 @@ def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
     yield b"\0" * (-info.size % 512)
 
 
-__all__ = ["build", "packages"]
+__all__ = ["build", "groups", "packages"]
