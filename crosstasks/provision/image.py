@@ -173,7 +173,9 @@ def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, spawn: 
     tar.addfile(directory("tmp", 0o1777))
     for name in MERGED:
         tar.addfile(link(name, f"usr/{name}"))
-    for name, target in LINKS.items():
+    # forky has dropped the emulator's second name
+    named = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
+    for name, target in named.items():
         if f"usr/bin/{target}" in held and name not in held:
             tar.addfile(link(name, target))
     for name, target in recipe.links.items():

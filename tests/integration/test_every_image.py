@@ -80,15 +80,18 @@ def test_armv6_with_hardware_floats_is_refused(on, engines, example, crosstasks)
     assert "whose start files no ARMv6 processor runs" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("base", "needs"), [("bullseye", "2.17"), ("bookworm", "2.34")])
+@pytest.mark.parametrize(("base", "needs"), [("bullseye", "2.17"), ("bookworm", "2.34"), ("trixie", "2.34"), ("forky", "2.34")])
 def test_the_base_decides_which_glibc_is_needed(base, needs, cache, tmp_path):
-    """A program that starts a thread, whose symbol got another version in 2.34, compiled by what each release has for aarch64."""
+    """A program that starts a thread, whose symbol got another version in 2.34, compiled and run by what each release has for aarch64."""
     recipe = recipes.recipe(targets.find("aarch64"), HOST, base)
     own = platform.freedesktop_os_release()["VERSION_CODENAME"]
     archive = suites.archive(cache, own, base, run=run, say=print)
     image.build(recipe, engine="docker", folder=cache / "images", archive=archive, spawn=SPAWN, say=print)
-    script = "cd /tmp && cat >a.c && $CC_aarch64_unknown_linux_gnu a.c -o a -pthread && cat a"
-    program = "#include <pthread.h>\nint main(void) { pthread_t t; return pthread_create(&t, 0, 0, 0); }\n"
+    script = "cd /tmp && cat >a.c && $CC_aarch64_unknown_linux_gnu a.c -o a -pthread && $CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER ./a && cat a"
+    thread = "static void *run(void *it) { return it; }"
+    program = (
+        f"#include <pthread.h>\n{thread}\nint main(void) {{ pthread_t t; return pthread_create(&t, 0, run, 0) || pthread_join(t, 0); }}\n"
+    )
     argv = ("docker", "run", "--rm", "--interactive", recipe.tag, "sh", "-c", script)
     made = tmp_path / "a"
     made.write_bytes(subprocess.run(argv, input=program.encode(), check=True, stdout=subprocess.PIPE).stdout)
