@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import plan, receiver, targets
+from crosstasks import plan, receiver, recipes, targets
 from crosstasks.bundle.make import translated
 from crosstasks.errors import ConfigError, ToolMissing
 from crosstasks.facts import Look
@@ -38,7 +38,7 @@ def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
 def test_what_it_is_provided_with_is_for_itself():
     """Its own cross, its own toolchain, and an image of its platform, though this machine has another, and a rustup."""
     machine = receiver.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
-    tag = "crosstasks/aarch64-unknown-linux-gnu:arm64-19e47e2357fe"
+    tag = recipes.recipe(targets.find("aarch64"), "linux/arm64", "bookworm").tag
     machine = machine.with_({Question("image", tag): Absent("it is not there")})
     found = plan.make(targets.find("aarch64"), machine, config(images=["build"], toolchains=["debian"]))
     assert isinstance(found, Plan)
