@@ -134,12 +134,21 @@ def _disks(work: Work) -> Iterator[Row]:
     engine = work.facts.engine
     if not isinstance(engine, Engine):
         return
-    folder = "" if engine.remote or engine.desktop else _store(engine, work)
+    folder = "" if engine.remote or engine.desktop or engine.apart else _store(engine, work)
     if folder and Path(folder).exists():
         yield _disk("disk of the engine", Path(folder), "`crosstasks clean --images`; `docker system df` says what takes the room")
     else:
-        where = "on another machine" if engine.remote else "in a virtual machine"
-        yield Row(name="disk of the engine", detail=f"{where}: `{engine.kind} system df` says what takes the room")
+        yield Row(name="disk of the engine", detail=f"{_away(engine, work)}: `{engine.kind} system df` says what takes the room")
+
+
+def _away(engine: Engine, work: Work) -> str:
+    """Return where a disk is that cannot be measured from here."""
+    if engine.remote:
+        return "on another machine"
+    if engine.desktop:
+        return f"in the machine of {engine.desktop}"
+    host = work.facts["host"]
+    return "outside of the container that we are in" if isinstance(host, Host) and host.container else "not to be seen from here"
 
 
 def _store(engine: Engine, work: Work) -> str:
