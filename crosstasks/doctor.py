@@ -138,16 +138,17 @@ def _disks(work: Work) -> Iterator[Row]:
     if folder and Path(folder).exists():
         yield _disk("disk of the engine", Path(folder), "`crosstasks clean --images`; `docker system df` says what takes the room")
     else:
-        yield Row(name="disk of the engine", detail=f"{_away(engine, work)}: `{engine.kind} system df` says what takes the room")
+        yield Row(
+            name="disk of the engine", detail=f"{away(engine, work.facts['host'])}: `{engine.kind} system df` says what takes the room"
+        )
 
 
-def _away(engine: Engine, work: Work) -> str:
+def away(engine: Engine, host: Host | Absent) -> str:
     """Return where a disk is that cannot be measured from here."""
     if engine.remote:
         return "on another machine"
     if engine.desktop:
         return f"in the machine of {engine.desktop}"
-    host = work.facts["host"]
     return "outside of the container that we are in" if isinstance(host, Host) and host.container else "not to be seen from here"
 
 
@@ -197,4 +198,4 @@ def text(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-__all__ = ["Row", "code", "examine", "text"]
+__all__ = ["Row", "away", "code", "examine", "text"]
