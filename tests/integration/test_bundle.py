@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import arm64_engine
+import arm64_machine
 import foreign
 import pytest
 from facts_registry import running
@@ -96,29 +97,51 @@ def _architectures(told):
     return done.stdout.split()
 
 
-def test_the_same_bundle_serves_an_engine_of_arm64(made, alone, cache, busybox, crate, tmp_path):
-    """
-    It takes that image and toolchain, and of this host's only what runs here: cross, and the toolchain that cargo looks with.
-
-    The crate has no dependencies, since all that compiles is emulated.
-    """
-    _, told = made
-    subprocess.run(("docker", "image", "rm", *(image["ref"] for image in told["images"])), check=False, capture_output=True)
+@pytest.fixture
+def foreign_engine(made, cache, busybox, crate):
+    """The address of an engine that says arm64, which holds none of the images; the crate has no dependencies, since QEMU compiles."""
+    refs = [image["ref"] for image in made[1]["images"]]
+    subprocess.run(("docker", "image", "rm", *refs), check=False, capture_output=True)
     foreign.arm64_runs(cache, busybox)
     with (crate / "crosstasks.toml").open("a") as file:
         file.write(f'[target.aarch64]\npackages = ["{PACKAGE}"]\n')
     with (crate / "src" / "main.rs").open("a") as file:
         file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     with tempfile.TemporaryDirectory(prefix="arm64-") as folder, arm64_engine.running(Path(folder)) as address:
-        arguments = ("--target", "aarch64", "--builder", "cross")
-        loaded = alone("provision", "--from", str(made[0] / "b.tar"), *arguments, "--offline", cwd=crate, DOCKER_HOST=address)
-        assert loaded.returncode == 0, loaded.stderr
-        assert "left where it is, for other machines: images/linux-amd64.tar.gz, tools/cross-0.2.5-aarch64" in loaded.stderr
-        assert ["arm64"] == _architectures(told)
-        assert ["cross-0.2.5-x86_64-unknown-linux-gnu"] == [path.name for path in (tmp_path / "cache" / "tools").glob("cross-*")]
-        tested = alone("test", "--target", "aarch64", "--builder", "cross", cwd=crate, DOCKER_HOST=address)
-        assert tested.returncode == 0, tested.stderr
-        assert "test here ... ok" in tested.stdout
+        yield address
+
+
+AARCH64 = ("--target", "aarch64", "--builder", "cross")
+
+
+def test_the_same_bundle_serves_a_machine_of_arm64(made, foreign_engine, cache, crate, tmp_path):
+    """All that runs there is arm64's: it takes its own parts alone, and a test passes."""
+    folder, told = made
+    machine = arm64_machine.Machine(cache)
+    seen = (folder, tmp_path, Path(foreign_engine.removeprefix("unix://")).parent)
+    env = {"CROSSTASKS_CACHE_DIR": f"{tmp_path}/cache", "CARGO_HOME": f"{tmp_path}/cargo", "DOCKER_HOST": foreign_engine}
+    bundle = ("--from", str(folder / "b.tar"), "--offline")
+    loaded = machine.crosstasks("provision", *bundle, *AARCH64, cwd=crate, folders=seen, **env)
+    assert loaded.returncode == 0, loaded.stderr
+    names = {path.name for kind in ("tools/cross-*", "rustup/toolchains/*") for path in (tmp_path / "cache").glob(kind)}
+    assert (len(names), {name.endswith("-aarch64-unknown-linux-gnu") for name in names}) == (2, {True})
+    assert ["arm64"] == _architectures(told)
+    tested = machine.crosstasks("test", *AARCH64, cwd=crate, folders=seen, **env)
+    assert tested.returncode == 0, tested.stderr
+    assert "test here ... ok" in tested.stdout
+
+
+def test_the_same_bundle_serves_an_engine_of_arm64(made, alone, foreign_engine, crate, tmp_path):
+    """It takes that image and toolchain, and of this host's what runs here: cross, and the toolchain that cargo looks with."""
+    folder, told = made
+    loaded = alone("provision", "--from", str(folder / "b.tar"), *AARCH64, "--offline", cwd=crate, DOCKER_HOST=foreign_engine)
+    assert loaded.returncode == 0, loaded.stderr
+    assert "left where it is, for other machines: images/linux-amd64.tar.gz, tools/cross-0.2.5-aarch64" in loaded.stderr
+    assert ["arm64"] == _architectures(told)
+    assert ["cross-0.2.5-x86_64-unknown-linux-gnu"] == [path.name for path in (tmp_path / "cache" / "tools").glob("cross-*")]
+    tested = alone("test", *AARCH64, cwd=crate, DOCKER_HOST=foreign_engine)
+    assert tested.returncode == 0, tested.stderr
+    assert "test here ... ok" in tested.stdout
 
 
 def test_a_damaged_bundle_changes_nothing(made, alone, tmp_path):
