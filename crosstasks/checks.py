@@ -71,7 +71,8 @@ def engine(facts: Facts) -> Iterator[Row]:
             parts += [f"context {found.context or 'default'}", f"store {found.store or 'unknown'}"]
             parts += [found.desktop] * bool(found.desktop) + ["rootless"] * found.rootless + ["SELinux"] * found.selinux
             if found.remote:
-                parts.append(f"remote at {found.endpoint}: all that a build needs is copied there each time")
+                where = found.endpoint or found.context or "its socket"
+                parts.append(f"remote at {where}: all that a build needs is copied there each time")
             yield Row(name="engine", detail=", ".join(parts))
 
 

@@ -90,16 +90,23 @@ class Shown:
 
 
 def client(timeout: float) -> Any | None:
-    """Return the SDK's client for the engine that the command speaks to; None if it finds none (it knows no ``ssh://`` by itself)."""
+    """Return the SDK's client for the engine that the command speaks to; None if there is none, and the command has to serve."""
     import docker
+    from docker.context import ContextAPI
     from docker.errors import DockerException
 
-    if not knows_context():
+    address = os.environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context().get("base_url", "")
+    if not knows_context() or is_ssh(address):
         return None
     try:
         return docker.from_env(timeout=timeout)
     except DockerException:
         return None
+
+
+def is_ssh(address: str) -> bool:
+    """Tell whether an engine is reached by ssh: the SDK needs paramiko for it, which has rules of its own, or waits without a limit."""
+    return address.startswith("ssh://")
 
 
 def knows_context() -> bool:

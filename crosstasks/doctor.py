@@ -134,12 +134,22 @@ def _disks(work: Work) -> Iterator[Row]:
     engine = work.facts.engine
     if not isinstance(engine, Engine):
         return
-    folder = "" if engine.remote or engine.desktop else _store(engine, work)
+    folder = "" if engine.remote or engine.desktop or engine.apart else _store(engine, work)
     if folder and Path(folder).exists():
         yield _disk("disk of the engine", Path(folder), "`crosstasks clean --images`; `docker system df` says what takes the room")
     else:
-        where = "on another machine" if engine.remote else "in a virtual machine"
-        yield Row(name="disk of the engine", detail=f"{where}: `{engine.kind} system df` says what takes the room")
+        yield Row(
+            name="disk of the engine", detail=f"{away(engine, work.facts['host'])}: `{engine.kind} system df` says what takes the room"
+        )
+
+
+def away(engine: Engine, host: Host | Absent) -> str:
+    """Return where a disk is that cannot be measured from here."""
+    if engine.remote:
+        return "on another machine"
+    if engine.desktop:
+        return f"in the machine of {engine.desktop}"
+    return "outside of the container that we are in" if isinstance(host, Host) and host.container else "not to be seen from here"
 
 
 def _store(engine: Engine, work: Work) -> str:
@@ -188,4 +198,4 @@ def text(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-__all__ = ["Row", "code", "examine", "text"]
+__all__ = ["Row", "away", "code", "examine", "text"]

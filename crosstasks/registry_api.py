@@ -35,15 +35,15 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
     Ask what a registry serves under *ref*, without pulling it; ``facts.registry.parse`` reads the answer.
 
     Docker asks itself, with its own proxies, mirrors and log-ins. Podman's service has no such question
-    (https://docs.podman.io/en/latest/_static/api.html has no ``/distribution``), so then, and without an engine, we ask.
+    (https://docs.podman.io/en/latest/_static/api.html has no ``/distribution``), and by ssh only Docker's program speaks
+    to Docker: so then, and without an engine, we ask.
 
     Raises:
         ImageFailed: the registry does not know it, or refuses.
         EngineFailed: the engine does not answer.
     """
-    return limited(
-        lambda: _through_docker(ref, engine, timeout) if engine and engine.kind == "docker" else directly(ref, timeout), timeout, ref
-    )
+    asks = engine if engine and engine.kind == "docker" and not docker_sdk.is_ssh(engine.endpoint) else None
+    return limited(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
 
 
 def limited(act: Callable[[], T], timeout: float, what: str) -> T:
@@ -89,12 +89,12 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
 
 
 def _client(engine: Engine, timeout: float) -> Any:
-    """Return a client of the engine that was found: its context has the certificates, and ssh is the user's own program."""
+    """Return a client of the engine that was found: its context has the certificates."""
     import docker
 
     other = engine.context not in {"", "default"} and docker_sdk.knows_context()
     named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not other else {}
-    return docker.from_env(timeout=timeout, environment={**os.environ, **named}, use_ssh_client=engine.endpoint.startswith("ssh://"))
+    return docker.from_env(timeout=timeout, environment={**os.environ, **named})
 
 
 def _hint(words: str) -> str:

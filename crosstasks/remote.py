@@ -7,6 +7,7 @@ engine's own and puts right what is wrong with it there:
 ======  ==============================================================================================================
 call    what is put right
 ======  ==============================================================================================================
+all     podman is told ``--remote``; who asks it without that already gets its service elsewhere
 run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
 rm      the volume with all that was copied may stay
 cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
@@ -63,6 +64,7 @@ def program(engine: str, options: str, *, host: str) -> str:
     return f"""#!/bin/sh
 # the engine as cross sees it: made by crosstasks for one run, see its remote.py
 engine={shlex.quote(engine)}
+[ "$1" != --remote ] || shift
 case "$1:$4" in
     run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
     rm:*) shift; exec "$engine" rm --volumes "$@" ;;

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import structs
 
-from .. import cache, docker_api, pipeline
+from .. import cache, docker_api, pipeline, report
 from ..errors import ConfigError, EngineFailed, ImageFailed
 from ..facts.engine import Engine, identity
 from ..facts.provided import COMPLETE, IMAGES, Bundled
@@ -28,30 +28,61 @@ def load(work: Work, path: Path) -> Manifest:
     Load what a bundle has for this machine.
 
     Raises:
-        ConfigError: it is no bundle, damaged, not trusted, or not for this platform; then nothing was loaded.
+        ConfigError: it is no bundle, damaged, not trusted, or not for this machine; then nothing was loaded.
         EngineFailed: it holds images, and no engine answers.
         ImageFailed: the engine does not take them.
     """
     work = pipeline.look(work)
     cache.prepare(work.cache)
     with archive.reading(path) as reader:
-        platform = _platform(work)
-        if platform not in reader.manifest.platforms:
-            held = " and ".join(reader.manifest.platforms)
-            raise ConfigError(f"{path} is for {held}, and this machine is {platform}", hint=f"make one with --platform {platform}")
+        host, engine = _checked(path, reader.manifest.platforms, work)
         for member in reader.manifest.members:
-            if not member.platforms or platform in member.platforms:
+            if wanted(member, host, engine):
                 work.say(f"loading {member.path}")
                 PLACES[member.kind](reader, member, work)
+        if left := [member for member in reader.manifest.members if not wanted(member, host, engine)]:
+            told = ", ".join(member.path for member in left)
+            work.say(f"left where it is, for other machines: {told}, {report.size(sum(member.size for member in left))}")
         for image in reader.manifest.images:
-            if image.engine == platform:
+            if image.engine == engine:
                 _note(image, work)
         return reader.manifest
 
 
-def _platform(work: Work) -> str:
-    engine, host = work.facts.engine, work.facts.host
-    return engine.platform if isinstance(engine, Engine) else f"{host.os}/{OCI_ARCH.get(host.arch, host.arch)}"
+def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str]:
+    """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
+    told = work.facts.host
+    host = f"{told.os}/{OCI_ARCH.get(told.arch, told.arch)}"
+    engine = work.facts.engine.platform if isinstance(work.facts.engine, Engine) else host
+    needed = dict.fromkeys((host, engine))
+    if told.os != "linux":
+        # what runs in the image comes all the same
+        needed = dict.fromkeys((engine,))
+        work.say(
+            f"a bundle holds no programs that run on {told.triple}: cross, and Rust for this machine, must be there or be had otherwise"
+        )
+    if lacking := [platform for platform in needed if platform not in platforms]:
+        here = host if host == engine else f"{host} with an engine of {engine}"
+        hint = f"make one with {' '.join(f'--platform {platform}' for platform in needed)}"
+        raise ConfigError(f"{path} is for {' and '.join(platforms)}, not for {lacking[0]}", why=f"this machine is {here}", hint=hint)
+    return host, engine
+
+
+def wanted(member: Member, host: str, engine: str) -> bool:
+    """
+    Tell whether a machine takes a member, by its own platform and its engine's.
+
+    ==========  =============================================
+    kind        is for
+    ==========  =============================================
+    tool        the machine, where cross runs
+    toolchain   both: cargo looks here, and compiles there
+    images      the engine
+    crates      every machine
+    ==========  =============================================
+    """
+    places = {"tool": {host}, "toolchain": {host, engine}, "images": {engine}}
+    return not member.platforms or not places.get(member.kind, {host, engine}).isdisjoint(member.platforms)
 
 
 def _tool(reader: archive.Reader, member: Member, work: Work) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from ..errors import CrosstasksError
 from ..steps import Absent, Done
-from . import answers
+from . import address, answers
 from .host import arch
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Platform, Question
+    from . import Facts, Look, Question
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -112,20 +110,19 @@ def _ask(look: Look, name: str) -> Engine | Absent:
     command = look.which(name)
     if not command:
         return Absent(f"{name} is not on PATH", _INSTALL)
+    told: Mapping[str, Any] = {}
     try:
         version = look.run((command, *ASK), timeout=look.timeout)
         told = table(version)
         if kind(told) == "podman-cli":
-            return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look.environ)
+            return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look)
         if told.get("Server"):
-            return parse(command, told, _info(look, command, version.out), endpoint(look, told), look.platform())
+            listens = address.docker(look, told)
+            return parse(command, told, _info(look, command, f"{listens} {version.out}"), listens, look)
+        why = words(version)
     except CrosstasksError as error:
-        return Absent(f"{name} does not answer: {error.what}", _start(name))
-    return Absent(f"{name} does not answer: {words(version)}", _start(name))
-
-
-def _start(name: str) -> str:
-    return f"start {Path(name).name}, or name another engine with CROSSTASKS_ENGINE"
+        why = error.what
+    return Absent(f"{name} does not answer: {why}", address.start(Path(name).name, address.docker(look, told)))
 
 
 def words(done: Done) -> str:
@@ -154,7 +151,7 @@ def kind(version: Mapping[str, Any]) -> Literal["docker", "podman", "podman-cli"
 
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
     """Ask for the rest; kept under all that the engine said of itself, so that another engine is asked anew."""
-    subject = f"engine {command} {look.environ.get('DOCKER_HOST', '')} {version}"
+    subject = f"engine {command} {version}"
     told = answers.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
     return {} if isinstance(told, Absent) else told
 
@@ -168,22 +165,9 @@ def _fresh(look: Look, command: str) -> dict[str, Any] | Absent:
 _INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", "Name", "KernelVersion", "Architecture")
 
 
-def endpoint(look: Look, version: Mapping[str, Any]) -> str:
-    """Return the address of the engine: ``DOCKER_HOST``, else that of the context in use."""
-    host = look.environ.get("DOCKER_HOST", "")
-    context = (version.get("Client") or {}).get("Context") or "default"
-    if host or context == "default":
-        return host
-    folder = Path(look.environ.get("DOCKER_CONFIG") or look.home / ".docker")
-    path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
-    try:
-        return str(json.loads(path.read_text("utf-8"))["Endpoints"]["docker"]["Host"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], address: str, here: Platform) -> Engine:
-    """Read what Docker's program says of its engine (``version``, ``info``), which listens at *address*."""
+def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], listens: str, look: Look) -> Engine:
+    """Read what Docker's program says of its engine (``version``, ``info``), which *listens* at that address."""
+    apart = address.apart(info.get("Name"), info.get("KernelVersion"), look.platform())
     server = version["Server"]
     security = [str(option) for option in info.get("SecurityOptions") or ()]
     names = {option.removeprefix("name=").partition(",")[0] for option in security}
@@ -198,55 +182,40 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], add
         os=str(server.get("Os") or "linux"),
         arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
         rootless="rootless" in names or any(part.get("Name") == "rootlesskit" for part in server.get("Components") or ()),
-        remote=is_remote(address, info, here),
-        apart=_apart(info, here),
+        remote=address.is_remote(listens, look.environ, apart=apart),
+        apart=apart,
         context=context,
-        endpoint=address,
+        endpoint=listens,
         store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
-        desktop=desktop(version, info, context, address),
+        desktop=desktop(version, info, context, listens),
         selinux="selinux" in names,
     )
-
-
-def is_remote(address: str, info: Mapping[str, Any], here: Platform) -> bool:
-    """
-    Tell whether the engine is on another machine.
-
-    A socket or pipe is here. At an address of this machine may be a tunnel's end: so the name and kernel must be ours too.
-    """
-    parts = urlsplit(address)
-    if not address or parts.scheme in {"unix", "npipe", "fd"}:
-        return False
-    if parts.scheme != "ssh" and parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-        return _apart(info, here)
-    return True
-
-
-def _apart(info: Mapping[str, Any], here: Platform) -> bool:
-    return (info.get("Name"), info.get("KernelVersion")) != (here.node, here.release)
 
 
 _PRODUCTS: Final = ("Docker Desktop", "OrbStack", "colima", "Rancher Desktop", "lima")
 
 
-def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, address: str) -> str:
+def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, listens: str) -> str:
     """Name the product in whose virtual machine the engine runs, by what it, its context or its socket is called."""
     server = version.get("Server") or {}
     platform = str((server.get("Platform") or {}).get("Name", ""))
-    said = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, address)).lower()
+    said = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, listens)).lower()
     said = said.replace("-", " ").replace("/.rd/", " rancher desktop ")
     return next((product for product in _PRODUCTS if product.lower() in said), "")
 
 
-def parse_podman(command: str, done: Done, environ: Mapping[str, str]) -> Engine | Absent:
+def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
     """Read ``podman info``: it is asked of the service if that is elsewhere, so it tells whether one answers."""
     told = table(done)
     host, version = told.get("host") or {}, told.get("version") or {}
+    listens = look.environ.get("CONTAINER_HOST", "")
     if not host:
-        return Absent(f"podman does not answer: {words(done)}", "start it with `podman machine start`, or name another engine")
-    security, address = host.get("security") or {}, environ.get("CONTAINER_HOST", "")
+        machine = "start it with `podman machine start`, or name another engine"
+        return Absent(f"podman does not answer: {words(done)}", address.start("podman", listens) if listens else machine)
+    security = host.get("security") or {}
     served = bool(host.get("serviceIsRemote"))
-    elsewhere = urlsplit(address).hostname not in {None, "localhost", "127.0.0.1", "::1"}
+    apart = served and address.apart(host.get("hostname"), host.get("kernel"), look.platform())
+    remote = address.is_remote(listens if served else "", look.environ, apart=apart, machine=True)
     return Engine(
         kind="podman",
         command=command,
@@ -254,12 +223,12 @@ def parse_podman(command: str, done: Done, environ: Mapping[str, str]) -> Engine
         os=str(host.get("os") or "linux"),
         arch=arch(str(host.get("arch", ""))),
         rootless=bool(security.get("rootless")),
-        remote=served and elsewhere,
-        apart=served,
-        context=environ.get("CONTAINER_CONNECTION", ""),
-        endpoint=address,
+        remote=remote,
+        apart=apart,
+        context=look.environ.get("CONTAINER_CONNECTION", ""),
+        endpoint=listens,
         store=str((told.get("store") or {}).get("graphDriverName", "")),
-        desktop="podman machine" if served and not elsewhere else "",
+        desktop="podman machine" if apart and not remote else "",
         selinux=bool(security.get("selinuxEnabled")),
     )
 

@@ -96,7 +96,8 @@ def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
 def _unshared(engine: Engine, folder: Path, said: str) -> Absent:
     where = f"it runs in the machine of {engine.desktop}" if engine.desktop else "it is in a machine of its own, or we are in a container"
     hint = HINTS.get(engine.desktop, "let the engine have it at the same path").format(folder=folder)
-    return Absent(f"the engine does not see {folder}: {where}, and its container says: {said}", f"{hint}; zigbuild needs no engine")
+    why = f"the engine does not see {folder}: {where}, and its container says: {said}"
+    return Absent(why, f"{hint}; or `CROSS_REMOTE=1` has all copied to it; zigbuild needs no engine")
 
 
 __all__ = ["PLACES", "Shared", "ask", "doubtful", "mapped"]

@@ -49,9 +49,6 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
-    if facts.engine.remote and facts.engine.kind == "podman":
-        why = f"Podman at {facts.engine.endpoint or facts.engine.context} is on another machine, where only Docker was made to work"
-        return Refused(name="cross", why=why, hint="zigbuild needs no engine; or name an engine of this machine with `engine`")
     unseen = next((found for place in PLACES if isinstance(found := facts.get(Question("shared", place)), Absent)), None)
     return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
 

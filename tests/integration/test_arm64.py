@@ -1,7 +1,7 @@
 """An engine that says arm64: its five routes, each taken when those before it are impossible, and each builds for real.
 
 The engine is this machine's, behind a proxy (arm64_engine.py); arm64 images run by QEMU, amd64 images as they are. The
-host stays what it is; what a real arm64 host differs in is in test_guard.py.
+host stays what it is, but for the last test, where all of it is arm64 too (arm64_machine.py); see test_guard.py as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,16 @@ import tempfile
 from pathlib import Path
 
 import arm64_engine
+import arm64_machine
 import cross_source
 import facts_registry
 import foreign
 import pytest
+
+from crosstasks import pipeline
+from crosstasks.bundle import make
+from crosstasks.receiver import received
+from crosstasks.testing import ARM64
 
 BUILD_RS = """fn main() {
     println!("cargo:warning=compiled by {}", std::env::consts::ARCH);
@@ -155,3 +161,28 @@ def test_emulation_can_be_refused(call, registry):
     """`emulation = "never"` goes from native to zigbuild."""
     result, _ = call("x86_64", text=f'image = "{registry}:0.2.5"\nemulation = "never"\n')
     assert (result["route"], result["turns"]) == ("zigbuild", [])
+
+
+def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
+    """
+    crosstasks, cross and Docker's program are arm64's as well, and there is no network: a test runs, and a program is built.
+
+    What such a machine needs is provided beforehand, as for a bundle.
+    """
+    monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(cache))
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:9")
+    monkeypatch.setenv("CROSSTASKS_IMAGES", "local,build")
+    work = pipeline.look(pipeline.start(crate, say=lambda _line: None))
+    make.provided(ARM64, received(work, "linux/arm64"), work)
+    with (crate / "src" / "main.rs").open("a") as file:
+        file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
+    machine = arm64_machine.Machine(cache)
+    told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "local", "CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
+    folders = (cache, tmp_path, Path(engine.removeprefix("unix://")).parent)
+    for verb in ("test", "build"):
+        done = machine.crosstasks(verb, "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
+        assert done.returncode == 0, done.stderr
+        assert f"{ARM64}: {verb} ok" in done.stdout + done.stderr
+        assert "cross 0.2.5, image of the engine" in done.stdout + done.stderr
+    planned = json.loads(machine.crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate, folders=folders, **told).stdout)
+    assert "cross-0.2.5-aarch64-unknown-linux-gnu" in planned["plans"][0]["route"]["tool"]["path"]

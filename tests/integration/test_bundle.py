@@ -9,8 +9,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
+import arm64_engine
+import arm64_machine
+import foreign
 import pytest
 from facts_registry import running
 
@@ -30,19 +34,20 @@ PACKAGE = "libattr1-dev"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, crosstasks):
-    """A bundle for the example, and what its making said; its image is gone from the engine."""
+    """One bundle for the example on both platforms, and what its making said; its images are gone from the engine."""
     folder = tmp_path_factory.mktemp("bundle")
     hello = folder / "hello"
     shutil.copytree(HELLO, hello, ignore=shutil.ignore_patterns("target"))
     names = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]
     (hello / "crosstasks.toml").write_text(f'version = 1\ntargets = {json.dumps(names)}\n[target.aarch64]\npackages = ["{PACKAGE}"]\n')
-    done = crosstasks("bundle", "--to", str(folder / "b.tar"), "--target", "aarch64", "--format", "json", cwd=hello)
+    both = ("--platform", "linux/amd64", "--platform", "linux/arm64")
+    done = crosstasks("bundle", "--to", str(folder / "b.tar"), "--target", "aarch64", *both, "--format", "json", cwd=hello)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)["bundle"]
-    (image,) = told["images"]
-    subprocess.run(("docker", "image", "rm", image["ref"]), check=True, capture_output=True)
+    images = [image["ref"] for image in told["images"]]
+    subprocess.run(("docker", "image", "rm", *images), check=True, capture_output=True)
     yield folder, told
-    subprocess.run(("docker", "image", "rm", image["ref"]), check=False, capture_output=True)
+    subprocess.run(("docker", "image", "rm", *images), check=False, capture_output=True)
 
 
 @pytest.fixture
@@ -54,9 +59,9 @@ def alone(made, environ, tmp_path):
     bare = environ | {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "CARGO_HOME": str(tmp_path / "cargo"), "PATH": path}
     apart = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--net")
 
-    def call(*arguments):
+    def call(*arguments, cwd=folder / "hello", **env):
         argv = (*apart, sys.executable, "-m", "crosstasks", *arguments)
-        return subprocess.run(argv, cwd=folder / "hello", env=bare, capture_output=True, text=True, check=False)
+        return subprocess.run(argv, cwd=cwd, env=bare | env, capture_output=True, text=True, check=False)
 
     return call
 
@@ -65,16 +70,78 @@ def test_a_bundle_builds_and_tests_where_there_is_no_network(made, alone, tmp_pa
     """Nothing of it could be had there otherwise; what cargo needs is in it too."""
     folder, told = made
     assert {member["kind"] for member in told["members"]} == {"tool", "toolchain", "images", "crates"}
+    assert told["platforms"] == ["linux/amd64", "linux/arm64"]
     assert alone("build", "--target", "aarch64", "--builder", "cross").returncode == 4
     loaded = alone("provision", "--from", str(folder / "b.tar"), "--target", "aarch64", "--offline")
     assert loaded.returncode == 0, loaded.stderr
     assert "steps      none: everything is there" in loaded.stdout
+    assert "left where it is, for other machines: " in loaded.stderr
+    assert {path.name.partition("-")[2] for path in (tmp_path / "cache" / "rustup" / "toolchains").iterdir()} == {
+        "x86_64-unknown-linux-gnu"
+    }
+    assert ["amd64"] == _architectures(told)
     tested = alone("test", "--target", "aarch64", "--builder", "cross")
     assert tested.returncode == 0, tested.stderr
     assert "test it_speaks_json ... ok" in tested.stdout
     built = alone("build", "--target", "aarch64", "--builder", "cross", "--format", "json")
     assert built.returncode == 0, built.stderr
     assert [] == [path.name for path in tmp_path.rglob(".crosstasks-*")]
+
+
+def _architectures(told):
+    """Return those of the bundle's images that the engine holds."""
+    refs = [image["ref"] for image in told["images"]]
+    done = subprocess.run(
+        ("docker", "image", "inspect", "--format", "{{.Architecture}}", *refs), capture_output=True, text=True, check=False
+    )
+    return done.stdout.split()
+
+
+@pytest.fixture
+def foreign_engine(made, cache, busybox, crate):
+    """The address of an engine that says arm64, which holds none of the images; the crate has no dependencies, since QEMU compiles."""
+    refs = [image["ref"] for image in made[1]["images"]]
+    subprocess.run(("docker", "image", "rm", *refs), check=False, capture_output=True)
+    foreign.arm64_runs(cache, busybox)
+    with (crate / "crosstasks.toml").open("a") as file:
+        file.write(f'[target.aarch64]\npackages = ["{PACKAGE}"]\n')
+    with (crate / "src" / "main.rs").open("a") as file:
+        file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
+    with tempfile.TemporaryDirectory(prefix="arm64-") as folder, arm64_engine.running(Path(folder)) as address:
+        yield address
+
+
+AARCH64 = ("--target", "aarch64", "--builder", "cross")
+
+
+def test_the_same_bundle_serves_a_machine_of_arm64(made, foreign_engine, cache, crate, tmp_path):
+    """All that runs there is arm64's: it takes its own parts alone, and a test passes."""
+    folder, told = made
+    machine = arm64_machine.Machine(cache)
+    seen = (folder, tmp_path, Path(foreign_engine.removeprefix("unix://")).parent)
+    env = {"CROSSTASKS_CACHE_DIR": f"{tmp_path}/cache", "CARGO_HOME": f"{tmp_path}/cargo", "DOCKER_HOST": foreign_engine}
+    bundle = ("--from", str(folder / "b.tar"), "--offline")
+    loaded = machine.crosstasks("provision", *bundle, *AARCH64, cwd=crate, folders=seen, **env)
+    assert loaded.returncode == 0, loaded.stderr
+    names = {path.name for kind in ("tools/cross-*", "rustup/toolchains/*") for path in (tmp_path / "cache").glob(kind)}
+    assert (len(names), {name.endswith("-aarch64-unknown-linux-gnu") for name in names}) == (2, {True})
+    assert ["arm64"] == _architectures(told)
+    tested = machine.crosstasks("test", *AARCH64, cwd=crate, folders=seen, **env)
+    assert tested.returncode == 0, tested.stderr
+    assert "test here ... ok" in tested.stdout
+
+
+def test_the_same_bundle_serves_an_engine_of_arm64(made, alone, foreign_engine, crate, tmp_path):
+    """It takes that image and toolchain, and of this host's what runs here: cross, and the toolchain that cargo looks with."""
+    folder, told = made
+    loaded = alone("provision", "--from", str(folder / "b.tar"), *AARCH64, "--offline", cwd=crate, DOCKER_HOST=foreign_engine)
+    assert loaded.returncode == 0, loaded.stderr
+    assert "left where it is, for other machines: images/linux-amd64.tar.gz, tools/cross-0.2.5-aarch64" in loaded.stderr
+    assert ["arm64"] == _architectures(told)
+    assert ["cross-0.2.5-x86_64-unknown-linux-gnu"] == [path.name for path in (tmp_path / "cache" / "tools").glob("cross-*")]
+    tested = alone("test", *AARCH64, cwd=crate, DOCKER_HOST=foreign_engine)
+    assert tested.returncode == 0, tested.stderr
+    assert "test here ... ok" in tested.stdout
 
 
 def test_a_damaged_bundle_changes_nothing(made, alone, tmp_path):

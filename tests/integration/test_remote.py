@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 import second_engine
+import ssh_server
+from facts_registry import push
+from facts_registry import running as registry
 
-from crosstasks import docker_sdk
+from crosstasks import docker_sdk, registry_api
 from crosstasks.docker_api import EngineDoor
+from crosstasks.facts.engine import Engine as EngineFact
 
 MAIN = """
 fn main() { println!("{}", itoa::Buffer::new().format(42)); }
@@ -75,6 +79,63 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
     assert f"remote at {elsewhere.address}" in said.stdout
 
 
+@pytest.fixture(scope="module")
+def ssh(elsewhere, tmp_path_factory):
+    """A PATH on which ssh knows the machine of that engine as ``box``; it is refused by no other name."""
+    with ssh_server.running(tmp_path_factory.mktemp("ssh"), elsewhere.host) as programs:
+        yield f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_a_build_by_ssh(elsewhere, ssh, crate, crosstasks, tmp_path):
+    """DOCKER_HOST, and a context: a test runs there, a program comes back, nothing stays, and doctor says where."""
+    project = crate.rename(elsewhere.projects / "by-ssh")
+    with (project / "src" / "main.rs").open("a") as file:
+        file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
+    options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", "CROSSTASKS_BUILDER": "cross", "PATH": ssh}
+    host = {**options, "DOCKER_HOST": "ssh://box"}
+    tested = crosstasks("test", "--target", "aarch64", cwd=project, **host)
+    assert tested.returncode == 0, tested.stderr
+    assert "test here ... ok" in tested.stdout
+    made = ("docker", "context", "create", "away", "--docker", "host=ssh://root@box")
+    subprocess.run(made, check=True, capture_output=True, env={**os.environ, "PATH": ssh, "DOCKER_CONFIG": str(tmp_path)})
+    context = {**options, "DOCKER_HOST": None, "DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "away"}
+    built = crosstasks("build", "--target", "aarch64", "--format", "json", cwd=project, **context)
+    assert built.returncode == 0, built.stderr
+    (result,) = json.loads(built.stdout)["results"]
+    assert "EM_AARCH64" == result["artifacts"][0]["machine"]
+    assert "" == elsewhere.left()
+    assert "context away, store " in (said := crosstasks("doctor", cwd=project, **context).stdout)
+    assert "remote at ssh://root@box" in said
+
+
+def test_what_needs_an_engine_of_this_machine_says_so_first(elsewhere, ssh, crate, crosstasks):
+    """A shell is not begun; nothing was provided for it."""
+    options = {"CROSSTASKS_IMAGES": "local,build", "CROSSTASKS_BUILDER": "cross", "PATH": ssh, "DOCKER_HOST": "ssh://box"}
+    done = crosstasks("shell", "--target", "armv7", cwd=crate, stdin="echo begun\n", **options)
+    assert (done.returncode, "the engine is on another machine, and cannot mount the project" in done.stderr) == (7, True)
+    assert "" == done.stdout
+    assert b"" == elsewhere.docker("images", "--quiet", "crosstasks/armv7-unknown-linux-gnueabihf").stdout
+
+
+def test_a_machine_that_ssh_does_not_reach(ssh, crate, crosstasks):
+    """Its own words, and what must work without us."""
+    done = crosstasks("plan", "--target", "aarch64", "--builder", "cross", cwd=crate, PATH=ssh, DOCKER_HOST="ssh://me@nowhere.invalid:2222")
+    assert done.returncode == 7, done.stderr
+    assert "Could not resolve hostname nowhere.invalid" in done.stderr
+    assert "hint: `ssh -p 2222 me@nowhere.invalid docker version` must answer, and ask for nothing" in done.stderr
+
+
+def test_registries_are_asked_from_here_where_docker_is_reached_by_ssh(ssh, tmp_path, monkeypatch):
+    """The SDK has no way there that is Docker's own; the command pulls."""
+    monkeypatch.setenv("PATH", ssh)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://box")
+    assert docker_sdk.client(10) is None
+    found = EngineFact(kind="docker", command="docker", version="1", arch="x86_64", remote=True, endpoint="ssh://box")
+    with registry(tmp_path) as address:
+        push(address, "small")
+        assert registry_api.look(f"{address}/small:0.2.5", found, 10)["digest"].startswith("sha256:")
+
+
 def test_every_door_leads_to_the_engine_of_the_context(elsewhere, context, monkeypatch):
     """
     Docker's program, and the SDK that pulls and asks registries; DOCKER_HOST wins over both.
@@ -98,7 +159,11 @@ def _name_by_sdk():
 
 
 def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, tmp_path):
-    """As with a virtual machine that was not given the folder: it is tried, said with the folder, and zigbuild builds instead."""
+    """
+    As with a virtual machine that was not given the folder: it is tried, said with the folder, and zigbuild builds instead.
+
+    Who says CROSS_REMOTE has all copied there.
+    """
     project = crate.rename(elsewhere.projects / "unseen")
     told = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=project, DOCKER_HOST=elsewhere.host)
     assert told.returncode == 0, told.stderr
@@ -109,6 +174,10 @@ def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, t
     strict = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=project, DOCKER_HOST=elsewhere.host)
     assert strict.returncode == 4, strict.stderr
     assert f"the engine does not see {project}/target/crosstasks: " in strict.stderr
+    said = {"DOCKER_HOST": elsewhere.host, "CROSS_REMOTE": "1", "CROSSTASKS_IMAGES": "local,build"}
+    copied = crosstasks("build", "--target", "aarch64", "--builder", "cross", "--strict", cwd=project, **said)
+    assert copied.returncode == 0, copied.stderr
+    assert "" == elsewhere.left()
 
 
 def test_an_engine_with_a_name_of_its_own_that_sees_the_project(elsewhere, crate, crosstasks):

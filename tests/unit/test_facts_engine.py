@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
 from facts_looks import LINUX, Programs, look, recorded
 
 from crosstasks.facts import Facts, Question, ask
-from crosstasks.facts.engine import Engine, desktop, endpoint, is_remote, kind, parse, parse_image, parse_podman, table, wanted
+from crosstasks.facts.engine import Engine, kind, parse, parse_image, parse_podman, table, wanted
 from crosstasks.steps import Absent, Done
 
 VERSION = table(recorded("docker/version-20.10.json"))
@@ -19,9 +18,9 @@ LIVE = {"docker version": recorded("docker/version-20.10.json"), "docker info": 
 PODMAN = {"podman version": recorded("podman/version-4.3.json"), "podman info": recorded("podman/info-4.3.json")}
 
 
-def test_docker_is_read_from_two_answers():
+def test_docker_is_read_from_two_answers(tmp_path):
     """Version, API, architecture and store, as Rust names them."""
-    engine = parse("/usr/bin/docker", VERSION, INFO, "", LINUX)
+    engine = parse("/usr/bin/docker", VERSION, INFO, "", look(tmp_path))
     assert ("docker", "20.10.24+dfsg1", "1.41", "linux", "x86_64", "fuse-overlayfs") == (
         engine.kind,
         engine.version,
@@ -46,46 +45,15 @@ def test_docker_is_read_from_two_answers():
         ({"Name": "lima-rancher-desktop", "OperatingSystem": "Rancher Desktop WSL Distribution"}, "desktop", "Rancher Desktop"),
     ],
 )
-def test_what_info_adds(change, field, value):
+def test_what_info_adds(tmp_path, change, field, value):
     """Rootless, labels, the containerd store and the product with the virtual machine are told by info."""
-    assert value == getattr(parse("docker", VERSION, {**INFO, **change}, "", LINUX), field)
+    assert value == getattr(parse("docker", VERSION, {**INFO, **change}, "", look(tmp_path)), field)
 
 
-def test_an_arm_engine_is_aarch64():
+def test_an_arm_engine_is_aarch64(tmp_path):
     """Docker says arm64 where info says aarch64: both are aarch64."""
     arm = {**VERSION, "Server": {**VERSION["Server"], "Arch": "arm64"}}
-    assert ("aarch64", "linux/arm64") == ((engine := parse("docker", arm, INFO, "", LINUX)).arch, engine.platform)
-
-
-@pytest.mark.parametrize(
-    ("address", "name", "remote"),
-    [
-        ("", "builder", False),
-        ("unix:///run/user/1000/docker.sock", "other", False),
-        ("npipe:////./pipe/docker_engine", "other", False),
-        ("ssh://me@box", "box", True),
-        ("ssh://me@localhost", "builder", True),
-        ("tcp://10.0.0.2:2375", "builder", True),
-        ("tcp://docker:2375", "abc", True),
-        ("tcp://127.0.0.1:2375", "builder", False),
-        ("tcp://127.0.0.1:2375", "behind-a-tunnel", True),
-    ],
-)
-def test_an_engine_is_remote_unless_it_is_here(address, name, remote):
-    """A socket is here; an address of this machine only if the machine behind it has our name and kernel."""
-    assert remote == is_remote(address, {"Name": name, "KernelVersion": LINUX.release}, LINUX)
-
-
-def test_the_context_names_the_endpoint(tmp_path):
-    """The address is DOCKER_HOST's, else that in the context's own file."""
-    colima = {"Client": {"Context": "colima"}}
-    path = tmp_path / "home/.docker/contexts/meta" / hashlib.sha256(b"colima").hexdigest() / "meta.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"Name": "colima", "Endpoints": {"docker": {"Host": "unix:///home/me/.colima/default/docker.sock"}}}))
-    assert "unix:///home/me/.colima/default/docker.sock" == (found := endpoint(look(tmp_path), colima))
-    assert "colima" == desktop(VERSION, {}, "colima", found)
-    assert "tcp://10.0.0.2:2375" == endpoint(look(tmp_path, environ={"DOCKER_HOST": "tcp://10.0.0.2:2375"}), colima)
-    assert "" == endpoint(look(tmp_path), VERSION)
+    assert ("aarch64", "linux/arm64") == ((engine := parse("docker", arm, INFO, "", look(tmp_path))).arch, engine.platform)
 
 
 @pytest.mark.parametrize(
@@ -146,20 +114,40 @@ def test_podman_behind_the_name_docker_is_podman(tmp_path):
     assert "podman" == kind({"Client": {"ApiVersion": "1.41"}, "Server": {"Components": [{"Name": "Podman Engine"}]}})
 
 
-def test_podman_that_does_not_answer_says_so():
-    """Podman --remote without its machine is absent, with podman's words."""
-    found = parse_podman("podman", Done(argv=(), code=125, err=recorded("podman/info-dead.err").out), {})
+def test_podman_that_does_not_answer_says_so(tmp_path):
+    """Podman --remote without its machine is absent, with podman's words; at an address by ssh, what must work is named."""
+    done = Done(argv=(), code=125, err=recorded("podman/info-dead.err").out)
+    found = parse_podman("podman", done, look(tmp_path))
     assert isinstance(found, Absent)
     assert "podman machine start" in found.why
+    there = parse_podman("podman", done, look(tmp_path, environ={"CONTAINER_HOST": "ssh://me@box:2222/run/podman.sock"}))
+    assert "`ssh -p 2222 me@box podman version` must answer, and ask for nothing" == there.hint
 
 
-def test_podman_in_its_machine_is_not_remote_but_elsewhere_is():
-    """The machine on a laptop shares our folders; a service at another address does not."""
+@pytest.mark.parametrize(
+    ("host", "address", "remote", "apart", "desktop"),
+    [
+        (LINUX.node, "unix:///run/podman/podman.sock", False, False, ""),
+        ("localhost.localdomain", "", False, True, "podman machine"),
+        ("localhost.localdomain", "ssh://core@127.0.0.1:40123/run/podman.sock", False, True, "podman machine"),
+        ("behind-a-tunnel", "tcp://127.0.0.1:2375", True, True, ""),
+        ("box", "ssh://me@box/run/podman.sock", True, True, ""),
+        ("box", "tcp://10.0.0.2:2375", True, True, ""),
+    ],
+)
+def test_where_podmans_service_is(tmp_path, host, address, remote, apart, desktop):
+    """On this machine; in the machine on a laptop, which shares our folders; or elsewhere, which does not."""
     told = table(recorded("podman/info-4.3.json"))
-    told["host"]["serviceIsRemote"] = True
-    done = Done(argv=(), code=0, out=json.dumps(told))
-    assert (False, "podman machine") == ((engine := parse_podman("podman", done, {})).remote, engine.desktop)
-    assert parse_podman("podman", done, {"CONTAINER_HOST": "ssh://me@box/run/podman.sock"}).remote
+    told["host"] |= {"serviceIsRemote": True, "hostname": host, "kernel": LINUX.release}
+    found = parse_podman("podman", Done(argv=(), code=0, out=json.dumps(told)), look(tmp_path, environ={"CONTAINER_HOST": address}))
+    assert (remote, apart, desktop) == (found.remote, found.apart, found.desktop)
+
+
+def test_podman_without_a_service_is_here(tmp_path):
+    """Whatever its host is called: there is no other."""
+    done = Done(argv=(), code=0, out=json.dumps(table(recorded("podman/info-4.3.json"))))
+    found = parse_podman("podman", done, look(tmp_path))
+    assert (False, False, "") == (found.remote, found.apart, found.desktop)
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])

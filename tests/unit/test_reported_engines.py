@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from facts_looks import DATA
+from facts_looks import DATA, look
 from planning import settle, world
 
 from crosstasks.facts import Platform
@@ -24,26 +24,32 @@ HOSTS = {
 }
 
 
-def read(case):
+def read(case, tmp_path):
     """Return the engine as it is read on the machine of a report."""
     here = Platform(system=case["host"]["system"], machine=case["host"]["machine"], release="6.1.0", node="laptop")
-    return parse("/usr/bin/docker", {"Client": case["client"], "Server": case["server"]}, case["info"], case["address"], here)
+    return parse(
+        "/usr/bin/docker",
+        {"Client": case["client"], "Server": case["server"]},
+        case["info"],
+        case["address"],
+        look(tmp_path, platform=lambda: here),
+    )
 
 
 @pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
-def test_a_reported_engine_is_read(case):
+def test_a_reported_engine_is_read(case, tmp_path):
     """Architecture, product, store, rootless; an engine in a machine of its own is not remote."""
-    engine = read(case)
+    engine = read(case, tmp_path)
     assert {name: getattr(engine, name) for name in case["engine"]} == case["engine"]
     assert case["source"].startswith("https://")
 
 
 @pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
-def test_the_route_with_a_reported_engine(case):
+def test_the_route_with_a_reported_engine(case, tmp_path):
     """Without apt no native image can be built: what is left for a laptop is cross's own image, emulated, and zigbuild after it."""
     machine = case["host"]["machine"]
     host = HOSTS[case["host"]["system"]] if machine != "x86_64" else facts().host
-    known = facts(host=host, engine=read(case), emulation=Emulation())
+    known = facts(host=host, engine=read(case, tmp_path), emulation=Emulation())
     own = {"x86_64": AMD64}.get(machine, host.triple)
     known = known.with_({question: fact for question, fact in facts(rustup=_rustup(own)).answers.items() if question.about == "rustup"})
     planned, _ = settle("aarch64", known, config(), around=world(proof=True))
@@ -57,9 +63,9 @@ def _rustup(triple):
     return Rustup(command="rustup", version="1.29.0", home="/r", toolchains=(active,), default=active.name, active=active.name)
 
 
-def test_the_toolchain_of_an_emulated_image_on_a_mac():
+def test_the_toolchain_of_an_emulated_image_on_a_mac(tmp_path):
     """It is x86_64's for Linux, from rustup with --force-non-host; the mac's own reads the workspace."""
-    known = facts(host=HOSTS["darwin"], engine=read(REPORTED["colima"]), rustup=_rustup("aarch64-apple-darwin"))
+    known = facts(host=HOSTS["darwin"], engine=read(REPORTED["colima"], tmp_path), rustup=_rustup("aarch64-apple-darwin"))
     planned, _ = settle("aarch64", known, config(), around=world(proof=True))
     route = planned.route
     assert (route.toolchain.name, route.toolchain.source) == (f"1.96.0-{AMD64}", "rustup")

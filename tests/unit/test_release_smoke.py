@@ -1,0 +1,16 @@
+"""Where a released program can be started."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from msgspec.structs import replace
+
+from crosstasks.release.smoke import in_image
+from crosstasks.testing import facts
+
+
+def test_no_container_elsewhere_is_asked_to_start_a_program_of_this_machine():
+    """The reason is told before anything is run."""
+    work = SimpleNamespace(facts=facts(engine=replace(facts().engine, remote=True)))
+    assert "the engine is on another machine, and cannot see the program" == in_image(None, None, work)
