@@ -2,7 +2,7 @@
 
 ::
 
-    tools/<name>/            cross, cargo-zigbuild, rustup; whole when it holds ``.complete``
+    tools/<name>/            cross, cargo-zigbuild, rustup; whole when all that its ``.complete`` names is as installed (whole.py)
     rustup/toolchains/       our RUSTUP_HOME
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/                  apt's lists and packages
@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -131,29 +131,6 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         yield
-
-
-def once(path: Path, make: Callable[[Path], None]) -> Path:
-    """
-    Make the folder *path* once, whole or not at all, however many processes want it.
-
-    *make* fills an empty folder beside it, which then takes its name; ``.complete`` inside marks it as whole.
-    """
-    if (path / ".complete").exists():
-        return path
-    with locked(path):
-        if (path / ".complete").exists():
-            return path
-        shutil.rmtree(path, ignore_errors=True)
-        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        try:
-            make(draft)
-            draft.chmod(0o755)
-            (draft / ".complete").touch()
-            draft.replace(path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return path
 
 
 LISTS: Final = 200e6

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from . import cache, network, remedies
+from . import cache, network, remedies, whole
 from .errors import BuildFailed, ConfigError
 from .routes import Route
 from .steps import Done, Env
@@ -52,7 +52,7 @@ def home(work: Work) -> Path:
         if trusted:
             (draft / network.CERTIFICATES).write_bytes(certificates)
 
-    return cache.once(place, make)
+    return whole.once(place, make, "*")
 
 
 def _config(theirs: Path) -> str:
@@ -181,7 +181,7 @@ def _cargo(route: Route, work: Work, *arguments: str) -> Done:
 
 
 def _unfetched(done: Done) -> BuildFailed | ConfigError:
-    said = done.err.strip()
+    said = done.err.strip() or f"cargo exited with {done.code}"
     if "--locked" in said:
         hint = "run `cargo update --workspace`, and commit Cargo.lock"
         return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)

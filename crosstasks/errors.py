@@ -10,6 +10,7 @@
     |- NothingSelected           3
     |- NoRoute                   4   no possible way to build the target here
     |- ToolMissing               5   cross, a toolchain, a program could not be had
+    |  `- ToolDamaged            5   it was there, and is no longer what was installed
     |- VerificationFailed        6   the artifact is not what was asked for
     |- EngineFailed              7
     |- EmulationFailed           8
@@ -90,6 +91,10 @@ class ToolMissing(CrosstasksError):
     """A program or toolchain is not there and could not be provided."""
 
     code = 5
+
+
+class ToolDamaged(ToolMissing):
+    """Files in our cache were not what had been installed; they have been removed, and the next call makes them anew."""
 
 
 class VerificationFailed(CrosstasksError):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import cache, config, doors, plan, provision, remedies, run, targets, telling, turns, verify
+from . import cache, config, damage, doors, plan, provision, remedies, run, targets, telling, turns, verify
 from .artifacts import kept, stable
 from .config import Config
 from .errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
@@ -154,7 +154,8 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
                     ran = run.run(planned, arguments, work)
                 if ran.error and not ran.started:
                     raise ran.error
-            except CrosstasksError as error:
+            except CrosstasksError as failure:
+                error = damage.found(planned.route, str(failure), work) or failure
                 work = replace(work, facts=turns.turn(planned, error, work.facts, work.config))
                 work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, dependencies, flags, process, remote, report
+from . import cache, ci_log, damage, dependencies, flags, process, remote, report
 from .artifacts import Built, Messages
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
@@ -90,7 +90,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             on_err=_to_stderr,
             owner=started.owner,
         )
-        error = (_full(plan, done) or started.ending(done)) if done.code else None
+        error = (_full(plan, done) or damage.found(route, _said(done, messages), work) or started.ending(done)) if done.code else None
     built, seconds = _told(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
@@ -106,6 +106,12 @@ ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
 def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
     """Tell whether the last message is missing, as after an engine that let go of the container's output."""
     return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
+
+
+def _said(done: Done, messages: Messages) -> str:
+    """Return what cargo and the compiler said, some of it perhaps as messages, and how it ended."""
+    told = (f"{said.level}: {said.message}" for said in messages.result().diagnostics)
+    return "\n".join((*told, done.err, f"cargo exited with {done.code}"))
 
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from . import plan, targets
-from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted
+from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, ToolDamaged
 from .facts import lock
 from .plan import Plan
 from .steps import Failure
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .config import Config
     from .facts import Facts
 
-LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted)
-"""What another route would not mend: a crate's own errors, what the user has to put right, no room, and an interrupt."""
+LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
+"""What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
 
 LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debian", "packages", "repository", "rustup", "lock"})
 """What provisioning does not change; what the network said stays as well."""

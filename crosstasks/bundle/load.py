@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import structs
 
-from .. import cache, docker_api, pipeline, report
+from .. import cache, docker_api, pipeline, report, whole
 from ..errors import ConfigError, EngineFailed, ImageFailed
 from ..facts.engine import Engine, identity
-from ..facts.provided import COMPLETE, IMAGES, Bundled
+from ..facts.provided import IMAGES, Bundled
 from ..provision import rustup_home
+from ..provision.tools import PROGRAMS
 from ..targets import OCI_ARCH
 from . import Kind, Manifest, Member, archive, crates
 
@@ -88,10 +88,18 @@ def wanted(member: Member, host: str, engine: str) -> bool:
 def _tool(reader: archive.Reader, member: Member, work: Work) -> None:
     def make(draft: Path) -> None:
         archive.unpack(reader.open(member), draft, member.path)
-        if not (draft / COMPLETE).is_file():
+        if not (draft / whole.COMPLETE).is_file():
             raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
+        _check(draft, member)
 
-    cache.once(work.cache / "tools" / _single(member), make)
+    whole.once(work.cache / "tools" / _single(member), make, PROGRAMS, work.say)
+
+
+def _check(draft: Path, member: Member) -> None:
+    """Refuse what was damaged before it was packed, which the bundle's own checksums do not tell."""
+    wrong = whole.differing(draft)
+    if wrong:
+        raise ConfigError(f"{member.path} was damaged when the bundle was made", why=whole.told(wrong), hint="make the bundle again")
 
 
 def _single(member: Member) -> str:
@@ -104,19 +112,16 @@ def _single(member: Member) -> str:
 def _toolchain(reader: archive.Reader, member: Member, work: Work) -> None:
     home = work.cache / "rustup"
     place = home / "toolchains" / _single(member)
-    with cache.locked(home / "making" / member.name):
-        draft = home / "making" / f".{member.name}.bundle"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        try:
-            archive.unpack(reader.open(member), draft, member.path)
-            brought, held = rustup_home.marker(draft), rustup_home.marker(place)
-            if brought is None or f"{brought.release}-{brought.host}" != member.name:
-                raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
-            if held is None or not _covers(held, brought):
-                rustup_home.replace(draft, place)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+    with rustup_home.draft(home, member.name) as folder:
+        draft = folder / member.name
+        draft.mkdir()
+        archive.unpack(reader.open(member), draft, member.path)
+        brought, held = rustup_home.marker(draft), rustup_home.marker(place)
+        if brought is None or f"{brought.release}-{brought.host}" != member.name:
+            raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
+        _check(draft, member)
+        if held is None or not _covers(held, brought) or whole.differing(place):
+            whole.replace(draft, place)
 
 
 def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:

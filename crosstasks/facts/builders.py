@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from .. import whole
 from ..errors import CrosstasksError
 from ..steps import Absent, Done, Env
 from . import answers
@@ -117,7 +118,7 @@ def _module(look: Look, suffix: str) -> str:
 def _in_cache(look: Look) -> Iterator[Found]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
         name = path.stem if path.suffix == ".exe" else path.name
-        if not (path.parent.parent / ".complete").exists():
+        if whole.damage(path.parent.parent):
             continue
         if name == "cross":
             yield "cross", str(path), "cache", flavour(path.parent.parent.name)

