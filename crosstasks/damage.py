@@ -26,7 +26,7 @@ SMELLS: Final = (
     r"its interpreter or loader is missing",
     r"found invalid metadata files|can't find crate for `(std|core|alloc)`|extern location for (std|core|alloc) does not exist",
     # of the standard library the linker has nothing to say where it is whole
-    r"/rustlib/\S+\.(rlib|o|a)\b[^\n]*(error adding symbols|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
+    r"/rustlib/\S{1,200}\.(rlib|o|a)\b[^\n]{0,400}?(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
 )
 _SMELL: Final = re.compile("|".join(f"(?:{pattern})" for pattern in SMELLS), re.MULTILINE)
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")

@@ -113,7 +113,7 @@ def differing(folder: Path, listed: str = ALL) -> tuple[str, ...]:
 
 def told(names: Sequence[str]) -> str:
     """Say which files differ; empty if none does."""
-    more = f", and {len(names) - 1} more files differ" if len(names) > 1 else ""
+    more = f", and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]} is not what was installed{more}" if names else ""
 
 

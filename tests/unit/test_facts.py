@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 from facts_looks import look, program
 
+from crosstasks import whole
 from crosstasks.errors import CrosstasksError, EngineFailed
 from crosstasks.facts import ASKERS, Facts, Question, ask
 from crosstasks.facts.emulation import Emulation
@@ -66,7 +67,7 @@ def marked(folder, **more):
 
 
 def test_what_is_whole_in_our_cache_counts(tmp_path):
-    """A toolchain with its marker and a tool with .complete; drafts, and what is half there, do not."""
+    """A toolchain with its marker and a tool that is as installed; drafts, what is half there, and what was damaged, do not."""
     toolchains, tools = tmp_path / "cache/rustup/toolchains", tmp_path / "cache/tools"
     marked(toolchains / "1.96.0-x86_64-unknown-linux-gnu")
     marked(toolchains / ".draft")
@@ -75,10 +76,11 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
     marked(toolchains / "broken")
     (toolchains / "broken/.crosstasks.json").write_text("{")
     program(toolchains / "no-marker/bin", "rustc")
-    for name, whole in (("cross-0.2.5-x", True), ("half", False), (".cross.tmp", True)):
-        (tools / name).mkdir(parents=True)
-        if whole:
-            (tools / name / ".complete").touch()
+    for name in ("cross-0.2.5-x", "flipped", "old", ".cross.tmp"):
+        whole.once(tools / name, lambda draft: program(draft / "bin", "cross"), "bin/*")
+    program(tools / "flipped/bin", "cross", "another")
+    (tools / "old/.complete").write_text("")
+    (tools / "half").mkdir()
     found = ask(Question("provided"), look(tmp_path), Facts())
     (only,) = found.toolchains
     assert ("1.96.0-x86_64-unknown-linux-gnu", "1.96.0", "debian", "2.34", True, ("aarch64-unknown-linux-gnu",)) == (
@@ -89,6 +91,11 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
         only.source,
         only.targets,
     )
+    assert {
+        "flipped": "bin/cross is not what was installed",
+        "half": "it is not whole",
+        "old": "it has no checksums",
+    } == found.damaged
     assert (("cross-0.2.5-x",), str(tmp_path / "cache/rustup"), str(tools)) == (found.tools, found.home, found.tools_home)
 
 

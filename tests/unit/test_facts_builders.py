@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from facts_looks import Programs, look, program, recorded
 
+from crosstasks import whole
 from crosstasks.facts import Facts, Question, ask
 from crosstasks.facts.builders import Builder, flavour, parse
 from crosstasks.steps import Absent, Done
@@ -61,10 +62,12 @@ def test_our_cache_counts_after_path(tmp_path):
     """A tool in our cache counts once it is whole, and its folder names the flavour of cross."""
     run = Programs({"cross --version": CROSS})
     here = look(tmp_path, run, programs=("cross", "true"))
-    for name, whole in (("cross-git-8c1a8aa4b661-x86_64-unknown-linux-gnu", True), ("cross-0.2.4-x86_64-unknown-linux-gnu", False)):
-        program(tmp_path / "cache/tools" / name / "bin", "cross")
-        if whole:
-            (tmp_path / "cache/tools" / name / ".complete").touch()
+    for name, ready in (("cross-git-8c1a8aa4b661-x86_64-unknown-linux-gnu", True), ("cross-0.2.4-x86_64-unknown-linux-gnu", False)):
+        place = tmp_path / "cache/tools" / name
+        if ready:
+            whole.once(place, lambda draft: program(draft / "bin", "cross"), "bin/*")
+        else:
+            program(place / "bin", "cross")
     found = ask(Question("builders"), here, Facts()).all("cross")
     assert [("PATH", ""), ("cache", "git")] == [(builder.place, builder.flavour) for builder in found]
     assert "0.2.5" == flavour("cross-0.2.5-aarch64-apple-darwin")

@@ -1,0 +1,114 @@
+"""What smells of damaged files, and what is done then."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from crosstasks import damage, whole
+
+RLIB = "/t/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-d0233f198e8667ce.rlib"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "cargo exited with -11",
+        "cargo exited with 139",
+        "error: process didn't exit successfully: `/t/bin/rustc -vV` (signal: 11, SIGSEGV: invalid memory reference)",
+        "  process didn't exit successfully: `/t/bin/rustc --crate-name small src/main.rs` (signal: 4, SIGILL: illegal instruction)",
+        "error: process didn't exit successfully: `/t/bin/rustc -vV` (exit status: 127)",
+        "error: could not execute process `/t/bin/rustc -vV` (never executed)",
+        "  Exec format error (os error 8)",
+        "\x1b[1m\x1b[91merror\x1b[0m: rustc interrupted by SIGSEGV, printing backtrace",
+        "/t/bin/rustc: error while loading shared libraries: /t/bin/../lib/librustc_driver-df2.so: invalid ELF header",
+        "/t/bin/cargo: symbol lookup error: /t/bin/cargo: undefined symbol: stzchr, version GLIBC_2.2.5",
+        "Inconsistency detected by ld.so: ../sysdeps/x86_64/dl-machine.h: 487: elf_machine_rela_relative: Assertion",
+        "\x1b[1m\x1b[91merror[E0786]\x1b[0m\x1b[1m: found invalid metadata files for crate `std`\x1b[0m",
+        "error[E0463]: can't find crate for `core`",
+        "error: internal compiler error: compiler/rustc_metadata/src/rmeta/decoder.rs:968:9: missing `associated_item`",
+        f"  = note: /usr/bin/ld: {RLIB}: error adding symbols: archive has no index; run ranlib to add one",
+        f"/usr/bin/ld: {RLIB}(std-d0233f198e8667ce.o): in function `fmt': mod.rs:593: undefined reference to `anon.f6edb'",
+        "the program '/t/bin/cross' cannot be run: its interpreter or loader is missing",
+    ],
+)
+def test_what_damage_makes_programs_say(said):
+    """All of it was seen when bytes of a toolchain were flipped."""
+    line = damage.smell(f"   Compiling small v0.1.0\n{said}\nerror: could not compile\n")
+    assert line
+    assert "\x1b" not in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "cargo exited with 101",
+        "error[E0425]: cannot find value `x` in this scope\n --> src/main.rs:1:13",
+        "error[E0463]: can't find crate for `serde`",
+        "error: linking with `cc` failed: exit status: 1\n  = note: /usr/bin/ld: cannot find -lssl: No such file or directory",
+        f'  = note: "cc" "{RLIB}" "-lc"\n  = note: /usr/bin/ld: /target/small.o: in function `main\': undefined reference to `absent\'',
+        "error: test failed\n\nCaused by:\n  process didn't exit successfully: `/target/debug/deps/small-1` (signal: 11, SIGSEGV)",
+        "error: failed to run custom build command for `a`\n  process didn't exit successfully: `/target/build-script-build` (exit status: 101)",
+        "thread 'main' panicked at src/main.rs:1:1:\nboom",
+    ],
+)
+def test_ordinary_failures_do_not_smell(said):
+    """Nothing is compared after an error of the crate's own, or of its tests."""
+    assert "" == damage.smell(said)
+
+
+def test_to_smell_takes_no_time():
+    """The longest lines are those of the linker."""
+    line = "  = note: cc " + " ".join(f"{RLIB} /target/debug/deps/part{number}.o" for number in range(600))
+    begun = time.perf_counter()
+    damage.smell("\n".join([line] * 2))
+    assert time.perf_counter() - begun < 0.2
+
+
+@pytest.fixture
+def used(tmp_path):
+    """A cache with a toolchain and a tool, as a route names them; a toolchain of the user's own is the other."""
+    ours, tool, theirs = (tmp_path / name for name in ("cache/rustup/toolchains/1.85.0-x", "cache/tools/cross-x", "home/toolchains/mine"))
+    for folder in (ours, tool, theirs):
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin/cross").write_text("a program")
+        whole.note(folder)
+    named = {
+        "toolchain": SimpleNamespace(path=str(ours)),
+        "own": SimpleNamespace(path=str(theirs)),
+        "tool": SimpleNamespace(path=f"{tool}/bin/cross"),
+    }
+    return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache")
+
+
+SAID = "error: rustc interrupted by SIGSEGV, printing backtrace"
+
+
+@pytest.mark.parametrize("name", ["toolchain", "tool"])
+def test_what_is_damaged_goes(used, name):
+    """The error says which file, and what to do; a second look finds nothing, and nothing else went."""
+    route, work = used
+    folder = Path(route.toolchain.path) if name == "toolchain" else Path(route.tool.path).parents[1]
+    (folder / "bin/cross").write_text("another")
+    assert damage.found(route, "error[E0425]: cannot find value", work) is None
+    error = damage.found(route, SAID, work)
+    assert f"{folder.name} in the cache was damaged, and has been removed" == error.what
+    assert f"bin/cross is not what was installed: {SAID}" == error.why
+    assert "call again" in error.hint
+    assert not folder.exists()
+    assert damage.found(route, SAID, work) is None
+    assert 1 == len([place for place in (Path(route.toolchain.path), Path(route.tool.path)) if place.exists()])
+    assert [] == [path for path in work.cache.rglob("*.damaged*") if path.is_dir()]
+
+
+def test_what_is_the_users_stays(used):
+    """It is not even compared; nor does what is whole go."""
+    route, work = used
+    (Path(route.own.path) / "bin/cross").write_text("another")
+    assert damage.found(route, SAID, work) is None
+    assert all(Path(path).exists() for path in (route.own.path, route.toolchain.path, route.tool.path))
