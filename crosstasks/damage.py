@@ -24,9 +24,11 @@ SMELLS: Final = (
     r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
     r"[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
     r"its interpreter or loader is missing",
-    r"found invalid metadata files|can't find crate for `(std|core|alloc)`|extern location for (std|core|alloc) does not exist",
+    r"found invalid metadata files|can't find crate for `(std|core|alloc)`",
+    r"crate `(std|core|alloc)` required to be available in \w+ format, but was not found",
     # of the standard library the linker has nothing to say where it is whole
     r"/rustlib/\S{1,200}\.(rlib|o|a)\b[^\n]{0,400}?(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
+    r"/rustlib/\S{1,200}\.rlib\(\S+\): in function|in archive \S*/rustlib/",
 )
 _SMELL: Final = re.compile("|".join(f"(?:{pattern})" for pattern in SMELLS), re.MULTILINE)
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")

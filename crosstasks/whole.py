@@ -117,8 +117,12 @@ def told(names: Sequence[str]) -> str:
     return f"{names[0]} is not what was installed{more}" if names else ""
 
 
+UNNOTED: Final = frozenset({ALL, COMPLETE, "__pycache__"})
+"""Our own files, and what Python writes anew when it likes."""
+
+
 def _write(folder: Path, listed: str, files: Iterable[Path]) -> None:
-    chosen = sorted(path for path in files if path.is_file() and not path.is_symlink() and path.name not in {ALL, COMPLETE})
+    chosen = sorted(path for path in files if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
     rows = zip(_hashed(chosen), chosen, strict=True)
     cache.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
 

@@ -1,4 +1,4 @@
-"""What tests share: a cache that lives from run to run, a Rust where the machine has none, and an image that needs no registry."""
+"""What tests share: a cache that lives from run to run, a Rust where the machine has none, a crate, and an image that needs no registry."""
 
 from __future__ import annotations
 
@@ -73,6 +73,18 @@ def _toolchain(place, cache, crate):
     subprocess.run((*program, "provision"), cwd=crate, env=env, check=True)
     told = subprocess.run((*program, "plan", "--format", "json"), cwd=crate, env=env, check=True, stdout=subprocess.PIPE).stdout
     return Path(json.loads(told)["plans"][0]["route"]["own"]["path"])
+
+
+@pytest.fixture
+def crate(tmp_path):
+    """A crate without dependencies in a folder of its own; its targets share one toolchain."""
+    folder = tmp_path / "crate"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
+    (folder / "src" / "main.rs").write_text('fn main() { println!("{}", std::env::consts::ARCH); }\n')
+    names = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
+    (folder / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(names)}\n".replace("'", '"'))
+    return folder
 
 
 @pytest.fixture(scope="session")

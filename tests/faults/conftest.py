@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -60,14 +61,26 @@ def crosstasks(own_cache):
 
 
 @pytest.fixture
-def crate(tmp_path):
-    """A crate without dependencies; its targets share one toolchain."""
-    folder = tmp_path / "crate"
-    (folder / "src").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
-    (folder / "src" / "main.rs").write_text('fn main() { println!("{}", std::env::consts::ARCH); }\n')
-    configure(folder)
-    return folder
+def built(crosstasks, crate):
+    """The crate, once built, so that everything is there; and a cache of its own for what is not shared."""
+    configure(crate, images='["local", "build"]', fallback="[]")
+    done = crosstasks("build", "--target", "aarch64", cwd=crate)
+    assert not done.returncode, done.stderr
+    return crate
+
+
+@pytest.fixture
+def apart(own_cache):
+    """Give a folder of the cache for this test alone: its files are other names of the shared ones, so they are replaced, never written."""
+
+    def made(name, source=None):
+        place = own_cache / name
+        real = source or place.resolve()
+        place.unlink()
+        shutil.copytree(real, place, symlinks=True, copy_function=os.link)
+        return place
+
+    return made
 
 
 @pytest.fixture(scope="module")

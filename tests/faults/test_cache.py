@@ -8,27 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from misbehaving import configure
+from misbehaving import configure, flip
 
 ROOT = Path(__file__).parents[2]
 
 NAMESPACE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
-
-
-@pytest.fixture
-def built(crosstasks, crate):
-    """The crate, once built, so that everything is there; and a cache of its own for what is not shared."""
-    configure(crate, images='["local", "build"]', fallback="[]")
-    done = crosstasks("build", "--target", "aarch64", cwd=crate)
-    assert not done.returncode, done.stderr
-    return crate
-
-
-def flip(path):
-    """Change one byte in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def test_a_flipped_byte_in_what_was_kept(crosstasks, built, own_cache):

@@ -51,18 +51,6 @@ def crosstasks(environ):
 
 
 @pytest.fixture
-def crate(tmp_path):
-    """A crate without dependencies in a folder of its own; its targets share one toolchain."""
-    folder = tmp_path / "crate"
-    (folder / "src").mkdir(parents=True)
-    (folder / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "0.1.0"\nedition = "2021"\n')
-    (folder / "src" / "main.rs").write_text('fn main() { println!("{}", std::env::consts::ARCH); }\n')
-    names = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
-    (folder / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(names)}\n".replace("'", '"'))
-    return folder
-
-
-@pytest.fixture
 def without(cache, tmp_path):
     """Make a cache like that of the tests, but with only those tools whose names begin as told; what is lacking is there to fail."""
 

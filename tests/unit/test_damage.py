@@ -31,7 +31,8 @@ RLIB = "/t/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-d0233f198e8667ce.rlib
         "error[E0463]: can't find crate for `core`",
         "error: internal compiler error: compiler/rustc_metadata/src/rmeta/decoder.rs:968:9: missing `associated_item`",
         f"  = note: /usr/bin/ld: {RLIB}: error adding symbols: archive has no index; run ranlib to add one",
-        f"/usr/bin/ld: {RLIB}(std-d0233f198e8667ce.o): in function `fmt': mod.rs:593: undefined reference to `anon.f6edb'",
+        f"/usr/bin/ld: {RLIB}(std-d0233f198e8667ce.o): in function `fmt':\n  mod.rs:593: undefined reference to `anon.f6edb'",
+        "error: crate `core` required to be available in rlib format, but was not found in this form",
         "the program '/t/bin/cross' cannot be run: its interpreter or loader is missing",
     ],
 )

@@ -1,0 +1,152 @@
+"""Bytes that were flipped in programs of the cache: nothing damaged is used for long, the user is told, and the next call makes it anew."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from misbehaving import configure, flip
+
+from crosstasks import whole
+from crosstasks.pins import pins
+from crosstasks.process import run
+from crosstasks.provision import tools
+
+TRIPLE = "x86_64-unknown-linux-gnu"
+
+
+def test_in_cross(crosstasks, built, apart, own_cache):
+    """It is not run: without a network that is the reason, and with one it is installed anew in the same call."""
+    (place,) = apart("tools").glob("cross-0.2.5-*")
+    flip(place / "bin/cross")
+    refused = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
+    assert 4 == refused.returncode, refused.stderr
+    assert "to be made anew: bin/cross is not what was installed" in refused.stderr
+    done = crosstasks("build", "--target", "aarch64", cwd=built)
+    assert 0 == done.returncode, done.stderr
+    assert f"{place} is made anew: bin/cross is not what was installed" in done.stderr
+    again = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
+    assert (0, False) == (again.returncode, "anew" in again.stderr), again.stderr
+    (shared,) = (own_cache / "rustup").resolve().parent.joinpath("tools").glob("cross-0.2.5-*")
+    assert "" == whole.damage(shared)
+
+
+def test_in_rustup(tmp_path):
+    """Each program is compared with what the wheel brought; everybody can check it."""
+    said = []
+
+    def install():
+        project = f"rustup=={pins().pypi['rustup'].version}"
+        return tools.from_pypi(tmp_path, "rustup", (project,), run=run, say=said.append)
+
+    place = install()
+    flip(place / "bin/rustup")
+    subprocess.run(("sha256sum", "--check", "--strict", "--quiet", whole.ALL), cwd=install(), check=True)
+    assert f"{place} is made anew: bin/rustup is not what was installed" in said
+    assert ("", ()) == (whole.damage(place), whole.differing(place))
+
+
+@pytest.fixture(scope="module")
+def alone(shared):
+    """A cache that lives from run to run as well: Debian's newest Rust for this host, without other targets, and zig."""
+    folder = shared / "around" / "host"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("debian", "tools"):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(shared / name)
+    return folder
+
+
+@pytest.fixture
+def host(crosstasks, crate, alone, apart, own_cache):
+    """The crate, built for this host by cargo or zig with programs of the cache, in which one file is damaged; all else is shared."""
+    (crate / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{TRIPLE}"]\n')
+
+    def prepared(builder):
+        configure(crate, builder=f'"{builder}"', toolchains='["cache", "debian"]', fallback="[]")
+        made = crosstasks("provision", cwd=crate, CROSSTASKS_CACHE_DIR=str(alone))
+        assert 0 == made.returncode, made.stderr
+        apart("rustup", alone / "rustup")
+        return crate
+
+    def build(**env):
+        return crosstasks("build", cwd=crate, **env)
+
+    prepared.build = build
+    prepared.cache = own_cache
+    return prepared
+
+
+@pytest.mark.parametrize(
+    ("pattern", "at"),
+    [
+        ("bin/rustc", 0),
+        ("bin/cargo", 0),
+        ("lib/librustc_driver-*.so", 8),
+        (f"lib/rustlib/{TRIPLE}/lib/libcore-*.rlib", 0),
+        (f"lib/rustlib/{TRIPLE}/lib/libstd-*.rlib", 8),
+    ],
+)
+def test_in_a_toolchain(host, pattern, at):
+    """The build fails, what is damaged is found and taken out, and the error names the file; nothing else is lost."""
+    host("cargo")
+    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    (path,) = folder.glob(pattern)
+    flip(path, at)
+    failed = host.build()
+    assert 5 == failed.returncode, failed.stderr
+    assert f"error: {folder.name} in the cache was damaged, and has been removed" in failed.stderr
+    assert f"{path.relative_to(folder)} is not what was installed: " in failed.stderr
+    assert "call again: it is made anew" in failed.stderr
+    assert not folder.exists()
+
+
+def test_in_a_toolchain_that_is_made_anew(host):
+    """The next call has it made of Debian's packages, and builds."""
+    host("cargo")
+    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    (path,) = folder.glob("lib/librustc_driver-*.so")
+    flip(path, 8)
+    assert 5 == host.build().returncode
+    again = host.build()
+    assert 0 == again.returncode, again.stderr
+    assert () == whole.differing(folder)
+
+
+def test_in_a_toolchain_in_a_container(crosstasks, built, apart):
+    """It is the same where cross runs the compiler; the toolchain of the other tests is whole."""
+    toolchains = apart("rustup") / "toolchains"
+    target = "lib/rustlib/aarch64-unknown-linux-gnu/lib"
+    (path,) = toolchains.glob(f"*/{target}/libcore-*.rlib")
+    shutil.rmtree(built / "target")
+    flip(path, 0)
+    failed = crosstasks("build", "--target", "aarch64", cwd=built)
+    assert 5 == failed.returncode, failed.stderr
+    assert f"{target}/{path.name} is not what was installed: error[E0786]: found invalid metadata files" in failed.stderr
+    assert [] == [place.name for place in toolchains.iterdir()]
+
+
+def test_an_ordinary_error_compares_nothing(host):
+    """What a crate gets wrong is told as ever: a toolchain that was damaged where it does no harm stays."""
+    crate = host("cargo")
+    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    flip(folder / "bin/rustdoc")
+    (crate / "src/main.rs").write_text("fn main() { absent() }\n")
+    failed = host.build()
+    assert 1 == failed.returncode, failed.stderr
+    assert "cannot find function `absent`" in failed.stderr
+    assert ("bin/rustdoc",) == whole.differing(folder)
+
+
+def test_in_zig(host, apart):
+    """It is too big to be compared each time, so it is when it has failed; the next call installs it anew."""
+    host("zigbuild")
+    (place,) = apart("tools").glob("zigbuild-*")
+    flip(place / "ziglang/zig", 0)
+    failed = host.build()
+    assert 5 == failed.returncode, failed.stderr
+    assert f"{place.name} in the cache was damaged, and has been removed" in failed.stderr
+    assert "ziglang/zig is not what was installed" in failed.stderr
+    again = host.build()
+    assert 0 == again.returncode, again.stderr
