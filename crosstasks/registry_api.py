@@ -104,6 +104,20 @@ def _hint(words: str) -> str:
     return ""
 
 
+SHA256: Final = "sha256:"
+
+
+def digest(content: bytes) -> str:
+    """Return what content is known by."""
+    return f"{SHA256}{hashlib.sha256(content).hexdigest()}"
+
+
+def forged(ref: str, named: str, found: str) -> ImageFailed:
+    """Say that a registry, or what is before it, sent something else than it named."""
+    hint = "nothing of it was used; call again, and if that does not help, look at the registry, its mirror or the proxy before it"
+    return ImageFailed(f"{ref} is not what its digest says", why=f"{named} was named, and {found} came", hint=hint)
+
+
 class Place:
     """A repository of a registry, asked with the log-in in Docker's or Podman's configuration, else anonymously."""
 
@@ -151,8 +165,19 @@ class Place:
         return sent
 
     def get(self, path: str, accept: str) -> Response:
-        """Fetch a manifest or a small blob."""
-        return self.send("GET", path, headers={"Accept": accept})
+        """
+        Fetch a manifest or a small blob.
+
+        Raises:
+            ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
+        """
+        response = self.send("GET", path, headers={"Accept": accept})
+        wanted = path.rpartition("/")[2]
+        named = wanted if wanted.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
+        found = digest(response.content)
+        if named.startswith(SHA256) and named != found:
+            raise forged(self.ref, named, found)
+        return response
 
 
 @contextmanager
@@ -211,9 +236,8 @@ def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
     response = get(f"manifests/{wanted}", ", ".join(ASK))
     manifest = response.json()
     media = response.headers.get("Content-Type", "").partition(";")[0]
-    digest = response.headers.get("Docker-Content-Digest") or f"sha256:{hashlib.sha256(response.content).hexdigest()}"
     config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()
-    return {"mediaType": media, "digest": digest, "manifest": manifest, "config": config}
+    return {"mediaType": media, "digest": digest(response.content), "manifest": manifest, "config": config}
 
 
 def full(ref: str) -> str:

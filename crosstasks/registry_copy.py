@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from .errors import ImageFailed
 from .facts.registry import ASK, INDEXES, MANIFESTS, platform
-from .registry_api import Place, translated
+from .registry_api import Place, digest, forged, translated
 
 if TYPE_CHECKING:
     from .steps import Say
@@ -55,7 +55,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """Return what it is known by."""
-        return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
+        return digest(self.body)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -99,8 +99,6 @@ def _fetched(place: Place, wanted: str) -> Manifest:
     found = Manifest(media=response.headers.get("Content-Type", "").partition(";")[0], body=response.content)
     if found.media not in ASK:
         raise ImageFailed(f"{place.ref} is no image that can be copied", why=f"its manifest is {found.media or 'of no kind'}")
-    if wanted.startswith("sha256:") and found.digest != wanted:
-        raise ImageFailed(f"{place.ref} is not what it says", why=f"asked for {wanted}, and got {found.digest}")
     return found
 
 
@@ -139,12 +137,12 @@ def _copied(here: Place, there: Place, blobs: Sequence[Mapping[str, Any]]) -> li
             raise
 
 
-def _copy_blob(here: Place, there: Place, digest: str, size: int) -> int | None:
+def _copy_blob(here: Place, there: Place, named: str, size: int) -> int | None:
     """Copy a blob, and return its size; None if it is there."""
-    if has(there, digest):
+    if has(there, named):
         return None
-    with here.send("GET", f"blobs/{digest}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
-        upload(there, digest, Sized(cast("IO[bytes]", response.raw), size))
+    with here.send("GET", f"blobs/{named}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
+        upload(there, named, Checked(cast("IO[bytes]", response.raw), size, named, here.ref))
     return size
 
 
@@ -170,6 +168,44 @@ class Sized:
     def read(self, count: int = CHUNK) -> bytes:
         """Return what comes next."""
         return self.stream.read(count)
+
+
+class Checked(Sized):
+    """A stream that is compared with its digest; its last piece is only given away if all of it is what was named."""
+
+    def __init__(self, stream: IO[bytes], size: int, named: str, ref: str) -> None:
+        """Read nothing yet; *ref* is the image that it belongs to."""
+        super().__init__(stream, size)
+        self.named = named
+        self.ref = ref
+        self.hash = hashlib.new(named.partition(":")[0])
+        self.left = size
+
+    def read(self, count: int = CHUNK) -> bytes:
+        """
+        Return what comes next.
+
+        Raises:
+            ImageFailed: it ended too early, or is something else.
+        """
+        chunk = self._next(min(count, self.left)) if self.left else b""
+        self.left -= len(chunk)
+        self.hash.update(chunk)
+        if self.left and not chunk:
+            why = f"{self.left} of the {self.size} bytes of {self.named} did not come"
+            raise ImageFailed(f"{self.ref} was cut off", why=why, hint="call again: the parts that came whole are kept")
+        found = f"{self.hash.name}:{self.hash.hexdigest()}"
+        if not self.left and found != self.named:
+            raise forged(self.ref, self.named, found)
+        return chunk
+
+    def _next(self, count: int) -> bytes:
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return super().read(count)
+        except (HTTPError, OSError):  # it knows the length as well
+            return b""
 
 
 def upload(place: Place, digest: str, content: Sized) -> None:

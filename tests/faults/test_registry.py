@@ -6,9 +6,15 @@ import signal
 import socket
 import subprocess
 import threading
+from uuid import uuid4
 
+import facts_registry
 import pytest
+import requests
 from misbehaving import Proxy, configure
+
+from crosstasks import registry_api
+from crosstasks.errors import ImageFailed
 
 
 @pytest.fixture
@@ -63,6 +69,78 @@ def test_a_pull_that_is_cut_in_half_once(provision, served, proxy):
     proxy.fault = "cut once"
     done = provision(served)
     assert (0, True, "") == (done.returncode, held(served), proxy.fault), done.stderr
+
+
+def test_a_pull_that_is_cut_each_time(provision, served, proxy):
+    """The engine gives up after some tries: that is said, nothing half there counts, and the next pull is whole."""
+    proxy.fault = "cut"
+    done = provision(served)
+    assert (9, False) == (done.returncode, held(served)), done.stderr
+    assert f"error: cannot pull {served}" in done.stderr
+    assert "EOF" in done.stderr
+    proxy.fault = ""
+    again = provision(served)
+    assert (0, True) == (again.returncode, held(served)), again.stderr
+
+
+@pytest.fixture
+def pinned(registry, served, proxy):
+    """The same image by its digest."""
+    place = served.partition("/")[2].replace(":", "/manifests/")
+    answer = requests.head(f"http://{registry}/v2/{place}", headers={"Accept": facts_registry.DOCKER}, timeout=10)
+    return f"{served.rpartition(':')[0]}@{answer.headers['Docker-Content-Digest']}"
+
+
+def test_a_manifest_that_is_not_what_was_asked_for(provision, pinned, proxy):
+    """The engine refuses it; the next pull is whole."""
+    proxy.fault = "forged"
+    done = provision(pinned)
+    assert (9, False) == (done.returncode, held(pinned)), done.stderr
+    assert "digest" in done.stderr
+    proxy.fault = ""
+    again = provision(pinned)
+    assert (0, True) == (again.returncode, held(pinned)), again.stderr
+
+
+def test_our_own_question_about_a_manifest(pinned, served, proxy):
+    """Where no engine asks for us: what came is compared with the digest that was asked for, or that the registry names."""
+    for ref in (pinned, served):
+        proxy.fault = "forged"
+        with pytest.raises(ImageFailed, match="is not what its digest says") as refused:
+            registry_api.look(ref, None, 10)
+        assert "was named, and sha256:" in refused.value.why
+        proxy.fault = ""
+        assert pinned.rpartition("@")[2] == registry_api.look(ref, None, 10)["digest"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("forged", "is not what its digest says"),
+        ("wrong", "is not what its digest says"),
+        ("cut", "was cut off"),
+    ],
+)
+def test_a_mirror_is_given_nothing_that_is_damaged(crosstasks, crate, registry, served, proxy, fault, what):
+    """A manifest or a layer is another than its digest says, or half of it comes: refused, and the next call copies all of it."""
+    configure(crate, image=f'"{served}"')
+    there = f"{registry}/{uuid4().hex[:8]}"
+
+    def mirror():
+        return crosstasks("mirror", "--to", there, "--target", "x86_64", cwd=crate)
+
+    def has():
+        place = served.partition("/")[2].replace(":", "/manifests/")
+        return requests.get(f"http://{there.replace('/', '/v2/')}/{place}", headers={"Accept": facts_registry.DOCKER}, timeout=10).ok
+
+    proxy.fault = fault
+    refused = mirror()
+    assert 9 == refused.returncode, refused.stderr
+    assert f"error: {served} {what}" in refused.stderr
+    assert not has()
+    proxy.fault = ""
+    done = mirror()
+    assert (0, True) == (done.returncode, has()), done.stderr
 
 
 def test_a_layer_that_is_not_what_its_digest_says(provision, served, proxy):
