@@ -7,7 +7,6 @@ What the patterns know was seen: bytes were flipped, and pages zeroed, in every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,23 +43,28 @@ def smell(said: str) -> str:
 def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
     """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
     line = smell(said)
-    for folder, lock in _ours(route, work) if line else ():
-        with cache.locked(lock):
-            wrong = whole.differing(folder)
-            if wrong:
-                whole.remove(folder, lock.with_name(f"{lock.name}.damaged"))
-                hint = "call again: it is made anew; if that happens often, the disk or the memory may be failing"
-                why = f"{whole.told(wrong)}: {line}"
-                return ToolDamaged(f"{folder.name} in the cache was damaged, and has been removed", why=why, hint=hint)
-    return None
+    parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parents[1])] if route.tool else ()))
+    errors = (compared(Path(path), work, line) for path in dict.fromkeys(parts)) if line else ()
+    return next(filter(None, errors), None)
 
 
-def _ours(route: Route, work: Work) -> Iterator[tuple[Path, Path]]:
-    """Give the folders of our cache that a route uses, with what their locks are named after; a user's own are left alone."""
-    toolchains, tools = work.cache / "rustup" / "toolchains", work.cache / "tools"
-    for folder in dict.fromkeys(Path(toolchain.path) for toolchain in (route.toolchain, route.own)):
-        if folder.parent == toolchains:
-            yield folder, work.cache / "rustup" / "making" / folder.name
-    if route.tool and Path(route.tool.path).parents[2] == tools:
-        folder = Path(route.tool.path).parents[1]
-        yield folder, tools / folder.name
+def compared(folder: Path, work: Work, line: str = "") -> ToolDamaged | None:
+    """Compare a folder with what was installed, and take it out if it differs; one that is not ours is left alone."""
+    lock = _lock(folder, work.cache)
+    if not lock:
+        return None
+    with cache.locked(lock):
+        wrong = whole.differing(folder)
+        if not wrong:
+            return None
+        whole.remove(folder, lock.with_name(f"{lock.name}.damaged"))
+    why = f"{whole.told(wrong)}: {line}" if line else whole.told(wrong)
+    hint = "call again: it is made anew; if that happens often, the disk or the memory may be failing"
+    return ToolDamaged(f"{folder.name} in the cache was damaged, and has been removed", why=why, hint=hint)
+
+
+def _lock(folder: Path, place: Path) -> Path | None:
+    """Return what the lock of a folder of the cache is named after, and its drafts; None if it is another's."""
+    if folder.parent == place / "rustup" / "toolchains":
+        return place / "rustup" / "making" / folder.name
+    return folder if folder.parent == place / "tools" else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from .. import __version__, docker_api, lock, pipeline, process, provision
+from .. import __version__, damage, docker_api, lock, pipeline, process, provision
 from ..docker_sdk import failed
 from ..errors import ConfigError, ToolMissing
 from ..facts.engine import Engine, identity
@@ -81,6 +81,8 @@ def _collected(writer: archive.Writer, work: Work, platform: str, triples: Seque
         path = f"{kind}s/{folder.name}.tar.gz"
         if path not in known:
             work.say(f"packing {folder.name}")
+            if error := damage.compared(folder, work):
+                raise error
             writer.add(path, kind, folder.name, partial(archive.pack, folder))
     return _Machine(platform, plans), saved(writer, work, platform, plans)
 

@@ -83,6 +83,17 @@ def apart(own_cache):
     return made
 
 
+@pytest.fixture(scope="session")
+def alone(shared):
+    """A cache that lives from run to run as well: a toolchain for this host, without other targets, which is soon copied, packed and made."""
+    folder = shared / "around" / "host"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("debian", "tools"):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(shared / name)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
     """Debian's docker-registry on a free port."""

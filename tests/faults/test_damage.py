@@ -47,17 +47,6 @@ def test_in_rustup(tmp_path):
     assert ("", ()) == (whole.damage(place), whole.differing(place))
 
 
-@pytest.fixture(scope="module")
-def alone(shared):
-    """A cache that lives from run to run as well: Debian's newest Rust for this host, without other targets, and zig."""
-    folder = shared / "around" / "host"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("debian", "tools"):
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(shared / name)
-    return folder
-
-
 @pytest.fixture
 def host(crosstasks, crate, alone, apart, own_cache):
     """The crate, built for this host by cargo or zig with programs of the cache, in which one file is damaged; all else is shared."""
@@ -83,7 +72,6 @@ def host(crosstasks, crate, alone, apart, own_cache):
     [
         ("bin/rustc", 0),
         ("bin/cargo", 0),
-        ("lib/librustc_driver-*.so", 8),
         (f"lib/rustlib/{TRIPLE}/lib/libcore-*.rlib", 0),
         (f"lib/rustlib/{TRIPLE}/lib/libstd-*.rlib", 8),
     ],
