@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import facts_registry
 import pytest
+import second_engine
 from misbehaving import Proxy, configure
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,13 @@ def alone(shared):
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(shared / name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory):
+    """An engine beside the machine's."""
+    with second_engine.running(tmp_path_factory.mktemp("engine")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

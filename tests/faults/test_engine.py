@@ -6,15 +6,7 @@ import subprocess
 import time
 
 import pytest
-import second_engine
 from misbehaving import configure
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """An engine beside the machine's."""
-    with second_engine.running(tmp_path_factory.mktemp("engine")) as made:
-        yield made
 
 
 @pytest.fixture

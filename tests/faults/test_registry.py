@@ -11,7 +11,7 @@ from uuid import uuid4
 import facts_registry
 import pytest
 import requests
-from misbehaving import Proxy, configure
+from misbehaving import Proxy, configure, within
 
 from crosstasks import registry_api
 from crosstasks.errors import ImageFailed
@@ -71,16 +71,25 @@ def test_a_pull_that_is_cut_in_half_once(provision, served, proxy):
     assert (0, True, "") == (done.returncode, held(served), proxy.fault), done.stderr
 
 
-def test_a_pull_that_is_cut_each_time(provision, served, proxy):
+def test_a_pull_that_is_cut_each_time(provision, served, proxy, daemon):
     """The engine gives up after some tries: that is said, nothing half there counts, and the next pull is whole."""
-    proxy.fault = "cut"
-    done = provision(served)
-    assert (9, False) == (done.returncode, held(served)), done.stderr
-    assert f"error: cannot pull {served}" in done.stderr
-    assert "EOF" in done.stderr
-    proxy.fault = ""
-    again = provision(served)
-    assert (0, True) == (again.returncode, held(served)), again.stderr
+    server = within(daemon.process.pid, lambda: Proxy(proxy.behind))
+    threading.Thread(target=server.serve_forever).start()
+    ref, env = served.replace(proxy.address, server.address), {"DOCKER_HOST": daemon.host}
+    try:
+        server.fault = "cut"
+        done = provision(ref, env=env)
+        assert 9 == done.returncode, done.stderr
+        assert f"error: cannot pull {ref}" in done.stderr
+        assert "EOF" in done.stderr
+        assert daemon.docker("image", "inspect", ref, check=False).returncode
+        server.fault = ""
+        again = provision(ref, env=env)
+        assert 0 == again.returncode, again.stderr
+        daemon.docker("image", "rm", ref)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

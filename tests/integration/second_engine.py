@@ -33,7 +33,8 @@ class Daemon:
 
     def start(self):
         config = self.folder / "daemon.json"
-        config.write_text('{"max-concurrent-downloads": 3}')
+        # it would try five times, with longer and longer pauses
+        config.write_text('{"max-concurrent-downloads": 3, "max-download-attempts": 2}')
         name = f"crosstasks-test-{os.getpid()}-{self.folder.name}"
         options = [
             *("--config-file", str(config), "--host", self.host, "--pidfile", f"{self.folder}/pid"),
