@@ -74,11 +74,17 @@ def built(crosstasks, crate):
 def apart(own_cache):
     """Give a folder of the cache for this test alone: its files are other names of the shared ones, so they are replaced, never written."""
 
-    def made(name, source=None):
+    def made(name, source=None, linked=""):
         place = own_cache / name
-        real = source or place.resolve()
-        place.unlink()
-        shutil.copytree(real, place, symlinks=True, copy_function=os.link)
+        real = (source or place).resolve()
+        place.unlink() if place.is_symlink() else None
+        # of what has many files, and none that a test wants to replace, a link will do
+        passed = real / linked
+        shutil.copytree(
+            real, place, symlinks=True, copy_function=os.link, ignore=lambda folder, names: {passed.name} & {*names} if Path(folder) == passed.parent else ()
+        )
+        if linked:
+            (place / linked).symlink_to(passed)
         return place
 
     return made

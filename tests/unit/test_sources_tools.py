@@ -31,6 +31,24 @@ def with_tools(*names):
     return facts(provided=Provided(home="/cache/rustup", tools_home="/cache/tools", tools=names))
 
 
+def with_damaged(*names):
+    return facts(provided=Provided(home="/cache/rustup", tools_home="/cache/tools", damaged=dict.fromkeys(names, "bin/x is another")))
+
+
+@pytest.mark.parametrize(
+    ("name", "choose"),
+    [
+        (f"cross-0.2.5-{AMD64}", lambda facts, config: tools.cross("0.2.5", facts, config)),
+        (ZIG, tools.zigbuild),
+    ],
+)
+def test_what_was_damaged_is_made_anew(name, choose):
+    """It does not count, and the step that makes it says why; offline that is the reason that there is none."""
+    made = choose(with_damaged(name), config())
+    assert ("PyPI", True) == (made.source, made.steps[0].why.endswith(" is to be made anew: bin/x is another"))
+    assert "cache: to be made anew: bin/x is another" in choose(with_damaged(name), config(offline=True)).why
+
+
 @pytest.mark.parametrize(
     ("flavour", "version", "commit", "taken"),
     [

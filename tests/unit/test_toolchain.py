@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crosstasks import whole
 from crosstasks.errors import ToolMissing
 from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
 from crosstasks.provision.rustup_home import Marker, Wanted
@@ -152,6 +153,17 @@ def test_rustup_begins_anew(tmp_path):
     toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=run, say=ignore)
     assert ("--target", ARM, "--target", S390X) == run.calls[1][0][-4:]
     assert (HOST, ARM, S390X) == toolchain.inspect(tmp_path)[0].targets
+
+
+def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
+    """Its files are noted again afterwards, and the damage would be noted as good: it is made anew with all that it had."""
+    (made(tmp_path, ARM) / "bin/rustc").write_text("another")
+    run, said = Recorder(), []
+    toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=run, say=said.append)
+    ((argv, _, _),) = run.calls
+    assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
+    assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
+    assert ((HOST, ARM, S390X), ()) == (toolchain.inspect(tmp_path)[0].targets, whole.differing(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
