@@ -94,6 +94,8 @@ def builders(facts: Facts) -> Iterator[Row]:
         for one in found:
             commit = f" ({one.commit})" if one.commit else ""
             yield Row(name=kind, detail=f"{one.version}{commit}, {one.place}: {one.path}")
+    for name, wrong in facts.provided.damaged.items():
+        yield Row(name="cache", state="warning", detail=f"{name}: {wrong}", fix="nothing to do: it is made anew when it is needed")
 
 
 def rust(facts: Facts) -> Iterator[Row]:

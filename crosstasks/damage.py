@@ -29,14 +29,13 @@ SMELLS: Final = (
     r"/rustlib/\S{1,200}\.(rlib|o|a)\b[^\n]{0,400}?(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
     r"/rustlib/\S{1,200}\.rlib\(\S+\): in function|in archive \S*/rustlib/",
 )
-_SMELL: Final = re.compile("|".join(f"(?:{pattern})" for pattern in SMELLS), re.MULTILINE)
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def smell(said: str) -> str:
     """Pure: return the line of a failed program that smells of damage; empty if none does."""
     plain = _ESCAPES.sub("", said)
-    found = _SMELL.search(plain)
+    found = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
     return plain[plain.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip() if found else ""
 
 

@@ -52,7 +52,7 @@ def home(work: Work) -> Path:
         if trusted:
             (draft / network.CERTIFICATES).write_bytes(certificates)
 
-    return whole.once(place, make, "*")
+    return whole.once(place, make, ["*"])
 
 
 def _config(theirs: Path) -> str:

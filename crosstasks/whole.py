@@ -32,14 +32,14 @@ SIDE_BY_SIDE: Final = min(8, os.cpu_count() or 1)
 """Files that are read at a time; hashing lets go of Python's lock."""
 
 
-def once(path: Path, make: Callable[[Path], None], first: str, say: Say = lambda _line: None) -> Path:
+def once(path: Path, make: Callable[[Path], None], first: Sequence[str], say: Say = lambda _line: None) -> Path:
     """
     Make the folder *path* once, whole or not at all, however many processes want it; one that is damaged is made anew.
 
     Args:
         path: where it is to be.
         make: fills an empty folder beside it, which then takes its name.
-        first: a pattern of the files to compare each time.
+        first: patterns of the files to compare each time.
         say: told of damage.
     """
     if not damage(path):
@@ -57,7 +57,7 @@ def once(path: Path, make: Callable[[Path], None], first: str, say: Say = lambda
             make(draft)
             draft.chmod(0o755)
             note(draft)
-            _write(draft, COMPLETE, draft.glob(first))
+            _write(draft, COMPLETE, (path for pattern in first for path in draft.glob(pattern)))
             replace(draft, path)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

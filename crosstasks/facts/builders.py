@@ -118,7 +118,7 @@ def _module(look: Look, suffix: str) -> str:
 def _in_cache(look: Look) -> Iterator[Found]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
         name = path.stem if path.suffix == ".exe" else path.name
-        if whole.damage(path.parent.parent):
+        if not (path.parent.parent / whole.COMPLETE).exists():
             continue
         if name == "cross":
             yield "cross", str(path), "cache", flavour(path.parent.parent.name)
@@ -133,13 +133,16 @@ def flavour(entry: str) -> str:
 
 
 def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
-    said = answers.of_program(look, path, kind, partial(_version, look, kind, path), tuple[str, str])
+    said = answers.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
     if isinstance(said, Absent):
         return said
     return Builder(kind=kind, path=path, version=said[0], commit=said[1], place=place, flavour=flavour)
 
 
-def _version(look: Look, kind: Kind, path: str) -> tuple[str, str] | Absent:
+def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:
+    # one of ours is compared before it is run; ``provided`` does so in each call
+    if place == "cache" and (wrong := whole.damage(Path(path).parents[1])):
+        return Absent(wrong)
     silent = look.which("true") or look.environ.get("ComSpec", "")
     with TemporaryDirectory(prefix="crosstasks-") as empty:
         env = alone(empty, silent) if kind == "cross" else {"RUSTUP_AUTO_INSTALL": "0"}

@@ -193,9 +193,9 @@ def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:
 def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
     if isinstance(builders, Builders) and builders.all("zig"):
         for builder in builders.all("cargo-zigbuild"):
-            return Tool(
-                name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why="it is on PATH, and so is zig"
-            )
+            if builder.place == "PATH":
+                why = "it is on PATH, and so is zig"
+                return Tool(name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why=why)
     return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
 
 

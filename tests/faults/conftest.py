@@ -81,7 +81,11 @@ def apart(own_cache):
         # of what has many files, and none that a test wants to replace, a link will do
         passed = real / linked
         shutil.copytree(
-            real, place, symlinks=True, copy_function=os.link, ignore=lambda folder, names: {passed.name} & {*names} if Path(folder) == passed.parent else ()
+            real,
+            place,
+            symlinks=True,
+            copy_function=os.link,
+            ignore=lambda folder, names: {passed.name} & {*names} if Path(folder) == passed.parent else (),
         )
         if linked:
             (place / linked).symlink_to(passed)

@@ -77,7 +77,7 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
     (toolchains / "broken/.crosstasks.json").write_text("{")
     program(toolchains / "no-marker/bin", "rustc")
     for name in ("cross-0.2.5-x", "flipped", "old", ".cross.tmp"):
-        whole.once(tools / name, lambda draft: program(draft / "bin", "cross"), "bin/*")
+        whole.once(tools / name, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
     program(tools / "flipped/bin", "cross", "another")
     (tools / "old/.complete").write_text("")
     (tools / "half").mkdir()

@@ -65,7 +65,7 @@ def test_our_cache_counts_after_path(tmp_path):
     for name, ready in (("cross-git-8c1a8aa4b661-x86_64-unknown-linux-gnu", True), ("cross-0.2.4-x86_64-unknown-linux-gnu", False)):
         place = tmp_path / "cache/tools" / name
         if ready:
-            whole.once(place, lambda draft: program(draft / "bin", "cross"), "bin/*")
+            whole.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
         else:
             program(place / "bin", "cross")
     found = ask(Question("builders"), here, Facts()).all("cross")

@@ -19,12 +19,12 @@ def filled(folder):
 @pytest.fixture
 def made(tmp_path):
     """A folder that was made once."""
-    return whole.once(tmp_path / "tool", filled, "bin/*")
+    return whole.once(tmp_path / "tool", filled, ["bin/*"])
 
 
 def test_it_is_made_once(made):
     """The second call finds it; no draft is left."""
-    whole.once(made, lambda _draft: pytest.fail("made twice"), "bin/*")
+    whole.once(made, lambda _draft: pytest.fail("made twice"), ["bin/*"])
     assert ["tool"] == [path.name for path in made.parent.iterdir() if path.is_dir()]
 
 
@@ -54,7 +54,7 @@ def test_what_was_damaged_is_made_anew(made, name, content, wrong):
         (made / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     assert wrong == whole.damage(made)
     said = []
-    whole.once(made, filled, "bin/*", said.append)
+    whole.once(made, filled, ["bin/*"], said.append)
     assert [f"{made} is made anew: {wrong}"] == said
     assert ("", ()) == (whole.damage(made), whole.differing(made))
 
@@ -67,7 +67,7 @@ def test_a_draft_that_failed_changes_nothing(made):
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
-        whole.once(made, fail, "bin/*")
+        whole.once(made, fail, ["bin/*"])
     assert whole.damage(made)
     assert ["tool"] == [path.name for path in made.parent.iterdir() if path.is_dir()]
 
@@ -76,7 +76,7 @@ def test_drafts_of_killed_calls_are_swept(tmp_path):
     """Whoever makes a folder removes what was left of it, and of no other."""
     for name in (".tool.abc", ".tool.abc.old", ".toolbox.abc"):
         (tmp_path / name).mkdir()
-    whole.once(tmp_path / "tool", filled, "bin/*")
+    whole.once(tmp_path / "tool", filled, ["bin/*"])
     assert [".toolbox.abc", "tool"] == sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
 
 
