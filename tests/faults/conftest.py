@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -71,21 +72,24 @@ def built(crosstasks, crate):
 
 
 @pytest.fixture
-def apart(own_cache):
-    """Give a folder of the cache for this test alone: its files are other names of the shared ones, so they are replaced, never written."""
+def apart(crosstasks, own_cache, shared):
+    """
+    Give the test its own copy of a part (``tool`` or ``toolchain``) of a target's route; nothing else is in that folder of its cache.
 
-    def made(name, source=None, linked=""):
-        place = own_cache / name
-        real = (source or place).resolve()
-        place.unlink() if place.is_symlink() else None
-        # of what has many files, and none that a test wants to replace, a link will do
+    Its files are other names of the shared ones, so they are to be replaced, and never written. Of a folder *linked* there is a link.
+    """
+
+    def made(part, target, cwd, *, cache=shared, linked=""):
+        told = crosstasks("plan", "--format", "json", "--target", target, cwd=cwd, CROSSTASKS_CACHE_DIR=str(cache)).stdout
+        path = Path(json.loads(told)["plans"][0]["route"][part]["path"])
+        real = path.parents[1] if part == "tool" else path
+        place = own_cache / real.relative_to(cache)
+        top = own_cache / real.relative_to(cache).parts[0]
+        if top.is_symlink():
+            top.unlink()
         passed = real / linked
         shutil.copytree(
-            real,
-            place,
-            symlinks=True,
-            copy_function=os.link,
-            ignore=lambda folder, names: {passed.name} & {*names} if Path(folder) == passed.parent else (),
+            *(real, place), symlinks=True, copy_function=os.link, ignore=lambda folder, _: [passed.name] * (Path(folder) == passed.parent)
         )
         if linked:
             (place / linked).symlink_to(passed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import time
 
@@ -10,7 +11,7 @@ from misbehaving import configure, flip
 
 from crosstasks import whole
 
-TRIPLE = "x86_64-unknown-linux-gnu"
+TRIPLE = f"{platform.machine()}-unknown-linux-gnu"
 
 
 def killed(child, word, moment):
@@ -83,7 +84,7 @@ def test_while_a_bundle_is_loaded(crosstasks, small, bundle, tmp_path, word, mom
 
 def test_a_bundle_of_what_is_damaged(crosstasks, small, alone, apart, tmp_path):
     """All of it is compared before it is packed: no other machine gets it, and here it is made anew."""
-    (folder,) = (apart("rustup", alone / "rustup") / "toolchains").iterdir()
+    folder = apart("toolchain", TRIPLE, small, cache=alone)
     flip(folder / "bin/rustdoc")
     made = crosstasks("bundle", "--to", str(tmp_path / "b.tar"), cwd=small)
     assert 5 == made.returncode, made.stderr

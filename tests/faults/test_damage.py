@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 
@@ -13,25 +14,12 @@ from crosstasks.pins import pins
 from crosstasks.process import run
 from crosstasks.provision import tools
 
-TRIPLE = "x86_64-unknown-linux-gnu"
+TRIPLE = f"{platform.machine()}-unknown-linux-gnu"
 
 
-@pytest.fixture
-def tool(apart, own_cache, shared):
-    """Give an entry among the tools for this test alone."""
-
-    def made(pattern, linked=""):
-        (real,) = (shared / "tools").glob(pattern)
-        if (own_cache / "tools").is_symlink():
-            (own_cache / "tools").unlink()
-        return apart(f"tools/{real.name}", real, linked)
-
-    return made
-
-
-def test_in_cross(crosstasks, built, tool, shared):
+def test_in_cross(crosstasks, built, apart, shared):
     """It is not run: without a network that is the reason, and with one it is installed anew in the same call."""
-    place = tool("cross-0.2.5-*")
+    place = apart("tool", "aarch64", built)
     flip(place / "bin/cross")
     refused = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
     assert 4 == refused.returncode, refused.stderr
@@ -42,6 +30,18 @@ def test_in_cross(crosstasks, built, tool, shared):
     again = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
     assert (0, False) == (again.returncode, "anew" in again.stderr), again.stderr
     assert "" == whole.damage(shared / "tools" / place.name)
+
+
+def test_in_cross_with_eight_processes_at_once(crosstasks, built, apart):
+    """One of them makes it anew, and all build."""
+    place = apart("tool", "aarch64", built)
+    flip(place / "bin/cross")
+    children = [crosstasks.start("provision", "--target", "aarch64", cwd=built) for _ in range(8)]
+    said = [child.communicate(timeout=300)[1] for child in children]
+    assert [0] * 8 == [child.returncode for child in children], said
+    assert 1 == sum(f"{place} is made anew: bin/cross is not what was installed" in words for words in said)
+    assert () == whole.differing(place)
+    assert [place.name] == [path.name for path in place.parent.iterdir() if path.is_dir()]
 
 
 def test_in_rustup(tmp_path):
@@ -60,22 +60,18 @@ def test_in_rustup(tmp_path):
 
 
 @pytest.fixture
-def host(crosstasks, crate, alone, apart, own_cache):
-    """The crate, built for this host by cargo or zig with programs of the cache, in which one file is damaged; all else is shared."""
+def host(crosstasks, crate, alone, apart):
+    """The crate, built for this host by a builder, with a part of its route for this test alone; all is there."""
     (crate / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{TRIPLE}"]\n')
 
-    def prepared(builder):
+    def prepared(builder, **links):
         configure(crate, builder=f'"{builder}"', toolchains='["cache", "debian"]', fallback="[]")
         made = crosstasks("provision", cwd=crate, CROSSTASKS_CACHE_DIR=str(alone))
         assert 0 == made.returncode, made.stderr
-        apart("rustup", alone / "rustup")
-        return crate
+        return {part: apart(part, TRIPLE, crate, cache=alone, linked=links.get(part, "")) for part in ("toolchain", *links)}
 
-    def build(**env):
-        return crosstasks("build", cwd=crate, **env)
-
-    prepared.build = build
-    prepared.cache = own_cache
+    prepared.crate = crate
+    prepared.build = lambda: crosstasks("build", cwd=crate)
     return prepared
 
 
@@ -90,8 +86,7 @@ def host(crosstasks, crate, alone, apart, own_cache):
 )
 def test_in_a_toolchain(host, pattern, at):
     """The build fails, what is damaged is found and taken out, and the error names the file; nothing else is lost."""
-    host("cargo")
-    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    folder = host("cargo")["toolchain"]
     (path,) = folder.glob(pattern)
     flip(path, at)
     failed = host.build()
@@ -104,8 +99,7 @@ def test_in_a_toolchain(host, pattern, at):
 
 def test_in_a_toolchain_that_is_made_anew(host):
     """The next call has it made of Debian's packages, and builds."""
-    host("cargo")
-    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    folder = host("cargo")["toolchain"]
     (path,) = folder.glob("lib/librustc_driver-*.so")
     flip(path, 8)
     assert 5 == host.build().returncode
@@ -116,33 +110,30 @@ def test_in_a_toolchain_that_is_made_anew(host):
 
 def test_in_a_toolchain_in_a_container(crosstasks, built, apart):
     """It is the same where cross runs the compiler; the toolchain of the other tests is whole."""
-    toolchains = apart("rustup") / "toolchains"
-    target = "lib/rustlib/aarch64-unknown-linux-gnu/lib"
-    (path,) = toolchains.glob(f"*/{target}/libcore-*.rlib")
+    folder, target = apart("toolchain", "aarch64", built), "lib/rustlib/aarch64-unknown-linux-gnu/lib"
+    (path,) = folder.glob(f"{target}/libcore-*.rlib")
     shutil.rmtree(built / "target")
     flip(path, 0)
     failed = crosstasks("build", "--target", "aarch64", cwd=built)
     assert 5 == failed.returncode, failed.stderr
     assert f"{target}/{path.name} is not what was installed: error[E0786]: found invalid metadata files" in failed.stderr
-    assert [] == [place.name for place in toolchains.iterdir()]
+    assert not folder.exists()
 
 
 def test_an_ordinary_error_compares_nothing(host):
     """What a crate gets wrong is told as ever: a toolchain that was damaged where it does no harm stays."""
-    crate = host("cargo")
-    (folder,) = (host.cache / "rustup/toolchains").iterdir()
+    folder = host("cargo")["toolchain"]
     flip(folder / "bin/rustdoc")
-    (crate / "src/main.rs").write_text("fn main() { absent() }\n")
+    (host.crate / "src/main.rs").write_text("fn main() { absent() }\n")
     failed = host.build()
     assert 1 == failed.returncode, failed.stderr
     assert "cannot find function `absent`" in failed.stderr
     assert ("bin/rustdoc",) == whole.differing(folder)
 
 
-def test_in_zig(host, tool):
+def test_in_zig(host):
     """It is too big to be compared each time, so it is when it has failed."""
-    host("zigbuild")
-    place = tool("zigbuild-*", linked="ziglang/lib")
+    place = host("zigbuild", tool="ziglang/lib")["tool"]
     flip(place / "ziglang/zig", 0)
     failed = host.build()
     assert 5 == failed.returncode, failed.stderr

@@ -73,6 +73,16 @@ def test_our_cache_counts_after_path(tmp_path):
     assert "0.2.5" == flavour("cross-0.2.5-aarch64-apple-darwin")
 
 
+def test_what_was_damaged_is_not_run(tmp_path):
+    """Not even to ask for its version."""
+    run = Programs({"cross --version": CROSS})
+    place = tmp_path / "cache/tools/cross-0.2.5-x86_64-unknown-linux-gnu"
+    whole.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+    program(place / "bin", "cross", "another")
+    assert () == ask(Question("builders"), look(tmp_path, run, programs=("true",)), Facts()).found
+    assert [] == run.calls
+
+
 def test_rustups_cargo_is_a_proxy_and_another_is_a_builder(tmp_path):
     """A proxy's version is that of whatever toolchain is active."""
     run = Programs({"cargo --version": said("cargo 1.85.0")})
