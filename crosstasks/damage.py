@@ -42,7 +42,7 @@ def smell(said: str) -> str:
 def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
     """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
     line = smell(said)
-    parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parents[1])] if route.tool else ()))
+    parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     errors = (compared(Path(path), work, line) for path in dict.fromkeys(parts)) if line else ()
     return next(filter(None, errors), None)
 
