@@ -94,7 +94,7 @@ class Archive:
 
     def versions(self, name: str, architecture: str) -> tuple[str, ...]:
         """Return the versions of a package that apt offers, newest first."""
-        done = self._apt("apt-cache", "madison", f"{name}:{architecture}", architectures=self._known(architecture))
+        done = self._apt("apt-cache", "madison", f"{name}:{architecture}", architectures=self._led_by(architecture))
         rows = (line.split("|") for line in done.out.splitlines())
         return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1 and row[0].strip().partition(":")[0] == name))
 
@@ -130,7 +130,7 @@ class Archive:
     def single(self, name: str, architecture: str, version: str = "") -> Package:
         """Return one package without what it depends on; the newest, or of exactly *version*."""
         asked = f"{name}:{architecture}{f'={version}' if version else ''}"
-        done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._known(architecture))
+        done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._led_by(architecture))
         found = next(filter(None, map(offered, done.out.splitlines())), None)
         if found is None:
             raise ToolMissing(f"apt has no {asked}", why=_said(done))
@@ -184,6 +184,10 @@ class Archive:
 
     def _known(self, *more: str) -> tuple[str, ...]:
         return tuple(sorted({*self._stamps(), *more} - {"all"}))
+
+    def _led_by(self, architecture: str) -> tuple[str, ...]:
+        """Return an architecture before the others that are known: apt counts packages for all of them to the first."""
+        return (architecture, *(one for one in self._known() if one != architecture))
 
     def _patient(self, *arguments: str, architectures: Sequence[str], cwd: str = "") -> Done:
         done = self._apt("apt-get", *arguments, architectures=architectures, cwd=cwd)

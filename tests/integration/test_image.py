@@ -153,6 +153,14 @@ def test_single_is_one_package_of_exactly_that_version(archive):
         archive.single("zlib1g", ARCHITECTURE, "0.0.1")
 
 
+def test_a_package_for_all_architectures_is_there_for_each(archive):
+    """apt counts it to the first that it is told of: the sources of Rust's library were not found for a toolchain of another machine."""
+    archive.update(["amd64", "arm64"])
+    found = {archive.single("rust-web-src", architecture).architecture for architecture in ("amd64", "arm64")}
+    assert found == {"all"}
+    assert archive.versions("rust-web-src", "amd64") == archive.versions("rust-web-src", "arm64") != ()
+
+
 def test_names_that_no_package_has_are_told_with_a_likely_one(archive):
     """A virtual package is as good as one that provides it; what looks like an option is none."""
     archive.update(["arm64"])
