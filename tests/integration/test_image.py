@@ -154,7 +154,7 @@ def test_single_is_one_package_of_exactly_that_version(archive):
 
 
 def test_a_package_for_all_architectures_is_there_for_each(archive):
-    """apt counts it to the first that it is told of: the sources of Rust's library were not found for a toolchain of another machine."""
+    """Apt counts it to the first that it is told of: the sources of Rust's library were not found for a toolchain of another machine."""
     archive.update(["amd64", "arm64"])
     found = {archive.single("rust-web-src", architecture).architecture for architecture in ("amd64", "arm64")}
     assert found == {"all"}
