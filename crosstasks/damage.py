@@ -53,11 +53,13 @@ def compared(folder: Path, work: Work, line: str = "") -> ToolDamaged | None:
     if not lock:
         return None
     with cache.locked(lock):
-        wrong = whole.differing(folder)
+        wrong = whole.told(whole.differing(folder))
+        if line and not (folder / whole.ALL).is_file():
+            wrong = "an older crosstasks made it, and noted no checksums"
         if not wrong:
             return None
         whole.remove(folder, lock.with_name(f"{lock.name}.damaged"))
-    why = f"{whole.told(wrong)}: {line}" if line else whole.told(wrong)
+    why = f"{wrong}: {line}" if line else wrong
     hint = "call again: it is made anew; if that happens often, the disk or the memory may be failing"
     return ToolDamaged(f"{folder.name} in the cache was damaged, and has been removed", why=why, hint=hint)
 

@@ -141,13 +141,13 @@ def serving(answers):
 def test_a_registry_may_want_an_anonymous_token():
     """A public registry refuses first, names who gives tokens to everyone, and then answers."""
     index = {"manifests": [{"platform": {"os": "linux", "architecture": arch}} for arch in ("amd64", "arm64")]}
-    answers = {}
+    body, answers = json.dumps(index).encode(), {}
 
     def manifest(headers):
         if headers.get("Authorization") != "Bearer for-all":
             realm = f'Bearer realm="http://{place}/token",service="here",scope="repository:x:pull"'
             return 401, {"Www-Authenticate": realm}, b"{}"
-        return 200, {"Content-Type": facts_registry.INDEX, "Docker-Content-Digest": "sha256:1"}, json.dumps(index).encode()
+        return 200, {"Content-Type": facts_registry.INDEX, "Docker-Content-Digest": registry_api.digest(body)}, body
 
     answers["/v2/a/x/manifests/1"] = manifest
     answers["/token"] = lambda _: (200, {"Content-Type": "application/json"}, b'{"token": "for-all"}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,14 +62,6 @@ def test_ordinary_failures_do_not_smell(said):
     assert "" == damage.smell(said)
 
 
-def test_to_smell_takes_no_time():
-    """The longest lines are those of the linker."""
-    line = "  = note: cc " + " ".join(f"{RLIB} /target/debug/deps/part{number}.o" for number in range(600))
-    begun = time.perf_counter()
-    damage.smell("\n".join([line] * 2))
-    assert time.perf_counter() - begun < 0.2
-
-
 @pytest.fixture
 def used(tmp_path):
     """A cache with a toolchain and a tool, as a route names them; a toolchain of the user's own is the other."""
@@ -113,3 +104,14 @@ def test_what_is_the_users_stays(used):
     (Path(route.own.path) / "bin/cross").write_text("another")
     assert damage.found(route, SAID, work) is None
     assert all(Path(path).exists() for path in (route.own.path, route.toolchain.path, route.tool.path))
+
+
+def test_what_has_no_checksums_goes_where_it_smells(used):
+    """An older crosstasks made it: nothing else could tell what is wrong, and it is made anew with them."""
+    route, work = used
+    folder = Path(route.toolchain.path)
+    (folder / whole.ALL).unlink()
+    assert damage.compared(folder, work) is None
+    assert damage.found(route, "error[E0425]: cannot find value", work) is None
+    assert "an older crosstasks made it, and noted no checksums: " + SAID == damage.found(route, SAID, work).why
+    assert not folder.exists()
