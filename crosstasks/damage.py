@@ -54,7 +54,7 @@ def compared(folder: Path, work: Work, line: str = "") -> ToolDamaged | None:
         return None
     with cache.locked(lock):
         wrong = whole.told(whole.differing(folder))
-        if line and not (folder / whole.ALL).is_file():
+        if line and folder.is_dir() and not (folder / whole.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if not wrong:
             return None
