@@ -21,7 +21,7 @@ SMELLS: Final = (
     r"exited with (-(4|6|7|11)|13[2459])$",  # cargo itself: SIGILL, SIGABRT, SIGBUS, SIGSEGV, and as a container's code
     r"`[^`\s]*(rustc|rustdoc|cargo|zig)\b[^`]*` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
     r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
-    r"[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
+    r"(?<!exec sh failed: )[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
     r"its interpreter or loader is missing",
     r"found invalid metadata files|can't find crate for `(std|core|alloc)`",
     r"crate `(std|core|alloc)` required to be available in \w+ format, but was not found",

@@ -48,6 +48,7 @@ def test_what_damage_makes_programs_say(said):
     [
         "",
         "cargo exited with 101",
+        "[FATAL tini (7)] exec sh failed: Exec format error",  # the image's own
         "error[E0425]: cannot find value `x` in this scope\n --> src/main.rs:1:13",
         "error[E0463]: can't find crate for `serde`",
         "error: linking with `cc` failed: exit status: 1\n  = note: /usr/bin/ld: cannot find -lssl: No such file or directory",
