@@ -153,7 +153,10 @@ def served(registry, proxy):
     subprocess.run(("docker", "push", ref), check=True, capture_output=True)
     subprocess.run(("docker", "rmi", ref), check=True, capture_output=True)
     yield f"{proxy.address}/{name}"
-    subprocess.run(("docker", "rmi", "--force", f"{proxy.address}/{name}"), check=False, capture_output=True)
+    # one that was pulled by its digest has no tag
+    listed = ("docker", "images", "--quiet", "--no-trunc", f"{proxy.address}/{name.partition(':')[0]}")
+    left = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
+    subprocess.run(("docker", "rmi", "--force", *left, f"{proxy.address}/{name}"), check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session")

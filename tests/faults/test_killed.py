@@ -153,6 +153,12 @@ def test_while_an_emulator_is_registered(take, word, moment):
 
 def test_while_a_program_proves_a_platform(crosstasks, crate):
     """No container stays; the image that does carries our label, and `clean --images` removes it."""
+    listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=crosstasks.proof")
+
+    def images():
+        return set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
+
+    before = images()
     child = crosstasks.start("emulation.status", "--platform", "linux/amd64", cwd=crate)
     time.sleep(0.6)  # about when the container runs
     child.kill()
@@ -162,3 +168,5 @@ def test_while_a_program_proves_a_platform(crosstasks, crate):
     assert not subprocess.run(
         ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof"), check=True, capture_output=True, text=True
     ).stdout
+    for left in images() - before:
+        subprocess.run(("docker", "rmi", left), check=True, capture_output=True)
