@@ -84,9 +84,9 @@ def remove(folder: Path, aside: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def note(folder: Path) -> None:
-    """Note every file of a folder."""
-    _write(folder, ALL, folder.rglob("*"))
+def note(folder: Path, but: str = "") -> None:
+    """Note every file of a folder, *but* the one of this name, which is written afterwards."""
+    _write(folder, ALL, (path for path in folder.rglob("*") if path.name != but))
 
 
 def damage(folder: Path) -> str:

@@ -127,7 +127,7 @@ def union(wanted: Wanted, held: Marker | None) -> Wanted:
 
 def mark(folder: Path, held: Marker) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
-    whole.note(folder)
+    whole.note(folder, but=provided.MARKER)
     cache.write(folder / provided.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
 
 

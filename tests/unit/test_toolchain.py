@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks import whole
+from crosstasks import whole
 from crosstasks.errors import ToolMissing
 from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
 from crosstasks.provision.rustup_home import Marker, Wanted
@@ -94,6 +95,14 @@ def test_complete(tmp_path):
     made(tmp_path, ARM)
     assert toolchain.complete(tmp_path, wanted(ARM))
     assert (S390X, "source") == toolchain.missing(tmp_path, wanted(ARM, S390X, source=True))
+
+
+def test_added_to(tmp_path):
+    """What a toolchain holds is noted anew with its files, and no difference in itself."""
+    made(tmp_path)
+    folder = made(tmp_path, ARM)
+    assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
+    assert () == whole.differing(folder)
 
 
 def test_checked_when_found_again(tmp_path):
