@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from crosstasks import whole
-from crosstasks import whole
 from crosstasks.errors import ToolMissing
 from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
 from crosstasks.provision.rustup_home import Marker, Wanted
