@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, damage, dependencies, flags, process, remote, report
+from . import cache, ci_log, damage, dependencies, flags, process, remote, report, seeding
 from .artifacts import Built, Messages
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
@@ -63,6 +63,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     route = plan.route
     dependencies.fetch(route, work)
     target_dir = folder(route, work.repository)
+    seeding.seed(target_dir, work.facts.engine, work.say)
     target_dir.mkdir(parents=True, exist_ok=True)
     form = _form(work)
     messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
@@ -170,14 +171,18 @@ def folder(route: Route, repository: Repository) -> Path:
     Return where a route builds: a folder of its own per builder and image.
 
     Build scripts and proc-macros are host programs: shared with another image, or with the host, they fail with
-    ``GLIBC_2.29 not found`` (cross-rs/cross#724).
+    ``GLIBC_2.29 not found`` (cross-rs/cross#724). Folders whose images do not differ in that have names that begin alike (seeding.py).
     """
     image = route.image
     parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.libc)
     # cargo compares times, and those of another machine are its own
     parts = (*parts, "remote") if route.remote else parts
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{key}"
+    kin = _key(6, image.kin, image.platform) if image and image.kin and not route.remote else ""
+    return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{kin}{'-' if kin else ''}{_key(12, *parts)}"
+
+
+def _key(length: int, *parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
 
 
 def subcommand(plan: Plan) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from ..facts.repository import Repository
 from ..steps import Question, Refused, Step
 from ..targets import Target, default_image
 from . import Image, Open, first, packages
-from .references import BASE_GLIBC, Wanted, built, facts_of, mirrored, mirrors, pinned, recipe, repository_of, suite
+from .references import BASE_GLIBC, Wanted, built, facts_of, known, mirrored, mirrors, pinned, recipe, repository_of, suite
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -96,7 +96,7 @@ def served(name: str, wanted: Wanted, facts: Facts, config: Config) -> Image | R
 
 
 def _held(
-    ref: str, wanted: Wanted, facts: Facts, *, source: str = "local", why: str = "", glibc: str = "", libc: str = "", runs: bool = True
+    ref: str, wanted: Wanted, facts: Facts, *, source: str = "local", why: str = "", glibc: str = "", libc: str = "", **more: Any
 ) -> Image | Refused | Open:
     question = Question("image", ref)
     if question not in facts.answers:
@@ -114,7 +114,7 @@ def _held(
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
         libc=libc or image.labels.get("crosstasks.libc", ""),
-        runs=runs,
+        **more,
     )
 
 
@@ -127,9 +127,7 @@ def _digest(image: LocalImage, wanted: Wanted, facts: Facts) -> str:
     return next(iter((*same, *known, image.id)))
 
 
-def _served(
-    ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: str, why: str, glibc: str = "", libc: str = "", runs: bool = True
-) -> Image | Refused | Open:
+def _served(ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: str, why: str, **more: Any) -> Image | Refused | Open:
     if config.offline:
         return Refused(name=source, why="offline = true")
     question = Question("registry", ref)
@@ -142,7 +140,7 @@ def _served(
         return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {wanted.platform}")
     # without `local` nobody has asked the engine yet
     if source != "configured" and "local" not in config.images:
-        held = _held(ref, wanted, facts, source=source, why=why, glibc=glibc, libc=libc, runs=runs)
+        held = _held(ref, wanted, facts, source=source, why=why, **more)
         if not isinstance(held, Refused) and (not isinstance(held, Image) or held.digest.endswith(f"@{answer.digest}")):
             return held
     step = Step(
@@ -156,10 +154,8 @@ def _served(
         source=source,
         digest=answer.digest,
         why=why,
-        glibc=glibc,
-        libc=libc,
-        runs=runs,
         steps=(step,),
+        **more,
     )
 
 
@@ -264,10 +260,8 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         platform=wanted.platform,
         source="build",
         why=f"put together from {suite(facts, config)}'s packages",
-        glibc=wished.glibc,
-        libc=wished.libc,
-        runs=wished.runs,
         steps=(step,),
+        **known(wished, config.target(wanted.target.triple).packages),
     )
 
 

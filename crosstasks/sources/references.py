@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -79,10 +79,15 @@ def built(wanted: Wanted, facts: Facts, config: Config) -> list[tuple[str, dict[
     """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
     own = recipe(wanted, facts, config)
     held = lock.row(facts, wanted.target.triple)
-    made = [] if isinstance(own, Refused) else [(own.tag, {"glibc": own.glibc, "libc": own.libc, "runs": own.runs})]
+    made = [] if isinstance(own, Refused) else [(own.tag, known(own, config.target(wanted.target.triple).packages))]
     if held and held.recipe and held.image not in dict(made):
         return [(held.image, {})]
     return made
+
+
+def known(own: recipes.Recipe, packages: Sequence[str]) -> dict[str, Any]:
+    """Return what is known of an image by what it is made of. A package of the target's may put headers where all compilers look."""
+    return {"glibc": own.glibc, "libc": own.libc, "runs": own.runs, "kin": "" if packages else own.suite}
 
 
 def recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Refused:
