@@ -7,6 +7,7 @@
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/                  apt's lists and packages
     images/bundled/          what bundles said of the images that they brought
+    bundles/                 locks of bundles that are being written
     answers/                 what the network said a while ago, and what noxfiles declared
     runs/<id>/               the guard of a running call
 """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,15 +85,19 @@ class _Counted:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """Write a bundle, at once or not at all."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """
+    Write a bundle, at once or not at all. One call at a time: the caller holds a lock.
+
+    What a killed call leaves beside it is some hundred MB, so the draft has a name by which the next call finds and removes it.
+    """
+    draft = path.with_name(f".{path.name}.part")
+    draft.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with draft.open("x+b") as file:
             yield Writer(file)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
+        draft.replace(path)
     finally:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str], bool] = lambda _: True) -> None:

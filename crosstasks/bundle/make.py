@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform as here
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from .. import __version__, damage, docker_api, lock, pipeline, process, provision
+from .. import __version__, cache, damage, docker_api, lock, pipeline, process, provision
 from ..docker_sdk import failed
 from ..errors import ConfigError, ToolMissing
 from ..facts.engine import Engine, identity
@@ -53,7 +54,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     _ = work.repository
     triples = pipeline.select(names, work)
     wanted = tuple(dict.fromkeys(platforms)) or (_own(work),)
-    with archive.writing(to) as writer:
+    with cache.locked(work.cache / "bundles" / hashlib.sha256(bytes(to.absolute())).hexdigest()[:12]), archive.writing(to) as writer:
         found = tuple(_collected(writer, work, platform, triples) for platform in wanted)
         machines = tuple(machine for machine, _ in found)
         _fetched(writer, work, machines)

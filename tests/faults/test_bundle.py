@@ -52,13 +52,16 @@ def bundle(crosstasks, small, alone, kept):
 
 @pytest.mark.parametrize(("word", "moment"), [("packing cross", 0.0), ("packing 1.", 2.0)])
 def test_while_a_bundle_is_written(crosstasks, small, alone, tmp_path, word, moment):
-    """There is no file of that name, and an older one stays as it was."""
+    """There is no file of that name, and an older one stays as it was; what is left of the attempt goes with the next."""
     older = tmp_path / "older.tar"
     older.write_text("older")
     for place in (tmp_path / "new.tar", older):
         child = crosstasks.start("bundle", "--to", str(place), cwd=small, CROSSTASKS_CACHE_DIR=str(alone))
         assert killed(child, word, moment)
     assert ("older", False) == (older.read_text(), (tmp_path / "new.tar").exists())
+    made = crosstasks("bundle", "--to", str(older), cwd=small, CROSSTASKS_CACHE_DIR=str(alone))
+    assert 0 == made.returncode, made.stderr
+    assert {"older.tar", ".new.tar.part"} >= {path.name for path in tmp_path.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize(
