@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LOCKS: Final = ".cargo*lock"
 """What cargo locks while it builds: one file in the folder of each profile, or two in newer versions."""
 
-OWN: Final = ("incremental", LOCKS)
-"""What is not worth its copy, and what is another's to hold."""
-
 DRAFT: Final = ".seeding-"
 
 
@@ -82,7 +79,7 @@ def _taken(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
 
 
 def _copy(profile: Path, to: Path) -> None:
-    """Copy the folder of a profile unless cargo is at work in it."""
+    """Copy the folder of a profile unless cargo is at work in it; without its locks, and what only serves to compile a crate again."""
     import fcntl
 
     with ExitStack() as held:
@@ -92,4 +89,6 @@ def _copy(profile: Path, to: Path) -> None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-        shutil.copytree(profile, to, symlinks=True, ignore=shutil.ignore_patterns(*OWN))
+        own = shutil.ignore_patterns("incremental", LOCKS)
+        # only here: what build scripts write may have such names as well
+        shutil.copytree(profile, to, symlinks=True, ignore=lambda folder, names: own(folder, names) if folder == str(profile) else ())

@@ -12,6 +12,8 @@ import podman
 import pytest
 from facts_registry import free_port
 
+from crosstasks import owners
+
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
@@ -24,6 +26,10 @@ MAIN = """fn main() { println!("{}", std::env::consts::ARCH); }
 #[test]
 fn runs() { assert_eq!("aarch64", std::env::consts::ARCH); }
 """
+
+
+NOBODY = 2**22
+"""No process has this number: the kernel's highest is one less."""
 
 
 def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstasks):
@@ -45,7 +51,11 @@ def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstask
 
 
 def test_a_podman_of_another_machine(engine, crate, crosstasks, cache, tmp_path_factory):
-    """All is copied there, where it has none of our folders: a test runs, what was built comes back, and no container or volume stays."""
+    """
+    All is copied there, where it has none of our folders: a test runs, what was built comes back, and no container or volume stays.
+
+    Nor does a container of a call that was killed while the engine made it: the next call removes it.
+    """
     home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     project = crate.rename(tmp_path_factory.mktemp("projects") / "crate")
     (project / "src" / "main.rs").write_text(MAIN)
@@ -58,6 +68,11 @@ def test_a_podman_of_another_machine(engine, crate, crosstasks, cache, tmp_path_
         assert "test runs ... ok" in tested.stdout
         assert f"remote at {address}" in crosstasks("doctor", cwd=project, **options).stdout
         environ = {**os.environ, "CONTAINER_HOST": address}
+        (image,) = subprocess.run((engine, "images", "--quiet"), env=environ, check=True, capture_output=True, text=True).stdout.split()
+        left = (engine, "create", f"--label={owners.OWNER}={owners.host_id()}:{NOBODY}:1", image, "true")
+        subprocess.run(left, env=environ, check=True, capture_output=True)
+        built = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
+        assert built.returncode == 0, built.stderr
         for listed in (("ps", "--all", "--quiet"), ("volume", "ls", "--quiet")):
             assert b"" == subprocess.run((engine, *listed), env=environ, check=True, capture_output=True).stdout
     programs = list((project / "target" / "crosstasks").glob(".cross-*/aarch64-unknown-linux-gnu/debug/deps/small-*"))

@@ -57,6 +57,14 @@ def test_what_is_the_hosts_is_taken_over(place):
     assert [] == list(place.glob(".seeding-*"))
 
 
+def test_what_a_build_script_wrote_is_taken_over_whatever_it_is_called(place):
+    """Only cargo's own folder of that name is passed over."""
+    out = place / ".cross-0a0a0a-a/debug/build/syn-1/out/incremental"
+    out.mkdir(parents=True)
+    (out / ".cargo-lock").write_text("mine")
+    assert begun(place)[0]["debug/build/syn-1/out/incremental/.cargo-lock"] == "mine"
+
+
 def test_each_profile_is_taken_from_where_it_was_built_last(place):
     """A debug build here and a release there serve both."""
     os.utime(place / ".cross-0a0a0a-a" / "debug", (1, 1))
