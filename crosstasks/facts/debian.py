@@ -57,7 +57,7 @@ LIFE: Final = answers.Life(positive=86_400, negative=300)
 
 def asks(host: str) -> tuple[tuple[str, str], ...]:
     """Return what apt is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
-    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, host), (LIBC, host))
+    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"), (LIBC, host))
 
 
 def ask(look: Look, _question: Question, facts: Facts) -> Debian | Absent:
@@ -89,7 +89,7 @@ def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
     for version in rustc:
         std = tuple(other for other in ARCHITECTURES if plain(version) in map(plain, versions.get((STD, other), ())))
         rust.setdefault(release(version), std)
-    source = dict.fromkeys(map(release, versions.get((SOURCE, host), ())))
+    source = dict.fromkeys(map(release, versions.get((SOURCE, "all"), ())))
     return Debian(suite=suite, rust=rust, source=tuple(source), glibc=release(libc[0]) if libc else "")
 
 

@@ -48,6 +48,9 @@ of its desktop and shell, larger than the packages' own. No -o can clear a list.
 
 DRAFT: Final = ".fetch."
 
+ALL: Final = "all"
+"""The architecture of packages that are for every one: they are in the lists of each, and apt finds them by their name alone."""
+
 
 class Archive:
     """The machine's apt sources, or those in the folder *sources*, with lists and packages in a *folder* of our cache."""
@@ -69,7 +72,7 @@ class Archive:
         """
         with cache.locked(self.folder / "lists"):
             known = self._stamps()
-            stale = [one for one in architectures if time.time() - known.get(one, 0) > FRESH]
+            stale = [one for one in architectures if one != ALL and time.time() - known.get(one, 0) > FRESH]
             if not stale:
                 return
             self._say(f"asking apt's sources what they offer for {', '.join(stale)}")
@@ -79,11 +82,14 @@ class Archive:
                 stamp -= FRESH - SOON
                 for one in stale:
                     self._apt("apt-get", "update", architectures=(one,))
-            lacking = [one for one in stale if not self._apt("apt-cache", "madison", f"libc6:{one}", architectures=(one,)).out.strip()]
+            every = self._known(*stale)  # apt keeps some 20 MB for each, in a file of its own for each set
+            lacking = [one for one in stale if not self._apt("apt-cache", "madison", f"libc6:{one}", architectures=every).out.strip()]
             if len(lacking) == len(stale):
                 hint = "`apt-get update` on this machine says the same; or wait, if a mirror is being synchronised"
                 raise ToolMissing(f"apt's lists for {', '.join(lacking)} cannot be had", why=_said(done), hint=hint)
             cache.write(self.folder / "stamps.json", json.dumps({**known, **dict.fromkeys(stale, stamp)}))
+            for made in self.folder.glob("pkgcache-*.bin"):  # apt makes it anew for the new lists, and maybe never for this set
+                made.unlink(missing_ok=True)
 
     def _stamps(self) -> dict[str, float]:
         try:
@@ -93,8 +99,8 @@ class Archive:
         return stamps
 
     def versions(self, name: str, architecture: str) -> tuple[str, ...]:
-        """Return the versions of a package that apt offers, newest first."""
-        done = self._apt("apt-cache", "madison", f"{name}:{architecture}", architectures=self._led_by(architecture))
+        """Return the versions of a package that apt offers, newest first; *architecture* as of ``single``."""
+        done = self._apt("apt-cache", "madison", _asked(name, architecture), architectures=self._known(architecture))
         rows = (line.split("|") for line in done.out.splitlines())
         return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1 and row[0].strip().partition(":")[0] == name))
 
@@ -128,9 +134,9 @@ class Archive:
         return tuple(sorted(found, key=lambda package: package.file))
 
     def single(self, name: str, architecture: str, version: str = "") -> Package:
-        """Return one package without what it depends on; the newest, or of exactly *version*."""
-        asked = f"{name}:{architecture}{f'={version}' if version else ''}"
-        done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._led_by(architecture))
+        """Return one package without what it depends on; the newest, or of exactly *version*. One for every architecture is of ``all``."""
+        asked = f"{_asked(name, architecture)}{f'={version}' if version else ''}"
+        done = self._apt("apt-get", "download", "--print-uris", asked, architectures=self._known(architecture))
         found = next(filter(None, map(offered, done.out.splitlines())), None)
         if found is None:
             raise ToolMissing(f"apt has no {asked}", why=_said(done))
@@ -183,11 +189,7 @@ class Archive:
                 got.replace(folder / package.file)
 
     def _known(self, *more: str) -> tuple[str, ...]:
-        return tuple(sorted({*self._stamps(), *more} - {"all"}))
-
-    def _led_by(self, architecture: str) -> tuple[str, ...]:
-        """Return an architecture before the others that are known: apt counts packages for all of them to the first."""
-        return (architecture, *(one for one in self._known() if one != architecture))
+        return tuple(sorted({*self._stamps(), *more} - {ALL}))
 
     def _patient(self, *arguments: str, architectures: Sequence[str], cwd: str = "") -> Done:
         done = self._apt("apt-get", *arguments, architectures=architectures, cwd=cwd)
@@ -233,6 +235,10 @@ class Archive:
         first = self.folder / "state" / "first.conf"
         cache.keep(first, f'Acquire::https::CaInfo "{file}";\n')
         return {"APT_CONFIG": str(first)}
+
+
+def _asked(name: str, architecture: str) -> str:
+    return name if architecture == ALL else f"{name}:{architecture}"
 
 
 def _likely(name: str, known: Iterable[str]) -> str:

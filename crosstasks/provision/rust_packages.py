@@ -103,7 +103,7 @@ def _parts(want: Wanted, kept: Marker | None, home: Path, *, archive: Archive, a
         programs=_closure(archive, want.release, version, own) if whole else (),
         patchelf=archive.single("patchelf", machine, _newest(archive, "patchelf", machine)) if whole else None,
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
-        library=archive.single(LIBRARY, own, version) if "source" in lacking else None,
+        library=archive.single(LIBRARY, "all", version) if "source" in lacking else None,
     )
 
 

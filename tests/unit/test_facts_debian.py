@@ -18,7 +18,7 @@ BOOKWORM = {
     ("libstd-rust-web-dev", "arm64"): (f"{NEW}+b1", OLD),
     ("libstd-rust-web-dev", "armhf"): (OLD,),
     ("libstd-rust-web-dev", "mips64el"): (OLDEST,),
-    ("rust-web-src", "amd64"): (NEW, OLD),
+    ("rust-web-src", "all"): (NEW, OLD),
     ("libc6", "amd64"): ("2.36-9+deb12u13",),
 }
 HOST = Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")
