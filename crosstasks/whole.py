@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,9 +84,9 @@ def remove(folder: Path, aside: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def note(folder: Path, but: str = "") -> None:
-    """Note every file of a folder, *but* the one of this name, which is written afterwards."""
-    _write(folder, ALL, (path for path in folder.rglob("*") if path.name != but))
+def note(folder: Path, but: Collection[str] = ()) -> None:
+    """Note every file of a folder, *but* those (``lib/list``) that are written anew when something is added."""
+    _write(folder, ALL, (path for path in folder.rglob("*") if path.relative_to(folder).as_posix() not in but))
 
 
 def damage(folder: Path) -> str:
@@ -139,7 +139,7 @@ def _hash(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):  # a damaged list may hold names that none can be
         return ""
 
 

@@ -111,8 +111,11 @@ def _toolchain(reader: archive.Reader, member: Member, work: Work) -> None:
         brought, held = rustup_home.marker(draft), rustup_home.marker(place)
         if brought is None or f"{brought.release}-{brought.host}" != member.name:
             raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
-        if held is None or not _covers(held, brought) or whole.differing(place):
-            whole.replace(draft, place)
+        if held and not whole.differing(place):
+            if _covers(held, brought):
+                return
+            rustup_home.keep(place, held, draft, brought)
+        whole.replace(draft, place)
 
 
 def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:

@@ -18,15 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from .. import cache, whole
+from ..errors import ToolMissing
 from ..facts import provided
 
 if TYPE_CHECKING:
     from ..facts.rustup import Toolchain
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
+
+BOOKS: Final = frozenset(
+    {provided.MARKER, *(f"lib/rustlib/{name}" for name in ("components", "multirust-config.toml", "multirust-channel-manifest.toml"))}
+)
+"""What we and rustup write anew when something is added, also where that fails half way: all else that is added is new files."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -127,8 +133,41 @@ def union(wanted: Wanted, held: Marker | None) -> Wanted:
 
 def mark(folder: Path, held: Marker) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
-    whole.note(folder, but=provided.MARKER)
+    whole.note(folder, but=BOOKS)
     cache.write(folder / provided.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+
+
+def keep(place: Path, held: Marker, made: Path, brought: Marker) -> None:
+    """
+    Put into the toolchain *made*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
+
+    rustup's own books do not come along; it then adds what it does not know of by installing anew (``toolchain.from_rustup``).
+
+    Raises:
+        ToolMissing: they were built apart, and a standard library fits only the rustc that it was built with.
+    """
+    more = [triple for triple in held.targets if triple not in brought.targets]
+    parts = [*more, *(["src"] if held.source and not brought.source else [])]
+    if not parts:
+        return
+    if (held.origin, _rustc(held)) != (brought.origin, _rustc(brought)):
+        why = f"{', '.join(parts)} would be lost, which fit no other build of rustc"
+        hint = "make one bundle for all targets, or remove the toolchain that is there"
+        raise ToolMissing(f"{place.name} is there, and is not that of the bundle", why=why, hint=hint)
+    for part in parts:
+        shutil.copytree(place / "lib/rustlib" / part, made / "lib/rustlib" / part, symlinks=True)
+    union = {
+        "targets": (*brought.targets, *more),
+        "source": held.source or brought.source,
+        "architectures": {**held.architectures, **brought.architectures},
+        "packages": {**held.packages, **brought.packages},
+    }
+    mark(made, structs.replace(brought, **union))
+
+
+def _rustc(held: Marker) -> str:
+    """Return the version of Debian's package; rustup's are told apart by their release."""
+    return next((version for name, version in held.packages.items() if name.startswith("rustc-web:")), "")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crosstasks import whole
 from crosstasks.errors import ToolMissing
@@ -184,6 +185,54 @@ def test_rustup_fails(tmp_path):
     assert "-Zbuild-std" in caught.value.hint
     assert toolchain.complete(tmp_path, wanted(ARM))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
+
+
+def test_rustup_fails_half_way(tmp_path):
+    """What it has written into its books is no damage: bundles compare all, and would take the toolchain out."""
+    folder = made(tmp_path, ARM)
+    components = folder / "lib/rustlib/components"
+
+    def adding(argv, **_options):
+        components.write_text("rust-std-s390x\n")
+        return Done(argv=tuple(argv), code=1)
+
+    components.write_text("rustc\n")
+    made(tmp_path, ARM)
+    with pytest.raises(ToolMissing):
+        toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
+    assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
+    assert () == whole.differing(folder)
+
+
+def brought(home, *targets, origin="debian", version="1"):
+    """Put a toolchain as a bundle has it into *home*."""
+    folder = made(home, *targets, origin=origin)
+    for triple in targets:
+        (folder / "lib/rustlib" / triple / "libstd.rlib").write_text(triple)
+    held = replace(rustup_home.marker(folder), architectures={triple: triple for triple in targets}, packages={"rustc-web:amd64": version})
+    rustup_home.mark(folder, held)
+    return folder, held
+
+
+def test_a_second_bundle_takes_nothing_away(tmp_path):
+    """What only the toolchain that is there holds is added to the one that replaces it, and noted."""
+    (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM)
+    rustup_home.keep(place, held, folder, other)
+    (found,) = toolchain.inspect(tmp_path / "b")
+    assert (HOST, ARM, S390X) == found.targets
+    assert {ARM, S390X} == set(rustup_home.marker(folder).architectures)
+    assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
+    assert () == whole.differing(folder)
+
+
+@pytest.mark.parametrize("more", [{"version": "2"}, {"origin": "rustup"}])
+def test_what_fits_no_other_rustc_is_not_lost(tmp_path, more):
+    """It is said instead; nothing stands in the way of one that has all that is there."""
+    (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM, **more)
+    with pytest.raises(ToolMissing, match="not that of the bundle"):
+        rustup_home.keep(place, held, folder, other)
+    rustup_home.keep(place, replace(held, targets=(HOST, ARM)), folder, other)
+    assert (HOST, ARM) == toolchain.inspect(tmp_path / "b")[0].targets
 
 
 def test_rustup_lies(tmp_path):

@@ -44,6 +44,7 @@ def test_every_file_is_noted(made):
         (".complete", "0\n", ".complete is not what was installed"),
         (".complete", "12  bin/tool\n34  ..\n", "bin/tool is not what was installed, and 1 more"),
         (".complete", b"\xff", ".complete is not what was installed"),
+        (".complete", b"12  bin/\0\0\0", "bin/\0\0\0 is not what was installed"),
     ],
 )
 def test_what_was_damaged_is_made_anew(made, name, content, wrong):
