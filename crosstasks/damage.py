@@ -7,6 +7,8 @@ What the patterns know was seen: bytes were flipped, and pages zeroed, in every 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,29 +45,55 @@ def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
     """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
     line = smell(said)
     parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
-    errors = (compared(Path(path), work, line) for path in dict.fromkeys(parts)) if line else ()
-    return next(filter(None, errors), None)
+    try:
+        for path in dict.fromkeys(parts) if line else ():
+            with sound(Path(path), work, line):
+                pass
+    except ToolDamaged as error:
+        return error
+    return None
 
 
-def compared(folder: Path, work: Work, line: str = "") -> ToolDamaged | None:
-    """Compare a folder with what was installed, and take it out if it differs; one that is not ours is left alone."""
-    lock = _lock(folder, work.cache)
+@contextmanager
+def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
+    """
+    Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
+
+    Args:
+        folder: of a tool or a toolchain.
+        work: for our cache.
+        line: what smelled of damage, if something did.
+
+    Raises:
+        ToolDamaged: it differed, and has been taken out.
+    """
+    lock, aside = _places(folder, work.cache)
     if not lock:
-        return None
+        yield
+        return
     with cache.locked(lock):
         wrong = whole.told(whole.differing(folder))
         if line and folder.is_dir() and not (folder / whole.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
-        if not wrong:
-            return None
-        whole.remove(folder, lock.with_name(f"{lock.name}.damaged"))
-    why = f"{wrong}: {line}" if line else wrong
-    hint = "call again: it is made anew; if that happens often, the disk or the memory may be failing"
-    return ToolDamaged(f"{folder.name} in the cache was damaged, and has been removed", why=why, hint=hint)
+        if wrong:
+            whole.remove(folder, aside)
+            raise ToolDamaged(
+                f"{folder.name} in the cache was damaged, and has been removed",
+                why=f"{wrong}: {line}" if line else wrong,
+                hint=f"{AGAIN[work.config.offline]}; if that happens often, the disk or the memory may be failing",
+            )
+        yield
 
 
-def _lock(folder: Path, place: Path) -> Path | None:
-    """Return what the lock of a folder of the cache is named after, and its drafts; None if it is another's."""
+AGAIN: Final = {
+    False: "call again: it is made anew",
+    True: "`provision --from` the bundle that brought it, or call once without `offline`: it is made anew",
+}
+
+
+def _places(folder: Path, place: Path) -> tuple[Path | None, Path]:
+    """Return what the lock of a folder of the cache is named after, None if it is another's, and where whoever makes it anew sweeps."""
     if folder.parent == place / "rustup" / "toolchains":
-        return place / "rustup" / "making" / folder.name
-    return folder if folder.parent == place / "tools" else None
+        lock = place / "rustup" / "making" / folder.name
+        return lock, lock.with_name(f"{lock.name}.damaged")
+    return folder if folder.parent == place / "tools" else None, folder.with_name(f".{folder.name}.damaged")

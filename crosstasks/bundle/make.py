@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform as here
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from .. import __version__, cache, damage, docker_api, lock, pipeline, process, provision
+from .. import __version__, damage, docker_api, lock, pipeline, process, provision
 from ..docker_sdk import failed
 from ..errors import ConfigError, ToolMissing
 from ..facts.engine import Engine, identity
@@ -54,7 +53,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     _ = work.repository
     triples = pipeline.select(names, work)
     wanted = tuple(dict.fromkeys(platforms)) or (_own(work),)
-    with cache.locked(work.cache / "bundles" / hashlib.sha256(bytes(to.absolute())).hexdigest()[:12]), archive.writing(to) as writer:
+    with archive.writing(to) as writer:
         found = tuple(_collected(writer, work, platform, triples) for platform in wanted)
         machines = tuple(machine for machine, _ in found)
         _fetched(writer, work, machines)
@@ -82,9 +81,8 @@ def _collected(writer: archive.Writer, work: Work, platform: str, triples: Seque
         path = f"{kind}s/{folder.name}.tar.gz"
         if path not in known:
             work.say(f"packing {folder.name}")
-            if error := damage.compared(folder, work):
-                raise error
-            writer.add(path, kind, folder.name, partial(archive.pack, folder))
+            with damage.sound(folder, work):
+                writer.add(path, kind, folder.name, partial(archive.pack, folder))
     return _Machine(platform, plans), saved(writer, work, platform, plans)
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock, Timeout
 
 from crosstasks import damage, whole
+from crosstasks.errors import ToolDamaged
+from crosstasks.testing import config
 
 RLIB = "/t/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-d0233f198e8667ce.rlib"
 
@@ -76,7 +79,7 @@ def used(tmp_path):
         "own": SimpleNamespace(path=str(theirs)),
         "tool": SimpleNamespace(path=f"{tool}/bin/cross"),
     }
-    return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache")
+    return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache", config=config())
 
 
 SAID = "error: rustc interrupted by SIGSEGV, printing backtrace"
@@ -99,6 +102,41 @@ def test_what_is_damaged_goes(used, name):
     assert [] == [path for path in work.cache.rglob("*.damaged*") if path.is_dir()]
 
 
+def test_without_a_network_it_is_not_made_anew(used):
+    """Who brought it brings it again."""
+    route, work = used
+    work.config = config(offline=True)
+    (Path(route.tool.path).parents[1] / "bin/cross").write_text("another")
+    assert "`provision --from`" in damage.found(route, SAID, work).hint
+
+
+def test_what_is_being_packed_is_not_added_to(used):
+    """Its files and their checksums must fit; what is damaged is not packed."""
+    route, work = used
+    folder = Path(route.toolchain.path)
+    lock = FileLock(work.cache / "rustup/making" / f".{folder.name}.lock", timeout=0)
+    with damage.sound(folder, work), pytest.raises(Timeout):
+        lock.acquire()
+    with lock:
+        pass
+    (folder / "bin/cross").write_text("another")
+    with pytest.raises(ToolDamaged), damage.sound(folder, work):
+        pytest.fail("it was taken for whole")
+
+
+def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
+    """It is hidden, and whoever makes the tool anew removes it."""
+    route, work = used
+    folder = Path(route.tool.path).parents[1]
+    (folder / "bin/cross").write_text("another")
+    monkeypatch.setattr("shutil.rmtree", lambda *_arguments, **_options: None)
+    assert damage.found(route, SAID, work)
+    monkeypatch.undo()
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [".cross-x.damaged"]
+    whole.once(folder, lambda draft: (draft / "cross").touch(), ["*"])
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["cross-x"]
+
+
 def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
     route, work = used
@@ -112,7 +150,8 @@ def test_what_has_no_checksums_goes_where_it_smells(used):
     route, work = used
     folder = Path(route.toolchain.path)
     (folder / whole.ALL).unlink()
-    assert damage.compared(folder, work) is None
+    with damage.sound(folder, work):
+        pass
     assert damage.found(route, "error[E0425]: cannot find value", work) is None
     assert "an older crosstasks made it, and noted no checksums: " + SAID == damage.found(route, SAID, work).why
     assert not folder.exists()
