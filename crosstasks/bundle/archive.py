@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import tarfile
@@ -12,7 +13,7 @@ from typing import IO, Final, cast
 
 import msgspec
 
-from .. import unpacking
+from .. import owners, unpacking
 from ..errors import ConfigError
 from . import MANIFEST, Kind, Manifest, Member
 
@@ -86,12 +87,15 @@ class _Counted:
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
     """
-    Write a bundle, at once or not at all. One call at a time: the caller holds a lock.
+    Write a bundle, at once or not at all.
 
-    What a killed call leaves beside it is some hundred MB, so the draft has a name by which the next call finds and removes it.
+    What a killed call leaves beside it is some hundred MB: the draft is named after its owner, and the next call removes those of the dead.
     """
-    draft = path.with_name(f".{path.name}.part")
-    draft.unlink(missing_ok=True)
+    start, end = f".{path.name}.", ".part"
+    for left in path.parent.glob(f"{glob.escape(start)}*{end}"):
+        if not owners.alive(left.name[len(start) : -len(end)].replace("_", ":")):
+            left.unlink(missing_ok=True)
+    draft = path.with_name(f"{start}{owners.owner().replace(':', '_')}{end}")
     try:
         with draft.open("x+b") as file:
             yield Writer(file)

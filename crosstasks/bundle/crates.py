@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")
 """Of a CARGO_HOME, what cannot be made anew from the rest."""
 
+DRAFT: Final = ".crates-"
+"""How our own CARGO_HOME for it begins, in our cache."""
+
 SETTINGS: Final = ("config.toml", "config", "credentials.toml", "credentials")
 """What cargo reads of the user's CARGO_HOME; it is lent while fetching, and never enters the bundle."""
 
@@ -33,7 +36,7 @@ def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object
         BuildFailed: a dependency cannot be had.
     """
     theirs = dependencies.user_home(work.environ)
-    with tempfile.TemporaryDirectory(dir=work.cache, prefix=".crates-") as draft:
+    with tempfile.TemporaryDirectory(dir=work.cache, prefix=DRAFT) as draft:
         home = Path(draft)
         for name in SETTINGS:
             if (theirs / name).is_file():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks import unpacking
+from crosstasks import owners, unpacking
 from crosstasks.bundle import MANIFEST, Manifest, archive, crates
 from crosstasks.errors import ConfigError
 
@@ -73,6 +73,22 @@ def test_a_bundle_is_written_at_once_or_not_at_all(tmp_path):
         writer.add("x", "tool", "x", cut)
     assert [file.name for file in tmp_path.iterdir()] == ["b.tar"]
     assert path.read_text() == "old"
+
+
+def test_what_a_killed_call_left_goes(tmp_path, folder):
+    """And no file of the user's, nor the draft of one that is at work."""
+    dead, busy, theirs = (
+        tmp_path / name
+        for name in (
+            f".b.tar.{owners.host_id()}_{2**22}_1.part",
+            f".b.tar.{owners.owner(os.getppid()).replace(':', '_')}.part",
+            ".b.tar.mine.part",
+        )
+    )
+    for path in (dead, busy, theirs):
+        path.touch()
+    write(tmp_path / "b.tar", folder)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"b.tar", busy.name, theirs.name}
 
 
 @pytest.mark.parametrize("place", [600, 1200, -3000])
