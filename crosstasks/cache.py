@@ -4,10 +4,10 @@
 
     tools/<name>/            cross, cargo-zigbuild, rustup; whole when all that its ``.complete`` names is as installed (whole.py)
     rustup/toolchains/       our RUSTUP_HOME
+    zig/                     what zig and cargo-zigbuild keep of compiled parts of libc
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/                  apt's lists and packages
     images/bundled/          what bundles said of the images that they brought
-    bundles/                 locks of bundles that are being written
     answers/                 what the network said a while ago, and what noxfiles declared
     runs/<id>/               the guard of a running call
 """
@@ -134,8 +134,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-LISTS: Final = 200e6
-"""Bytes for apt's lists of nine architectures, which take 143 MB: apt hangs for ever where they find no room."""
+LISTS: Final = 400e6
+"""Bytes for apt's lists of nine architectures, which take 143 MB, and what it makes of them, 203 MB: it hangs where they find no room."""
 
 
 def roomy(root: Path, least: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import cache, docker_api, pipeline, report
+from .bundle import crates
 from .errors import ConfigError, CrosstasksError
 from .facts.engine import Engine
 from .facts.repository import Repository
@@ -20,7 +21,7 @@ from .work import Work
 LABEL: Final = "crosstasks.image"
 """What every image built here carries (recipes.py)."""
 
-ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools")
+ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools", "zig")
 """What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
 
 
@@ -111,7 +112,7 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        taken = sum(remove(folder / name) for name in ENTRIES)
+        taken = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{crates.DRAFT}*"))))
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from pathlib import Path
 
 import pytest
 
-from crosstasks import cache
+from crosstasks import cache, cleaning
 from crosstasks.errors import DiskFull, ToolMissing
 
 
@@ -67,3 +69,11 @@ def test_a_full_disk_is_told_from_all_else(error):
     with pytest.raises(DiskFull, match="a disk is full") as caught, cache.room("x"):
         raise error
     assert "CROSSTASKS_CACHE_DIR" in caught.value.hint
+
+
+def test_all_that_is_in_the_cache_is_cleaned_away():
+    """What the table tells of, and what is named anywhere else; a rest would keep the folder, without its mark."""
+    told = set(re.findall(r"^    (\w+)/", cache.__doc__, re.MULTILINE))
+    sources = [path.read_text("utf-8") for path in Path(cache.__file__).parent.rglob("*.py")]
+    named = {name for text in sources for name in re.findall(r"work\.cache / \"(\w+)\"", text)}
+    assert (told, named - told) == (set(cleaning.ENTRIES), set())
