@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from . import Look, Platform
@@ -50,19 +50,30 @@ def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine:
     """
     if said := environ.get("CROSS_REMOTE", ""):
         return said not in {"0", "false"}
-    parts = urlsplit(address)
-    if not address or parts.scheme in {"unix", "npipe", "fd"}:
+    parts = _split(address)
+    if not address or (parts and parts.scheme in {"unix", "npipe", "fd"}):
         return False
-    if parts.hostname not in LOCAL:
+    if parts is None or parts.hostname not in LOCAL:
         return True
     return not machine if parts.scheme == "ssh" else apart
 
 
 def start(name: str, address: str) -> str:
     """Return what to do about an engine that does not answer: *name* is its program."""
-    parts = urlsplit(address)
-    if parts.scheme == "ssh":
+    parts = _split(address)
+    if parts and parts.scheme == "ssh" and parts.hostname:
         # Docker's program takes the terminal away from ssh
         port = f"-p {parts.port} " if parts.port else ""
-        return f"`ssh {port}{parts.netloc.rpartition(':')[0] or parts.netloc} {name} version` must answer, and ask for nothing"
+        user = f"{parts.username}@" if parts.username else ""
+        return f"`ssh {port}{user}{parts.hostname} {name} version` must answer, and ask for nothing"
     return f"start {name}, or name another engine with CROSSTASKS_ENGINE"
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts of an address; None if it is none, which the engine's own program will say."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # only read now
+    except ValueError:
+        return None
+    return parts

@@ -28,6 +28,8 @@ VERSION = table(recorded("docker/version-20.10.json"))
         ("tcp://127.0.0.1:2375", "behind-a-tunnel", "", True),
         ("unix:///tmp/forwarded.sock", "behind-a-tunnel", "1", True),
         ("unix:///tmp/forwarded.sock", "behind-a-tunnel", "true", True),
+        ("ssh://git@box:path", "builder", "", True),
+        ("tcp://[::1", "builder", "", True),
         ("tcp://builder:2375", "builder", "0", False),
         ("tcp://builder:2375", "builder", "false", False),
     ],
@@ -61,6 +63,9 @@ def test_the_context_names_the_address(tmp_path):
         ("", "start docker, or name another engine with CROSSTASKS_ENGINE"),
         ("tcp://box:2375", "start docker, or name another engine with CROSSTASKS_ENGINE"),
         ("ssh://box", "`ssh box docker version` must answer, and ask for nothing"),
+        ("ssh://me@[::1]", "`ssh me@::1 docker version` must answer, and ask for nothing"),
+        ("ssh://git@box:path", "start docker, or name another engine with CROSSTASKS_ENGINE"),
+        ("tcp://[::1", "start docker, or name another engine with CROSSTASKS_ENGINE"),
         ("ssh://me@box:2222", "`ssh -p 2222 me@box docker version` must answer, and ask for nothing"),
     ],
 )
