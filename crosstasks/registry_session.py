@@ -53,6 +53,7 @@ class LogIn:
         """Ask nothing yet; *registry* is ``host:port``, and *timeout* is in seconds."""
         self.registry, self.session, self.timeout = registry, session, timeout
         self.header: dict[str, str] = {}
+        self._scopes: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def asked(self, response: Response) -> bool:
@@ -84,11 +85,23 @@ class LogIn:
         """Ask for a token; a registry that is asked with TLS cannot have the log-in sent in the clear."""
         realm = told.get("realm", "")
         headers = {"Authorization": f"Basic {known}"} if known and (safe or realm.startswith("https://")) else {}
-        asked = {name: told[name] for name in ("service", "scope") if told.get(name)}
+        asked = {name: told[name] for name in ("service",) if told.get(name)}
+        if told.get("scope"):
+            asked["scope"] = self._widened(told["scope"])
         response = self.session.get(realm, params=asked, headers=headers, timeout=self.timeout)
         response.raise_for_status()
         content = response.json()
         return str(content.get("token") or content.get("access_token") or "")
+
+    def _widened(self, scope: str) -> str:
+        """Add what was asked for before: threads share a token, and one that may pull only would keep another from pushing."""
+        rows = []
+        for one in scope.split():
+            name, _, actions = one.rpartition(":")
+            known = self._scopes.setdefault(name, set())
+            known |= set(actions.split(","))
+            rows.append(f"{name}:{','.join(sorted(known))}")
+        return " ".join(rows)
 
 
 def basic(registry: str) -> str:
