@@ -205,6 +205,7 @@ def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], 
             raise
         except CrosstasksError as error:
             result = failed(triple, verb, error, time.monotonic() - begun)
+            work = afresh(work)  # what was damaged is no longer there
         results.append(result)
     return tuple(results)
 
