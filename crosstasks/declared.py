@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +65,7 @@ def _key(place: Path, names: Sequence[str], environ: Mapping[str, str]) -> str:
     """Name all that the answer depends on: the files, the variables, the catalogue, and the machine, as ``host`` is a target."""
     catalogue = Path(__file__).with_name("targets.toml")
     state = catalogue.stat()
-    machine = (sys.platform, platform.machine())
+    machine = (sys.platform, platform.machine(), *platform.libc_ver(), str(sys.maxsize))
     variables = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CROSSTASKS_"))
     held = (part for folder in upward(place) for name in FILES for part in _content(folder / name))
     return _digest(__version__, str(catalogue), f"{state.st_mtime_ns} {state.st_size}", *machine, *names, *variables, *held)
@@ -74,7 +73,7 @@ def _key(place: Path, names: Sequence[str], environ: Mapping[str, str]) -> str:
 
 def _content(path: Path) -> tuple[str, ...]:
     try:
-        return (str(path), os.fsdecode(path.read_bytes()))
+        return (str(path), path.read_bytes().decode("latin-1"))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:

@@ -45,11 +45,12 @@ def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
     kin = target_dir.name.rpartition("-")[0]
     if target_dir.exists() or "-" not in kin or not _kernel_is_ours(engine):
         return
-    profiles = tuple(_profiles(target_dir.parent, kin))
-    if profiles:
-        # it only saves time: a folder that another took away, or a full disk, is the build's own to meet
-        with suppress(OSError), cache.locked(target_dir.parent / "seeding"):
-            _taken(profiles, target_dir, say)
+    # it only saves time: a folder that another took away, or a full disk, is the build's own to meet
+    with suppress(OSError, NotImplementedError):
+        profiles = tuple(_profiles(target_dir.parent, kin))
+        if profiles:
+            with cache.locked(target_dir.parent / "seeding"):
+                _taken(profiles, target_dir, say)
 
 
 def _kernel_is_ours(engine: Engine | Absent) -> bool:
