@@ -34,6 +34,15 @@ BASE: Final = (
 DEBIAN_ARCH: Final[Mapping[str, str]] = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
 """Platforms that images are built for."""
 
+HOSTS: Final[Mapping[str, tuple[str, str]]] = {
+    "linux/amd64": ("x86_64-unknown-linux-gnu", "x86_64-linux-gnu"),
+    "linux/arm64": ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu"),
+}
+"""What runs in an image of a platform: its triple, and how its own compilers are called."""
+
+TOOLS: Final = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
+"""What build scripts call by a variable of this name and a triple (https://docs.rs/cc)."""
+
 UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     # cross compilers that a release has for amd64, but not for arm64 (its Packages files; seen November 2026)
     ("bookworm", "linux/arm64"): ("powerpc-linux-gnu", "powerpc64-linux-gnu", "sparc64-linux-gnu"),
@@ -128,7 +137,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         packages=(*listed, *(("qemu-user-static",) if qemu else ()), *extra),
         qemu=qemu,
         links=_links(target),
-        env=_environment(target, qemu),
+        env=_environment(target, platform, qemu),
         glibc=SUITES[suite],
         libc=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(qemu),
@@ -192,16 +201,21 @@ def _links(target: Target) -> dict[str, str]:
     return {f"usr/bin/{name}": f"{name}-posix" for name in names}
 
 
-def _environment(target: Target, qemu: str) -> dict[str, str]:
-    triple = target.triple.replace("-", "_").replace(".", "_")
-    sysroot = f"/usr/{target.gnu}"
-    tools = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
-    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-    env |= {f"{key}_{triple}": f"{target.gnu}-{tool}" for key, tool in tools.items()}
-    env[f"CARGO_TARGET_{triple.upper()}_LINKER"] = f"{target.gnu}-gcc"
-    env["PKG_CONFIG_ALLOW_CROSS"] = "1"
-    env[f"PKG_CONFIG_LIBDIR_{triple}"] = f"/usr/lib/{target.gnu}/pkgconfig:/usr/share/pkgconfig"
+def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
+    """
+    Return what names the compilers, for the target and for what runs in the image while it compiles.
+
+    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (seeding.py).
+    And a linker that the user's own configuration of cargo names for this machine is not in the image.
+    """
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PKG_CONFIG_ALLOW_CROSS": "1"}
+    for triple, gnu in dict.fromkeys((HOSTS[platform], (target.triple, target.gnu))):
+        name = triple.replace("-", "_").replace(".", "_")
+        env |= {f"{key}_{name}": f"{gnu}-{tool}" for key, tool in TOOLS.items()}
+        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{gnu}-gcc"
+        env[f"PKG_CONFIG_LIBDIR_{name}"] = f"/usr/lib/{gnu}/pkgconfig:/usr/share/pkgconfig"
     if qemu:
-        env[f"CARGO_TARGET_{triple.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
+        sysroot = f"/usr/{target.gnu}"
+        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
         env["QEMU_LD_PREFIX"] = sysroot
     return env

@@ -28,6 +28,11 @@ def test_a_foreign_target_gets_its_compiler_and_the_one_emulator():
     assert (found.architecture, found.qemu, found.runs, found.glibc, found.libc) == ("amd64", "aarch64", True, "2.36", "2.36")
     assert found.env == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "CC_x86_64_unknown_linux_gnu": "x86_64-linux-gnu-gcc",
+        "CXX_x86_64_unknown_linux_gnu": "x86_64-linux-gnu-g++",
+        "AR_x86_64_unknown_linux_gnu": "x86_64-linux-gnu-ar",
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": "x86_64-linux-gnu-gcc",
+        "PKG_CONFIG_LIBDIR_x86_64_unknown_linux_gnu": "/usr/lib/x86_64-linux-gnu/pkgconfig:/usr/share/pkgconfig",
         "CC_aarch64_unknown_linux_gnu": "aarch64-linux-gnu-gcc",
         "CXX_aarch64_unknown_linux_gnu": "aarch64-linux-gnu-g++",
         "AR_aarch64_unknown_linux_gnu": "aarch64-linux-gnu-ar",
@@ -37,6 +42,14 @@ def test_a_foreign_target_gets_its_compiler_and_the_one_emulator():
         "PKG_CONFIG_ALLOW_CROSS": "1",
         "PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu": "/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig",
     }
+
+
+@pytest.mark.parametrize("platform", [AMD64, ARM64])
+def test_what_runs_while_it_compiles_is_linked_alike_in_all(platform):
+    """Cargo compiles a build script anew for another linker."""
+    names = ("x86_64", "aarch64", "armv7", "windows")
+    triple = {AMD64: "X86_64_UNKNOWN_LINUX_GNU", ARM64: "AARCH64_UNKNOWN_LINUX_GNU"}[platform]
+    assert len({made(name, platform).env[f"CARGO_TARGET_{triple}_LINKER"] for name in names}) == 1
 
 
 @pytest.mark.parametrize(("name", "platform"), [("x86_64", AMD64), ("aarch64", ARM64)])
