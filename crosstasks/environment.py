@@ -186,7 +186,7 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     the variable for one target hides all others (config.rs).
     """
     name = f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES"
-    tables = (repository.cross.get("target", {}).get(triple, {}), repository.cross.get("build", {}))
+    tables = repository.cross_tables(triple)
     target, build = (table.get("env", {}).get("volumes") for table in tables)
     own = environ.get(name, "").split() or target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}

@@ -59,6 +59,10 @@ class Repository(Struct, frozen=True, kw_only=True):
     wrapper: Setting | None = None
     rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
+    def cross_tables(self, triple: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return what Cross.toml says for a target, and for all."""
+        return self.cross.get("target", {}).get(triple, {}), self.cross.get("build", {})
+
 
 ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
 """Asks neither the network nor for a lock file."""

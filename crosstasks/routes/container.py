@@ -147,11 +147,7 @@ def _uncopied(name: str, flavour: str, target: Target, facts: Facts, config: Con
         why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
         return Refused(name=name, why=why, hint="0.2.5 passes them on")
     repository = facts.repository
-    said = (
-        []
-        if isinstance(repository, Absent)
-        else [repository.cross.get("build", {}), repository.cross.get("target", {}).get(target.triple, {})]
-    )
+    said = () if isinstance(repository, Absent) else repository.cross_tables(target.triple)
     if config.target(target.triple).pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
         # v0.2.5: docker/remote.rs:946
         why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"

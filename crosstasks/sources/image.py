@@ -261,7 +261,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         source="build",
         why=f"put together from {suite(facts, config)}'s packages",
         steps=(step,),
-        **known(wished, config.target(wanted.target.triple).packages),
+        **known(wished, wanted, facts, config),
     )
 
 

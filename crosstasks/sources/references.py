@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from .. import recipes
 from ..facts import lock
+from ..facts.repository import Repository
 from ..steps import Refused
 from ..targets import Target, default_image
 
@@ -79,15 +80,18 @@ def built(wanted: Wanted, facts: Facts, config: Config) -> list[tuple[str, dict[
     """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
     own = recipe(wanted, facts, config)
     held = lock.row(facts, wanted.target.triple)
-    made = [] if isinstance(own, Refused) else [(own.tag, known(own, config.target(wanted.target.triple).packages))]
+    made = [] if isinstance(own, Refused) else [(own.tag, known(own, wanted, facts, config))]
     if held and held.recipe and held.image not in dict(made):
         return [(held.image, {})]
     return made
 
 
-def known(own: recipes.Recipe, packages: Sequence[str]) -> dict[str, Any]:
-    """Return what is known of an image by what it is made of. A package of the target's may put headers where all compilers look."""
-    return {"glibc": own.glibc, "libc": own.libc, "runs": own.runs, "kin": "" if packages else own.suite}
+def known(own: recipes.Recipe, wanted: Wanted, facts: Facts, config: Config) -> dict[str, Any]:
+    """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
+    triple, repository = wanted.target.triple, facts.repository
+    tables = repository.cross_tables(triple) if isinstance(repository, Repository) else ()
+    changed = config.target(triple).packages or any("pre-build" in table for table in tables)
+    return {"glibc": own.glibc, "libc": own.libc, "runs": own.runs, "kin": "" if changed else own.suite}
 
 
 def recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Refused:

@@ -134,7 +134,7 @@ def folder(name, **options):
     target, packages = targets.find(name), options.get("packages", ())
     own = {"base": options.get("base", "bookworm"), "packages": packages}
     tag = recipes.recipe(target, "linux/amd64", own["base"], packages=packages).tag
-    known = facts(images={tag: image(tag)})
+    known = facts(images={tag: image(tag)}, repository=repository(cross=options.get("cross", {})))
     found = choose("build", Wanted(target=target, flavour="0.2.5", platform="linux/amd64"), known, config(target.triple, **own))
     return run.folder(replace(ROUTE, image=found), repository()).name
 
@@ -146,3 +146,5 @@ def test_images_of_one_release_are_kin():
     assert len({folder(name) for name in kin}) == 3
     assert folder("aarch64", base="trixie").split("-")[1] != kin["aarch64"]
     assert len(folder("aarch64", packages=["libssl-dev"]).split("-")) == 2
+    for cross in ({"build": {"pre-build": ["x"]}}, {"target": {TRIPLE: {"pre-build": ["x"]}}}):
+        assert len(folder("aarch64", cross=cross).split("-")) == 2
