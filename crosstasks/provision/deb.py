@@ -88,14 +88,22 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
                 yield member, archive.extractfile(member) if member.isreg() else None
     except tarfile.TarError as error:
         broken = str(error)
+        _unread(child)
     except BaseException:
-        child.kill()
+        _unread(child)
         raise
     finally:
         _, err = child.communicate()
     if broken or child.returncode:
         why = err.decode(errors="replace").strip() or broken
         raise ToolMissing(f"{deb.name} cannot be read", why=why, hint=f"remove {deb}, and try again")
+
+
+def _unread(child: subprocess.Popen[bytes]) -> None:
+    """End a dpkg-deb whose output is no longer wanted: its own child would go on, with some hundred MB of an emulator's package."""
+    if child.stdout:
+        child.stdout.close()
+    child.kill()
 
 
 __all__ = ["Package", "megabytes", "members", "offered", "whole"]

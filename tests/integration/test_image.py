@@ -193,6 +193,33 @@ def test_reading_may_stop_early(archive):
     assert not [child for child in children if b"dpkg-deb" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+FIRST = """
+import resource, sys
+from pathlib import Path
+from crosstasks.provision.deb import members
+for member, _ in members(Path(sys.argv[1])):
+    if member.isreg():
+        break
+print(member.name, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_what_lies_behind_the_last_wanted_file_is_not_read(tmp_path):
+    """dpkg-deb's own child writes on when that is killed; QEMU's package has 700 MB of other emulators behind the first."""
+    made = tmp_path / "made"
+    (made / "DEBIAN").mkdir(parents=True)
+    (made / "DEBIAN" / "control").write_text(
+        "Package: big\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: big\n"
+    )
+    (made / "a").write_text("a")
+    with (made / "z").open("wb") as file:
+        file.truncate(400 << 20)
+    subprocess.run(("dpkg-deb", "-Zgzip", "-z1", "--build", str(made), str(tmp_path / "big.deb")), check=True, capture_output=True)
+    done = subprocess.run((sys.executable, "-c", FIRST, str(tmp_path / "big.deb")), check=True, capture_output=True, text=True)
+    name, most = done.stdout.split()
+    assert (name, int(most) < 200) == ("./a", True)
+
+
 # images for a target
 
 
