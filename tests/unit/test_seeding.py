@@ -115,9 +115,14 @@ def test_nothing_is_taken_while_cargo_is_at_work(place, lock):
         assert begun(place)[0]["debug/deps/libsyn.rlib"] == "older"
 
 
-def test_what_cannot_be_copied_is_no_failure(place, monkeypatch):
-    """The build begins with an empty folder; nothing half made is left."""
-    monkeypatch.setattr("shutil.copytree", lambda *_args, **_more: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+@pytest.mark.parametrize(("what", "error"), [("shutil.copytree", OSError(28, "full")), ("crosstasks.cache.locked", NotImplementedError())])
+def test_what_cannot_be_copied_is_no_failure(place, monkeypatch, what, error):
+    """The build begins with an empty folder, as on a disk without room or locks; nothing half made is left."""
+
+    def failing(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(what, failing)
     assert begun(place) == ({}, 0)
     assert [] == list(place.glob(".seeding-*"))
 

@@ -1,0 +1,46 @@
+"""What a noxfile declares is kept while nothing changes that it depends on."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from crosstasks import declared
+from crosstasks.declared import Declared
+
+ROW = Declared("aarch64-unknown-linux-gnu", "aarch64", ())
+
+
+@pytest.fixture
+def readings(tmp_path):
+    """Declare once more, and tell how often the configuration was read by then."""
+    (tmp_path / "crosstasks.toml").write_text("version = 1\n")
+    read = []
+
+    def again():
+        found = declared.targets(tmp_path, (), {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache")}, lambda: read.append(1) or [ROW])
+        assert found == (ROW,)
+        return len(read)
+
+    return again
+
+
+def test_it_is_read_once(readings):
+    """The second time nothing is read but the files' own bytes."""
+    assert (readings(), readings()) == (1, 1)
+
+
+def test_a_file_in_another_encoding_is_for_its_reader_to_refuse(readings, tmp_path, monkeypatch):
+    """Here it is only hashed, on systems too whose file names are UTF-8."""
+    monkeypatch.setattr("os.fsdecode", lambda data: data.decode("utf-8", "surrogatepass"))
+    (tmp_path / "crosstasks.toml").write_bytes(b"version = 1 # \xe4\n")
+    assert (readings(), readings()) == (1, 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("libc_ver", ("", "")), ("machine", "riscv64")])
+def test_another_libc_in_the_same_folder_is_another_machine(readings, monkeypatch, name, value):
+    """A container of musl shares the folder and the cache with its host of glibc, and ``host`` is a target."""
+    assert readings() == 1
+    monkeypatch.setattr(platform, name, lambda: value)
+    assert readings() == 2
