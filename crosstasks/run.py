@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
-from . import cache, ci_log, damage, dependencies, flags, process, remote, report, seeding
+from . import cache, ci_log, damage, dependencies, flags, process, remote, report, seeding, verify
 from .artifacts import Built, Messages
 from .errors import CrosstasksError, DiskFull, EngineFailed
 from .facts.repository import Repository
@@ -82,6 +83,8 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             *more.arguments,
             *arguments,
         )
+        if plan.verb == "build":
+            Thread(target=verify.ready, daemon=True).start()  # while cargo works
         done = process.stream(
             argv,
             env={**started.env, **more.env},

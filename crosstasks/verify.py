@@ -293,4 +293,9 @@ def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> t
     return tuple(good)
 
 
+def ready() -> None:
+    """Import what reads ELF, beforehand: it is a fiftieth of a call with nothing to do."""
+    import elftools.elf.elffile  # noqa: F401
+
+
 __all__ = ["Artifact", "check", "inspect", "members", "verify", "version"]
