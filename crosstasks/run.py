@@ -180,8 +180,8 @@ def folder(route: Route, repository: Repository) -> Path:
     parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.libc)
     # cargo compares times, and those of another machine are its own
     parts = (*parts, "remote") if route.remote else parts
-    kin = _key(6, image.kin, image.platform) if image and image.kin and not route.remote else ""
-    return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{kin}{'-' if kin else ''}{_key(12, *parts)}"
+    base = _key(6, image.base, image.platform) if image and image.base and not route.remote else ""
+    return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{base}{'-' if base else ''}{_key(12, *parts)}"
 
 
 def _key(length: int, *parts: str) -> str:

@@ -4,8 +4,8 @@ Build scripts, proc-macros and all that they are made of do not depend on the ta
 
 ::
 
-    target/crosstasks/.cross-<kin>-<key>/debug/               of the host: taken over from a folder of the same kin
-    target/crosstasks/.cross-<kin>-<key>/<triple>/debug/      of the target: its own
+    target/crosstasks/.cross-<base>-<key>/debug/               of the host: taken over from a folder of the same base
+    target/crosstasks/.cross-<base>-<key>/<triple>/debug/      of the target: its own
 
 Whether a file still serves is cargo's to say, by its fingerprint, as if it had built in this folder all along: in the container the
 folder has the same name, and times are kept. One folder for all would do as well, but sessions would wait for cargo's lock.
@@ -35,19 +35,19 @@ DRAFT: Final = ".seeding-"
 
 def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
     """
-    Make the folder *target_dir*, if there is none, from what others of its kin hold; without such, or in doubt, nothing is made.
+    Make the folder *target_dir*, if there is none, from what others of its base hold; without such, or in doubt, nothing is made.
 
     Args:
         target_dir: named as by ``run.folder``.
         engine: it must have the kernel of this machine: elsewhere cargo's lock is not seen from here.
         say: told if something is taken over.
     """
-    kin = target_dir.name.rpartition("-")[0]
-    if target_dir.exists() or "-" not in kin or not _kernel_is_ours(engine):
+    base = target_dir.name.rpartition("-")[0]
+    if target_dir.exists() or "-" not in base or not _kernel_is_ours(engine):
         return
     # it only saves time: a folder that another took away, or a full disk, is the build's own to meet
     with suppress(OSError, NotImplementedError):
-        profiles = tuple(_profiles(target_dir.parent, kin))
+        profiles = tuple(_profiles(target_dir.parent, base))
         if profiles:
             with cache.locked(target_dir.parent / "seeding"):
                 _taken(profiles, target_dir, say)
@@ -57,9 +57,9 @@ def _kernel_is_ours(engine: Engine | Absent) -> bool:
     return sys.platform.startswith("linux") and isinstance(engine, Engine) and not (engine.apart or engine.remote or engine.desktop)
 
 
-def _profiles(place: Path, kin: str) -> Iterator[Path]:
+def _profiles(place: Path, base: str) -> Iterator[Path]:
     """Return the host's folders of each profile, the one that was built in last first."""
-    found = {lock.parent for lock in place.glob(f"{kin}-*/*/{LOCKS}")}
+    found = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}")}
     yield from sorted(found, key=lambda profile: profile.stat().st_mtime, reverse=True)
 
 

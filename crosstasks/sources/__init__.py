@@ -64,7 +64,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
         glibc: of the programs that run in the container; empty if unknown.
         libc: the libc that artifacts are linked against, so the floor of where they run; empty if unknown.
         runs: it can run the target's programs.
-        kin: what its own programs and libraries are; images that say the same differ in what is for the target alone. Empty: unknown.
+        base: what its own programs and libraries are; images of one base differ in what is for the target alone. Empty: unknown.
     """
 
     ref: str
@@ -73,7 +73,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
     glibc: str = ""
     libc: str = ""
     runs: bool = True
-    kin: str = ""
+    base: str = ""
 
 
 Made = TypeVar("Made", bound=Ingredient)

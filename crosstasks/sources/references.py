@@ -91,7 +91,7 @@ def known(own: recipes.Recipe, wanted: Wanted, facts: Facts, config: Config) -> 
     triple, repository = wanted.target.triple, facts.repository
     tables = repository.cross_tables(triple) if isinstance(repository, Repository) else ()
     changed = config.target(triple).packages or any("pre-build" in table for table in tables)
-    return {"glibc": own.glibc, "libc": own.libc, "runs": own.runs, "kin": "" if changed else own.suite}
+    return {"glibc": own.glibc, "libc": own.libc, "runs": own.runs, "base": "" if changed else own.suite}
 
 
 def recipe(wanted: Wanted, facts: Facts, config: Config) -> recipes.Recipe | Refused:

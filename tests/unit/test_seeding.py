@@ -29,9 +29,9 @@ def place(tmp_path):
     return tmp_path
 
 
-def built(place, key, profile="debug", kin="0a0a0a"):
+def built(place, key, profile="debug", base="0a0a0a"):
     """Leave what a build does: of the host, of the target, and its locks."""
-    folder = place / f".cross-{kin}-{key}"
+    folder = place / f".cross-{base}-{key}"
     for part in (folder / profile, folder / TRIPLE / profile):
         for name in ("deps/libsyn.rlib", ".fingerprint/syn/lib-syn", "incremental/x/y"):
             (part / name).parent.mkdir(parents=True)
@@ -41,10 +41,10 @@ def built(place, key, profile="debug", kin="0a0a0a"):
     return folder
 
 
-def begun(place, key="b", kin="0a0a0a", engine=ENGINE):
+def begun(place, key="b", base="0a0a0a", engine=ENGINE):
     """Begin a folder, and return what is in it and what was said."""
     said = []
-    folder = place / f".cross-{kin}-{key}"
+    folder = place / f".cross-{base}-{key}"
     seed(folder, engine, said.append)
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}, len(said)
 
@@ -77,7 +77,7 @@ def test_each_profile_is_taken_from_where_it_was_built_last(place):
 @pytest.mark.parametrize(
     "where",
     [
-        {"kin": "0b0b0b"},
+        {"base": "0b0b0b"},
         {"engine": Absent("no engine")},
         {"engine": replace(ENGINE, apart=True)},
         {"engine": replace(ENGINE, remote=True)},
@@ -89,7 +89,7 @@ def test_nothing_is_taken_from_strangers_or_where_locks_are_not_seen(where, plac
     assert begun(place, **where) == ({}, 0)
 
 
-def test_a_folder_that_says_no_kin_is_left_alone(tmp_path):
+def test_a_folder_that_names_no_base_is_left_alone(tmp_path):
     """Images whose make is not known have names of another form."""
     (tmp_path / ".cross-a" / "debug").mkdir(parents=True)
     (tmp_path / ".cross-a" / "debug" / ".cargo-lock").touch()
@@ -135,7 +135,7 @@ def test_what_a_killed_call_left_is_removed(place):
 
 
 def folder(name, **options):
-    """Return the folder of a target with an image built here, as ``.cross-<kin>-<key>``."""
+    """Return the folder of a target with an image built here, as ``.cross-<base>-<key>``."""
     target, packages = targets.find(name), options.get("packages", ())
     own = {"base": options.get("base", "bookworm"), "packages": packages}
     tag = recipes.recipe(target, "linux/amd64", own["base"], packages=packages).tag
@@ -144,12 +144,12 @@ def folder(name, **options):
     return run.folder(replace(ROUTE, image=found), repository()).name
 
 
-def test_images_of_one_release_are_kin():
+def test_images_of_one_release_have_one_base():
     """What an image is besides its cross compiler is in the name; packages of the target's may be seen by the host's compiler."""
-    kin = {name: folder(name).split("-")[1] for name in ("aarch64", "armv7", "x86_64")}
-    assert len(set(kin.values())) == 1
-    assert len({folder(name) for name in kin}) == 3
-    assert folder("aarch64", base="trixie").split("-")[1] != kin["aarch64"]
+    base = {name: folder(name).split("-")[1] for name in ("aarch64", "armv7", "x86_64")}
+    assert len(set(base.values())) == 1
+    assert len({folder(name) for name in base}) == 3
+    assert folder("aarch64", base="trixie").split("-")[1] != base["aarch64"]
     assert len(folder("aarch64", packages=["libssl-dev"]).split("-")) == 2
     for cross in ({"build": {"pre-build": ["x"]}}, {"target": {TRIPLE: {"pre-build": ["x"]}}}):
         assert len(folder("aarch64", cross=cross).split("-")) == 2

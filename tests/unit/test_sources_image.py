@@ -120,7 +120,7 @@ def test_an_image_is_built_from_the_machines_own_packages():
         source="build",
         why="put together from bookworm's packages",
         glibc="2.36",
-        kin="bookworm",
+        base="bookworm",
         libc="2.36",
         steps=(step,),
     )
