@@ -111,7 +111,8 @@ def bare(alias: str, repository: Path, env: Mapping[str, str]) -> tuple[tuple[st
         f"CROSS_TARGET_{variable(planned.target)}_IMAGE": route.image.ref,
         "CARGO_TARGET_DIR": str(repository / "target" / f"bare-{alias}"),
         "CROSS_CUSTOM_TOOLCHAIN": "1",
-        "XARGO_HOME": str(repository / "target" / "xargo"),  # else cross makes ~/.xargo
+        "XARGO_HOME": str(repository / "target" / "xargo"),  # else cross makes ~/.xargo, and ~/.local/share/cross-rs
+        "XDG_DATA_HOME": str(repository / "target" / "data"),
         "RUSTUP_HOME": str(_home(toolchain, repository.parent / "rustup")),
     }
     return (route.tool.path, f"+{route.toolchain.release}", "build", "--target", planned.target, "--locked"), {**env, **changed}

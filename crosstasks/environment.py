@@ -127,7 +127,7 @@ def cross(
     if config.pre_build and not (route.image and route.image.source == "build"):
         # a single line could name a script of the repository (v0.2.5: src/config.rs:81, docker/shared.rs:104)
         env[f"CROSS_TARGET_{name}_PRE_BUILD"] = "".join(f"{command}\n" for command in config.pre_build)
-    if engine.kind == "docker":
+    if engine.kind == "docker" or not engine.rootless:
         # else cross makes cross-rs/tmp in the user's own; a rootless Podman has its images there
         env["XDG_DATA_HOME"] = f"{call.cargo_home}/data"
     if engine.rootless:

@@ -259,7 +259,7 @@ def _wait(until: Callable[[], bool], seconds: float, signals: Signals) -> bool:
     """Wait, but no longer when a further signal comes."""
     deadline, came = time.monotonic() + seconds, len(signals.came)
     while not (over := until()) and time.monotonic() < deadline and len(signals.came) == came:
-        time.sleep(0.01)
+        time.sleep(0.01)  # no system tells when the last of a process group has ended
     return over
 
 

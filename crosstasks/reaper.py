@@ -51,7 +51,7 @@ def end(engine: str, label: str, running: "set[int]") -> None:
             except (ProcessLookupError, PermissionError):
                 continue
         for seconds in wait:
-            time.sleep(seconds)
+            time.sleep(seconds)  # the engine may still be making the container that it was asked for
             remove(engine, label)
 
 

@@ -18,7 +18,7 @@ def killed(child, word, moment):
     """Kill a call a moment after it has said a word; tell whether that was before its end."""
     for line in child.stderr:
         if word in line:
-            time.sleep(moment)
+            time.sleep(moment)  # into what was only begun with that word
             break
     child.send_signal(signal.SIGKILL)
     child.communicate(timeout=60)
@@ -100,7 +100,7 @@ def test_while_a_lock_is_written(crosstasks, small, alone, moment):
     """There is none, or a whole one; the next call writes it."""
     env = {"CROSSTASKS_CACHE_DIR": str(alone)}
     child = crosstasks.start("lock", cwd=small, **env)
-    time.sleep(moment)
+    time.sleep(moment)  # a lock says nothing while it is made
     child.kill()
     child.communicate()
     place = small / "crosstasks.lock"

@@ -45,7 +45,7 @@ def take(tmp_path, monkeypatch):
         for line in child.stdout:
             said.append(line)
             if killed_at and killed_at in line:
-                time.sleep(moment)
+                time.sleep(moment)  # into what was only begun with that word
                 child.send_signal(signal.SIGKILL)
                 break
         said.append(child.communicate(timeout=600)[0])

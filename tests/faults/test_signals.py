@@ -79,7 +79,7 @@ class Worker:
         begun = time.monotonic()
         while containers(self.run_id) or members(self.group):
             assert time.monotonic() - begun < within, f"left after {within} s: {self.left()}"
-            time.sleep(0.05)
+            time.sleep(0.05)  # the engine is asked again
         return time.monotonic() - begun
 
 
@@ -187,7 +187,7 @@ def test_killed_with_its_group(worker):
 def test_killed_while_the_container_starts(worker, after):
     """A container that appears only after the kill is found."""
     one = worker()
-    time.sleep(after)
+    time.sleep(after)  # before, while and after the engine makes the container
     one.process.kill()
     one.process.wait(5)
     one.ended(6)

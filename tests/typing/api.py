@@ -60,6 +60,6 @@ def program() -> int:
 
 def wrong() -> None:
     """Refuse what is no verb, no path and no name: an unused ``ignore`` is an error as well."""
-    crosstasks.build(verb="bench")  # type: ignore[arg-type]
-    crosstasks.nox.register(prefix=1)  # type: ignore[arg-type]
-    find(None)  # type: ignore[arg-type]
+    crosstasks.build(verb="bench")  # type: ignore[arg-type]  # each must be refused: that is the test
+    crosstasks.nox.register(prefix=1)  # type: ignore[arg-type]  # likewise
+    find(None)  # type: ignore[arg-type]  # likewise

@@ -84,7 +84,7 @@ ORDINARY = {
 }
 UNSET = object()
 """Of a variable that is left as the user has it."""
-PODMANS = {"CROSS_CONTAINER_ENGINE": "/usr/bin/podman", "XDG_DATA_HOME": UNSET}
+PODMANS = {"CROSS_CONTAINER_ENGINE": "/usr/bin/podman"}
 GIT_OPTIONS = f"{COMMON} --volume=/home/user/.cargo/registry:/cache/cargo/1/registry --volume=/home/user/.cargo/git:/cache/cargo/1/git"
 
 
@@ -114,7 +114,7 @@ def test_the_environment_of_each_flavour(flavour, changes):
         pytest.param({"engine": PODMAN}, {**PODMANS, "CROSS_ROOTLESS_CONTAINER_ENGINE": "0"}, id="podman as root"),
         pytest.param(
             {"engine": replace(PODMAN, rootless=True)},
-            {**PODMANS, "CROSS_ROOTLESS_CONTAINER_ENGINE": "1"},
+            {**PODMANS, "XDG_DATA_HOME": UNSET, "CROSS_ROOTLESS_CONTAINER_ENGINE": "1"},
             id="podman as a user",
         ),
         pytest.param({"engine": replace(DOCKER, rootless=True)}, {"CROSS_ROOTLESS_CONTAINER_ENGINE": "1"}, id="rootless docker"),
