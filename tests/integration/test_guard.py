@@ -158,14 +158,16 @@ class Bench:
         return replace(given, **changes)
 
     def environment(self, guard: guards.Guard, changes) -> dict[str, str]:
-        """Return the environment of cross: what it needs, and nothing of the machine's own Rust."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS"))}
+        """Return the environment of cross: what it needs, and of the machine's own Rust only where its rustup keeps things."""
+        kept = {name: value for name, value in os.environ.items() if name == "RUSTUP_HOME"}
+        env = kept | {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST", "CROSS"))}
         env |= {f"CROSS_TARGET_{triple.upper().replace('-', '_')}_IMAGE": self.image for triple in (HOST, ARM, "wasm32-unknown-unknown")}
         env |= {
             "CROSS_CONTAINER_ENGINE": "docker",
             "CROSS_CONTAINER_OPTS": "--volume /usr:/usr:ro --volume /etc/alternatives:/etc/alternatives:ro",
             "CARGO_HOME": str(self.root / "home"),
             "XARGO_HOME": str(self.root / "xargo"),
+            "XDG_DATA_HOME": str(self.root / "data"),
             "CARGO_TARGET_DIR": str(self.target),
         }
         env |= guards.variables(guard, f"{self.tripwire}:{env['PATH']}") | changes
