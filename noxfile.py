@@ -91,7 +91,7 @@ def renew(session: nox.Session) -> None:
     """Write anew what is made from the code: the schemas, and the pages of options, tasks, targets and remedies."""
     session.install("-e", ".")
     for module in ("config_schema", "report_schema", "reference", "remedies_page"):
-        session.run("python", "-m", f"crosstasks.{module}")
+        session.run("python", f"docs/generate/{module}.py")
 
 
 @nox.session

@@ -10,7 +10,7 @@ from invoke.tasks import Task, task
 
 import crosstasks.invoke
 import noxfile  # noqa: F401 - it registers its sessions
-from crosstasks.process import attached
+from crosstasks.clients.process import attached
 
 ROOT: Final = Path(__file__).parent
 

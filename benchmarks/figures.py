@@ -60,7 +60,7 @@ Measured: TypeAlias = Iterator[Figure]
 
 def listing(place: Place) -> Measured:
     """``nox -l`` with 60 targets against an empty noxfile's."""
-    from crosstasks.targets import catalogue
+    from crosstasks.catalog.targets import catalogue
 
     ours, empty = place.noxfile("ours", OURS), place.noxfile("empty", EMPTY)
     (ours / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(catalogue())[:60]!r}\n")
@@ -102,7 +102,7 @@ def _header() -> str:
 def bare(alias: str, repository: Path, env: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the call of cross that a user would make with the same ingredients, and no guard."""
     from crosstasks import pipeline
-    from crosstasks.environment import variable
+    from crosstasks.building.environment import variable
 
     planned, _ = pipeline.make(alias, "build", pipeline.start(repository, environ=env, names=(alias,)))
     route: Any = planned.route
@@ -232,10 +232,10 @@ def native(place: Place) -> Measured:
 def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     """Return the calls of the engine that compile the crate in an image of its own platform, and in the other; all is there then."""
     from crosstasks import pipeline
-    from crosstasks.bundle.make import provided
-    from crosstasks.facts.proof import Proof
-    from crosstasks.receiver import KINDS, received
-    from crosstasks.steps import Question
+    from crosstasks.core.steps import Question
+    from crosstasks.extras.offline.bundle_make import provided
+    from crosstasks.extras.offline.other_host import KINDS, received
+    from crosstasks.facts.probes import Proof
 
     work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
     platforms = sorted(KINDS, key=lambda platform: platform != work.engine.platform)
@@ -258,15 +258,16 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
 
 def image(place: Place) -> Measured:
     """Time building the image of aarch64 from Debian's packages, for engines of both architectures; apt has lists, and no package."""
-    from crosstasks import pipeline, provision, recipes, targets
-    from crosstasks.receiver import KINDS
+    from crosstasks import pipeline, provisioning
+    from crosstasks.catalog import recipes, targets
+    from crosstasks.extras.offline.other_host import KINDS
 
     work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
-    archive = provision.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)
+    archive = provisioning.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)
     for platform in KINDS:
         made = recipes.recipe(targets.find("aarch64"), platform, work.facts.host.suite)
         recipe = replace(made, tag=f"crosstasks/benchmark:{platform.partition('/')[2]}")
-        parts = provision.image.packages(recipe, archive)
+        parts = provisioning.image.packages(recipe, archive)
 
         def build(recipe: Any = recipe) -> float:
             return _fresh(archive, lambda: _loaded(recipe, archive, work, place.folder))
@@ -308,7 +309,7 @@ def _fresh(archive: Any, act: Callable[[], object]) -> float:
 
 def _loaded(recipe: Any, archive: Any, work: Any, folder: Path) -> None:
     """Build an image which the engine does not hold."""
-    from crosstasks.provision import image
+    from crosstasks.provisioning import image
 
     work.run((work.engine.command, "image", "rm", recipe.tag))
     spawn = [Path(image.__file__).with_name(name) for name in ("spawn.c", "spawn.sh")]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .pipeline import build, start
 
-__version__ = "0.1.0"
+from .core.about import __version__
 
 __all__ = ["__version__", "build", "plan", "start", "test"]
 

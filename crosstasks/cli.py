@@ -12,8 +12,8 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program
 
-from . import __version__
-from .errors import ConfigError
+from .core.about import __version__
+from .core.errors import ConfigError
 from .invoke import collection
 
 UNUSED: Final = {"command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only"}

@@ -7,23 +7,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import cache, provision
-from .process import run
+from .clients import apt, suites
+from .clients.process import run
+from .core import cache
 
 if TYPE_CHECKING:
-    from .steps import Say
+    from .core.steps import Say
 
 
 def made(folder: Path, say: Say) -> dict[str, Any]:
     """Return the doors by the names that ``facts.Look`` has for them; *folder* is our cache."""
 
     def registry(ref: str, engine: Any, timeout: float) -> object:
-        from . import registry_api
+        from .clients import registry_api
 
         return registry_api.look(ref, engine, timeout)
 
     def fetch(url: str, timeout: float, until: str) -> str:
-        from . import registry_api
+        from .clients import registry_api
 
         return registry_api.fetch_text(url, timeout, until)
 
@@ -37,11 +38,11 @@ def made(folder: Path, say: Say) -> dict[str, Any]:
     return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_lacking": lacking, "terminal": _terminal}
 
 
-def _archive(folder: Path, say: Say, own: str, suite: str, architectures: Sequence[str]) -> provision.debian.Archive:
+def _archive(folder: Path, say: Say, own: str, suite: str, architectures: Sequence[str]) -> apt.Archive:
     """Return the machine's apt sources, those for another *suite* than its *own* likewise, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS)
-    archive = provision.suites.archive(folder, own, suite, run=run, say=say)
+    archive = suites.archive(folder, own, suite, run=run, say=say)
     archive.update(sorted(set(architectures)))
     return archive
 

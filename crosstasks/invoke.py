@@ -15,8 +15,8 @@ from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import streams
-from .errors import ConfigError, CrosstasksError
+from .core.errors import ConfigError, CrosstasksError
+from .reporting import streams
 from .tasks import DEFAULTS, TASKS
 from .tasks.call import OPTIONS, Call, Task
 

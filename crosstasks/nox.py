@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import nox
 
-from . import declared
-from .errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
+from .config import session_cache
+from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
 
 if TYPE_CHECKING:
-    from .results import Result
-    from .routes import Verb
-    from .work import Work
+    from .context import Work
+    from .core.results import Result
+    from .planning.route import Verb
 
 Session: TypeAlias = Callable[[nox.Session], None]
 
@@ -52,7 +52,7 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     """
     place = Path(_caller()).absolute().parent / (root or "")
     try:
-        rows = declared.targets(place, names, os.environ, lambda: _read(place, names))
+        rows = session_cache.targets(place, names, os.environ, lambda: _read(place, names))
         wanted = _sessions(rows, prefix, place, named=bool(names))
         _refuse(wanted)
     except ConfigError as error:
@@ -74,16 +74,17 @@ def _rest(error: ConfigError) -> str:
 Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
-def _read(place: Path, names: Sequence[str]) -> Sequence[declared.Declared]:
+def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.Declared]:
     """Read what the configuration declares, or what is named instead."""
-    from . import config, targets
+    from . import config
+    from .catalog import targets
 
     triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
     rows = (targets.catalogue()[triple] for triple in triples)
-    return [declared.Declared(row.triple, targets.alias(row), row.tags) for row in rows]
+    return [session_cache.Declared(row.triple, targets.alias(row), row.tags) for row in rows]
 
 
-def _sessions(rows: Sequence[declared.Declared], prefix: str, place: Path, *, named: bool) -> Wanted:
+def _sessions(rows: Sequence[session_cache.Declared], prefix: str, place: Path, *, named: bool) -> Wanted:
     """Return every session by its name, with what nox is told of it."""
     triples = tuple(row.triple for row in rows) if named else ()
     wanted: dict[str, tuple[Session, Mapping[str, Any]]] = {}
@@ -156,8 +157,9 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
 def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, names: Sequence[str]
 ) -> Result:
-    from . import arguments as refusing
-    from . import pipeline, report
+    from . import pipeline
+    from .building import arguments as refusing
+    from .reporting import report
 
     _hush()
     try:
@@ -188,11 +190,11 @@ def _hush() -> None:
 
 def _narrowed(target: str, verb: Verb, work: Work) -> Work:
     """Leave of the work what ``CROSSTASKS_CHANGED_SINCE`` selects."""
-    from .config_variables import CHANGED_SINCE
+    from .config.variables import CHANGED_SINCE
 
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
         return work
-    from . import changed_since
+    from .extras.ci import changed_since
 
     return changed_since.narrow(work, (target,), ref, verb)

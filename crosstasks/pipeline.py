@@ -15,18 +15,25 @@ from typing import Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import cache, config, damage, doors, plan, provision, remedies, run, targets, telling, turns, verify
-from .artifacts import kept, stable
+from . import config, doors, fallback, provisioning
+from .building import run
+from .building.artifacts import kept, stable
+from .catalog import remedies, targets
+from .clients.process import run as real
 from .config import Config
-from .errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
+from .context import Work
+from .core import cache
+from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
+from .core.results import Result, failed
+from .core.steps import Question, Say, Step
 from .facts import Facts, Look, ask
-from .plan import Plan
-from .process import run as real
-from .report import say as to_stderr
-from .results import Result, failed
-from .routes import Verb
-from .steps import Question, Say, Step
-from .work import Work
+from .planning import plan
+from .planning.plan import Plan
+from .planning.route import Verb
+from .provisioning import cache_check
+from .reporting import summary
+from .reporting.report import say as to_stderr
+from .verifying import verify
 
 FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided", "lock"))
 """What every plan needs; all of it is on this machine."""
@@ -114,7 +121,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
     for step in planned.steps:
         try:
             with cache.room(planned.target):
-                provision.take(step, work)
+                provisioning.take(step, work)
         except CrosstasksError as error:
             error.step = step
             remedies.told(error)
@@ -130,7 +137,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
 
 def afresh(work: Work) -> Work:
     """Forget what provisioning may have changed; what the network said stays."""
-    return replace(work, facts=turns.afresh(work.facts))
+    return replace(work, facts=fallback.afresh(work.facts))
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:
@@ -155,8 +162,8 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
                 if ran.error and not ran.started:
                     raise ran.error
             except CrosstasksError as failure:
-                error = damage.found(planned.route, str(failure), work) or failure
-                work = replace(work, facts=turns.turn(planned, error, work.facts, work.config))
+                error = cache_check.found(planned.route, str(failure), work) or failure
+                work = replace(work, facts=fallback.turn(planned, error, work.facts, work.config))
                 work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
             return _finished(planned, ran, work, begun), work
@@ -218,7 +225,7 @@ def build(
 
 
 def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
-    with telling.folded(triple, verb, work.environ), cache.room(triple):
+    with summary.folded(triple, verb, work.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, work)
 
 
@@ -229,7 +236,7 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
     Raises:
         CrosstasksError: it failed.
     """
-    telling.ready(work.environ)
+    summary.ready(work.environ)
     begun = time.monotonic()
     try:
         result, _ = _carried(target, work, verb=verb, arguments=arguments)
@@ -237,11 +244,11 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
         raise
     except CrosstasksError as error:
         try:
-            telling.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+            summary.finish((failed(target, verb, error, time.monotonic() - begun),), work)
         except ConfigError as other:  # it must not hide why there is nothing else
             work.say(str(other))
         raise
-    telling.finish((result,), work)
+    summary.finish((result,), work)
     return result
 
 

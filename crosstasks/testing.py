@@ -17,24 +17,24 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from .config import Config
-from .config_places import Place
-from .config_problems import Problems
-from .config_read import Reading
-from .errors import ToolMissing
+from .config.options import Release
+from .config.places import Place
+from .config.problems import Problems
+from .config.read import Reading
+from .core.errors import ToolMissing
+from .core.steps import About, Absent, Done, Env, Failure, Question
 from .facts import Facts
 from .facts.builders import Builder, Builders
 from .facts.debian import Debian
 from .facts.emulation import Emulation
 from .facts.engine import Engine, LocalImage
 from .facts.host import Host
+from .facts.inventory import Provided
 from .facts.lock import Lock
-from .facts.manifest import Package
-from .facts.provided import Provided
 from .facts.registry import RegistryImage
-from .facts.repository import Repository
 from .facts.rustup import Rustup, RustupServer, Toolchain
-from .options import Release
-from .steps import About, Absent, Done, Env, Failure, Question
+from .project.manifest import Package
+from .project.repository import Repository
 
 AMD64: Final = "x86_64-unknown-linux-gnu"
 ARM64: Final = "aarch64-unknown-linux-gnu"

@@ -102,7 +102,7 @@ def _seen(argv: tuple[str, ...], cwd: Path) -> str:
 
 
 def _folders() -> dict[str, str]:
-    from crosstasks import cache
+    from crosstasks.core import cache
 
     return {str(HELLO): "/home/you/hello", str(cache.folder(os.environ)): "/home/you/.cache/crosstasks", str(Path.home()): "/home/you"}
 

@@ -16,9 +16,9 @@ from uuid import uuid4
 
 import pytest
 
-from crosstasks.pins import pins
-from crosstasks.process import run
-from crosstasks.provision import tools
+from crosstasks.catalog.pins import pins
+from crosstasks.clients.process import run
+from crosstasks.provisioning import tools
 
 ROOT = Path(__file__).parents[1]
 

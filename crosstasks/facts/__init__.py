@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..errors import CrosstasksError, DiskFull
-from ..steps import About, Absent, Failure, Question, Runner
-from . import builders, debian, emulation, engine, host, lock, packages, proof, provided, registry, repository, rustup, shared
-from .answers import absent
+from ..core.errors import CrosstasksError, DiskFull
+from ..core.steps import About, Absent, Failure, Question, Runner
+from ..project import repository
+from ..project.repository import Repository
+from . import builders, debian, emulation, engine, host, inventory, lock, packages, probes, registry, rustup, shared
+from .answer_cache import absent
 from .builders import Builders
 from .emulation import Emulation
 from .engine import Engine
 from .host import Host, Platform
-from .provided import Provided
-from .repository import Repository
+from .inventory import Provided
 from .rustup import Rustup
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "image": engine.ask_image,
     "registry": registry.ask,
     "emulation": emulation.ask,
-    "emulation-proof": proof.ask,
+    "emulation-proof": probes.ask,
     "shared": shared.ask,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
@@ -209,7 +210,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "builders": builders.ask,
     "repository": repository.ask,
     "lock": lock.ask,
-    "provided": provided.ask,
+    "provided": inventory.ask,
 }
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
-    from . import Look, Platform
+    from . import Look
+    from .host import Platform
 
 LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from .. import whole
-from ..errors import CrosstasksError
-from ..steps import Absent, Done, Env
-from . import answers
+from ..core import integrity
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent, Done, Env
+from . import answer_cache
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
 
 Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo"]
 
@@ -118,7 +119,7 @@ def _module(look: Look, suffix: str) -> str:
 def _in_cache(look: Look) -> Iterator[Found]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
         name = path.stem if path.suffix == ".exe" else path.name
-        if not (path.parent.parent / whole.COMPLETE).exists():
+        if not (path.parent.parent / integrity.COMPLETE).exists():
             continue
         if name == "cross":
             yield "cross", str(path), "cache", flavour(path.parent.parent.name)
@@ -133,7 +134,7 @@ def flavour(entry: str) -> str:
 
 
 def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
-    said = answers.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
+    said = answer_cache.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
     if isinstance(said, Absent):
         return said
     return Builder(kind=kind, path=path, version=said[0], commit=said[1], place=place, flavour=flavour)
@@ -141,7 +142,7 @@ def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], fla
 
 def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:
     # one of ours is compared before it is run; ``provided`` does so in each call
-    if place == "cache" and (wrong := whole.damage(Path(path).parents[1])):
+    if place == "cache" and (wrong := integrity.damage(Path(path).parents[1])):
         return Absent(wrong)
     silent = look.which("true") or look.environ.get("ComSpec", "")
     with TemporaryDirectory(prefix="crosstasks-") as empty:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError, DiskFull
-from ..steps import Absent
-from . import answers
+from ..core.errors import CrosstasksError, DiskFull
+from ..core.steps import Absent
+from . import answer_cache
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question, Versions
+    from ..core.steps import Question
+    from . import Facts, Look, Versions
 
 
 class Debian(Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """Debian's name of a host's architecture, where it is another."""
 
-LIFE: Final = answers.Life(positive=86_400, negative=300)
+LIFE: Final = answer_cache.Life(positive=86_400, negative=300)
 
 
 def asks(host: str) -> tuple[tuple[str, str], ...]:
@@ -67,7 +68,7 @@ def ask(look: Look, _question: Question, facts: Facts) -> Debian | Absent:
     if look.offline:
         return Absent("offline = true")
     host, suite = NAMES.get(facts.host.arch, facts.host.arch), facts.host.suite
-    return answers.kept(look, f"debian {suite} {host}", Debian, LIFE, lambda: _ask(look, suite, host))
+    return answer_cache.kept(look, f"debian {suite} {host}", Debian, LIFE, lambda: _ask(look, suite, host))
 
 
 def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
@@ -76,7 +77,7 @@ def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:
-        return answers.absent(error)
+        return answer_cache.absent(error)
 
 
 def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:

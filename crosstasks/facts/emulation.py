@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..targets import ARCHES
+from ..catalog.targets import ARCHES
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
 
 ASK: Final = "proc/sys/fs/binfmt_misc"
 

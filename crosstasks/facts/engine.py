@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError
-from ..steps import Absent, Done
-from . import address, answers
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent, Done
+from . import address, answer_cache
 from .host import arch
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     @property
     def platform(self) -> str:
         """The OCI platform that runs without emulation, ``linux/amd64``."""
-        from ..targets import OCI_ARCH
+        from ..catalog.targets import OCI_ARCH
 
         return f"{self.os}/{OCI_ARCH.get(self.arch, self.arch)}"
 
@@ -75,7 +76,7 @@ ASK: Final = ("version", "--format", "{{json .}}")
 ASK_INFO: Final = ("info", "--format", "{{json .}}")
 """The rest. Docker's program starts every one of its plugins for it, which takes half a second on a desktop: kept for a while."""
 
-INFO_LIFE: Final = answers.Life(positive=600)
+INFO_LIFE: Final = answer_cache.Life(positive=600)
 
 ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
 
@@ -152,7 +153,7 @@ def kind(version: Mapping[str, Any]) -> Literal["docker", "podman", "podman-cli"
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
     """Ask for the rest; kept under all that the engine said of itself, so that another engine is asked anew."""
     subject = f"engine {command} {version}"
-    told = answers.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
+    told = answer_cache.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
     return {} if isinstance(told, Absent) else told
 
 

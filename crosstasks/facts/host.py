@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
-from ..steps import Absent
+from ..core.steps import Absent
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
 
 
 class Host(Struct, frozen=True, kw_only=True):

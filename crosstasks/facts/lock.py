@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from ..errors import ConfigError
-from ..steps import Absent, Question, Refused
-from . import reading, toml_file
+from ..core.errors import ConfigError
+from ..core.steps import Absent, Question, Refused
+from ..project import toml_file
+from . import reading
 from .engine import Engine
 
 if TYPE_CHECKING:

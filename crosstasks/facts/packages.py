@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError, DiskFull
-from ..steps import Absent, Question
-from . import answers
+from ..core.errors import CrosstasksError, DiskFull
+from ..core.steps import Absent, Question
+from . import answer_cache
 
 if TYPE_CHECKING:
     from . import Facts, Look
@@ -23,7 +23,7 @@ class Lacking(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str] = {}
 
 
-LIFE: Final = answers.Life(positive=86_400, negative=300)
+LIFE: Final = answer_cache.Life(positive=86_400, negative=300)
 
 
 def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
@@ -35,7 +35,7 @@ def ask(look: Look, asked: Question, facts: Facts) -> Lacking | Absent:
     """Ask apt for the names, once a day."""
     if look.offline:
         return Absent("offline = true")
-    return answers.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask(look, asked.subject, facts.host.suite))
+    return answer_cache.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask(look, asked.subject, facts.host.suite))
 
 
 def _ask(look: Look, subject: str, own: str) -> Lacking | Absent:
@@ -45,7 +45,7 @@ def _ask(look: Look, subject: str, own: str) -> Lacking | Absent:
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:
-        return answers.absent(error)
+        return answer_cache.absent(error)
 
 
 __all__ = ["Lacking", "ask", "question"]

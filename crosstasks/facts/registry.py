@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError
-from ..steps import Absent, Question
-from . import answers
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent, Question
+from . import answer_cache
 
 if TYPE_CHECKING:
     from . import Facts, Look
@@ -37,7 +37,7 @@ MANIFESTS: Final = ("application/vnd.oci.image.manifest.v1+json", "application/v
 ASK: Final = (*INDEXES, *MANIFESTS)
 """The media types to accept: an index first, since a registry asked only for manifests hides the other platforms."""
 
-LIFE: Final = answers.Life(positive=3600, negative=300)
+LIFE: Final = answer_cache.Life(positive=3600, negative=300)
 
 
 def ask(look: Look, question: Question, facts: Facts) -> RegistryImage | Absent:
@@ -48,14 +48,14 @@ def ask(look: Look, question: Question, facts: Facts) -> RegistryImage | Absent:
     asked = None if isinstance(engine, Absent) else engine
     ref = question.subject
     through = f"{asked.kind} {asked.endpoint} {asked.context}" if asked else "directly"
-    return answers.kept(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, asked))
+    return answer_cache.kept(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, asked))
 
 
 def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:
     try:
         return parse(ref, look.registry(ref, engine, look.timeout))
     except CrosstasksError as error:
-        return answers.absent(error)
+        return answer_cache.absent(error)
 
 
 def parse(ref: str, raw: object) -> RegistryImage | Absent:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError
-from ..steps import Absent, Done
-from . import answers, toolchain_file
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent, Done
+from ..project import toolchain_file
+from . import answer_cache
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
 
 
 class Toolchain(Struct, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ def ask(look: Look, _question: Question, _facts: Facts) -> Rustup | Absent:
     if not command:
         rustc = look.which("rustc")
         return Absent(f"{rustc} is not rustup's" if rustc else "no rustup on PATH", "https://rustup.rs")
-    version = answers.of_program(look, command, "rustup", partial(_version, look, command), str)
+    version = answer_cache.of_program(look, command, "rustup", partial(_version, look, command), str)
     if isinstance(version, Absent):
         return version
     home = Path(look.environ.get("RUSTUP_HOME") or look.home / ".rustup")
@@ -169,7 +171,7 @@ def _asked(look: Look, folder: Path) -> tuple[str, str]:
     rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
     if rustc is None:
         return "", ""
-    said = answers.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
+    said = answer_cache.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
     return ("", "") if isinstance(said, Absent) else parse_rustc(said)
 
 
@@ -224,8 +226,8 @@ def ask_server(look: Look, _question: Question, _facts: Facts) -> RustupServer |
     url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
     if look.offline:
         return Absent("offline = true")
-    life = answers.Life(positive=600, negative=120)
-    return answers.kept(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
+    life = answer_cache.Life(positive=600, negative=120)
+    return answer_cache.kept(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
 
 
 def _ask_server(look: Look, url: str) -> RustupServer | Absent:

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..errors import CrosstasksError
-from ..steps import Absent
-from . import answers, proof
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent
+from . import answer_cache, probes
 from .engine import Engine, words
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Question
+    from ..core.steps import Question
+    from . import Facts, Look
     from .host import Host
 
 PLACES: Final = ("project", "cache")
 """What is mounted into every container; the subjects of the question."""
 
-LIFE: Final = answers.Life(positive=600)
+LIFE: Final = answer_cache.Life(positive=600)
 
 INSIDE: Final = "/shared"
 
@@ -67,22 +68,22 @@ def ask(look: Look, question: Question, facts: Facts) -> Shared | Absent:
         return repository
     folder = look.cache if question.subject == "cache" else Path(repository.target_directory) / "crosstasks"
     subject = f"shared {folder} {engine.command} {engine.endpoint} {engine.context} {engine.version}"
-    return answers.kept(look, subject, Shared, LIFE, lambda: _try(look, engine, folder))
+    return answer_cache.kept(look, subject, Shared, LIFE, lambda: _try(look, engine, folder))
 
 
 def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
-    if engine.platform not in proof.PLATFORMS:
+    if engine.platform not in probes.PLATFORMS:
         return Shared(folder=str(folder))  # there is no program to try it with
     file = folder / f".shared-{uuid.uuid4().hex[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(proof.program(proof.PLATFORMS[engine.platform]))
+        file.write_bytes(probes.program(probes.PLATFORMS[engine.platform]))
         file.chmod(0o755)
         # a mount, unlike a volume, is refused where its folder is not there
         mount = f"--mount=type=bind,source={folder},target={INSIDE}"
         # cross has its mounts labelled anew, which takes its time
         unlabelled = ("--security-opt=label=disable",) if engine.selinux else ()
-        done = proof.run(look, engine, engine.platform, *unlabelled, mount, "--entrypoint", f"{INSIDE}/{file.name}")
+        done = probes.run(look, engine, engine.platform, *unlabelled, mount, "--entrypoint", f"{INSIDE}/{file.name}")
     except OSError as error:
         raise CrosstasksError(f"{folder} cannot be written", why=error.strerror or str(error)) from error
     finally:
@@ -90,7 +91,7 @@ def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
             file.unlink()
     if isinstance(done, Absent):
         return done
-    return Shared(folder=str(folder)) if done.code == proof.CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
+    return Shared(folder=str(folder)) if done.code == probes.CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
 
 
 def _unshared(engine: Engine, folder: Path, said: str) -> Absent:

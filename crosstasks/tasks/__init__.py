@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, ci, emulation, housekeeping, release, supply, vendoring, verifying
+from . import building, ci, emulation, housekeeping, offline, release, vendoring, verifying
 from .call import BUILDING, OVERRIDES, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
@@ -15,10 +15,10 @@ TASKS: Final[Mapping[str, Task]] = {
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
     "shell": Task(building.shell, ("target", "cross", "engine")),
-    "lock": Task(supply.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
-    "bundle": Task(supply.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
-    "mirror": Task(supply.mirror, ("to", "target", "platform", "format", "cross", "engine")),
-    "outdated": Task(supply.outdated, ("target", "format", "engine", "offline")),
+    "lock": Task(offline.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
+    "bundle": Task(offline.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
+    "mirror": Task(offline.mirror, ("to", "target", "platform", "format", "cross", "engine")),
+    "outdated": Task(offline.outdated, ("target", "format", "engine", "offline")),
     "explain": Task(housekeeping.explain, ("text", "format")),
     "emulation.status": Task(emulation.status, ("platform", "engine", "format")),
     "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),

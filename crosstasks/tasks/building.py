@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from .call import Call
 
 if TYPE_CHECKING:
-    from ..routes import Verb
+    from ..planning.route import Verb
 
 
 def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
-    from .. import pipeline, plan, report
+    from .. import pipeline
+    from ..planning import plan
+    from ..reporting import report
 
     names, work = call.selected(call.verb)
     made = pipeline.plans(names, verb=call.verb, work=work)
@@ -24,12 +26,14 @@ def plan(call: Call) -> None:
 
 def provision(call: Call) -> None:
     """Provide what the plans need, and build nothing; with --from out of a bundle, without a network."""
-    from .. import cache, pipeline, report
+    from .. import pipeline
+    from ..core import cache
+    from ..reporting import report
 
     if call.options["from_"]:
-        from ..bundle import load
+        from ..extras.offline import bundle_load
 
-        load.load(call.work(), Path(call.options["from_"]))
+        bundle_load.load(call.work(), Path(call.options["from_"]))
     work = call.work()
     cache.prepare(work.cache)
     for triple in pipeline.select(call.names, work):
@@ -49,22 +53,25 @@ def test(call: Call) -> int:
 
 
 def _carry_out(verb: Verb, call: Call) -> int:
-    from .. import arguments, pipeline, plan, report, telling
+    from .. import pipeline
+    from ..building import arguments
+    from ..planning import plan
+    from ..reporting import report, summary
 
     checked = arguments.check(call.arguments)
     names, work = call.selected(verb)
-    telling.ready(work.environ)
+    summary.ready(work.environ)
     results = pipeline.build(names, checked, verb=verb, work=work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
-    telling.finish(results, work)  # at last: the result is shown even if a file cannot be written
+    summary.finish(results, work)  # at last: the result is shown even if a file cannot be written
     return failed[0].code if failed else 0
 
 
 def shell(call: Call) -> int:
     """Open a shell in the target's image, with the project mounted."""
-    from .. import shell
+    from ..extras.maintenance import shell
 
     return shell.open_shell(call.names, call.work(builder="cross"))

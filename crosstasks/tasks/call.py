@@ -9,12 +9,12 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
-from ..config_variables import CHANGED_SINCE
-from ..errors import ConfigError
+from ..config.variables import CHANGED_SINCE
+from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..routes import Verb
-    from ..work import Work
+    from ..context import Work
+    from ..planning.route import Verb
 
 
 class Option(NamedTuple):
@@ -113,7 +113,7 @@ class Call:
 
     def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        from .. import changed_since
+        from ..extras.ci import changed_since
 
         work = self.work()
         if not self.changed_since:

@@ -8,20 +8,21 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from ..errors import ConfigError
+from ..core.errors import ConfigError
 from .call import Call
 
 if TYPE_CHECKING:
-    from ..matrix import Hashes, Job, Provider
-    from ..work import Work
-    from ..workflows import Layout
+    from ..context import Work
+    from ..extras.ci.matrix import Hashes, Job, Provider
+    from ..extras.ci.workflows import Layout
 
 
 def matrix(call: Call) -> None:
     """List one job for every target: the runner, the session, its command, its glibc and the keys of its caches."""
     import msgspec
 
-    from .. import matrix, plan, workflows
+    from ..extras.ci import matrix, workflows
+    from ..planning import plan
 
     names, work = call.selected(call.verb)
     form = call.options["format"]
@@ -37,7 +38,8 @@ def matrix(call: Call) -> None:
 
 def generate(call: Call) -> int:
     """Write the workflow of a CI service, which calls the sessions; with --check show how it differs, and change nothing."""
-    from .. import cache, workflows
+    from ..core import cache
+    from ..extras.ci import workflows
 
     work = call.work()
     provider = _provider(call.options["provider"])
@@ -66,7 +68,7 @@ def _checked(difference: str) -> int:
 
 
 def _provider(name: str) -> Provider:
-    from ..matrix import Provider
+    from ..extras.ci.matrix import Provider
 
     if name not in get_args(Provider):
         raise ConfigError(f"--provider is {' or '.join(get_args(Provider))}, not {name!r}")
@@ -76,7 +78,8 @@ def _provider(name: str) -> Provider:
 def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> tuple[Job, ...]:
     from msgspec.structs import replace
 
-    from .. import matrix, pipeline
+    from .. import pipeline
+    from ..extras.ci import matrix
 
     config = replace(work.config, ci_runners=(*work.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
@@ -93,7 +96,7 @@ def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> t
 
 
 def _packages(work: Work) -> tuple[str, ...]:
-    from ..facts import manifest
+    from ..project import manifest
 
     return tuple(package.name for package in manifest.read(manifest.find(work.root)).packages)
 
@@ -106,7 +109,7 @@ def _wanted(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
 
 def _hashes(work: Work) -> Hashes:
     """Read what the keys of caches depend on."""
-    from .. import matrix, workflows
+    from ..extras.ci import matrix, workflows
 
     names = (Path(work.config.place).name, *workflows.PROVIDING)
     read = [path.read_bytes() if (path := work.root / name).is_file() else b"" for name in names]
@@ -118,9 +121,10 @@ def _hashes(work: Work) -> Hashes:
 
 def _layout(work: Work) -> tuple[Path, Layout]:
     """Return the top of the git repository, and where the Rust repository lies below it."""
-    from .. import config_places, workflows
+    from ..config import places
+    from ..extras.ci import workflows
 
-    top = config_places.top(work.root)
+    top = places.top(work.root)
     top = top if (top / ".git").exists() else work.root
     config = Path(work.config.place).name if work.config.place else "crosstasks.toml"
     folders = (folder for folder in (work.root, *work.root.parents) if folder.is_relative_to(top))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import streams
-from ..errors import CrosstasksError
+from ..core.errors import CrosstasksError
+from ..reporting import streams
 from .call import Call
 
 
 def doctor(call: Call) -> int:
     """Name each tool, engine, registry and emulation, with a fix for what is missing."""
-    from .. import doctor, plan
+    from ..extras.maintenance import doctor
+    from ..planning import plan
 
     rows = doctor.examine(call.place)
     call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
@@ -20,7 +21,8 @@ def doctor(call: Call) -> int:
 
 def explain(call: Call) -> None:
     """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
-    from .. import plan, remedies
+    from ..catalog import remedies
+    from ..planning import plan
 
     rows = remedies.find(_text(call.options["text"]))
     if not rows:
@@ -41,7 +43,8 @@ def _text(given: str) -> str:
 
 def targets(call: Call) -> None:
     """List every target: its names, which images there are, and whether its tests can be run."""
-    from .. import listing, plan
+    from ..planning import plan
+    from ..reporting import listing
 
     rows = listing.listed()
     call.show({"schema_version": plan.SCHEMA_VERSION, "targets": rows}, lambda: listing.text(rows))
@@ -49,7 +52,7 @@ def targets(call: Call) -> None:
 
 def init(call: Call) -> None:
     """Write noxfile.py, tasks.py and crosstasks.toml; if one of them exists it is named, and nothing is written."""
-    from .. import scaffold
+    from ..extras.maintenance import scaffold
 
     for path in scaffold.write(call.place):
         print(path)  # noqa: T201
@@ -57,8 +60,8 @@ def init(call: Call) -> None:
 
 def clean(call: Call) -> None:
     """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache; with --stale what nobody wants."""
-    from .. import cleaning, stale
-    from ..errors import ConfigError
+    from ..core.errors import ConfigError
+    from ..extras.maintenance import cleaning, stale
 
     images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):

@@ -6,32 +6,32 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .. import streams
-from ..errors import ConfigError, CrosstasksError, NothingSelected
+from ..core.errors import ConfigError, CrosstasksError, NothingSelected
+from ..reporting import streams
 from .call import OPTIONS, Call
 
 if TYPE_CHECKING:
-    from ..plan import Plan
-    from ..release.context import Context
-    from ..release.dist import Part
-    from ..release.prepare import Intended
-    from ..verify import Artifact
-    from ..work import Work
+    from ..context import Work
+    from ..extras.packaging.dist import Part
+    from ..extras.release.context import Context
+    from ..extras.release.prepare import Intended
+    from ..planning.plan import Plan
+    from ..verifying.verify import Artifact
 
 
 def build(call: Call) -> int:
     """Build and pack every target of a release into one folder; what follows -- goes to cargo."""
-    from ..release import crew
+    from ..extras.release import workers
 
     context = _context(call)
     parts = _built(call, context)
-    call.show(_answer(parts), lambda: crew.results(parts))
+    call.show(_answer(parts), lambda: workers.results(parts))
     return _code(parts)
 
 
 def status(call: Call) -> int:
     """Show what a release has and what is missing: version, changelog, tag, tree, packages, places it is published to."""
-    from ..release import status
+    from ..extras.release import status
 
     rows = status.examine(_context(call))
     call.show({**_schema(), "complete": status.complete(rows), "rows": rows}, lambda: status.text(rows))
@@ -40,7 +40,7 @@ def status(call: Call) -> int:
 
 def prepare(call: Call) -> int:
     """Write the new version and the changelog, commit and tag; nothing is pushed."""
-    from ..release import prepare
+    from ..extras.release import prepare
 
     context = _context(call)
     intended = prepare.intend(context, call.options["bump"])
@@ -84,7 +84,7 @@ def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FB
 
 def _looked_again(context: Context, names: tuple[str, ...]) -> int:
     """Look again: what was to be done has to be there."""
-    from ..release import status
+    from ..extras.release import status
 
     rows = tuple(row for row in status.examine(context) if row.name in names and row.name not in context.skip)
     print(status.text(rows))  # noqa: T201
@@ -93,7 +93,8 @@ def _looked_again(context: Context, names: tuple[str, ...]) -> int:
 
 def sign(call: Call) -> int:
     """Call the configured hooks for what was built and is not signed yet."""
-    from ..release import hooks, subjects
+    from ..extras.packaging import subjects
+    from ..extras.release import hooks
 
     context = _context(call)
     if not context.work.config.release.hooks:
@@ -107,7 +108,7 @@ def sign(call: Call) -> int:
 
 def publish(call: Call) -> int:
     """Publish what was built to the places that are configured; with --dry-run as much of it as they can try."""
-    from ..release import hooks, publish
+    from ..extras.release import hooks, publish
 
     context = _context(call)
     _publishable(context)
@@ -131,7 +132,7 @@ def _publishable(context: Context) -> None:
     Raises:
         ConfigError: the rows that are not as they have to be.
     """
-    from ..release import status
+    from ..extras.release import status
 
     if context.snapshot:
         raise ConfigError("a snapshot is not published", hint="`release.prepare` makes a release")
@@ -143,7 +144,7 @@ def _publishable(context: Context) -> None:
 
 def everything(call: Call) -> int:
     """Release: status, prepare, build, verify, sign, and publish to the places that are configured, after one confirmation."""
-    from ..release import hooks, prepare, publish, status
+    from ..extras.release import hooks, prepare, publish, status
 
     context = _context(call)
     context.work.say("what there is:")
@@ -188,7 +189,7 @@ def _verified(call: Call, context: Context) -> int:
 
 def _context(call: Call) -> Context:
     from .. import pipeline
-    from ..release import context
+    from ..extras.release import context
 
     options = call.options
     return context.look(
@@ -201,8 +202,10 @@ def _context(call: Call) -> Context:
 
 def _built(call: Call, context: Context) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
-    from .. import arguments, pipeline
-    from ..release import build, crew, dist
+    from .. import pipeline
+    from ..building import arguments
+    from ..extras.packaging import dist
+    from ..extras.release import build, workers
 
     given, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
     if not context.products:
@@ -212,7 +215,7 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
         parts = build.build(context, triples, _compiled, given)
     else:
         build.prepared(context)
-        parts = crew.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
+        parts = workers.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
     dist.finish(context, tuple(dict.fromkeys((*context.work.config.targets, *triples))))
     return parts
 
@@ -249,7 +252,7 @@ def _answer(parts: Sequence[Part]) -> dict[str, object]:
 
 
 def _schema() -> dict[str, int]:
-    from .. import plan
+    from ..planning import plan
 
     return {"schema_version": plan.SCHEMA_VERSION}
 

@@ -7,8 +7,8 @@ from .call import Call
 
 def vendor(call: Call) -> None:
     """Copy this package into a folder of another repository; --check compares, --update renews."""
-    from .. import vendoring
-    from ..errors import ConfigError, CrosstasksError
+    from ..core.errors import ConfigError, CrosstasksError
+    from ..extras.maintenance import vendoring
 
     into, checking, updating, force = (call.options[name] for name in ("into", "check", "update", "force"))
     if not into:

@@ -7,20 +7,22 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import VerificationFailed
+from ..core.errors import VerificationFailed
 from .call import Call
 
 if TYPE_CHECKING:
-    from ..errors import CrosstasksError
-    from ..release.differences import Difference
-    from ..work import Work
+    from ..context import Work
+    from ..core.errors import CrosstasksError
+    from ..extras.packaging.differences import Difference
 
 
 def verify(call: Call) -> int:
     """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
-    from .. import pipeline, plan, report
-    from ..release import table
-    from ..release import verify as verifying
+    from .. import pipeline
+    from ..extras.packaging import table
+    from ..extras.release import verify as verifying
+    from ..planning import plan
+    from ..reporting import report
 
     work = pipeline.look(call.work(needed=False))
     dist = Path(work.repository.root, work.config.release.dist)
@@ -47,7 +49,8 @@ def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
 def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     """Package the same commit with the task that did it the first time."""
     from .. import pipeline
-    from ..release import packages, rebuild
+    from ..extras.packaging import packages
+    from ..extras.release import rebuild
     from . import TASKS
     from .call import OPTIONS
 

@@ -18,7 +18,7 @@ import pytest
 import second_engine
 from misbehaving import Proxy, configure
 
-from crosstasks import whole
+from crosstasks.core import integrity
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,8 +95,8 @@ def apart(crosstasks, own_cache, shared):
         )
         if linked:
             (place / linked).symlink_to(passed)
-        if not (place / whole.ALL).exists():  # an older crosstasks made the shared one
-            whole.note(place)
+        if not (place / integrity.ALL).exists():  # an older crosstasks made the shared one
+            integrity.note(place)
         return place
 
     return made

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from rustup_server import hollow, publish, serving
 
-from crosstasks.pins import pins
-from crosstasks.process import run
-from crosstasks.provision import toolchain, tools
+from crosstasks.catalog.pins import pins
+from crosstasks.clients.process import run
+from crosstasks.provisioning import toolchain, tools
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 from misbehaving import Proxy, configure, within
 
-from crosstasks import registry_api
-from crosstasks.errors import ImageFailed
+from crosstasks.clients import registry_api
+from crosstasks.core.errors import ImageFailed
 
 
 @pytest.fixture

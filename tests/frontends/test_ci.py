@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from crosstasks import config, workflows
+from crosstasks import config
+from crosstasks.catalog.pins import pins
+from crosstasks.extras.ci import workflows
 from crosstasks.facts import host
-from crosstasks.pins import pins
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -270,7 +271,7 @@ def test_a_matrix_of_nothing_is_3(more, changed, program):
 
 
 def _sixty():
-    from crosstasks import targets
+    from crosstasks.catalog import targets
 
     return list(targets.catalogue())[:60]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import targets
+from crosstasks.catalog import targets
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OF_OURS = {"hello"}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import owners, targets
+from crosstasks.catalog import targets
+from crosstasks.clients import liveness
 
 TASKS = {"build", "clean", "doctor", "explain", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
 
@@ -229,17 +230,17 @@ def test_clean_leaves_a_cache_in_use(program, bare, tmp_path):
     assert (folder / "tools").is_dir()
     (folder / "runs" / "abc").mkdir(parents=True)
     assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
-    owners.mark(folder / "runs" / "abc")
+    liveness.mark(folder / "runs" / "abc")
     assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
     with subprocess.Popen(("sleep", "60")) as child:
-        (folder / "runs" / "abc" / "owner").write_text(owners.owner(child.pid))
+        (folder / "runs" / "abc" / "owner").write_text(liveness.owner(child.pid))
         child.kill()
     assert 0 == program("clean", "--cache", cwd=bare).returncode
     assert not folder.exists()
 
 
 def _mark(folder):
-    from crosstasks.cache import TAG
+    from crosstasks.core.cache import TAG
 
     Path(folder, "CACHEDIR.TAG").write_text(TAG)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import targets
+from crosstasks.catalog import targets
 
 ROOT = Path(__file__).parents[2]
 MANY = tuple(targets.catalogue())[:60]

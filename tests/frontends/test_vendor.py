@@ -134,7 +134,7 @@ def test_check_shows_drift_that_the_manifest_hides(copy, vendor):
     """A changed file with its new hash in the manifest is still not this package."""
     with (copy / "cli.py").open("a") as file:
         file.write("# ours\n")
-    from crosstasks import vendored, vendoring
+    from crosstasks.extras.maintenance import vendored, vendoring
 
     (copy / "vendored.json").write_text(vendored.manifest(crosstasks.__version__, vendoring.held(copy)))
     done = vendor("--into", "lib/py/xt", "--check")
@@ -155,7 +155,7 @@ def test_a_copy_checks_itself(copy, alone):
 
 def test_update_renews(copy, vendor):
     """A copy of an older version becomes this one; what the older had and this has not is gone."""
-    from crosstasks import vendored, vendoring
+    from crosstasks.extras.maintenance import vendored, vendoring
 
     (copy / "gone.py").write_text("old = 1\n")
     (copy / "vendored.json").write_text(vendored.manifest("0.0.9", vendoring.held(copy)))

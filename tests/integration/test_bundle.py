@@ -18,12 +18,14 @@ import foreign
 import pytest
 from facts_registry import running
 
-from crosstasks import docker_api, pipeline, registry_api
-from crosstasks.bundle import Manifest, archive, load, make
-from crosstasks.plan import Plan
-from crosstasks.routes import Route
-from crosstasks.sources import Image, Toolchain
-from crosstasks.steps import Question
+from crosstasks import pipeline
+from crosstasks.clients import docker_api, registry_api
+from crosstasks.core.steps import Question
+from crosstasks.extras.offline import bundle_archive, bundle_load, bundle_make
+from crosstasks.extras.offline.bundle import Manifest
+from crosstasks.planning.ingredients import Image, Toolchain
+from crosstasks.planning.plan import Plan
+from crosstasks.planning.route import Route
 from crosstasks.testing import ARM64
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
@@ -191,8 +193,8 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         image = Image(ref=at, platform="linux/amd64", digest=at, source="upstream", why="")
         route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, own=own, image=image)
         try:
-            with archive.writing(tmp_path / "b.tar") as writer:
-                rows = make.saved(writer, work, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
+            with bundle_archive.writing(tmp_path / "b.tar") as writer:
+                rows = bundle_make.saved(writer, work, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
                 members = tuple(writer.members)
                 made = Manifest(crosstasks="0", targets=(ARM64,), platforms=("linux/amd64",), members=members, images=rows)
                 writer.close(made)
@@ -201,7 +203,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         finally:
             subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
     try:
-        load.load(work, tmp_path / "b.tar")
+        bundle_load.load(work, tmp_path / "b.tar")
         again = pipeline.look(pipeline.afresh(work), (Question("provided"), Question("image", rows[0].ref)))
         (brought,) = again.facts.provided.images
         assert (brought.digest, brought.id) == (digest, again.facts.get(Question("image", rows[0].ref)).id)

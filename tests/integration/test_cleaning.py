@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from crosstasks import cleaning, pipeline
-from crosstasks.owners import owner
-from crosstasks.steps import Question
+from crosstasks import pipeline
+from crosstasks.clients.liveness import owner
+from crosstasks.core.steps import Question
+from crosstasks.extras.maintenance import cleaning
 
 
 def docker(*arguments, **options):

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import pytest
 
-from crosstasks import docker_api, owners
-from crosstasks.docker_api import EngineDoor
-from crosstasks.errors import EngineFailed, ImageFailed, ToolMissing
+from crosstasks.clients import docker_api, liveness
+from crosstasks.clients.docker_api import EngineDoor
+from crosstasks.core.errors import EngineFailed, ImageFailed, ToolMissing
 
 
 @pytest.fixture
@@ -169,19 +169,19 @@ def test_sweep(door, start):
     living = subprocess.Popen(("sleep", "600"))
     run_id = f"test-{uuid4().hex[:8]}"
     try:
-        orphan = start(*owners.labels(run_id, owners.owner(dead.pid)))
+        orphan = start(*liveness.labels(run_id, liveness.owner(dead.pid)))
         kept = {
-            start(*owners.labels(run_id, owners.owner(living.pid))),
-            start(*owners.labels(run_id)),
-            start(*owners.labels(run_id, "0123456789abcdef:1:1")),
-            start(*owners.labels(run_id, "told-otherwise")),
-            start(f"{owners.RUN}={run_id}"),
+            start(*liveness.labels(run_id, liveness.owner(living.pid))),
+            start(*liveness.labels(run_id)),
+            start(*liveness.labels(run_id, "0123456789abcdef:1:1")),
+            start(*liveness.labels(run_id, "told-otherwise")),
+            start(f"{liveness.RUN}={run_id}"),
         }
-        assert set(door.containers(f"{owners.RUN}={run_id}")) == {orphan, *kept}
+        assert set(door.containers(f"{liveness.RUN}={run_id}")) == {orphan, *kept}
         dead.kill()
         dead.wait()
-        assert door.sweep(f"{owners.RUN}={run_id}") == 1
-        assert set(door.containers(f"{owners.RUN}={run_id}")) == kept
+        assert door.sweep(f"{liveness.RUN}={run_id}") == 1
+        assert set(door.containers(f"{liveness.RUN}={run_id}")) == kept
     finally:
         for program in (dead, living):
             program.kill()
@@ -190,17 +190,17 @@ def test_sweep(door, start):
 
 def test_ending_removes_after_an_exception(door, start):
     """When the block fails, the containers of its run are removed, and no others."""
-    run_id, other = uuid4().hex[:12], f"{owners.RUN}={uuid4().hex[:12]}"
+    run_id, other = uuid4().hex[:12], f"{liveness.RUN}={uuid4().hex[:12]}"
     start(other)
 
     def fail():
         with docker_api.ending("docker", run_id):
-            start(*owners.labels(run_id))
+            start(*liveness.labels(run_id))
             raise ValueError("on purpose")
 
     with pytest.raises(ValueError, match="on purpose"):
         fail()
-    assert door.containers(f"{owners.RUN}={run_id}") == {}
+    assert door.containers(f"{liveness.RUN}={run_id}") == {}
     assert len(door.containers(other)) == 1
 
 

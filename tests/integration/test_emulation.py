@@ -12,11 +12,12 @@ from pathlib import Path
 import facts_registry
 import pytest
 
-from crosstasks import emulating, pipeline
-from crosstasks.facts.proof import CODE, PLATFORMS, program
-from crosstasks.provision.emulation import line
-from crosstasks.sources import emulation as sources
-from crosstasks.targets import ARCHES
+from crosstasks import pipeline
+from crosstasks.catalog.targets import ARCHES
+from crosstasks.extras.maintenance import emulating
+from crosstasks.facts.probes import CODE, PLATFORMS, program
+from crosstasks.planning import emulators as sources
+from crosstasks.provisioning.emulation import line
 
 TABLE = Path("/proc/sys/fs/binfmt_misc")
 PLATFORM, ENTRY = "linux/ppc64le", "qemu-ppc64le"

@@ -17,9 +17,11 @@ import foreign
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import recipes, targets, verify
-from crosstasks.process import run
-from crosstasks.provision import image, suites
+from crosstasks.catalog import recipes, targets
+from crosstasks.clients import suites
+from crosstasks.clients.process import run
+from crosstasks.provisioning import image
+from crosstasks.verifying import verify
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ("linux/amd64", "linux/arm64")

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from crosstasks.remedies import find
+from crosstasks.catalog.remedies import find
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -20,15 +20,15 @@ import facts_registry
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import process, registry_api
-from crosstasks.errors import CrosstasksError, ImageFailed
-from crosstasks.facts import Facts, Look, Question, ask
+from crosstasks.clients import process, registry_api
+from crosstasks.core.errors import CrosstasksError, ImageFailed
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import Facts, Look, ask
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.registry import RegistryImage, parse
-from crosstasks.facts.repository import Repository
 from crosstasks.facts.rustup import Rustup, RustupServer
-from crosstasks.steps import Absent
+from crosstasks.project.repository import Repository
 
 DEAD = "unix:///nowhere/docker.sock"
 

@@ -15,16 +15,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import guard as guards
-from crosstasks.errors import (
-    BuildFailed,
-    ConfigError,
-    EngineFailed,
-    ImageFailed,
-    NoRoute,
-    RefusedArgument,
-    ToolMissing,
-)
+from crosstasks.building import guard as guards
+from crosstasks.core.errors import BuildFailed, ConfigError, EngineFailed, ImageFailed, NoRoute, RefusedArgument, ToolMissing
 from crosstasks.facts.rustup import Toolchain
 
 HOST = "x86_64-unknown-linux-gnu"

@@ -19,12 +19,13 @@ import podman
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import docker_api, recipes, targets
-from crosstasks.errors import CrosstasksError, ImageFailed, ToolMissing
-from crosstasks.process import run
-from crosstasks.provision import image
-from crosstasks.provision.deb import Package, members
-from crosstasks.provision.debian import Archive
+from crosstasks.catalog import recipes, targets
+from crosstasks.clients import docker_api
+from crosstasks.clients.apt import Archive
+from crosstasks.clients.deb import Package, members
+from crosstasks.clients.process import run
+from crosstasks.core.errors import CrosstasksError, ImageFailed, ToolMissing
+from crosstasks.provisioning import image
 
 MACHINES = {"x86_64": ("linux/amd64", "amd64"), "aarch64": ("linux/arm64", "arm64")}
 HOST, ARCHITECTURE = MACHINES[platform.machine()]

@@ -14,12 +14,12 @@ import pytest
 from intercepting import intercepting
 from rustup_server import hollow, publish, serving
 
-from crosstasks import registry_api
-from crosstasks.errors import CrosstasksError
-from crosstasks.pins import pins
-from crosstasks.process import run
-from crosstasks.provision import toolchain, tools
-from crosstasks.provision.debian import Archive
+from crosstasks.catalog.pins import pins
+from crosstasks.clients import registry_api
+from crosstasks.clients.apt import Archive
+from crosstasks.clients.process import run
+from crosstasks.core.errors import CrosstasksError
+from crosstasks.provisioning import toolchain, tools
 
 TOLD = ("HTTPS_PROXY", "SSL_CERT_FILE", "PIP_CONFIG_FILE")
 """What the user of such a machine sets; the last keeps a file of the machine that runs the tests out."""

@@ -9,8 +9,8 @@ import tarfile
 import pytest
 
 from crosstasks import pipeline
-from crosstasks.errors import ConfigError
-from crosstasks.release.rebuild import again
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.release.rebuild import again
 
 NAME = "app-x86_64-unknown-linux-gnu-v1.0.0"
 

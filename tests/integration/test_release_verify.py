@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from crosstasks import pipeline
-from crosstasks.errors import NothingSelected
-from crosstasks.release.verify import examine, failed
-from crosstasks.targets import find
+from crosstasks.catalog.targets import find
+from crosstasks.core.errors import NothingSelected
+from crosstasks.extras.release.verify import examine, failed
 
 AMD64 = "x86_64-unknown-linux-gnu"
 MUSL = "x86_64-unknown-linux-musl"

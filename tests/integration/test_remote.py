@@ -15,8 +15,8 @@ import ssh_server
 from facts_registry import push
 from facts_registry import running as registry
 
-from crosstasks import docker_sdk, registry_api
-from crosstasks.docker_api import EngineDoor
+from crosstasks.clients import docker_sdk, registry_api
+from crosstasks.clients.docker_api import EngineDoor
 from crosstasks.facts.engine import Engine as EngineFact
 
 MAIN = """

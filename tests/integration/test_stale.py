@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from filelock import FileLock
 
-from crosstasks import errors, pipeline, stale
+from crosstasks import pipeline
+from crosstasks.core import errors
+from crosstasks.extras.maintenance import stale
 from crosstasks.testing import AMD64
 
 

@@ -14,9 +14,9 @@ import pytest
 from facts_registry import push, running
 from guarded import BASIC, PASSWORD, TOKEN, guarded
 
-from crosstasks import registry_api, registry_copy, registry_push
-from crosstasks.errors import ImageFailed
-from crosstasks.remedies import find
+from crosstasks.catalog.remedies import find
+from crosstasks.clients import registry_api, registry_copy, registry_push
+from crosstasks.core.errors import ImageFailed
 
 ARM64 = "aarch64-unknown-linux-gnu"
 

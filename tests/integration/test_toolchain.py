@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from rustup_server import publish, serving
 
-from crosstasks import whole
-from crosstasks.errors import ToolMissing
-from crosstasks.pins import pins
-from crosstasks.process import run
-from crosstasks.provision import rust_packages, toolchain, tools
-from crosstasks.provision.deb import members
-from crosstasks.provision.debian import Archive
-from crosstasks.provision.toolchain import Wanted
+from crosstasks.catalog.pins import pins
+from crosstasks.clients.apt import Archive
+from crosstasks.clients.deb import members
+from crosstasks.clients.process import run
+from crosstasks.core import integrity
+from crosstasks.core.errors import ToolMissing
+from crosstasks.provisioning import rust_packages, toolchain, tools
+from crosstasks.provisioning.rustup_home import Wanted
 
 ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}
 HOST = f"{platform.machine()}-unknown-linux-gnu"
@@ -121,7 +121,7 @@ def test_added(made):
     assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
     (found,) = toolchain.inspect(folder.parent.parent)
     assert ((HOST, FOREIGN), True, "debian") == (found.targets, found.source, found.origin)
-    assert () == whole.differing(folder)
+    assert () == integrity.differing(folder)
 
 
 def test_is_what_it_says(made, release, tmp_path):
@@ -239,7 +239,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
     assert toolchain.complete(home, wanted)
-    assert () == whole.differing(toolchain.path(home, wanted))
+    assert () == integrity.differing(toolchain.path(home, wanted))
     assert not (tmp_path / "theirs").exists()
     assert f"{release}-{HOST}" == run((rustup, "toolchain", "list"), env={"RUSTUP_HOME": str(home)}).out.strip()
     (tmp_path / "l.rs").write_text("pub fn f() {}\n")

@@ -71,7 +71,7 @@ def test_our_package_is_not_there(fresh):
 @pytest.mark.parametrize("below", [".", "src"])
 def test_a_copy_builds_for_real(argv, below, fresh, host):
     """Nox as command and as module, and Invoke, from the top and from a subfolder, leave an arm64 program."""
-    from crosstasks.verify import inspect
+    from crosstasks.verifying.verify import inspect
 
     program = host / "target" / "crosstasks" / "aarch64-unknown-linux-gnu" / "debug" / "small"
     program.unlink(missing_ok=True)

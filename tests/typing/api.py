@@ -12,11 +12,13 @@ from invoke.collection import Collection
 import crosstasks
 import crosstasks.invoke
 import crosstasks.nox
-from crosstasks.errors import ConfigError, CrosstasksError
-from crosstasks.pipeline import Plan, Result, plans
-from crosstasks.targets import Target, find
-from crosstasks.verify import Artifact
-from crosstasks.work import Work
+from crosstasks.catalog.targets import Target, find
+from crosstasks.context import Work
+from crosstasks.core.errors import ConfigError, CrosstasksError
+from crosstasks.core.results import Result
+from crosstasks.pipeline import plans
+from crosstasks.planning.plan import Plan
+from crosstasks.verifying.verify import Artifact
 
 assert_type(crosstasks.__version__, str)
 

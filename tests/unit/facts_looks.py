@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from crosstasks.errors import ToolMissing
-from crosstasks.facts import Look, Platform
-from crosstasks.steps import Done
+from crosstasks.core.errors import ToolMissing
+from crosstasks.core.steps import Done
+from crosstasks.facts import Look
+from crosstasks.facts.host import Platform
 
 DATA = Path(__file__).parent / "data"
 LINUX = Platform(system="linux", machine="x86_64", libc="glibc 2.36", release="6.1.0", node="builder")

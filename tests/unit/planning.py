@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crosstasks import plan, targets
+from crosstasks.catalog import targets
 from crosstasks.config import Config
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts
 from crosstasks.facts.packages import Lacking
-from crosstasks.facts.proof import Proof
+from crosstasks.facts.probes import Proof
 from crosstasks.facts.shared import Shared
-from crosstasks.plan import Plan
-from crosstasks.steps import Absent, Question
+from crosstasks.planning import plan
+from crosstasks.planning.plan import Plan
 from crosstasks.testing import BOOKWORM, SERVER, served
 
 NETWORK = frozenset({"registry", "rustup-server", "debian", "packages"})

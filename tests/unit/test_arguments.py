@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.arguments import OURS, check
-from crosstasks.errors import RefusedArgument
+from crosstasks.building.arguments import OURS, check
+from crosstasks.core.errors import RefusedArgument
 
 
 @pytest.mark.parametrize(

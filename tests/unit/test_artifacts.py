@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.artifacts import Built, Messages, Product, kept, localise, stable
-from crosstasks.errors import VerificationFailed
+from crosstasks.building.artifacts import Built, Messages, Product, kept, localise, stable
+from crosstasks.core.errors import VerificationFailed
 
 DATA = Path(__file__).parent / "data" / "cargo"
 ARM = "aarch64-unknown-linux-gnu"

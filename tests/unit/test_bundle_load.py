@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.bundle import Member
-from crosstasks.bundle.load import wanted
+from crosstasks.extras.offline.bundle import Member
+from crosstasks.extras.offline.bundle_load import wanted
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 

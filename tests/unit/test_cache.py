@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import cache, cleaning
-from crosstasks.errors import DiskFull, ToolMissing
+from crosstasks.core import cache
+from crosstasks.core.errors import DiskFull, ToolMissing
+from crosstasks.extras.maintenance import cleaning
 
 
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

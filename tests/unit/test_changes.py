@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import changes
-from crosstasks.changes import Crate
+from crosstasks.extras.ci import changes
+from crosstasks.extras.ci.changes import Crate
 from crosstasks.testing import config
 
 TOP = Path("/top")

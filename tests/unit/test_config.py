@@ -9,15 +9,16 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
-from crosstasks import config_schema, targets
-from crosstasks.config import Config, load, locate
-from crosstasks.config_places import lines
 from crosstasks.config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
-from crosstasks.config_variables import OURS, slot, variable
-from crosstasks.errors import ConfigError
+
+from crosstasks import config_schema
+from crosstasks.catalog import targets
+from crosstasks.config import Config, load
+from crosstasks.config.options import File, Options, Release, TargetOptions
+from crosstasks.config.places import lines, locate
+from crosstasks.config.variables import OURS, slot, variable
+from crosstasks.core.errors import ConfigError
 from crosstasks.facts.host import Platform, parse
-from crosstasks.options import File, Options, Release, TargetOptions
 
 ARM = "aarch64-unknown-linux-gnu"
 ARMV7 = "armv7-unknown-linux-gnueabihf"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crosstasks.errors import ToolMissing
-from crosstasks.provision import debian
-from crosstasks.provision.deb import Package
-from crosstasks.provision.debian import Archive
-from crosstasks.steps import Done
+from crosstasks.clients import apt as debian
+from crosstasks.clients.apt import Archive
+from crosstasks.clients.deb import Package
+from crosstasks.core.errors import ToolMissing
+from crosstasks.core.steps import Done
 
 DATA = Path(__file__).parent / "data/apt"
 

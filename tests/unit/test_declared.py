@@ -6,8 +6,8 @@ import platform
 
 import pytest
 
-from crosstasks import declared
-from crosstasks.declared import Declared
+from crosstasks.config import session_cache
+from crosstasks.config.session_cache import Declared
 
 ROW = Declared("aarch64-unknown-linux-gnu", "aarch64", ())
 
@@ -19,7 +19,7 @@ def readings(tmp_path):
     read = []
 
     def again():
-        found = declared.targets(tmp_path, (), {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache")}, lambda: read.append(1) or [ROW])
+        found = session_cache.targets(tmp_path, (), {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache")}, lambda: read.append(1) or [ROW])
         assert found == (ROW,)
         return len(read)
 

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks import dependencies
-from crosstasks.dependencies import fetch, home, reader, user_home, without_secrets
-from crosstasks.errors import BuildFailed, ConfigError
-from crosstasks.routes import Route
-from crosstasks.sources import Toolchain
-from crosstasks.steps import Done
+from crosstasks.building import dependencies
+from crosstasks.building.dependencies import fetch, home, reader, user_home, without_secrets
+from crosstasks.core.errors import BuildFailed, ConfigError
+from crosstasks.core.steps import Done
+from crosstasks.planning.ingredients import Toolchain
+from crosstasks.planning.route import Route
 from crosstasks.testing import AMD64, ARM64, FakeRunner, repository
 
 OWN = Toolchain(source="user", why="", name="1.96.0", release="1.96.0", host=AMD64, path="/toolchain", standard=(ARM64,))

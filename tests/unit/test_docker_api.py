@@ -6,11 +6,11 @@ import os
 
 import pytest
 
-from crosstasks import owners, reaper
-from crosstasks.docker_api import EngineDoor
-from crosstasks.docker_sdk import Layers, failed, split
-from crosstasks.errors import EngineFailed
-from crosstasks.steps import Done
+from crosstasks.clients import liveness, reaper
+from crosstasks.clients.docker_api import EngineDoor
+from crosstasks.clients.docker_sdk import Layers, failed, split
+from crosstasks.core.errors import EngineFailed
+from crosstasks.core.steps import Done
 
 
 class Says:
@@ -27,22 +27,22 @@ class Says:
 
 def test_labels_name_run_and_owner():
     """A container's labels name its run, and this process by host, pid and start."""
-    run, owner = owners.labels("abc")
+    run, owner = liveness.labels("abc")
     assert run == "crosstasks.run=abc"
-    assert owner == f"crosstasks.owner={owners.host_id()}:{os.getpid()}:{owner.rpartition(':')[2]}"
-    assert owners.labels("abc", "me") == ("crosstasks.run=abc", "crosstasks.owner=me")
+    assert owner == f"crosstasks.owner={liveness.host_id()}:{os.getpid()}:{owner.rpartition(':')[2]}"
+    assert liveness.labels("abc", "me") == ("crosstasks.run=abc", "crosstasks.owner=me")
 
 
 def test_who_is_alive():
     """We live; a reused pid is another; what is elsewhere, or not named as ours are, is taken for living."""
-    host, pid, start = owners.owner().split(":", 2)
-    assert owners.alive(f"{host}:{pid}:{start}")
-    assert not owners.alive(f"{host}:{pid}:{int(start) + 1}")
-    assert not owners.alive(f"{host}:999999999:{start}")
-    assert not owners.alive(f"{host}:999999999:")
-    assert owners.alive(f"elsewhere:999999999:{start}")
-    assert owners.alive("")
-    assert owners.alive(f"{host}:nonsense")
+    host, pid, start = liveness.owner().split(":", 2)
+    assert liveness.alive(f"{host}:{pid}:{start}")
+    assert not liveness.alive(f"{host}:{pid}:{int(start) + 1}")
+    assert not liveness.alive(f"{host}:999999999:{start}")
+    assert not liveness.alive(f"{host}:999999999:")
+    assert liveness.alive(f"elsewhere:999999999:{start}")
+    assert liveness.alive("")
+    assert liveness.alive(f"{host}:nonsense")
 
 
 def test_asked_alike_for_both_engines():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import doctor
+from crosstasks.extras.maintenance import doctor
 from crosstasks.testing import facts
 
 

@@ -9,13 +9,13 @@ import pytest
 from facts_looks import look
 from msgspec.structs import replace
 
-from crosstasks import emulating
-from crosstasks.errors import ConfigError, EmulationFailed
+from crosstasks.catalog.targets import ARCHES
+from crosstasks.core.errors import ConfigError, EmulationFailed
+from crosstasks.core.steps import Done, Question
+from crosstasks.extras.maintenance import emulating
 from crosstasks.facts.emulation import Emulation, Registration, fault, parse
-from crosstasks.facts.proof import PLATFORMS, PROGRAMS, program
-from crosstasks.provision import emulation
-from crosstasks.steps import Done, Question
-from crosstasks.targets import ARCHES
+from crosstasks.facts.probes import PLATFORMS, PROGRAMS, program
+from crosstasks.provisioning import emulation
 from crosstasks.testing import facts
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import environment
-from crosstasks.environment import Call, cargo, stripped, variable
-from crosstasks.facts.cargo_config import Setting
+from crosstasks.building import environment
+from crosstasks.building.environment import Call, cargo, stripped, variable
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.facts.surroundings import Surroundings
-from crosstasks.routes import Route
-from crosstasks.sources import Image, Tool, Toolchain
+from crosstasks.planning.ingredients import Image, Tool, Toolchain
+from crosstasks.planning.route import Route
+from crosstasks.project.cargo_config import Setting
+from crosstasks.project.volumes import Surroundings
 from crosstasks.testing import AMD64, ARM64, config, repository
 
 MUSL = "aarch64-unknown-linux-musl"

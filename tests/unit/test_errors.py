@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from crosstasks import errors
-from crosstasks.errors import ConfigError, CrosstasksError
+from crosstasks.core import errors
+from crosstasks.core.errors import ConfigError, CrosstasksError
 
 
 def tree(kind: type[CrosstasksError] = CrosstasksError) -> dict[str, int]:

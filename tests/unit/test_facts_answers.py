@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from facts_looks import look, program
 
-from crosstasks.facts.answers import Life, kept, of_program
+from crosstasks.core.steps import Absent
+from crosstasks.facts.answer_cache import Life, kept, of_program
 from crosstasks.facts.rustup import RustupServer
-from crosstasks.steps import Absent
 
 LIFE = Life(positive=100, negative=10)
 FACT = RustupServer(url="https://server", stable="1.96.0")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from facts_looks import Programs, look, program, recorded
 
-from crosstasks import whole
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core import integrity
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.builders import Builder, flavour, parse
-from crosstasks.steps import Absent, Done
 
 CROSS = recorded("programs/cross-0.2.5-pypi.out", code=1, err="programs/cross-0.2.5-pypi.err")
 
@@ -65,7 +65,7 @@ def test_our_cache_counts_after_path(tmp_path):
     for name, ready in (("cross-git-8c1a8aa4b661-x86_64-unknown-linux-gnu", True), ("cross-0.2.4-x86_64-unknown-linux-gnu", False)):
         place = tmp_path / "cache/tools" / name
         if ready:
-            whole.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+            integrity.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
         else:
             program(place / "bin", "cross")
     found = ask(Question("builders"), here, Facts()).all("cross")
@@ -77,7 +77,7 @@ def test_what_was_damaged_is_not_run(tmp_path):
     """Not even to ask for its version."""
     run = Programs({"cross --version": CROSS})
     place = tmp_path / "cache/tools/cross-0.2.5-x86_64-unknown-linux-gnu"
-    whole.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+    integrity.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
     program(place / "bin", "cross", "another")
     assert () == ask(Question("builders"), look(tmp_path, run, programs=("true",)), Facts()).found
     assert [] == run.calls

@@ -5,11 +5,11 @@ from __future__ import annotations
 from facts_looks import look
 from msgspec.structs import replace
 
-from crosstasks.errors import CrosstasksError
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.errors import CrosstasksError
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.debian import Debian, asks, parse, release
 from crosstasks.facts.host import Host
-from crosstasks.steps import Absent
 
 NEW, OLD, OLDEST = "1.96.0+dfsg1-1~deb12u2", "1.85.0+dfsg3-1~deb12u3", "1.70.0+dfsg1-9~deb12u1"
 BOOKWORM = {

@@ -7,9 +7,9 @@ import json
 import pytest
 from facts_looks import LINUX, Programs, look, recorded
 
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.engine import Engine, kind, parse, parse_image, parse_podman, table, wanted
-from crosstasks.steps import Absent, Done
 
 VERSION = table(recorded("docker/version-20.10.json"))
 INFO = table(recorded("docker/info-20.10.json"))

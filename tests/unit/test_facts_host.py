@@ -6,9 +6,9 @@ import pytest
 from facts_looks import LINUX, look
 from msgspec.structs import replace
 
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.host import Host, Platform, arch, ci, container, container_id, parse
-from crosstasks.steps import Absent
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from facts_looks import look
 
-from crosstasks.errors import ToolMissing
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.errors import ToolMissing
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.host import Host
 from crosstasks.facts.packages import Lacking, question
-from crosstasks.steps import Absent
 
 FACTS = Facts(answers={Question("host"): Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")})
 ASKED = question("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])

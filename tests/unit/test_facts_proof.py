@@ -10,10 +10,10 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from facts_looks import Programs, look
 
-from crosstasks.facts import Facts, Question, ask
-from crosstasks.facts.proof import CODE, PLATFORMS, PROGRAMS, Proof, archive, program, read
-from crosstasks.steps import Absent, Done
-from crosstasks.targets import ARCHES
+from crosstasks.catalog.targets import ARCHES
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import Facts, ask
+from crosstasks.facts.probes import CODE, PLATFORMS, PROGRAMS, Proof, archive, program, read
 from crosstasks.testing import facts
 
 SAID = {"docker load": Done(argv=(), code=0), "docker rmi": Done(argv=(), code=0)}

@@ -7,11 +7,11 @@ import json
 import pytest
 from facts_looks import DATA, look
 
-from crosstasks.errors import ImageFailed
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.errors import ImageFailed
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.registry import RegistryImage, parse, platform
-from crosstasks.steps import Absent
 
 REF = "127.0.0.1/cross:0.2.5"
 

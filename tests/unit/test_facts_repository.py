@@ -7,12 +7,13 @@ import json
 import pytest
 from facts_looks import Programs, look
 
-from crosstasks.errors import ConfigError
-from crosstasks.facts import Facts, Question, ask
-from crosstasks.facts.manifest import read
-from crosstasks.facts.repository import Setting, merged, parse_metadata
-from crosstasks.facts.toolchain_file import ToolchainFile, find, parse
-from crosstasks.steps import Absent, Done
+from crosstasks.core.errors import ConfigError
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import Facts, ask
+from crosstasks.project.cargo_config import Setting
+from crosstasks.project.manifest import read
+from crosstasks.project.repository import merged, parse_metadata
+from crosstasks.project.toolchain_file import ToolchainFile, find, parse
 
 ARM = "aarch64-unknown-linux-gnu"
 PACKAGE = '[package]\nname = "app"\nversion = "0.1.0"\n'

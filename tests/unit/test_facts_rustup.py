@@ -7,10 +7,10 @@ import shutil
 import pytest
 from facts_looks import DATA, Programs, look, program, recorded
 
-from crosstasks.errors import CrosstasksError
-from crosstasks.facts import Facts, Question, ask
+from crosstasks.core.errors import CrosstasksError
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.rustup import RustupServer, parse, parse_rustc, parse_server, release_of, resolve
-from crosstasks.steps import Absent, Done
 
 HOST = "x86_64-unknown-linux-gnu"
 MANIFEST = (DATA / "rustup/manifest-nightly.toml").read_text("utf-8")

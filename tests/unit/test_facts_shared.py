@@ -6,11 +6,11 @@ import pytest
 from facts_looks import Programs, look
 from msgspec.structs import replace
 
-from crosstasks.facts import Question, ask
+from crosstasks.core.steps import Absent, Done, Question
+from crosstasks.facts import ask
 from crosstasks.facts.engine import Engine
-from crosstasks.facts.proof import CODE
+from crosstasks.facts.probes import CODE
 from crosstasks.facts.shared import Shared, doubtful, mapped
-from crosstasks.steps import Absent, Done
 from crosstasks.testing import facts, repository
 
 ENGINE = Engine(kind="docker", command="docker", version="1", arch="x86_64", apart=True, desktop="colima", store="overlay2")

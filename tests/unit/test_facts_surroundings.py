@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.facts.surroundings import Surroundings, find
+from crosstasks.project.volumes import Surroundings, find
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import guard as guards
-from crosstasks import owners
-from crosstasks.errors import (
+from crosstasks.building import guard as guards
+from crosstasks.building.guard import Guard
+from crosstasks.building.outcome import Marks, explain
+from crosstasks.clients import liveness
+from crosstasks.core.errors import (
     BuildFailed,
     ConfigError,
     EmulationFailed,
@@ -23,7 +25,6 @@ from crosstasks.errors import (
     ToolMissing,
 )
 from crosstasks.facts.rustup import Toolchain
-from crosstasks.guard import Guard, Marks, explain
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -113,7 +114,7 @@ def test_the_folder_is_private_and_whole(tmp_path):
             "cargo": 0o700,
             "rustup": 0o700,
         }
-        assert not owners.abandoned(folder)
+        assert not liveness.abandoned(folder)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert [path.name for path in folder.parent.iterdir()] == ["guard"]
     assert list(folder.parent.iterdir()) == []

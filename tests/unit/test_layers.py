@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from crosstasks.errors import ImageFailed
-from crosstasks.provision import layers
-from crosstasks.provision.layers import MERGED, place
+from crosstasks.core.errors import ImageFailed
+from crosstasks.provisioning import layers
+from crosstasks.provisioning.layers import MERGED, place
 
 
 @pytest.mark.parametrize(

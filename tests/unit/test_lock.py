@@ -6,13 +6,14 @@ import pytest
 from msgspec import structs
 from planning import settle, world
 
-from crosstasks import lock, targets
-from crosstasks.errors import ConfigError, NoRoute
+from crosstasks.catalog import targets
+from crosstasks.catalog.recipes import recipe, shared
+from crosstasks.core.errors import ConfigError, NoRoute
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts.inventory import Bundled
 from crosstasks.facts.lock import Lock, Locked, place, read
 from crosstasks.facts.lock import platform as platform_of
-from crosstasks.facts.provided import Bundled
-from crosstasks.recipes import recipe, shared
-from crosstasks.steps import Absent, Question
+from crosstasks.planning import lock_rows
 from crosstasks.testing import AMD64, arm64_facts, bare_facts, config, facts, image, served, toolchain
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -46,13 +47,13 @@ def planned(known, own=None, **around):
 def test_a_row_holds_all_that_a_target_is_built_with():
     """An image of a registry is held by its digest, with the tag beside it."""
     plan, _ = planned(facts())
-    assert lock.of(plan.route, config()) == ROW
+    assert lock_rows.of(plan.route, config()) == ROW
 
 
 def test_an_image_built_here_is_held_by_its_recipe():
     """What it is made of; its packages move with Debian's updates."""
     plan, _ = planned(facts(), config(images=["build"]))
-    row = lock.of(plan.route, config())
+    row = lock_rows.of(plan.route, config())
     assert (row.image, row.recipe, row.digest, row.glibc) == (BUILT, BUILT.rpartition("-")[2], "", "2.36")
 
 
@@ -61,7 +62,7 @@ def test_a_mirror_is_not_what_is_locked():
     own = config(mirror="mirror.example.org/m")
     plan, _ = planned(facts(), own)
     assert plan.route.image.source == "mirror"
-    assert lock.of(plan.route, own) == ROW
+    assert lock_rows.of(plan.route, own) == ROW
 
 
 def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
@@ -70,7 +71,7 @@ def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
     ref = f"mirror.example.org/m/{shared(ARM64)}"
     known = facts(lock=Lock(), host=bare_facts()["host"])
     plan, _ = planned(known, own, registry={ref: served(ref)})
-    row = lock.of(plan.route, own)
+    row = lock_rows.of(plan.route, own)
     assert (row.digest, row.recipe, row.glibc) == (DIGEST, "", "")
     again, asked = planned(
         facts(lock=held(row), host=bare_facts()["host"]), own, registry={(at := f"{ref.rpartition(':')[0]}@{DIGEST}"): served(at)}
@@ -87,7 +88,7 @@ def test_other_builders(builder, expected):
     """Zigbuild is held by its version, a git cross by its revision."""
     own = config(builder=builder, cross="git")
     plan, _ = planned(facts(), own)
-    row = lock.of(plan.route, own)
+    row = lock_rows.of(plan.route, own)
     assert (row.builder, row.flavour, row.tool, row.revision) == expected
 
 
@@ -117,7 +118,7 @@ def test_an_engine_that_holds_the_locked_digest_asks_nobody():
 
 def test_a_locked_recipe_keeps_upstream_from_being_asked():
     """The ladder's first image is not the locked one, and a later one is."""
-    row = lock.of(planned(facts(), config(images=["build"]))[0].route, config())
+    row = lock_rows.of(planned(facts(), config(images=["build"]))[0].route, config())
     plan, asked = planned(facts(lock=held(row)))
     assert plan.route.image.ref == BUILT
     assert {question.about for question in asked} == {"image"}
@@ -141,7 +142,7 @@ def test_the_locked_toolchain_is_kept_though_there_is_a_newer_one():
     with pytest.raises(NoRoute, match=r"needs glibc 2\.36"):  # Debian's rustc, in an image of Ubuntu 16.04
         planned(facts(lock=held(row)), own, registry={at: served(at)})
     newer = facts(
-        lock=held(lock.of(planned(facts(), config(images=["build"], toolchains=["debian"], toolchain="1.85.0"))[0].route, config()))
+        lock=held(lock_rows.of(planned(facts(), config(images=["build"], toolchains=["debian"], toolchain="1.85.0"))[0].route, config()))
     )
     plan, _ = planned(newer)
     assert (plan.route.toolchain.release, plan.route.toolchain.source) == ("1.85.0", "debian")
@@ -174,30 +175,30 @@ def test_another_platforms_rows_bind_nobody_here():
 
 def test_rows_of_other_platforms_are_kept():
     """Locking replaces rows of this platform only, and an update only those of the named targets."""
-    both = lock.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
+    both = lock_rows.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
     assert set(both.target[ARM64]) == {"linux/amd64", "linux/arm64"}
-    assert lock.without(both, "linux/amd64", [ARM64]) == held(platform="linux/arm64")
-    assert lock.without(held(), "linux/amd64", [ARM64]) == Lock()
-    assert lock.only(both, []) == Lock()
+    assert lock_rows.without(both, "linux/amd64", [ARM64]) == held(platform="linux/arm64")
+    assert lock_rows.without(held(), "linux/amd64", [ARM64]) == Lock()
+    assert lock_rows.only(both, []) == Lock()
 
 
 def test_a_floor_that_is_not_known_yet_is_no_difference():
     """An image that is not here yet has no labels to read."""
     unknown = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"glibc": ""})
-    assert lock.compare(ROW, unknown) == lock.compare(unknown, ROW) == ()
+    assert lock_rows.compare(ROW, unknown) == lock_rows.compare(unknown, ROW) == ()
     moved = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"digest": MOVED})
-    assert lock.compare(ROW, moved) == (("digest", DIGEST, MOVED),)
+    assert lock_rows.compare(ROW, moved) == (("digest", DIGEST, MOVED),)
 
 
 def test_the_file_says_what_the_lock_says(tmp_path):
     """Sorted, whatever came first."""
     path = tmp_path / "crosstasks.lock"
-    one = lock.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
-    other = lock.merged(lock.merged(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
-    path.write_text(lock.dump(one))
+    one = lock_rows.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
+    other = lock_rows.merged(lock_rows.merged(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
+    path.write_text(lock_rows.dump(one))
     assert read(path) == one
-    assert lock.dump(one) == lock.dump(other)
-    assert lock.dump(Lock()).endswith("version = 1\n")
+    assert lock_rows.dump(one) == lock_rows.dump(other)
+    assert lock_rows.dump(Lock()).endswith("version = 1\n")
 
 
 @pytest.mark.parametrize(
@@ -222,10 +223,10 @@ def test_it_lies_beside_the_configuration(tmp_path):
 
 def test_tables_for_people():
     """What is locked, and what differs."""
-    assert "sha256:222222222222" in lock.text(held())
-    found = lock.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
-    assert lock.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
-    assert lock.differences_text([]) == "crosstasks.lock holds"
+    assert "sha256:222222222222" in lock_rows.text(held())
+    found = lock_rows.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
+    assert lock_rows.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
+    assert lock_rows.differences_text([]) == "crosstasks.lock holds"
 
 
 def brought(**changes):
@@ -240,8 +241,8 @@ def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
     provided, ref = brought()
     plan, asked = planned(facts(lock=held(), provided=provided), image={ref: image(ref)})
     assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
-    assert lock.of(plan.route, config()) == ROW
-    assert lock.compare(ROW, lock.of(plan.route, config())) == ()
+    assert lock_rows.of(plan.route, config()) == ROW
+    assert lock_rows.compare(ROW, lock_rows.of(plan.route, config())) == ()
 
 
 def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
@@ -276,7 +277,7 @@ def test_a_named_image_is_held_by_its_digest_as_well():
     named = "registry.example.org/own:1"
     own, row = config(image=named), structs.replace(ROW, image=named, glibc="")
     at = f"registry.example.org/own@{DIGEST}"
-    assert lock.of(planned(facts(), own, registry={named: served(named)})[0].route, own) == row
+    assert lock_rows.of(planned(facts(), own, registry={named: served(named)})[0].route, own) == row
     plan, asked = planned(facts(lock=held(row)), own, image={named: image(named, digests=(at,))})
     assert (plan.route.image.ref, {question.about for question in asked}) == (named, {"image"})
     provided, ref = brought()

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from crosstasks import matrix, targets
+from crosstasks.catalog import targets
+from crosstasks.catalog.pins import pins
 from crosstasks.config import Config
-from crosstasks.errors import ConfigError
-from crosstasks.pins import pins
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.ci import matrix
 
 HASHES = matrix.Hashes(provision="p" * 16, cargo="c" * 16)
 AARCH64, MUSL = "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from crosstasks import network
+from crosstasks.clients import network
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.extras.offline.outdated import Row, judged, newest, text
 from crosstasks.facts.lock import Locked
-from crosstasks.outdated import Row, judged, newest, text
 from crosstasks.testing import served
 
 REF = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from crosstasks.options import Flavour, Options
-from crosstasks.pins import pins
+from crosstasks.catalog.pins import pins
+from crosstasks.config.options import Flavour, Options
 
 
 def test_every_flavour_of_cross_is_pinned():

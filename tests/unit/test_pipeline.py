@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from crosstasks import pipeline
-from crosstasks.errors import ToolDamaged
+from crosstasks.context import Work
+from crosstasks.core.errors import ToolDamaged
+from crosstasks.core.steps import Question
 from crosstasks.facts import Look
-from crosstasks.facts.provided import Provided
-from crosstasks.steps import Question
+from crosstasks.facts.inventory import Provided
 from crosstasks.testing import AMD64, ARM64, FakeRunner, config, facts
-from crosstasks.work import Work
 
 
 def test_what_one_target_found_damaged_is_not_there_for_the_next():

@@ -8,12 +8,12 @@ from contextlib import suppress
 import pytest
 from planning import settle, world
 
-from crosstasks import plan
-from crosstasks.errors import NoRoute
-from crosstasks.plan import Plan, as_json
-from crosstasks.recipes import recipe
-from crosstasks.steps import Failure, Question, Step
-from crosstasks.targets import find
+from crosstasks.catalog.recipes import recipe
+from crosstasks.catalog.targets import find
+from crosstasks.core.errors import NoRoute
+from crosstasks.core.steps import Failure, Question, Step
+from crosstasks.planning import plan
+from crosstasks.planning.plan import Plan, as_json
 from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"

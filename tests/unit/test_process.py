@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import process
-from crosstasks.errors import CrosstasksError, Interrupted, ToolMissing
+from crosstasks.clients import process
+from crosstasks.core.errors import CrosstasksError, Interrupted, ToolMissing
 
 STUBBORN = "trap '' INT TERM; echo up >&2; while :; do sleep 0.1; done"
 

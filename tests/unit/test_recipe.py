@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from crosstasks import recipes, targets
-from crosstasks.recipes import Recipe, recipe
-from crosstasks.steps import Refused
+from crosstasks.catalog import recipes, targets
+from crosstasks.catalog.recipes import Recipe, recipe
+from crosstasks.core.steps import Refused
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 SPAWN = "/usr/local/lib/crosstasks/spawn.sh"

@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
-from crosstasks.errors import ConfigError, CrosstasksError
-from crosstasks.options import Release
-from crosstasks.release.archive import Entry, documents, pack, suffix
-from crosstasks.release.product import Crate, Product
+from crosstasks.config.options import Release
+from crosstasks.core.errors import ConfigError, CrosstasksError
+from crosstasks.extras.packaging.archive import Entry, documents, pack, suffix
+from crosstasks.extras.packaging.product import Crate, Product
 
 STEM = "hello-aarch64-unknown-linux-gnu-v1.0.0"
 EPOCH = 1_700_000_001

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.errors import ConfigError
-from crosstasks.release.changelog import notes, released, sections
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.release.changelog import notes, released, sections
 
 LINKED = """\
 # Changelog

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.options import VerifyCheck
-from crosstasks.release.checks import CHECKS, Promise, Subject, Unchecked, static
-from crosstasks.release.loaders import loader
-from crosstasks.release.paths import leftovers
-from crosstasks.release.symbols import Symbol, newer
-from crosstasks.release.table import text
-from crosstasks.release.verify import Finding
-from crosstasks.targets import catalogue, find
-from crosstasks.verify import Artifact, inspect
+from crosstasks.catalog.loaders import loader
+from crosstasks.catalog.targets import catalogue, find
+from crosstasks.config.options import VerifyCheck
+from crosstasks.extras.packaging.table import text
+from crosstasks.extras.release.verify import Finding
+from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, static
+from crosstasks.verifying.paths import leftovers
+from crosstasks.verifying.symbols import Symbol, newer
+from crosstasks.verifying.verify import Artifact, inspect
 
 DATA = Path(__file__).parent / "data"
 LINKS = {

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.errors import ConfigError, NothingSelected
-from crosstasks.facts.repository import Package
-from crosstasks.options import Release
-from crosstasks.release.context import PARTS, skipped
-from crosstasks.release.git import dirty, tags
-from crosstasks.release.hooks import calls
-from crosstasks.release.product import crates, products, snapshot
+from crosstasks.clients.git import dirty, tags
+from crosstasks.config.options import Release
+from crosstasks.core.errors import ConfigError, NothingSelected
+from crosstasks.extras.packaging.product import crates, products, snapshot
+from crosstasks.extras.release.context import PARTS, skipped
+from crosstasks.extras.release.hooks import calls
+from crosstasks.project.manifest import Package
 from crosstasks.testing import repository
 
 MANIFEST = '[package]\nname = "{}"\nversion = "{}"\n{}'

@@ -8,8 +8,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from crosstasks.release.product import Crate, Product
-from crosstasks.release.sbom import Component, document, parse
+from crosstasks.extras.packaging.product import Crate, Product
+from crosstasks.extras.packaging.sbom import Component, document, parse
 
 ALL = """\
 0whereami v0.2.0 (/home/user/hello/crates/whereami)\tMIT

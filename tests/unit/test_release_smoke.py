@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from msgspec.structs import replace
 
-from crosstasks.release.smoke import in_image
 from crosstasks.testing import facts
+from crosstasks.verifying.smoke import in_image
 
 
 def test_no_container_elsewhere_is_asked_to_start_a_program_of_this_machine():

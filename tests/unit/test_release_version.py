@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.errors import ConfigError
-from crosstasks.release.version import bumped, lock, manifests, order
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.release.version import bumped, lock, manifests, order
 
 ROOT = """\
 # the workspace

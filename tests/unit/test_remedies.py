@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import errors, remedies, remedies_page
-from crosstasks.errors import BuildFailed, CrosstasksError, ToolMissing
-from crosstasks.remedies import Remedy, find
+from crosstasks import remedies_page
+from crosstasks.catalog import remedies
+from crosstasks.catalog.remedies import Remedy, find
+from crosstasks.core import errors
+from crosstasks.core.errors import BuildFailed, CrosstasksError, ToolMissing
 
 ROWS = remedies.remedies()
 BY_NAME = {row.name: row for row in ROWS}

@@ -8,18 +8,18 @@ import pytest
 from msgspec.structs import replace
 from planning import NETWORK, settle, world
 
-from crosstasks.errors import NoRoute
+from crosstasks.catalog.recipes import recipe
+from crosstasks.catalog.targets import find
+from crosstasks.core.errors import NoRoute
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.facts.provided import Provided
+from crosstasks.facts.inventory import Provided
 from crosstasks.facts.rustup import Rustup
-from crosstasks.recipes import recipe
-from crosstasks.routes import ladder
-from crosstasks.routes.route import oldest
-from crosstasks.steps import Absent, Question
-from crosstasks.targets import find
+from crosstasks.planning.ladder import ladder
+from crosstasks.planning.route import oldest
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
 
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"

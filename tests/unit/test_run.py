@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.run import configured
+from crosstasks.building.run import configured
 from crosstasks.testing import config
 
 

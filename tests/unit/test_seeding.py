@@ -8,12 +8,14 @@ import os
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import recipes, run, targets
-from crosstasks.routes import Route
-from crosstasks.seeding import seed
-from crosstasks.sources import Toolchain
-from crosstasks.sources.image import Wanted, choose
-from crosstasks.steps import Absent
+from crosstasks.building import run
+from crosstasks.building.target_folder import seed
+from crosstasks.catalog import recipes, targets
+from crosstasks.core.steps import Absent
+from crosstasks.planning.image_names import Wanted
+from crosstasks.planning.images import choose
+from crosstasks.planning.ingredients import Toolchain
+from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository
 
 ENGINE = facts().engine

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.catalog.recipes import emulator
+from crosstasks.core.steps import Absent, Failure, Question, Refused
 from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.facts.proof import Proof
-from crosstasks.recipes import emulator
-from crosstasks.sources.emulation import Emulator, binfmt, choose, installed
-from crosstasks.steps import Absent, Failure, Question, Refused
+from crosstasks.facts.probes import Proof
+from crosstasks.planning.emulators import Emulator, binfmt, choose, installed
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"

@@ -7,15 +7,16 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import targets
-from crosstasks.errors import ConfigError
+from crosstasks.catalog import targets
+from crosstasks.catalog.recipes import recipe
+from crosstasks.config.options import ImageSource
+from crosstasks.core.errors import ConfigError
+from crosstasks.core.steps import Absent, Question, Refused, Step
 from crosstasks.facts.packages import Lacking, question
-from crosstasks.options import ImageSource
-from crosstasks.recipes import recipe
-from crosstasks.sources import Image
-from crosstasks.sources import image as images
-from crosstasks.sources.image import BASE_GLIBC, Wanted, choose, mirrored, sources
-from crosstasks.steps import Absent, Question, Refused, Step
+from crosstasks.planning import images
+from crosstasks.planning.image_names import BASE_GLIBC, Wanted, mirrored
+from crosstasks.planning.images import choose, sources
+from crosstasks.planning.ingredients import Image
 from crosstasks.testing import bare_facts, config, facts, image, repository, served
 
 ARM64 = "aarch64-unknown-linux-gnu"

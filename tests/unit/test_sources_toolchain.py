@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
-from crosstasks.facts.provided import Provided
+from crosstasks.facts.inventory import Provided
 from crosstasks.facts.rustup import Rustup, RustupServer
-from crosstasks.sources import Toolchain
-from crosstasks.sources import toolchain as toolchains
-from crosstasks.sources.toolchain import Need, release_for
-from crosstasks.steps import Absent, Question, Refused
+from crosstasks.planning import toolchains
+from crosstasks.planning.ingredients import Toolchain
+from crosstasks.planning.toolchains import Need, release_for
 from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
 
 ARMV7, RISCV = "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"

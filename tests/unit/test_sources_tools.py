@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from crosstasks.catalog.pins import pins
+from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
-from crosstasks.facts.provided import Provided
-from crosstasks.pins import pins
-from crosstasks.sources import Tool, tools
-from crosstasks.steps import Absent, Question, Refused
+from crosstasks.facts.inventory import Provided
+from crosstasks.planning import tools
+from crosstasks.planning.ingredients import Tool
 from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
 
 REV = "8c1a8aa4b661"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosstasks import config
-from crosstasks.routes import ladder
-from crosstasks.targets import find
+from crosstasks.catalog.targets import find
+from crosstasks.planning.ladder import ladder
 from crosstasks.testing import arm64_facts, facts
 
 SHORT = 'version = 1\ntargets = ["aarch64", "armv7"]\nimages = ["build"]\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.steps import Question, Step
+from crosstasks.core.steps import Question, Step
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstasks.provision.suites import sources, translated
+from crosstasks.clients.suites import sources, translated
 
 STANZAS = """Types: deb
 # http://snapshot.debian.org/archive/debian/20250520T000000Z

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import pytest
 from elftools.elf.enums import ENUM_E_MACHINE
 
-from crosstasks import targets
-from crosstasks.config_variables import variable
-from crosstasks.errors import ConfigError
-from crosstasks.recipes import UNSERVED
-from crosstasks.targets import ARCHES, OCI_ARCH, catalogue, default_image, find, names
+from crosstasks.catalog import targets
+from crosstasks.catalog.recipes import UNSERVED
+from crosstasks.catalog.targets import ARCHES, OCI_ARCH, catalogue, default_image, find, names
+from crosstasks.config.variables import variable
+from crosstasks.core.errors import ConfigError
 
 
 class Row(NamedTuple):

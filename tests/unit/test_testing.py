@@ -6,9 +6,9 @@ import pytest
 
 from crosstasks import testing
 from crosstasks.config import Config
-from crosstasks.errors import ConfigError, ToolMissing
+from crosstasks.core.errors import ConfigError, ToolMissing
+from crosstasks.core.steps import Absent, Done, Failure, Question
 from crosstasks.pipeline import FIRST
-from crosstasks.steps import Absent, Done, Failure, Question
 from crosstasks.testing import FakeRunner, arm64_facts, bare_facts, config, facts, image, served
 
 

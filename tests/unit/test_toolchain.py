@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crosstasks import whole
-from crosstasks.errors import ToolMissing
-from crosstasks.provision import assemble, rust_packages, rustup_home, toolchain
-from crosstasks.provision.rustup_home import Marker, Wanted
-from crosstasks.steps import Done
+from crosstasks.core import integrity
+from crosstasks.core.errors import ToolMissing
+from crosstasks.core.steps import Done
+from crosstasks.provisioning import assemble, rust_packages, rustup_home, toolchain
+from crosstasks.provisioning.rustup_home import Marker, Wanted
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -102,7 +102,7 @@ def test_added_to(tmp_path):
     made(tmp_path)
     folder = made(tmp_path, ARM)
     assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
-    assert () == whole.differing(folder)
+    assert () == integrity.differing(folder)
 
 
 def test_checked_when_found_again(tmp_path):
@@ -172,7 +172,7 @@ def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
     ((argv, _, _),) = run.calls
     assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
     assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
-    assert ((HOST, ARM, S390X), ()) == (toolchain.inspect(tmp_path)[0].targets, whole.differing(tmp_path / "toolchains" / NAME))
+    assert ((HOST, ARM, S390X), ()) == (toolchain.inspect(tmp_path)[0].targets, integrity.differing(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
@@ -201,7 +201,7 @@ def test_rustup_fails_half_way(tmp_path):
     with pytest.raises(ToolMissing):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
     assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
-    assert () == whole.differing(folder)
+    assert () == integrity.differing(folder)
 
 
 def brought(home, *targets, origin="debian", version="1"):
@@ -222,7 +222,7 @@ def test_a_second_bundle_takes_nothing_away(tmp_path):
     assert (HOST, ARM, S390X) == found.targets
     assert {ARM, S390X} == set(rustup_home.marker(folder).architectures)
     assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
-    assert () == whole.differing(folder)
+    assert () == integrity.differing(folder)
 
 
 @pytest.mark.parametrize("more", [{"version": "2"}, {"origin": "rustup"}])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import crosstasks
-from crosstasks import vendored
-from crosstasks.errors import ConfigError
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.maintenance import vendored
 
 PACKAGE = Path(crosstasks.__file__).parent
 ROOT = PACKAGE.parent

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks import matrix, targets, workflows
+from crosstasks.catalog import targets
 from crosstasks.config import Config
-from crosstasks.errors import ConfigError
-from crosstasks.workflows import Layout
+from crosstasks.core.errors import ConfigError
+from crosstasks.extras.ci import matrix, workflows
+from crosstasks.extras.ci.workflows import Layout
 
 HERE = Layout()
 HASHES = matrix.Hashes(provision="p")

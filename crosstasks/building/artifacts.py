@@ -1,0 +1,293 @@
+"""What cargo says that it built: its JSON messages, the paths in them, and copies at places that do not change.
+
+``Messages`` and ``localise`` are pure; ``stable`` copies.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ..core.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+INSIDE: Final = "/target"
+"""Where cross mounts the target folder, and so what its cargo writes in messages."""
+
+KEPT: Final = frozenset({"bin", "example", "cdylib", "dylib", "staticlib"})
+"""The kinds that are copied: who asked for tests or benches wants to run them, not to ship them."""
+
+_SHARED: Final = (".so", ".dylib", ".dll", ".wasm")
+_STATIC: Final = (".a", ".lib")
+_IMPORT: Final = (".dll.a", ".dll.lib")
+
+
+class Product(Struct, frozen=True, kw_only=True):
+    """One file that cargo built of a package; its *path* is that of whoever ran cargo, a container's too."""
+
+    name: str
+    path: str
+    kind: str
+    package_id: str
+
+
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
+
+    level: str
+    message: str
+    code: str = ""
+    path: str = ""
+    line: int = 0
+    end_line: int = 0
+    column: int = 0
+
+
+class Built(Struct, frozen=True, kw_only=True):
+    """What cargo told.
+
+    Attributes:
+        executables: programs, tests among them.
+        libraries: the shared and static libraries of packages that lie in a folder, as a workspace's members do.
+        started: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
+        finished: how cargo says that the build ended; None: it did not say.
+        errors: the errors of the compiler that came as messages (with ``json-render-diagnostics`` none do).
+        diagnostics: its errors and warnings that did, each once.
+    """
+
+    executables: tuple[Product, ...] = ()
+    libraries: tuple[Product, ...] = ()
+    started: bool = False
+    finished: bool | None = None
+    errors: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class _Target(Struct):
+    name: str
+    kind: tuple[str, ...]
+    crate_types: tuple[str, ...] = ()
+
+
+class _Profile(Struct):
+    test: bool = False
+
+
+class _Artifact(Struct, tag_field="reason", tag="compiler-artifact"):
+    package_id: str
+    target: _Target
+    profile: _Profile
+    filenames: tuple[str, ...] = ()
+    executable: str | None = None
+    fresh: bool = False
+
+
+class _Code(Struct):
+    code: str = ""
+
+
+class _Span(Struct):
+    file_name: str
+    line_start: int
+    line_end: int
+    column_start: int
+    is_primary: bool = False
+
+
+class _Diagnostic(Struct):
+    level: str
+    message: str = ""
+    rendered: str | None = None
+    code: _Code | None = None
+    spans: tuple[_Span, ...] = ()
+
+
+class _Message(Struct, tag_field="reason", tag="compiler-message"):
+    message: _Diagnostic
+
+
+class _Script(Struct, tag_field="reason", tag="build-script-executed"):
+    package_id: str
+
+
+class _Finished(Struct, tag_field="reason", tag="build-finished"):
+    success: bool
+
+
+_DECODER: Final = msgspec.json.Decoder(_Artifact | _Message | _Script | _Finished)
+
+
+def _to_stderr(line: bytes) -> None:
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
+
+
+class Messages:
+    """Read cargo's standard output (``--message-format=json-render-diagnostics``) as it comes."""
+
+    def __init__(self, other: Callable[[bytes], None] = _to_stderr) -> None:
+        """Hand what is no message of cargo (a line of rustup or of cross) to *other*, line by line; the compiler's words go to stderr."""
+        self._other = other
+        self._diagnostics: dict[Diagnostic, None] = {}
+        self._rest = b""
+        self._products: dict[str, Product] = {}
+        self._libraries: dict[str, Product] = {}
+        self._compiled = False
+        self._errors = 0
+        self._finished: bool | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what was read; a line may come in pieces."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            self._line(line, b"\n")
+
+    def result(self) -> Built:
+        """Return what was told up to now; a last line without an end is taken as one."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._line(rest, b"")
+        return Built(
+            executables=tuple(self._products.values()),
+            libraries=tuple(self._libraries.values()),
+            started=self._compiled or bool(self._errors) or self._finished is not None,
+            finished=self._finished,
+            errors=self._errors,
+            diagnostics=tuple(self._diagnostics),
+        )
+
+    def _line(self, line: bytes, end: bytes) -> None:
+        if not line.startswith(b"{"):
+            self._other(line + end)
+            return
+        try:
+            message = _DECODER.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a program may print JSON of its own
+            self._other(line + end)
+            return
+        match message:
+            case _Artifact():
+                self._artifact(message)
+            case _Message(message=said):
+                self._errors += said.level.startswith("error")
+                self._said(said)
+            case _Finished(success=success):
+                self._finished = success
+            case _:  # a build script ran; it may have been kept from the last time
+                pass
+
+    def _said(self, said: _Diagnostic) -> None:
+        if said.rendered:
+            _to_stderr(said.rendered.encode())
+        if said.level.startswith("error") or (said.level == "warning" and said.spans):
+            self._diagnostics[_diagnostic(said)] = None
+
+    def _artifact(self, message: _Artifact) -> None:
+        self._compiled = self._compiled or not message.fresh
+        self._products.update((product.path, product) for product in _programs(message))
+        self._libraries.update((product.path, product) for product in _libraries(message))
+
+
+def _diagnostic(said: _Diagnostic) -> Diagnostic:
+    level = "error" if said.level.startswith("error") else said.level
+    code = said.code.code if said.code else ""
+    span = next((span for span in said.spans if span.is_primary), None)
+    if span is None:
+        return Diagnostic(level=level, message=said.message, code=code)
+    place: dict[str, Any] = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
+    return Diagnostic(level=level, message=said.message, code=code, **place)
+
+
+def _programs(message: _Artifact) -> Iterator[Product]:
+    """Give a program's files: Emscripten's is a script, and the module beside it."""
+    if not message.executable:
+        return
+    target = message.target
+    kind = "test" if message.profile.test and target.kind[0] not in {"test", "bench"} else target.kind[0]
+    modules = [path for path in message.filenames if path.endswith(".wasm") and path != message.executable]
+    for path in (message.executable, *modules):
+        yield Product(name=target.name, path=path, kind=kind, package_id=message.package_id)
+
+
+def _libraries(message: _Artifact) -> Iterator[Product]:
+    types = message.target.crate_types
+    if message.executable or "path+file://" not in message.package_id:
+        return
+    shared = next((kind for kind in ("cdylib", "dylib") if kind in types), "")
+    for path in message.filenames:
+        kind = shared if path.endswith(_SHARED) else "staticlib" if path.endswith(_STATIC) and "staticlib" in types else ""
+        if kind and not path.endswith(_IMPORT):
+            yield Product(name=message.target.name, path=path, kind=kind, package_id=message.package_id)
+
+
+def localise(path: str, mounts: Mapping[str, str]) -> str:
+    """Return a path of a container as the host has it: *mounts* are container prefixes and what is mounted there."""
+    fitting = (inside for inside in mounts if path == inside or path.startswith(f"{inside.rstrip('/')}/"))
+    inside = max(fitting, key=len, default=None)
+    if inside is None:
+        return path
+    rest = path[len(inside) :].strip("/")
+    return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
+
+
+def kept(built: Built, target_dir: str) -> tuple[Path, ...]:
+    """
+    Return the files that are worth keeping, where cargo put them.
+
+    Args:
+        built: what cargo told; paths below ``/target`` are cross's.
+        target_dir: cargo's target folder on the host.
+
+    Raises:
+        VerificationFailed: a file that cargo told of is not there.
+    """
+    products = (*built.executables, *built.libraries)
+    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in KEPT)
+    for path in paths:
+        try:
+            path.stat()
+        except OSError as error:
+            why = f"cargo says that it built it, and {error.strerror or error}"
+            raise VerificationFailed(f"{path} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+    return paths
+
+
+def stable(paths: Iterable[Path], target_dir: str, folder: Path, triple: str) -> tuple[Path, ...]:
+    """
+    Copy files to ``<folder>/<profile>/``, where they are found whichever route built them.
+
+    Args:
+        paths: as ``kept`` returns them; hand in only what was verified: nothing else may be found at the stable place.
+        target_dir: cargo's target folder on the host.
+        folder: the target's own.
+        triple: the target, which is a folder below *target_dir*.
+    """
+    base = Path(target_dir) / triple
+    return tuple(_copy(path, folder / (path.relative_to(base) if path.is_relative_to(base) else path.name)) for path in paths)
+
+
+def _copy(source: Path, target: Path) -> Path:
+    now = source.stat()
+    if target.exists() and (there := target.stat()).st_size == now.st_size and there.st_mtime_ns == now.st_mtime_ns:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        shutil.copy2(source, name)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return target
+
+
+__all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "stable"]

@@ -1,0 +1,221 @@
+"""Act: how each builder is started: cross behind the guard, cargo-zigbuild, and cargo itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from msgspec import Struct
+from msgspec.structs import replace as changed
+
+from ..clients import docker_api, network, process
+from ..clients.liveness import abandoned
+from ..core import cache
+from ..core.errors import CrosstasksError, EngineFailed
+from ..core.steps import Absent, Done, Env
+from ..facts import answer_cache
+from ..facts.rustup import Toolchain as Folder
+from ..planning.route import Route
+from ..reporting import report
+from . import dependencies, environment, guard, remote_engine
+from .outcome import explain
+
+if TYPE_CHECKING:
+    from ..context import Work
+
+ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
+"""Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """A program ready to be called.
+
+    Attributes:
+        program: what comes before the subcommand.
+        ending: what its end means.
+        places: which folders here those are that cargo names, where it runs on another machine.
+    """
+
+    program: tuple[str, ...]
+    env: Env
+    ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
+    owner: process.Owner | None = None
+    places: Mapping[str, str] = {}
+
+
+def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
+    colour = report.coloured(sys.stderr, work.environ)
+    width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
+    told: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
+    return environment.Call(target_dir=str(target_dir), **told, **more)
+
+
+@contextmanager
+def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
+    run_id = uuid4().hex[:12]
+    place = work.cache / "runs" / run_id
+    theirs = dependencies.user_home(work.environ)
+    guarding = _guard(route, str(place), str(theirs), work)
+    call = _call(
+        target_dir,
+        work,
+        guard=str(place),
+        cargo_home=str(place / "home" if route.remote else dependencies.home(work)),
+        user_cargo_home=str(theirs),
+        rustup_home=str(Path(route.toolchain.path).parent.parent),
+        labels=docker_api.labels(run_id),
+        proxies=network.proxies(work.environ),
+        certificates=bool(network.authorities(work.environ)),
+    )
+    env = environment.cross(
+        route,
+        call,
+        engine=work.engine,
+        host=work.facts.host,
+        repository=work.repository,
+        config=work.config.target(route.target),
+        environ=work.environ,
+    )
+    if route.remote:
+        guarding, env = _turned(guarding, env, work)
+    assert route.tool is not None  # noqa: S101
+    for left in (path for path in place.parent.glob("*") if abandoned(path)):
+        shutil.rmtree(left, ignore_errors=True)
+    with _swept(work), guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
+        if route.remote:
+            _copied(route, guarding, call, work)
+        yield Started(
+            program=(route.tool.path,),
+            env={**env, **guard.variables(guarding, call.path)},
+            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
+            owner=end,
+            places=remote_engine.places(str(target_dir), work.repository.root) if route.remote else {},
+        )
+
+
+def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, Env]:
+    """Return guard and environment for an engine on another machine."""
+    options = str(env["CROSS_CONTAINER_OPTS"])
+    program = remote_engine.program(work.engine.command, options, host=guarding.toolchain.host)
+    # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
+    name = f"{Path(guarding.folder).name}-{remote_engine.CLAIMED}"
+    alias = f"{guarding.folder}/{name}"
+    toolchain = changed(guarding.toolchain, name=name, path=alias)
+    return changed(guarding, more={remote_engine.NAME: program}, toolchain=toolchain, sysroot=alias), remote_engine.variables(
+        env, guarding.folder
+    )
+
+
+def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
+    """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
+    # cross copies no folder that is marked so: what was built is not needed there
+    cache.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
+    Path(guarding.sysroot).symlink_to(route.toolchain.path)
+    dependencies.carry(Path(call.cargo_home), route, work)
+
+
+@contextmanager
+def _swept(work: Work) -> Iterator[None]:
+    """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
+    door = docker_api.EngineDoor(work.engine.command, work.run)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        sweeping = pool.submit(door.sweep)
+        yield
+        if error := sweeping.exception():
+            work.say(f"what an earlier call may have left was not removed: {error}")
+
+
+def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
+    """Tell a build that was ended by its engine's end from one that failed: its container got a signal, and the engine is silent."""
+    if done.code <= docker_api.SIGNALLED:
+        return None
+    try:
+        docker_api.EngineDoor(work.engine.command, work.run, kind=work.engine.kind).version()
+    except EngineFailed as error:
+        what = f"the container engine went away while {route.target} was built"
+        return EngineFailed(what, why=error.why, hint="start it again; what was compiled is kept")
+    return None
+
+
+ASKED: Final = ("-vV", "--print target-list")
+"""What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
+
+
+def _answers(rustc: str, work: Work) -> dict[str, tuple[str, ...]]:
+    """Return what a compiler says to cross's questions; it is asked once, for as long as its file is the same."""
+
+    def ask(words: str) -> str | Absent:
+        done = work.run((rustc, *words.split()))
+        return Absent(done.err) if done.code else done.out
+
+    said = {words: answer_cache.of_program(work.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    return {words: tuple(text.splitlines()) for words, text in said.items() if isinstance(text, str)}
+
+
+def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
+    toolchain = route.toolchain
+    folder = Folder(
+        name=toolchain.name,
+        path=toolchain.path,
+        release=toolchain.release,
+        host=toolchain.host,
+        targets=toolchain.standard,
+        source=route.build_std,
+    )
+    return guard.Guard(
+        folder=place,
+        cargo=f"{route.own.path}/bin/cargo",
+        rustc=f"{route.own.path}/bin/rustc",
+        toolchain=folder,
+        locked=work.repository.lock,
+        offline=True,
+        cargo_home=theirs,
+        sysroot=toolchain.path,
+        claimed="" if route.flavour == "git" else remote_engine.CLAIMED,
+        answers=_answers(f"{route.own.path}/bin/rustc", work),
+        target=route.target,
+    )
+
+
+@contextmanager
+def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
+    assert route.tool is not None  # noqa: S101
+    tool = Path(route.tool.path)
+    env = environment.host(route, _call(target_dir, work), work.environ)
+    # by themselves, both keep what they make in folders of their own below ~/.cache
+    kept = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
+    env = {**kept, **env}
+    zig = tool.parent.parent / "ziglang" / "zig"
+    if zig.exists():
+        env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
+    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, work)
+
+
+@contextmanager
+def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
+    env = environment.host(route, _call(target_dir, work), work.environ)
+    yield _audited(Started(program=(f"{route.own.path}/bin/cargo",), env=env), route, work)
+
+
+def _audited(started: Started, route: Route, work: Work) -> Started:
+    """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
+    if not work.extra.wrapper:
+        return started
+    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.own.path}/bin/cargo"})
+
+
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {
+    "cross": _cross,
+    "zigbuild": _zigbuild,
+    "cargo": _cargo,
+}
+
+__all__ = ["STARTERS", "Started"]

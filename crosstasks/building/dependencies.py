@@ -1,0 +1,197 @@
+"""Act: have every dependency fetched on the host, and give the container a CARGO_HOME that holds no credentials.
+
+cross mounts CARGO_HOME read-write and the user's tokens with it. Ours holds a configuration without secrets and two
+mount points; the user's ``registry`` and ``git`` caches are mounted there, and cargo builds offline in the container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ..catalog import remedies
+from ..clients import network
+from ..core import cache, integrity
+from ..core.errors import BuildFailed, ConfigError
+from ..core.steps import Done, Env
+from ..planning.route import Route
+
+if TYPE_CHECKING:
+    from ..context import Work
+    from ..project.repository import Repository
+
+CACHES: Final = ("registry", "git")
+
+_ONE_TARGET: Final = tuple(f"1.{minor}." for minor in range(64))
+"""Releases of cargo that know one ``--target`` only; without any they fetch for all."""
+
+
+def user_home(environ: Mapping[str, str]) -> Path:
+    """Return the user's CARGO_HOME."""
+    return Path(environ.get("CARGO_HOME") or Path.home() / ".cargo").absolute()
+
+
+def home(work: Work) -> Path:
+    """Return the CARGO_HOME for containers, made if need be; its name tells the configuration and the authorities that are in it."""
+    theirs = user_home(work.environ)
+    for name in CACHES:
+        (theirs / name).mkdir(parents=True, exist_ok=True)
+    text = _config(theirs)
+    trusted = network.authorities(work.environ)
+    certificates = Path(trusted).read_bytes() if trusted else b""
+    place = work.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
+
+    def make(draft: Path) -> None:
+        for name in (*CACHES, "bin", "xargo"):  # the engine would make the mount points itself, as root
+            (draft / name).mkdir()
+        (draft / "config.toml").write_text(text, "utf-8")
+        if trusted:
+            (draft / network.CERTIFICATES).write_bytes(certificates)
+
+    return integrity.once(place, make, ["*"])
+
+
+def _config(theirs: Path) -> str:
+    for name in ("config.toml", "config"):
+        path = theirs / name
+        if path.is_file():
+            import tomlkit
+
+            try:
+                return tomlkit.dumps(without_secrets(tomllib.loads(path.read_text("utf-8"))))
+            except tomllib.TOMLDecodeError as error:
+                raise ConfigError(f"{path} is not valid TOML", why=str(error), hint="cargo cannot read it either") from error
+    return ""
+
+
+def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Pure: return of cargo's configuration what a container needs to find the fetched crates, and to build as on the host.
+
+    Kept: source replacement, the index of registries, patches, profiles, and the targets' own flags. Left out: tokens,
+    credential providers, proxies, wrappers and everything else that speaks of the host (cross-rs/cross#621, #360).
+    """
+    kept: dict[str, Any] = {key: config[key] for key in ("source", "patch", "profile") if key in config}
+    registries = {name: {"index": table["index"]} for name, table in config.get("registries", {}).items() if "index" in table}
+    targets = {
+        name: {key: value for key, value in table.items() if key in {"linker", "runner", "rustflags"}}
+        for name, table in config.get("target", {}).items()
+        if isinstance(table, Mapping)
+    }
+    flags = {"rustflags": config["build"]["rustflags"]} if "rustflags" in config.get("build", {}) else {}
+    parts = {"registries": registries, "target": targets, "build": flags}
+    return kept | {name: part for name, part in parts.items() if part}
+
+
+def fetch(route: Route, work: Work) -> None:
+    """
+    Fetch what Cargo.lock names, with the user's own CARGO_HOME and credentials; nothing if an earlier call did.
+
+    Raises:
+        ConfigError: Cargo.lock does not fit Cargo.toml.
+        BuildFailed: a dependency cannot be had.
+    """
+    repository = work.repository
+    lock = Path(repository.root) / "Cargo.lock"
+    stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
+    key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.own.release.encode()))).hexdigest()
+    if not _fetched(stamp, key):
+        work.say(f"fetching the dependencies of {Path(repository.root).name}")
+        # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
+        targets = dict.fromkeys(filter(None, (route.target, route.own.host)))
+        old = route.own.release.startswith(_ONE_TARGET)
+        wanted = [] if old else [f"--target={triple}" for triple in targets]
+        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *wanted)
+        if done.code:
+            raise _unfetched(done)
+        crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
+        key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.own.release.encode()))).hexdigest() if lock.exists() else key
+        cache.write(stamp, json.dumps({"key": key, "crates": crates}))
+    if route.build_std:
+        from ..provisioning import toolchain
+
+        toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.own.path), run=work.run, say=work.say)
+        if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
+            toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.own.path), run=work.run)
+
+
+def _fetched(stamp: Path, key: str) -> bool:
+    try:
+        known = json.loads(stamp.read_text("utf-8"))
+        return bool(known["key"] == key and all(Path(crate).exists() for crate in known["crates"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _unpacked(lock: Path, theirs: Path) -> list[str]:
+    """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
+    packages = tomllib.loads(lock.read_text("utf-8")).get("package", ())
+    names = [
+        f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))
+    ]
+    sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
+    return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
+
+
+def carry(place: Path, route: Route, work: Work) -> None:
+    """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
+    theirs = user_home(work.environ)
+    shutil.copytree(home(work), place)
+    for lock in _locks(route, work):
+        for package in tomllib.loads(lock.read_text("utf-8")).get("package", ()):
+            for path in _parts(theirs, package["name"], package["version"], package.get("source", "")):
+                target = place / path.relative_to(theirs)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_dir():
+                    shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+                else:
+                    shutil.copy2(path, target)
+
+
+def _locks(route: Route, work: Work) -> tuple[Path, ...]:
+    from ..provisioning.rustup_home import SOURCE
+
+    library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
+    return tuple(lock for lock in (Path(work.repository.root, "Cargo.lock"), *library) if lock.exists())
+
+
+def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]:
+    """Give what a CARGO_HOME holds of a package: the crate and its row in the index of each registry, or the repository."""
+    if source.startswith("git+"):
+        repository = PurePosixPath(urlsplit(source).path).name.removesuffix(".git")
+        yield from (path for folder in ("db", "checkouts") for path in (theirs / "git" / folder).glob(f"{repository}-*"))
+    elif source:
+        short = name.lower()
+        row = Path(
+            ".cache", *([str(len(short))] if len(short) < 4 else [short[:2], short[2:4]]), *([short[0]] if len(short) == 3 else []), short
+        )
+        for index in (theirs / "registry" / "index").glob("*"):
+            listed = (index / row, *(index / other for other in ("config.json", ".git", ".last-updated")))
+            yield from (path for path in listed if path.exists())
+        yield from (theirs / "registry" / "cache").glob(f"*/{name}-{version}.crate")
+
+
+def _cargo(route: Route, work: Work, *arguments: str) -> Done:
+    env: Env = {"RUSTC": f"{route.own.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    return work.run((f"{route.own.path}/bin/cargo", *arguments), env=env, cwd=work.repository.root)
+
+
+def _unfetched(done: Done) -> BuildFailed | ConfigError:
+    said = done.err.strip() or f"cargo exited with {done.code}"
+    if "--locked" in said:
+        hint = "run `cargo update --workspace`, and commit Cargo.lock"
+        return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
+    failed = BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+    remedies.told(failed)
+    return failed
+
+
+def reader(repository: Repository) -> tuple[str, ...]:
+    """Return the argument that keeps the lock file as it is, where there is one."""
+    return ("--locked",) if repository.lock else ()

@@ -1,0 +1,236 @@
+"""Pure: the environment of one call of cross, cargo-zigbuild or cargo.
+
+cross is steered by its environment alone; the user's Cross.toml is never edited. What each variable does, with
+the line of cross that reads it, stands in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from ..clients import network
+from ..core.steps import Env
+from ..facts.engine import Engine
+from ..facts.host import Host
+from ..facts.shared import mapped
+from ..planning.route import Route
+from ..project.repository import Repository
+
+if TYPE_CHECKING:
+    from ..config import TargetConfig
+
+SECRET: Final = ("TOKEN", "CREDENTIAL", "PASSWORD", "SECRET")
+"""A ``CARGO_*`` variable with one of these words in its name never reaches a container (cross forwards all ``CARGO_*``)."""
+
+HOST_ONLY: Final = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO")
+"""Programs of the host that are not in an image (cross-rs/cross#360, #1213)."""
+
+ASTRAY: Final = (
+    *("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR"),
+    *("CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS"),
+)
+"""Variables that would make cross build another target, elsewhere, or otherwise than is planned."""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What differs from call to call; all paths are absolute, on the host.
+
+    Attributes:
+        guard: the folder of the guard's programs, put before everything on PATH; empty without one.
+        cargo_home: the CARGO_HOME given to the container, without credentials.
+        user_cargo_home: the user's, whose ``registry`` and ``git`` caches are used.
+        rustup_home: the home that the toolchain lies in.
+        target_dir: where cargo builds.
+        labels: of our containers, ``crosstasks.run=…``.
+        mounts: more that is mounted, ``host:container``.
+        colour: cargo shall colour what it prints.
+        certificates: ``cargo_home`` holds the file of the user's authorities.
+        proxies: names of the user's variables for proxies.
+        width: of the terminal in columns, to show cargo's progress bar; 0 for none.
+        path: PATH as it is.
+        env: what the build is given besides, in a container too.
+    """
+
+    guard: str = ""
+    cargo_home: str = ""
+    user_cargo_home: str = ""
+    rustup_home: str = ""
+    target_dir: str
+    labels: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    certificates: bool = False
+    proxies: tuple[str, ...] = ()
+    colour: bool = False
+    width: int = 0
+    path: str
+    offline: bool = True
+    env: Mapping[str, str] = {}
+
+
+def variable(triple: str) -> str:
+    """Return a triple as it stands in the names of environment variables."""
+    return triple.upper().replace("-", "_").replace(".", "_")
+
+
+def stripped(environ: Mapping[str, str]) -> dict[str, None]:
+    """Return the variables that must not reach the container, or would lead cross astray, as changes."""
+    secret = [name for name in environ if name.startswith("CARGO_") and any(word in name for word in SECRET)]
+    present = [name for name in (*secret, *HOST_ONLY, *ASTRAY) if name in environ]
+    return dict.fromkeys(present)
+
+
+def cargo(call: Call) -> dict[str, str | None]:
+    """Return what every call of cargo is given, whichever program makes it."""
+    env: dict[str, str | None] = {"CARGO_TARGET_DIR": call.target_dir}
+    if call.offline:
+        env["CARGO_NET_OFFLINE"] = "true"
+    env["CARGO_TERM_COLOR"] = "always" if call.colour else "never"
+    if call.width:
+        env |= {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": str(call.width)}
+    return env
+
+
+def cross(
+    route: Route, call: Call, *, engine: Engine, host: Host, repository: Repository, config: TargetConfig, environ: Mapping[str, str]
+) -> Env:
+    """Return the environment of a call of cross.
+
+    Args:
+        route: of builder ``cross``.
+        call: this call's own paths and labels.
+        environ: the user's environment, for what is taken away and added to.
+    """
+    name = variable(route.target)
+    env: dict[str, str | None] = {**stripped(environ), **cargo(call)}
+    env |= {
+        "PATH": f"{call.guard}:{call.path}",
+        "CARGO_HOME": call.cargo_home,
+        "RUSTUP_HOME": call.rustup_home,
+        "RUSTUP_TOOLCHAIN": None,
+        "CROSS_CONTAINER_ENGINE": engine.command,
+        "CROSS_CONTAINER_OPTS": shlex.join(
+            (*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))
+        ),
+        # else 0.2.x makes ~/.xargo in the user's home, and mounts it read-write
+        "XARGO_HOME": f"{call.cargo_home}/xargo",
+    }
+    if route.image and route.image.ref:
+        env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
+    env |= platform(route, environ) | building(route, call, environ)
+    history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
+    if around := (*repository.around.folders, *history):
+        env |= volumes(route.target, around, repository, environ)
+    if config.pre_build and not (route.image and route.image.source == "build"):
+        # a single line could name a script of the repository (v0.2.5: src/config.rs:81, docker/shared.rs:104)
+        env[f"CROSS_TARGET_{name}_PRE_BUILD"] = "".join(f"{command}\n" for command in config.pre_build)
+    if engine.kind == "docker" or not engine.rootless:
+        # else cross makes cross-rs/tmp in the user's own; a rootless Podman has its images there
+        env["XDG_DATA_HOME"] = f"{call.cargo_home}/data"
+    if engine.rootless:
+        # 0.2.x takes rootless docker for rootful, and then may not write /target (cross-rs/cross#648)
+        env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "1"
+    elif engine.kind == "podman":
+        env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "0"
+    # where cross cannot look into its own container, folders must be at the same paths inside and outside
+    if mapped(engine, host) and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
+        env["CROSS_CONTAINER_IN_CONTAINER"] = "true"
+    if host.container_id and "true" in {env.get("CROSS_CONTAINER_IN_CONTAINER"), environ.get("CROSS_CONTAINER_IN_CONTAINER")}:
+        # cross looks itself up by this name: it need not be there, nor be the container's (cross-rs/cross#1153, #1321)
+        env["HOSTNAME"] = host.container_id
+    return env
+
+
+def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
+
+    ====================================  ===================================================================
+    the variable                          is set
+    ====================================  ===================================================================
+    ``CROSS_TARGET_<T>_IMAGE_TOOLCHAIN``  for git: it says ``--platform`` itself, and takes linux/amd64 else
+    ``CROSS_NO_WARNINGS``                 for git: in CI it would end at any warning; the guard sees to the rest
+    ``DOCKER_DEFAULT_PLATFORM``           where the user's own would mislead
+    ====================================  ===================================================================
+    """
+    image = route.image
+    if image is None:
+        return {}
+    env = {}
+    if route.flavour == "git":
+        env["CROSS_NO_WARNINGS"] = environ.get("CROSS_NO_WARNINGS", "0")
+        if image.ref:
+            env[f"CROSS_TARGET_{variable(route.target)}_IMAGE_TOOLCHAIN"] = route.toolchain.host
+    if "DOCKER_DEFAULT_PLATFORM" in environ:
+        env["DOCKER_DEFAULT_PLATFORM"] = image.platform
+    return env
+
+
+def building(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``docker build`` is told where cross builds an image: the platform, and proxies by name (the values are the user's)."""
+    image = route.image
+    told = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
+    told += [f"--build-arg={name}" for name in call.proxies]
+    return {"CROSS_BUILD_OPTS": " ".join((*told, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if told else {}
+
+
+def volumes(triple: str, around: Sequence[str], repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that make cross mount the folders *around* the workspace, or copy them where it cannot.
+
+    A volume of cross, unlike one of the engine, also lets 0.2.x mount the workspace at its own path instead of ``/project``
+    (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
+    the variable for one target hides all others (config.rs).
+    """
+    name = f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES"
+    tables = repository.cross_tables(triple)
+    target, build = (table.get("env", {}).get("volumes") for table in tables)
+    own = environ.get(name, "").split() or target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
+    ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
+    return {**ours, name: " ".join((*own, *ours))}
+
+
+def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
+    """Return the options of ``docker run``; they are never a shell string before cross splits them."""
+    shared = ":z" if engine.selinux else ""
+    # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
+    home = call.cargo_home if route.flavour == "git" else "/cargo"
+    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
+    if repository.around.git_dir and not engine.remote:
+        mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
+    listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
+    if route.emulated and route.image:
+        listed.append(f"--platform={route.image.platform}")
+    trusted = f"{home}/{network.CERTIFICATES}"
+    listed += [f"--env={name}={trusted}" for name in ("SSL_CERT_FILE", "CARGO_HTTP_CAINFO") if call.certificates]
+    listed += [f"--env={name}" for name in (*call.proxies, *config.env_pass)]
+    return (*listed, *(f"--env={key}={value}" for key, value in {**inside(route, repository, config), **call.env}.items()))
+
+
+def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
+    """Return what the container is given beyond what cross forwards and the image sets; the user's own choice wins."""
+    name = variable(route.target)
+    env: dict[str, str] = {}
+    if route.build_std:
+        env["RUSTC_BOOTSTRAP"] = "1"
+    for kind, settings in (("LINKER", repository.linkers), ("RUNNER", repository.runners)):
+        if route.target in settings:
+            env[f"CARGO_TARGET_{name}_{kind}"] = settings[route.target].value
+    if config.linker:
+        env[f"CARGO_TARGET_{name}_LINKER"] = config.linker
+    if config.runner:
+        env[f"CARGO_TARGET_{name}_RUNNER"] = config.runner
+    return env
+
+
+def host(route: Route, call: Call, environ: Mapping[str, str]) -> Env:
+    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
+    own = route.own.path
+    env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
+    env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
+    if route.build_std:
+        env["RUSTC_BOOTSTRAP"] = "1"
+    return {**env, **call.env}

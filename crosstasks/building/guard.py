@@ -1,0 +1,292 @@
+"""Make it impossible for cross to fall back to the host's cargo, or to install a toolchain.
+
+cross runs ``cargo`` and ``rustup`` from PATH, and a fall-back ends with cargo's own exit code, so that a green build may be none
+of cross (cross-rs/cross#659, #1591). A private folder therefore stands before everything on PATH. Its ``cargo`` lets only
+``metadata`` and ``--list`` through to the real one; its ``rustup`` answers from what is given and installs nothing. Whatever else
+is asked of them leaves a mark and fails. ``endings`` says what the marks mean.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from ..clients.liveness import mark
+from ..core.errors import ConfigError, NoRoute, ToolMissing
+from ..facts.rustup import Toolchain
+from .outcome import ALLOWED, REFUSED_SUBCOMMANDS, Marks, check_subcommand, explain, subcommand
+
+CARGO_REFUSED: Final = 97
+RUSTUP_REFUSED: Final = 98
+
+_CARGO_MARK: Final = "cargo.mark"
+_RUSTUP_MARK: Final = "rustup.mark"
+_METADATA_STDERR: Final = "metadata.stderr"
+_METADATA_CODE: Final = "metadata.code"
+
+
+class Guard(Struct, frozen=True, kw_only=True):
+    """The guard of one call of cross.
+
+    Attributes:
+        folder: made for this run alone, and absolute; it is put before everything on PATH.
+        cargo: the real one, which runs on this host. A toolchain's own is better than rustup's proxy, which may install toolchains.
+        rustc: the real one, which runs on this host.
+        toolchain: what cross mounts into the container.
+        listed: the names under which cross may look for the toolchain; its own is among them anyway.
+        locked: cross's ``cargo metadata`` must not write Cargo.lock.
+        offline: nor reach for the network.
+        cargo_home: the user's CARGO_HOME, for the real cargo; what cross has if empty.
+        rustup_home: the user's RUSTUP_HOME, for a *cargo* that is rustup's proxy; likewise.
+        sysroot: the folder that cross shall take for the toolchain, where it is not the one of *rustc*: an image of another
+            architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
+        claimed: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
+            its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
+        answers: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
+        target: the triple, if it is known: a missing standard library is then named before a container starts.
+        more: other programs of the folder, by name.
+    """
+
+    folder: str
+    cargo: str
+    rustc: str
+    toolchain: Toolchain
+    listed: tuple[str, ...] = ()
+    locked: bool = False
+    offline: bool = False
+    cargo_home: str = ""
+    rustup_home: str = ""
+    sysroot: str = ""
+    claimed: str = ""
+    answers: Mapping[str, tuple[str, ...]] = {}
+    target: str = ""
+    more: Mapping[str, str] = {}
+
+
+def scripts(guard: Guard) -> Mapping[str, str]:
+    """Return the programs of the folder, by name. Only builtins of a POSIX shell are used: they cost about a millisecond."""
+    programs = {**guard.more, "cargo": _cargo(guard), "rustup": _rustup(guard)}
+    return programs | ({"rustc": _rustc(guard)} if guard.sysroot else {})
+
+
+def variables(guard: Guard, path: str) -> dict[str, str]:
+    """Return what cross's environment must hold: PATH (*path* is the one there was) and RUSTC."""
+    rustc = f"{guard.folder}/rustc" if guard.sysroot else guard.rustc
+    return {"PATH": f"{guard.folder}{os.pathsep}{path}", "RUSTC": rustc}
+
+
+def _refusing(guard: Guard, name: str, mark: str, code: int) -> str:
+    # the count comes first: no argument and one empty argument are two things
+    return f"""#!/bin/sh
+# {name} as cross sees it: made by crosstasks for one run, see its guard.py
+refuse() {{
+    printf '%s\\0' "$#" "$@" >{_quote(guard.folder, mark)}
+    printf 'crosstasks: refused what cross wanted of the host: %s\\n' "{name} $*" >&2
+    exit {code}
+}}
+"""
+
+
+def _cargo(guard: Guard) -> str:
+    given = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "RUSTUP_HOME": guard.rustup_home}
+    exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in given.items() if value)
+    added = f"metadata{' --locked' * guard.locked}{' --offline' * guard.offline}"
+    return f"""{_refusing(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
+{exports}
+verb=$1 channel=
+case "$1" in +*) verb=$2 channel=$1 ;; esac
+case "$verb" in
+    metadata) shift; [ -z "$channel" ] || shift ;;
+    --list) [ "$#" -eq 1 ] || refuse "$@"; exec {shlex.quote(guard.cargo)} --list ;;
+    *) refuse "$@" ;;
+esac
+# only rustup's proxy knows `+channel`; to a toolchain's own cargo it is a subcommand
+[ ! -d {_quote(str(Path(guard.cargo).parent.parent), "lib/rustlib")} ] || channel=
+{shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {added} "$@" 2>{_quote(guard.folder, _METADATA_STDERR)}
+code=$?
+printf '%s' "$code" >{_quote(guard.folder, _METADATA_CODE)}
+exit "$code"
+"""
+
+
+def _rustup(guard: Guard) -> str:
+    toolchain = guard.toolchain
+    names = tuple(dict.fromkeys((toolchain.name, *guard.listed)))
+    lacking = bool(guard.target) and guard.target not in toolchain.targets and not toolchain.source
+    targets = [f"{triple} (installed)" for triple in toolchain.targets] + [guard.target] * lacking
+    components = [f"rust-std-{triple} (installed)" for triple in toolchain.targets]
+    # 0.2.x wants rust-src also where the standard library is installed and no source is needed (lib.rs:466 at v0.2.5)
+    components += ["rust-src (installed)"] if toolchain.source or toolchain.targets else []
+    return f"""{_refusing(guard, "rustup", _RUSTUP_MARK, RUSTUP_REFUSED)}
+known() {{
+    case "$1" in {"|".join(map(shlex.quote, names))}) return 0 ;; esac
+    return 1
+}}
+case "$#:$1:$2:$3" in
+    1:--version::) echo 'rustup 1.28.0 (crosstasks)'; exit 0 ;;
+    2:toolchain:list:) {_print(names)}; exit 0 ;;
+    4:target:list:--toolchain) if known "$4"; then {_print(targets)}; exit 0; fi ;;
+    4:component:list:--toolchain) if known "$4"; then
+        {_print(components)}
+        [ ! -x {_quote(toolchain.path, "bin/cargo-clippy")} ] || echo 'clippy (installed)'
+        exit 0
+    fi ;;
+esac
+refuse "$@"
+"""
+
+
+def _rustc(guard: Guard) -> str:
+    return f"""#!/bin/sh
+# rustc as cross sees it: the sysroot is another one, and the host where need be; all else is the real rustc's
+case "$#:$1:$2" in 2:--print:sysroot) printf '%s\\n' {shlex.quote(guard.sysroot)}; exit 0 ;; esac
+{_answering(guard)}{_claiming(guard) if guard.claimed else ""}exec {shlex.quote(guard.rustc)} "$@"
+"""
+
+
+def _answering(guard: Guard) -> str:
+    """Answer from what is known: the compiler takes longer to start than all else that is done before a build."""
+    cases = (
+        f"    {shlex.quote(words)}) {_print([_claimed(guard, line) for line in lines])}; exit 0 ;;"
+        for words, lines in guard.answers.items()
+    )
+    return "\n".join(('case "$*" in', *cases, "esac", "")) if guard.answers else ""
+
+
+def _claimed(guard: Guard, line: str) -> str:
+    return f"host: {guard.claimed}" if guard.claimed and line.startswith("host: ") else line
+
+
+def _claiming(guard: Guard) -> str:
+    return f"""case "$*" in -vV|'--version --verbose')
+    {shlex.quote(guard.rustc)} -vV | while IFS= read -r line; do
+        case "$line" in 'host: '*) line={shlex.quote(f"host: {guard.claimed}")} ;; esac
+        printf '%s\\n' "$line"
+    done
+    exit 0 ;;
+esac
+"""
+
+
+def _print(lines: Sequence[str]) -> str:
+    return f"printf '%s\\n' {shlex.join(lines)}" if lines else ":"
+
+
+def _quote(folder: str, name: str) -> str:
+    return shlex.quote(f"{folder}/{name}")
+
+
+def set_up(guard: Guard) -> None:
+    """Make the folder, whole or not at all.
+
+    Raises:
+        NoRoute: this is Windows.
+        ConfigError: the folder cannot stand on PATH, is there already, or its file system runs no programs.
+        ToolMissing: cargo or rustc is not there.
+    """
+    check_system(os.name)
+    _check_place(guard.folder)
+    for name, program in (("cargo", guard.cargo), ("rustc", guard.rustc)):
+        if not os.access(program, os.X_OK):
+            raise ToolMissing(f"{program!r} is no program", why=f"cross needs a {name} that runs on this host")
+    folder = Path(guard.folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # mkdtemp: 0700, and nobody else's; what is not complete never has the name that is put on PATH
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name, text in scripts(guard).items():
+            (made / name).write_bytes(os.fsencode(text))
+            (made / name).chmod(0o700)
+        _check_runs(made)
+        mark(made)
+        made.rename(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+def check_system(name: str) -> None:
+    """Refuse Windows (*name* is ``os.name``): std looks in cross.exe's own folder before PATH, and only for programs ending in .exe."""
+    if name == "nt":
+        why = "a cargo.exe beside cross.exe is found before PATH, and a script never is"
+        raise NoRoute("cross cannot be kept from the host's cargo on Windows", why=why, hint="use WSL 2, or the builder zigbuild")
+
+
+def _check_place(folder: str) -> None:
+    if not Path(folder).is_absolute() or os.pathsep in folder:
+        raise ConfigError(f"the guard cannot lie in {folder!r}", why=f"PATH wants an absolute folder without {os.pathsep!r}")
+    if os.path.lexists(folder):
+        raise ConfigError(f"{folder!r} is there already", why="the guard's folder is made for one run alone")
+
+
+def _check_runs(made: Path) -> None:
+    # execvp passes over what it may not run, and would find the next cargo on PATH
+    if not all(os.access(program, os.X_OK) for program in made.iterdir()):
+        why = "its file system is mounted noexec, and cross would pass the guard by"
+        raise ConfigError(f"no program can run in {str(made.parent)!r}", why=why, hint="set TMPDIR or the cache to another file system")
+
+
+def remove(guard: Guard) -> None:
+    """Remove the folder, if it is there."""
+    shutil.rmtree(guard.folder, ignore_errors=True)
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[Guard]:
+    """Set the guard up and remove it in the end; read its ``marks`` before that."""
+    set_up(guard)
+    try:
+        yield guard
+    finally:
+        remove(guard)
+
+
+def marks(folder: str) -> Marks:
+    """Read what a run left in the guard's folder."""
+    code = _read(folder, _METADATA_CODE)
+    return Marks(
+        cargo=_arguments(_read(folder, _CARGO_MARK)),
+        rustup=_arguments(_read(folder, _RUSTUP_MARK)),
+        metadata_code=int(code) if code else 0,
+        metadata_stderr=(_read(folder, _METADATA_STDERR) or b"").decode(errors="replace"),
+    )
+
+
+def _read(folder: str, name: str) -> bytes | None:
+    try:
+        return Path(folder, name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
+    """Take a mark apart. A full disk leaves an empty one, which is a mark all the same."""
+    if mark is None:
+        return None
+    count, *arguments = mark.split(b"\0")
+    return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
+
+
+__all__ = [
+    "Guard",
+    "guarded",
+    "set_up",
+    "remove",
+    "scripts",
+    "variables",
+    "marks",
+    "Marks",
+    "explain",
+    "check_subcommand",
+    "subcommand",
+    "ALLOWED",
+    "REFUSED_SUBCOMMANDS",
+]

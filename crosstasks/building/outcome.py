@@ -1,0 +1,186 @@
+"""Pure: how a run of cross ended: by cargo or a program in the container, or by cross itself before that.
+
+cross hands to the host's cargo what it does not put into a container, and says little about why. The marks that the
+guard leaves decide, since a program under ``cross run`` may exit with any code.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from ..catalog import remedies
+from ..catalog.targets import contained
+from ..core import errors
+from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing
+
+ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"})
+"""The subcommands that cross runs in a container (0.2.x and git: ``src/cargo.rs``)."""
+
+REFUSED_SUBCOMMANDS: Final[Mapping[str, str]] = {
+    "": "name what to do: build, test, check, …",
+    "nextest": "use `test`; or build with `test --no-run` and run the programs yourself",
+    "fmt": "run `cargo fmt` itself: it needs no target",
+    "clean": "run `cargo clean` itself, with the same target directory",
+    "--list": "run `cargo --list` itself",
+    "rustdoc": "use `doc`",
+    "zigbuild": "choose the builder zigbuild instead of calling it through cross",
+}
+"""What to do instead of some that cross hands to the host's cargo; every alias is among them (cross-rs/cross#716)."""
+
+
+class Marks(Struct, frozen=True, kw_only=True):
+    """What a run left in the guard's folder: the arguments that were refused, and what cargo said to ``metadata``."""
+
+    cargo: tuple[str, ...] | None = None
+    rustup: tuple[str, ...] | None = None
+    metadata_code: int = 0
+    metadata_stderr: str = ""
+
+
+def check_subcommand(argv: Sequence[str]) -> None:
+    """Refuse arguments of cross whose subcommand cross would hand to the host's cargo.
+
+    Raises:
+        RefusedArgument: with what to do instead.
+    """
+    refusal = _refusal(argv)
+    if refusal:
+        raise refusal
+
+
+def _refusal(argv: Sequence[str]) -> RefusedArgument | None:
+    found = subcommand(argv)
+    if found in ALLOWED:
+        return None
+    what = f"cross runs `cargo {found}` on the host, not in a container" if found else "cross was given no subcommand"
+    hint = REFUSED_SUBCOMMANDS.get(found, "it runs only build, check, clippy, doc, run, rustc, test and bench in a container")
+    if argv and argv[0].startswith("-") and ALLOWED.intersection(argv):
+        hint = "put the subcommand before its options: cross takes the first word for it (cross-rs/cross#903)"
+    return RefusedArgument(what, hint=hint)
+
+
+_VALUED: Final = ("--color", "--manifest-path", "--target", "--features", "--target-dir")
+
+
+def subcommand(argv: Sequence[str]) -> str:
+    """Return what cross 0.2.x takes for the subcommand: the first bare word (cli.rs:150-227), empty if there is none."""
+    words = iter(argv)
+    for word in words:
+        if word in _VALUED:
+            next(words, None)
+        elif word == "--list" or (word and word[0] not in "-+"):
+            return word
+    return ""
+
+
+def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
+    """Say which of cross's ways ended a run, or None if cargo or a program in the container did.
+
+    ===================================================  ==============================================
+    there is                                             it was
+    ===================================================  ==============================================
+    a metadata that failed                               the project: ConfigError; a download: BuildFailed
+    a mark of rustup                                     an install: ToolMissing
+    a mark of cargo, and "does not provide" in *err*     no image: ImageFailed
+    a mark of cargo, with a subcommand that stays here   RefusedArgument
+    a mark of cargo, else                                a target without a container: NoRoute
+    no mark, and the engine's or cross's own words       EngineFailed, ImageFailed, EmulationFailed, …
+    no mark                                              None, also for 97 and 98
+    ===================================================  ==============================================
+    """
+    err = re.sub(r"\x1b\[[0-9;]*m", "", err)
+    if marks.metadata_code:
+        return _unreadable(marks.metadata_stderr)
+    if marks.rustup is not None:
+        return _install(marks.rustup)
+    if marks.cargo is not None:
+        return _fall_back(marks.cargo, err)
+    return _no_image(err) if code == 1 and _ABORTED in err else _known(code, err)
+
+
+def _install(argv: Sequence[str]) -> ToolMissing:
+    match [word for word in argv if word not in {"--quiet", "--verbose"}]:
+        case ["toolchain", "add" | "install", name, *_]:
+            what, why = f"cross wants to install the toolchain {name!r}", "it is not the one that was provided"
+            hint = "name the toolchain in rust-toolchain.toml or in the config, not as +channel"
+        case ["target", "add", triple, "--toolchain", name]:
+            what, why = f"the toolchain {name!r} has no standard library for {triple}", "cross wants to install it"
+            hint = f"add {triple!r} to the targets of the config"
+        case ["component", "add", component, "--toolchain", name]:
+            what, why = f"the toolchain {name!r} lacks {component!r}", "cross wants to install it"
+            hint = "take a toolchain that has it"
+        case _:
+            what, why = "cross asked rustup for what the guard does not answer", shlex.join(["rustup", *argv])
+            hint = "this cross is none of those that the guard knows"
+    return ToolMissing(what, why=why, hint=hint)
+
+
+_NAME_ONE: Final = "name one: `image` of the target in the config, or in Cross.toml"
+
+
+_ABORTED: Final = "Errors encountered before cross compilation, aborting."
+"""What git's cross says in place of a fall-back, with CROSS_NO_WARNINGS or in CI (bin/cross.rs:44-48)."""
+
+
+def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
+    failure = _no_image(err) or _refusal(argv)
+    if failure:
+        return failure
+    triple = _target(argv)
+    if contained(triple) and "Falling back" not in err:
+        return ImageFailed(f"cross has no image for {triple}", why="it was told to be quiet, and says no more", hint=_NAME_ONE)
+    why = "it would run the host's cargo instead" if triple else "no --target was given, and cross would run the host's cargo"
+    hint = "use the builder cargo or zigbuild; if CROSS_COMPATIBILITY_VERSION is set, unset it"
+    return NoRoute(f"cross does not run {triple or 'the host'} in a container", why=why, hint=hint)
+
+
+def _no_image(err: str) -> CrosstasksError | None:
+    warnings = "\n".join(re.findall(r"^\[cross\] warning: (.*)", err, re.MULTILINE))
+    if re.search("does not provide a Docker image|provides multiple images", warnings):
+        return ImageFailed("cross has no image for the target", why=warnings, hint=_NAME_ONE)
+    if _ABORTED in err:
+        return ConfigError("cross does not go on after a warning", why=warnings, hint="CROSS_NO_WARNINGS=0 lets it go on")
+    return None
+
+
+def _target(argv: Sequence[str]) -> str:
+    for word, following in zip(argv, (*argv[1:], ""), strict=True):
+        if word == "--target":
+            return following
+        if word.startswith("--target="):
+            return word.removeprefix("--target=")
+    return ""
+
+
+_PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def _unreadable(stderr: str) -> CrosstasksError:
+    """Show cargo's own words: cross hides them, and goes on to the host's cargo."""
+    said = _PASSWORD.sub("***@", stderr[max(stderr.find("error"), 0) :]).strip()
+    why = "\n".join(said.splitlines()[:30])
+    for row in remedies.when("metadata"):
+        if row.search(said):
+            return _error(row, why)
+    return ConfigError("cargo cannot read the project", why=why, hint="`cargo metadata` with the same options says the same")
+
+
+def _error(row: remedies.Remedy, why: str) -> CrosstasksError:
+    kind: type[CrosstasksError] = getattr(errors, row.error)
+    return kind(row.what, why=why, hint=row.remedy)
+
+
+def _known(code: int, err: str) -> CrosstasksError | None:
+    """Tell an ending by its words. A program may print the same: its exit code must fit as well."""
+    for row in remedies.when("ending"):
+        said = row.search(err) if code in row.codes else None
+        if said:
+            # the line itself, and the engine's reason if that is a later one
+            block = err[said.start() : err.find("\n", said.end()) if "\n" in err[said.end() :] else None].strip().splitlines()
+            return _error(row, "\n".join(dict.fromkeys((block[0], block[-1]))))
+    return None

@@ -1,0 +1,230 @@
+"""Act: build or test along a route whose ingredients are all there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace as changed
+
+from ..clients import process
+from ..core import cache
+from ..core.errors import CrosstasksError, DiskFull, EngineFailed
+from ..core.steps import Done
+from ..planning.plan import Plan
+from ..planning.route import Route
+from ..project.repository import Repository
+from ..provisioning import cache_check
+from ..reporting import ci_log, report
+from ..verifying import verify
+from . import dependencies, flags, remote_engine, target_folder
+from .artifacts import Built, Messages
+from .commands import STARTERS
+
+if TYPE_CHECKING:
+    from ..config import TargetConfig
+    from ..context import Work
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """
+    How a run ended.
+
+    Attributes:
+        code: cargo's exit code.
+        built: what is in *target_dir* now.
+        started: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
+        error: what cross, or a full disk, made of it, if it was not cargo's own end.
+        err: its last words.
+    """
+
+    code: int
+    built: Built
+    target_dir: str
+    seconds: float
+    started: bool = False
+    error: CrosstasksError | None = None
+    err: str = ""
+
+
+def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
+    """
+    Run cargo's ``build`` or ``test`` along the plan's route.
+
+    Args:
+        plan: with no steps left.
+        arguments: for cargo, behind the subcommand.
+
+    Raises:
+        CrosstasksError: the dependencies or the guard failed, or the user ended it. What cargo or cross say is in the result.
+    """
+    begun = time.monotonic()
+    route = plan.route
+    dependencies.fetch(route, work)
+    target_dir = folder(route, work.repository)
+    target_folder.seed(target_dir, work.facts.engine, work.say)
+    target_dir.mkdir(parents=True, exist_ok=True)
+    form = _form(work)
+    messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
+    more = flags.added(
+        route.target,
+        (*flags.needed(route), *flags.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
+        work.repository.rustflags,
+        work.environ,
+    )
+    with STARTERS[route.builder](route, target_dir, work) as started:
+        argv = (
+            *started.program,
+            *subcommand(plan),
+            *ours(plan, work.repository, form),
+            *configured(work.config.target(route.target), arguments),
+            *more.arguments,
+            *arguments,
+        )
+        if plan.verb == "build":
+            Thread(target=verify.ready, daemon=True).start()  # while cargo works
+        done = process.stream(
+            argv,
+            env={**started.env, **more.env},
+            cwd=work.repository.root,
+            timeout=work.config.timeout or None,
+            on_out=messages.feed if plan.verb == "build" or form else None,
+            on_err=_to_stderr,
+            owner=started.owner,
+        )
+        error = (_full(plan, done) or cache_check.found(route, _said(done, messages), work) or started.ending(done)) if done.code else None
+    built, seconds = _told(messages, plan, started.places), time.monotonic() - begun
+    if not done.code and _cut_off(plan, built, arguments):
+        why = f"{route.builder} ended well, but cargo did not say that its build had"
+        error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
+    at_work = built.started or (plan.verb == "test" and _at_work(done.err))
+    return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error, err=done.err)
+
+
+ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
+"""Arguments with which cargo builds nothing, and says so in no message."""
+
+
+def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
+    """Tell whether the last message is missing, as after an engine that let go of the container's output."""
+    return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
+
+
+def _said(done: Done, messages: Messages) -> str:
+    """Return what cargo and the compiler said, some of it perhaps as messages, and how it ended."""
+    told = (f"{said.level}: {said.message}" for said in messages.result().diagnostics)
+    return "\n".join((*told, done.err, f"cargo exited with {done.code}"))
+
+
+def _full(plan: Plan, done: Done) -> CrosstasksError | None:
+    """Tell a full disk from other ends of a build; a test may print what it likes."""
+    said = cache.said_full(done.err) if plan.verb == "build" else ""
+    return DiskFull(f"{plan.target}: a disk is full", why=said, hint=cache.FREE) if said else None
+
+
+_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:\x1b\[[0-9;]*m)*(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
+
+
+def _at_work(err: str) -> bool:
+    """Tell from what cargo shows that it has begun to work: tests give no messages that could be read."""
+    return bool(_WORK.search(err))
+
+
+def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str], ...]:
+    """Return the folders of this machine that the compiler sees, and what programs shall call them; the last that fits counts.
+
+    In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
+    """
+    if route.builder == "cross" and route.flavour != "git":
+        root = work.repository.root
+        there = remote_engine.remapped(str(target_dir), root) if route.remote else ()
+        return ((root if work.repository.around.folders else "/project", "/source"), *there)
+    home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
+    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
+
+
+def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
+    """Return what cargo told; programs that are built to be tested are not for keeping."""
+    built = remote_engine.located(messages.result(), places)
+    return built if plan.verb == "build" else changed(built, executables=(), libraries=())
+
+
+def _form(work: Work) -> str:
+    """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
+    if not ci_log.diagnosed(work.environ):
+        return ""
+    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, work.environ) else "json"
+
+
+def _to_stdout(line: bytes) -> None:
+    """Write where the program itself would have."""
+    with open(1, "wb", closefd=False) as out:
+        out.write(line)
+
+
+def _to_stderr(chunk: bytes) -> None:
+    sys.stderr.buffer.write(chunk)
+    sys.stderr.buffer.flush()
+
+
+def folder(route: Route, repository: Repository) -> Path:
+    """
+    Return where a route builds: a folder of its own per builder and image.
+
+    Build scripts and proc-macros are host programs: shared with another image, or with the host, they fail with
+    ``GLIBC_2.29 not found`` (cross-rs/cross#724). Folders whose images do not differ in that have names that begin alike (seeding.py).
+    """
+    image = route.image
+    parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.libc)
+    # cargo compares times, and those of another machine are its own
+    parts = (*parts, "remote") if route.remote else parts
+    base = _key(6, image.base, image.platform) if image and image.base and not route.remote else ""
+    return Path(repository.target_directory) / "crosstasks" / f".{route.builder}-{base}{'-' if base else ''}{_key(12, *parts)}"
+
+
+def _key(length: int, *parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
+
+
+def subcommand(plan: Plan) -> tuple[str, ...]:
+    """Return cargo's subcommand as the builder calls it."""
+    return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
+
+
+def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
+    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another."""
+    route = plan.route
+    suffix = f".{route.libc}" if route.builder == "zigbuild" and route.libc else ""
+    listed = ["--target", f"{route.target}{suffix}"]
+    if repository.lock:
+        listed.append("--locked")
+    if plan.verb == "build" or form:
+        listed.append(f"--message-format={form or 'json-render-diagnostics'}")
+    if route.build_std:
+        listed.append("-Zbuild-std=std,panic_abort")
+    return tuple(listed)
+
+
+def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
+    asked = {argument.partition("=")[0] for argument in arguments}
+    listed: list[str] = []
+    if not asked & {"-p", "--package", "--workspace", "--all"}:
+        listed += [f"--package={name}" for name in own.members]
+        listed += ["--workspace", *(f"--exclude={name}" for name in own.exclude)] if own.exclude and not own.members else []
+    if own.profile and not asked & {"--profile", "--release", "-r"}:
+        listed.append(f"--profile={own.profile}")
+    if not asked & {"-F", "--features", "--all-features", "--no-default-features"}:
+        listed += [] if own.default_features else ["--no-default-features"]
+        listed += [f"--features={','.join(own.features)}"] if own.features else []
+    return tuple(listed)
+
+
+__all__ = ["Ran", "folder", "run"]

@@ -1,0 +1,221 @@
+"""Pure: what an image that is built here is made of: Debian's packages, the few files beside them, and its environment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from ..core.steps import Refused
+from .targets import Target
+
+VERSION: Final = 3
+"""Raised when the same packages would make another image; old images are then built anew."""
+
+SUITES: Final[Mapping[str, str]] = {
+    # Debian's and Ubuntu's releases, and the version of glibc in each (packages.debian.org, packages.ubuntu.com: libc6)
+    "bullseye": "2.31",
+    "bookworm": "2.36",
+    "trixie": "2.41",
+    "forky": "2.42",
+    "jammy": "2.35",
+    "noble": "2.39",
+}
+
+BASE: Final = (
+    *("bash", "dash", "coreutils", "diffutils", "findutils", "grep", "gzip", "mawk", "sed", "tar", "xz-utils", "libc-bin"),
+    *("gcc", "g++", "libc6-dev", "make", "cmake", "perl", "pkg-config"),
+)
+"""What build scripts expect: a shell and its tools, a native compiler, make, cmake, perl, pkg-config (as cross's own images)."""
+
+DEBIAN_ARCH: Final[Mapping[str, str]] = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
+"""Platforms that images are built for."""
+
+HOSTS: Final[Mapping[str, tuple[str, str]]] = {
+    "linux/amd64": ("x86_64-unknown-linux-gnu", "x86_64-linux-gnu"),
+    "linux/arm64": ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu"),
+}
+"""What runs in an image of a platform: its triple, and how its own compilers are called."""
+
+TOOLS: Final = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
+"""What build scripts call by a variable of this name and a triple (https://docs.rs/cc)."""
+
+UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    # cross compilers that a release has for amd64, but not for arm64 (its Packages files; seen November 2026)
+    ("bookworm", "linux/arm64"): ("powerpc-linux-gnu", "powerpc64-linux-gnu", "sparc64-linux-gnu"),
+    ("trixie", "linux/arm64"): ("powerpc64-linux-gnu",),
+}
+
+WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    # architectures that are in no list of a release, so that it has no libraries for them (its Release file)
+    "bullseye": ("armel", "mips64el", "mipsel", "ppc64el", "riscv64", "s390x"),
+    "bookworm": ("riscv64",),
+    "trixie": ("mips64el", "mipsel"),
+    "forky": ("armel", "mips64el", "mipsel"),
+}
+
+NATIVE: Final = ":native"
+"""Behind a package's name: a program that runs in the image, and no library of the target."""
+
+RELATED: Final = (("bullseye", "bookworm", "trixie", "forky"), ("jammy", "noble"))
+"""Releases whose packages the same servers have, so that the machine's own sources serve for each."""
+
+MINGW: Final = ("gcc", "g++", "c++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib")
+"""Tools whose plain names update-alternatives makes; cross as well takes those with POSIX threads (cross-rs/cross#1123)."""
+
+ARMV6: Final = ": its armhf is ARMv7, whose start files no ARMv6 processor runs"
+
+SPAWN: Final = "/usr/local/lib/crosstasks"
+"""Where the image keeps what lets emulated programs start others (provision/spawn.c)."""
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """What an image is made of.
+
+    Attributes:
+        tag: the reference that it gets: the target and platform, and a hash of everything here.
+        architecture: Debian's name of the image's own.
+        base: packages for every target; *packages*: those for this one.
+        qemu: the only emulator that is taken from Debian's package of all, empty for none.
+        env: the image's environment.
+        links: what maintainer scripts would have linked, besides what every image has.
+        glibc: of the programs in the image; *libc*: what artifacts are linked against, empty if it is not glibc.
+        runs: it can run the target's programs.
+    """
+
+    tag: str = ""
+    target: str
+    platform: str
+    suite: str
+    architecture: str
+    base: tuple[str, ...] = BASE
+    packages: tuple[str, ...]
+    qemu: str = ""
+    env: Mapping[str, str]
+    links: Mapping[str, str] = {}
+    glibc: str
+    libc: str = ""
+    runs: bool = True
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Return the labels of the image, by which it is found, and cleaned away."""
+        return {
+            "crosstasks.image": self.tag,
+            "crosstasks.target": self.target,
+            "crosstasks.glibc": self.glibc,
+            "crosstasks.libc": self.libc,
+            "crosstasks.suite": self.suite,
+            "org.opencontainers.image.title": f"crosstasks image for {self.target}",
+        }
+
+
+def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = ()) -> Recipe | Refused:
+    """
+    Say what an image for *target* on *platform* is made of.
+
+    Args:
+        packages: Debian packages for the target's architecture, such as ``libssl-dev``; ``protobuf-compiler:native`` is a
+            program for the image itself.
+    """
+    problem = _unbuildable(target, platform, suite, packages)
+    if problem:
+        return Refused(name="build", why=problem)
+    architecture = DEBIAN_ARCH[platform]
+    native = target.debian == architecture
+    listed = () if native else target.packages
+    extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
+    qemu = "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
+    made = Recipe(
+        target=target.triple,
+        platform=platform,
+        suite=suite,
+        architecture=architecture,
+        packages=(*listed, *(("qemu-user-static",) if qemu else ()), *extra),
+        qemu=qemu,
+        links=_links(target),
+        env=_environment(target, platform, qemu),
+        glibc=SUITES[suite],
+        libc=SUITES[suite] if target.libc == "gnu" else "",
+        runs=native or bool(qemu),
+    )
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(made, tag=f"crosstasks/{target.triple}:{platform.partition('/')[2]}-{digest}")
+
+
+def shared(target: str, packages: Sequence[str] = ()) -> str:
+    """Return the name under which a mirror has the images of a target for all platforms, whatever they are made of."""
+    extra = f"-{hashlib.sha256(' '.join(sorted(packages)).encode()).hexdigest()[:8]}" if packages else ""
+    return f"crosstasks/{target}:v{VERSION}{extra}"
+
+
+def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
+    """Say what an image is made of that registers one emulator of QEMU's with the kernel of an engine of *platform*."""
+    if suite not in SUITES or platform not in DEBIAN_ARCH:
+        why = f"an image with an emulator is put together for {' and '.join(DEBIAN_ARCH)} from the packages of {', '.join(SUITES)}"
+        return Refused(name="build", why=f"{why}, and here are {platform} and {suite or 'no apt sources that are known'}")
+    made = Recipe(
+        target=f"binfmt-{qemu}",
+        platform=platform,
+        suite=suite,
+        architecture=DEBIAN_ARCH[platform],
+        base=("busybox-static",),
+        packages=("qemu-user-static",),
+        qemu=qemu,
+        env={"PATH": "/usr/bin"},
+        links={"usr/bin/sh": "busybox"},
+        glibc="",
+        runs=False,
+    )
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(made, tag=f"crosstasks/{made.target}:{platform.partition('/')[2]}-{digest}".replace("_", "-"))
+
+
+def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
+    if suite not in SUITES:
+        return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"
+    if platform not in DEBIAN_ARCH:
+        return f"images are built for {' and '.join(DEBIAN_ARCH)}, not for {platform}"
+    if not target.packages and target.debian != DEBIAN_ARCH[platform]:
+        return f"Debian has no C compiler for {target.triple}{ARMV6 if target.triple == 'arm-unknown-linux-gnueabihf' else ''}"
+    if target.gnu in UNSERVED.get((suite, platform), ()):
+        return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
+    libraries = [name for name in packages if not name.endswith(NATIVE)]
+    if libraries and not target.debian:
+        return f"Debian has no libraries for {target.triple}, so `packages` cannot be had"
+    if libraries and target.debian in WITHOUT.get(suite, ()):
+        return f"{suite} has no libraries for {target.triple}, so `packages` cannot be had; `base` names another release"
+    return ""
+
+
+def served(base: str, suite: str) -> bool:
+    """Tell whether the apt sources of a machine of *suite* have the packages of *base* as well."""
+    return base == suite or any({base, suite} <= set(family) for family in RELATED)
+
+
+def _links(target: Target) -> dict[str, str]:
+    names = [f"{target.gnu}-{tool}" for tool in MINGW] if target.libc == "mingw" else []
+    return {f"usr/bin/{name}": f"{name}-posix" for name in names}
+
+
+def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
+    """
+    Return what names the compilers, for the target and for what runs in the image while it compiles.
+
+    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (seeding.py).
+    And a linker that the user's own configuration of cargo names for this machine is not in the image.
+    """
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PKG_CONFIG_ALLOW_CROSS": "1"}
+    for triple, gnu in dict.fromkeys((HOSTS[platform], (target.triple, target.gnu))):
+        name = triple.replace("-", "_").replace(".", "_")
+        env |= {f"{key}_{name}": f"{gnu}-{tool}" for key, tool in TOOLS.items()}
+        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{gnu}-gcc"
+        env[f"PKG_CONFIG_LIBDIR_{name}"] = f"/usr/lib/{gnu}/pkgconfig:/usr/share/pkgconfig"
+    if qemu:
+        sysroot = f"/usr/{target.gnu}"
+        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
+        env["QEMU_LD_PREFIX"] = sysroot
+    return env

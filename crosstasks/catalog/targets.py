@@ -1,0 +1,288 @@
+"""Pure: the catalogue of targets. The rows are data, in ``targets.toml``; what follows from a triple is derived here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+from ..core.errors import ConfigError
+
+Endian: TypeAlias = Literal["little", "big"]
+Format: TypeAlias = Literal["elf", "pe", "wasm", "macho"]
+
+
+class _Arch(NamedTuple):
+    bits: int
+    endian: Endian
+    machine: str  # of ELF, as pyelftools names it
+    oci: str = ""  # architecture (and variant) of an OCI platform
+    qemu: str = ""  # qemu-<name>-static
+
+
+ARCHES: Final[Mapping[str, _Arch]] = {
+    "aarch64": _Arch(64, "little", "EM_AARCH64", "arm64", "aarch64"),
+    "aarch64_be": _Arch(64, "big", "EM_AARCH64", "", "aarch64_be"),
+    "arm": _Arch(32, "little", "EM_ARM", "arm/v6", "arm"),
+    "armv5te": _Arch(32, "little", "EM_ARM", "arm/v5", "arm"),
+    "armv7": _Arch(32, "little", "EM_ARM", "arm/v7", "arm"),
+    "asmjs": _Arch(32, "little", ""),
+    "i586": _Arch(32, "little", "EM_386", "386", "i386"),
+    "i686": _Arch(32, "little", "EM_386", "386", "i386"),
+    "loongarch64": _Arch(64, "little", "EM_LOONGARCH", "loong64", "loongarch64"),
+    "mips": _Arch(32, "big", "EM_MIPS", "mips", "mips"),
+    "mips64": _Arch(64, "big", "EM_MIPS", "mips64", "mips64"),
+    "mips64el": _Arch(64, "little", "EM_MIPS", "mips64le", "mips64el"),
+    "mipsel": _Arch(32, "little", "EM_MIPS", "mipsle", "mipsel"),
+    "powerpc": _Arch(32, "big", "EM_PPC", "", "ppc"),
+    "powerpc64": _Arch(64, "big", "EM_PPC64", "ppc64", "ppc64"),
+    "powerpc64le": _Arch(64, "little", "EM_PPC64", "ppc64le", "ppc64le"),
+    "riscv32imac": _Arch(32, "little", "EM_RISCV"),
+    "riscv32imc": _Arch(32, "little", "EM_RISCV"),
+    "riscv64gc": _Arch(64, "little", "EM_RISCV", "riscv64", "riscv64"),
+    "s390x": _Arch(64, "big", "EM_S390", "s390x", "s390x"),
+    "sparc64": _Arch(64, "big", "EM_SPARCV9", "", "sparc64"),
+    "sparcv9": _Arch(64, "big", "EM_SPARCV9"),
+    "thumbv6m": _Arch(32, "little", "EM_ARM"),
+    "thumbv7em": _Arch(32, "little", "EM_ARM"),
+    "thumbv7m": _Arch(32, "little", "EM_ARM"),
+    "thumbv7neon": _Arch(32, "little", "EM_ARM", "arm/v7", "arm"),
+    "thumbv8m.base": _Arch(32, "little", "EM_ARM"),
+    "thumbv8m.main": _Arch(32, "little", "EM_ARM"),
+    "wasm32": _Arch(32, "little", ""),
+    "x86_64": _Arch(64, "little", "EM_X86_64", "amd64", "x86_64"),
+}
+
+OCI_ARCH: Final[Mapping[str, str]] = {name: arch.oci.partition("/")[0] for name, arch in ARCHES.items() if arch.oci}
+"""The architecture in an OCI platform, by Rust's name."""
+
+_SYSTEMS: Final[tuple[tuple[str, str, str, Format], ...]] = (
+    # in the triple -> os, libc, format; the first that is in it
+    ("-linux-gnu", "linux", "gnu", "elf"),
+    ("-linux-musl", "linux", "musl", "elf"),
+    ("-linux-android", "android", "bionic", "elf"),
+    ("-windows-gnu", "windows", "mingw", "pe"),
+    ("-windows-msvc", "windows", "msvc", "pe"),
+    ("-uefi", "uefi", "", "pe"),
+    ("-apple-darwin", "macos", "", "macho"),
+    ("-apple-ios", "ios", "", "macho"),
+    ("-freebsd", "freebsd", "", "elf"),
+    ("-netbsd", "netbsd", "", "elf"),
+    ("-dragonfly", "dragonfly", "", "elf"),
+    ("-illumos", "illumos", "", "elf"),
+    ("-solaris", "solaris", "", "elf"),
+    ("-emscripten", "emscripten", "", "wasm"),
+    ("-wasip", "wasi", "", "wasm"),
+    ("wasm32-unknown-unknown", "unknown", "", "wasm"),
+    ("-none-eabi", "none", "newlib", "elf"),
+    ("-none", "none", "", "elf"),
+    ("-fuchsia", "fuchsia", "", "elf"),
+    ("-redox", "redox", "", "elf"),
+)
+
+_CONTAINED: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris", "illumos", "windows", "emscripten", "apple")
+"""cross runs a target in a container if one of these is in its triple (v0.2.5: src/lib.rs:233, ``needs_docker``)."""
+
+_X86: Final = ("i586", "i686", "x86_64")
+"""What cross's images, which are all for amd64, run without an emulator."""
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """An image of cross.
+
+    Attributes:
+        base: what it is made from, ``ubuntu:16.04``.
+        libc: the version of the target's libc in it, empty if unknown.
+        runners: what can run the target's programs in it (``native``, ``qemu-user``, ``qemu-system``, ``qemu-arm``,
+            ``wine``, ``node``); empty: nothing.
+    """
+
+    base: str
+    libc: str = ""
+    runners: tuple[str, ...] = ()
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """One row of the catalogue.
+
+    Attributes:
+        triple, aliases: its names; the first alias is the one in session names.
+        arch: as the triple begins; ``bits``, ``endian`` and ``machine`` follow from it: ELF's, as pyelftools names
+            it, whatever the format; empty for wasm.
+        os, libc, format: of the artifacts: ``linux``, ``gnu``, ``elf``.
+        platform: the OCI platform whose images run its programs, ``linux/arm64``; empty if there is none.
+        gnu: the GNU triplet of its C tools, ``aarch64-linux-gnu``; empty if Debian has none.
+        qemu: QEMU's name of it in user mode.
+        debian: Debian's architecture of its libraries, empty if no release has them; ``debian_std``: that whose
+            packages hold its std.
+        packages: Debian's packages that hold its C and C++ tools.
+        containerised: cross runs it in a container at all, with an image of its own or of the user's.
+        images: cross's own images by flavour.
+        variants: cross's second images by their suffix (``centos``, for its glibc 2.17), then by flavour.
+        build_std: rustup ships no standard library for it.
+    """
+
+    triple: str
+    aliases: tuple[str, ...]
+    arch: str
+    bits: int
+    endian: Endian
+    machine: str
+    os: str
+    libc: str
+    format: Format
+    platform: str = ""
+    gnu: str = ""
+    qemu: str = ""
+    debian: str = ""
+    debian_std: str = ""
+    packages: tuple[str, ...] = ()
+    containerised: bool = True
+    images: Mapping[str, Image] = {}
+    variants: Mapping[str, Mapping[str, Image]] = {}
+    build_std: bool = False
+
+    @property
+    def runners(self) -> tuple[str, ...]:
+        """Return what runs its programs in any of cross's images; empty: nothing."""
+        return tuple(dict.fromkeys(runner for image in self.images.values() for runner in image.runners))
+
+    @property
+    def tests(self) -> Literal["native", "qemu", "wine", "node", ""]:
+        """Return how cross's images run its programs, empty if they cannot."""
+        match self.runners:
+            case ("native", *_) if self.arch in _X86:
+                return "native"
+            case ("wine" | "node" as other, *_):
+                return other
+            case ():
+                return ""
+            case _:
+                return "qemu"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return what Nox sessions of it are tagged with: architecture, system, libc, triple."""
+        return tuple(dict.fromkeys(word for word in (self.arch, self.os, self.libc, self.triple) if word))
+
+
+def contained(triple: str) -> bool:
+    """Tell whether cross runs a target, of the catalogue or not, in a container if there is an image."""
+    return any(word in triple for word in _CONTAINED)
+
+
+@cache
+def _raw() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("targets.toml").read_text("utf-8"))
+
+
+@cache
+def catalogue() -> Mapping[str, Target]:
+    """Return every target by its triple."""
+    return {triple: _row(triple, row) for triple, row in _raw().items()}
+
+
+@cache
+def names() -> Mapping[str, str]:
+    """Return the triple of every name, a triple or an alias."""
+    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
+
+
+def _row(triple: str, row: Mapping[str, Any]) -> Target:
+    name = triple.partition("-")[0]
+    arch = ARCHES[name]
+    _, os, libc, form = next(system for system in _SYSTEMS if system[0] in triple)
+    gnu = row.get("gnu", "")
+    return Target(
+        triple=triple,
+        aliases=tuple(row["aliases"].split()),
+        arch=name,
+        bits=arch.bits,
+        endian=arch.endian,
+        machine=arch.machine,
+        os=os,
+        libc=libc,
+        format=form,
+        platform=f"linux/{arch.oci}" if os == "linux" and arch.oci else "",
+        gnu=gnu,
+        qemu=arch.qemu if os in {"linux", "android"} else "",
+        debian=row.get("debian", ""),
+        debian_std=row.get("std", ""),
+        packages=_packages(gnu),
+        containerised=contained(triple),
+        images=_images(row),
+        variants=_variants(row),
+        build_std=row.get("build-std", False),
+    )
+
+
+def _packages(gnu: str) -> tuple[str, ...]:
+    """Return Debian's C and C++ compilers, each of which brings the target's libc (mingw's with POSIX threads)."""
+    if gnu.endswith("-mingw32"):
+        family = gnu.removesuffix("-w64-mingw32").replace("_", "-")
+        return (f"gcc-mingw-w64-{family}-posix", f"g++-mingw-w64-{family}-posix")
+    package = gnu.replace("_", "-")
+    return (f"gcc-{package}", f"g++-{package}") if gnu else ()
+
+
+def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
+    images = {}
+    runners = row.get("run", "")
+    if "base" in row:
+        images["0.2.5"] = images["0.2.4"] = _image(row["base"], runners)
+    if "git" in row:
+        images["git"] = _image(row["git"], row.get("git-run", runners))
+    return images
+
+
+def _image(made_of: str, runners: str) -> Image:
+    base, _, libc = made_of.partition(" ")
+    return Image(base=base, libc=libc, runners=tuple(runners.split()))
+
+
+def _variants(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Image]]:
+    if "centos" not in row:
+        return {}
+    return {"centos": dict.fromkeys(row["centos"].split(), _image("centos:7 2.17", row["run"]))}
+
+
+def find(name: str) -> Target:
+    """
+    Return the target of a triple or an alias.
+
+    Raises:
+        ConfigError: there is none; the likely ones are named.
+    """
+    triple = names().get(name)
+    if triple is None:
+        raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks targets` lists all")
+    return catalogue()[triple]
+
+
+def likely(name: str) -> str:
+    """Return the sentence that names the likely targets, empty if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(names()), n=2)
+    return f"perhaps {' or '.join(map(repr, near))}" if near else ""
+
+
+def alias(target: Target) -> str:
+    """Return the short name that session names hold."""
+    return target.aliases[0] if target.aliases else target.triple
+
+
+TAGS: Final[Mapping[str, str]] = {"0.2.5": "0.2.5", "0.2.4": "0.2.4", "git": "main"}
+"""The tag of each flavour's images."""
+
+
+def default_image(target: Target, flavour: str, variant: str = "") -> str | None:
+    """Return the reference of cross's own image, or of its *variant*; None if the flavour has none."""
+    images = target.variants.get(variant, {}) if variant else target.images
+    if flavour not in images:
+        return None
+    return "-".join(filter(None, (f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}", variant)))

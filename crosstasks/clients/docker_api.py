@@ -1,0 +1,299 @@
+"""The door to the container engine.
+
+Its own command line answers and acts, for docker and podman alike: it is what cross calls. The Docker SDK pulls, with
+progress, and asks registries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+from ..core.errors import EngineFailed, ToolMissing
+from ..core.steps import Done, Runner, Say
+from . import docker_sdk, process
+from .docker_sdk import failed
+from .liveness import OWNER, RUN, alive, labels, owner
+
+LIMIT: Final = 10.0
+"""Seconds that the engine may take for an answer about itself."""
+
+SIGNALLED: Final = 128
+"""Exit codes above tell of a signal; the engine's 125 to 127 do not."""
+
+STALL: Final = 300
+"""Seconds without a word from the engine after which a pull has failed."""
+
+
+class EngineDoor:
+    """One engine, by the path of its command."""
+
+    def __init__(self, command: str, run: Runner = process.run, *, kind: Literal["docker", "podman"] | None = None) -> None:
+        """Ask nothing yet; the *kind* is told by the command's name if not given."""
+        self.command = command
+        self.runner = run
+        self.kind = kind or ("podman" if "podman" in Path(command).name else "docker")
+
+    def version(self) -> dict[str, Any]:
+        """
+        Return what the engine says of its version.
+
+        Raises:
+            EngineFailed: it does not answer; *why* is in its own words.
+            ToolMissing: the command is not there.
+        """
+        return self._told("version", "Server" if self.kind == "docker" else "Client")
+
+    def info(self) -> dict[str, Any]:
+        """Return what the engine says of itself, or raise as ``version`` does."""
+        return self._told("info", "ServerVersion" if self.kind == "docker" else "host")
+
+    def context(self) -> Mapping[str, str]:
+        """Return which engine the command speaks to: ``name`` of the context or connection, ``endpoint``, ``DOCKER_HOST``."""
+        if self.kind == "podman":
+            told = {"name": os.environ.get("CONTAINER_CONNECTION", ""), "endpoint": os.environ.get("CONTAINER_HOST", "")}
+            return {**told, "DOCKER_HOST": ""}
+        found: dict[str, Any] = _first(self._ran("context", "inspect"))
+        endpoint = ((found.get("Endpoints") or {}).get("docker") or {}).get("Host", "")
+        host = os.environ.get("DOCKER_HOST", "")
+        return {"name": str(found.get("Name", "")), "endpoint": host or str(endpoint), "DOCKER_HOST": host}
+
+    def image(self, ref: str) -> dict[str, Any] | None:
+        """Return ``image inspect`` of one image; None if the engine does not hold it."""
+        done = self.runner((self.command, "image", "inspect", ref), timeout=LIMIT)
+        if done.code and re.search(r"no such image|image not known|no such object", done.err, re.IGNORECASE):
+            return None
+        return _first(_checked(done))
+
+    def images(self, label: str) -> list[dict[str, Any]]:
+        """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
+        ids = dict.fromkeys(self._ran("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())
+        found: list[dict[str, Any]] = json.loads(self._ran("image", "inspect", *ids).out) if ids else []
+        return found
+
+    def containers(self, label: str) -> dict[str, dict[str, str]]:
+        """Return the labels of all containers, by id, that carry a label, or ``key=value``; also of those that have ended."""
+        ids = self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split()
+        if not ids:
+            return {}
+        # one that has just gone makes the command fail, after it has told of the others
+        done = self.runner((self.command, "inspect", "--format", "{{.Id}} {{json .Config.Labels}}", *ids), timeout=LIMIT)
+        return {line.split(" ", 1)[0]: json.loads(line.split(" ", 1)[1]) for line in done.out.splitlines() if " {" in line}
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove containers, also running ones; one that is gone already is no failure."""
+        asked = tuple(ids)
+        done = self.runner((self.command, "rm", "--force", "--volumes", *asked), timeout=60) if asked else None
+        gone = re.compile(r"no such container|already in progress|no container with", re.IGNORECASE)
+        left = [line for line in done.err.splitlines() if line.strip() and not gone.search(line)] if done and done.code else []
+        if left:
+            raise EngineFailed(
+                "the engine does not remove containers", why="\n".join(left), hint=f"{self.command} rm --force {' '.join(asked)}"
+            )
+
+    def sweep(self, label: str = OWNER) -> int:
+        """Remove the containers, with *label* only, whose owner on this machine is gone; return how many there were."""
+        self.remove(dead := self.dead(label))
+        return len(dead)
+
+    def dead(self, label: str = OWNER) -> tuple[str, ...]:
+        """Return the containers, with *label* only, whose owner on this machine is gone."""
+        return tuple(id_ for id_, told in self.containers(label).items() if not alive(told.get(OWNER, "")))
+
+    def users(self, image: str) -> tuple[str, ...]:
+        """Return the containers, also those that have ended, that are of an image."""
+        return tuple(self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={image}").out.split())
+
+    def pull(self, ref: str, platform: str, say: Say) -> None:
+        """
+        Pull an image for one platform.
+
+        Raises:
+            ImageFailed: the registry or the engine said no.
+        """
+        say(f"pulling {ref} for {platform}")
+        client = docker_sdk.client(STALL) if self.kind == "docker" else None
+        if client:
+            docker_sdk.pull(client, ref, platform, say)
+        else:
+            self._pull(ref, platform)
+
+    def _pull(self, ref: str, platform: str) -> None:
+        done = process.stream((self.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
+        if done.code:
+            raise failed(f"cannot pull {ref}", done.err.strip()[-1000:])
+
+    def load(self, chunks: Iterable[bytes] | IO[bytes]) -> str:
+        """
+        Load an image archive while it is being made, and return what the engine calls the image.
+
+        Raises:
+            ImageFailed: the engine did not take it.
+        """
+        read = getattr(chunks, "read", None)
+        out = bytearray()
+        pieces = iter(lambda: read(1 << 20), b"") if read else chunks
+        done = process.stream((self.command, "load"), stdin=pieces, on_out=out.extend, on_err=lambda _chunk: None)
+        if done.code:
+            raise failed("the engine did not load the image", done.err.strip())
+        named = re.findall(r"^Loaded image(?: ID|\(s\))?: (\S+)", out.decode(errors="replace"), re.MULTILINE)
+        return named[0] if named else ""
+
+    def save(self, refs: Sequence[str], path: Path) -> None:
+        """
+        Write images to an archive, at once or not at all.
+
+        Raises:
+            ImageFailed: the engine does not hold one, or cannot write.
+        """
+        several = ("--multi-image-archive",) if self.kind == "podman" and len(refs) > 1 else ()
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as draft:
+            file = Path(draft, "images.tar")
+            done = self.runner((self.command, "save", *several, "--output", str(file), *refs))
+            if done.code:
+                raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
+            file.chmod(0o644)
+            file.replace(path)
+
+    def distribution(self, ref: str, timeout: float = LIMIT) -> dict[str, Any]:
+        """
+        Ask the registry, through Docker, for digest and platforms of a reference, and pull nothing.
+
+        Raises:
+            ImageFailed: the registry does not know it, refuses, or takes too long.
+            EngineFailed: the engine is podman, which has no such question, or does not answer.
+        """
+        client = docker_sdk.client(timeout) if self.kind == "docker" else None
+        if client is None:
+            raise EngineFailed(f"{self.command} cannot ask registries", hint="ask the registry itself: registry_api.directly")
+        return docker_sdk.distribution(client, ref, timeout)
+
+    def _told(self, what: str, proof: str) -> dict[str, Any]:
+        done = self._ran(what, "--format", "{{json .}}")
+        told = _first(done)
+        if not told.get(proof):
+            raise _silent(self.command, done.err or "; ".join(told.get("ServerErrors") or ()))
+        return told
+
+    def _ran(self, *argv: str) -> Done:
+        return _checked(self.runner((self.command, *argv), timeout=LIMIT))
+
+
+def _checked(done: Done) -> Done:
+    if done.code:
+        raise _silent(done.argv[0] if done.argv else "the engine", done.err)
+    return done
+
+
+def _silent(command: str, said: str) -> EngineFailed:
+    name = Path(command).name
+    return EngineFailed(f"{name} does not answer", why=said.strip(), hint=f"start {name}, or name another engine with CROSSTASKS_ENGINE")
+
+
+def _first(done: Done) -> dict[str, Any]:
+    try:
+        found = json.loads(done.out)
+    except ValueError:
+        raise EngineFailed("the engine's answer cannot be read", why=done.out[:200] or done.err[:200]) from None
+    found = (found or [{}])[0] if isinstance(found, list) else found
+    return found if isinstance(found, dict) else {}
+
+
+def _to_stderr(chunk: bytes) -> None:
+    sys.stderr.buffer.write(chunk)
+    sys.stderr.buffer.flush()
+
+
+class Ending:
+    """The reaper of one run: a program that ends what is left of it, should this process be killed."""
+
+    def __init__(self, command: str, label: str) -> None:
+        """Start it, and do not wait until it has."""
+        self.broken = False
+        self.reaper: subprocess.Popen[bytes] | None = None
+        engine = str(Path(shutil.which(command) or command).absolute())
+        with suppress(OSError):  # without it there is still the sweep of the next call
+            self.reaper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(__file__).absolute().with_name("reaper.py")), engine, label],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                bufsize=0,
+            )
+
+    def begun(self, group: int) -> None:
+        """Have a process group ended as well."""
+        self._say(f"begun {group}")
+
+    def over(self, group: int, code: int) -> None:
+        """Forget it; a leader that a signal has killed may have left its containers running."""
+        self.broken = self.broken or code < 0 or code > SIGNALLED
+        self._say(f"over {group}")
+
+    def close(self, *, done: bool) -> None:
+        """Let the reaper go; unless all is *done*, it looks for containers that were just starting."""
+        if self.reaper is None or self.reaper.stdin is None:
+            return
+        if done:
+            self._say("done")
+        self.reaper.stdin.close()
+        threading.Thread(target=self.reaper.wait, name="reaper", daemon=True).start()
+
+    def _say(self, line: str) -> None:
+        if self.reaper and self.reaper.stdin:
+            with suppress(OSError, ValueError):
+                self.reaper.stdin.write(f"{line}\n".encode())
+
+
+@contextmanager
+def ending(command: str, run_id: str, run: Runner = process.run) -> Iterator[Ending]:
+    """
+    Let no container of the run outlive the block: it is removed here, or by the reaper when this process is killed.
+
+    What is yielded is the ``owner`` to give to ``process.stream``.
+    """
+    label = f"{RUN}={run_id}"
+    end = Ending(command, label)
+    clean = False
+    try:
+        yield end
+        clean = not end.broken
+    finally:
+        try:
+            if not clean:
+                door = EngineDoor(command, run)
+                with suppress(EngineFailed, ToolMissing):
+                    door.remove(door.containers(label))
+        finally:
+            end.close(done=clean)
+
+
+def pull(command: str, ref: str, platform: str, *, run: Runner, say: Say) -> None:
+    """Pull an image through the engine of *command*; see ``EngineDoor.pull``."""
+    EngineDoor(command, run).pull(ref, platform, say)
+
+
+def load(command: str, chunks: Iterable[bytes]) -> str:
+    """Load an image archive into the engine of *command*; see ``EngineDoor.load``."""
+    return EngineDoor(command).load(chunks)
+
+
+def inspect(command: str, refs: Sequence[str], run: Runner = process.run) -> list[dict[str, Any]]:
+    """Return what the engine of *command* says of those images that it holds."""
+    door = EngineDoor(command, run)
+    return [found for found in map(door.image, refs) if found]
+
+
+__all__ = ["Ending", "EngineDoor", "ending", "inspect", "labels", "load", "owner", "pull"]

@@ -1,0 +1,182 @@
+"""Door: what the Docker SDK does for us: it pulls, with progress, and asks registries; imported only where it is used."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ..core.errors import ImageFailed, Interrupted
+from ..core.steps import Say
+
+HINTS: Final = (
+    (r"no matching manifest|does not match the specified platform", "the image is not offered for this platform"),
+    # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
+    (r"denied|unauthorized", "log in, or log out if an old log-in is refused: `docker logout <registry>`"),
+    (r"no space left", "free some space: `docker system df` tells what takes it"),
+    (r"timeout|timed out|refused|no such host|unreachable|lookup", "the registry is out of reach: name a mirror, or load a bundle"),
+)
+
+
+def failed(what: str, why: str) -> ImageFailed:
+    """Return the failure in the engine's own words, with what can be done about it."""
+    hint = next((hint for said, hint in HINTS if re.search(said, why, re.IGNORECASE)), "")
+    return ImageFailed(what, why=why, hint=hint)
+
+
+class Layers:
+    """Pure: how far a pull is, from the engine's events."""
+
+    def __init__(self) -> None:
+        """Know of no layer."""
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.pulled: set[str] = set()
+
+    def feed(self, event: Mapping[str, Any]) -> None:
+        """Take one event in."""
+        layer, status = str(event.get("id") or ""), str(event.get("status") or "")
+        told = event.get("progressDetail") or {}
+        if status == "Pulling fs layer":
+            self.sizes.setdefault(layer, (0, 0))
+        elif status == "Downloading" and told.get("total"):
+            self.sizes[layer] = (int(told["current"]), int(told["total"]))
+        elif status in {"Download complete", "Pull complete", "Already exists"}:
+            total = self.sizes.get(layer, (0, 0))[1]
+            self.sizes[layer] = (total, total)
+            if status != "Download complete":
+                self.pulled.add(layer)
+
+    def __str__(self) -> str:
+        if not self.sizes:
+            return "no layer is new"
+        got, total = (sum(size[at] for size in self.sizes.values()) / 1e6 for at in (0, 1))
+        return f"{len(self.pulled)} of {len(self.sizes)} layers, {got:.0f} of {total:.0f} MB"
+
+
+class Shown:
+    """Show how far a pull is: on a terminal in one line, else a line now and then."""
+
+    def __init__(self, ref: str, say: Say) -> None:
+        """Show nothing yet."""
+        self.ref = ref
+        self.say = say
+        self.terminal = sys.stderr.isatty()
+        self.next = time.monotonic() + self._pause
+
+    @property
+    def _pause(self) -> float:
+        return 0.2 if self.terminal else 10.0
+
+    def __call__(self, layers: Layers) -> None:
+        """Show it, unless that was just done."""
+        if time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + self._pause
+        if self.terminal:
+            sys.stderr.write(f"\r\x1b[K  {self.ref}: {layers}")
+            sys.stderr.flush()
+        else:
+            self.say(f"{self.ref}: {layers}")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def client(timeout: float) -> Any | None:
+    """Return the SDK's client for the engine that the command speaks to; None if there is none, and the command has to serve."""
+    import docker
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    address = os.environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context().get("base_url", "")
+    if not knows_context() or is_ssh(address):
+        return None
+    try:
+        return docker.from_env(timeout=timeout)
+    except DockerException:
+        return None
+
+
+def is_ssh(address: str) -> bool:
+    """Tell whether an engine is reached by ssh: the SDK needs paramiko for it, which has rules of its own, or waits without a limit."""
+    return address.startswith("ssh://")
+
+
+def knows_context() -> bool:
+    """Tell whether the SDK finds the context in use: only beside a config.json, and without it would take this machine's own engine."""
+    from docker.context import ContextAPI
+
+    name = os.environ.get("DOCKER_CONTEXT")
+    return bool(not name or os.environ.get("DOCKER_HOST") or ContextAPI.get_context(name))
+
+
+def pull(client: Any, ref: str, platform: str, say: Say) -> None:
+    """
+    Pull an image for one platform.
+
+    Raises:
+        ImageFailed: the registry or the engine said no.
+    """
+    what = f"cannot pull {ref}"
+    layers, shown = Layers(), Shown(ref, say)
+    with _translated(client, what):
+        repository, tag = split(ref)
+        try:
+            for event in client.api.pull(repository, tag=tag, platform=platform, stream=True, decode=True):
+                if "error" in event:
+                    raise failed(what, str(event["error"]))
+                layers.feed(event)
+                shown(layers)
+        finally:
+            shown.clear()
+    say(f"pulled {ref}: {layers}")
+
+
+def split(ref: str) -> tuple[str, str]:
+    """Return repository and tag, or digest; without one the SDK would pull every tag there is."""
+    name, at, digest = ref.partition("@")
+    folder, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    return f"{folder}{slash}{last}", digest if at else tag or "latest"
+
+
+def distribution(client: Any, ref: str, timeout: float) -> dict[str, Any]:
+    """
+    Ask the registry through the engine what *ref* is, within *timeout* seconds: ``Descriptor`` and ``Platforms``.
+
+    Raises:
+        ImageFailed: the registry does not know it, refuses, or takes too long.
+    """
+    from .registry_api import limited
+
+    def ask() -> dict[str, Any]:
+        found: dict[str, Any] = client.images.get_registry_data(ref).attrs
+        return found
+
+    with _translated(client, f"cannot look up {ref}"):
+        return limited(ask, timeout, ref)
+
+
+@contextmanager
+def _translated(client: Any, what: str) -> Iterator[None]:
+    from docker.errors import APIError, DockerException
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except APIError as error:
+        raise failed(what, str(error.explanation or error)) from error
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        raise failed(what, str(error)) from error
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", hint="layers that were pulled are kept by the engine") from None
+    finally:
+        client.close()

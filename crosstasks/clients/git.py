@@ -1,0 +1,96 @@
+"""Look at the git repository: the commit and its time, branch, tags, and what is not committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from ..core.errors import ConfigError, CrosstasksError
+from ..core.steps import Done, Runner
+
+FORMAT: Final = "%H%x00%ct%x00%s"
+TAGS: Final = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
+
+
+class Git(Struct, frozen=True, kw_only=True):
+    """What git knows.
+
+    Attributes:
+        top: the top of the repository.
+        commit, time, subject: of HEAD; *time* is the committer's, in seconds since 1970.
+        branch: empty if HEAD is on none.
+        tags: the commit of each tag.
+        dirty: paths that are not as committed, from *top*; what git ignores, and the folder of archives, are not among them.
+    """
+
+    top: str
+    commit: str
+    time: int
+    subject: str = ""
+    branch: str = ""
+    tags: Mapping[str, str] = {}
+    dirty: tuple[str, ...] = ()
+
+
+def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
+    """
+    Ask git.
+
+    Args:
+        root: a folder of the repository.
+        run: the door to programs.
+        without: folders that do not make the tree dirty.
+
+    Raises:
+        ConfigError: this is no git repository, or one without a commit.
+    """
+
+    def ask(*words: str) -> Done:
+        return run(("git", "-C", str(root), *words), env={"GIT_OPTIONAL_LOCKS": "0"})
+
+    top = ask("rev-parse", "--show-toplevel")
+    if top.code:
+        raise ConfigError(f"{root} is in no git repository", why=top.err.strip(), hint="a release is made of a commit")
+    head = ask("log", "-1", f"--format={FORMAT}")
+    if head.code:
+        raise ConfigError("the git repository has no commit", why=head.err.strip(), hint="commit what is to be released")
+    commit, time, subject = head.out.rstrip("\n").split("\0")
+    place = Path(top.out.rstrip("\n"))
+    status = ask("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_excluded(place, without))
+    if status.code:
+        raise CrosstasksError("git does not tell what is committed", why=status.err.strip())
+    return Git(
+        top=str(place),
+        commit=commit,
+        time=int(time),
+        subject=subject,
+        branch=ask("branch", "--show-current").out.strip(),
+        tags=tags(ask("for-each-ref", f"--format={TAGS}", "refs/tags").out),
+        dirty=dirty(status.out),
+    )
+
+
+def _excluded(top: Path, without: Sequence[Path]) -> list[str]:
+    inside = [folder.relative_to(top) for folder in without if folder != top and folder.is_relative_to(top)]
+    return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
+
+
+def tags(text: str) -> dict[str, str]:
+    """Return tags with the commit of each: an annotated one is an object of its own that names it."""
+    rows = (line.split("\0") for line in text.splitlines() if line)
+    return {name: peeled or commit for name, commit, peeled in rows}
+
+
+def dirty(text: str) -> tuple[str, ...]:
+    """Return the paths in git's status; of what was renamed, the new name comes first and the old one follows."""
+    found = []
+    parts = iter(text.split("\0"))
+    for part in parts:
+        if part:
+            found.append(part[3:])
+            if part[0] in "RC":
+                next(parts, "")
+    return tuple(found)

@@ -1,0 +1,288 @@
+"""The door to programs: list argv, never a shell; whatever is started is ended.
+
+Every program gets a process group of its own, so that Ctrl-C reaches it once, through us. Ctrl-C, SIGTERM, SIGHUP, a time
+limit and every exception end the whole group: interrupt, terminate, kill. A further signal shortens the waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Final, Protocol, TypeAlias
+
+from ..core.errors import CrosstasksError, TimedOut, ToolMissing
+from ..core.steps import Done, Env
+from . import network
+from .signals import Signals
+
+TAIL: Final = 64 * 1024
+"""How much of a streamed program's standard error is kept, in bytes."""
+
+PATIENCE: Final = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.0))
+"""What a group is told, and the seconds it is given after each. nox kills us 2 s after its own SIGTERM."""
+
+GRACE: Final = 1.0
+"""Seconds of silence after a program has ended, while another process still holds its output open."""
+
+CHUNK: Final = 65536
+INFINITE: Final = float("inf")
+
+OnChunk: TypeAlias = Callable[[bytes], object]
+
+
+class Owner(Protocol):
+    """Who ends a group when this process no longer can; ``docker_api.Ending`` is one."""
+
+    def begun(self, group: int) -> None:
+        """Take note of a process group that runs."""
+        ...
+
+    def over(self, group: int, code: int) -> None:
+        """Take note that its leader has ended with *code*."""
+        ...
+
+
+def run(argv: Sequence[str], *, env: Env = {}, cwd: str = "", timeout: float | None = None, stdin: bytes | None = None) -> Done:
+    """Run *argv* to its end with its output captured; see ``steps.Runner``."""
+    out, err = bytearray(), bytearray()
+    chunks = None if stdin is None else (stdin,)
+    code = _serve(partial(_start, argv, env, cwd), _Limit(argv[0], timeout), chunks, (out.extend, err.extend))
+    return Done(argv=tuple(argv), code=code, out=out.decode(errors="replace"), err=err.decode(errors="replace"))
+
+
+def stream(
+    argv: Sequence[str],
+    *,
+    env: Env = {},
+    cwd: str = "",
+    timeout: float | None = None,
+    stdin: Iterable[bytes] | None = None,
+    on_out: OnChunk | None = None,
+    on_err: OnChunk | None = None,
+    owner: Owner | None = None,
+) -> Done:
+    """
+    Run *argv* and hand its output on as it comes, in chunks; what has no receiver goes where ours goes.
+
+    Args:
+        argv, env, cwd, timeout: as for ``run``.
+        stdin: what the program reads, made while it reads; nothing if None. Ours is never lent: a group of its own is in
+            the terminal's background, and would be stopped when it reads.
+        on_out: receives standard output; called in this thread.
+        on_err: receives standard error, whose tail is kept as well.
+        owner: is told of the process group.
+
+    Raises:
+        ToolMissing: the program is not there.
+        Interrupted: *timeout* (seconds) passed, or the user ended it.
+    """
+    tail = bytearray()
+
+    def keep(chunk: bytes) -> None:
+        tail.extend(chunk)
+        del tail[:-TAIL]
+        if on_err:
+            on_err(chunk)
+
+    receivers = (on_out, keep if on_err else None)
+    code = _serve(partial(_start, argv, env, cwd), _Limit(argv[0], timeout), stdin, receivers, owner)
+    return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
+
+
+def attached(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
+    """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
+    with Signals(deaf=(signal.SIGINT,)) as signals:
+        child = _start(argv, env, cwd)
+        with _ended(child, child.send_signal, signals), _Waiting(child, signals) as waiting:
+            waiting.attend(_Limit(argv[0], None))
+    return Done(argv=tuple(argv), code=child.returncode)
+
+
+def _serve(
+    start: Callable[..., subprocess.Popen[bytes]],
+    limit: _Limit,
+    chunks: Iterable[bytes] | None,
+    receivers: tuple[OnChunk | None, OnChunk | None],
+    owner: Owner | None = None,
+) -> int:
+    out, err = (subprocess.PIPE if receive else None for receive in receivers)
+    stdin = subprocess.DEVNULL if chunks is None else subprocess.PIPE
+    with Signals() as signals:
+        child = start(stdin=stdin, stdout=out, stderr=err, process_group=0)
+        try:
+            with _ended(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:
+                if owner:
+                    owner.begun(child.pid)
+                for pipe, receive in zip((child.stdout, child.stderr), receivers, strict=True):
+                    if pipe and receive:
+                        waiting.read(pipe, receive)
+                if child.stdin and chunks is not None:
+                    waiting.register(child.stdin, selectors.EVENT_WRITE, _Feed(child.stdin, chunks))
+                waiting.attend(limit)
+        finally:
+            if owner:
+                owner.over(child.pid, child.returncode)
+    return child.returncode
+
+
+class _Waiting(selectors.DefaultSelector):
+    """All that is waited for. Signals are looked for here, and raise nothing: they might strike where Popen holds its lock."""
+
+    def __init__(self, child: subprocess.Popen[bytes], signals: Signals) -> None:
+        super().__init__()
+        self.child = child
+        self.signals = signals
+        self.end: int | None = None
+        with suppress(AttributeError, OSError):  # Linux 5.3 has it
+            self.end = os.pidfd_open(child.pid)
+            self.register(self.end, selectors.EVENT_READ, lambda: False)
+
+    def close(self) -> None:
+        super().close()
+        if self.end is not None:
+            os.close(self.end)
+
+    def read(self, pipe: IO[bytes], receive: OnChunk) -> None:
+        def act() -> bool:
+            chunk = os.read(pipe.fileno(), CHUNK)
+            if chunk:
+                with self.signals.raised():  # whoever reads our own output may have stopped
+                    receive(chunk)
+            return bool(chunk)
+
+        self.register(pipe, selectors.EVENT_READ, act)
+
+    def attend(self, limit: _Limit) -> None:
+        """Hand on what comes until the program has ended and its pipes are closed."""
+        silent = time.monotonic()
+        pause = GRACE / 50 if self.end is None else GRACE / 10
+        while self.child.poll() is None or self.get_map():
+            ready = self.select(min(pause, limit.left))
+            self.signals.check()
+            for key, _ in ready:
+                if not key.data():
+                    self.unregister(key.fd)
+            if self.child.poll() is None:
+                limit.check()
+            if ready or self.child.returncode is None:
+                silent = time.monotonic()
+            elif time.monotonic() - silent > GRACE or not limit.left:
+                _killpg(self.child.pid, signal.SIGTERM)  # its leader is gone, and what that left behind holds our pipes
+                return
+
+
+class _Limit:
+    """The time that a program may take."""
+
+    def __init__(self, program: str, seconds: float | None) -> None:
+        self.program = program
+        self.seconds = INFINITE if seconds is None else seconds
+        self.end = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.end - time.monotonic())
+
+    def check(self) -> None:
+        if not self.left:
+            what = f"{self.program} took longer than {self.seconds:g} s"
+            raise TimedOut(what, hint="`timeout` in crosstasks.toml is the limit in seconds")
+
+
+class _Feed:
+    """Write as much as the program takes; False when all is written, or nobody reads."""
+
+    def __init__(self, pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
+        self.pipe = pipe
+        self.chunks = iter(chunks)
+        self.rest = memoryview(b"")
+        os.set_blocking(pipe.fileno(), False)
+
+    def __call__(self) -> bool:
+        try:
+            while not self.rest:
+                self.rest = memoryview(next(self.chunks))
+            self.rest = self.rest[os.write(self.pipe.fileno(), self.rest) :]
+        except BlockingIOError:
+            return True
+        except (StopIteration, BrokenPipeError):
+            self.pipe.close()
+            return False
+        return True
+
+
+def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subprocess.Popen[bytes]:
+    changed = {key: value for key, value in {**os.environ, **network.handed_on(os.environ), **env}.items() if value is not None}
+    try:
+        return subprocess.Popen(list(argv), env=changed, cwd=cwd or None, bufsize=0, **options)
+    except OSError as error:
+        if cwd and not Path(cwd).is_dir():
+            raise CrosstasksError(f"the folder {cwd!r} to run {argv[0]!r} in is not there", why=error.strerror or str(error)) from error
+        found = shutil.which(argv[0], path=changed.get("PATH", os.defpath))
+        if found is None and not isinstance(error, PermissionError):
+            raise ToolMissing(f"the program {argv[0]!r} is not there", hint=f"install it, or put it on PATH: {argv[0]}") from error
+        # the kernel says the same of a missing program and of a missing interpreter or loader
+        why = "its interpreter or loader is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise ToolMissing(f"the program {argv[0]!r} cannot be run", why=why) from error
+
+
+@contextmanager
+def _ended(child: subprocess.Popen[bytes], tell: Callable[[signal.Signals], None], signals: Signals) -> Iterator[None]:
+    """Let nothing of the child outlive the block if that fails, whatever the reason."""
+    try:
+        yield
+    except BaseException:
+        for number, patience in PATIENCE:
+            tell(number)
+            if _wait(lambda: child.poll() is not None, patience, signals):
+                if not _wait(lambda: not _alive(child), GRACE / 5, signals):
+                    tell(signal.SIGTERM)  # a shell lets what it runs in the background ignore interrupts
+                    _wait(lambda: not _alive(child), GRACE, signals)
+                break
+        tell(signal.SIGKILL)
+        child.wait()
+        raise
+    finally:
+        for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
+            pipe.close()
+
+
+def _wait(until: Callable[[], bool], seconds: float, signals: Signals) -> bool:
+    """Wait, but no longer when a further signal comes."""
+    deadline, came = time.monotonic() + seconds, len(signals.came)
+    while not (over := until()) and time.monotonic() < deadline and len(signals.came) == came:
+        time.sleep(0.01)  # no system tells when the last of a process group has ended
+    return over
+
+
+def _alive(child: subprocess.Popen[bytes]) -> bool:
+    """Tell whether anything of the child's group is left; one that shares ours has none."""
+    try:
+        os.killpg(child.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    # the first process of a container may be slow to wait for the dead that it inherits, or never do
+    states = [_state(path) for path in Path("/proc").glob("[0-9]*/stat")]
+    return not states or any(group == str(child.pid) and state not in "ZX" for state, group in states)
+
+
+def _state(path: Path) -> tuple[str, str]:
+    """Return state and group of a process: what follows its name, which may hold anything."""
+    try:
+        state, _, group = path.read_bytes().decode(errors="replace").rpartition(") ")[2].split()[:3]
+    except (OSError, ValueError):
+        return "X", ""
+    return state, group
+
+
+def _killpg(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+        os.killpg(group, number)

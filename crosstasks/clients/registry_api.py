@@ -1,0 +1,292 @@
+"""Door: container registries and web servers, asked with a time limit that counts for names and connections as well."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urljoin
+
+from ..core.errors import CrosstasksError, EngineFailed, ImageFailed
+from ..facts.registry import ASK, INDEXES
+from . import docker_sdk
+from .registry_session import LogIn, trusting
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from ..facts.engine import Engine
+
+T = TypeVar("T")
+
+LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}
+"""Registries that are asked in the clear, as both engines do."""
+
+NOT_FOUND: Final = 404
+REFUSED: Final = {401, 403}
+
+
+def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
+    """
+    Ask what a registry serves under *ref*, without pulling it; ``facts.registry.parse`` reads the answer.
+
+    Docker asks itself, with its own proxies, mirrors and log-ins. Podman's service has no such question
+    (https://docs.podman.io/en/latest/_static/api.html has no ``/distribution``), and by ssh only Docker's program speaks
+    to Docker: so then, and without an engine, we ask.
+
+    Raises:
+        ImageFailed: the registry does not know it, or refuses.
+        EngineFailed: the engine does not answer.
+    """
+    asks = engine if engine and engine.kind == "docker" and not docker_sdk.is_ssh(engine.endpoint) else None
+    return limited(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
+
+
+def limited(act: Callable[[], T], timeout: float, what: str) -> T:
+    """
+    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
+
+    Raises:
+        ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def _act() -> None:
+        try:
+            done.append(act())
+        except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
+    return done[0]
+
+
+def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
+    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+    try:
+        with closing(_client(engine, timeout)) as client:
+            found: dict[str, Any] = client.images.get_registry_data(ref).attrs
+    except (NotFound, ImageNotFound) as error:
+        raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
+    except APIError as error:
+        raise ImageFailed(f"{ref} could not be looked up", why=str(error.explanation or error), hint=_hint(str(error))) from error
+    except (DockerException, OSError) as error:
+        raise EngineFailed("docker does not answer", why=str(error)) from error
+    # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
+    return found if found.get("Platforms") else directly(ref, timeout)
+
+
+def _client(engine: Engine, timeout: float) -> Any:
+    """Return a client of the engine that was found: its context has the certificates."""
+    import docker
+
+    other = engine.context not in {"", "default"} and docker_sdk.knows_context()
+    named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not other else {}
+    return docker.from_env(timeout=timeout, environment={**os.environ, **named})
+
+
+def _hint(words: str) -> str:
+    if re.search("denied|unauthorized|no basic auth credentials", words, re.IGNORECASE):
+        # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
+        return "log in, or log out if an old log-in is refused: `docker logout <registry>`"
+    return ""
+
+
+SHA256: Final = "sha256:"
+
+
+def digest(content: bytes) -> str:
+    """Return what content is known by."""
+    return f"{SHA256}{hashlib.sha256(content).hexdigest()}"
+
+
+def forged(ref: str, named: str, found: str) -> ImageFailed:
+    """Say that a registry, or what is before it, sent something else than it named."""
+    hint = "nothing of it was used; call again, and if that does not help, look at the registry, its mirror or the proxy before it"
+    return ImageFailed(f"{ref} is not what its digest says", why=f"{named} was named, and {found} came", hint=hint)
+
+
+class Place:
+    """A repository of a registry, asked with the log-in in Docker's or Podman's configuration, else anonymously."""
+
+    def __init__(self, ref: str, timeout: float) -> None:
+        """Ask nothing yet; *timeout* is of each answer, in seconds."""
+        from oras.container import Container
+        from oras.logger import setup_logger
+        from oras.provider import Registry
+
+        setup_logger(quiet=True)
+        place = Container(full(ref))
+        self.ref = ref
+        self.wanted = place.digest or place.tag
+        self.timeout = timeout
+        self.registry = Registry(hostname=place.registry, insecure=host(place.registry) in LOCAL)
+        self.session = trusting(self.registry.session)
+        self.log_in = LogIn(place.registry, self.session, timeout)
+        self.origin = f"{self.registry.prefix}://{place.registry}"
+        self.base = f"{self.origin}/v2/{place.api_prefix}"
+
+    def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **options: Any) -> Response:
+        """
+        Send a request, and log in if the registry asks for it; *path* is below the repository, or a whole address.
+
+        oras's own do_request tries again for half a minute, and so hides why a registry is out of reach.
+
+        Raises:
+            ImageFailed: the registry does not know it.
+            RequestException: it refuses, or cannot be reached.
+        """
+        url = path if "://" in path else f"{self.base}/{path}"
+        # what an upload goes to may be elsewhere, and our log-in is not for that
+        ours = url.startswith(f"{self.origin}/")
+        response = self._sent(method, url, headers, ours=ours, **options)
+        if response.status_code in REFUSED and ours and self.log_in.asked(response):
+            response = self._sent(method, url, headers, ours=ours, **options)
+        if response.status_code == NOT_FOUND:
+            raise ImageFailed(f"{self.ref} is not in its registry")
+        response.raise_for_status()
+        return response
+
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], *, ours: bool, **options: Any) -> Response:
+        told = {**headers, **(self.log_in.header if ours else {})}
+        sent: Response = self.session.request(method, url, headers=told, timeout=self.timeout, **options)
+        return sent
+
+    def get(self, path: str, accept: str) -> Response:
+        """
+        Fetch a manifest or a small blob.
+
+        Raises:
+            ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
+        """
+        response = self.send("GET", path, headers={"Accept": accept})
+        wanted = path.rpartition("/")[2]
+        named = wanted if wanted.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
+        found = digest(response.content)
+        if named.startswith(SHA256) and named != found:
+            raise forged(self.ref, named, found)
+        return response
+
+
+@contextmanager
+def translated(ref: str) -> Iterator[None]:
+    """Say what a registry refused, and what can be done about it."""
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (RequestException, ValueError) as error:
+        raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
+
+
+def directly(ref: str, timeout: float) -> dict[str, Any]:
+    """
+    Ask the registry itself.
+
+    Raises:
+        ImageFailed: the registry does not know it, refuses, or cannot be reached.
+    """
+    with translated(ref):
+        place = Place(ref, timeout)
+        return _read(place.get, place.wanted)
+
+
+PAGES: Final = 20
+"""Pages of tags that are read; registries give a hundred or a thousand on each."""
+
+
+def tags(ref: str, timeout: float) -> tuple[str, ...]:
+    """
+    Return the tags beside that of *ref*, in the registry's order.
+
+    Raises:
+        ImageFailed: the registry does not know the repository, refuses, or cannot be reached within *timeout* seconds.
+    """
+    return limited(lambda: _tags(ref, timeout), timeout, ref)
+
+
+def _tags(ref: str, timeout: float) -> tuple[str, ...]:
+    found: list[str] = []
+    with translated(ref):
+        place, path = Place(ref, timeout), "tags/list"
+        for _ in range(PAGES):
+            page = place.get(path, "application/json")
+            found += page.json().get("tags") or ()
+            following = page.links.get("next", {}).get("url", "")
+            if not following:
+                break
+            path = urljoin(page.url, following)
+    return tuple(found)
+
+
+def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
+    """Fetch the manifest, and for a plain one the image's configuration too, which alone names its platform."""
+    response = get(f"manifests/{wanted}", ", ".join(ASK))
+    manifest = response.json()
+    media = response.headers.get("Content-Type", "").partition(";")[0]
+    config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()
+    return {"mediaType": media, "digest": digest(response.content), "manifest": manifest, "config": config}
+
+
+def full(ref: str) -> str:
+    """Return a reference with its registry: the first part if that has a dot or a port, else Docker's own."""
+    first, slash, rest = ref.partition("/")
+    if not (slash and ("." in first or ":" in first or first == "localhost")):
+        return f"registry-1.docker.io/{ref if slash else f'library/{ref}'}"
+    return f"registry-1.docker.io/{rest}" if first == "docker.io" else ref
+
+
+def host(registry: str) -> str:
+    """Return a registry's name without its port."""
+    name, colon, port = registry.rpartition(":")
+    return name if colon and port.isdigit() else registry
+
+
+def fetch_text(url: str, timeout: float, until: str = "") -> str:
+    """
+    Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
+
+    Raises:
+        CrosstasksError: it cannot be had in time.
+    """
+    return limited(lambda: _fetch(url, timeout, until.encode()), timeout, url)
+
+
+def _fetch(url: str, timeout: float, until: bytes) -> str:
+    import requests
+
+    try:
+        with trusting(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
+            response.raise_for_status()
+            body = b""
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if until and 0 <= body.find(until) < len(body) - ENOUGH:
+                    break
+            return body.decode("utf-8", errors="replace")
+    except requests.RequestException as error:
+        raise CrosstasksError(f"{url} cannot be fetched", why=_cause(error)) from error
+
+
+CHUNK: Final = 16_384
+ENOUGH: Final = 256
+"""Bytes below the text to stop after: its own lines."""
+
+
+def _cause(error: BaseException) -> str:
+    """Return what is at the bottom of a chain of errors, which is what went wrong."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error)

@@ -1,0 +1,272 @@
+"""Door: copy images from registry to registry, byte for byte, and put several behind one reference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urljoin
+
+from msgspec import Struct
+
+from ..core.errors import ImageFailed
+from ..facts.registry import ASK, INDEXES, MANIFESTS, platform
+from .registry_api import Place, digest, forged, translated
+
+if TYPE_CHECKING:
+    from ..core.steps import Say
+
+STALL: Final = 120.0
+"""Seconds without a byte after which a copy has failed."""
+
+SIDE_BY_SIDE: Final = 3
+"""Blobs that are copied at a time."""
+
+CHUNK: Final = 1 << 20
+
+
+class Copied(Struct, frozen=True, kw_only=True):
+    """
+    What was done for one image.
+
+    Attributes:
+        digest: of the index or manifest, the same in both places.
+        platforms: that the image is for.
+        copied, there: blobs that were copied, and that were there already; *size* is of the copied, in bytes.
+    """
+
+    source: str
+    to: str
+    digest: str
+    platforms: tuple[str, ...]
+    copied: int = 0
+    there: int = 0
+    size: int = 0
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """A manifest or an index, byte for byte."""
+
+    media: str
+    body: bytes
+
+    @property
+    def digest(self) -> str:
+        """Return what it is known by."""
+        return digest(self.body)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what it says."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+def copy(source: str, to: str, say: Say) -> Copied:
+    """
+    Copy an image with everything behind its reference: every platform, and attestations; blobs that are there are not copied again.
+
+    Raises:
+        ImageFailed: a registry refuses, cannot be reached, or sends something else than it names.
+    """
+    with translated(f"{source} -> {to}"):
+        here, there = Place(source, STALL), Place(to, STALL)
+        top = _fetched(here, here.wanted)
+        known = _known(there, there.wanted)
+        inner = [_fetched(here, entry["digest"]) for entry in top.content["manifests"]] if top.media in INDEXES else [top]
+        if known and known.digest == top.digest and _whole(there, inner):
+            return Copied(source=source, to=to, digest=top.digest, platforms=_platforms(here, top), there=len(_blobs(inner)))
+        say(f"copying {source} to {to}")
+        sizes = _copied(here, there, _blobs(inner))
+        for manifest in inner if top.media in INDEXES else []:
+            put(there, manifest.digest, manifest)
+        put(there, there.wanted, top)
+        return Copied(
+            source=source,
+            to=to,
+            digest=top.digest,
+            platforms=_platforms(here, top),
+            copied=sum(size is not None for size in sizes),
+            there=sum(size is None for size in sizes),
+            size=sum(filter(None, sizes)),
+        )
+
+
+def _fetched(place: Place, wanted: str) -> Manifest:
+    response = place.get(f"manifests/{wanted}", ", ".join(ASK))
+    found = Manifest(media=response.headers.get("Content-Type", "").partition(";")[0], body=response.content)
+    if found.media not in ASK:
+        raise ImageFailed(f"{place.ref} is no image that can be copied", why=f"its manifest is {found.media or 'of no kind'}")
+    return found
+
+
+def _known(place: Place, wanted: str) -> Manifest | None:
+    try:
+        return _fetched(place, wanted)
+    except ImageFailed:
+        return None
+
+
+def _whole(there: Place, manifests: Sequence[Manifest]) -> bool:
+    """Tell whether a registry has all these manifests, which it takes only after their blobs."""
+    return all(_known(there, manifest.digest) for manifest in manifests)
+
+
+def _platforms(place: Place, top: Manifest) -> tuple[str, ...]:
+    if top.media in INDEXES:
+        listed = [entry.get("platform") or {} for entry in top.content["manifests"]]
+    else:
+        listed = [place.get(f"blobs/{top.content['config']['digest']}", "*/*").json()]
+    return tuple(dict.fromkeys(filter(None, map(platform, listed))))
+
+
+def _blobs(manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:
+    """Return every blob once; layers that a manifest only has an address of are the address's."""
+    listed = [blob for manifest in manifests for blob in (manifest.content["config"], *manifest.content["layers"])]
+    return list({blob["digest"]: blob for blob in listed if not blob.get("urls")}.values())
+
+
+def _copied(here: Place, there: Place, blobs: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        try:
+            return list(pool.map(lambda blob: _copy_blob(here, there, blob["digest"], int(blob["size"])), blobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _copy_blob(here: Place, there: Place, named: str, size: int) -> int | None:
+    """Copy a blob, and return its size; None if it is there."""
+    if has(there, named):
+        return None
+    with here.send("GET", f"blobs/{named}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
+        upload(there, named, Checked(cast("IO[bytes]", response.raw), size, named, here.ref))
+    return size
+
+
+def has(place: Place, digest: str) -> bool:
+    """Tell whether a repository has a blob."""
+    try:
+        return place.send("HEAD", f"blobs/{digest}", allow_redirects=True).ok
+    except ImageFailed:
+        return False
+
+
+class Sized:
+    """A stream whose length is known, so that it is sent as it comes."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        """Read nothing yet."""
+        self.stream = stream
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, count: int = CHUNK) -> bytes:
+        """Return what comes next."""
+        return self.stream.read(count)
+
+
+class Checked(Sized):
+    """A stream that is compared with its digest; its last piece is only given away if all of it is what was named."""
+
+    def __init__(self, stream: IO[bytes], size: int, named: str, ref: str) -> None:
+        """Read nothing yet; *ref* is the image that it belongs to."""
+        super().__init__(stream, size)
+        self.named = named
+        self.ref = ref
+        self.hash = hashlib.new(named.partition(":")[0])
+        self.left = size
+
+    def read(self, count: int = CHUNK) -> bytes:
+        """
+        Return what comes next.
+
+        Raises:
+            ImageFailed: it ended too early, or is something else.
+        """
+        chunk = self._next(min(count, self.left)) if self.left else b""
+        self.left -= len(chunk)
+        self.hash.update(chunk)
+        if self.left and not chunk:
+            why = f"{self.left} of the {self.size} bytes of {self.named} did not come"
+            raise ImageFailed(f"{self.ref} was cut off", why=why, hint="call again: the parts that came whole are kept")
+        found = f"{self.hash.name}:{self.hash.hexdigest()}"
+        if not self.left and found != self.named:
+            raise forged(self.ref, self.named, found)
+        return chunk
+
+    def _next(self, count: int) -> bytes:
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return super().read(count)
+        except (HTTPError, OSError):  # it knows the length as well
+            return b""
+
+
+def upload(place: Place, digest: str, content: Sized) -> None:
+    """Send a blob in one piece; the registry itself checks its digest, and keeps nothing of one that is cut off."""
+    started = place.send("POST", "blobs/uploads/")
+    address = urljoin(place.base, started.headers["Location"])
+    joined = "&" if "?" in address else "?"
+    headers = {"Content-Type": "application/octet-stream"}
+    place.send("PUT", f"{address}{joined}digest={digest}", headers=headers, data=content)
+
+
+def put(place: Place, name: str, manifest: Manifest) -> None:
+    """Put a manifest under a tag or its digest."""
+    done = place.send("PUT", f"manifests/{name}", headers={"Content-Type": manifest.media}, data=manifest.body)
+    told = done.headers.get("Docker-Content-Digest", manifest.digest)
+    if told != manifest.digest:
+        raise ImageFailed(f"{place.ref} was changed on its way", why=f"{manifest.digest} became {told}")
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A plain image of a registry; *config* is the digest of its configuration, which most engines call it by."""
+
+    digest: str
+    config: str
+    blobs: int
+
+
+def known(ref: str) -> Known | None:
+    """Return what a registry has under a reference; None if that is no plain image."""
+    with translated(ref):
+        place = Place(ref, STALL)
+        found = _known(place, place.wanted)
+    if found is None or found.media not in MANIFESTS:
+        return None
+    return Known(digest=found.digest, config=str(found.content["config"]["digest"]), blobs=len(_blobs([found])))
+
+
+def join(to: str, refs: Sequence[str]) -> str:
+    """
+    Put plain images of the same repository behind one reference, an index, and return its digest.
+
+    What the index already holds for other platforms stays in it.
+
+    Raises:
+        ImageFailed: the registry refuses.
+    """
+    with translated(to):
+        place = Place(to, STALL)
+        before = _known(place, place.wanted)
+        entries = {platform(entry["platform"]): entry for entry in before.content.get("manifests", ())} if before else {}
+        for ref in refs:
+            entry = _entry(place, ref.rpartition(":")[2])
+            entries[platform(entry["platform"])] = entry
+        made = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entries[name] for name in sorted(entries)]}
+        index = Manifest(media=INDEXES[0], body=json.dumps(made, sort_keys=True).encode())
+        put(place, place.wanted, index)
+        return index.digest
+
+
+def _entry(place: Place, tag: str) -> dict[str, Any]:
+    manifest = _fetched(place, tag)
+    config = place.get(f"blobs/{manifest.content['config']['digest']}", "*/*").json()
+    runs = {key: config[key] for key in ("os", "architecture", "variant") if config.get(key)}
+    return {"mediaType": manifest.media, "digest": manifest.digest, "size": len(manifest.body), "platform": runs}

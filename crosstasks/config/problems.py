@@ -1,0 +1,150 @@
+"""Pure: what is wrong in a configuration: all of it at once, each with its place and the likely word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from ..core.errors import ConfigError
+from .options import Model, Options, Release, TargetOptions
+from .places import Document, lines, shown
+
+KINDS: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+"""What msgspec calls the kinds of values, in the words of our users."""
+
+BELONGS: Final[Sequence[tuple[Model, str]]] = (
+    (Options, "to the top level"),
+    (TargetOptions, "in [target.<name>]"),
+    (Release, "in [release]"),
+)
+
+
+def unsaid(value: Any) -> Any:
+    """Return a value without the name and password that an address may hold: messages land in the logs of CI services."""
+    before, at, after = value.rpartition("@") if isinstance(value, str) else ("", "", "")
+    if not at or ":" not in before or after.startswith("sha256:"):  # the last is an image's digest
+        return value
+    scheme, slashes, _ = before.rpartition("//")
+    return f"{scheme}{slashes}***@{after}"
+
+
+Where: TypeAlias = str | tuple[str, ...]
+"""The place of a problem: the name of a variable or of an option of the command line, or the path of a key in the file."""
+
+
+class Problems:
+    """Gather what is wrong, and fail once."""
+
+    def __init__(self, document: Document | None, root: Path) -> None:
+        """Begin with none; *document* and *root* tell where keys of the file stand."""
+        self.found: list[str] = []
+        self._document = document
+        self._root = root
+
+    def add(self, where: Where, what: str, index: str = "") -> None:
+        """Add one, at a place; *index* is of the value in a list: ``[2]``."""
+        self.found.append(f"{where if isinstance(where, str) else self._at(where)}{index}: {what}")
+
+    def unknown(self, where: Where, model: Model, key: str) -> None:
+        """Add an option that there is not, with the likely one, or where it belongs."""
+        place = next((place for other, place in BELONGS if other is not model and key in other.__struct_encode_fields__), "")
+        self.add(
+            where, f"unknown option, {key!r} belongs {place}" if place else f"unknown option{likely(key, model.__struct_encode_fields__)}"
+        )
+
+    def wrong(self, where: Where, model: Model, key: str, value: Any, error: msgspec.ValidationError) -> None:
+        """Add a value that msgspec refused."""
+        said, _, path = str(error).partition(" - at `$.")
+        index = path.rstrip("`").removeprefix(key)
+        for number in index.strip("[]").split("][") if index else ():
+            value = value[int(number)]
+        self.add(where, plainly(said, value, property_of(model, key)), index)
+
+    def _at(self, keys: tuple[str, ...]) -> str:
+        """Return a place in the file: name, line and key."""
+        if self._document is None:
+            return dotted(keys)
+        full = (*self._document.place.table, *keys)
+        line = self._lines.get(full)
+        parts = (shown(self._document.place, self._root) + (f":{line}" if line else ""), dotted(full))
+        return ": ".join(filter(None, parts))
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str, ...], int]:
+        return lines(self._document.text) if self._document else {}
+
+    def fail(self) -> None:
+        """
+        End here if anything is wrong.
+
+        Raises:
+            ConfigError: with all of it.
+        """
+        if self.found:
+            raise ConfigError("the configuration is wrong", problems=self.found, hint="docs/config.md has every option")
+
+
+def dotted(keys: Iterable[str]) -> str:
+    """Return keys as TOML writes them."""
+    return ".".join(key if key.isascii() and key.replace("-", "").replace("_", "").isalnum() else repr(key) for key in keys)
+
+
+def likely(word: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names what was likely meant; empty if nothing is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", perhaps {near[0]!r}" if near else ""
+
+
+def plainly(said: str, value: Any, declared: Any) -> str:
+    """Say in our words why msgspec refused a value; *declared* is the option in the JSON schema."""
+    allowed = list(_gathered(declared, "enum"))
+    if ", got " in said:
+        return _kind(said, value, allowed)
+    if allowed:
+        booleans = ["true", "false"] if any(inner.get("type") == "boolean" for inner in declared.get("anyOf", ())) else []
+        return f"{value!r} is not one of {', '.join((*booleans, *map(repr, allowed)))}{likely(str(value), allowed)}"
+    if "matching regex" in said:
+        return f"{unsaid(value)!r} is not of the form {' or '.join(map(repr, examples(declared)))}"
+    if "length" in said:
+        return "must not be empty"
+    return f"{value!r} must be {said.rpartition('` ')[2].removesuffix('.0')}"
+
+
+def _kind(said: str, value: Any, allowed: Sequence[str]) -> str:
+    """Say which kind of value is wanted: msgspec's words are ``Expected `bool | str`, got `int```."""
+    wanted, got = (part.strip("`") for part in said.removeprefix("Expected ").split(", got "))
+    kinds = [KINDS.get(kind, kind) for kind in wanted.split(" | ") if not (kind == "str" and allowed)]
+    given = str(value).lower() if got == "bool" else KINDS.get(got, got)
+    quotes = f'; write it in quotes, "{value}"' if "str" in wanted and not allowed and got in {"int", "float"} else ""
+    return f"must be {' or '.join((*kinds, *map(repr, allowed)))}, not {given}{quotes}"
+
+
+def examples(declared: Any) -> tuple[str, ...]:
+    """Return what an option may look like, or each of its values if it is a list."""
+    found = (one for example in _gathered(declared, "examples") for one in (example if isinstance(example, list) else [example]))
+    return tuple(dict.fromkeys(map(str, found)))
+
+
+def _gathered(declared: Any, word: str) -> Iterator[Any]:
+    if isinstance(declared, dict):
+        yield from declared.get(word, ())
+        for inner in (*declared.get("anyOf", ()), declared.get("items")):
+            yield from _gathered(inner, word)
+
+
+def property_of(model: Model, key: str) -> Any:
+    """Return an option as the JSON schema declares it."""
+    return msgspec.json.schema(model)["$defs"][model.__name__]["properties"][key]

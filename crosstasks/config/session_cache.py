@@ -1,0 +1,88 @@
+"""What a noxfile declares, kept from its last reading: while no file changes, sessions are listed without the model of the options.
+
+That model and the catalogue take five times as long to import as all else that listing needs. What is kept was right once: a wrong
+configuration is never kept, and every session reads its configuration anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..core import cache
+from ..core.about import PACKAGE, __version__
+from .files import FILES, upward
+
+
+class Declared(NamedTuple):
+    """A target, and what its sessions are called and tagged with."""
+
+    triple: str
+    alias: str
+    tags: tuple[str, ...]
+
+
+def targets(place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[Declared]]) -> tuple[Declared, ...]:
+    """
+    Return what was declared when the same was read last, else what *read* gives now, and keep that.
+
+    Args:
+        place: the folder of the Rust repository.
+        names: what the noxfile names itself.
+        environ: for ``CROSSTASKS_*``.
+
+    Raises:
+        Whatever *read* raises; nothing is kept then.
+    """
+    file = cache.folder(environ) / "answers" / f"declared-{_digest(str(place), *names)}.json"
+    key = _key(place, names, environ)
+    known = _kept(file, key)
+    if known is not None:
+        return known
+    rows = tuple(read())
+    text = json.dumps(rows)
+    with suppress(OSError):  # a cache that cannot be written is an error where something is provided, not here
+        cache.write(file, json.dumps({"key": key, "sum": _digest(text), "rows": text}))
+    return rows
+
+
+def _kept(file: Path, key: str) -> tuple[Declared, ...] | None:
+    try:
+        told = json.loads(file.read_bytes())
+        if told["key"] == key and told["sum"] == _digest(told["rows"]):
+            return tuple(Declared(triple, alias, tuple(tags)) for triple, alias, tags in json.loads(told["rows"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def _key(place: Path, names: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Name all that the answer depends on: the files, the variables, the catalogue, and the machine, as ``host`` is a target."""
+    catalogue = PACKAGE / "catalog" / "targets.toml"
+    state = catalogue.stat()
+    machine = (sys.platform, platform.machine(), *platform.libc_ver(), str(sys.maxsize))
+    variables = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CROSSTASKS_"))
+    held = (part for folder in upward(place) for name in FILES for part in _content(folder / name))
+    return _digest(__version__, str(catalogue), f"{state.st_mtime_ns} {state.st_size}", *machine, *names, *variables, *held)
+
+
+def _content(path: Path) -> tuple[str, ...]:
+    try:
+        return (str(path), path.read_bytes().decode("latin-1"))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        return (str(path), str(error))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+__all__ = ["Declared", "targets"]

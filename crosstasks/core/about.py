@@ -1,0 +1,16 @@
+"""Pure: what this package is: its version, and the folder that it lies in, under whatever name it was copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+__version__ = "0.1.0"
+
+PACKAGE: Final = Path(__file__).absolute().parents[1]
+"""The package's own folder."""
+
+NAME: Final = __name__.removesuffix(".core.about")
+"""What the package is imported as: a vendored copy has its parents before its name."""
+
+__all__ = ["NAME", "PACKAGE", "__version__"]

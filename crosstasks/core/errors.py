@@ -1,0 +1,131 @@
+"""Pure: every way to fail, one exit code each.
+
+::
+
+    CrosstasksError              1
+    |- BuildFailed               1   cargo, a test or a packaged program said no
+    |- ConfigError               2   crosstasks.toml, an option, an unknown target
+    |  `- RefusedArgument        2   a cargo argument that is ours to set
+    |- DiskFull                  1   no other route would need less
+    |- NothingSelected           3
+    |- NoRoute                   4   no possible way to build the target here
+    |- ToolMissing               5   cross, a toolchain, a program could not be had
+    |  `- ToolDamaged            5   it was there, and is no longer what was installed
+    |- VerificationFailed        6   the artifact is not what was asked for
+    |- EngineFailed              7
+    |- EmulationFailed           8
+    |- ImageFailed               9
+    `- Interrupted             130
+       `- TimedOut            130   a time limit of the configuration
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..building.artifacts import Diagnostic
+    from .steps import Failure, Step
+
+
+class CrosstasksError(Exception):
+    """Say *what* failed, *why*, and in *hint* the next thing to do."""
+
+    code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "") -> None:
+        """Keep the three parts; ``str()`` of the error is all of them, one a line. The pipeline adds what came before it."""
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.hint = hint
+        self.step: Step | None = None
+        self.route = ""
+        self.turns: tuple[Failure, ...] = ()
+
+    def __str__(self) -> str:
+        parts = (self.what, self.why, self.hint and f"hint: {self.hint}")
+        return "\n".join(part for part in parts if part)
+
+
+class BuildFailed(CrosstasksError):
+    """Cargo compiled or tested, and the answer was no; *diagnostics* are the compiler's, if they came as messages."""
+
+    diagnostics: Sequence[Diagnostic] = ()
+
+
+class ConfigError(CrosstasksError):
+    """Something the user wrote cannot be understood; *problems* lists all of it."""
+
+    code = 2
+
+    def __init__(self, what: str, *, problems: Sequence[str] = (), why: str = "", hint: str = "") -> None:
+        """Join *problems*, one a line, below *what*."""
+        super().__init__(what, why="\n".join((*problems, *filter(None, [why]))), hint=hint)
+        self.problems = tuple(problems)
+
+
+class RefusedArgument(ConfigError):
+    """A cargo argument that crosstasks itself must set."""
+
+
+class DiskFull(CrosstasksError):
+    """A disk has no room left, or a quota is used up."""
+
+
+class NothingSelected(CrosstasksError):
+    """No target is left to work on."""
+
+    code = 3
+
+
+class NoRoute(CrosstasksError):
+    """Every route to the target is refused."""
+
+    code = 4
+
+
+class ToolMissing(CrosstasksError):
+    """A program or toolchain is not there and could not be provided."""
+
+    code = 5
+
+
+class ToolDamaged(ToolMissing):
+    """Files in our cache were not what had been installed; they have been removed, and the next call makes them anew."""
+
+
+class VerificationFailed(CrosstasksError):
+    """An artifact is not what its target promises."""
+
+    code = 6
+
+
+class EngineFailed(CrosstasksError):
+    """The container engine does not answer, or refused."""
+
+    code = 7
+
+
+class EmulationFailed(CrosstasksError):
+    """Foreign programs cannot be run here."""
+
+    code = 8
+
+
+class ImageFailed(CrosstasksError):
+    """An image could not be found, pulled or built."""
+
+    code = 9
+
+
+class Interrupted(CrosstasksError):
+    """The user, or a time limit, ended the work."""
+
+    code = 130
+
+
+class TimedOut(Interrupted):
+    """A time limit ended the work; what else is to be done may go on."""

@@ -1,0 +1,207 @@
+"""Act: remove what crosstasks has left, and nothing else: builds, images, the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ... import pipeline
+from ...clients import docker_api
+from ...clients.liveness import OWNER, abandoned
+from ...context import Work
+from ...core import cache
+from ...core.errors import ConfigError, CrosstasksError
+from ...core.steps import Question
+from ...facts.engine import Engine
+from ...project.repository import Repository
+from ...reporting import report
+from ..offline import bundle_crates
+
+LABEL: Final = "crosstasks.image"
+"""What every image built here carries (recipes.py)."""
+
+ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools", "zig")
+"""What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
+
+
+def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bool = False) -> Iterator[str]:
+    """
+    Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
+
+    Args:
+        work: of this call; without a repository only the other two are done.
+        images: remove the images that were built here, and containers whose owner is gone.
+        everything: remove our cache folder.
+        dry: only say what would be removed.
+
+    Raises:
+        ConfigError: there is no repository, and nothing else to do; or the cache folder is not marked as ours.
+        EngineFailed: images are to be removed, and no engine answers.
+        CrosstasksError: something cannot be removed, or the cache is in use.
+    """
+    work = pipeline.look(work, (Question("repository"),))
+    if isinstance(work.facts.repository, Repository) or not (images or everything):
+        yield _removed(Path(work.repository.target_directory) / "crosstasks", dry=dry)
+    if images:
+        work = pipeline.look(work, (Question("host"), Question("engine")))
+        yield from clean_engine(work.engine, work, dry=dry)
+    if everything:
+        yield clean_cache(work.cache, work.root, dry=dry)
+
+
+def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
+    """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
+    door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
+    dead = door.dead(owner)
+    if not dry:
+        door.remove(dead)
+    if dead:
+        yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
+    held = door.images(label)
+    for image in held:
+        yield _would(door, image, dead) if dry else remove_image(engine, image, work)
+    if not held:
+        yield "the engine holds no image of ours"
+
+
+def _would(door: docker_api.EngineDoor, image: Mapping[str, Any], dead: Sequence[str]) -> str:
+    """Say what would be done to an image, once the containers that are *dead* are gone."""
+    users = [id_ for id_ in door.users(str(image["Id"])) if id_ not in dead]
+    line = image_line("would keep" if users else "would remove", image)
+    return f"{line}: container {users[0][:12]} uses it" if users else line
+
+
+def remove_image(engine: Engine, image: Mapping[str, Any], work: Work) -> str:
+    """Remove an image that the engine does not use, and say so; *image* is what it tells of it."""
+    names = [*(image.get("RepoTags") or image.get("NamesHistory") or ()), str(image["Id"])]
+    done = work.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
+    if done.code:
+        return f"kept {names[0]}: {done.err.strip()}"
+    return image_line("removed", image)
+
+
+def image_line(word: str, image: Mapping[str, Any]) -> str:
+    """Say what is, or would be, done to an image."""
+    names = image.get("RepoTags") or image.get("NamesHistory") or (str(image["Id"]),)
+    return f"{word} {names[0]}, {report.size(int(image.get('Size') or 0))}"
+
+
+def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
+    """
+    Remove our cache folder, if it is one; *dry*: only say so.
+
+    Raises:
+        ConfigError: it is not marked as ours, or holds the user's own work.
+        CrosstasksError: a call of crosstasks is using it.
+    """
+    if not folder.is_dir():
+        return f"{folder} is not there"
+    try:
+        marked = (folder / "CACHEDIR.TAG").read_text("utf-8", errors="replace") == cache.TAG
+    except OSError:
+        marked = False
+    if not marked:
+        hint = f"is CROSSTASKS_CACHE_DIR right? if it is a cache of crosstasks, remove it by hand: {folder}"
+        raise ConfigError(f"{folder} is not removed", why="it has no CACHEDIR.TAG of crosstasks", hint=hint)
+    here = (Path.home().resolve(), root.resolve())
+    if any(place.is_relative_to(folder.resolve()) for place in here):
+        hint = "name another with CROSSTASKS_CACHE_DIR"
+        raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint=hint)
+    if dry:
+        return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
+    with ExitStack() as locks:
+        _lock(folder, locks)
+        taken = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{bundle_crates.DRAFT}*"))))
+        (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
+    rest = sorted(path.name for path in folder.iterdir())
+    if rest:
+        return f"removed {folder} but for {', '.join(rest)}, {report.size(taken)}"
+    folder.rmdir()
+    return f"removed {folder}, {report.size(taken)}"
+
+
+def _lock(folder: Path, locks: ExitStack) -> None:
+    """Take every lock in the cache, or none: whoever holds one is making something."""
+    from filelock import FileLock, Timeout
+
+    idle(folder)
+    for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):
+        try:
+            locks.enter_context(FileLock(path, timeout=0))
+        except Timeout:
+            raise _in_use(folder, f"{path} is locked") from None
+
+
+def idle(folder: Path) -> None:
+    """
+    Refuse to touch the cache while a build uses it.
+
+    Raises:
+        CrosstasksError: one does.
+    """
+    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not abandoned(path))
+    if running:
+        raise _in_use(folder, f"a build is running: {', '.join(running)}")
+
+
+@contextmanager
+def free(path: Path) -> Iterator[bool]:
+    """Hold the lock of *path*, and tell whether it could be had at once: whoever holds it is making something."""
+    from filelock import FileLock, Timeout
+
+    lock = path.with_name(f".{path.name}.lock")
+    if not lock.exists():
+        yield True
+        return
+    try:
+        with FileLock(lock, timeout=0):
+            yield True
+    except Timeout:
+        yield False
+
+
+def _in_use(folder: Path, why: str) -> CrosstasksError:
+    return CrosstasksError(f"{folder} is in use", why=why, hint="wait until that call has ended; after a crash, remove what is named")
+
+
+def _removed(folder: Path, *, dry: bool) -> str:
+    if not os.path.lexists(folder):
+        return f"{folder} is not there"
+    if dry:
+        return f"would remove {folder}, {report.size(room(folder))}"
+    return f"removed {folder}, {report.size(remove(folder))}"
+
+
+def remove(path: Path) -> int:
+    """Remove a folder that nobody sees half gone, and return its size; of a link only the link."""
+    if path.is_symlink():
+        path.unlink()
+        return 0
+    if not path.exists():
+        return 0
+    taken = room(path)
+    aside = path.with_name(f".{path.name}.removing.{os.getpid()}")
+    try:
+        path.rename(aside)
+        shutil.rmtree(aside)
+    except OSError as error:
+        hint = f"a container of another user may have written it: sudo rm -r {aside if aside.exists() else path}"
+        raise CrosstasksError(f"{path} cannot be removed", why=f"{error.strerror}: {error.filename}", hint=hint) from error
+    return taken
+
+
+def room(folder: Path) -> int:
+    """Return the bytes that a folder takes on its disk; hard links count once."""
+    seen: dict[tuple[int, int], int] = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            found = Path(place, name).lstat()
+            seen[found.st_dev, found.st_ino] = getattr(found, "st_blocks", -(-found.st_size // 512)) * 512
+    return sum(seen.values())
+
+
+__all__ = ["clean", "clean_cache", "clean_engine"]

@@ -1,0 +1,220 @@
+"""Act: tell, set up and take away emulation, platform by platform, as the user asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace as changed
+
+from ... import pipeline, provisioning
+from ...context import Work
+from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
+from ...core.steps import Absent, Failure, Question
+from ...facts import probes
+from ...facts.emulation import MOUNT, Emulation, Registration, fault
+from ...facts.engine import Engine
+from ...facts.probes import PLATFORMS, Proof
+from ...fallback import LAST
+from ...planning.emulators import SOURCES, Emulator, installed
+from ...provisioning import emulation
+from ...reporting import report
+
+ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """What is known of one platform.
+
+    Attributes:
+        platform: ``linux/arm64``; *arch*: as Rust names it.
+        own: it is the engine's own.
+        registered: the entry of the kernel's table, empty if there is none to be seen from here.
+        fixed: the entry has the flag F, which containers need.
+        proven: the engine ran a program of the platform.
+        why: what is wrong; empty if nothing is. *fix*: what mends it.
+    """
+
+    platform: str
+    arch: str
+    own: bool = False
+    registered: str = ""
+    interpreter: str = ""
+    flags: str = ""
+    fixed: bool = False
+    proven: bool
+    why: str = ""
+    fix: str = ""
+
+
+def status(platforms: Sequence[str], work: Work) -> tuple[Row, ...]:
+    """
+    Look at the named platforms, or all that can be proven, and run a program of each.
+
+    Raises:
+        ConfigError: there is no such platform.
+        EngineFailed: no engine answers.
+    """
+    wanted = tuple(map(named, platforms)) or tuple(PLATFORMS)
+    work = pipeline.look(work, ASKED)
+    _ = work.engine
+    for platform in wanted:  # one after another: side by side, the engine is slower for all of them
+        work = _proven(platform, work)
+    return tuple(_row(platform, work) for platform in wanted)
+
+
+def _proven(platform: str, work: Work) -> Work:
+    """Run a program of the platform now, whatever was kept of an earlier run."""
+    question = Question("emulation-proof", platform)
+    probes.forget(work.look, question, work.facts)
+    return pipeline.look(work, (question,))
+
+
+def named(platform: str) -> str:
+    """Return a platform by what users call it: ``linux/arm64``, ``arm64`` or ``aarch64``."""
+    names = {PLATFORMS[one]: one for one in PLATFORMS} | {one.removeprefix("linux/"): one for one in PLATFORMS}
+    names |= {"linux/arm": "linux/arm/v7", "arm": "linux/arm/v7", "riscv64": "linux/riscv64"} | {one: one for one in PLATFORMS}
+    if platform not in names:
+        raise ConfigError(f"there is no platform {platform!r} to emulate", hint=f"one of {', '.join(PLATFORMS)}")
+    return names[platform]
+
+
+def _row(platform: str, work: Work) -> Row:
+    found: Proof | Absent = work.facts.get(Question("emulation-proof", platform))
+    seen, arch = work.facts.emulation, PLATFORMS[platform]
+    entry = seen.registered.get(arch) if isinstance(seen, Emulation) and _seen(work.engine) else None
+    proven, own = isinstance(found, Proof), platform == work.engine.platform
+    why = "" if own or isinstance(found, Proof) else _why(seen, entry, found.why)
+    return Row(
+        platform=platform,
+        arch=arch,
+        own=own,
+        registered=entry.name if entry else "",
+        interpreter=entry.interpreter if entry else "",
+        flags=entry.flags if entry else "",
+        fixed=entry.fixed if entry else False,
+        proven=proven,
+        why=why,
+        fix=fix(seen, entry, platform, work.engine) if why else "",
+    )
+
+
+def _seen(engine: Engine) -> bool:
+    """Tell whether this machine's kernel is the engine's."""
+    return not engine.remote and not engine.desktop
+
+
+def _why(seen: Emulation | Absent, entry: Registration | None, said: str) -> str:
+    if entry and isinstance(seen, Emulation):
+        return fault(entry) or ("the kernel's table is turned off" if not seen.enabled else f"it is registered, and does not work: {said}")
+    return said
+
+
+def fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
+    """Return the least that has a platform's programs run: the command for a shell."""
+    table = "/proc/sys/fs/binfmt_misc"
+    if isinstance(seen, Emulation) and not seen.enabled:
+        return f"echo 1 | sudo tee {table}/status"
+    if entry and not entry.enabled:
+        return f"echo 1 | sudo tee {table}/{entry.name}"
+    install = f"crosstasks emulation.install --platform {platform}"
+    if isinstance(seen, Emulation) and _seen(engine) and not seen.mounted and not seen.root:
+        return f"sudo {' '.join(MOUNT)} && {install}"
+    return install
+
+
+def text(rows: Sequence[Row]) -> str:
+    """Return the rows for people, with a fix below what does not work."""
+    lines = [("platform", "works", "registered", "flags", "interpreter")]
+    lines += [(row.platform, _works(row), row.registered or "-", row.flags or "-", row.interpreter or "-") for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    notes = [f"{row.platform}: {row.why}\n  {report.dim_out(f'fix: {row.fix}')}" for row in rows if row.why]
+    return "\n".join((*shown, *(["", *notes] if notes else [])))
+
+
+def _works(row: Row) -> str:
+    return "no" if not row.proven else "native" if row.own else "proven"
+
+
+def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
+    """
+    Set up emulation of the named platforms: whoever calls this has agreed. A broken entry is replaced, one that works is left.
+
+    Raises:
+        ConfigError: no platform, or no such one, or no such source.
+        EmulationFailed: it cannot be set up here.
+    """
+    if source and source not in SOURCES:
+        raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
+    wanted = _some(platforms)
+    work = pipeline.look(work, ASKED)
+    _ = work.engine
+    for platform in wanted:
+        work = _proven(platform, work)
+        found: Proof | Absent = work.facts.get(Question("emulation-proof", platform))
+        if isinstance(found, Proof):
+            yield f"{platform} works already"
+            continue
+        work = _installed(platform, (source,) if source else tuple(SOURCES), found.why, work)
+        yield f"{platform} works: a program of it was run"
+
+
+def _installed(platform: str, sources: Sequence[str], why: str, work: Work) -> Work:
+    """Take the steps of one source after another, until one has worked."""
+    while True:
+        emulator, work = _chosen(platform, sources, why, work)
+        try:
+            for step in emulator.steps:
+                provisioning.take(step, work)
+        except LAST:
+            raise
+        except CrosstasksError as error:
+            failure = Failure(route=emulator.source, what=error.what, step=step, code=error.code)
+            work = replace(work, facts=changed(work.facts, failures=(*work.facts.failures, failure)))
+            if len(sources) == 1:
+                raise
+            work.say(f"{emulator.source} failed: {error}; looking for another source")
+            continue
+        return work
+
+
+def _some(platforms: Sequence[str]) -> tuple[str, ...]:
+    if not platforms:
+        raise ConfigError("no platform is named", hint=f"--platform takes one of {', '.join(PLATFORMS)}")
+    return tuple(map(named, platforms))
+
+
+def _chosen(platform: str, sources: Sequence[str], why: str, work: Work) -> tuple[Emulator, Work]:
+    while True:
+        match installed(platform, sources, why, work.facts, offline=work.config.offline):
+            case Emulator() as emulator:
+                return emulator, work
+            case tuple() as questions:
+                work = pipeline.look(work, questions)
+            case refused:
+                raise EmulationFailed(f"emulation of {platform} cannot be set up here", why=refused.why, hint=refused.hint)
+
+
+def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
+    """
+    Take the emulators of the named platforms out of the kernel's table.
+
+    Raises:
+        ConfigError: no platform, or no such one.
+        EmulationFailed: one cannot be taken out, or its programs run all the same.
+    """
+    wanted = _some(platforms)
+    work = pipeline.look(work, ASKED)
+    for platform in wanted:
+        if platform == work.engine.platform:
+            raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
+        emulation.uninstall(work, platform)
+        left = isinstance(_proven(platform, work).facts.get(Question("emulation-proof", platform)), Proof)
+        then = "still works by other means" if left else "is not emulated any more"
+        yield f"{emulation.entry(platform)} was taken out; {platform} {then}"
+
+
+__all__ = ["Row", "install", "named", "status", "text", "uninstall"]

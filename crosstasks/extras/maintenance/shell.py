@@ -1,0 +1,107 @@
+"""Act: a shell in a target's image, with everything mounted where a build of cross has it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from ... import pipeline
+from ...building import dependencies, environment, run
+from ...clients import docker_api, network, process
+from ...context import Work
+from ...core.errors import ConfigError, EngineFailed, NoRoute
+from ...facts.engine import Engine
+from ...planning.route import Route
+from ...reporting import streams
+
+START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh'
+"""As cross does, the toolchain is put behind everything of the image."""
+
+
+def open_shell(names: Sequence[str], work: Work) -> int:
+    """
+    Open a shell in the image of one target, and return its exit code; without a terminal it reads its standard input.
+
+    Args:
+        names: one target, or none if only one is configured.
+        work: of this call.
+
+    Raises:
+        ConfigError: more than one target.
+        NoRoute: no container builds it.
+        CrosstasksError: something of it cannot be provided.
+    """
+    selected = pipeline.select(names, work)
+    if len(selected) != 1:
+        raise ConfigError(f"a shell is opened for one target, not for {len(selected)}", hint=f"name one: --target {selected[0]}")
+    planned, work = pipeline.make(selected[0], "build", work)
+    route = planned.route
+    if route.builder != "cross" or route.image is None:
+        raise NoRoute(f"{route.target} is built by {route.builder}, without a container", hint="`--builder cross` takes one")
+    if not route.image.ref:
+        raise NoRoute(
+            f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead"
+        )
+    if work.engine.remote:
+        raise EngineFailed("the engine is on another machine, and cannot mount the project", hint="use an engine of this machine")
+    planned, work = pipeline.provide(planned, work)
+    dependencies.fetch(planned.route, work)
+    run_id = uuid4().hex[:12]
+    with docker_api.ending(work.engine.command, run_id):
+        return process.attached(command(planned.route, run_id, work, terminal=streams.attended() and sys.stdout.isatty())).code
+
+
+def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[str, ...]:
+    """Return the call of the engine; *terminal* tells that the user sits at one."""
+    engine, repository = work.engine, work.repository
+    target_dir = run.folder(route, repository)
+    target_dir.mkdir(parents=True, exist_ok=True)
+    home = dependencies.home(work)
+    call = environment.Call(
+        target_dir="/target",
+        cargo_home=str(home),
+        user_cargo_home=str(dependencies.user_home(work.environ)),
+        labels=docker_api.labels(run_id),
+        proxies=network.proxies(work.environ),
+        certificates=bool(network.authorities(work.environ)),
+        path="",
+    )
+    # of git's cross everything but the target folder stands at its own path
+    inner_home = str(home) if route.flavour == "git" else "/cargo"
+    root = repository.root if route.flavour == "git" or repository.around.folders else "/project"
+    mounts = {
+        str(home): inner_home,
+        repository.root: root,
+        str(target_dir): "/target",
+        **{path: path for path in repository.around.folders},
+    }
+    inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
+    assert route.image is not None  # noqa: S101
+    return (
+        engine.command,
+        *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
+        *environment.options(route, call, engine, repository, work.config.target(route.target)),
+        *(f"--env={key}={value}" for key, value in inside.items()),
+        *_user(engine),
+        *_volumes(mounts, route.toolchain.path, shared=engine.selinux),
+        f"--workdir={root}",
+        route.image.ref,
+        *("sh", "-c", START),
+    )
+
+
+def _user(engine: Engine) -> tuple[str, ...]:
+    """Whoever runs a rootless engine is root in its containers; elsewhere what is written must be the user's."""
+    if engine.rootless or not hasattr(os, "getuid"):
+        return ()
+    return ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")
+
+
+def _volumes(mounts: Mapping[str, str], toolchain: str, *, shared: bool) -> tuple[str, ...]:
+    label = "z" if shared else ""
+    rust = f"--volume={toolchain}:/rust:{','.join(filter(None, ('ro', label)))}"
+    return (*(f"--volume={Path(outer)}:{inner}{label and f':{label}'}" for outer, inner in mounts.items()), rust)

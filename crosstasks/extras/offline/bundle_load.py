@@ -1,0 +1,159 @@
+"""Act: check every checksum of a bundle, then put all in its place: our cache, the engine, and cargo's own caches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import structs
+
+from ... import pipeline
+from ...catalog.targets import OCI_ARCH
+from ...clients import docker_api
+from ...core import cache, integrity
+from ...core.errors import ConfigError, EngineFailed, ImageFailed
+from ...facts.engine import Engine, identity
+from ...facts.inventory import IMAGES, Bundled
+from ...provisioning import rustup_home
+from ...provisioning.tools import PROGRAMS
+from ...reporting import report
+from . import bundle_archive, bundle_crates
+from .bundle import Kind, Manifest, Member
+
+if TYPE_CHECKING:
+    from ...context import Work
+
+
+def load(work: Work, path: Path) -> Manifest:
+    """
+    Load what a bundle has for this machine.
+
+    Raises:
+        ConfigError: it is no bundle, damaged, not trusted, or not for this machine; then nothing was loaded.
+        EngineFailed: it holds images, and no engine answers.
+        ImageFailed: the engine does not take them.
+    """
+    work = pipeline.look(work)
+    cache.prepare(work.cache)
+    with bundle_archive.reading(path) as reader:
+        host, engine = _checked(path, reader.manifest.platforms, work)
+        for member in reader.manifest.members:
+            if wanted(member, host, engine):
+                work.say(f"loading {member.path}")
+                PLACES[member.kind](reader, member, work)
+        if left := [member for member in reader.manifest.members if not wanted(member, host, engine)]:
+            told = ", ".join(member.path for member in left)
+            work.say(f"left where it is, for other machines: {told}, {report.size(sum(member.size for member in left))}")
+        for image in reader.manifest.images:
+            if image.engine == engine:
+                _note(image, work)
+        return reader.manifest
+
+
+def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str]:
+    """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
+    told = work.facts.host
+    host = f"{told.os}/{OCI_ARCH.get(told.arch, told.arch)}"
+    engine = work.facts.engine.platform if isinstance(work.facts.engine, Engine) else host
+    needed = dict.fromkeys((host, engine))
+    if told.os != "linux":
+        # what runs in the image comes all the same
+        needed = dict.fromkeys((engine,))
+        work.say(
+            f"a bundle holds no programs that run on {told.triple}: cross, and Rust for this machine, must be there or be had otherwise"
+        )
+    if lacking := [platform for platform in needed if platform not in platforms]:
+        here = host if host == engine else f"{host} with an engine of {engine}"
+        hint = f"make one with {' '.join(f'--platform {platform}' for platform in needed)}"
+        raise ConfigError(f"{path} is for {' and '.join(platforms)}, not for {lacking[0]}", why=f"this machine is {here}", hint=hint)
+    return host, engine
+
+
+def wanted(member: Member, host: str, engine: str) -> bool:
+    """
+    Tell whether a machine takes a member, by its own platform and its engine's.
+
+    ==========  =============================================
+    kind        is for
+    ==========  =============================================
+    tool        the machine, where cross runs
+    toolchain   both: cargo looks here, and compiles there
+    images      the engine
+    crates      every machine
+    ==========  =============================================
+    """
+    places = {"tool": {host}, "toolchain": {host, engine}, "images": {engine}}
+    return not member.platforms or not places.get(member.kind, {host, engine}).isdisjoint(member.platforms)
+
+
+def _tool(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+    def make(draft: Path) -> None:
+        bundle_archive.unpack(reader.open(member), draft, member.path)
+        if not (draft / integrity.COMPLETE).is_file():
+            raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
+
+    integrity.once(work.cache / "tools" / _single(member), make, PROGRAMS, work.say)
+
+
+def _single(member: Member) -> str:
+    """Return the name of a folder, which must be one."""
+    if not member.name or member.name.startswith(".") or Path(member.name).name != member.name or "\\" in member.name:
+        raise ConfigError(f"{member.path} is called {member.name!r}", why="that is no name of a folder", hint="the bundle is not trusted")
+    return member.name
+
+
+def _toolchain(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+    home = work.cache / "rustup"
+    place = home / "toolchains" / _single(member)
+    with rustup_home.draft(home, member.name) as folder:
+        draft = folder / member.name
+        draft.mkdir()
+        bundle_archive.unpack(reader.open(member), draft, member.path)
+        brought, held = rustup_home.marker(draft), rustup_home.marker(place)
+        if brought is None or f"{brought.release}-{brought.host}" != member.name:
+            raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
+        if held and not integrity.differing(place):
+            if _covers(held, brought):
+                return
+            rustup_home.keep(place, held, draft, brought)
+        integrity.replace(draft, place)
+
+
+def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:
+    """Tell whether what is there already holds all that the bundle would bring."""
+    return held.origin == brought.origin and set(brought.targets) <= set(held.targets) and held.source >= brought.source
+
+
+def _images(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+    if not isinstance(work.facts.engine, Engine):
+        raise EngineFailed("the bundle holds images, and no engine answers", why=work.facts.engine.why, hint=work.facts.engine.hint)
+    content = reader.open(member)
+    docker_api.load(work.engine.command, iter(lambda: content.read(bundle_archive.CHUNK), b""))
+
+
+def _crates(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+    bundle_crates.put(reader.open(member), work)
+
+
+PLACES: Final[Mapping[Kind, Callable[[bundle_archive.Reader, Member, Work], None]]] = {
+    "tool": _tool,
+    "toolchain": _toolchain,
+    "images": _images,
+    "crates": _crates,
+}
+
+
+def _note(image: Bundled, work: Work) -> None:
+    """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
+    held = docker_api.inspect(work.engine.command, (image.ref,), work.run)
+    if not held:
+        raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
+    here = structs.replace(image, id=identity(held[0]))
+    # containerd's store calls an image by its manifest, which loading makes anew
+    if here.id != image.id and work.engine.store != "containerd":
+        raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")
+    name = hashlib.sha256(f"{image.ref} {image.target} {image.flavour}".encode()).hexdigest()[:16]
+    cache.write(work.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())

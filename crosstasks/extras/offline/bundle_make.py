@@ -1,0 +1,223 @@
+"""Act: provide for machines of the platforms asked for, and collect all of it in one file."""
+
+from __future__ import annotations
+
+import platform as here
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import structs
+
+from ... import pipeline, provisioning
+from ...catalog.targets import OCI_ARCH
+from ...clients import docker_api, process
+from ...clients.docker_sdk import failed
+from ...core.about import __version__
+from ...core.errors import ConfigError, ToolMissing
+from ...core.steps import Step
+from ...facts.engine import Engine, identity
+from ...facts.inventory import BROUGHT, Bundled
+from ...facts.lock import platform as engine_platform
+from ...planning import lock_rows, tools
+from ...planning.ingredients import Tool
+from ...provisioning import cache_check
+from . import bundle_archive, bundle_crates
+from .bundle import Kind, Manifest
+from .other_host import KINDS, received
+
+if TYPE_CHECKING:
+    from ...context import Work
+    from ...planning.ingredients import Image
+    from ...planning.plan import Plan
+    from ...planning.route import Route
+
+
+class _Machine(NamedTuple):
+    """A machine that was provided for."""
+
+    platform: str
+    plans: tuple[Plan, ...]
+
+
+def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
+    """
+    Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
+
+    The machines are taken to be glibc Linux with an engine and nothing of Rust; what this one has on PATH does not count.
+
+    Raises:
+        CrosstasksError: something cannot be provided, or not for such a machine.
+    """
+    if to.is_dir() or not to.parent.is_dir():
+        raise ConfigError(f"--to names a file, and {to} cannot be one", why="it is a folder, or lies in none")
+    work = pipeline.look(work)
+    _ = work.repository
+    triples = pipeline.select(names, work)
+    wanted = tuple(dict.fromkeys(platforms)) or (_own(work),)
+    with bundle_archive.writing(to) as writer:
+        found = tuple(_collected(writer, work, platform, triples) for platform in wanted)
+        machines = tuple(machine for machine, _ in found)
+        _fetched(writer, work, machines)
+        manifest = Manifest(
+            crosstasks=__version__,
+            targets=triples,
+            platforms=wanted,
+            members=tuple(structs.replace(member, platforms=_users(member.kind, member.name, machines)) for member in writer.members),
+            images=tuple(image for _, images in found for image in images),
+        )
+        writer.close(manifest)
+    return manifest
+
+
+def _own(work: Work) -> str:
+    engine = work.facts.engine
+    arch = work.facts.host.arch
+    return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
+
+
+def _collected(writer: bundle_archive.Writer, work: Work, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
+    plans = tuple(provided(triple, received(work, platform), work) for triple in triples)
+    known = {member.path for member in writer.members}
+    for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
+        path = f"{kind}s/{folder.name}.tar.gz"
+        if path not in known:
+            work.say(f"packing {folder.name}")
+            with cache_check.sound(folder, work):
+                writer.add(path, kind, folder.name, partial(bundle_archive.pack, folder))
+    return _Machine(platform, plans), saved(writer, work, platform, plans)
+
+
+def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
+    """Name the folders of our cache that a plan uses."""
+    if plan.route.tool:
+        yield "tool", Path(plan.route.tool.path).parents[1]
+    for toolchain in (plan.route.toolchain, plan.route.own):
+        yield "toolchain", Path(toolchain.path)
+
+
+def provided(triple: str, machine: Work, work: Work) -> Plan:
+    """
+    Plan for a machine, and take the steps here.
+
+    Raises:
+        CrosstasksError: a step failed, or what it would need is a machine of that kind.
+    """
+    platform = engine_platform(machine.facts)
+    planned, machine = pipeline.make(triple, "build", machine)
+    while planned.steps:
+        for step in planned.steps:
+            provisioning.take(translated(step, platform, work), machine)
+        again, machine = pipeline.make(triple, "build", received(pipeline.afresh(machine), platform))
+        if again.steps == planned.steps:
+            raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
+        planned = again
+    return planned
+
+
+def translated(step: Step, platform: str, work: Work) -> Step:
+    """
+    Return a step for another machine as it is taken on this one.
+
+    Raises:
+        ToolMissing: it runs what only that machine could run.
+    """
+    if KINDS[platform].arch == here.machine() and sys.platform == "linux":
+        return step
+    if step.call == "tools.from_cargo":
+        why = "cross is compiled by cargo, for the machine that it runs on"
+        raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
+    if step.call == "toolchain.from_rustup":
+        tool = tools.rustup(work.facts, work.config)
+        if not isinstance(tool, Tool):
+            raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
+        for own in tool.steps:
+            provisioning.take(own, work)
+        return structs.replace(step, arguments={**step.arguments, "rustup": tool.path})
+    return step
+
+
+def saved(writer: bundle_archive.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+    """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
+    routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
+    if not routes:
+        return ()
+    with _tagged(work, routes, platform) as rows:
+        refs = tuple(dict.fromkeys(row.ref for row in rows))
+        work.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
+        name = platform.replace("/", "-")
+        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: _save(work.engine.command, refs, write))
+    return rows
+
+
+@contextmanager
+def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
+    """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
+    command, made, rows = work.engine.command, [], []
+    try:
+        for route in routes:
+            if image := route.image:
+                ref = image.ref
+                if "@" in ref:
+                    # in a repository of our own: with the last tag of one an engine forgets its digests too
+                    ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
+                    work.run((command, "tag", image.ref, ref))
+                    made.append(ref)
+                rows.append(_row(route, image, ref, platform, work))
+        yield tuple(rows)
+    finally:
+        if made:
+            work.run((command, "image", "rm", "--no-prune", *dict.fromkeys(made)))
+
+
+def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bundled:
+    (held,) = docker_api.inspect(work.engine.command, (ref,), work.run)
+    built = lock_rows.is_built(ref)
+    return Bundled(
+        ref=ref,
+        id=identity(held),
+        digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
+        target=route.target,
+        platform=image.platform,
+        engine=platform,
+        flavour="" if built else route.flavour,
+        packages=work.config.target(route.target).packages,
+    )
+
+
+def _save(command: str, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
+    several = ("--multi-image-archive",) if "podman" in Path(command).name and len(refs) > 1 else ()
+    done = process.stream((command, "save", *several, *refs), on_out=write, on_err=lambda _chunk: None)
+    if done.code:
+        raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
+
+
+def _fetched(writer: bundle_archive.Writer, work: Work, machines: Sequence[_Machine]) -> None:
+    """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
+    routes = [plan.route for machine in machines for plan in machine.plans]
+    native = [route for route in routes if route.own.host == work.facts.host.triple]
+    if not native:
+        config = structs.replace(work.config, toolchain=routes[0].own.release)
+        changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, work.root, work.environ, work.say))
+        for step in changed.route.own.steps:
+            provisioning.take(step, work)
+        routes = [structs.replace(route, own=changed.route.own) for route in routes]
+    else:
+        routes = [*native, *(structs.replace(route, own=native[0].own) for route in routes if route not in native)]
+    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle_crates.collect(routes, work, write))
+
+
+def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ...]:
+    """Return the platforms of the machines that need a member; none said is all."""
+    if kind == "crates":
+        return ()
+    if kind == "images":
+        return tuple(machine.platform for machine in machines if machine.platform.replace("/", "-") == name)
+    return tuple(machine.platform for machine in machines if (kind, name) in _names(machine))
+
+
+def _names(machine: _Machine) -> set[tuple[Kind, str]]:
+    return {(kind, folder.name) for plan in machine.plans for kind, folder in _parts(plan)}

@@ -1,0 +1,112 @@
+"""Act: make, renew and check crosstasks.lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ... import pipeline
+from ...context import Work
+from ...core import cache
+from ...core.errors import NoRoute
+from ...core.steps import Question
+from ...facts.lock import Lock, Locked, place, platform
+from ...facts.lock import lock as held
+from ...planning import lock_rows
+from ...planning.lock_rows import Difference
+from .other_host import received
+
+LOCK: Final = Question("lock")
+
+
+def path(work: Work) -> Path:
+    """Return where the lock is."""
+    return place(work.look.config_place, work.look.cwd)
+
+
+def machines(work: Work, platforms: Sequence[str]) -> tuple[Work, ...]:
+    """Return one call for each platform: as this machine is, or as one of that platform would be."""
+    here = pipeline.look(work)
+    return tuple(here if name == platform(here.facts) else received(here, name) for name in dict.fromkeys(platforms)) or (here,)
+
+
+def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, update: bool = False) -> Lock:
+    """
+    Write the lock: what is locked already is kept, unless it is to be updated; and so are the rows of other platforms.
+
+    Args:
+        names: targets to lock; all that are configured, and no others, if empty.
+        platforms: of engines; that of this machine's if empty.
+        update: resolve them anew.
+
+    Raises:
+        NoRoute: a target that is named has no route, or one has none that keeps to the lock. What is not named and
+            cannot be built on such a machine at all is told, and left to a machine that can.
+    """
+    every = machines(work, platforms)
+    found = held(every[0].facts)
+    for machine in every:
+        found = _resolved(machine, names, found, update=update)
+    found = found if names else lock_rows.only(found, work.config.targets)
+    cache.write(path(work), lock_rows.dump(found))
+    return found
+
+
+def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
+    here, triples = platform(work.facts), pipeline.select(names, work)
+    found = lock_rows.without(before, here, triples) if update else before
+    for triple in triples:
+        try:
+            planned, work = pipeline.make(triple, "build", _with(work, found))
+        except NoRoute as error:
+            if names or triple in found.on(here) or len(triples) == 1:
+                raise
+            work.say(f"{triple} is not locked for {here}: {error.what}")
+            continue
+        found = lock_rows.merged(found, here, {triple: lock_rows.of(planned.route, work.config)})
+    return found
+
+
+def _with(work: Work, found: Lock) -> Work:
+    return replace(work, facts=work.facts.with_({LOCK: found}))
+
+
+def check(work: Work, names: Sequence[str], platforms: Sequence[str] = ()) -> tuple[Difference, ...]:
+    """Return what differs between the lock and what the configuration, on these platforms, comes to; nothing if it holds."""
+    different: list[Difference] = []
+    for machine in machines(work, platforms):
+        triples = pipeline.select(names, machine)
+        rows = held(machine.facts).on(platform(machine.facts))
+        for triple in triples:
+            different += _checked(machine, triple, rows.get(triple))
+        stale = [triple for triple in rows if not names and triple not in work.config.targets]
+        different += [_difference(machine, triple, "target", "locked", "not configured") for triple in stale]
+    return tuple(different)
+
+
+def _checked(work: Work, triple: str, row: Locked | None) -> list[Difference]:
+    try:
+        pipeline.make(triple, "build", work)
+    except NoRoute as error:
+        if row is None:
+            return []  # it is built elsewhere
+        return _drift(work, triple, row) or [_difference(work, triple, "route", lock_rows.text_of(row), error.why.strip().splitlines()[0])]
+    return [_difference(work, triple, "target", "", "configured")] if row is None else []
+
+
+def _drift(work: Work, triple: str, row: Locked) -> list[Difference]:
+    """Return, for a row that cannot be kept to, what would be taken without the lock."""
+    try:
+        planned, _ = pipeline.make(
+            triple, "build", _with(work, lock_rows.without(held(work.facts), platform(work.facts), work.config.targets))
+        )
+    except NoRoute as error:
+        return [_difference(work, triple, "route", lock_rows.text_of(row), error.what)]
+    now = lock_rows.of(planned.route, work.config)
+    return [_difference(work, triple, *difference) for difference in lock_rows.compare(row, now)]
+
+
+def _difference(work: Work, triple: str, field: str, locked: str, now: str) -> Difference:
+    return Difference(target=triple, platform=platform(work.facts), field=field, locked=locked, now=now)

@@ -1,0 +1,127 @@
+"""Act: fill a registry with the images of the targets: copies of upstream's, all their platforms, and those that are built here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ... import pipeline, provisioning
+from ...catalog import recipes, targets
+from ...clients import docker_api, process, registry_copy, registry_push
+from ...clients.docker_sdk import failed
+from ...clients.registry_copy import Copied
+from ...core import cache
+from ...core.errors import ConfigError, ImageFailed
+from ...core.steps import Absent, Refused
+from ...facts import lock
+from ...planning import images
+from ...planning.image_names import Wanted, mirrored, repository_of
+from ...planning.ingredients import Image
+from ...planning.lock_rows import table
+from . import locking
+from .other_host import KINDS
+
+if TYPE_CHECKING:
+    from ...context import Work
+
+SOURCES: Final = ("upstream", "build")
+
+
+class _Chosen(NamedTuple):
+    """An image for the mirror: *name* is its reference with the tag, *shared* that of all platforms of one that is built."""
+
+    image: Image
+    name: str
+    shared: str = ""
+
+
+def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) -> tuple[Copied, ...]:
+    """
+    Copy or push an image for each target and each platform; those of this machine's engine if none is named.
+
+    Raises:
+        ConfigError: ``offline = true``, or a platform that there is nothing for.
+        ImageFailed: a target has no image for a platform, or a registry refuses.
+    """
+    if work.config.offline:
+        raise ConfigError("a mirror cannot be filled with offline = true")
+    if unknown := set(platforms).difference(KINDS):
+        raise ConfigError(f"--platform is {' or '.join(KINDS)}, not {', '.join(sorted(unknown))}")
+    machines = locking.machines(work, platforms)
+    if not platforms and isinstance(machines[0].facts.engine, Absent):
+        raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
+    done: dict[str, Copied] = {}
+    joined: dict[str, list[str]] = {}
+    for machine in machines:
+        for triple in pipeline.select(names, machine):
+            chosen = choose(triple, lock.platform(machine.facts), machine)
+            ref = mirrored(chosen.name, to)
+            if chosen.shared:
+                joined.setdefault(f"{to.rstrip('/')}/{chosen.shared}", []).append(ref)
+            if ref not in done:
+                done[ref] = _built(chosen, ref, machine) if chosen.shared else registry_copy.copy(chosen.image.ref, ref, work.say)
+    for ref, parts in joined.items():
+        registry_copy.join(ref, tuple(dict.fromkeys(parts)))
+    return tuple(done.values())
+
+
+def choose(triple: str, platform: str, work: Work) -> _Chosen:
+    """
+    Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
+
+    Raises:
+        ImageFailed: there is none; every source is named with its reason.
+    """
+    row = targets.catalogue()[triple]
+    config = work.config.target(triple)
+    held = lock.row(work.facts, triple)
+    wanted = Wanted(target=row, flavour=(held.flavour if held else "") or config.cross, platform=platform)
+    reasons = []
+    for source in ("served",) if config.image else SOURCES:
+        found, work = _ask(source, wanted, work)
+        if isinstance(found, Image):
+            shared = recipes.shared(triple, config.packages) if source == "build" else ""
+            upstream = config.image or targets.default_image(row, wanted.flavour) or ""
+            return _Chosen(found, found.ref if shared else upstream, shared)
+        reasons.append(f"{source}: {found.why}")
+    raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
+
+
+def _ask(source: str, wanted: Wanted, work: Work) -> tuple[Image | Refused, Work]:
+    while True:
+        if source == "served":
+            found = images.served(work.config.target(wanted.target.triple).image, wanted, work.facts, work.config)
+        else:
+            found = images.choose(source, wanted, work.facts, work.config)
+        if isinstance(found, Image | Refused):
+            return found, work
+        work = pipeline.look(work, found)
+
+
+def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
+    """Build an image if need be, and push it, unless the mirror has that very image."""
+    for step in chosen.image.steps:
+        provisioning.take(step, work)
+    command = work.engine.command
+    (held,) = docker_api.inspect(command, (chosen.image.ref,), work.run)
+    there = registry_copy.known(ref)
+    if there and there.config == str(held["Id"]):
+        return Copied(source=chosen.image.ref, to=ref, digest=there.digest, platforms=(chosen.image.platform,), there=there.blobs)
+    work.say(f"pushing {chosen.image.ref} to {repository_of(ref)}")
+    folder = work.cache / "images"
+    cache.prepare(work.cache)
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        done = process.stream((command, "save", chosen.image.ref), on_out=file.write, on_err=lambda _chunk: None)
+        if done.code:
+            raise failed(f"cannot save {chosen.image.ref}", done.err.strip())
+        file.seek(0)
+        return registry_push.push(file, ref, folder)
+
+
+def text(done: Sequence[Copied]) -> str:
+    """Return what was done as a table for people."""
+    head = ("image", "platforms", "digest", "blobs copied", "there")
+    rows = [(one.to, " ".join(one.platforms), one.digest[:19], str(one.copied), str(one.there)) for one in done]
+    return table([head, *rows])

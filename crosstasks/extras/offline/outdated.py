@@ -1,0 +1,202 @@
+"""Act: ask upstream what is new: flavours of cross, the toolchain, and images, against the lock; all questions side by side."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ... import pipeline
+from ...catalog import pins, targets
+from ...clients import registry_api
+from ...core.errors import ConfigError, CrosstasksError
+from ...core.steps import Question
+from ...facts import lock
+from ...facts.registry import RegistryImage, parse
+from ...facts.rustup import RustupServer
+from ...planning.image_names import repository_of
+from ...planning.ingredients import dotted
+from ...planning.lock_rows import table
+
+if TYPE_CHECKING:
+    from ...context import Work
+    from ...facts.lock import Locked
+
+INDEX: Final = "https://index.crates.io/cr/os/cross"
+"""What the crates registry has of cross, a line of JSON for each version: https://doc.rust-lang.org/cargo/reference/registry-index.html"""
+
+SIDE_BY_SIDE: Final = 16
+
+VERSION: Final = re.compile(r"\d+(\.\d+)+")
+"""A tag that is a release; those with a suffix are of another kind than the one that is locked."""
+
+State: TypeAlias = Literal["new", "current", "unknown"]
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """
+    One thing that may be new.
+
+    Attributes:
+        what: ``cross``, ``cross git``, ``rust``, or the image's reference.
+        targets: those that it is for; empty for all.
+        current: what is locked, or pinned; *upstream* what there is.
+        state: ``unknown`` if it could not be asked; then *note* says why.
+    """
+
+    what: str
+    targets: tuple[str, ...] = ()
+    current: str = ""
+    upstream: str = ""
+    state: State
+    note: str = ""
+
+
+def look(work: Work, names: Sequence[str]) -> tuple[Row, ...]:
+    """
+    Ask for everything that the targets are made of; what does not answer in time is a row that says so.
+
+    Raises:
+        ConfigError: ``offline = true``.
+    """
+    if work.config.offline:
+        raise ConfigError("`outdated` asks the network, and offline = true", hint="CROSSTASKS_OFFLINE=0 asks all the same, this once")
+    work = pipeline.look(work)
+    triples = pipeline.select(names, work)
+    rows = {triple: lock.row(work.facts, triple) for triple in triples}
+    images = _images(work, rows)
+    held = tuple(filter(None, rows.values()))
+    asked: list[Callable[[], Row]] = [lambda: _crate(work, held), lambda: _head(work, held), lambda: _rust(work, held)]
+    asked += [_image(work, ref, held, users) for (ref, held), users in images.items()]
+    with ThreadPoolExecutor(min(len(asked), SIDE_BY_SIDE)) as pool:
+        return tuple(pool.map(lambda ask: ask(), asked))
+
+
+def _crate(work: Work, rows: Sequence[Locked]) -> Row:
+    released = [name for name, pin in pins.pins().cross.items() if pin.crate]
+    current = max({row.flavour for row in rows} & set(released) or released, key=dotted)
+    try:
+        lines = registry_api.fetch_text(INDEX, work.config.network_timeout).splitlines()
+        versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
+        newest = max(versions, key=dotted)
+    except (CrosstasksError, ValueError, KeyError) as error:
+        return Row(what="cross", current=current, state="unknown", note=_said(error))
+    new = dotted(newest) > dotted(current)
+    return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
+
+
+def _head(work: Work, rows: Sequence[Locked]) -> Row:
+    url, current = work.config.git_url, next((row.revision for row in rows if row.revision), work.config.git_rev)
+    row = Row(what="cross git", current=current, state="unknown", note="git is not here")
+    git = work.look.which("git")
+    if not git:
+        return row
+    try:
+        # a repository that wants a password is not asked for one: nobody may be there to give it
+        env = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+        done = work.run((git, "ls-remote", url, "HEAD"), env=env, timeout=work.config.network_timeout)
+    except CrosstasksError as error:
+        return Row(what="cross git", current=current, state="unknown", note=_said(error))
+    head = done.out.partition("\t")[0].strip()
+    if done.code or not head:
+        said = done.err.strip().splitlines()
+        return Row(what="cross git", current=current, state="unknown", note=said[-1] if said else f"{url} has no HEAD")
+    return Row(what="cross git", current=current, upstream=head, state="current" if head.startswith(current) else "new", note=url)
+
+
+def _rust(work: Work, rows: Sequence[Locked]) -> Row:
+    current = rows[0].toolchain if rows else work.config.toolchain
+    server = pipeline.look(work, (Question("rustup-server"),)).facts["rustup-server"]
+    if not isinstance(server, RustupServer):
+        return Row(what="rust", current=current, state="unknown", note=server.why)
+    new = current not in {"", "stable"} and dotted(server.stable) > dotted(current)
+    return Row(what="rust", current=current, upstream=server.stable, state="new" if new else "current", note=server.url)
+
+
+def _images(work: Work, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the references to ask for, each with the locked digest and the targets that it is for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for triple, held in rows.items():
+        config, row = work.config.target(triple), targets.catalogue()[triple]
+        refs = [config.image] if config.image else [targets.default_image(row, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
+        for ref in filter(None, refs):
+            locked = held.digest if held and held.digest and repository_of(held.image) == repository_of(ref) and held.image == ref else ""
+            found.setdefault((ref, locked), []).append(triple)
+    return {key: tuple(triples) for key, triples in found.items()}
+
+
+def _image(work: Work, ref: str, held: str, users: tuple[str, ...]) -> Callable[[], Row]:
+    def ask() -> Row:
+        engine = work.facts.engine
+        try:
+            # what was said an hour ago is what is asked for here, so no kept answer counts
+            answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, work.config.network_timeout))
+            tags = registry_api.tags(ref, work.config.network_timeout)
+        except CrosstasksError as error:
+            return Row(what=ref, targets=users, current=held, state="unknown", note=_said(error))
+        if not isinstance(answer, RegistryImage):
+            return Row(what=ref, targets=users, current=held, state="unknown", note=answer.why)
+        return judged(answer, held, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users}, tags)
+
+    return ask
+
+
+def judged(
+    answer: RegistryImage, held: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None], tags: Sequence[str] = ()
+) -> Row:
+    """
+    Pure: compare what a registry serves with what is locked; every line that holds is told.
+
+    ==============  =====================================  =======  =======================================
+    locked digest   served                                 state    note
+    ==============  =====================================  =======  =======================================
+    another         any                                    new      the tag has moved
+    any             our platform, and the row has another  new      there is an image for our platform now
+    any             a tag of a higher version              new      that tag
+    the same        else                                   current  the platforms
+    ==============  =====================================  =======  =======================================
+    """
+    foreign = any(_foreign(row, platform) for row in rows.values())
+    higher = newest(answer.ref, tags)
+    notes = ["the tag has moved"] if held and held != answer.digest else []
+    notes += [f"an image for {platform} is there now"] if platform in answer.platforms and foreign else []
+    notes += [f"there is {higher}"] if higher else []
+    return Row(
+        what=answer.ref,
+        targets=users,
+        current=held,
+        upstream=answer.digest,
+        state="new" if notes else "current",
+        note="; ".join((*notes, f"for {', '.join(answer.platforms)}")),
+    )
+
+
+def newest(ref: str, tags: Sequence[str]) -> str:
+    """Pure: return the highest tag that is a version above that of a reference; empty if there is none, or its own tag is no version."""
+    own = ref.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and dotted(tag) > dotted(own)]
+    return max(higher, key=dotted, default="")
+
+
+def _foreign(row: Locked | None, platform: str) -> bool:
+    """Tell whether a target is built with something else than a native image of upstream, as it is on arm64 where nothing is locked."""
+    if row is None:
+        return platform != "linux/amd64"
+    return bool(row.recipe) or row.builder != "cross" or row.platform != platform
+
+
+def _said(error: Exception) -> str:
+    parts = (getattr(error, "what", str(error)), getattr(error, "why", ""))
+    return ": ".join(filter(None, parts)).replace("\n", " ")
+
+
+def text(rows: Sequence[Row]) -> str:
+    """Return the rows as a table for people, what is new first."""
+    order = {"new": 0, "unknown": 1, "current": 2}
+    ranked = sorted(rows, key=lambda row: order[row.state])
+    lines = [(row.state, row.what, row.current[:19] or "-", row.upstream[:19] or "-", row.note) for row in ranked]
+    return table([("state", "what", "here", "upstream", ""), *lines])

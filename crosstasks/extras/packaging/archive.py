@@ -1,0 +1,141 @@
+"""Pack programs and what goes with them: the same files give the same bytes, whoever packs them, where and when."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from ...core.errors import ConfigError, CrosstasksError
+from . import files
+
+if TYPE_CHECKING:
+    from ...config.options import Release
+    from .product import Product
+
+DOCUMENTS: Final = ("LICEN[CS]E*", "COPYING*", "UNLICENSE*", "NOTICE*", "README*", "CHANGELOG*")
+"""What is always in, of the repository's root and of a crate's own folder, which wins."""
+
+EARLIEST: Final = 315532800
+"""1980 began: no zip can hold an earlier time."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A file in an archive: its *name* below the archive's folder, where it lies, and whether it is a program.
+
+    *sha256* is the checksum that it was verified with, empty if it was not.
+    """
+
+    name: str
+    source: Path
+    program: bool = False
+    sha256: str = ""
+
+    @property
+    def mode(self) -> int:
+        """Return its permissions, which are not those that it happens to have here."""
+        return 0o755 if self.program else 0o644
+
+
+def documents(product: Product, root: Path, options: Release) -> tuple[Entry, ...]:
+    """
+    Return the files that go with the programs: licences, readme, changelog and what is configured.
+
+    Raises:
+        ConfigError: a configured pattern fits nothing, or leads out of the repository.
+    """
+    found = {path.name: path for folder in (root, *map(Path, _folders(product))) for path in _documents(folder)}
+    for crate in product.crates:
+        named = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
+        found |= {path.name: path for path in named if path.is_file()}
+    for pattern in options.files:
+        found |= dict(_configured(root, pattern))
+    return tuple(Entry(name=name, source=path) for name, path in sorted(found.items()))
+
+
+def _folders(product: Product) -> list[str]:
+    """Return the folders whose documents are the product's: those of several crates would stand in each other's way."""
+    return [crate.folder for crate in product.crates] if len(product.crates) == 1 else []
+
+
+def _documents(folder: Path) -> Iterable[Path]:
+    return (path for pattern in DOCUMENTS for path in sorted(folder.glob(pattern)) if path.is_file())
+
+
+def _configured(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
+    where = f"release.files: {pattern!r}"
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise ConfigError(f"{where} leads out of the repository", hint="patterns begin at the repository's root")
+    found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+    if not found:
+        raise ConfigError(f"{where} fits no file", hint=f"patterns begin at {root}")
+    return ((path.relative_to(root).as_posix(), path) for path in found)
+
+
+def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
+    """
+    Write an archive with one folder in it: a zip if its name ends so, else a tar.gz.
+
+    Args:
+        target: the archive.
+        stem: the name of the folder.
+        entries: its files.
+        epoch: the time that everything in it has.
+
+    Raises:
+        CrosstasksError: a file is not what was verified any more; there is no archive then.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.name)
+    with files.placed(target) as file:
+        FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
+        other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
+        if other:
+            hint = "does another build use the same target folder? CARGO_TARGET_DIR names it"
+            raise CrosstasksError(f"{', '.join(other)} was changed before it was packed", hint=hint)
+
+
+def _tar(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> None:
+    # an empty name and time keep both out of gzip's header
+    with (
+        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        top = tarfile.TarInfo(stem)
+        top.type, top.mode, top.mtime = tarfile.DIRTYPE, 0o755, epoch
+        tar.addfile(top)
+        for entry in entries:
+            info = tarfile.TarInfo(f"{stem}/{entry.name}")
+            info.size, info.mode, info.mtime = entry.source.stat().st_size, entry.mode, epoch
+            with entry.source.open("rb") as source:
+                tar.addfile(info, source)
+
+
+def _zip(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> None:
+    when = time.gmtime(max(epoch, EARLIEST))[:6]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for entry in entries:
+            info = zipfile.ZipInfo(f"{stem}/{entry.name}", when)
+            info.create_system, info.external_attr = 3, (0o100000 | entry.mode) << 16  # as Unix has it, whoever packs
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = entry.source.stat().st_size
+            with entry.source.open("rb") as source, packed.open(info, "w") as member:
+                shutil.copyfileobj(source, member)
+
+
+FORMATS: Final[Mapping[str, Callable[[IO[bytes], str, Iterable[Entry], int], None]]] = {".zip": _zip, ".tar.gz": _tar}
+"""How each kind of archive is written."""
+
+
+def suffix(os: str) -> str:
+    """Return how the name of an archive ends for an operating system."""
+    return ".zip" if os == "windows" else ".tar.gz"
+
+
+__all__ = ["Entry", "documents", "pack", "suffix"]

@@ -1,0 +1,135 @@
+"""Pure: how two folders of packages differ: which package, which file in it, and where."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from ...verifying.paths import section, sections
+from .packages import SUFFIXES, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+CHUNK: Final = 1 << 20
+
+MOST: Final = 3
+"""How many sections are named; code and tables that point into others differ whenever those do."""
+
+CAUSES: Final = (".rodata", ".data", ".debug", ".comment")
+"""Sections with what a build puts in: paths, times, versions."""
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One way in which two packages differ.
+
+    Attributes:
+        member: the file in the package, empty if it is the package as a whole.
+        what: in words; *offset* is the first byte that differs, -1 if that says nothing, and *section* where in an ELF file it lies.
+    """
+
+    package: str
+    member: str = ""
+    what: str
+    offset: int = -1
+    section: str = ""
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        place = f" at {self.offset:#x}{f' in {self.section}' if self.section else ''}" if self.offset >= 0 else ""
+        return f"{'/'.join(filter(None, (self.package, self.member)))}: {self.what}{place}"
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A file of a package: what an archive says of it, and its content."""
+
+    about: Mapping[str, Any]
+    data: bytes
+
+
+def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
+    """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte."""
+    here, there = _packages(first, triples), _packages(second, triples)
+    lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
+    found = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
+    for name in sorted(here.keys() & there.keys()):
+        found += _compared(here[name], there[name])
+    return tuple(found)
+
+
+def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
+    paths = (path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    return {path.name: path for path in paths if not triples or ((target := target_of(path.name)) and target.triple in triples)}
+
+
+def _compared(first: Path, second: Path) -> Iterator[Difference]:
+    offset = _first(first.read_bytes(), second.read_bytes())
+    if offset < 0:
+        return
+    here, there = _members(first), _members(second)
+    for name in sorted(here.keys() ^ there.keys()):
+        yield Difference(package=first.name, member=name, what=f"is only in the {'first' if name in here else 'second'}")
+    inner = [found for name in sorted(here.keys() & there.keys()) for found in _member(first.name, name, here[name], there[name])]
+    yield from inner
+    if not inner and here.keys() == there.keys():
+        order = list(here) != list(there)
+        what = "the files lie in another order" if order else "the files are the same, but not how they are packed"
+        yield Difference(package=first.name, what=what, offset=offset)
+
+
+def _member(package: str, name: str, first: Member, second: Member) -> Iterator[Difference]:
+    for key, value in first.about.items():
+        if second.about[key] != value:
+            yield Difference(package=package, member=name, what=f"{key} is {value}, and {second.about[key]} in the second")
+    offset = _first(first.data, second.data)
+    if offset >= 0:
+        sizes = f"{len(first.data)} and {len(second.data)} bytes, " if len(first.data) != len(second.data) else ""
+        names = _differing(first.data, second.data)
+        parts = f" in {', '.join(names[:MOST])}{' and others' if names[MOST:] else ''}" if names else ""
+        what = f"{sizes}differs{parts}, first"
+        yield Difference(package=package, member=name, what=what, offset=offset, section=section(BytesIO(first.data), offset))
+
+
+def _differing(first: bytes, second: bytes) -> list[str]:
+    """Return the sections of ELF files whose content differs, texts and data first: what moves with them follows from them."""
+    here, there = ({name: data[start:end] for start, end, name in sections(BytesIO(data))} for data in (first, second))
+    names = [name for name in (*here, *(name for name in there if name not in here)) if here.get(name) != there.get(name)]
+    return sorted(names, key=lambda name: not name.startswith(CAUSES))
+
+
+def _first(first: bytes, second: bytes) -> int:
+    """Return the first offset where two files differ, -1 if nowhere."""
+    if first == second:
+        return -1
+    shorter = min(len(first), len(second))
+    for start in range(0, shorter, CHUNK):
+        left, right = first[start : start + CHUNK], second[start : start + CHUNK]
+        if left != right:
+            differing = (place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)
+            return start + next(differing, min(len(left), len(right)))
+    return shorter
+
+
+def _members(path: Path) -> dict[str, Member]:
+    with path.open("rb") as file:
+        return dict(_zip(file) if path.suffix == ".zip" else _tar(file))
+
+
+def _tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
+    with tarfile.open(fileobj=file) as archive:
+        for row in archive:
+            data = content.read() if (content := archive.extractfile(row)) else b""
+            about = {"the mode": oct(row.mode), "the time": row.mtime, "the owner": f"{row.uid}:{row.gid} {row.uname}:{row.gname}"}
+            yield row.name, Member(about={**about, "the kind": row.type, "the link": row.linkname}, data=data)
+
+
+def _zip(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
+    with zipfile.ZipFile(file) as archive:
+        for row in archive.infolist():
+            about = {"the mode": oct(row.external_attr >> 16), "the time": row.date_time, "the system": row.create_system}
+            yield row.filename, Member(about=about, data=archive.read(row))

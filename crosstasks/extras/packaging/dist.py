@@ -1,0 +1,153 @@
+"""The folder of archives: what was made for each target, checksums, and what is in it as JSON.
+
+::
+
+    hello-<triple>-v1.2.0.tar.gz      and .sha256 beside it
+    hello-<triple>-v1.2.0.cdx.json    what it is made of
+    SHA256SUMS                        of all of them, for ``sha256sum -c``
+    artifacts.json, metadata.json     for other programs
+    .parts/<triple>.json              how each target went, so that the next call goes on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from ...core import cache
+from ...core.about import __version__
+from ...planning.plan import SCHEMA_VERSION
+from ..release.context import Context
+from . import files
+
+SUMS: Final = "SHA256SUMS"
+Kind: TypeAlias = Literal["archive", "sbom"]
+
+
+class Program(Struct, frozen=True, kw_only=True):
+    """A program in an archive, and what its headers tell."""
+
+    name: str
+    size: int
+    sha256: str
+    glibc: str = ""
+    static: bool = False
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """A file of the release."""
+
+    name: str
+    kind: Kind
+    product: str
+    version: str
+    target: str
+    size: int
+    sha256: str
+    programs: tuple[Program, ...] = ()
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """How one target went.
+
+    Attributes:
+        commit: that it was built of, empty if not everything was committed; *key* stands for how it was built.
+        route: how.
+        files: what was made; none if there is an *error*.
+        notes: what was left out, each with its reason.
+        kept: it had been made by an earlier call.
+    """
+
+    target: str
+    commit: str = ""
+    key: str = ""
+    route: str = ""
+    seconds: float = 0.0
+    files: tuple[File, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    code: int = 0
+    kept: bool = False
+
+
+def _place(dist: Path, target: str) -> Path:
+    return dist / ".parts" / f"{target}.json"
+
+
+def remember(dist: Path, part: Part) -> None:
+    """Write how a target went."""
+    files.write(_place(dist, part.target), msgspec.json.format(msgspec.json.encode(part)) + b"\n")
+
+
+def part(dist: Path, target: str) -> Part | None:
+    """Return how a target went the last time, if its files are as they were then."""
+    try:
+        found = msgspec.json.decode(_place(dist, target).read_bytes(), type=Part)
+        whole = all((dist / file.name).is_file() and files.sha256(dist / file.name) == file.sha256 for file in found.files)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if whole else None
+
+
+def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
+    """Return how each target went, of those that were built."""
+    return tuple(found for target in targets if (found := part(dist, target)))
+
+
+def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
+    """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
+    dist = context.dist
+    with cache.locked(dist / ".parts" / SUMS):
+        versions = {(product.name, product.version) for product in context.products}
+        listed = sorted(
+            (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name
+        )
+        _sweep(dist, {file.name for file in listed})
+        for file in listed:
+            files.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
+        files.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
+        files.write(dist / "artifacts.json", _json({"artifacts": listed}))
+        files.write(dist / "metadata.json", _json(_metadata(context, targets)))
+    return tuple(listed)
+
+
+def _sweep(dist: Path, names: set[str]) -> None:
+    """Remove what was listed before and no longer is, such as an earlier version, and what hooks made of it."""
+    try:
+        before = [line.split("  ", 1)[1] for line in (dist / SUMS).read_text("utf-8").splitlines()]
+    except (OSError, IndexError):
+        return
+    for name in before:
+        if name not in names and Path(name).name == name:
+            for path in (dist / name, *(path for path in dist.iterdir() if path.name.startswith(f"{name}."))):
+                path.unlink(missing_ok=True)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})) + b"\n"
+
+
+def _metadata(context: Context, targets: Sequence[str]) -> dict[str, Any]:
+    """Return what holds for the whole release; nothing in it differs from call to call on one commit."""
+    config = context.work.config
+    return {
+        "crosstasks": __version__,
+        "commit": context.git.commit,
+        "date": context.git.time,
+        "dirty": bool(context.git.dirty),
+        "snapshot": context.snapshot,
+        "products": [{"name": one.name, "version": one.version, "tag": one.tag, "binaries": one.binaries} for one in context.products],
+        "profile": config.release.profile,
+        "targets": {
+            triple: {
+                "glibc": config.target(triple).glibc,
+                "features": config.target(triple).features,
+                "default_features": config.target(triple).default_features,
+            }
+            for triple in targets
+        },
+    }

@@ -1,0 +1,136 @@
+"""Pure: what is released: the cargo packages with their versions and tags, and the products that archives are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ...config.problems import likely
+from ...core.errors import ConfigError, NothingSelected
+from ...project.toml_file import read, table
+
+if TYPE_CHECKING:
+    from ...config.options import Release
+    from ...project.manifest import Package
+    from ...project.repository import Repository
+
+
+class Crate(Struct, frozen=True, kw_only=True):
+    """A cargo package that is released.
+
+    Attributes:
+        folder: where its manifest lies.
+        tag: of this version.
+        registries: it may be published to these only; None: to any, empty: to none.
+        readme, licence: files that its manifest names, relative to *folder*.
+    """
+
+    name: str
+    version: str
+    folder: str
+    tag: str
+    binaries: tuple[str, ...] = ()
+    registries: tuple[str, ...] | None = None
+    readme: str = ""
+    licence: str = ""
+
+    def goes_to(self, registry: str) -> bool:
+        """Tell whether its manifest lets it be published there."""
+        return self.registries is None or (registry or "crates-io") in self.registries
+
+
+class Product(Struct, frozen=True, kw_only=True):
+    """What one archive for each target holds: the programs of these crates."""
+
+    name: str
+    version: str
+    tag: str
+    crates: tuple[Crate, ...]
+
+    def stem(self, triple: str) -> str:
+        """Return the name of a target's archive, and of the folder in it, as cargo-binstall looks for it."""
+        return f"{self.name}-{triple}-v{self.version}"
+
+    @property
+    def binaries(self) -> tuple[str, ...]:
+        """Return the names of its programs."""
+        return tuple(name for crate in self.crates for name in crate.binaries)
+
+
+def crates(repository: Repository, options: Release, names: Sequence[str] = ()) -> tuple[Crate, ...]:
+    """
+    Return the cargo packages to release.
+
+    Args:
+        repository: the workspace.
+        options: ``[release]``.
+        names: those of the command line, over those of the configuration.
+
+    Raises:
+        ConfigError: there is no such package, or packages of different versions would share a tag.
+    """
+    members = {package.name: package for package in repository.packages}
+    wanted = names or options.packages or tuple(members)
+    for name in wanted:
+        if name not in members:
+            raise ConfigError(f"no cargo package is called {name!r}{likely(name, members)}", hint=f"there are {', '.join(members)}")
+    workspace = table(read(Path(repository.manifest)), "workspace", "package")
+    found = tuple(_crate(members[name], workspace, options.tag) for name in dict.fromkeys(wanted))
+    _one_version(found, options)
+    return found
+
+
+def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
+    own = table(read(Path(package.manifest)), "package")
+
+    def value(key: str) -> Any:
+        said = own.get(key)
+        return workspace.get(key) if isinstance(said, dict) and said.get("workspace") else said
+
+    publish = value("publish")
+    registries = tuple(map(str, publish)) if isinstance(publish, list) else () if publish is False else None
+    return Crate(
+        name=package.name,
+        version=package.version,
+        folder=str(Path(package.manifest).parent),
+        tag=template.replace("{package}", package.name).replace("{version}", package.version),
+        binaries=package.binaries,
+        registries=registries,
+        readme=str(value("readme") or ""),
+        licence=str(value("license-file") or ""),
+    )
+
+
+def _one_version(found: Sequence[Crate], options: Release) -> None:
+    versions = {crate.version: crate.name for crate in found}
+    if len(versions) > 1 and ("{package}" not in options.tag or options.name):
+        said = ", ".join(f"{crate.name} {crate.version}" for crate in found)
+        hint = 'set `tag = "{package}-v{version}"` in [release], or name one with --package or `packages`'
+        raise ConfigError("packages of different versions cannot share a release", why=said, hint=hint)
+
+
+def products(found: Sequence[Crate], options: Release) -> tuple[Product, ...]:
+    """
+    Return what there is an archive of: all programs under the configured name, else one for each crate that has some.
+
+    Raises:
+        NothingSelected: no package has a program.
+    """
+    programs = tuple(crate for crate in found if crate.binaries)
+    if not programs:
+        raise NothingSelected("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
+    if options.name:
+        return (Product(name=options.name, version=programs[0].version, tag=programs[0].tag, crates=programs),)
+    return tuple(Product(name=crate.name, version=crate.version, tag=crate.tag, crates=(crate,)) for crate in programs)
+
+
+def snapshot(product: Product, commit: str, *, dirty: bool = False) -> Product:
+    """Return a product as it is without a release: its version tells the commit."""
+    return replace(product, version=f"{product.version}-SNAPSHOT-{commit[:9]}{'-dirty' if dirty else ''}", tag="")
+
+
+__all__ = ["Crate", "Product", "crates", "products", "snapshot"]

@@ -1,0 +1,205 @@
+"""Build and pack every target of a release: strictly, locked, and so that the same commit gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace as changed
+
+from ...catalog import targets
+from ...context import Extra, Work
+from ...core.about import __version__
+from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...core.steps import Env
+from ..packaging import archive, dist, files, sbom
+from ..packaging.archive import Entry
+from ..packaging.dist import File, Part, Program
+from ..packaging.product import Product
+from .context import Context
+
+if TYPE_CHECKING:
+    from ...planning.plan import Plan
+    from ...verifying.verify import Artifact
+
+Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"
+"""Build a target with arguments for cargo: along which plan that was, what came out, and what is known now."""
+
+UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
+
+
+def prepared(context: Context) -> Work:
+    """
+    Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
+
+    Raises:
+        ConfigError: something is not committed, there is no Cargo.lock to keep to, or cargo-auditable is wanted and not there.
+    """
+    work = context.work
+    if context.git.dirty and not context.snapshot:
+        why = "\n".join(context.git.dirty[:10])
+        raise ConfigError("not everything is committed", why=why, hint="commit it, or build with --snapshot")
+    if not work.repository.lock:
+        hint = "`cargo generate-lockfile`, and commit Cargo.lock"
+        raise ConfigError("a release needs Cargo.lock", why="without it two builds of a commit may differ", hint=hint)
+    wrapper = "" if work.config.release.auditable == "never" else shutil.which("cargo-auditable", path=work.environ.get("PATH")) or ""
+    if work.config.release.auditable == "always" and not wrapper:
+        raise ConfigError("cargo-auditable is not there", hint="`cargo install cargo-auditable --locked`, or set `auditable` to auto")
+    extra = Extra(remap=True, env={"SOURCE_DATE_EPOCH": str(context.git.time)}, wrapper=wrapper)
+    strict = work.config.is_strict(work.facts.host.ci, release=True)
+    return replace(work, config=changed(work.config, strict=strict), extra=extra)
+
+
+def arguments(context: Context, given: Sequence[str]) -> tuple[str, ...]:
+    """Return what cargo is told: the profile, the programs of the packages that are released, and what the user adds."""
+    packages = [f"--package={crate.name}" for product in context.products for crate in product.crates]
+    return (f"--profile={context.work.config.release.profile}", *packages, "--bins", *given)
+
+
+def key(context: Context, triple: str, given: Sequence[str]) -> str:
+    """Return what stands for how a target is built: whatever changes it makes an earlier archive useless."""
+    config = context.work.config
+    packed = (config.release.name, config.release.files, config.release.auditable, "sbom" in context.skip)
+    parts = (config.target(triple), packed, arguments(context, given), __version__, context.products)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+def build(context: Context, triples: Sequence[str], compiled: Compile, given: Sequence[str] = ()) -> tuple[Part, ...]:
+    """Build one target after another; one that fails does not keep the others from being finished."""
+    work = prepared(context)
+    parts = []
+    for triple in triples:
+        part, work = one(replace(context, work=work), triple, compiled, given)
+        dist.remember(context.dist, part)
+        parts.append(part)
+    return tuple(parts)
+
+
+def one(context: Context, triple: str, compiled: Compile, given: Sequence[str]) -> tuple[Part, Work]:
+    """Build and pack one target, if an earlier call has not."""
+    if part := kept(context, triple, given):
+        return part, context.work
+    begun, work = time.monotonic(), context.work
+    commit = "" if context.git.dirty else context.git.commit
+    try:
+        planned, artifacts, work = compiled(triple, arguments(context, given), work)
+        made, said = pack(replace(context, work=work), planned, artifacts)
+    except Interrupted:
+        raise
+    except CrosstasksError as error:
+        return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), work
+    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=planned.route.name, files=made, notes=said)
+    return changed(part, seconds=time.monotonic() - begun), work
+
+
+def kept(context: Context, triple: str, given: Sequence[str]) -> Part | None:
+    """Return what an earlier call made of this very commit; of what is not committed nothing is kept."""
+    part = dist.part(context.dist, triple)
+    if not part or part.error or context.git.dirty or (part.commit, part.key) != (context.git.commit, key(context, triple, given)):
+        return None
+    return changed(part, kept=True)
+
+
+def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    """
+    Make the archives of one target, and what says what they are made of.
+
+    Returns:
+        the files, and notes on what was left out.
+
+    Raises:
+        CrosstasksError: a program was not built, or a file cannot be written.
+    """
+    found: list[File] = []
+    for product in context.products:
+        programs = _programs(product, planned.target, artifacts)
+        found.append(_archive(context, product, planned.target, programs))
+        if "sbom" not in context.skip:
+            found.append(_sbom(context, product, planned))
+    return tuple(found), notes(context, planned)
+
+
+def notes(context: Context, planned: Plan) -> tuple[str, ...]:
+    """Return why a program does not embed what it is made of."""
+    if context.work.config.release.auditable == "never":
+        return ()
+    if planned.route.builder == "cross":
+        return (UNAUDITED,)
+    return () if context.work.extra.wrapper else ("cargo-auditable is not on PATH: the SBOM beside the archive says what is in it",)
+
+
+def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
+    """Return the programs of a product by the names of their files."""
+    built = {Path(artifact.path).name: artifact for artifact in artifacts}
+    mine = {name: artifact for name, artifact in built.items() if name.partition(".")[0] in product.binaries or name in product.binaries}
+    missing = [binary for binary in product.binaries if not any(name in {binary, f"{binary}{Path(name).suffix}"} for name in mine)]
+    if missing:
+        hint = "a program with `required-features` needs them in `features`, or leave its package out of `packages`"
+        raise CrosstasksError(f"{triple}: {', '.join(missing)} of {product.name} was not built", hint=hint)
+    return mine
+
+
+def _archive(context: Context, product: Product, triple: str, programs: dict[str, Artifact]) -> File:
+    stem = product.stem(triple)
+    target = context.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
+    entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
+    taken = {entry.name for entry in entries}
+    more = [entry for entry in archive.documents(product, context.root, context.work.config.release) if entry.name not in taken]
+    archive.pack(target, stem, [*entries, *more], context.git.time)
+    told = tuple(
+        Program(name=name, size=artifact.size, sha256=artifact.sha256, glibc=artifact.glibc, static=artifact.static)
+        for name, artifact in sorted(programs.items())
+    )
+    return _file(target, "archive", product, triple, told)
+
+
+def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: tuple[Program, ...] = ()) -> File:
+    return File(
+        name=path.name,
+        kind=kind,
+        product=product.name,
+        version=product.version,
+        target=triple,
+        size=path.stat().st_size,
+        sha256=files.sha256(path),
+        programs=programs,
+    )
+
+
+def _sbom(context: Context, product: Product, planned: Plan) -> File:
+    everything, shipped = (_tree(context, product, planned, edges) for edges in ("normal,build", "normal,no-proc-macro"))
+    own = context.work.config.target(planned.target)
+    facts = {
+        "features": ",".join(own.features),
+        "default-features": str(own.default_features).lower(),
+        "rustc": planned.route.toolchain.release,
+    }
+    lock = (context.root / "Cargo.lock").read_text("utf-8")
+    path = context.dist / f"{product.stem(planned.target)}.cdx.json"
+    files.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, context.git.time))
+    return _file(path, "sbom", product, planned.target)
+
+
+def _tree(context: Context, product: Product, planned: Plan, edges: str) -> sbom.Tree:
+    """Ask cargo what it builds; the dependencies were fetched for the build, so it need not ask the network."""
+    own = context.work.config.target(planned.target)
+    chosen = [
+        *([] if own.default_features else ["--no-default-features"]),
+        *([f"--features={','.join(own.features)}"] if own.features else []),
+    ]
+    packages = [f"--package={crate.name}" for crate in product.crates]
+    cargo = f"{planned.route.own.path}/bin/cargo"
+    env: Env = {"RUSTC": f"{planned.route.own.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, "--target", planned.target, *packages, *chosen)
+    done = context.work.run(argv, env=env, cwd=str(context.root))
+    if done.code:
+        raise CrosstasksError(
+            f"{planned.target}: cargo does not tell what it builds", why=done.err.strip(), hint="`--skip=sbom` does without"
+        )
+    return sbom.parse(done.out)

@@ -1,0 +1,110 @@
+"""What every part of a release is given: the commit, what is released, where it goes, and what is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ...clients import git
+from ...clients.git import Git
+from ...config.problems import likely
+from ...core.errors import ConfigError
+from ..packaging import product
+from ..packaging.product import Crate, Product
+
+if TYPE_CHECKING:
+    from ...context import Work
+
+PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry")
+"""What ``--skip`` may leave out; the last three are the places to publish to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One release.
+
+    Attributes:
+        work: with the repository known.
+        git: the commit that is released.
+        crates: its cargo packages, and *products* what there are archives of.
+        skip: the parts that are left out.
+        snapshot: this is no release, but a look at what one would be.
+    """
+
+    work: Work
+    git: Git
+    crates: tuple[Crate, ...]
+    products: tuple[Product, ...]
+    skip: frozenset[str] = frozenset()
+    snapshot: bool = False
+
+    @property
+    def root(self) -> Path:
+        """Return the root of the cargo workspace."""
+        return Path(self.work.repository.root)
+
+    @property
+    def dist(self) -> Path:
+        """Return the folder of archives."""
+        return self.root / self.work.config.release.dist
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the tags of this release, each once."""
+        return tuple(dict.fromkeys(crate.tag for crate in self.crates))
+
+    @property
+    def version(self) -> str:
+        """Return the version, or that of each package where they differ."""
+        versions = dict.fromkeys(crate.version for crate in self.crates)
+        return next(iter(versions)) if len(versions) == 1 else ", ".join(f"{crate.name} {crate.version}" for crate in self.crates)
+
+
+def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> Context:
+    """
+    Put together what is released.
+
+    Args:
+        work: with the repository known.
+        packages: the cargo packages that are named.
+        skip: the parts to leave out.
+        snapshot: this is no release.
+
+    Raises:
+        ConfigError: no repository, no commit, no such package, or no such part to skip.
+    """
+    options = work.config.release
+    left_out = skipped((*options.skip, *skip))
+    root = Path(work.repository.root)
+    state = git.look(
+        root, work.run, without=(root / options.dist, Path(work.repository.target_directory), *_published(root, options.directory))
+    )
+    crates = product.crates(work.repository, options, packages)
+    made = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
+    if snapshot:
+        made = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in made)
+    return Context(work=work, git=state, crates=crates, products=made, skip=left_out, snapshot=snapshot)
+
+
+def _published(root: Path, template: str) -> tuple[Path, ...]:
+    """Return the folder to publish to, if it is set, as far as it is the same for every version."""
+    fixed = tuple(takewhile(lambda part: "{" not in part, Path(template).expanduser().parts))
+    return (Path(os.path.normpath(root.joinpath(*fixed))),) if fixed else ()
+
+
+def skipped(words: Sequence[str]) -> frozenset[str]:
+    """
+    Return the parts to leave out; a word may hold several, with commas between them.
+
+    Raises:
+        ConfigError: there is no such part; the error lists all.
+    """
+    parts = [part for word in words for part in word.replace(",", " ").split()]
+    problems = [f"no part of a release is called {part!r}{likely(part, PARTS)}" for part in parts if part not in PARTS]
+    if problems:
+        raise ConfigError("--skip is wrong", problems=problems, hint=f"there are {', '.join(PARTS)}")
+    return frozenset(parts)

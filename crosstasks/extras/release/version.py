@@ -1,0 +1,137 @@
+"""Pure: a new version, and the manifests and the lock file with it; all else in them stays as it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ...core.errors import ConfigError
+
+WORDS: Final = ("patch", "minor", "major")
+_KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
+_OPERATOR: Final = re.compile(r"^\s*(=|\^|~|>=)?\s*\d[^,]*$")
+
+
+def bumped(version: str, how: str) -> str:
+    """
+    Return the version that follows.
+
+    Args:
+        version: that of now.
+        how: patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
+
+    Raises:
+        ConfigError: it is none of these, or would not be a later one.
+    """
+    import semver
+
+    try:
+        now = semver.Version.parse(version)
+    except ValueError as error:
+        raise ConfigError(f"the version {version!r} is none that cargo knows", why=str(error)) from error
+    if how in WORDS:
+        return str(now.next_version(how))
+    try:
+        new = semver.Version.parse(how)
+    except ValueError as error:
+        raise ConfigError(f"--bump is patch, minor, major or a version such as 1.2.3, not {how!r}") from error
+    if new < now or (new == now and how != version):
+        raise ConfigError(f"the version would go back, from {version} to {how}", hint="a version that others may have is never given again")
+    return how
+
+
+def manifests(texts: Mapping[str, str], root: str, versions: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return manifests with new versions: of the packages, of the workspace that they inherit from, and of dependencies by path.
+
+    Args:
+        texts: the manifests of all members and of the root, by path.
+        root: the path of the root's.
+        versions: the new version of each package.
+
+    Raises:
+        ConfigError: packages inherit one version and are not all released.
+    """
+    import tomlkit
+
+    documents: dict[str, Any] = {path: tomlkit.parse(text) for path, text in texts.items()}
+    packages = {path: document["package"] for path, document in documents.items() if "package" in document}
+    heirs = {str(package["name"]) for package in packages.values() if _inherits(package)}
+    if heirs & set(versions):
+        _inherited(documents[root], heirs, versions)
+    for package in packages.values():
+        if str(package["name"]) in versions and not _inherits(package) and "version" in package:
+            package["version"] = versions[str(package["name"])]
+    for document in documents.values():
+        for table in _dependencies(document):
+            _required(table, versions)
+    return {path: tomlkit.dumps(document) for path, document in documents.items()}
+
+
+def _inherits(package: Any) -> bool:
+    version = package.get("version")
+    return hasattr(version, "get") and bool(version.get("workspace"))
+
+
+def _inherited(document: Any, heirs: set[str], versions: Mapping[str, str]) -> None:
+    new = {versions[name] for name in heirs & set(versions)}
+    left = heirs - set(versions)
+    if left or len(new) > 1:
+        why = f"{', '.join(sorted(left or heirs))} would get another version as well"
+        raise ConfigError("packages inherit one version from the workspace", why=why, hint="release them together, or give each its own")
+    document["workspace"]["package"]["version"] = new.pop()
+
+
+def _dependencies(document: Any) -> Iterator[Any]:
+    holders = [document, *document.get("target", {}).values(), document.get("workspace", {})]
+    for holder in holders:
+        yield from (holder[kind] for kind in _KINDS if kind in holder)
+
+
+def _required(table: Any, versions: Mapping[str, str]) -> None:
+    """Let a dependency by path, which also tells a version for the registry, ask for the new one; its operator is kept."""
+    for key, value in table.items():
+        name = str(value.get("package", key)) if hasattr(value, "get") else ""
+        said = str(value.get("version", "")) if name in versions and "path" in value else ""
+        if said:
+            found = _OPERATOR.match(said)
+            value["version"] = f"{(found[1] or '') if found else ''}{versions[name]}"
+
+
+def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
+    """
+    Return Cargo.lock with new versions of packages by path, which have no source in it.
+
+    Args:
+        text: the lock file.
+        versions: the new version of each package.
+        before: the version that each had.
+    """
+    head, *blocks = re.split(r"(?m)^(?=\[\[package\]\]$)", text)
+    return head + "".join(_locked(block, versions, before) for block in blocks)
+
+
+def _locked(block: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
+    name = re.search(r'(?m)^name = "(.*)"$', block)
+    if name and name[1] in versions and not re.search(r"(?m)^source = ", block):
+        block = re.sub(rf'(?m)^version = "{re.escape(before[name[1]])}"$', f'version = "{versions[name[1]]}"', block, count=1)
+    for one, new in versions.items():
+        block = block.replace(f'\n "{one} {before[one]}"', f'\n "{one} {new}"')  # where another crate has the same name
+    return block
+
+
+def order(packages: Sequence[str], edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return packages with each behind those that it depends on."""
+    done: dict[str, None] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in done or name in above or name not in packages:
+            return
+        for below in edges.get(name, ()):
+            visit(below, (*above, name))
+        done[name] = None
+
+    for name in packages:
+        visit(name, ())
+    return tuple(done)

@@ -1,0 +1,178 @@
+"""Pure: whether the engine runs programs of a platform: one is run, since what is registered may be broken, or not to be seen.
+
+The program is a few instructions that end with a code of its own, in an image that holds nothing else; nothing is pulled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import tarfile
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from ..catalog.targets import ARCHES
+from ..core.errors import CrosstasksError
+from ..core.steps import Absent
+from . import answer_cache
+from .engine import Engine, words
+
+if TYPE_CHECKING:
+    from ..core.steps import Done, Question
+    from . import Facts, Look
+
+CODE: Final = 42
+"""What the program ends with; engines and kernels say 1, 125, 126, 127, or 128 and a signal."""
+
+LIFE: Final = answer_cache.Life(positive=600)
+
+PATIENCE: Final = 60.0
+"""Seconds for loading and running it; an emulator on a busy machine takes its time."""
+
+
+class _Program(Struct, frozen=True):
+    """``e_machine`` and ``e_flags`` of the ELF header, and the instructions as they lie in memory."""
+
+    machine: int
+    text: str
+    flags: int = 0
+
+
+PROGRAMS: Final[Mapping[str, _Program]] = {
+    # exit(42), by Rust's name of the architecture; numbers of exit are those of the kernel's own unistd.h
+    "x86_64": _Program(62, "bf2a000000 b83c000000 0f05"),  # mov edi, 42; mov eax, 60; syscall
+    "aarch64": _Program(183, "400580d2 a80b80d2 010000d4"),  # mov x0, #42; mov x8, #93; svc #0
+    "armv7": _Program(40, "2a00a0e3 0170a0e3 000000ef", 0x5000400),  # mov r0, #42; mov r7, #1; svc #0
+    "i686": _Program(3, "bb2a000000 b801000000 cd80"),  # mov ebx, 42; mov eax, 1; int 0x80
+    "riscv64gc": _Program(243, "1305a002 9308d005 73000000"),  # li a0, 42; li a7, 93; ecall
+    "s390x": _Program(22, "a729002a a7190001 0a00"),  # lghi %r2, 42; lghi %r1, 1; svc 0
+    "powerpc64le": _Program(21, "2a006038 01000038 02000044", 2),  # li 3, 42; li 0, 1; sc
+    "mips64el": _Program(8, "2a000424 c2130224 0c000000", 0x80000007),  # li $4, 42; li $2, 5058; syscall
+    "loongarch64": _Program(258, "04a88002 0b748102 00002b00", 0x43),  # li $a0, 42; li $a7, 93; syscall 0
+}
+
+PLATFORMS: Final[Mapping[str, str]] = {f"linux/{ARCHES[name].oci}": name for name in PROGRAMS}
+"""The platforms that can be proven, and Rust's name of their architecture."""
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """The engine ran a program of this platform."""
+
+    platform: str
+
+
+def program(arch: str) -> bytes:
+    """Return a static ELF file that ends with ``CODE``: the header, one segment, the instructions."""
+    row, told = PROGRAMS[arch], ARCHES[arch]
+    text = bytes.fromhex(row.text)
+    wide = told.bits == 64
+    order = "<" if told.endian == "little" else ">"
+    header, segment = (64, 56) if wide else (52, 32)
+    base, start = 0x10000, header + segment
+    size = start + len(text)
+    ident = b"\x7fELF" + bytes((2 if wide else 1, 1 if order == "<" else 2, 1)) + bytes(9)
+    word = "Q" if wide else "I"
+    fields = struct.pack(
+        f"{order}HHI3{word}I6H", 2, row.machine, 1, base + start, header, 0, row.flags, header, segment, 1, 64 if wide else 40, 0, 0
+    )
+    load, rwx, page = 1, 5, 0x10000
+    if wide:
+        table = struct.pack(f"{order}II6Q", load, rwx, 0, base, base, size, size, page)
+    else:
+        table = struct.pack(f"{order}8I", load, 0, base, base, size, size, rwx, page)
+    return ident + fields + table + text
+
+
+def archive(platform: str, tag: str) -> bytes:
+    """Return an image of *platform* that holds the program alone, as ``docker load`` and ``podman load`` read it."""
+    system, machine, *variant = platform.split("/")
+    layer = _tar({"program": program(PLATFORMS[platform])})
+    config = {
+        "architecture": machine,
+        "os": system,
+        **({"variant": variant[0]} if variant else {}),
+        "config": {"Entrypoint": ["/program"], "Labels": {"crosstasks.image": tag, "crosstasks.proof": platform}},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    told = json.dumps(config).encode()
+    name = f"{hashlib.sha256(told).hexdigest()}.json"
+    manifest = json.dumps([{"Config": name, "RepoTags": [tag], "Layers": ["layer/layer.tar"]}]).encode()
+    return _tar({name: told, "layer/layer.tar": layer, "manifest.json": manifest})
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o755
+            tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def ask(look: Look, question: Question, facts: Facts) -> Proof | Absent:
+    """Have the engine run the program; that it did is kept for ten minutes, that it did not is asked anew."""
+    engine = facts.engine
+    if isinstance(engine, Absent):
+        return engine
+    if question.subject not in PLATFORMS:
+        return Absent(f"there is no program to prove {question.subject} with", f"one of {', '.join(PLATFORMS)} can be proven")
+    return answer_cache.kept(look, _subject(look, engine, question.subject), Proof, LIFE, lambda: _proven(look, engine, question.subject))
+
+
+def forget(look: Look, question: Question, facts: Facts) -> None:
+    """Have a proof made anew, because something changed."""
+    if isinstance(facts.engine, Engine):
+        answer_cache.forget(look, _subject(look, facts.engine, question.subject))
+
+
+def _subject(look: Look, engine: Engine, platform: str) -> str:
+    return f"proof {platform} {engine.command} {engine.endpoint} {engine.context} {engine.version} {_boot(look)}"
+
+
+def _boot(look: Look) -> str:
+    """Return what tells this start of the machine from others: what is registered does not outlive it."""
+    try:
+        return (look.root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _proven(look: Look, engine: Engine, platform: str) -> Proof | Absent:
+    done = run(look, engine, platform)
+    return done if isinstance(done, Absent) else read(platform, done)
+
+
+def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Absent:
+    """Run the program in a container with more *options* of ``docker run``, or say why there is no image of it."""
+    name = f"crosstasks-proof-{uuid.uuid4().hex[:12]}"
+    tag = f"crosstasks/proof:{name.rpartition('-')[2]}"
+    loaded = look.run((engine.command, "load"), stdin=archive(platform, tag), timeout=PATIENCE)
+    if loaded.code:
+        return Absent(f"the engine does not take an image of {platform}: {words(loaded)}")
+    held = tag if engine.kind == "docker" else f"localhost/{tag}"
+    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, held)
+    try:
+        return look.run((engine.command, *argv), timeout=PATIENCE)
+    except CrosstasksError:
+        look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
+        raise
+    finally:
+        look.run((engine.command, "rmi", "--force", held), timeout=PATIENCE)
+
+
+def read(platform: str, done: Done) -> Proof | Absent:
+    """Read how the program ended."""
+    if done.code == CODE:
+        return Proof(platform=platform)
+    if "exec format error" in done.err.lower():
+        return Absent(f"the engine's kernel does not run {platform} programs", f"`crosstasks emulation.install --platform {platform}`")
+    return Absent(f"a {platform} program did not run: {words(done)}")
+
+
+__all__ = ["CODE", "PLATFORMS", "PROGRAMS", "Proof", "archive", "ask", "forget", "program", "read", "run"]

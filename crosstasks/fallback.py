@@ -1,0 +1,54 @@
+"""Pure: what a failure makes of the facts, and whether another route may be taken because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from .catalog import targets
+from .core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, ToolDamaged
+from .core.steps import Failure
+from .facts import lock
+from .planning import plan
+from .planning.plan import Plan
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .facts import Facts
+
+LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
+"""What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
+
+LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debian", "packages", "repository", "rustup", "lock"})
+"""What provisioning does not change; what the network said stays as well."""
+
+DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
+    EngineFailed: frozenset({"engine"}),
+}
+"""What is not sure any more after a failure, and is asked again."""
+
+
+def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
+    """Forget what provisioning may have changed, and what is doubted."""
+    kept = {question: fact for question, fact in facts.answers.items() if question.about in LASTING - doubted}
+    return replace(facts, answers=kept)
+
+
+def turn(planned: Plan, error: CrosstasksError, facts: Facts, config: Config) -> Facts:
+    """
+    Make a failure a fact.
+
+    Raises:
+        CrosstasksError: *error* itself, where no other route may be taken: the hint then says what would be next.
+    """
+    if isinstance(error, LAST) or not planned.below:
+        raise error
+    failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
+    known = replace(facts, failures=(*facts.failures, failure))
+    if config.is_strict(known.host.ci, lock=bool(lock.lock(known).target)):
+        following = f"next would be {plan.likely(targets.find(planned.target), known, config, planned.verb)}, but strict = true"
+        error.hint = f"{error.hint}; {following}" if error.hint else following
+        raise error
+    return afresh(known, DOUBTED.get(type(error), frozenset()))

@@ -1,0 +1,173 @@
+"""Pure: from plans to rows of crosstasks.lock, what differs between two, and the file's text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, structs, to_builtins
+
+from ..catalog.targets import catalogue, default_image
+from ..core.steps import Refused
+from ..facts.inventory import BROUGHT
+from ..facts.lock import FILE, HINT, Lock, Locked, differs
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from .ingredients import Image
+    from .route import Route
+
+HEAD: Final = """\
+# What `crosstasks lock` resolved for each target, on each platform of an engine. Commit it; every command keeps to it.
+# `crosstasks lock --update` renews it; the rows of other platforms are kept.
+"""
+
+
+BUILT: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """What differs for one target on one platform; *now* is what would be taken without the lock."""
+
+    target: str
+    platform: str
+    field: str
+    locked: str
+    now: str
+
+
+def of(route: Route, config: Config) -> Locked:
+    """Return the row of a route."""
+    image = route.image
+    built = image.ref if image and is_built(image.ref) else ""
+    git = config.git_rev if route.flavour == "git" else ""
+    return Locked(
+        builder=route.builder,
+        flavour=route.flavour,
+        revision=git,
+        tool=route.tool.version if route.tool and route.builder != "cross" else "",
+        image=_named(image, route, config) if image else "",
+        platform=image.platform if image else "",
+        digest="" if built or not image else image.digest.rpartition("@")[2],
+        recipe=built.rpartition("-")[2],
+        toolchain=route.toolchain.release,
+        toolchain_source=route.toolchain.origin,
+        glibc=route.libc,
+    )
+
+
+def is_built(ref: str) -> bool:
+    """Tell whether a reference is that of an image built by us, wherever it is kept (recipes.py)."""
+    return BUILT.search(ref) is not None
+
+
+def _named(image: Image, route: Route, config: Config) -> str:
+    """Return the image's name with its tag, as it is called where it comes from, and not in a mirror."""
+    if is_built(image.ref):
+        return "/".join(image.ref.split("/")[-2:])
+    upstream = default_image(catalogue()[route.target], route.flavour) or ""
+    if image.ref.startswith(BROUGHT):
+        return config.target(route.target).image or upstream
+    path = image.ref.partition("@")[0]
+    path = path if "@" in image.ref else path.rpartition(":")[0]
+    if image.source != "configured" and path.split("/")[-2:] == upstream.rpartition(":")[0].split("/")[-2:]:
+        return upstream
+    return config.target(route.target).image or image.ref
+
+
+def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
+    """
+    Return the fields that differ, each with both values.
+
+    A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
+    """
+    found = []
+    for name in Locked.__struct_fields__:
+        held, would = getattr(locked, name), getattr(now, name)
+        unknown = name == "glibc" and not (held and would)
+        same_image = name == "image" and locked.digest and locked.digest == now.digest
+        if held != would and not unknown and not same_image:
+            found.append((name, held, would))
+    return tuple(found)
+
+
+def kept(locked: Locked | None, route: Route, config: Config) -> Refused | None:
+    """Refuse a route that differs from the lock."""
+    different = compare(locked, of(route, config)) if locked else ()
+    return Refused(name=route.name, why=differs(*different[0]), hint=HINT) if different else None
+
+
+def merged(lock: Lock, platform: str, rows: Mapping[str, Locked]) -> Lock:
+    """Put rows of one platform in the place of what was there; those of other platforms, and targets, stay."""
+    targets = {triple: dict(held) for triple, held in lock.target.items()}
+    for triple, row in rows.items():
+        targets.setdefault(triple, {})[platform] = row
+    return structs.replace(lock, target=targets)
+
+
+def without(lock: Lock, platform: str, triples: Iterable[str]) -> Lock:
+    """Take the rows of some targets on one platform away."""
+    gone = set(triples)
+    targets = {
+        triple: {name: row for name, row in held.items() if name != platform or triple not in gone} for triple, held in lock.target.items()
+    }
+    return structs.replace(lock, target={triple: held for triple, held in targets.items() if held})
+
+
+def only(lock: Lock, triples: Iterable[str]) -> Lock:
+    """Keep the rows of these targets, on every platform."""
+    wanted = set(triples)
+    return structs.replace(lock, target={triple: held for triple, held in lock.target.items() if triple in wanted})
+
+
+def dump(lock: Lock) -> str:
+    """Return the file's text: sorted, so that equal locks are equal files."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add("version", tomlkit.item(lock.version))
+    tables = tomlkit.table(is_super_table=True)
+    for triple in sorted(lock.target):
+        outer = tomlkit.table(is_super_table=True)
+        for platform in sorted(lock.target[triple]):
+            table = tomlkit.table()
+            for key, value in to_builtins(lock.target[triple][platform]).items():
+                table.add(key, value)
+            outer.add(platform, table)
+        tables.add(triple, outer)
+    if lock.target:
+        document.add("target", tables)
+    return HEAD + "\n" + tomlkit.dumps(document)
+
+
+def text(lock: Lock) -> str:
+    """Return the lock as a table for people."""
+    head = ("target", "platform", "builder", "image", "pinned by", "toolchain", "glibc")
+    lines: list[tuple[str, ...]] = [head]
+    for triple in sorted(lock.target):
+        for platform, row in sorted(lock.target[triple].items()):
+            builder = " ".join(filter(None, (row.builder, row.flavour or row.tool, row.revision[:12])))
+            pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
+            cells = (triple, platform, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
+            lines.append(tuple(cell or "-" for cell in cells))
+    return table(lines)
+
+
+def differences_text(found: Iterable[Difference]) -> str:
+    """Return what differs as a table for people."""
+    rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
+    return table([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
+
+
+def table(lines: Iterable[tuple[str, ...]]) -> str:
+    """Return lines with their columns below each other."""
+    rows = list(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def text_of(row: Locked) -> str:
+    """Return a row in one line."""
+    parts = (row.builder, row.flavour, row.image, f"Rust {row.toolchain}")
+    return ", ".join(filter(None, parts))

@@ -1,0 +1,123 @@
+"""Pure: what a route is, what looking at one gives, and what makes a route unfit for its target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ..catalog.targets import Target
+from ..core.steps import Refused, Step
+from .emulators import Emulator
+from .ingredients import Image, Open, Tool, Toolchain, dotted
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+Verb: TypeAlias = Literal["build", "test"]
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One complete way to build a target.
+
+    Attributes:
+        name: ``cross 0.2.5, image built here``; unique in a ladder.
+        own: the toolchain whose cargo runs on the host, to read the workspace and fetch its dependencies.
+        emulator: what runs the programs of an image that is not of the engine's own platform.
+        emulated: the container's programs run under emulation, which costs about 11x (docs/routes.md).
+        libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
+        build_std: the standard library is compiled from source.
+        remote: the engine is on another machine: all is copied there, and the artifacts back.
+    """
+
+    name: str
+    target: str
+    builder: Literal["cross", "zigbuild", "cargo"]
+    flavour: str = ""
+    tool: Tool | None = None
+    toolchain: Toolchain
+    own: Toolchain
+    image: Image | None = None
+    emulator: Emulator | None = None
+    emulated: bool = False
+    libc: str = ""
+    build_std: bool = False
+    remote: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return what is still to be provided, each once."""
+        steps: list[Step] = []
+        for part in (self.emulator, self.tool, self.own, self.toolchain, self.image):
+            steps += [step for step in (part.steps if part else ()) if step not in steps]
+        return tuple(steps)
+
+
+OLDEST: Final[Mapping[str, str]] = {
+    "armv5te-unknown-linux-gnueabi": "2.23",
+    "armv7-unknown-linux-gnueabi": "2.27",
+    "loongarch64-unknown-linux-gnu": "2.36",
+    "mips-unknown-linux-gnu": "2.23",
+    "mips64-unknown-linux-gnuabi64": "2.23",
+    "mips64el-unknown-linux-gnuabi64": "2.23",
+    "mipsel-unknown-linux-gnu": "2.23",
+    "riscv64gc-unknown-linux-gnu": "2.29",
+    "sparc64-unknown-linux-gnu": "2.23",
+    "thumbv7neon-unknown-linux-gnueabihf": "2.23",
+}
+"""The oldest glibc that Rust supports for a target, where it is not 2.17 (descriptions in rustc 1.95's target specifications)."""
+
+
+def oldest(target: Target) -> str:
+    """Return the oldest glibc that a target's programs can be made for."""
+    return OLDEST.get(target.triple, "2.17")
+
+
+Looked: TypeAlias = Route | Refused | Open
+
+
+class Rung(Struct, frozen=True):
+    """A place on the ladder: the route's name, and how to look whether it is possible."""
+
+    name: str
+    look: Callable[[], Looked]
+
+
+def all_open(*found: object) -> Open:
+    """Return the questions among what was found, each once."""
+    return tuple(dict.fromkeys(question for questions in found if isinstance(questions, tuple) for question in questions))
+
+
+def from_source(target: Target, toolchain: Toolchain, config: Config) -> bool:
+    """Tell whether the standard library is compiled: always if ``build-std`` says so, else where the toolchain has none."""
+    return config.target(target.triple).build_std == "always" or target.triple not in toolchain.standard
+
+
+def unsourced(name: str, target: Target, toolchain: Toolchain, config: Config) -> Refused | None:
+    """Refuse to compile the standard library where ``build-std`` forbids it."""
+    if config.target(target.triple).build_std == "never" and target.triple not in toolchain.standard:
+        return Refused(name=name, why=f'{toolchain.name} has no standard library for {target.triple}, and build-std = "never"')
+    return None
+
+
+def kept(route: Route, target: Target, config: Config) -> Refused | None:
+    """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
+    image, toolchain = route.image, route.toolchain
+    if refusal := unsourced(route.name, target, toolchain, config):
+        return refusal
+    if image and image.glibc and toolchain.glibc and dotted(toolchain.glibc) > dotted(image.glibc):
+        why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
+        return Refused(name=route.name, why=why)
+    ceiling = config.target(target.triple).glibc
+    if ceiling and route.libc and dotted(route.libc) > dotted(ceiling):
+        why = f"its artifacts need glibc {route.libc}, and glibc = {ceiling!r} is promised"
+        return Refused(name=route.name, why=why, hint=_gives(target, ceiling))
+    return None
+
+
+def _gives(target: Target, glibc: str) -> str:
+    """Say which route gives a glibc, or that none does."""
+    if dotted(glibc) < dotted(oldest(target)):
+        return f"no route gives it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
+    return f'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc {glibc}'

@@ -1,0 +1,239 @@
+"""Pure: where cross, cargo-zigbuild with zig, and rustup come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..catalog.pins import pins
+from ..core.steps import Absent, Question, Refused, Step
+from ..facts.builders import Builder, Builders
+from ..facts.host import Host
+from ..facts.rustup import Rustup
+from .ingredients import Open, Tool, dotted, first
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..facts import Facts
+
+WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
+"""Hosts that the wheels of cross and cargo-zigbuild serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
+
+
+def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
+    missing = facts.open("builders", "provided", "host", "rustup")
+    if missing:
+        return missing
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
+        ("PATH", lambda: _on_path(flavour, facts.builders, config)),
+        ("cache", lambda: _cached(flavour, facts, config)),
+        ("PyPI", lambda: _wheel(flavour, facts, config)),
+        ("cargo", lambda: _cargo(flavour, facts, config)),
+    )
+    return first(ways, facts.failures)
+
+
+def entry(flavour: str, host: Host, config: Config, compiler: str = "") -> str:
+    """
+    Return the name of a flavour's place among our tools.
+
+    ===========================================================  ==========================================
+    ``cross-0.2.5-<host>``                                       a wheel
+    ``cross-0.2.4-<host>-rust-1.95.0``                           compiled, *compiler* is Rust's release
+    ``cross-git-8c1a8aa4b661-1f0c2b7e-<host>-rust-1.95.0``       likewise, with revision and a hash of the URL
+    ===========================================================  ==========================================
+    """
+    where = (config.git_rev[:12], hashlib.sha256(config.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
+    return "-".join(("cross", flavour, *where, host.triple, *(("rust", compiler) if compiler else ())))
+
+
+def _on_path(flavour: str, builders: Builders | Absent, config: Config) -> Tool | Refused:
+    found = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
+    for builder in found:
+        if _is(builder, flavour, config):
+            return Tool(
+                name="cross", version=_shown(builder), path=builder.path, source="PATH", why=f"the cross on PATH is {_shown(builder)}"
+            )
+    there = ", ".join(map(_shown, found))
+    return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
+
+
+def _is(builder: Builder, flavour: str, config: Config) -> bool:
+    """
+    Tell whether a cross on PATH is the flavour wanted.
+
+    The code of main still calls itself 0.2.5; only the commit tells them apart (cross-rs/cross#1594).
+    PyPI's 0.2.5 is built from the tag and prints its commit too, 88f49ff.
+    """
+    if flavour == "git":
+        commit = builder.commit.partition(" ")[0]
+        return bool(commit) and (config.git_rev.startswith(commit) or commit.startswith(config.git_rev))
+    return builder.version == flavour and (not builder.commit or builder.commit.startswith(_TAGS[flavour]))
+
+
+_TAGS: Final[Mapping[str, str]] = {"0.2.5": "88f49ff", "0.2.4": "4645d93"}
+
+
+def _shown(builder: Builder) -> str:
+    return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
+
+
+def _cached(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    """Take the wheel; else what this Rust has compiled, or another one: the program is the same."""
+    compiler = _compiler(flavour, facts, config)
+    stem = entry(flavour, facts.host, config)
+    exact = f"{stem}-rust-{compiler.release}" if isinstance(compiler, Compiler) else ""
+    there = [name for name in (stem, exact) if name in facts.provided.tools]
+    there += [name for name in facts.provided.tools if name.startswith(f"{stem}-rust-")]
+    if not there:
+        return Refused(name="cache", why=_state(stem, facts))
+    path = f"{facts.provided.tools_home}/{there[0]}/bin/cross"
+    return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
+
+
+def _state(name: str, facts: Facts) -> str:
+    """Say why an entry of the cache does not serve."""
+    damage = facts.provided.damaged.get(name, "")
+    return f"to be made anew: {damage}" if damage else "not installed yet"
+
+
+def _wheel(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    project = pins().cross[flavour].pypi
+    if not project:
+        return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
+    if refusal := _no_wheel(facts.host, config):
+        return refusal
+    name = entry(flavour, facts.host, config)
+    return _pip("cross", name, (project,), facts, why=f"PyPI has cross {flavour} for this host", program="cross")
+
+
+def _no_wheel(host: Host, config: Config) -> Refused | None:
+    if config.offline:
+        return Refused(name="PyPI", why="offline = true")
+    if (host.os, host.libc) not in WHEEL_HOSTS or host.arch not in {"x86_64", "aarch64"}:
+        return Refused(name="PyPI", why=f"no wheel for {host.triple}")
+    return None
+
+
+def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str) -> Tool:
+    wheel = pins().pypi[projects[0]]
+    step = Step(
+        why=f"{tool} {wheel.version} is {_state(name, facts)}",
+        call="tools.from_pypi",
+        arguments={"name": name, "projects": [f"{project}=={pins().pypi[project].version}" for project in projects]},
+    )
+    path = f"{facts.provided.tools_home}/{name}/bin/{program}"
+    return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
+
+
+def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+    if config.offline:
+        return Refused(name="cargo", why="offline = true")
+    compiler = _compiler(flavour, facts, config)
+    if isinstance(compiler, Refused):
+        return compiler
+    where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pins().cross[flavour].crate)
+    name = entry(flavour, facts.host, config, compiler.release)
+    arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": compiler.cargo}
+    step = Step(why=f"cross {flavour} is {_state(name, facts)}", call="tools.from_cargo", arguments=arguments)
+    path = f"{facts.provided.tools_home}/{name}/bin/cross"
+    origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
+    return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
+
+
+class Compiler(NamedTuple):
+    """A cargo that runs here, and the release of its Rust."""
+
+    cargo: str
+    release: str
+
+
+def _compiler(flavour: str, facts: Facts, config: Config) -> Compiler | Refused:
+    """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
+    found = _compilers(facts)
+    pin = pins().cross[flavour]
+    # what another revision wants is not known
+    minimum = "" if flavour == "git" and config.git_rev != pin.rev else pin.rust
+    for compiler in found:
+        if not compiler.release or dotted(compiler.release) >= dotted(minimum):
+            return compiler
+    there = ", ".join(compiler.release for compiler in found)
+    why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if found else "no cargo to compile it with"
+    return Refused(name="cargo", why=why, hint="install a newer Rust, or let `cross` be 0.2.5")
+
+
+def _compilers(facts: Facts) -> list[Compiler]:
+    rustup, builders = facts.rustup, facts.builders
+    active = [t for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
+    ours = [t for t in facts.provided.toolchains if t.host == facts.host.triple]
+    on_path = builders.all("cargo") if isinstance(builders, Builders) else ()
+    return [
+        *(Compiler(f"{toolchain.path}/bin/cargo", toolchain.release) for toolchain in (*active, *ours)),
+        *(Compiler(builder.path, builder.version) for builder in on_path),
+    ]
+
+
+def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
+    missing = facts.open("builders", "provided", "host")
+    if missing:
+        return missing
+    wanted = pins().pypi["cargo-zigbuild"].version
+    name = f"zigbuild-{wanted}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
+        ("PATH", lambda: _zig_on_path(facts.builders)),
+        ("cache", lambda: _zig_cached(name, wanted, facts)),
+        ("PyPI", lambda: _no_wheel(facts.host, config) or _zig_pip(name, facts)),
+    )
+    return first(ways, facts.failures)
+
+
+def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
+    if isinstance(builders, Builders) and builders.all("zig"):
+        for builder in builders.all("cargo-zigbuild"):
+            if builder.place == "PATH":
+                why = "it is on PATH, and so is zig"
+                return Tool(name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why=why)
+    return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
+
+
+def _zig_cached(name: str, wanted: str, facts: Facts) -> Tool | Refused:
+    if name in facts.provided.tools:
+        path = f"{facts.provided.tools_home}/{name}/bin/cargo-zigbuild"
+        return Tool(name="cargo-zigbuild", version=wanted, path=path, source="cache", why="installed by an earlier call")
+    return Refused(name="cache", why=_state(name, facts))
+
+
+def _zig_pip(name: str, facts: Facts) -> Tool:
+    return _pip(
+        "cargo-zigbuild",
+        name,
+        ("cargo-zigbuild", "ziglang"),
+        facts,
+        why="PyPI has cargo-zigbuild and zig for this host",
+        program="cargo-zigbuild",
+    )
+
+
+def rustup(facts: Facts, config: Config) -> Tool | Refused | Open:
+    """Choose where rustup comes from: PATH, our cache, PyPI."""
+    missing = facts.open("rustup", "provided", "host")
+    if missing:
+        return missing
+    wanted = pins().pypi["rustup"].version
+    name = f"rustup-{wanted}-{facts.host.triple}"
+    if isinstance(facts.rustup, Rustup):
+        return Tool(
+            name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
+        )
+    if name in facts.provided.tools:
+        path = f"{facts.provided.tools_home}/{name}/bin/rustup"
+        return Tool(name="rustup", version=wanted, path=path, source="cache", why="installed by an earlier call")
+    if config.offline:
+        return Refused(name="PyPI", why="offline = true")
+    return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
+
+
+__all__ = ["Question", "cross", "entry", "rustup", "zigbuild"]

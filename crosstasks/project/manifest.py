@@ -1,0 +1,183 @@
+"""Pure: a Cargo workspace as its manifests tell it, read without cargo, which need not be there yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..core.errors import ConfigError
+from . import toml_file
+from .toml_file import table
+
+
+class Package(Struct, frozen=True, kw_only=True):
+    """A package of the workspace. *binaries* are the names of its ``bin`` targets."""
+
+    name: str
+    version: str
+    manifest: str
+    binaries: tuple[str, ...] = ()
+    rust_version: str = ""
+
+
+class Workspace(Struct, frozen=True, kw_only=True):
+    """A workspace. *outside* are the folders of path dependencies that do not lie below *root*; *content* is its Cargo.toml's."""
+
+    root: str
+    manifest: str
+    content: Mapping[str, Any]
+    packages: tuple[Package, ...] = ()
+    outside: tuple[str, ...] = ()
+
+
+def find(start: Path) -> Path:
+    """
+    Return the nearest Cargo.toml, from *start* upward.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "Cargo.toml").is_file():
+            return folder / "Cargo.toml"
+    raise ConfigError(
+        f"there is no Cargo.toml in {start} or above it",
+        hint="crosstasks works on the Rust repository around its configuration",
+    )
+
+
+def read(path: Path) -> Workspace:
+    """
+    Read the workspace that the manifest *path* belongs to.
+
+    Raises:
+        ConfigError: a manifest is missing or no TOML.
+    """
+    root = _root(path)
+    content = toml_file.read(root)
+    members = tuple(_members(root, content))
+    known = {root.parent, *members}
+    folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in known)
+    inside = tuple(folder for folder in folders if folder.is_relative_to(root.parent) and not _excluded(folder, root.parent, content))
+    own = (root.parent,) if "package" in content else ()
+    everyone = dict.fromkeys((*own, *members, *(inside if "workspace" in content else ())))
+    return Workspace(
+        root=str(root.parent),
+        manifest=str(root),
+        content=content,
+        packages=tuple(_package(folder, content) for folder in everyone),
+        outside=tuple(str(folder) for folder in folders if not folder.is_relative_to(root.parent)),
+    )
+
+
+def _root(path: Path) -> Path:
+    """Return the manifest of the workspace: that named by ``package.workspace``, else the nearest that has it as a member."""
+    content = toml_file.read(path)
+    if "workspace" in content:
+        return path
+    named = table(content, "package").get("workspace")
+    if isinstance(named, str):
+        return _resolved(path.parent / named) / "Cargo.toml"
+    for folder in path.parent.parents:
+        above = folder / "Cargo.toml"
+        if above.is_file() and "workspace" in (outer := toml_file.read(above)):
+            return above if _belongs(path.parent, above, outer) else path
+    return path
+
+
+def _belongs(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
+    members = tuple(_members(root, content))
+    listed = folder in members
+    return listed or (not _excluded(folder, root.parent, content) and folder in _closure(root.parent, [root.parent, *members], content))
+
+
+def _members(root: Path, content: Mapping[str, Any]) -> Iterator[Path]:
+    for pattern in table(content, "workspace").get("members", ()):
+        folders = sorted(root.parent.glob(str(pattern))) if set("*?[") & set(str(pattern)) else [_resolved(root.parent / str(pattern))]
+        for folder in map(_resolved, folders):
+            if (folder / "Cargo.toml").is_file() and not _excluded(folder, root.parent, content):
+                yield folder
+
+
+def _excluded(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
+    listed = {str(pattern) for pattern in table(content, "workspace").get("members", ())}
+    excluded = [_resolved(root / str(name)) for name in table(content, "workspace").get("exclude", ()) if str(name) not in listed]
+    return any(folder.is_relative_to(place) for place in excluded)
+
+
+def _resolved(path: Path) -> Path:
+    """Take the dots out of a path, but follow no link: cargo does not either."""
+    return Path(os.path.normpath(path))
+
+
+_KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
+
+
+def path_dependencies(folder: Path, content: Mapping[str, Any]) -> Iterator[Path]:
+    """Return the folders that a manifest's dependencies, those of its workspace and its patches name."""
+    for table_ in dependencies(content):
+        for dependency in table_.values():
+            if isinstance(dependency, dict) and isinstance(dependency.get("path"), str):
+                yield _resolved(folder / dependency["path"])
+
+
+def dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Return every table of dependencies that a Cargo.toml has."""
+    for holder in (content, *(table(content, "target", name) for name in table(content, "target"))):
+        yield from (table(holder, kind) for kind in _KINDS)
+    yield table(content, "workspace", "dependencies")
+    yield from (table(content, "patch", source) for source in table(content, "patch"))
+
+
+def _closure(root: Path, start: list[Path], content: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return *start* and every folder that its path dependencies lead to; one that is not there is cargo's to complain of."""
+    seen: dict[Path, None] = {}
+    waiting = list(start)
+    while waiting:
+        folder = waiting.pop(0)
+        if folder in seen or not (folder / "Cargo.toml").is_file():
+            continue
+        seen[folder] = None
+        waiting += path_dependencies(folder, content if folder == root else toml_file.read(folder / "Cargo.toml"))
+    return tuple(seen)
+
+
+def _package(folder: Path, workspace: Mapping[str, Any]) -> Package:
+    path = folder / "Cargo.toml"
+    content = toml_file.read(path)
+    package = table(content, "package")
+    if "name" not in package:
+        raise ConfigError(f"{path} has no package.name")
+    return Package(
+        name=str(package["name"]),
+        version=_inherited(package, workspace, "version") or "0.0.0",
+        manifest=str(path),
+        binaries=tuple(_binaries(folder, content)),
+        rust_version=_inherited(package, workspace, "rust-version"),
+    )
+
+
+def _inherited(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -> str:
+    value = package.get(key, "")
+    if isinstance(value, dict):
+        value = table(workspace, "workspace", "package").get(key, "") if value.get("workspace") else ""
+    return str(value)
+
+
+def _binaries(folder: Path, content: Mapping[str, Any]) -> Iterator[str]:
+    """Return the programs: those listed, and those that cargo finds by their place."""
+    package = table(content, "package")
+    listed = [binary for binary in content.get("bin", ()) if isinstance(binary, dict) and "name" in binary]
+    yield from dict.fromkeys(str(binary["name"]) for binary in listed)
+    if package.get("autobins") is False:
+        return
+    taken = {_resolved(folder / str(binary["path"])) for binary in listed if "path" in binary}
+    names = {str(binary["name"]) for binary in listed}
+    found = [(str(package["name"]), folder / "src/main.rs")]
+    found += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]
+    found += [(path.parent.name, path) for path in sorted((folder / "src/bin").glob("*/main.rs"))]
+    yield from (name for name, path in found if path.is_file() and path not in taken and name not in names)

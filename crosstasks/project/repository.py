@@ -1,0 +1,209 @@
+"""Pure: the Rust repository: Cargo's view of it, its toolchain file, Cross.toml and cargo's configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from ..core.errors import ConfigError, CrosstasksError
+from ..core.steps import Absent, Done
+from ..facts.answer_cache import absent
+from . import cargo_config, manifest, toml_file, toolchain_file, volumes
+from .cargo_config import Setting
+from .manifest import Package, Workspace
+from .toml_file import table
+from .volumes import ALONE, Surroundings
+
+if TYPE_CHECKING:
+    from ..core.steps import Question
+    from ..facts import Facts, Look
+
+
+class Repository(Struct, frozen=True, kw_only=True):
+    """The Rust repository.
+
+    Attributes:
+        root: the workspace root; *manifest* its Cargo.toml.
+        target_directory: cargo's, absolute.
+        packages: the members of the workspace.
+        lock: Cargo.lock exists.
+        outside: folders of path dependencies that do not lie below the root.
+        around: what else a build may read.
+        channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *components* and *targets* likewise.
+        rust_version: the highest ``rust-version`` of the members, empty if none says.
+        cross: the content of Cross.toml, with ``metadata.cross`` of Cargo.toml below it, as one table.
+        cross_origin: the file it came from, empty if there is none.
+        linkers, runners: what the user set for a target, by triple (environment, then cargo's config files).
+        wrapper: a ``rustc-wrapper`` that the user set, None if there is none.
+        rustflags: those of cargo's config files, by ``build``, a triple or a ``cfg(…)``.
+    """
+
+    root: str
+    manifest: str
+    target_directory: str
+    packages: tuple[Package, ...] = ()
+    lock: bool = False
+    outside: tuple[str, ...] = ()
+    around: Surroundings = ALONE
+    channel: str = ""
+    components: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    rust_version: str = ""
+    cross: Mapping[str, Any] = {}
+    cross_origin: str = ""
+    linkers: Mapping[str, Setting] = {}
+    runners: Mapping[str, Setting] = {}
+    wrapper: Setting | None = None
+    rustflags: Mapping[str, str | tuple[str, ...]] = {}
+
+    def cross_tables(self, triple: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return what Cross.toml says for a target, and for all."""
+        return self.cross.get("target", {}).get(triple, {}), self.cross.get("build", {})
+
+
+ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
+"""Asks neither the network nor for a lock file."""
+
+
+def ask(look: Look, _question: Question, _facts: Facts, *, cargo: str = "") -> Repository | Absent:
+    """
+    Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
+
+    The manifests alone are enough to plan with; only cargo knows every way in which a member or a program can be declared.
+    """
+    try:
+        path = look.cwd / look.manifest if look.manifest else manifest.find(look.cwd)
+        workspace = manifest.read(Path(path))
+        config = cargo_config.ask(look)
+        cross, origin = cross_toml(workspace, look.environ)
+        told = metadata(look, str(path), cargo)
+    except ConfigError as error:
+        return absent(error)
+    said = toolchain_file.find(look.cwd)
+    if isinstance(said, Absent):
+        return said
+    around = volumes.find(Path(workspace.root), workspace.outside, Path.home())
+    return parse(workspace, told, config, said, cross, origin, around)
+
+
+def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
+    """
+    Ask cargo; nothing is told if there is none, or rustup has none for this folder.
+
+    Raises:
+        ConfigError: cargo says that the manifest is wrong.
+    """
+    program = cargo or look.which("cargo")
+    if not program:
+        return {}
+    try:
+        argv = (program, *ASK[1:], "--manifest-path", path)
+        done = look.run(argv, env={"RUSTUP_AUTO_INSTALL": "0"}, cwd=str(look.cwd), timeout=look.timeout)
+    except CrosstasksError:
+        return {}
+    return parse_metadata(done)
+
+
+def parse_metadata(done: Done) -> Mapping[str, Any]:
+    """
+    Read cargo's answer. It exits with 101 if the repository is at fault, while rustup's proxy exits with 1 if it has no cargo.
+
+    Raises:
+        ConfigError: the manifest is wrong, in cargo's own words.
+    """
+    if done.code == _CARGO_FAILED:
+        what, _, why = done.err.strip().partition("\n")
+        causes = " ".join(line.strip() for line in why.splitlines() if line.strip() and line.strip() != "Caused by:")
+        raise ConfigError(f"cargo cannot read the repository: {what.removeprefix('error: ')}", why=causes)
+    try:
+        found = json.loads(done.out) if not done.code else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+_CARGO_FAILED: Final = 101
+
+
+def parse(  # as many files say something
+    workspace: Workspace,
+    told: Mapping[str, Any],
+    config: cargo_config.CargoConfig,
+    said: toolchain_file.ToolchainFile | None,
+    cross: Mapping[str, Any],
+    origin: str,
+    around: Surroundings = ALONE,
+) -> Repository:
+    """Put together what manifests, cargo (*told*, empty if it was not there), configuration and toolchain file say."""
+    root = str(told.get("workspace_root") or workspace.root)
+    packages = packages_of(told) or workspace.packages
+    versions = [package.rust_version for package in packages if package.rust_version]
+    return Repository(
+        root=root,
+        manifest=str(Path(root) / "Cargo.toml"),
+        target_directory=str(told.get("target_directory") or config.target_dir or Path(root) / "target"),
+        packages=packages,
+        lock=(Path(root) / "Cargo.lock").is_file(),
+        outside=workspace.outside,
+        around=around,
+        channel=said.channel if said else "",
+        components=said.components if said else (),
+        targets=said.targets if said else (),
+        rust_version=max(versions, key=_numbers, default=""),
+        cross=cross,
+        cross_origin=origin,
+        linkers=config.linkers,
+        runners=config.runners,
+        wrapper=config.wrapper,
+        rustflags=config.rustflags,
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())
+
+
+def packages_of(told: Mapping[str, Any]) -> tuple[Package, ...]:
+    """Read the members in ``cargo metadata``."""
+    return tuple(
+        Package(
+            name=package["name"],
+            version=package["version"],
+            manifest=package["manifest_path"],
+            binaries=tuple(target["name"] for target in package["targets"] if "bin" in target["kind"]),
+            rust_version=package.get("rust_version") or "",
+        )
+        for package in told.get("packages", ())
+    )
+
+
+def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
+    """
+    Return what Cross.toml says, over ``package.metadata.cross`` and ``workspace.metadata.cross`` of Cargo.toml, and its file.
+
+    Raises:
+        ConfigError: the file is no TOML, or ``CROSS_CONFIG`` names one that is not there.
+    """
+    root = Path(workspace.root)
+    named = environ.get("CROSS_CONFIG", "")
+    path = root / (named or "Cross.toml")
+    own = toml_file.read(path) if named or path.is_file() else {}
+    below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
+    origin = str(path) if own else workspace.manifest if any(below) else ""
+    return merged(merged(*below), own), origin
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another, key by key; lists and values are replaced."""
+    result = dict(under)
+    for key, value in over.items():
+        beneath = result.get(key)
+        result[key] = merged(beneath, value) if isinstance(beneath, dict) and isinstance(value, dict) else value
+    return result
+
+
+__all__ = ["Package", "Repository", "Setting", "ask", "merged", "parse"]

@@ -1,0 +1,61 @@
+"""Pure: rust-toolchain.toml and rust-toolchain, as rustup reads them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..core.steps import Absent
+
+NAMES: Final = ("rust-toolchain", "rust-toolchain.toml")
+"""In one folder, the name without a suffix wins: https://rust-lang.github.io/rustup/overrides.html"""
+
+
+class ToolchainFile(Struct, frozen=True, kw_only=True):
+    """What the file asks for. *path* is a toolchain's folder, given instead of a channel."""
+
+    origin: str
+    channel: str = ""
+    components: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    path: str = ""
+
+
+def find(folder: Path) -> ToolchainFile | Absent | None:
+    """Return the nearest, from *folder* upward; None if there is none, ``Absent`` if it cannot be understood."""
+    return next((said for place in (folder, *folder.parents) if (said := read(place)) is not None), None)
+
+
+def read(folder: Path) -> ToolchainFile | Absent | None:
+    """Return the file in *folder*."""
+    for name in NAMES:
+        path = folder / name
+        try:
+            return parse(str(path), path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def parse(origin: str, text: str) -> ToolchainFile | Absent:
+    """Read a channel alone on its line, or TOML."""
+    lines = text.strip().splitlines()
+    if len(lines) == 1 and not origin.endswith(".toml") and not set("=[") & set(lines[0]):
+        return ToolchainFile(origin=origin, channel=lines[0].strip())
+    try:
+        table: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Absent(f"{origin} is not TOML: {error}", "it should hold [toolchain] with a channel")
+    said = table.get("toolchain")
+    if not isinstance(said, dict):
+        return Absent(f"{origin} has no table [toolchain]", "it should hold [toolchain] with a channel")
+    return ToolchainFile(
+        origin=origin,
+        channel=str(said.get("channel", "")),
+        components=tuple(map(str, said.get("components", ()))),
+        targets=tuple(map(str, said.get("targets", ()))),
+        path=str(said.get("path", "")),
+    )

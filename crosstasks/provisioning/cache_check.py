@@ -1,0 +1,99 @@
+"""Act: tell a failure that damaged files of ours explain, and take them out of the cache, so that the next call makes them anew.
+
+To compare a toolchain takes a second, so it is only done after a failure that smells of it; no ordinary error of a compiler does.
+What the patterns know was seen: bytes were flipped, and pages zeroed, in every kind of file that a toolchain has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..core import cache, integrity
+from ..core.errors import ToolDamaged
+
+if TYPE_CHECKING:
+    from ..context import Work
+    from ..planning.route import Route
+
+SMELLS: Final = (
+    r"exited with (-(4|6|7|11)|13[2459])$",  # cargo itself: SIGILL, SIGABRT, SIGBUS, SIGSEGV, and as a container's code
+    r"`[^`\s]*(rustc|rustdoc|cargo|zig)\b[^`]*` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
+    r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
+    r"(?<!exec sh failed: )[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
+    r"its interpreter or loader is missing",
+    r"found invalid metadata files|can't find crate for `(std|core|alloc)`",
+    r"crate `(std|core|alloc)` required to be available in \w+ format, but was not found",
+    # of the standard library the linker has nothing to say where it is whole
+    r"/rustlib/\S{1,200}\.(rlib|o|a)\b[^\n]{0,400}?(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
+    r"/rustlib/\S{1,200}\.rlib\(\S+\): in function|in archive \S*/rustlib/",
+)
+_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def smell(said: str) -> str:
+    """Pure: return the line of a failed program that smells of damage; empty if none does."""
+    plain = _ESCAPES.sub("", said)
+    found = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
+    return plain[plain.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip() if found else ""
+
+
+def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
+    """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
+    line = smell(said)
+    parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
+    try:
+        for path in dict.fromkeys(parts) if line else ():
+            with sound(Path(path), work, line):
+                pass
+    except ToolDamaged as error:
+        return error
+    return None
+
+
+@contextmanager
+def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
+    """
+    Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
+
+    Args:
+        folder: of a tool or a toolchain.
+        work: for our cache.
+        line: what smelled of damage, if something did.
+
+    Raises:
+        ToolDamaged: it differed, and has been taken out.
+    """
+    lock, aside = _places(folder, work.cache)
+    if not lock:
+        yield
+        return
+    with cache.locked(lock):
+        wrong = integrity.told(integrity.differing(folder))
+        if line and folder.is_dir() and not (folder / integrity.ALL).is_file():
+            wrong = "an older crosstasks made it, and noted no checksums"
+        if wrong:
+            integrity.remove(folder, aside)
+            raise ToolDamaged(
+                f"{folder.name} in the cache was damaged, and has been removed",
+                why=f"{wrong}: {line}" if line else wrong,
+                hint=f"{AGAIN[work.config.offline]}; if that happens often, the disk or the memory may be failing",
+            )
+        yield
+
+
+AGAIN: Final = {
+    False: "call again: it is made anew",
+    True: "`provision --from` the bundle that brought it, or call once without `offline`: it is made anew",
+}
+
+
+def _places(folder: Path, place: Path) -> tuple[Path | None, Path]:
+    """Return what the lock of a folder of the cache is named after, None if it is another's, and where whoever makes it anew sweeps."""
+    if folder.parent == place / "rustup" / "toolchains":
+        lock = place / "rustup" / "making" / folder.name
+        return lock, lock.with_name(f"{lock.name}.damaged")
+    return folder if folder.parent == place / "tools" else None, folder.with_name(f".{folder.name}.damaged")

@@ -1,0 +1,185 @@
+"""Act: register an emulator with the kernel of the engine, and take it out again; only if the user agrees."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..catalog import recipes
+from ..catalog.targets import ARCHES
+from ..clients import apt, docker_api
+from ..core.errors import EmulationFailed
+from ..core.steps import Question, Refused
+from ..facts import probes
+from ..facts.emulation import MOUNT, Emulation, mounted
+from ..facts.probes import PLATFORMS, Proof
+from ..planning.emulators import DOES
+from . import image
+
+if TYPE_CHECKING:
+    from ..context import Work
+    from ..core.steps import Done
+
+PATIENCE: Final = 120.0
+"""Seconds for the container that registers."""
+
+ALLOWED: Final = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+"""
+What mounting the kernel's table takes: that, and nothing else that is privileged. tonistiigi/binfmt's page says ``--privileged``; its
+source (cmd/binfmt/main.go) mounts the table where it is not, and writes to it.
+"""
+
+PACKAGES: Final = ("qemu-user-static", "binfmt-support")
+
+
+def qemu(platform: str) -> str:
+    """Return QEMU's name of a platform's architecture."""
+    return ARCHES[PLATFORMS[platform]].qemu
+
+
+def entry(platform: str) -> str:
+    """Return the name that an emulator has in the kernel's table, as everyone else gives it."""
+    return f"qemu-{qemu(platform)}"
+
+
+def line(platform: str) -> str:
+    r"""
+    Return what registers an emulator: programs by class, byte order, kind and machine of their ELF header, with the flag F.
+
+    The kernel reads ``\x``: Documentation/admin-guide/binfmt-misc.rst. Bytes that programs may have otherwise are masked away:
+    the system ABI and the padding behind it, and that a program may be position-independent.
+    """
+    header = probes.program(PLATFORMS[platform])[:20]
+    either = 0xFE  # 2 is a program, 3 one that is position-independent
+    little = header[5] == 1
+    kind = bytes((either, 0xFF)) if little else bytes((0xFF, either))
+    mask = b"\xff" * 7 + bytes(9) + kind + b"\xff\xff"
+    return f":{entry(platform)}:M:0:{_escaped(header)}:{_escaped(mask)}:/usr/bin/qemu-{qemu(platform)}-static:F"
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def install(work: Work, platform: str, source: str, ref: str = "", *, ask: bool = False) -> None:
+    """
+    Register an emulator, and prove that it runs the platform's programs.
+
+    Args:
+        source: ``image`` (the pinned one, *ref*), ``build`` or ``package``.
+        ask: have the user agree first, on the terminal.
+
+    Raises:
+        EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
+    """
+    if ask and not agreed(f"{platform} programs are to be emulated: {DOES[source]}. Do it?"):
+        raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
+    work.say(f"setting up emulation of {platform}: {DOES[source]}")
+    _mount(work)
+    SOURCES[source](work, platform, ref)
+    proven(work, platform)
+
+
+def _passing(work: Work) -> bool:
+    """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
+    there = work.engine.remote or work.engine.desktop or not isinstance(work.facts.emulation, Emulation)
+    return not there and work.look.platform().system == "linux" and not mounted(work.look.root)
+
+
+def _mount(work: Work) -> None:
+    """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the proof tells whether it matters."""
+    if _passing(work) and isinstance(work.facts.emulation, Emulation) and work.facts.emulation.root:
+        done = work.run(MOUNT, timeout=PATIENCE)
+        work.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal; nothing but a yes is one."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def proven(work: Work, platform: str) -> None:
+    """Run a program of the platform, or fail."""
+    question = Question("emulation-proof", platform)
+    found = probes.ask(work.look, question, work.facts)
+    if not isinstance(found, Proof) and _passing(work):
+        why = f"{found.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
+        hint = f"`sudo {' '.join(MOUNT)}`, then again"
+        raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
+    if not isinstance(found, Proof):
+        raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
+
+
+def _pinned(work: Work, platform: str, ref: str) -> None:
+    name = qemu(platform)
+    for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
+        done = work.run((*_container(work), *ALLOWED, ref, action, value), timeout=PATIENCE)
+    if done.code:
+        raise _refused(f"the pinned image did not register an emulator of {name}", done)
+
+
+def _binfmt_name(platform: str) -> str:
+    return platform.removeprefix("linux/").partition("/")[0]
+
+
+def _built(work: Work, platform: str, _ref: str) -> None:
+    done = _in_ours(work, platform, line(platform))
+    if done.code:
+        raise _refused(f"a container did not register an emulator of {platform}", done)
+
+
+def _in_ours(work: Work, platform: str, told: str) -> Done:
+    """Run binfmt.sh in the image that is built here."""
+    facts = work.facts
+    recipe = recipes.emulator(qemu(platform), work.engine.platform, facts.host.suite)
+    if isinstance(recipe, Refused):
+        raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=recipe.why, hint=recipe.hint)
+    archive = apt.Archive(work.cache / "debian", run=work.run, say=work.say)
+    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=(), say=work.say)
+    script = Path(__file__).with_name("binfmt.sh").read_bytes()
+    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), told)
+    return work.run(argv, stdin=script, timeout=PATIENCE)
+
+
+def _container(work: Work) -> tuple[str, ...]:
+    labels = (f"--label={label}" for label in docker_api.labels(uuid.uuid4().hex[:12]))
+    return (work.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
+
+
+def _package(work: Work, _platform: str, _ref: str) -> None:
+    done = work.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
+    if done.code:
+        raise _refused(f"apt-get did not install {' and '.join(PACKAGES)}", done)
+
+
+def _refused(what: str, done: Done) -> EmulationFailed:
+    why = done.err.strip()[-1000:] or done.out.strip()[-1000:]
+    return EmulationFailed(what, why=why, hint='another source may: `crosstasks emulation.install --source build`; or emulation = "never"')
+
+
+SOURCES: Final[Mapping[str, Callable[[Work, str, str], None]]] = {"image": _pinned, "build": _built, "package": _package}
+
+
+def uninstall(work: Work, platform: str) -> None:
+    """
+    Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
+
+    Raises:
+        EmulationFailed: the kernel did not let it go.
+    """
+    probes.forget(work.look, Question("emulation-proof", platform), work.facts)
+    path = work.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
+    try:
+        path.write_text("-1", "utf-8")
+    except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
+        done = _in_ours(work, platform, "")
+        if done.code:
+            raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None
+
+
+__all__ = ["agreed", "entry", "install", "line", "proven", "qemu", "uninstall"]

@@ -1,0 +1,227 @@
+"""Act: put an image together from Debian's packages, without a registry, without root, and without running anything of it.
+
+The packages' files are streamed into layers, those below shared by all targets, and never unpacked on the host's disk; so
+neither root nor a file system that keeps upper and lower case apart is wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Final, NamedTuple
+
+from ..catalog.recipes import SPAWN, Recipe
+from ..clients import docker_api
+from ..clients.apt import Archive
+from ..clients.deb import Package, megabytes
+from ..core import cache
+from ..core.steps import Say
+from .layers import MERGED, Layer, compose, copy, directory, link, write
+
+EPOCH: Final = "2024-01-01T00:00:00Z"
+"""The date in every image: the same packages make the same image."""
+
+GROUP: Final = 25e6
+"""Bytes of packages that make a layer, roughly: enough to keep a processor busy for a second or two."""
+
+PROGRAMS: Final = ("usr/bin/", "usr/sbin/", "usr/libexec/", "usr/games/", "usr/share/perl", "etc/")
+"""Where programs lie, and what they read."""
+
+LINKS: Final[Mapping[str, str]] = {
+    # what update-alternatives would have made
+    "usr/bin/cc": "gcc",
+    "usr/bin/c++": "g++",
+    "usr/bin/awk": "mawk",
+    "usr/bin/sh": "dash",
+    "usr/bin/which": "which.debianutils",
+}
+
+CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:
+    """
+    Build the image of a recipe and load it into the engine.
+
+    Args:
+        engine: the command of docker or podman.
+        folder: of our cache, for what is being made.
+        spawn: the files that the image keeps in ``recipes.SPAWN``.
+
+    Raises:
+        ImageFailed: a package holds what an image must not, or the engine refuses.
+        ToolMissing: apt has no such package.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-")):
+        if docker_api.inspect(engine, (recipe.tag,)):
+            return
+        parts = packages(recipe, archive)
+        every = [package for part in parts for package in part]
+        say(f"building {recipe.tag} from {len(every)} packages, {megabytes(every)} MB")
+        with ExitStack() as files:
+            # without a name: however this process ends, they are gone with it
+            layers = _composed(recipe, parts, archive, spawn, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
+            say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
+            docker_api.load(engine, _archive(recipe, layers, every))
+
+
+def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
+    """Return the packages of the layer that all targets share, and those that the target adds."""
+    foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
+    archive.update(sorted({recipe.architecture, *foreign}))
+    own = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
+    asked = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
+    with ThreadPoolExecutor() as pool:
+        below = pool.submit(archive.closure, recipe.base, recipe.architecture)
+        above = pool.submit(archive.closure, (*recipe.base, *own), recipe.architecture) if own else below
+        libraries = [pool.submit(archive.closure, asked[architecture], architecture) for architecture in foreign]
+        base, top = below.result(), above.result()
+        for found in libraries:
+            top += _libraries(found.result(), top)
+    return base, tuple(package for package in top if package not in base)
+
+
+def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
+    """
+    Return of a closure of the target's architecture what the image lacks.
+
+    It is resolved by itself: together, apt wants one version of a library for all architectures, and the security
+    suite serves some (amd64) and not others (s390x), so that none would resolve.
+    """
+    names = {package.name for package in there}
+    # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
+    doubled = {package for package in found if f"{package.name}-{package.architecture}-cross" in names}
+    served = {package for package in found if package.architecture == "all" and package.name in names}
+    return tuple(package for package in found if package not in doubled | served)
+
+
+class _Part(NamedTuple):
+    """A layer to be: its packages, what is wanted of them, and the paths behind which none is read on."""
+
+    packages: tuple[Package, ...]
+    wanted: Callable[[str], bool]
+    last: frozenset[str] = frozenset()
+
+    def fill(self, debs: Sequence[Path], tar: tarfile.TarFile) -> None:
+        copy(tar, debs, self.wanted, last=self.last)
+
+
+def _composed(
+    recipe: Recipe, parts: tuple[Sequence[Package], Sequence[Package]], archive: Archive, spawn: Sequence[Path], file: Callable[[], Any]
+) -> tuple[Layer, ...]:
+    """Compose layers side by side, each as soon as its packages are there, while apt fetches the next; the largest first."""
+    wanted = _layered(recipe, *parts)
+    order = sorted(range(len(wanted)), key=lambda number: -sum(package.size for package in wanted[number].packages))
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        fetched = zip(order, archive.fetch_each([wanted[number].packages for number in order]), strict=True)
+        begun = {number: pool.submit(compose, file(), partial(wanted[number].fill, debs)) for number, debs in fetched}
+        layers = tuple(begun[number].result() for number in range(len(wanted)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    held = frozenset().union(*(layer.holds for layer in layers))
+    return (*layers, compose(file(), lambda tar: _finish(tar, held, recipe, spawn)))
+
+
+def _layered(recipe: Recipe, base: Sequence[Package], own: Sequence[Package]) -> tuple[_Part, ...]:
+    """
+    Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
+
+    What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
+    """
+    emulator = frozenset(f"usr/bin/qemu-{recipe.qemu}{ending}" for ending in ("", "-static")) if recipe.qemu else frozenset()
+    emulators = [package for package in own if package.name.startswith("qemu-user")]
+    tools = [package for package in own if package.architecture in {recipe.architecture, "all"} and package not in emulators]
+    libraries = [package for package in own if package not in (*tools, *emulators)]
+    return (
+        # bullseye's which is no alternative, and a file
+        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(base)),
+        # only what is linked against: their programs would hide the image's
+        *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in groups(libraries)),
+        *(_Part(group, lambda name: name not in recipe.links) for group in groups(tools)),
+        # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
+        *(_Part(group, emulator.__contains__, emulator) for group in groups(emulators)),
+    )
+
+
+def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
+    """Give packages in groups of about ``GROUP``, the same ones always: then targets share the layers of the base."""
+    group: list[Package] = []
+    for package in packages:
+        group.append(package)
+        if sum(one.size for one in group) >= GROUP:
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, spawn: Sequence[Path]) -> None:
+    """Fill the last layer: what no package has, or its maintainer script would make."""
+    top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
+    for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
+        tar.addfile(directory(name))
+    tar.addfile(directory("tmp", 0o1777))
+    for name in MERGED:
+        tar.addfile(link(name, f"usr/{name}"))
+    # forky has dropped the emulator's second name
+    named = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
+    for name, target in named.items():
+        if f"usr/bin/{target}" in held and name not in held:
+            tar.addfile(link(name, target))
+    for name, target in recipe.links.items():
+        tar.addfile(link(name, target))
+    write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
+    write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    for bundle in map(Path, CERTIFICATES):
+        if bundle.is_file():
+            write(tar, "etc/ssl/certs/ca-certificates.crt", bundle.read_bytes())
+            break
+    if recipe.qemu:
+        for path in spawn:
+            write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+
+
+def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
+    """Stream the archive that ``docker load`` and ``podman load`` read."""
+    system, _, machine = recipe.platform.partition("/")
+    held = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
+    labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(held.encode()).hexdigest()}
+    config = {
+        "architecture": machine,
+        "os": system,
+        "created": EPOCH,
+        "config": {"Env": [f"{key}={value}" for key, value in recipe.env.items()], "Cmd": ["/bin/sh"], "Labels": labels},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in layers]},
+        "history": [{"created": EPOCH, "created_by": "crosstasks"} for _ in layers],
+    }
+    text = json.dumps(config, sort_keys=True).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{layer.digest}/layer.tar" for layer in layers]}]
+    told = json.dumps(manifest).encode()
+    yield from _entry(name, io.BytesIO(text), len(text))
+    yield from _entry("manifest.json", io.BytesIO(told), len(told))
+    for layer in layers:
+        yield from _entry(f"{layer.digest}/layer.tar", layer.file, layer.size)
+    yield b"\0" * 1024
+
+
+def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    yield info.tobuf()
+    yield from iter(lambda: content.read(1 << 20), b"")
+    yield b"\0" * (-info.size % 512)
+
+
+__all__ = ["build", "groups", "packages"]

@@ -1,0 +1,188 @@
+"""Act: keep the toolchains in our RUSTUP_HOME whole, and tell what they hold.
+
+::
+
+    <home>/toolchains/<release>-<host>/                   bin, lib, as rustup and cross know it
+    <home>/toolchains/<release>-<host>/.crosstasks.json   what is in it; written last, so what has it is whole
+    <home>/toolchains/<release>-<host>/.sums              its files (whole.py)
+    <home>/making/                                        drafts and locks; nothing of use when nobody works
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+from msgspec import Struct, structs
+
+from ..core import cache, integrity
+from ..core.errors import ToolMissing
+from ..facts import inventory
+
+if TYPE_CHECKING:
+    from ..facts.rustup import Toolchain
+
+SOURCE: Final = "lib/rustlib/src/rust/library"
+
+BOOKS: Final = frozenset(
+    {inventory.MARKER, *(f"lib/rustlib/{name}" for name in ("components", "multirust-config.toml", "multirust-channel-manifest.toml"))}
+)
+"""What we and rustup write anew when something is added, also where that fails half way: all else that is added is new files."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A toolchain to have.
+
+    Attributes:
+        release: ``1.96.0``.
+        host: the triple that its programs run on, which need not be this machine's.
+        targets: triples whose standard library is wanted; the host's own always comes along.
+        source: the library's source is wanted too, for ``-Zbuild-std``.
+    """
+
+    release: str
+    host: str
+    targets: tuple[str, ...] = ()
+    source: bool = False
+
+    @property
+    def triples(self) -> tuple[str, ...]:
+        """Return all triples whose standard library is wanted."""
+        return tuple(dict.fromkeys((self.host, *self.targets)))
+
+
+class Marker(Struct, frozen=True, kw_only=True):
+    """What a toolchain of ours holds.
+
+    Attributes:
+        version: of this form.
+        release, host, targets, source: as in ``Wanted``.
+        origin: ``debian`` or ``rustup``.
+        glibc: the lowest that its programs run with.
+        architectures: of Debian, by the triple whose standard library came from there.
+        packages: of Debian, ``name:architecture`` to version.
+    """
+
+    version: Literal[1] = 1
+    release: str
+    host: str
+    targets: tuple[str, ...]
+    source: bool
+    origin: Literal["debian", "rustup"]
+    glibc: str
+    architectures: Mapping[str, str] = {}
+    packages: Mapping[str, str] = {}
+
+
+def name(wanted: Wanted) -> str:
+    """Return the name that rustup and cross know the toolchain by."""
+    return f"{wanted.release}-{wanted.host}"
+
+
+def path(home: Path, wanted: Wanted) -> Path:
+    """Return the folder of the toolchain."""
+    return home / "toolchains" / name(wanted)
+
+
+def marker(folder: Path) -> Marker | None:
+    """Read what a toolchain holds; None if it is not whole, or not ours."""
+    try:
+        found = msgspec.json.decode((folder / inventory.MARKER).read_bytes(), type=Marker)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if any((folder / "bin" / rustc).is_file() for rustc in ("rustc", "rustc.exe")) else None
+
+
+def missing(home: Path, wanted: Wanted) -> tuple[str, ...]:
+    """Return what is not there yet: ``rustc``, triples, ``source``; nothing if the toolchain is complete."""
+    folder = path(home, wanted)
+    found = marker(folder)
+    rustc = () if found else ("rustc",)
+    triples = (t for t in wanted.triples if not found or t not in found.targets or not (folder / "lib/rustlib" / t).is_dir())
+    source = wanted.source and not (found and found.source and (folder / SOURCE).is_dir())
+    return (*rustc, *triples, *(("source",) if source else ()))
+
+
+def complete(home: Path, wanted: Wanted) -> bool:
+    """Tell whether all that is wanted is there."""
+    return not missing(home, wanted)
+
+
+def inspect(home: Path) -> tuple[Toolchain, ...]:
+    """Return the whole toolchains of ours in *home*, by name."""
+    found = (inventory.parse(place) for place in sorted((home / "toolchains").glob(f"[!.]*/{inventory.MARKER}")))
+    return tuple(toolchain for toolchain in found if toolchain)
+
+
+def union(wanted: Wanted, held: Marker | None) -> Wanted:
+    """Pure: want also what is held already, so that adding a target takes none away."""
+    if held is None:
+        return wanted
+    return Wanted(
+        release=wanted.release,
+        host=wanted.host,
+        targets=tuple(dict.fromkeys((*held.targets, *wanted.targets))),
+        source=wanted.source or held.source,
+    )
+
+
+def mark(folder: Path, held: Marker) -> None:
+    """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
+    integrity.note(folder, but=BOOKS)
+    cache.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+
+
+def keep(place: Path, held: Marker, made: Path, brought: Marker) -> None:
+    """
+    Put into the toolchain *made*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
+
+    rustup's own books do not come along; it then adds what it does not know of by installing anew (``toolchain.from_rustup``).
+
+    Raises:
+        ToolMissing: they were built apart, and a standard library fits only the rustc that it was built with.
+    """
+    more = [triple for triple in held.targets if triple not in brought.targets]
+    parts = [*more, *(["src"] if held.source and not brought.source else [])]
+    if not parts:
+        return
+    if (held.origin, _rustc(held)) != (brought.origin, _rustc(brought)):
+        why = f"{', '.join(parts)} would be lost, which fit no other build of rustc"
+        hint = "make one bundle for all targets, or remove the toolchain that is there"
+        raise ToolMissing(f"{place.name} is there, and is not that of the bundle", why=why, hint=hint)
+    for part in parts:
+        shutil.copytree(place / "lib/rustlib" / part, made / "lib/rustlib" / part, symlinks=True)
+    union = {
+        "targets": (*brought.targets, *more),
+        "source": held.source or brought.source,
+        "architectures": {**held.architectures, **brought.architectures},
+        "packages": {**held.packages, **brought.packages},
+    }
+    mark(made, structs.replace(brought, **union))
+
+
+def _rustc(held: Marker) -> str:
+    """Return the version of Debian's package; rustup's are told apart by their release."""
+    return next((version for name, version in held.packages.items() if name.startswith("rustc-web:")), "")
+
+
+@contextmanager
+def draft(home: Path, name: str) -> Iterator[Path]:
+    """
+    Hold the lock of the toolchain of this *name*, and lend an empty folder beside it that is gone afterwards.
+
+    Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
+    """
+    lock = home / "making" / name
+    with cache.locked(lock):
+        for left in lock.parent.glob(f"{lock.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(dir=lock.parent, prefix=f"{lock.name}."))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

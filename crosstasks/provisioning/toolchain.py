@@ -1,0 +1,207 @@
+"""Act: put a Rust toolchain into a RUSTUP_HOME of ours, from rustup's server or from Debian's packages."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from ..core import cache, integrity
+from ..core.errors import ToolMissing
+from . import rust_packages
+from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ..clients.apt import Archive
+    from ..core.steps import Done, Env, Runner, Say
+
+RUSTUP_GLIBC: Final = "2.17"
+"""What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
+
+BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
+
+__all__ = [
+    "Wanted",
+    "complete",
+    "fetch_library",
+    "from_debian",
+    "from_rustup",
+    "inspect",
+    "missing",
+    "name",
+    "path",
+    "start_files",
+]
+
+
+def from_debian(
+    wanted: Wanted,
+    *,
+    home: Path,
+    archive: Archive,
+    debian_std: Mapping[str, str],
+    host_debian: str,
+    run: Runner,
+    say: Say,
+) -> None:
+    """
+    Put the toolchain together from Debian's packages, or add to one that was.
+
+    Args:
+        wanted: what to have.
+        home: our RUSTUP_HOME.
+        archive: the machine's apt.
+        debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
+        host_debian: that of ``wanted.host``.
+        run: the door to programs.
+        say: told what is fetched, and what becomes of it.
+
+    Raises:
+        ToolMissing: Debian does not have it, or what came out does not run.
+    """
+    with draft(home, name(wanted)) as folder:
+        if complete(home, wanted):
+            return
+        held = _of("debian", home, wanted)
+        kept = held if _intact(home, wanted, say) else None
+        every = {**(held.architectures if held else {}), **debian_std, wanted.host: host_debian}
+        want = union(wanted, held)
+        strangers = [triple for triple in want.triples if triple not in every]
+        if strangers:
+            raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
+        architectures = {triple: every[triple] for triple in want.triples}
+        rust_packages.make(want, kept, home=home, draft=folder, archive=archive, architectures=architectures, run=run, say=say)
+
+
+def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
+    """
+    Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
+
+    Raises:
+        ToolMissing: rustup failed; its last words say why.
+    """
+    with draft(home, name(wanted)) as folder:
+        if complete(home, wanted):
+            return
+        held = _of("rustup", home, wanted)
+        kept = held if _intact(home, wanted, say) else None
+        want = union(wanted, held)
+        say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
+        if kept is None or not _added(want, home, rustup, run):
+            # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
+            _install(want, folder, rustup, run)
+            integrity.replace(path(folder, want), path(home, want))
+        else:
+            mark(path(home, want), _from_rustup(want))
+        say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
+
+
+def _of(origin: str, home: Path, wanted: Wanted) -> Marker | None:
+    """Return what a toolchain of this origin holds; another's cannot be added to."""
+    held = marker(path(home, wanted))
+    return held if held and held.origin == origin else None
+
+
+def _intact(home: Path, wanted: Wanted, say: Say) -> bool:
+    """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
+    wrong = integrity.told(integrity.differing(path(home, wanted)))
+    if wrong:
+        say(f"{path(home, wanted)} is made anew: {wrong}")
+    return not wrong
+
+
+def _from_rustup(want: Wanted) -> Marker:
+    return Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC)
+
+
+def _added(want: Wanted, home: Path, rustup: str, run: Runner) -> bool:
+    """Add to the toolchain in *home* what it lacks; tell whether that went well."""
+    lacking = missing(home, want)
+    triples = [triple for triple in lacking if triple != "source"]
+    calls = [["target", "add", *triples]] if triples else []
+    calls += [["component", "add", "rust-src"]] if "source" in lacking else []
+    # toolchains share the downloads of a home, of rust-src for one
+    with cache.locked(home / "making" / "rustup"):
+        went = all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
+    folder = path(home, want)
+    return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.source else [])))
+
+
+def _install(want: Wanted, home: Path, rustup: str, run: Runner) -> None:
+    targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
+    source = ["--component", "rust-src"] if want.source else []
+    flags = ["--profile", "minimal", "--force-non-host", "--no-self-update"]
+    done = _rustup(["toolchain", "install", name(want), *flags, *targets, *source], home, rustup, run)
+    if done.code:
+        said = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
+        hint = BUILD_STD if "unavailable for download" in said else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
+        raise ToolMissing(f"rustup cannot install {name(want)}", why=said[-2000:] or f"it exited with {done.code}", hint=hint)
+    mark(path(home, want), _from_rustup(want))
+    lacking = missing(home, want)
+    if lacking:
+        raise ToolMissing(f"rustup installed {name(want)} without {', '.join(lacking)}")
+
+
+def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> Done:
+    env: Env = {
+        "RUSTUP_HOME": str(home),
+        "RUSTUP_TOOLCHAIN": None,
+        "RUSTUP_INIT_SKIP_PATH_CHECK": "yes",
+        "RUSTUP_TERM_COLOR": "never",
+        "RUST_BACKTRACE": None,
+    }
+    return run([rustup, *arguments], env=env, cwd=str(home))
+
+
+def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
+    """
+    Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
+
+    Args:
+        toolchain: the folder whose library's source it is.
+        own: the folder of a toolchain that runs on this machine, if *toolchain* does not.
+        cargo_home: where to; the user's own if empty.
+        run: the door to programs.
+        say: told what is done.
+
+    Raises:
+        ToolMissing: the source is not there, or a crate cannot be had.
+    """
+    manifest = toolchain / SOURCE / "Cargo.toml"
+    if not manifest.is_file():
+        raise ToolMissing(f"{toolchain.name} holds no source of the standard library", hint="`rustup component add rust-src` adds it")
+    say(f"fetching the dependencies of the standard library of {toolchain.name}")
+    programs = (own or toolchain) / "bin"
+    env = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
+    if cargo_home:
+        env["CARGO_HOME"] = cargo_home
+    argv = [str(programs / "cargo"), "fetch", "--locked", "--manifest-path", str(manifest)]
+    done = run(argv, env=env, cwd=str(manifest.parent))
+    if done.code:
+        why = done.err.strip() or f"cargo exited with {done.code}"
+        raise ToolMissing("the standard library's dependencies cannot be fetched", why=why, hint="is the crates registry within reach?")
+
+
+def start_files(toolchain: Path, triple: str, *, own: Path, run: Runner) -> None:
+    """
+    Make the two objects that every windows-gnu program is linked with, and that rustup ships beside its standard library.
+
+    ``-Zbuild-std`` does not build them, though their source lies beside the library's (library/rtstartup).
+
+    Raises:
+        ToolMissing: rustc does not compile them.
+    """
+    place = toolchain / "lib" / "rustlib" / triple / "lib"
+    for stem in ("rsbegin", "rsend"):
+        if (place / f"{stem}.o").is_file():
+            continue
+        place.mkdir(parents=True, exist_ok=True)
+        made = place / f".{stem}.{os.getpid()}.o"
+        source = toolchain / SOURCE / "rtstartup" / f"{stem}.rs"
+        argv = (str(own / "bin" / "rustc"), "--target", triple, "--emit=obj", "-O", "--crate-type=lib", "-o", str(made), str(source))
+        done = run(argv, env={"RUSTC_BOOTSTRAP": "1"})
+        if done.code:
+            raise ToolMissing(f"{stem}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
+        made.replace(place / f"{stem}.o")

@@ -1,0 +1,133 @@
+"""Act: install cross, cargo-zigbuild and rustup into our cache, never into the user's ``~/.cargo/bin``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ..catalog.pins import pins
+from ..core import integrity
+from ..core.errors import ToolMissing
+from ..core.steps import Env, Runner, Say
+
+PROGRAMS: Final = tuple(f"bin/{name}{suffix}" for name in ("cross", "cargo-zigbuild", "rustup") for suffix in ("", ".exe"))
+"""What is started, and so compared each time: cross has 2 MB, which takes a millisecond; zig has 180."""
+
+
+def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, say: Say) -> Path:
+    """
+    Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
+
+    Raises:
+        ToolMissing: neither pip nor uv is there, or the wheels cannot be had.
+    """
+    say(f"installing {', '.join(projects)} from PyPI")
+    return integrity.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
+
+
+WHEELS: Final[Mapping[str, tuple[str, str]]] = {
+    # hosts that wheels are installed for from another one: the machine, and what pip calls its platform
+    "x86_64-unknown-linux-gnu": ("x86_64", "manylinux2014_x86_64"),
+    "aarch64-unknown-linux-gnu": ("aarch64", "manylinux2014_aarch64"),
+}
+
+
+def foreign(name: str) -> str:
+    """Return the host triple that a tool's folder is named after, if that is another machine than this one."""
+    for triple, (machine, _) in WHEELS.items():
+        if name.endswith(triple) and (sys.platform, platform.machine()) != ("linux", machine):
+            return triple
+    return ""
+
+
+def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) -> None:
+    requirements = draft / "requirements.txt"
+    lines = []
+    for project in projects:
+        wheel = pins().pypi[project.partition("==")[0]]
+        lines.append(" \\\n".join((project, *(f"    --hash={digest}" for digest in wheel.hashes))))
+    requirements.write_text("\n".join(lines) + "\n", "utf-8")
+    asked: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
+    command = installer(run)
+    if foreign:
+        asked += ("--python-platform", foreign) if "uv" in command else ("--platform", WHEELS[foreign][1])
+    done = run((*command, "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    if done.code:
+        raise ToolMissing(
+            f"cannot install {', '.join(projects)} from PyPI",
+            why=(done.err.strip() or done.out.strip())[-2000:],
+            hint="is PyPI, or the index that pip is configured for, within reach?",
+        )
+
+
+def installer(run: Runner) -> tuple[str, ...]:
+    """Return the command of pip in this Python, else of uv: whichever is there."""
+    del run
+    from importlib.util import find_spec
+
+    if find_spec("pip"):
+        return (sys.executable, "-m", "pip")
+    if shutil.which("uv"):
+        return ("uv", "pip")
+    pip = shutil.which("pip") or shutil.which("pip3")
+    if pip:
+        return (pip,)
+    raise ToolMissing("neither pip nor uv is there", hint="install one of them: `python -m ensurepip`, or `pip install uv`")
+
+
+def from_cargo(home: Path, name: str, flavour: str, install: Sequence[str], *, cargo: Path, run: Runner, say: Say) -> Path:
+    """
+    Compile a cross with ``cargo install --locked`` into ``home/name``.
+
+    ``RUSTFLAGS`` is cleared, since ``-D warnings`` breaks the build (cross-rs/cross#1662), and git is kept from
+    finding a repository around the sources, whose commit would decide which images cross asks for (cross-rs/cross#1594).
+    It is compiled quickly rather than well: all it does is to start other programs.
+
+    Raises:
+        ToolMissing: it did not compile; the tail of cargo's output says why.
+    """
+    say(f"compiling cross {flavour} with cargo: this takes some minutes, once")
+    return integrity.once(home / name, partial(_compiled, flavour=flavour, install=install, cargo=cargo, run=run), PROGRAMS, say)
+
+
+QUICK: Final[Env] = {
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
+    "CARGO_PROFILE_RELEASE_DEBUG": "0",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+}
+"""cross's own profile has link-time optimisation (Cargo.toml of main); with these it compiles in about a third of the time."""
+
+UNWANTED: Final = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_INSTALL_ROOT")
+"""What the user has set for the project."""
+
+
+def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path, run: Runner) -> None:
+    repository: Env = {"GIT_DIR": None} if flavour == "git" else {"GIT_CEILING_DIRECTORIES": "/", "GIT_DIR": os.devnull}
+    env: Env = {
+        **dict.fromkeys((*UNWANTED, "GIT_WORK_TREE")),
+        **QUICK,
+        **repository,
+        "CARGO_TARGET_DIR": str(draft / "build"),
+        "RUSTC": str(cargo.with_name("rustc")),
+        "PATH": f"{cargo.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    done = run((str(cargo), "install", "cross", *install, "--locked", "--root", str(draft), "--bin", "cross"), env=env, cwd=str(draft))
+    shutil.rmtree(draft / "build", ignore_errors=True)
+    if done.code:
+        raise ToolMissing(f"cross {flavour} did not compile", why=done.err.strip()[-2000:], hint=_hint(done.err))
+
+
+def _hint(said: str) -> str:
+    if re.search(
+        r"failed to (fetch|download|clone|get|find|load|update)|[Cc]ould not resolve|[Cc]onnection|revspec|unable to update", said
+    ):
+        return "are the crates registry, or the git repository and its revision, within reach?"
+    return "cross 0.2.x needs Rust 1.58, main 1.85"

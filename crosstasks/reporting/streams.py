@@ -1,0 +1,90 @@
+"""The three standard streams, which may be closed, full, gone at the other end, or unable to write every letter."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..core import cache
+from ..core.errors import ConfigError, CrosstasksError, DiskFull
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """
+    Write what there is to standard output, and translate what goes wrong there, and with files nobody else has a word for.
+
+    Raises:
+        CrosstasksError: something cannot be written; without a word if the reader of a pipe has gone, as ``head`` does.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forgotten()
+        raise CrosstasksError("") from None
+    except UnicodeEncodeError as error:
+        _forgotten()
+        why = f"file names are {error.encoding} in this locale"
+        raise ConfigError(f"{error.object} cannot be named here", why=why, hint="LC_ALL=C.UTF-8, or PYTHONUTF8=1") from error
+    except OSError as error:
+        _forgotten()
+        what = f"{error.filename or 'the result'} cannot be read or written"
+        if error.errno in cache.FULL and error.filename:
+            raise DiskFull(what, why=str(error.strerror), hint=cache.FREE) from error
+        raise CrosstasksError(what, why=error.strerror or str(error)) from error
+
+
+def _forgotten() -> None:
+    """Let what is not written yet go nowhere: Python would try it once more at its end, and complain."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+@contextmanager
+def only_result() -> Iterator[None]:
+    """Let nothing but the result reach standard output; what programs print there goes to standard error."""
+    if sys.stdout is None:
+        yield
+        return
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    stream, sys.stdout = sys.stdout, os.fdopen(own, "w", encoding="utf-8")
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        _forgotten()
+        os.dup2(own, 1)
+        sys.stdout.close()
+        sys.stdout = stream
+
+
+def read() -> str:
+    """
+    Return what is on standard input.
+
+    Raises:
+        ConfigError: it is closed.
+    """
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed", hint="pipe the text into it, or name a file")
+    return sys.stdin.read()
+
+
+def attended() -> bool:
+    """Tell whether somebody is at standard input, to be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -1,0 +1,168 @@
+"""Pure: what every released file promises, and how each promise is checked. A new check is one function and one row of ``CHECKS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+from ..catalog.loaders import loader
+from ..catalog.targets import Target
+from ..config.options import VerifyCheck
+from . import paths, symbols, verify
+
+_DYNAMIC_MUSL: Final = ("loongarch64", "mips", "mips64", "mips64el", "mipsel", "powerpc64", "riscv64gc")
+"""Architectures whose programs rustc links with musl's shared library by default (its target specifications; 1.95)."""
+
+_STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
+"""Targets whose static programs rustc lets lie anywhere (likewise)."""
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """A file of a package: its name there, where it lies now, and what its headers say."""
+
+    member: str
+    path: Path
+    artifact: verify.Artifact
+
+    @property
+    def library(self) -> bool:
+        """It is no program: a shared library, or an archive of objects."""
+        name = self.path.name
+        return ".so." in name or name.endswith((".so", ".a", ".rlib", ".lib", ".dll", ".dylib"))
+
+    @property
+    def archive(self) -> bool:
+        """It holds objects that are yet to be linked."""
+        return self.path.name.endswith((".a", ".rlib", ".lib"))
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What is asked of the files of a target.
+
+    Attributes:
+        glibc: the newest that they may need; empty: any.
+        folders: of the machine that built them, and what each is called.
+        built: folders with the libraries that they were linked from, to name the crate that asks for a symbol.
+        standard: folders with the standard library, by release of Rust.
+    """
+
+    target: Target
+    glibc: str = ""
+    folders: Mapping[str, str] = {}
+    built: tuple[Path, ...] = ()
+    standard: Mapping[str, Path] = {}
+
+
+class Unchecked(Struct, frozen=True):
+    """A check that says nothing of a file, and why."""
+
+    why: str
+
+
+Answer: TypeAlias = "tuple[str, ...] | Unchecked"
+"""What is wrong, in words; nothing is good."""
+
+Find: TypeAlias = Callable[[Subject, Promise], Answer]
+
+
+class Check(NamedTuple):
+    """What is promised, how it is looked at, and what to do about a broken promise."""
+
+    promise: str
+    find: Find
+    hint: str = ""
+
+
+def static(target: Target) -> bool:
+    """Tell whether a target's programs hold their C library: musl's do, as rustc links them by default."""
+    return target.libc == "musl" and target.arch not in _DYNAMIC_MUSL
+
+
+def _format(subject: Subject, promise: Promise) -> Answer:
+    return verify.check(subject.artifact, promise.target)
+
+
+def _interpreter(subject: Subject, promise: Promise) -> Answer:
+    found, wanted = subject.artifact.interpreter, loader(promise.target)
+    if not found or not wanted:
+        return Unchecked("it asks for no loader" if not found else f"the loader of {promise.target.triple} is not known")
+    return () if found == wanted else (f"asks for the loader {found}, wanted {wanted}",)
+
+
+def _glibc(subject: Subject, promise: Promise) -> Answer:
+    if not promise.glibc:
+        return Unchecked("`glibc` is not configured")
+    artifact = subject.artifact
+    if not artifact.glibc or verify.version(artifact.glibc) <= verify.version(promise.glibc):
+        return ()
+    newer = symbols.newer(subject.path, promise.glibc)
+    standard = promise.standard.get(symbols.rust(subject.path))
+    crates = symbols.askers((symbol.name for symbol in newer), (*promise.built, *filter(None, [standard])))
+    lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_blamed(crates[symbol.name])}" for symbol in newer)
+    return lines or (f"needs glibc {artifact.glibc}, promised was {promise.glibc}",)
+
+
+def _blamed(crates: tuple[str, ...]) -> str:
+    return f"asked for by {', '.join(crates)}" if crates else "the crate that asks for it is not known"
+
+
+def _static(subject: Subject, promise: Promise) -> Answer:
+    if not static(promise.target) or subject.library:
+        return Unchecked(f"{promise.target.triple} does not promise it" if not subject.library else "it is a library")
+    artifact = subject.artifact
+    wanted = ", ".join(filter(None, (artifact.interpreter, *artifact.needed)))
+    return () if artifact.static else (f"is linked dynamically: it wants {wanted}",)
+
+
+def _stack(subject: Subject, promise: Promise) -> Answer:
+    if promise.target.format != "elf" or subject.archive:
+        return Unchecked("only linked files of ELF say it")
+    return ("has an executable stack",) if subject.artifact.execstack else ()
+
+
+def _relro(subject: Subject, promise: Promise) -> Answer:
+    if promise.target.os not in {"linux", "android"} or subject.archive:
+        return Unchecked(f"rustc does not ask for it on {promise.target.os}" if not subject.archive else "it is not linked yet")
+    artifact = subject.artifact
+    if artifact.static and not artifact.pie:
+        return Unchecked("no loader fills in anything of a static program at a fixed place")
+    if artifact.relro == "full":
+        return ()
+    return (f"has {artifact.relro or 'no'} RELRO, wanted full: its table of functions can be written to",)
+
+
+def _pie(subject: Subject, promise: Promise) -> Answer:
+    target, artifact = promise.target, subject.artifact
+    if target.os not in {"linux", "android", "windows", "macos"} or subject.library:
+        return Unchecked("it is a library" if subject.library else f"programs for {target.os} have a fixed place")
+    if artifact.static and target.format == "elf" and target.triple not in _STATIC_PIE:
+        return Unchecked(f"rustc gives static programs for {target.triple} a fixed place")
+    return () if artifact.pie else ("is not position-independent: it is always loaded at the same address",)
+
+
+def _paths(subject: Subject, promise: Promise) -> Answer:
+    return tuple(map(str, paths.leftovers(subject.path, promise.folders)))
+
+
+CHECKS: Final[Mapping[VerifyCheck, Check]] = {
+    "format": Check(
+        "the format, machine, class, byte order and libc are the target's",
+        _format,
+        "a build for another target was packaged: remove the target folder and build again",
+    ),
+    "interpreter": Check(
+        "the loader is the one that the target's systems have", _interpreter, "does the linker, or patchelf, set another one?"
+    ),
+    "glibc": Check("no symbol is newer than `glibc`", _glibc, 'builder = "zigbuild" links against the glibc that is configured'),
+    "static": Check("musl's programs need no library", _static, "is crt-static turned off in the flags of rustc?"),
+    "stack": Check("the stack cannot be executed", _stack, "assembler code without a .note.GNU-stack section makes it so"),
+    "relro": Check("what the loader has filled in becomes read-only", _relro, "is relro-level set in the flags of rustc?"),
+    "pie": Check("programs can be loaded anywhere", _pie, "is relocation-model set in the flags of rustc?"),
+    "paths": Check(
+        "no folder of the machine that built it is named", _paths, "--remap-path-prefix, or `strip` of the profile, takes them out"
+    ),
+}
+"""By name, as ``verify-skip`` has them; ``smoke``, which starts programs, is beside them in ``verify``."""

@@ -1,0 +1,188 @@
+"""Act: start a released program, on the host, in an image, or under an emulator, whichever can; and end all of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from uuid import uuid4
+
+from msgspec import Struct
+
+from ..building.environment import variable
+from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
+from ..clients import docker_api
+from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
+from ..facts.emulation import Emulation
+from ..facts.engine import Engine
+from .checks import Answer, Subject, Unchecked
+from .verify import version
+
+if TYPE_CHECKING:
+    from ..context import Work
+
+INSIDE: Final = "/smoke"
+"""Where a container sees the program's folder, which it cannot write to."""
+
+CLOSED: Final = (
+    *("--rm", "--init", "--network=none", "--read-only", "--tmpfs=/tmp:exec", "--cap-drop=ALL"),
+    *("--security-opt=no-new-privileges", "--pids-limit=256", "--env=HOME=/tmp", "--workdir=/tmp"),
+)
+"""A program that only tells its version needs nothing of this."""
+
+_X86: Final = ("i586", "i686")
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """How a program is started: *argv* before its own arguments, *run* the label of its container, empty if it has none."""
+
+    how: str
+    argv: tuple[str, ...]
+    command: str = ""
+    run: str = ""
+
+
+Way: TypeAlias = Callable[[Subject, Target, "Work"], Start | str]
+"""Where a program can be started, or why it cannot."""
+
+
+def on_host(subject: Subject, target: Target, work: Work) -> Start | str:
+    """Start it as it is."""
+    host, artifact = work.facts.host, subject.artifact
+    old = artifact.static and host.arch == "x86_64" and target.arch in _X86
+    if target.os != host.os or not (target.arch == host.arch or old):
+        return f"this host is {host.triple}"
+    if artifact.glibc and (host.libc != "gnu" or version(artifact.glibc) > version(host.libc_version)):
+        return f"it needs glibc {artifact.glibc}, and this host has {host.libc_version or 'none'}"
+    if artifact.interpreter and not Path(artifact.interpreter).exists():
+        return f"this host has no {artifact.interpreter}"
+    return Start(how="on this host", argv=(str(subject.path),))
+
+
+def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
+    """Start it in an image that the engine holds and that runs the target's programs."""
+    engine = work.facts.engine
+    if not isinstance(engine, Engine):
+        return "no container engine answers"
+    if engine.remote:
+        return "the engine is on another machine, and cannot see the program"
+    found = _image(subject, target, engine, work)
+    if found is None:
+        needs = f" with glibc {subject.artifact.glibc}" if subject.artifact.glibc else ""
+        return f"the engine holds no image that runs programs of {target.triple}{needs}"
+    held, runner = found
+    run = uuid4().hex[:12]
+    labels = (f"--label={label}" for label in docker_api.labels(run))
+    shared = ":ro,z" if engine.selinux else ":ro"
+    mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
+    argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", held["Id"], *runner, f"{INSIDE}/{subject.path.name}")
+    return Start(how=f"in {_name(held)}", argv=argv, command=engine.command, run=run)
+
+
+def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+    """Return an image and the runner in it: the target's own, or for a static program one of the same architecture."""
+    door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
+    alike = [
+        t for t in catalogue().values() if (t.machine, t.bits, t.endian, t.os) == (target.machine, target.bits, target.endian, target.os)
+    ]
+    for other in (target, *(alike if subject.artifact.static else ())):
+        for held in _held(door, other, work, subject.artifact.glibc):
+            runner = _runner(held, other, engine)
+            if runner is not None:
+                return held, runner
+    return None
+
+
+def _held(door: docker_api.EngineDoor, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
+    """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
+    known = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
+    refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *known)))
+    try:
+        named = [held for ref in refs if not _older(known.get(ref, ""), glibc) and (held := door.image(ref))]
+        found = [*named, *door.images(f"crosstasks.target={target.triple}")]
+    except (EngineFailed, ToolMissing):
+        return []
+    return [held for held in found if not _older(_labels(held).get("crosstasks.libc", ""), glibc)]
+
+
+def _older(glibc: str, wanted: str) -> bool:
+    return bool(glibc and wanted) and version(glibc) < version(wanted)
+
+
+def _labels(held: Mapping[str, Any]) -> Mapping[str, str]:
+    return (held.get("Config") or {}).get("Labels") or {}
+
+
+def _runner(held: Mapping[str, Any], target: Target, engine: Engine) -> tuple[str, ...] | None:
+    """Return what an image's variables name as cargo's runner; nothing for its own architecture; None if it runs none."""
+    if held.get("Architecture") != OCI_ARCH.get(engine.arch):
+        return None
+    name = f"CARGO_TARGET_{variable(target.triple)}_RUNNER="
+    told = [text.removeprefix(name) for text in (held.get("Config") or {}).get("Env") or () if text.startswith(name)]
+    if told:
+        return tuple(shlex.split(told[0]))
+    return () if held.get("Architecture") == OCI_ARCH.get(target.arch) and target.os == engine.os else None
+
+
+def _name(held: Mapping[str, Any]) -> str:
+    """Return what people know an image by: the name that it was built with, or a tag."""
+    return str(_labels(held).get("crosstasks.image") or next(iter(held.get("RepoTags") or ()), held["Id"]))
+
+
+def emulated(subject: Subject, target: Target, work: Work) -> Start | str:
+    """Start a static program under QEMU: one that is not would need the target's libraries."""
+    emulation, host = work.facts.emulation, work.facts.host
+    if target.os != host.os or not isinstance(emulation, Emulation):
+        return f"no emulator runs programs for {target.os}"
+    entry, program = emulation.registered.get(target.arch), emulation.programs.get(target.arch)
+    if not subject.artifact.static:
+        return "an emulator alone has not the libraries that it needs"
+    if program:
+        return Start(how=f"by {Path(program).name}", argv=(program, str(subject.path)))
+    if entry and entry.enabled:
+        return Start(how=f"by the kernel, through {entry.name}", argv=(str(subject.path),))
+    return f"no emulator of {target.arch} is here"
+
+
+WAYS: Final[tuple[Way, ...]] = (on_host, in_image, emulated)
+"""In this order; a new way is one row."""
+
+
+def smoke(subject: Subject, target: Target, work: Work) -> Answer:
+    """Start a program with the configured arguments: it shall end well, and in time."""
+    if subject.library:
+        return Unchecked("it is a library")
+    reasons = []
+    for way in WAYS:
+        match way(subject, target, work):
+            case Start() as start:
+                return _started(start, target, work)
+            case reason:
+                reasons.append(reason)
+    return Unchecked("; ".join(dict.fromkeys(reasons)))
+
+
+def _started(start: Start, target: Target, work: Work) -> Answer:
+    own = work.config.target(target.triple)
+    shown = shlex.join(own.verify_smoke)
+    try:
+        done = _ran(start, own.verify_smoke, own.verify_timeout, work)
+    except TimedOut:
+        return (f"did not end within {own.verify_timeout:g} s when started with {shown} {start.how}",)
+    except Interrupted:
+        raise
+    except CrosstasksError as error:
+        return (f"cannot be started {start.how}: {error.what}{f': {error.why}' if error.why else ''}",)
+    if done.code == 0:
+        return ()
+    words = (done.err.strip() or done.out.strip()).splitlines()[-3:]
+    return (f"exited with {done.code} when started with {shown} {start.how}{': ' if words else ''}{' | '.join(words)}",)
+
+
+def _ran(start: Start, arguments: tuple[str, ...], seconds: float, work: Work) -> Any:
+    argv = (*start.argv, *arguments)
+    if not start.run:
+        return work.run(argv, timeout=seconds)
+    with docker_api.ending(start.command, start.run, work.run):
+        return work.run(argv, timeout=seconds)

@@ -1,0 +1,301 @@
+"""Pure: what a built file really is, read from its headers, and whether that is what its target promises."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..core.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..catalog.targets import Target
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A built file.
+
+    Attributes:
+        format: ``elf``, ``pe``, ``macho`` or ``wasm``, of an archive's first object if it is one; empty: none of them.
+        machine, bits, endian: what it runs on; *machine* is named as in ELF, whatever the format.
+        abi: what of the calling convention the header tells: ``hard-float``, ``elfv2``, …; empty if nothing.
+        interpreter: the loader it asks for, and *needed* the libraries.
+        glibc: the newest version of a symbol of glibc that it needs, empty if there is none.
+        relro: ``full``, ``partial`` or empty.
+    """
+
+    path: str
+    format: str = ""
+    machine: str = ""
+    bits: int = 0
+    endian: str = ""
+    abi: str = ""
+    interpreter: str = ""
+    needed: tuple[str, ...] = ()
+    glibc: str = ""
+    static: bool = False
+    pie: bool = False
+    relro: str = ""
+    execstack: bool = False
+    size: int = 0
+    sha256: str = ""
+
+
+_COFF: Final = {0x14C: ("EM_386", 32), 0x8664: ("EM_X86_64", 64), 0x1C4: ("EM_ARM", 32), 0xAA64: ("EM_AARCH64", 64)}
+_MACHO: Final = {7: "EM_386", 12: "EM_ARM", 0x01000007: "EM_X86_64", 0x0100000C: "EM_AARCH64"}
+
+_ABI: Final[Mapping[str, tuple[int, Mapping[int, str]]]] = {
+    # machine -> the bits of e_flags that tell, and what they say
+    "EM_ARM": (0x600, {0x200: "soft-float", 0x400: "hard-float"}),
+    "EM_RISCV": (0x6, {0: "soft-float", 2: "single-float", 4: "double-float", 6: "quad-float"}),
+    "EM_PPC64": (0x3, {1: "elfv1", 2: "elfv2"}),
+    "EM_LOONGARCH": (0x7, {1: "soft-float", 2: "single-float", 3: "double-float"}),
+    "EM_MIPS": (0xF020, {0x20: "n32", 0x1000: "o32"}),
+}
+
+_RELR: Final = "ABI_DT_RELR"
+"""A version without a number: the loader must know DT_RELR, as glibc 2.36 is the first to do."""
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Return a version as numbers, to compare; what is no number counts as 0."""
+    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
+
+
+def inspect(path: Path | str) -> Artifact:
+    """
+    Read what a file is from its headers.
+
+    Raises:
+        VerificationFailed: the file is damaged.
+        OSError: it cannot be read.
+    """
+    from elftools.common.exceptions import ELFError
+
+    with Path(path).open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            found = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
+        except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
+            raise VerificationFailed(f"{path} is damaged", why=f"its headers cannot be read: {error}") from error
+    return replace(found, size=size, sha256=digest)
+
+
+def _at(file: IO[bytes], offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
+
+
+def _file(file: IO[bytes], path: str) -> Artifact:
+    head = _at(file, 0, 4)
+    if head == b"\x7fELF":
+        return _elf(file, path)
+    if head[:2] == b"MZ":
+        return _pe(file, path)
+    if head in {b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"}:
+        return _macho(file, path)
+    if head == b"\0asm":
+        return Artifact(path=path, format="wasm", bits=32, endian="little", static=True)
+    return Artifact(path=path)
+
+
+def _archive(file: IO[bytes], path: str) -> Artifact:
+    """Return what an archive's first object is; an rlib's metadata comes before it."""
+    for start, size in members(file):
+        member = BytesIO(_at(file, start, size))
+        found = _file(member, path)
+        found = found if found.format else _coff(member, path)
+        if found.format:
+            return found
+    return Artifact(path=path)
+
+
+def members(file: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """
+    Give offset and size of each member of an archive; its symbol table and its names are none.
+
+    Raises:
+        ValueError: the archive is damaged.
+    """
+    offset = 8
+    while len(head := _at(file, offset, 60)) == 60:
+        offset += 60
+        size = int(head[48:58])
+        if size < 0:
+            raise ValueError("a member of negative size")
+        name = int(head[3:16]) if head.startswith(b"#1/") else 0  # BSD: a long name comes before what it names
+        if head[:1] != b"/" or head[1:2].isdigit():
+            yield offset + name, size - name
+        offset += size + size % 2
+
+
+def _coff(file: IO[bytes], path: str) -> Artifact:
+    """Return what an object for Windows is; it has no magic number but its machine."""
+    machine, bits = _COFF.get(int.from_bytes(_at(file, 0, 2), "little"), ("", 0))
+    return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little") if machine else Artifact(path=path)
+
+
+def _pe(file: IO[bytes], path: str) -> Artifact:
+    (offset,) = struct.unpack("<I", _at(file, 0x3C, 4))
+    signature, number, magic = struct.unpack("<4sH18xH", _at(file, offset, 26))
+    if signature != b"PE\0\0":
+        raise ValueError("a program for DOS")
+    machine, _ = _COFF.get(number, (f"{number:#x}", 0))
+    (characteristics,) = struct.unpack("<H", _at(file, offset + 24 + 70, 2))
+    bits = 64 if magic == 0x20B else 32
+    return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little", pie=bool(characteristics & 0x40))
+
+
+def _macho(file: IO[bytes], path: str) -> Artifact:
+    """Return what a Mach-O file is; of a universal one, its first part."""
+    start = 0
+    if _at(file, 0, 4) == b"\xca\xfe\xba\xbe":
+        (start,) = struct.unpack(">I", _at(file, 16, 4))
+    magic, cpu, flags = struct.unpack("<II16xI", _at(file, start, 28))
+    bits = 64 if magic == 0xFEEDFACF else 32
+    return Artifact(path=path, format="macho", machine=_MACHO.get(cpu, f"{cpu:#x}"), bits=bits, endian="little", pie=bool(flags & 0x200000))
+
+
+def _elf(file: IO[bytes], path: str) -> Artifact:
+    from elftools.elf.elffile import ELFFile
+
+    elf = ELFFile(file)
+    machine = str(elf["e_machine"])
+    segments: dict[str, Any] = {segment["p_type"]: segment for segment in elf.iter_segments()}
+    tags = list(segments["PT_DYNAMIC"].iter_tags()) if "PT_DYNAMIC" in segments else []
+    interpreter = segments["PT_INTERP"].get_interp_name() if "PT_INTERP" in segments else ""
+    needed = tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED")
+    flags_1 = _value(tags, "DT_FLAGS_1")
+    now = flags_1 & 1 or _value(tags, "DT_FLAGS") & 8 or any(tag.entry.d_tag == "DT_BIND_NOW" for tag in tags)
+    mask, words = _ABI.get(machine, (0, {}))
+    return Artifact(
+        path=path,
+        format="elf",
+        machine=machine,
+        bits=elf.elfclass,
+        endian="little" if elf.little_endian else "big",
+        abi=words.get(elf["e_flags"] & mask, ""),
+        interpreter=interpreter,
+        needed=needed,
+        glibc=_glibc(elf),
+        static=bool(segments) and not interpreter and not needed,
+        pie=elf["e_type"] == "ET_DYN" and bool(interpreter or flags_1 & 0x08000000),
+        relro=("full" if now else "partial") if "PT_GNU_RELRO" in segments else "",
+        execstack="PT_GNU_STACK" in segments and bool(segments["PT_GNU_STACK"]["p_flags"] & 1),
+    )
+
+
+def _value(tags: Iterable[Any], name: str) -> int:
+    return next((int(tag.entry.d_val) for tag in tags if tag.entry.d_tag == name), 0)
+
+
+def _glibc(elf: Any) -> str:
+    """Return the newest ``GLIBC_x.y`` that is asked of a library."""
+    section = elf.get_section_by_name(".gnu.version_r")
+    if section is None:
+        return ""
+    names = {aux.name for _, auxiliaries in section.iter_versions() for aux in auxiliaries}
+    asked = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
+    numbers = {"2.36" if name == _RELR else name for name in asked if name == _RELR or name[0].isdigit()}
+    return max(numbers, key=version, default="")
+
+
+def _libc(artifact: Artifact) -> str:
+    """Return which libc a file is for, as its loader and its symbols tell; empty if they do not."""
+    name = artifact.interpreter.rpartition("/")[2]
+    if artifact.glibc or name.startswith(("ld-linux", "ld64.so.", "ld.so.")):
+        return "gnu"
+    if name.startswith("ld-musl"):
+        return "musl"
+    return "bionic" if artifact.interpreter.startswith("/system/bin/linker") else ""
+
+
+def _abi(target: Target) -> str:
+    """Return what a file of a target must say of its ABI, where Rust's targets differ in nothing else."""
+    match target.machine:
+        case "EM_ARM":
+            return "hard-float" if target.triple.endswith("hf") else "soft-float"
+        case "EM_RISCV":
+            return "double-float" if target.arch.startswith("riscv64g") else "soft-float"
+        case "EM_PPC64":
+            return "elfv1" if target.arch == "powerpc64" and target.libc == "gnu" else "elfv2"
+        case "EM_LOONGARCH":
+            return "double-float"
+        case "EM_MIPS":
+            return "o32" if target.bits == 32 else ""
+        case _:
+            return ""
+
+
+def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, ...]:
+    """
+    Return in words what of a file is not as its target has it.
+
+    Args:
+        artifact: what ``inspect`` read.
+        target: what was asked for.
+        glibc: the newest version that the file may need; empty: any.
+    """
+    if not artifact.format:
+        script = target.os == "emscripten" and artifact.path.endswith(".js")  # starts the .wasm beside it
+        return () if script else (f"is no {target.format} file, nor any other that is known",)
+    if artifact.format != target.format:
+        return (f"is {artifact.format} for {artifact.machine or 'no machine'}, wanted {target.format}",)
+    wanted = _abi(target)
+    pairs = (
+        (artifact.machine, target.machine, "is for {}, wanted {}"),
+        (artifact.bits, target.bits, "has {} bits, wanted {}"),
+        (artifact.endian, target.endian, "is {}-endian, wanted {}"),
+        (artifact.abi if wanted and artifact.machine == target.machine else wanted, wanted, "is built for the ABI {}, wanted {}"),
+        (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, wanted {}"),
+    )
+    problems = [words.format(found, want) for found, want, words in pairs if found and found != want]
+    if glibc and artifact.glibc and version(artifact.glibc) > version(glibc):
+        problems.append(f"needs glibc {artifact.glibc}, promised was {glibc}")
+    return tuple(problems)
+
+
+def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> tuple[Artifact, ...]:
+    """
+    Inspect files, and check each against its target.
+
+    Raises:
+        VerificationFailed: with all that is wrong, per file.
+    """
+    good: list[Artifact] = []
+    bad: list[str] = []
+    for path in paths:
+        try:
+            artifact = inspect(path)
+            problems = check(artifact, target, glibc=glibc)
+        except OSError as error:
+            problems = (f"cannot be read: {error.strerror}",)
+        except VerificationFailed as error:
+            problems = (f"is damaged: {error.why}",)
+        else:
+            good.append(artifact)
+        bad += (f"{path} {problem}" for problem in problems)
+    if bad:
+        raise VerificationFailed(
+            f"not every artifact is what {target.triple} promises",
+            why="\n".join(bad),
+            hint="a cached or host build may have been taken for it: remove the target folder and build again",
+        )
+    return tuple(good)
+
+
+def ready() -> None:
+    """Import what reads ELF, beforehand: it is a fiftieth of a call with nothing to do."""
+    import elftools.elf.elffile  # noqa: F401
+
+
+__all__ = ["Artifact", "check", "inspect", "members", "verify", "version"]

@@ -1,0 +1,90 @@
+"""The pages docs/tasks.md and docs/targets.md, made from the tasks and the catalogue.
+
+``nox -s renew`` writes both anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from crosstasks.core import cache
+from crosstasks.reporting import listing
+from crosstasks.tasks import DEFAULTS, TASKS
+from crosstasks.tasks.call import OPTIONS, Task
+
+DOCS: Final = Path(__file__).parents[1]
+
+
+def tasks() -> str:
+    """Return the page of tasks."""
+    parts = [
+        "# Tasks",
+        (
+            "The same tasks are the program `crosstasks`, `python -m crosstasks`, and Invoke's in a `tasks.py` that calls"
+            "\n`crosstasks.invoke.collection()`. This page is made from them."
+        ),
+        *(_task(name, row) for name, row in TASKS.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _task(name: str, row: Task) -> str:
+    folder, _, last = name.rpartition(".")
+    said = inspect.getdoc(row.act) or ""
+    alone = f" `{folder}` alone is the same." if folder and DEFAULTS.get(folder) == last else ""
+    options = "\n\n" + _table(("option", "default", "meaning"), (_option(option) for option in row.options)) if row.options else ""
+    return f"## {name}\n\n{said.replace('``', '`')}{alone}{options}"
+
+
+def _option(name: str) -> Sequence[str]:
+    option = OPTIONS[name]
+    if option.default is inspect.Parameter.empty:
+        return f"`{name}`, or `--{name}`", "required", option.help
+    shown = "" if option.default in {None, "", False} else f"`{option.default}`"
+    return f"`--{name.strip('_').replace('_', '-')}`", shown, option.help
+
+
+def targets() -> str:
+    """Return the page of targets."""
+    rows = listing.listed()
+    head = ("triple", "names", "images of cross", "built here", "tests", "standard library")
+    mark = {True: "yes", False: ""}
+    cells = (
+        (
+            f"`{row.triple}`",
+            ", ".join(f"`{name}`" for name in row.aliases),
+            ", ".join(row.images),
+            mark[row.built],
+            mark[row.tests],
+            "shipped" if row.std else "from source",
+        )
+        for row in rows
+    )
+    said = (
+        f"The {len(rows)} targets that crosstasks knows, from its catalogue. The first name is the one in session names; any of them"
+        "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages; *tests* can be run in"
+        "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks targets` prints the same."
+    )
+    return f"# Targets\n\n{said}\n\n{_table(head, cells)}\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {"tasks.md": tasks, "targets.md": targets}
+"""What is made, by its name in docs/."""
+
+
+def renew() -> None:
+    """Write the pages anew."""
+    for name, make in PAGES.items():
+        cache.write(DOCS / name, make())
+        (DOCS / name).chmod(0o644)
+
+
+if __name__ == "__main__":
+    renew()
