@@ -31,8 +31,8 @@ def test_a_flipped_byte_in_a_package(tmp_path, shared):
     code = """
 import sys
 from pathlib import Path
-from crosstasks.process import run
-from crosstasks.provision.debian import Archive
+from crosstasks.clients.process import run
+from crosstasks.clients.apt import Archive
 archive = Archive(Path(sys.argv[1]), run=run, say=lambda line: print(line, flush=True))
 archive.update(["amd64"])
 (got,) = archive.fetch((archive.single("busybox-static", "amd64"),))

@@ -23,7 +23,7 @@ TAKE = """
 import json, os, sys
 from pathlib import Path
 from crosstasks import pipeline, provision
-from crosstasks.steps import Question, Step
+from crosstasks.core.steps import Question, Step
 told = json.loads(sys.argv[1])
 work = pipeline.start(told["place"], needed=False, say=lambda line: print(line, flush=True))
 work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys
 from crosstasks import docker_api, process
-from crosstasks.errors import CrosstasksError
+from crosstasks.core.errors import CrosstasksError
 
 def build(run_id, image, program, timeout=None):
     labels = [f"--label={label}" for label in docker_api.labels(run_id)]

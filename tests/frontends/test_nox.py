@@ -173,7 +173,7 @@ def test_a_name_that_is_taken_is_an_error_without_a_traceback(noxfile, where, re
 def test_a_clash_can_be_caught(repository, run):
     """It is a ConfigError to whoever catches it, and no session has been added."""
     (repository / "noxfile.py").write_text(
-        "import nox, crosstasks.nox\nfrom crosstasks.errors import ConfigError\n"
+        "import nox, crosstasks.nox\nfrom crosstasks.core.errors import ConfigError\n"
         "@nox.session\ndef cross(session): ...\n"
         "try:\n    crosstasks.nox.register()\nexcept ConfigError as error:\n    print('CAUGHT', error.what)\n"
     )

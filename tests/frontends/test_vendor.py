@@ -184,7 +184,7 @@ def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, run, repos
     (copy / "own.py").write_text("own = 1\n")
     script = (
         "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "sys.argv = ['crosstasks', 'vendor', '--into', 'lib/py/xt', '--update', '--force']\nfrom crosstasks.cli import main\nmain()\n"
+        "sys.argv = ['crosstasks', 'vendor', '--into', 'lib/py/xt', '--update', '--force']\nfrom crosstasks.__main__ import main\nmain()\n"
     )
     (repository / "full.py").write_text(script)
     done = run("full", cwd=repository, PYTHONDONTWRITEBYTECODE="1")

@@ -84,8 +84,8 @@ def test_a_revision_that_is_not_there(local, cache, crosstasks):
 INSTALL = """
 import sys
 from pathlib import Path
-from crosstasks.process import run
-from crosstasks.provision import tools
+from crosstasks.clients.process import run
+from crosstasks.provisioning import tools
 tools.from_cargo(Path(sys.argv[1]), "cross", "0.2.4", ["--version", "0.2.4"], cargo=Path(sys.argv[2]), run=run, say=print)
 """
 

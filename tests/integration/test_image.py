@@ -39,10 +39,10 @@ BUILD = """
 import sys
 from pathlib import Path
 import msgspec
-from crosstasks.process import run
-from crosstasks.provision import image
-from crosstasks.provision.debian import Archive
-from crosstasks.recipes import Recipe
+from crosstasks.clients.process import run
+from crosstasks.provisioning import image
+from crosstasks.clients.apt import Archive
+from crosstasks.catalog.recipes import Recipe
 recipe, debian, folder = msgspec.json.decode(sys.argv[1], type=Recipe), Path(sys.argv[2]), Path(sys.argv[3])
 say = lambda line: print(line, flush=True)
 image.build(recipe, engine="docker", folder=folder, archive=Archive(debian, run=run, say=say), spawn=(), say=say)
@@ -197,7 +197,7 @@ def test_reading_may_stop_early(archive):
 FIRST = """
 import resource, sys
 from pathlib import Path
-from crosstasks.provision.deb import members
+from crosstasks.clients.deb import members
 for member, _ in members(Path(sys.argv[1])):
     if member.isreg():
         break

@@ -30,9 +30,9 @@ RISCV = "riscv64gc-unknown-linux-gnu"
 MAKE = """
 import sys
 from pathlib import Path
-from crosstasks.process import run
-from crosstasks.provision import toolchain
-from crosstasks.provision.debian import Archive
+from crosstasks.clients.process import run
+from crosstasks.provisioning import toolchain
+from crosstasks.clients.apt import Archive
 home, folder, release, host, architecture = sys.argv[1:]
 say = lambda line: print(line, flush=True)
 toolchain.from_debian(

@@ -114,5 +114,5 @@ def test_messages_of_the_compiler_are_kept_and_shown(capsys):
 
 
 def test_the_schema_of_reports_is_that_of_the_values():
-    """`python -m crosstasks.report_schema` writes it anew."""
+    """`nox -s renew` writes it anew."""
     assert report_schema.text() == report_schema.SHIPPED.read_text("utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from crosstasks.config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
+from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
 from crosstasks import config_schema
 from crosstasks.catalog import targets
@@ -23,7 +23,7 @@ from crosstasks.facts.host import Platform, parse
 ARM = "aarch64-unknown-linux-gnu"
 ARMV7 = "armv7-unknown-linux-gnueabihf"
 MUSL = "x86_64-unknown-linux-musl"
-RENEW = "`python -m crosstasks.config_schema` writes it anew"
+RENEW = "`nox -s renew` writes it anew"
 
 
 def put(folder: Path, files: dict[str, str]) -> Path:

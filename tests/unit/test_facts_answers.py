@@ -32,7 +32,7 @@ class Asked:
 )
 def test_an_answer_counts_for_its_time(tmp_path, monkeypatch, answer, later, times):
     """Refusals count for less long than answers; a clock that was set back makes all of them old."""
-    monkeypatch.setattr("crosstasks.facts.answers.QUICK", 0.0)
+    monkeypatch.setattr("crosstasks.facts.answer_cache.QUICK", 0.0)
     asked, here = Asked(answer), look(tmp_path, now=lambda: 1000.0)
     assert answer == kept(here, "server x", RustupServer, LIFE, asked)
     assert answer == kept(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
+import reference
 from invoke.parser import ParserContext
 
-from crosstasks import reference
 from crosstasks.invoke import collection
 from crosstasks.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_a_page_is_what_would_be_made(name):
-    """`python -m crosstasks.reference` makes both anew."""
-    assert reference.PAGES[name]() == (reference.DOCS / name).read_text("utf-8"), "call python -m crosstasks.reference"
+    """`nox -s renew` makes both anew."""
+    assert reference.PAGES[name]() == (reference.DOCS / name).read_text("utf-8"), "call nox -s renew"
 
 
 @pytest.mark.parametrize("name", TASKS)
