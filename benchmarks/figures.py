@@ -234,7 +234,7 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     from crosstasks import pipeline
     from crosstasks.core.steps import Question
     from crosstasks.extras.offline.bundle_make import provided
-    from crosstasks.extras.offline.other_host import KINDS, received
+    from crosstasks.extras.offline.locking import KINDS, received
     from crosstasks.facts.probes import Proof
 
     work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
@@ -260,7 +260,7 @@ def image(place: Place) -> Measured:
     """Time building the image of aarch64 from Debian's packages, for engines of both architectures; apt has lists, and no package."""
     from crosstasks import pipeline, provisioning
     from crosstasks.catalog import recipes, targets
-    from crosstasks.extras.offline.other_host import KINDS
+    from crosstasks.extras.offline.locking import KINDS
 
     work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
     archive = provisioning.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)

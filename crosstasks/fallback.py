@@ -15,7 +15,7 @@ from .planning import plan
 from .planning.plan import Plan
 
 if TYPE_CHECKING:
-    from .config import Config
+    from .config.configuration import Config
     from .facts import Facts
 
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)

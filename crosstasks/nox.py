@@ -76,10 +76,10 @@ Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.Declared]:
     """Read what the configuration declares, or what is named instead."""
-    from . import config
     from .catalog import targets
+    from .config import configuration
 
-    triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or config.load(place, environ=os.environ).targets
+    triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or configuration.load(place, environ=os.environ).targets
     rows = (targets.catalogue()[triple] for triple in triples)
     return [session_cache.Declared(row.triple, targets.alias(row), row.tags) for row in rows]
 
@@ -190,11 +190,11 @@ def _hush() -> None:
 
 def _narrowed(target: str, verb: Verb, work: Work) -> Work:
     """Leave of the work what ``CROSSTASKS_CHANGED_SINCE`` selects."""
-    from .config.variables import CHANGED_SINCE
+    from .config.read import CHANGED_SINCE
 
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
         return work
-    from .extras.ci import changed_since
+    from .extras.ci import changes
 
-    return changed_since.narrow(work, (target,), ref, verb)
+    return changes.narrow(work, (target,), ref, verb)

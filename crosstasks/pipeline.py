@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import config, doors, fallback, provisioning
+from . import context, fallback, provisioning
 from .building import run
 from .building.artifacts import kept, stable
 from .catalog import remedies, targets
 from .clients.process import run as real
-from .config import Config
+from .config import configuration
+from .config.configuration import Config
 from .context import Work
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
@@ -31,7 +32,7 @@ from .planning import plan
 from .planning.plan import Plan
 from .planning.route import Verb
 from .provisioning import cache_check
-from .reporting import summary
+from .reporting import ci
 from .reporting.report import say as to_stderr
 from .verifying import verify
 
@@ -63,7 +64,7 @@ def start(
         ConfigError: crosstasks.toml, an option, a name or a variable is wrong.
     """
     place = Path(root).absolute()
-    loaded = config.load(place, environ=environ, overrides=overrides, needed=needed and not names)
+    loaded = configuration.load(place, environ=environ, overrides=overrides, needed=needed and not names)
     declared = dict.fromkeys((*loaded.targets, *(targets.find(name).triple for name in names)))
     return begin(changed(loaded, targets=tuple(declared)), place, environ, say)
 
@@ -71,7 +72,7 @@ def start(
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = Look.make(place, folder, loaded, environ, real, **doors.made(folder, say))
+    look = Look.make(place, folder, loaded, environ, real, **context.made(folder, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
 
 
@@ -225,7 +226,7 @@ def build(
 
 
 def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
-    with summary.folded(triple, verb, work.environ), cache.room(triple):
+    with ci.folded(triple, verb, work.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, work)
 
 
@@ -236,7 +237,7 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
     Raises:
         CrosstasksError: it failed.
     """
-    summary.ready(work.environ)
+    ci.ready(work.environ)
     begun = time.monotonic()
     try:
         result, _ = _carried(target, work, verb=verb, arguments=arguments)
@@ -244,11 +245,11 @@ def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Resul
         raise
     except CrosstasksError as error:
         try:
-            summary.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+            ci.finish((failed(target, verb, error, time.monotonic() - begun),), work)
         except ConfigError as other:  # it must not hide why there is nothing else
             work.say(str(other))
         raise
-    summary.finish((result,), work)
+    ci.finish((result,), work)
     return result
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from .config import Config
+from .config.configuration import Config
 from .config.options import Release
 from .config.places import Place
 from .config.problems import Problems

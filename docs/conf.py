@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from crosstasks import __version__
+from crosstasks.core.about import __version__
 
 project = "crosstasks"
 project_copyright = "the contributors of crosstasks"

@@ -1,1 +1,1 @@
-"""building."""
+"""ACT: start the builder behind the guard, and read what it says."""

@@ -1,19 +1,39 @@
-"""Act: how each builder is started: cross behind the guard, cargo-zigbuild, and cargo itself."""
+"""Act: how each builder is started: cross behind the guard, cargo-zigbuild, and cargo itself; and what cross needs for an engine elsewhere.
+
+Nothing of this machine can be mounted by an engine on another one, so cross copies all there, and the artifacts back.
+
+cross 0.2.x does that with ``CROSS_REMOTE``: ``docker run`` of a container that sleeps, ``docker cp`` of toolchain, CARGO_HOME and
+project, ``docker exec`` of cargo, ``docker cp`` of the target folder (docker/remote.rs at v0.2.5). A program stands in for the
+engine's own and puts right what is wrong with it there:
+
+======  ==============================================================================================================
+call    what is put right
+======  ==============================================================================================================
+all     podman is told ``--remote``; who asks it without that already gets its service elsewhere
+run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
+rm      the volume with all that was copied may stay
+cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
+cp      folders of a toolchain that has none are copied all the same, which prints errors
+cp      always the standard library of x86_64 Linux is copied for build scripts, whatever the image runs
+======  ==============================================================================================================
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from ..clients import docker_api, network, process
@@ -25,11 +45,88 @@ from ..facts import answer_cache
 from ..facts.rustup import Toolchain as Folder
 from ..planning.route import Route
 from ..reporting import report
-from . import dependencies, environment, guard, remote_engine
+from . import dependencies, environment, guard
+from .artifacts import Built, localise
 from .outcome import explain
 
 if TYPE_CHECKING:
     from ..context import Work
+    from ..core.steps import Env
+
+NAME: Final = "engine"
+"""Of the program that stands in for the engine's; cross asks it ``--help`` to learn which engine it is."""
+
+CLAIMED: Final = "x86_64-unknown-linux-gnu"
+"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
+
+COPIES: Final = "/cross"
+"""Where all copies lie (MOUNT_PREFIX); links lead there from where they would be mounted."""
+
+
+def variables(env: Env, guard: str) -> Env:
+    """Return cross's environment for an engine elsewhere; *guard* is the folder that holds the ``program``."""
+    return {
+        **env,
+        "CROSS_REMOTE": "1",
+        # else nothing but the configuration of CARGO_HOME is copied
+        "CROSS_REMOTE_COPY_REGISTRY": "1",
+        "CROSS_CONTAINER_ENGINE": f"{guard}/{NAME}",
+        "CROSS_CONTAINER_OPTS": "",
+    }
+
+
+def program(engine: str, options: str, *, host: str) -> str:
+    """
+    Return the program that stands in for the engine's.
+
+    Args:
+        engine: the path of the real one.
+        options: of ``docker run``, as ``CROSS_CONTAINER_OPTS`` would hold them.
+        host: the triple that the toolchain runs on.
+    """
+    return f"""#!/bin/sh
+# the engine as cross sees it: made by crosstasks for one run, see its remote.py
+engine={shlex.quote(engine)}
+[ "$1" != --remote ] || shift
+case "$1:$4" in
+    run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
+    rm:*) shift; exec "$engine" rm --volumes "$@" ;;
+    cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
+    cp:*:{COPIES}/rust/lib/rustlib)
+        case "$3" in */{CLAIMED})
+            "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
+            [ {shlex.quote(host)} != {CLAIMED} ] && [ -e "$3" ] || exit 0
+        esac ;;
+    cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
+esac
+exec "$engine" "$@"
+"""
+
+
+def places(target_dir: str, root: str) -> Mapping[str, str]:
+    """Return under which paths cargo there may know the target folder, and the folder here; *root* is the workspace's."""
+    inside = [f"{COPIES}{target_dir}", f"{COPIES}/target"]
+    if PurePosixPath(target_dir).is_relative_to(root):
+        inside.append(f"{COPIES}/project/{PurePosixPath(target_dir).relative_to(root)}")
+    return dict.fromkeys(inside, target_dir)
+
+
+def remapped(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
+    """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
+    folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
+    return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
+
+
+def located(built: Built, places: Mapping[str, str]) -> Built:
+    """Return the same with paths of this machine: *places* are as for ``localise``."""
+    if not places:
+        return built
+    executables, libraries = (
+        tuple(replace(product, path=localise(product.path, places)) for product in products)
+        for products in (built.executables, built.libraries)
+    )
+    return replace(built, executables=executables, libraries=libraries)
+
 
 ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
 """Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
@@ -97,21 +194,19 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
             env={**env, **guard.variables(guarding, call.path)},
             ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
             owner=end,
-            places=remote_engine.places(str(target_dir), work.repository.root) if route.remote else {},
+            places=places(str(target_dir), work.repository.root) if route.remote else {},
         )
 
 
 def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, Env]:
     """Return guard and environment for an engine on another machine."""
     options = str(env["CROSS_CONTAINER_OPTS"])
-    program = remote_engine.program(work.engine.command, options, host=guarding.toolchain.host)
+    copier = program(work.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
-    name = f"{Path(guarding.folder).name}-{remote_engine.CLAIMED}"
+    name = f"{Path(guarding.folder).name}-{CLAIMED}"
     alias = f"{guarding.folder}/{name}"
     toolchain = changed(guarding.toolchain, name=name, path=alias)
-    return changed(guarding, more={remote_engine.NAME: program}, toolchain=toolchain, sysroot=alias), remote_engine.variables(
-        env, guarding.folder
-    )
+    return changed(guarding, more={NAME: copier}, toolchain=toolchain, sysroot=alias), variables(env, guarding.folder)
 
 
 def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
@@ -179,7 +274,7 @@ def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
-        claimed="" if route.flavour == "git" else remote_engine.CLAIMED,
+        claimed="" if route.flavour == "git" else CLAIMED,
         answers=_answers(f"{route.own.path}/bin/rustc", work),
         target=route.target,
     )
@@ -218,4 +313,5 @@ STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManage
     "cargo": _cargo,
 }
 
-__all__ = ["STARTERS", "Started"]
+
+__all__ = ["CLAIMED", "NAME", "located", "places", "program", "remapped", "variables", "STARTERS", "Started"]

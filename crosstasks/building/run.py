@@ -22,14 +22,14 @@ from ..planning.plan import Plan
 from ..planning.route import Route
 from ..project.repository import Repository
 from ..provisioning import cache_check
-from ..reporting import ci_log, report
+from ..reporting import ci, report
 from ..verifying import verify
-from . import dependencies, flags, remote_engine, target_folder
+from . import commands, dependencies, environment, target_folder
 from .artifacts import Built, Messages
 from .commands import STARTERS
 
 if TYPE_CHECKING:
-    from ..config import TargetConfig
+    from ..config.configuration import TargetConfig
     from ..context import Work
 
 
@@ -73,9 +73,9 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     target_dir.mkdir(parents=True, exist_ok=True)
     form = _form(work)
     messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
-    more = flags.added(
+    more = environment.added(
         route.target,
-        (*flags.needed(route), *flags.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
+        (*environment.needed(route), *environment.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
         work.repository.rustflags,
         work.environ,
     )
@@ -144,7 +144,7 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     """
     if route.builder == "cross" and route.flavour != "git":
         root = work.repository.root
-        there = remote_engine.remapped(str(target_dir), root) if route.remote else ()
+        there = commands.remapped(str(target_dir), root) if route.remote else ()
         return ((root if work.repository.around.folders else "/project", "/source"), *there)
     home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
@@ -152,13 +152,13 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
 
 def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = remote_engine.located(messages.result(), places)
+    built = commands.located(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
 def _form(work: Work) -> str:
     """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
-    if not ci_log.diagnosed(work.environ):
+    if not ci.diagnosed(work.environ):
         return ""
     return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, work.environ) else "json"
 

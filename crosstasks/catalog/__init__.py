@@ -1,1 +1,1 @@
-"""catalog."""
+"""Data and its readers: targets, pins, image recipes, known errors."""

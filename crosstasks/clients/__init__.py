@@ -1,1 +1,1 @@
-"""clients."""
+"""The only ways out: processes, the engine, registries, Debian's archive, git."""

@@ -1,7 +1,8 @@
 """The door to programs: list argv, never a shell; whatever is started is ended.
 
 Every program gets a process group of its own, so that Ctrl-C reaches it once, through us. Ctrl-C, SIGTERM, SIGHUP, a time
-limit and every exception end the whole group: interrupt, terminate, kill. A further signal shortens the waiting.
+limit and every exception end the whole group: interrupt, terminate, kill. A further signal shortens the waiting. Signals are taken
+only where what they interrupt can be ended.
 """
 
 from __future__ import annotations
@@ -11,17 +12,87 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
-from ..core.errors import CrosstasksError, TimedOut, ToolMissing
+from ..core.errors import CrosstasksError, Interrupted, TimedOut, ToolMissing
 from ..core.steps import Done, Env
 from . import network
-from .signals import Signals
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+
+class Asked(BaseException):
+    """A signal came while it could be taken."""
+
+
+class Signals:
+    """
+    While it is entered, signals wait until ``check()``; only within ``raised()`` they strike at once. At its end they are ``Interrupted``.
+
+    So none comes between starting a program and being ready to end it, or where a lock would stay taken. What ignores a signal
+    (nohup) goes on doing so;
+    a handler of the caller's own is called when the program has been ended. Only a main thread can have handlers.
+    """
+
+    def __init__(self, deaf: Collection[int] = ()) -> None:
+        """Change nothing yet; signals that are *deaf* do not even wait."""
+        self.deaf = deaf
+        self.before: dict[signal.Signals, Any] = {}
+        self.came: list[int] = []
+        self.raising = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                before = signal.getsignal(number)
+                if before not in {None, signal.SIG_IGN}:
+                    self.before[number] = before
+                    signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number in self.deaf:
+            return
+        self.came.append(number)
+        if self.raising:
+            self.raising = False
+            raise Asked
+
+    def check(self) -> None:
+        """Raise if a signal has come."""
+        if self.came:
+            raise Asked
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Let a signal end the block, also one that has come already."""
+        try:
+            self.raising = True
+            self.check()
+            yield
+        finally:
+            self.raising = False
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.raising = False
+        for number, before in reversed(self.before.items()):  # SIGINT last: from then on it raises
+            signal.signal(number, before)
+        if not self.came:
+            return
+        number = signal.Signals(self.came[0])
+        theirs = self.before[number]
+        if callable(theirs) and theirs is not signal.default_int_handler:
+            theirs(number, None)
+        what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        raise Interrupted(what, hint="what was half done is taken up again by the next call") from None
+
 
 TAIL: Final = 64 * 1024
 """How much of a streamed program's standard error is kept, in bytes."""
@@ -33,6 +104,7 @@ GRACE: Final = 1.0
 """Seconds of silence after a program has ended, while another process still holds its output open."""
 
 CHUNK: Final = 65536
+
 INFINITE: Final = float("inf")
 
 OnChunk: TypeAlias = Callable[[bytes], object]

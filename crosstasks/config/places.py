@@ -1,4 +1,4 @@
-"""Pure: where the configuration stands, and on which line each of its keys.
+"""Pure: where the configuration is, and on which line each of its keys stands.
 
 The nearest folder upward wins, and nothing is merged. Three files can hold it; two of them in one folder is an error::
 
@@ -18,7 +18,20 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-from .files import FILE, upward
+
+FILE: Final = "crosstasks.toml"
+
+FILES: Final = (FILE, "pyproject.toml", "Cargo.toml")
+
+
+def upward(root: Path) -> Iterator[Path]:
+    """Give the folders from *root* to the top of its repository, or of the file system."""
+    start = root.absolute()
+    for folder in (start, *start.parents):
+        yield folder
+        if (folder / ".git").exists():
+            return
+
 
 TABLES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     FILE: ((),),

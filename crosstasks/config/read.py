@@ -6,18 +6,162 @@ msgspec stops at the first error of a document, and users want to see all of the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from ..catalog import targets
-from . import target_names
+from ..core.errors import ConfigError
 from .options import Model, Options, Release, TargetOptions, form
 from .places import Place
-from .problems import Problems, Where, dotted
-from .variables import Slot, slots, unknown, words
+from .problems import Problems, Where, dotted, likely
+
+HOST = "host"
+
+
+def triple(name: str, where: Where, problems: Problems, index: str = "") -> str:
+    """Return the triple of a name; empty if there is none, which is a problem."""
+    try:
+        return targets.find(name).triple
+    except ConfigError as error:
+        problems.add(where, ", ".join(filter(None, (error.what, error.why))), index)
+        return ""
+
+
+def triples(names: Sequence[str], where: Where, problems: Problems) -> tuple[str, ...]:
+    """Return the triples of names, each once; a target that is named twice is a problem, unless ``host`` is one of the names."""
+    seen: dict[str, str] = {}
+    for number, name in enumerate(names):
+        index = f"[{number}]"
+        found = _host(where, problems, index) if name == HOST else triple(name, where, problems, index)
+        first = seen.get(found)
+        if first is not None and HOST not in {first, name}:
+            again = "stands there twice" if first == name else f"is the same target as {first!r}"
+            problems.add(where, f"{name!r} {again}", index)
+        elif found:
+            seen.setdefault(found, name)
+    return tuple(seen)
+
+
+def _host(where: Where, problems: Problems, index: str) -> str:
+    """Return the machine's own target: what Rust's programs would say, without asking one."""
+    from ..facts.host import Host, Platform, parse
+
+    match parse(Platform.here(), {}, musl=any(Path("/lib").glob("ld-musl-*.so.1"))):
+        case Host(triple=here) if here in targets.catalogue():
+            return here
+        case Host(triple=here):
+            why = f"it is {here}, which the catalogue does not have"
+        case absent:
+            why = absent.why
+    problems.add(where, f"'host' is no target here: {why}", index)
+    return ""
+
+
+PREFIX: Final = "CROSSTASKS_"
+
+TARGET: Final = f"{PREFIX}TARGET_"
+
+CHANGED_SINCE: Final = "CROSSTASKS_CHANGED_SINCE"
+"""What ``--changed-since`` is for Nox."""
+
+OURS: Final = ("CROSSTASKS_CACHE_DIR", CHANGED_SINCE, "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_REPORT")
+"""Variables of ours that are no option."""
+
+WHOLE: Final = ("pre-build",)
+"""Lists whose items hold spaces: a text is one item."""
+
+COMMANDS: Final = ("hooks",)
+"""Lists of commands: a text is one of them, split as a shell splits words."""
+
+
+class Slot(NamedTuple):
+    """What a value is for: an option of a model, written as in the file, and the target if it is for one only."""
+
+    model: Model
+    key: str
+    triple: str = ""
+
+
+def slots(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Slot | None]]:
+    """Return the variables that are set, each with its text and what it is for; None if we know no such variable."""
+    for name in sorted(environ):
+        text = environ[name].strip()
+        if name.startswith(PREFIX) and name not in OURS and text:
+            yield name, text, slot(name)
+
+
+def slot(name: str) -> Slot | None:
+    """Return what a variable is for.
+
+    =======================================================  ================================
+    variable                                                 option
+    =======================================================  ================================
+    ``CROSSTASKS_GIT_URL``                                   ``git-url``
+    ``CROSSTASKS_RELEASE_DIST``                              ``dist`` in ``[release]``
+    ``CROSSTASKS_TARGET_AARCH64_GLIBC``                      ``glibc`` in ``[target.aarch64]``
+    ``CROSSTASKS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_GLIBC``    the same
+    =======================================================  ================================
+    """
+    found = _named(name, PREFIX, Options) or _named(name, f"{PREFIX}RELEASE_", Release)
+    if found or not name.startswith(TARGET):
+        return found
+    for prefix, triple in _prefixes():
+        found = _named(name, prefix, TargetOptions)
+        if found:
+            return found._replace(triple=triple)
+    return None
+
+
+def _named(name: str, prefix: str, model: Model) -> Slot | None:
+    if not name.startswith(prefix):
+        return None
+    rest = name.removeprefix(prefix)
+    return next((Slot(model, key) for key in model.__struct_encode_fields__ if variable(key) == rest), None)
+
+
+def variable(word: str) -> str:
+    """Return an option, a triple or an alias as it stands in the names of variables."""
+    return word.upper().replace("-", "_").replace(".", "_")
+
+
+def _prefixes() -> Iterator[tuple[str, str]]:
+    for row in targets.catalogue().values():
+        for name in (row.triple, *row.aliases):
+            yield f"{TARGET}{variable(name)}_", row.triple
+
+
+def unknown(name: str) -> str:
+    """Say that we know no such variable, and which one was likely meant."""
+    if name.startswith(TARGET):
+        prefix = max((prefix for prefix, _ in _prefixes() if name.startswith(prefix)), key=len, default="")
+        if not prefix:
+            return "names no target; it is CROSSTASKS_TARGET_<TRIPLE>_<OPTION>"
+        return f"unknown variable{likely(name, (f'{prefix}{variable(key)}' for key in TargetOptions.__struct_encode_fields__))}"
+    known = (f"{PREFIX}{variable(key)}" for key in Options.__struct_encode_fields__)
+    release = (f"{PREFIX}RELEASE_{variable(key)}" for key in Release.__struct_encode_fields__)
+    return f"unknown variable{likely(name, (*known, *release, *OURS))}"
+
+
+def words(slot: Slot, text: str) -> Any:
+    """Read a text as what the option wants: words between commas or spaces for a list, else the text itself."""
+    if slot.key in WHOLE:
+        return [text.strip()]
+    if slot.key in COMMANDS:
+        return [shlex.split(text)]
+    if isinstance(_default(slot), tuple):
+        return text.replace(",", " ").split()
+    return text.strip()
+
+
+def _default(slot: Slot) -> Any:
+    defaults = dict(zip(slot.model.__struct_encode_fields__, slot.model.__struct_defaults__, strict=True))
+    return defaults.get(slot.key)
+
 
 FILE, VARIABLE, COMMAND_LINE = 1, 2, 3
 """The rank of a source: a higher one wins."""
@@ -89,13 +233,13 @@ class Reading:
             return
         seen: dict[str, str] = {}
         for name, table in tables.items():
-            triple = target_names.triple(name, ("target", name), self._problems)
-            if triple in seen:
-                self._problems.add(("target", name), f"is the same target as {dotted(('target', seen[triple]))}")
-            elif triple:
-                seen[triple] = name
+            row = triple(name, ("target", name), self._problems)
+            if row in seen:
+                self._problems.add(("target", name), f"is the same target as {dotted(('target', seen[row]))}")
+            elif row:
+                seen[row] = name
             # looked at even if there is no such target: all problems are told at once
-            self._table(TargetOptions, table, ("target", name), place, triple)
+            self._table(TargetOptions, table, ("target", name), place, row)
 
     def _table(self, model: Model, table: Any, path: tuple[str, ...], place: Place, triple: str = "") -> None:
         if not isinstance(table, dict):
@@ -142,7 +286,7 @@ class Reading:
             self._problems.wrong(where, slot.model, slot.key, value, error)
             return
         if slot.key == "targets":
-            converted = target_names.triples(converted, where, self._problems)
+            converted = triples(converted, where, self._problems)
         if slot.key == "glibc" and converted and slot.triple and targets.catalogue()[slot.triple].libc != "gnu":
             self._problems.add(where, f"{slot.triple} has no glibc")
         self._store(slot, field, converted, source)

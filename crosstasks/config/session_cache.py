@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..core import cache
 from ..core.about import PACKAGE, __version__
-from .files import FILES, upward
+from .places import FILES, upward
 
 
 class Declared(NamedTuple):

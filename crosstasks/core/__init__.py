@@ -1,1 +1,1 @@
-"""core."""
+"""Values and file helpers that know nothing of Rust."""

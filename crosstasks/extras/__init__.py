@@ -1,1 +1,1 @@
-"""extras."""
+"""What the core never imports: each folder is of use without the others."""

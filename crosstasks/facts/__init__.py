@@ -21,7 +21,7 @@ from ..core.errors import CrosstasksError, DiskFull
 from ..core.steps import About, Absent, Failure, Question, Runner
 from ..project import repository
 from ..project.repository import Repository
-from . import builders, debian, emulation, engine, host, inventory, lock, packages, probes, registry, rustup, shared
+from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup
 from .answer_cache import absent
 from .builders import Builders
 from .emulation import Emulation
@@ -31,7 +31,7 @@ from .inventory import Provided
 from .rustup import Rustup
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
 
 Versions: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """What apt offers: the versions of a package for an architecture, newest first."""
@@ -202,11 +202,11 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "registry": registry.ask,
     "emulation": emulation.ask,
     "emulation-proof": probes.ask,
-    "shared": shared.ask,
+    "shared": probes.ask_shared,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
     "debian": debian.ask,
-    "packages": packages.ask,
+    "packages": debian.ask_packages,
     "builders": builders.ask,
     "repository": repository.ask,
     "lock": lock.ask,

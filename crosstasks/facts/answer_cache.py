@@ -1,6 +1,9 @@
 """Pure: answers kept for a while, so that a call with nothing to do asks neither the network nor a program again.
 
 One JSON file each in ``answers/`` of our cache. A file that cannot be read, or is of another shape, is not there.
+
+msgspec (0.22) makes a type's table when it is first read, and lets go of Python's lock meanwhile: another thread that reads the same
+type then finds half a table, and the process ends with a segmentation fault. Facts are asked side by side, so all read here.
 """
 
 from __future__ import annotations
@@ -8,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,16 +23,39 @@ from msgspec import Struct
 from ..core import cache
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent
-from . import reading
 
 if TYPE_CHECKING:
     from . import Look
 
 T = TypeVar("T")
 
+_ALONE: Final = threading.Lock()
+
+
+def decode(content: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """
+    Read JSON.
+
+    Raises:
+        MsgspecError: it is none, or of another shape.
+    """
+    with _ALONE:
+        return msgspec.json.decode(content, type=kind)
+
+
+def convert(content: Any, kind: type[T]) -> T:
+    """
+    Read a table.
+
+    Raises:
+        ValidationError: it is of another shape.
+    """
+    with _ALONE:
+        return msgspec.convert(content, kind)
+
+
 VERSION: Final = 1
 """Of the shape of all answers; raised when a fact changes, so that what was kept before is asked anew."""
-
 
 QUICK: Final = 1.0
 """Seconds within which a refusal costs nothing, and is not kept."""
@@ -78,13 +105,13 @@ def _path(look: Look, subject: str) -> Path:
 
 def _read(path: Path, subject: str, kind: type[T], life: Life, now: float) -> T | Absent | None:
     try:
-        file = reading.decode(path.read_bytes(), Kept)
+        file = decode(path.read_bytes(), Kept)
         if file.version != VERSION or file.subject != subject:
             return None
         age = now - file.at  # a clock that was set back makes it negative
         if file.absent is not None:
             return file.absent if 0 <= age < life.negative else None
-        return reading.decode(file.fact, kind) if 0 <= age < life.positive else None
+        return decode(file.fact, kind) if 0 <= age < life.positive else None
     except (OSError, msgspec.MsgspecError):
         return None
 

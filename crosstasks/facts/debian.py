@@ -1,19 +1,18 @@
-"""Pure: what the machine's own apt sources offer: toolchains, and the parts of images."""
+"""Pure: what Debian's archive offers: toolchains, the parts of images, and whether it has the packages that an image is to hold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ..core.errors import CrosstasksError, DiskFull
-from ..core.steps import Absent
+from ..core.steps import Absent, Question
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.steps import Question
     from . import Facts, Look, Versions
 
 
@@ -38,8 +37,11 @@ ARCHITECTURES: Final = ("amd64", "arm64", "armhf", "i386", "s390x", "ppc64el", "
 """Debian's architectures whose standard library may be there."""
 
 RUSTC: Final = "rustc-web"
+
 STD: Final = "libstd-rust-web-dev"
+
 SOURCE: Final = "rust-web-src"
+
 LIBC: Final = "libc6"
 
 NAMES: Final[Mapping[str, str]] = {
@@ -103,3 +105,33 @@ def release(version: str) -> str:
     """Return the upstream release of a version of Debian's: ``1.96.0`` of ``1.96.0+dfsg1-1~deb12u2``."""
     found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
     return found[1] if found else version
+
+
+class Lacking(Struct, frozen=True, kw_only=True):
+    """Those of the packages asked for that a *suite* has not for an *architecture*, each with a likely name, or an empty one."""
+
+    suite: str
+    architecture: str
+    names: Mapping[str, str] = {}
+
+
+def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
+    """Return what to ask."""
+    return Question("packages", " ".join((suite, architecture, *names)))
+
+
+def ask_packages(look: Look, asked: Question, facts: Facts) -> Lacking | Absent:
+    """Ask apt for the names, once a day."""
+    if look.offline:
+        return Absent("offline = true")
+    return answer_cache.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask_packages(look, asked.subject, facts.host.suite))
+
+
+def _ask_packages(look: Look, subject: str, own: str) -> Lacking | Absent:
+    suite, architecture, *names = subject.split()
+    try:
+        return Lacking(suite=suite, architecture=architecture, names=look.debian_lacking(own, suite, architecture, names))
+    except DiskFull:
+        raise  # it is not Debian that is missing
+    except CrosstasksError as error:
+        return answer_cache.absent(error)

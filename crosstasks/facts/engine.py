@@ -1,22 +1,91 @@
-"""Pure: the container engine, and the images it holds."""
+"""Pure: the container engine, where it listens, and the images that it holds."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
-from . import address, answer_cache
+from . import answer_cache
 from .host import arch
 
 if TYPE_CHECKING:
     from ..core.steps import Question
     from . import Facts, Look
+    from .host import Platform
+
+LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
+
+
+def docker(look: Look, version: Mapping[str, Any]) -> str:
+    """Return the address that Docker's program speaks to: ``DOCKER_HOST``, else that of the context in use."""
+    host = look.environ.get("DOCKER_HOST", "")
+    context = (version.get("Client") or {}).get("Context") or "default"
+    if host or context == "default":
+        return host
+    folder = Path(look.environ.get("DOCKER_CONFIG") or look.home / ".docker")
+    path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
+    try:
+        return str(json.loads(path.read_text("utf-8"))["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def apart(name: object, kernel: object, here: Platform) -> bool:
+    """Tell whether what the engine calls its machine and kernel are another machine's."""
+    return (name, kernel) != (here.node, here.release)
+
+
+def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine: bool = False) -> bool:
+    """
+    Tell whether the engine is on another machine, where nothing of this one can be mounted.
+
+    ==========================================  ==============================================================
+    it listens at                               it is on another machine
+    ==========================================  ==============================================================
+    any address, and ``CROSS_REMOTE`` is set    as that says, which is cross's own word for it
+    a socket or pipe                            no
+    an address of this machine                  if it is *apart*: there may be a tunnel's end
+    ``ssh://`` of this machine                  yes, unless it is Podman's own virtual *machine*, which has our folders
+    another address                             yes
+    ==========================================  ==============================================================
+    """
+    if said := environ.get("CROSS_REMOTE", ""):
+        return said not in {"0", "false"}
+    parts = _split(address)
+    if not address or (parts and parts.scheme in {"unix", "npipe", "fd"}):
+        return False
+    if parts is None or parts.hostname not in LOCAL:
+        return True
+    return not machine if parts.scheme == "ssh" else apart
+
+
+def start(name: str, address: str) -> str:
+    """Return what to do about an engine that does not answer: *name* is its program."""
+    parts = _split(address)
+    if parts and parts.scheme == "ssh" and parts.hostname:
+        # Docker's program takes the terminal away from ssh
+        port = f"-p {parts.port} " if parts.port else ""
+        user = f"{parts.username}@" if parts.username else ""
+        return f"`ssh {port}{user}{parts.hostname} {name} version` must answer, and ask for nothing"
+    return f"start {name}, or name another engine with CROSSTASKS_ENGINE"
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts of an address; None if it is none, which the engine's own program will say."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # only read now
+    except ValueError:
+        return None
+    return parts
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -118,12 +187,12 @@ def _ask(look: Look, name: str) -> Engine | Absent:
         if kind(told) == "podman-cli":
             return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look)
         if told.get("Server"):
-            listens = address.docker(look, told)
+            listens = docker(look, told)
             return parse(command, told, _info(look, command, f"{listens} {version.out}"), listens, look)
         why = words(version)
     except CrosstasksError as error:
         why = error.what
-    return Absent(f"{name} does not answer: {why}", address.start(Path(name).name, address.docker(look, told)))
+    return Absent(f"{name} does not answer: {why}", start(Path(name).name, docker(look, told)))
 
 
 def words(done: Done) -> str:
@@ -168,7 +237,7 @@ _INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", 
 
 def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], listens: str, look: Look) -> Engine:
     """Read what Docker's program says of its engine (``version``, ``info``), which *listens* at that address."""
-    apart = address.apart(info.get("Name"), info.get("KernelVersion"), look.platform())
+    elsewhere = apart(info.get("Name"), info.get("KernelVersion"), look.platform())
     server = version["Server"]
     security = [str(option) for option in info.get("SecurityOptions") or ()]
     names = {option.removeprefix("name=").partition(",")[0] for option in security}
@@ -183,8 +252,8 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], lis
         os=str(server.get("Os") or "linux"),
         arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
         rootless="rootless" in names or any(part.get("Name") == "rootlesskit" for part in server.get("Components") or ()),
-        remote=address.is_remote(listens, look.environ, apart=apart),
-        apart=apart,
+        remote=is_remote(listens, look.environ, apart=elsewhere),
+        apart=elsewhere,
         context=context,
         endpoint=listens,
         store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
@@ -212,11 +281,11 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
     listens = look.environ.get("CONTAINER_HOST", "")
     if not host:
         machine = "start it with `podman machine start`, or name another engine"
-        return Absent(f"podman does not answer: {words(done)}", address.start("podman", listens) if listens else machine)
+        return Absent(f"podman does not answer: {words(done)}", start("podman", listens) if listens else machine)
     security = host.get("security") or {}
     served = bool(host.get("serviceIsRemote"))
-    apart = served and address.apart(host.get("hostname"), host.get("kernel"), look.platform())
-    remote = address.is_remote(listens if served else "", look.environ, apart=apart, machine=True)
+    elsewhere = served and apart(host.get("hostname"), host.get("kernel"), look.platform())
+    remote = is_remote(listens if served else "", look.environ, apart=elsewhere, machine=True)
     return Engine(
         kind="podman",
         command=command,
@@ -225,11 +294,11 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
         arch=arch(str(host.get("arch", ""))),
         rootless=bool(security.get("rootless")),
         remote=remote,
-        apart=apart,
+        apart=elsewhere,
         context=look.environ.get("CONTAINER_CONNECTION", ""),
         endpoint=listens,
         store=str((told.get("store") or {}).get("graphDriverName", "")),
-        desktop="podman machine" if apart and not remote else "",
+        desktop="podman machine" if elsewhere and not remote else "",
         selinux=bool(security.get("selinuxEnabled")),
     )
 

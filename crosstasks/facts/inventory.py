@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core import integrity
-from . import reading
+from . import answer_cache
 from .rustup import Toolchain
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ IMAGES: Final = "images/bundled"
 def bundled(path: Path) -> Bundled | None:
     """Read what is noted of an image that a bundle brought; None if it cannot be read."""
     try:
-        return reading.decode(path.read_bytes(), Bundled)
+        return answer_cache.decode(path.read_bytes(), Bundled)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -104,7 +104,7 @@ def parse(path: Path) -> Toolchain | None:
     """Read a toolchain's marker; None if it is not whole, so that it is made again."""
     folder = path.parent
     try:
-        marker = reading.decode(path.read_bytes(), _Marker)
+        marker = answer_cache.decode(path.read_bytes(), _Marker)
     except (OSError, msgspec.MsgspecError):
         return None
     if not any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")):

@@ -10,15 +10,15 @@ from ..catalog.targets import Target
 from ..core.steps import Absent, Question, Refused
 from ..facts import lock
 from ..facts.engine import Engine
+from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
-from ..facts.shared import PLACES, doubtful
 from . import emulators, images, toolchains, tools
 from .emulators import Emulator
 from .ingredients import Image, Open, Tool, Toolchain
 from .route import Looked, Route, Rung, Verb, all_open, from_source, kept
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 PLATFORM_HOST: Final[Mapping[str, str]] = {

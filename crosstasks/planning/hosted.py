@@ -15,7 +15,7 @@ from .ingredients import Tool, Toolchain, dotted
 from .route import Looked, Route, Verb, all_open, from_source, oldest, unsourced
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 ZIG_GLIBC: Final = "2.28"

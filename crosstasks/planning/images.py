@@ -21,12 +21,12 @@ from ..facts.engine import LocalImage
 from ..facts.inventory import Bundled
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
-from . import packages
+from . import image_names
 from .image_names import BASE_GLIBC, Wanted, built, facts_of, known, mirrored, mirrors, pinned, recipe, repository_of, suite
 from .ingredients import Image, Open, first
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 
@@ -244,7 +244,7 @@ def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Op
         return made
     if config.offline:
         return Refused(name="build", why=f"{made.why}, and offline = true")
-    if unknown := packages.there(wanted, facts, config):
+    if unknown := image_names.there(wanted, facts, config):
         return unknown
     step = Step(
         why=made.why,

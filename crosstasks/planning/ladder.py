@@ -21,7 +21,7 @@ from .hosted import cargo, zigbuild
 from .route import Looked, Route, Rung, Verb
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 

@@ -14,7 +14,7 @@ from ..facts.inventory import BROUGHT
 from ..facts.lock import FILE, HINT, Lock, Locked, differs
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from .ingredients import Image
     from .route import Route
 

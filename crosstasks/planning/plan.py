@@ -18,7 +18,7 @@ from .ladder import ladder
 from .route import Looked, Route, Rung, Verb
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 SCHEMA_VERSION: Final = 1

@@ -13,7 +13,7 @@ from .emulators import Emulator
 from .ingredients import Image, Open, Tool, Toolchain, dotted
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
 
 Verb: TypeAlias = Literal["build", "test"]
 

@@ -27,7 +27,7 @@ from . import tools
 from .ingredients import Open, Tool, Toolchain, dotted, first
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 DEBIAN_HOSTS: Final[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from ..facts.rustup import Rustup
 from .ingredients import Open, Tool, dotted, first
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.configuration import Config
     from ..facts import Facts
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ..catalog.targets import catalogue
-from . import toml_file
+from ..core import toml_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ..core import toml_file
 from ..core.errors import ConfigError
-from . import toml_file
-from .toml_file import table
+from ..core.toml_file import table
 
 
 class Package(Struct, frozen=True, kw_only=True):

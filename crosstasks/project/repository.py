@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..core import toml_file
 from ..core.errors import ConfigError, CrosstasksError
 from ..core.steps import Absent, Done
+from ..core.toml_file import table
 from ..facts.answer_cache import absent
-from . import cargo_config, manifest, toml_file, toolchain_file, volumes
+from . import cargo_config, manifest, toolchain_file, volumes
 from .cargo_config import Setting
 from .manifest import Package, Workspace
-from .toml_file import table
 from .volumes import ALONE, Surroundings
 
 if TYPE_CHECKING:

@@ -1,29 +1,242 @@
-"""Act: fetch the packages that Debian makes of Rust, and make a toolchain, or what one lacks, of them."""
+"""Act: fetch the packages that Debian makes of Rust, and put a toolchain, or what one lacks, together from their members."""
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING, Final
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ..clients.deb import members
 from ..core import integrity
 from ..core.errors import ToolMissing
-from . import assemble
 from .rustup_home import Marker, Wanted, mark, missing, name, path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
+    from tarfile import TarInfo
+
+    from ..core.steps import Runner
+
+    Members = Iterable[tuple[TarInfo, IO[bytes] | None]]
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..clients.apt import Archive
     from ..clients.deb import Package
-    from ..core.steps import Runner, Say
+    from ..core.steps import Say
+
+PRIVATE: Final = "lib/debian"
+"""
+Where LLVM, OpenSSL and their like go: beside ``lib``, not in it. rustup and cargo put ``lib`` on the LD_LIBRARY_PATH of
+everything that they start, and the machine's gcc or git would load Debian's libstdc++ and libz from there.
+"""
+
+BINARIES: Final = ("rustc", "rustdoc", "cargo")
+
+GLIBC: Final = re.compile(r"(ld-linux[^/]*|ld64|lib(c|m|dl|rt|pthread|util|resolv|anl|mvec))\.so\.[0-9]+")
+"""The C library's own files stay those of the machine or image that the toolchain runs on."""
+
+_BINARY: Final = re.compile(rf"usr/bin/({'|'.join(BINARIES)})")
+
+_DRIVER: Final = re.compile(r"usr/lib/[^/]+/(librustc_driver-[0-9a-f]+\.so)")
+
+_SHARED: Final = re.compile(r"(?:usr/)?lib/(?:[^/]+/|llvm-[0-9]+/lib/)?([^/]+\.so(?:\.[0-9.]+)?)")
+
+_NO_LIBRARIES: Final = re.compile(r"(gcc|cpp|g\+\+|binutils|libc6|ca-certificates)(-.*)?|.*-(dev|bin|base|common|data)")
+
+_UNUSED: Final = ("vendor/", "stdarch/intrinsics_data/", "stdarch/crates/stdarch-verify/", "stdarch/crates/intrinsic-test/")
+"""Of the library's source: Debian's own copies of crates (in 1.96, not in 1.85), and what only tests read."""
+
+
+class Linkage(Struct, frozen=True, kw_only=True):
+    """What an ELF file asks of the dynamic linker: names of shared objects, and the newest GLIBC symbol version."""
+
+    needed: tuple[str, ...] = ()
+    glibc: str = ""
+
+
+def may_hold_libraries(package: str) -> bool:
+    """Tell by its name whether a package of rustc's closure can hold a shared object: gcc and headers need not be fetched."""
+    return _NO_LIBRARIES.fullmatch(package) is None
+
+
+def programs(members: Members, folder: Path) -> str:
+    """
+    Put rustc, rustdoc, cargo and every shared object they need into *folder*; return the glibc that all of it needs.
+
+    Args:
+        members: of rustc's, cargo's and all packages that they depend on, in any order.
+        folder: of the toolchain.
+
+    Raises:
+        ToolMissing: a program or shared object is in none of the packages.
+    """
+    links: dict[str, str] = {}
+    for info, content in members:
+        place = _place(_plain(info.name))
+        if place and info.issym():
+            links[PurePosixPath(place).name] = PurePosixPath(info.linkname).name
+        elif place and info.isfile():
+            _write(content, folder / place, info.mode)
+    absent = [name for name in BINARIES if not (folder / "bin" / name).is_file()]
+    if absent:
+        raise ToolMissing(f"Debian's packages hold no {', '.join(absent)}", hint="run `apt-get update`, and try again")
+    return _prune(folder, links)
+
+
+def standard(members: Members, triple: str, folder: Path) -> None:
+    """Put the standard library of *triple* into *folder*."""
+    if not _copy(members, f"usr/lib/rustlib/{triple}/", folder / "lib/rustlib" / triple):
+        raise ToolMissing(f"Debian's package holds no standard library of {triple}", hint="is the target's Debian architecture right?")
+
+
+def library(members: Members, release: str, folder: Path) -> None:
+    """Put the source of the standard library where ``-Zbuild-std`` looks for it."""
+    if not _copy(members, f"usr/src/rustc-{release}/library/", folder / "lib/rustlib/src/rust/library", but=_UNUSED):
+        raise ToolMissing(f"Debian's package holds no source of the standard library of {release}")
+
+
+def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
+    """
+    Let every program find its shared objects relative to itself, wherever the folder is mounted.
+
+    Raises:
+        ToolMissing: patchelf failed.
+    """
+    name = PurePosixPath(PRIVATE).name
+    groups = {
+        f"$ORIGIN/../lib:$ORIGIN/../{PRIVATE}": [folder / "bin" / binary for binary in BINARIES],
+        f"$ORIGIN/{name}": list((folder / "lib").glob("*.so")),
+        "$ORIGIN": list((folder / PRIVATE).iterdir()),
+    }
+    for run_path, files in groups.items():
+        done = run([str(patchelf), "--set-rpath", run_path, *map(str, sorted(files))])
+        if done.code:
+            raise ToolMissing("the toolchain's run path could not be set", why=done.err.strip() or f"patchelf exited with {done.code}")
+
+
+def single_file(members: Members, name: str, place: Path) -> None:
+    """Put the one member *name* of a package at *place*."""
+    for info, content in members:
+        if _plain(info.name) == name and info.isfile():
+            _write(content, place, info.mode)
+    if not place.is_file():
+        raise ToolMissing(f"Debian's package holds no {name}")
+
+
+def linkage(path: Path) -> Linkage:
+    """Read what an ELF file needs."""
+    from elftools.elf.dynamic import DynamicSection
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.gnuversions import GNUVerNeedSection
+
+    needed: list[str] = []
+    versions = [""]
+    with path.open("rb") as file:
+        for section in ELFFile(file).iter_sections():
+            if isinstance(section, DynamicSection):
+                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]  # pyelftools makes a tag's attributes as it reads them
+            elif isinstance(section, GNUVerNeedSection):
+                versions += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
+    return Linkage(needed=tuple(needed), glibc=highest(name.removeprefix("GLIBC_") for name in versions if name.startswith("GLIBC_2")))
+
+
+def highest(versions: Iterable[str]) -> str:
+    """Return the highest of dotted versions, empty if there is none."""
+    return max(versions, key=lambda text: tuple(map(int, text.split("."))), default="")
+
+
+def reached(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """Return the names of all shared objects that *roots* need, directly or not, without the C library's own."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        fresh = {name for name in needs(waiting.pop()) if not GLIBC.fullmatch(name)} - found
+        found |= fresh
+        waiting += fresh
+    return frozenset(found)
+
+
+def _prune(folder: Path, links: Mapping[str, str]) -> str:
+    """Give each needed shared object the name it is asked for by, remove all others, and return the glibc floor."""
+    private = folder / PRIVATE
+    read: dict[str, Linkage] = {}
+
+    def needs(name: str) -> tuple[str, ...]:
+        if name not in read:
+            read[name] = linkage(_named(folder, name, links))
+        return read[name].needed
+
+    kept = reached(BINARIES, needs)
+    for file in private.iterdir():
+        if file.name not in kept:
+            file.unlink()
+    return highest(one.glibc for one in read.values() if one.glibc)
+
+
+def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
+    if name in BINARIES:
+        return folder / "bin" / name
+    if (folder / "lib" / name).is_file():
+        return folder / "lib" / name
+    place = folder / PRIVATE / name
+    if not place.exists():
+        real = name
+        while real in links:
+            real = links[real]
+        if not (folder / PRIVATE / real).is_file():
+            raise ToolMissing(f"no package that rustc depends on holds {name}", hint="run `apt-get update`, and try again")
+        os.link(folder / PRIVATE / real, place)
+    return place
+
+
+def _place(name: str) -> str:
+    """Say where a member belongs in the toolchain; empty if it does not."""
+    if found := _BINARY.fullmatch(name):
+        return f"bin/{found[1]}"
+    if found := _DRIVER.fullmatch(name):
+        return f"lib/{found[1]}"
+    if found := _SHARED.fullmatch(name):
+        return f"{PRIVATE}/{found[1]}"
+    return ""
+
+
+def _copy(members: Members, prefix: str, place: Path, *, but: tuple[str, ...] = ()) -> int:
+    copied = 0
+    for info, content in members:
+        name = _plain(info.name)
+        if not name.startswith(prefix) or not info.isfile():
+            continue
+        rest = name.removeprefix(prefix)
+        if not rest.startswith(but):
+            _write(content, place / rest, info.mode)
+            copied += 1
+    return copied
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("./")
+
+
+def _write(content: IO[bytes] | None, place: Path, mode: int) -> None:
+    if content is None or ".." in place.parts:
+        raise ToolMissing(f"a package has a member that cannot be unpacked to {place}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("wb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+    place.chmod(mode & 0o755 | 0o600)
+
 
 RUSTC: Final = "rustc-web"
+
 CARGO: Final = "cargo-web"
+
 STD: Final = "libstd-rust-web-dev"
+
 LIBRARY: Final = "rust-web-src"
 
 
@@ -68,17 +281,17 @@ def make(
     folder, glibc = draft / name(want), kept.glibc if kept else ""
     if parts.patchelf:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
-        glibc = assemble.programs((member for package in parts.programs for member in members(debs[package])), folder)
-        assemble.single_file(members(debs[parts.patchelf]), "usr/bin/patchelf", draft / "patchelf")
-        assemble.set_run_paths(folder, draft / "patchelf", run=run)
+        glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
+        single_file(members(debs[parts.patchelf]), "usr/bin/patchelf", draft / "patchelf")
+        set_run_paths(folder, draft / "patchelf", run=run)
         if machine == architectures[want.host]:
             prove(folder, want, run)
     for triple, package in parts.standard.items():
         say(f"unpacking the standard library of {triple}")
-        assemble.standard(members(debs[package]), triple, folder)
+        standard(members(debs[package]), triple, folder)
     if parts.library:
         say("unpacking the standard library's source")
-        assemble.library(members(debs[parts.library]), want.release, folder)
+        library(members(debs[parts.library]), want.release, folder)
     held = Marker(
         release=want.release,
         host=want.host,
@@ -142,7 +355,7 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
     driver = f"libstd-rust-web-{'.'.join(release.split('.')[:2])}"
     # All of them by version, or apt takes the newest of those that rustc names without one.
     asked = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
-    return tuple(package for package in archive.closure(asked, architecture) if assemble.may_hold_libraries(package.name))
+    return tuple(package for package in archive.closure(asked, architecture) if may_hold_libraries(package.name))
 
 
 def _newest(archive: Archive, package: str, architecture: str) -> str:

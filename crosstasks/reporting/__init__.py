@@ -1,1 +1,1 @@
-"""reporting."""
+"""TELL: text, JSON, and the logs of CI services."""

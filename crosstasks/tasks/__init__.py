@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import building, ci, emulation, housekeeping, offline, release, vendoring, verifying
+from . import building, ci, maintenance, offline, release
 from .call import BUILDING, OVERRIDES, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
-    "doctor": Task(housekeeping.doctor, ("format",)),
+    "doctor": Task(maintenance.doctor, ("format",)),
     "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
     "build": Task(building.build, BUILDING),
     "test": Task(building.test, BUILDING),
@@ -19,25 +19,25 @@ TASKS: Final[Mapping[str, Task]] = {
     "bundle": Task(offline.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
     "mirror": Task(offline.mirror, ("to", "target", "platform", "format", "cross", "engine")),
     "outdated": Task(offline.outdated, ("target", "format", "engine", "offline")),
-    "explain": Task(housekeeping.explain, ("text", "format")),
-    "emulation.status": Task(emulation.status, ("platform", "engine", "format")),
-    "emulation.install": Task(emulation.install, ("platform", "source", "engine", "offline")),
-    "emulation.uninstall": Task(emulation.uninstall, ("platform", "engine")),
-    "targets": Task(housekeeping.targets, ("format",)),
+    "explain": Task(maintenance.explain, ("text", "format")),
+    "emulation.status": Task(maintenance.status, ("platform", "engine", "format")),
+    "emulation.install": Task(maintenance.install, ("platform", "source", "engine", "offline")),
+    "emulation.uninstall": Task(maintenance.uninstall, ("platform", "engine")),
+    "targets": Task(maintenance.targets, ("format",)),
     "matrix": Task(
         ci.matrix, ("target", "verb", "format", "changed_since", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")
     ),
     "ci.generate": Task(ci.generate, ("provider", "check", "output", "target", "prefix")),
-    "init": Task(housekeeping.init),
+    "init": Task(maintenance.init),
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
     "release.build": Task(release.build, ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")),
-    "release.verify": Task(verifying.verify, ("target", "format", "engine", "rebuild")),
+    "release.verify": Task(release.verify, ("target", "format", "engine", "rebuild")),
     "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
     "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
-    "vendor": Task(vendoring.vendor, ("into", "check", "update", "force")),
-    "clean": Task(housekeeping.clean, ("images", "cache", "stale", "dry_run", "engine")),
+    "vendor": Task(maintenance.vendor, ("into", "check", "update", "force")),
+    "clean": Task(maintenance.clean, ("images", "cache", "stale", "dry_run", "engine")),
 }
 
 DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}

@@ -56,17 +56,17 @@ def _carry_out(verb: Verb, call: Call) -> int:
     from .. import pipeline
     from ..building import arguments
     from ..planning import plan
-    from ..reporting import report, summary
+    from ..reporting import ci, report
 
     checked = arguments.check(call.arguments)
     names, work = call.selected(verb)
-    summary.ready(work.environ)
+    ci.ready(work.environ)
     results = pipeline.build(names, checked, verb=verb, work=work)
     call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
-    summary.finish(results, work)  # at last: the result is shown even if a file cannot be written
+    ci.finish(results, work)  # at last: the result is shown even if a file cannot be written
     return failed[0].code if failed else 0
 
 

@@ -9,7 +9,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
-from ..config.variables import CHANGED_SINCE
+from ..config.read import CHANGED_SINCE
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ class Call:
 
     def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        from ..extras.ci import changed_since
+        from ..extras.ci import changes
 
         work = self.work()
         if not self.changed_since:
             return self.names, work
-        work = changed_since.narrow(work, self.names, self.changed_since, verb)
+        work = changes.narrow(work, self.names, self.changed_since, verb)
         return work.config.targets, work
 
     def show(self, value: Any, text: Callable[[], str]) -> None:

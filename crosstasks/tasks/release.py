@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import ConfigError, CrosstasksError, NothingSelected
+from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
 from .call import OPTIONS, Call
 
 if TYPE_CHECKING:
     from ..context import Work
+    from ..extras.packaging.contents import Difference
     from ..extras.packaging.dist import Part
     from ..extras.release.context import Context
     from ..extras.release.prepare import Intended
@@ -93,13 +96,13 @@ def _looked_again(context: Context, names: tuple[str, ...]) -> int:
 
 def sign(call: Call) -> int:
     """Call the configured hooks for what was built and is not signed yet."""
-    from ..extras.packaging import subjects
-    from ..extras.release import hooks
+    from ..extras.packaging import dist
+    from ..extras.release import build as hooks
 
     context = _context(call)
     if not context.work.config.release.hooks:
         raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
-    if not subjects.listing(context.dist):
+    if not dist.listing(context.dist):
         raise NothingSelected(f"there is nothing to sign in {context.dist}", hint="`release.build` makes it")
     left_out = "nothing was signed: hooks are left out" if "hooks" in context.skip else "all of it is signed"
     print("\n".join(hooks.run(context)) or left_out)  # noqa: T201
@@ -108,7 +111,8 @@ def sign(call: Call) -> int:
 
 def publish(call: Call) -> int:
     """Publish what was built to the places that are configured; with --dry-run as much of it as they can try."""
-    from ..extras.release import hooks, publish
+    from ..extras.release import build as hooks
+    from ..extras.release import publish
 
     context = _context(call)
     _publishable(context)
@@ -144,7 +148,8 @@ def _publishable(context: Context) -> None:
 
 def everything(call: Call) -> int:
     """Release: status, prepare, build, verify, sign, and publish to the places that are configured, after one confirmation."""
-    from ..extras.release import hooks, prepare, publish, status
+    from ..extras.release import build as hooks
+    from ..extras.release import prepare, publish, status
 
     context = _context(call)
     context.work.say("what there is:")
@@ -262,3 +267,62 @@ def _code(parts: Sequence[Part]) -> int:
     for part in failed:
         print(f"error: {part.target}: {part.error}", file=sys.stderr)  # noqa: T201
     return failed[0].code if failed else 0
+
+
+def verify(call: Call) -> int:
+    """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
+    from .. import pipeline
+    from ..extras.release import verify as verifying
+    from ..planning import plan
+    from ..reporting import report
+
+    work = pipeline.look(call.work(needed=False))
+    dist = Path(work.repository.root, work.config.release.dist)
+    findings = verifying.examine(dist, work, pipeline.select(call.names, work) if call.names else ())
+    error = verifying.failed(findings)
+    found = _again(call, dist, work) if call.options["rebuild"] else None
+
+    def text() -> str:
+        shown = verifying.text(findings, colour=report.coloured(sys.stdout, work.environ))
+        return shown if found is None else f"{shown}\n{verifying.compared(found)}"
+
+    call.show({"schema_version": plan.SCHEMA_VERSION, "ok": not (error or found), "findings": findings, "differences": found}, text)
+    return _ended(error, found or ())
+
+
+def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
+    if found and error is None:
+        error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, found)))
+    if error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    return error.code if error else 0
+
+
+def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
+    """Package the same commit with the task that did it the first time."""
+    from .. import pipeline
+    from ..extras.packaging import contents
+    from ..extras.release import verify as verifying
+    from . import TASKS
+    from .call import OPTIONS
+
+    task = TASKS["release.build"]
+    held = contents.listed(dist, pipeline.select(call.names, work) if call.names else ())
+    triples = tuple(dict.fromkeys(package.target.triple for package in held))
+    given = {
+        "target": list(triples),
+        "package": None if work.config.release.name else list(verifying.released(dist)),
+        "snapshot": any("-SNAPSHOT-" in package.name for package in held),
+        "skip": ["hooks"],
+        "engine": call.options["engine"],
+    }
+    options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
+
+    def package(root: Path) -> Path:
+        with redirect_stdout(sys.stderr):
+            code = task.act(Call(root, options))
+        if code:
+            raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
+        return root / pipeline.start(root).config.release.dist
+
+    return verifying.again(dist, work, package, triples)

@@ -1,1 +1,1 @@
-"""verifying."""
+"""ACT: what a binary is, and whether that was promised."""

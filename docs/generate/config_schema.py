@@ -15,7 +15,7 @@ import msgspec
 from crosstasks.catalog import targets
 from crosstasks.config.options import File, Model, Options, Release, TargetOptions, Values
 from crosstasks.config.problems import property_of
-from crosstasks.config.target_names import HOST
+from crosstasks.config.read import HOST
 from crosstasks.core.about import PACKAGE
 
 SHIPPED: Final = PACKAGE / "config" / "crosstasks.schema.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from crosstasks.core import cache
-from crosstasks.reporting import listing
+from crosstasks.reporting import report
 from crosstasks.tasks import DEFAULTS, TASKS
 from crosstasks.tasks.call import OPTIONS, Task
 
@@ -49,7 +49,7 @@ def _option(name: str) -> Sequence[str]:
 
 def targets() -> str:
     """Return the page of targets."""
-    rows = listing.listed()
+    rows = report.listed()
     head = ("triple", "names", "images of cross", "built here", "tests", "standard library")
     mark = {True: "yes", False: ""}
     cells = (

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from crosstasks import config
 from crosstasks.catalog.pins import pins
+from crosstasks.config import configuration
 from crosstasks.extras.ci import workflows
 from crosstasks.facts import host
 
@@ -256,7 +256,7 @@ def test_a_package_has_a_job_of_its_own_in_gitlab(changed, program, tmp_path):
     assert 0 == check("vendor.gitlab-ci", path, "--data-transform", "gitlab-ci").returncode
     job = YAML(typ="safe").load(path)["cross-s390x:tool"]
     assert {"SESSION": "cross-s390x", "CROSSTASKS_MEMBERS": "tool"}.items() <= job["variables"].items()
-    loaded = config.load(changed, environ={"CROSSTASKS_MEMBERS": "base"})
+    loaded = configuration.load(changed, environ={"CROSSTASKS_MEMBERS": "base"})
     assert ("base",) == loaded.target("s390x-unknown-linux-gnu").members
 
 

@@ -134,9 +134,9 @@ def test_check_shows_drift_that_the_manifest_hides(copy, vendor):
     """A changed file with its new hash in the manifest is still not this package."""
     with (copy / "cli.py").open("a") as file:
         file.write("# ours\n")
-    from crosstasks.extras.maintenance import vendored, vendoring
+    from crosstasks.extras.maintenance import vendoring
 
-    (copy / "vendored.json").write_text(vendored.manifest(crosstasks.__version__, vendoring.held(copy)))
+    (copy / "vendored.json").write_text(vendoring.manifest(crosstasks.__version__, vendoring.held(copy)))
     done = vendor("--into", "lib/py/xt", "--check")
     assert 1 == done.returncode
     assert "+# ours\n" in done.stdout
@@ -155,10 +155,10 @@ def test_a_copy_checks_itself(copy, alone):
 
 def test_update_renews(copy, vendor):
     """A copy of an older version becomes this one; what the older had and this has not is gone."""
-    from crosstasks.extras.maintenance import vendored, vendoring
+    from crosstasks.extras.maintenance import vendoring
 
     (copy / "gone.py").write_text("old = 1\n")
-    (copy / "vendored.json").write_text(vendored.manifest("0.0.9", vendoring.held(copy)))
+    (copy / "vendored.json").write_text(vendoring.manifest("0.0.9", vendoring.held(copy)))
     assert "it is crosstasks 0.0.9, and this is" in vendor("--into", "lib/py/xt", "--check").stderr
     done = vendor("--into", "lib/py/xt", "--update")
     assert (0, f"lib/py/xt: crosstasks 0.0.9 -> {crosstasks.__version__}\n") == (done.returncode, done.stdout)

@@ -20,7 +20,7 @@ import pytest
 
 from crosstasks import pipeline
 from crosstasks.extras.offline import bundle_make
-from crosstasks.extras.offline.other_host import received
+from crosstasks.extras.offline.locking import received
 from crosstasks.testing import ARM64
 
 BUILD_RS = """fn main() {

@@ -21,7 +21,8 @@ from facts_registry import running
 from crosstasks import pipeline
 from crosstasks.clients import docker_api, registry_api
 from crosstasks.core.steps import Question
-from crosstasks.extras.offline import bundle_archive, bundle_load, bundle_make
+from crosstasks.extras.offline import bundle as bundle_archive
+from crosstasks.extras.offline import bundle_load, bundle_make
 from crosstasks.extras.offline.bundle import Manifest
 from crosstasks.planning.ingredients import Image, Toolchain
 from crosstasks.planning.plan import Plan

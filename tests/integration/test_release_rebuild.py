@@ -10,7 +10,7 @@ import pytest
 
 from crosstasks import pipeline
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.release.rebuild import again
+from crosstasks.extras.release.verify import again
 
 NAME = "app-x86_64-unknown-linux-gnu-v1.0.0"
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from crosstasks import pipeline
 from crosstasks.core import errors
-from crosstasks.extras.maintenance import stale
+from crosstasks.extras.maintenance import cleaning
 from crosstasks.testing import AMD64
 
 
@@ -64,7 +64,7 @@ def clean(monorepo, there, label, environ):
 
     def call(folder=monorepo / "api", **more):
         fixed = {"CROSSTASKS_CACHE_DIR": str(there), "CROSSTASKS_TOOLCHAINS": "cache"}
-        return list(stale.clean(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label, **more))
+        return list(cleaning.clean(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label, **more))
 
     return call
 
@@ -145,4 +145,4 @@ def test_workspaces_are_found_once(monorepo):
             '[package]\nname = "one"\nversion = "0.1.0"\n' if place != "template" else "{{ name }}"
         )
     (monorepo / "many" / "Cargo.toml").write_text('[workspace]\nmembers = ["one"]\n')
-    assert [monorepo / "api", monorepo / "many", monorepo / "tools"] == list(stale.workspaces(monorepo))
+    assert [monorepo / "api", monorepo / "many", monorepo / "tools"] == list(cleaning.workspaces(monorepo))

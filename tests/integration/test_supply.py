@@ -15,7 +15,7 @@ from facts_registry import push, running
 from guarded import BASIC, PASSWORD, TOKEN, guarded
 
 from crosstasks.catalog.remedies import find
-from crosstasks.clients import registry_api, registry_copy, registry_push
+from crosstasks.clients import registry_api, registry_copy
 from crosstasks.core.errors import ImageFailed
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -67,7 +67,7 @@ def both(upstream, tmp_path, request):
     name = f"{upstream}/cross-rs/{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}"
     for architecture in ("amd64", "arm64"):
         content = f"{architecture} {name}".encode() * 1000
-        registry_push.push(saved(architecture, content), f"{name}:{architecture}", tmp_path)
+        registry_copy.push(saved(architecture, content), f"{name}:{architecture}", tmp_path)
         registry_copy.join(f"{name}:0.2.5", [f"{name}:{architecture}"])  # one after the other, as from two machines
     return f"{name}:0.2.5"
 
@@ -258,7 +258,7 @@ def test_a_moved_tag_is_not_followed_and_outdated_says_so(both, upstream, tmp_pa
         return {row["what"]: row for row in json.loads(done.stdout)["rows"]}
 
     assert (asked()[both]["state"], asked()["cross git"]["upstream"]) == ("current", head)
-    registry_push.push(saved("amd64", b"moved"), f"{both.rpartition(':')[0]}:amd64", tmp_path)
+    registry_copy.push(saved("amd64", b"moved"), f"{both.rpartition(':')[0]}:amd64", tmp_path)
     moved = registry_copy.join(both, [f"{both.rpartition(':')[0]}:amd64"])
     registry_copy.join(f"{both.rpartition(':')[0]}:0.2.11", [f"{both.rpartition(':')[0]}:amd64"])
     assert asked()[both]["note"] == "the tag has moved; there is 0.2.11; for linux/amd64, linux/arm64"
@@ -279,7 +279,7 @@ def test_a_moved_tag_is_not_followed_and_outdated_says_so(both, upstream, tmp_pa
 def test_outdated_tells_of_an_image_for_this_engine(upstream, tmp_path, crate, crosstasks):
     """It was locked to another builder while there was none; and flavours are compared with those that are locked."""
     own, name = (crate / "crosstasks.toml").read_text(), f"{upstream}/cross-rs/since"
-    registry_push.push(saved("arm64", b"first"), f"{name}:arm64", tmp_path)
+    registry_copy.push(saved("arm64", b"first"), f"{name}:arm64", tmp_path)
     registry_copy.join(f"{name}:0.2.4", [f"{name}:arm64"])
     none = crate.parent / "none"
     (crate / "crosstasks.toml").write_text(f'{own}image = "{name}:0.2.4"\nemulation = "never"\ngit-url = "file://{none}"\n')
@@ -291,7 +291,7 @@ def test_outdated_tells_of_an_image_for_this_engine(upstream, tmp_path, crate, c
         return {row["what"]: row for row in json.loads(done.stdout)["rows"]}
 
     assert (asked()[f"{name}:0.2.4"]["state"], asked()[f"{name}:0.2.4"]["note"]) == ("current", "for linux/arm64")
-    registry_push.push(saved("amd64", b"since"), f"{name}:amd64", tmp_path)
+    registry_copy.push(saved("amd64", b"since"), f"{name}:amd64", tmp_path)
     registry_copy.join(f"{name}:0.2.4", [f"{name}:amd64"])
     row = asked()[f"{name}:0.2.4"]
     assert (row["state"], row["note"]) == ("new", "an image for linux/amd64 is there now; for linux/amd64, linux/arm64")

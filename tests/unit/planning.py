@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crosstasks.catalog import targets
-from crosstasks.config import Config
+from crosstasks.config.configuration import Config
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts
-from crosstasks.facts.packages import Lacking
-from crosstasks.facts.probes import Proof
-from crosstasks.facts.shared import Shared
+from crosstasks.facts.debian import Lacking
+from crosstasks.facts.probes import Proof, Shared
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan
 from crosstasks.testing import BOOKWORM, SERVER, served

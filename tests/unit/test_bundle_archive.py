@@ -13,7 +13,7 @@ import pytest
 from crosstasks.clients import liveness
 from crosstasks.core import unpacking
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.offline import bundle_archive, bundle_crates
+from crosstasks.extras.offline import bundle
 from crosstasks.extras.offline.bundle import MANIFEST, Manifest
 
 
@@ -31,8 +31,8 @@ def folder(tmp_path):
 
 
 def write(path, folder):
-    with bundle_archive.writing(path) as writer:
-        writer.add("tools/one.tar.gz", "tool", "one", lambda take: bundle_archive.pack(folder, take, keep=lambda name: name != "left-out"))
+    with bundle.writing(path) as writer:
+        writer.add("tools/one.tar.gz", "tool", "one", lambda take: bundle.pack(folder, take, keep=lambda name: name != "left-out"))
         writer.add("tools/two.tar.gz", "tool", "two", lambda take: take(b"two"))
         manifest = Manifest(crosstasks="0", targets=(), platforms=("linux/amd64",), members=tuple(writer.members))
         writer.close(manifest)
@@ -46,9 +46,9 @@ def test_what_is_packed_comes_out(tmp_path, folder):
     manifest = write(path, folder)
     with tarfile.open(path) as tar:
         assert tar.getnames() == ["tools/one.tar.gz", "tools/two.tar.gz", MANIFEST]
-    with bundle_archive.reading(path) as reader:
+    with bundle.reading(path) as reader:
         assert reader.manifest == manifest
-        assert bundle_archive.unpack(reader.open(manifest.members[0]), out, "one") == ["bin/rustc", "bin/rustdoc", "cargo"]
+        assert bundle.unpack(reader.open(manifest.members[0]), out, "one") == ["bin/rustc", "bin/rustdoc", "cargo"]
         assert gzip.decompress(reader.open(manifest.members[1]).read()) == b"two"
     assert os.readlink(out / "cargo") == "bin/rustc"
     assert os.access(out / "bin" / "rustdoc", os.X_OK)
@@ -71,7 +71,7 @@ def test_a_bundle_is_written_at_once_or_not_at_all(tmp_path):
         take(b"x")
         raise InterruptedError
 
-    with pytest.raises(InterruptedError), bundle_archive.writing(path) as writer:
+    with pytest.raises(InterruptedError), bundle.writing(path) as writer:
         writer.add("x", "tool", "x", cut)
     assert [file.name for file in tmp_path.iterdir()] == ["b.tar"]
     assert path.read_text() == "old"
@@ -102,12 +102,12 @@ def test_a_flipped_byte_is_seen(tmp_path, folder, place):
     data[place] ^= 0xFF
     path.write_bytes(data)
     try:
-        with bundle_archive.reading(path) as reader:
+        with bundle.reading(path) as reader:
             contents = [reader.open(member).read() for member in reader.manifest.members]
     except ConfigError:
         return
     write(tmp_path / "whole.tar", folder)
-    with bundle_archive.reading(tmp_path / "whole.tar") as reader:
+    with bundle.reading(tmp_path / "whole.tar") as reader:
         assert contents == [reader.open(member).read() for member in manifest.members]
 
 
@@ -118,7 +118,7 @@ def test_a_bundle_that_is_cut_off_is_refused(tmp_path, folder):
     data = path.read_bytes()
     for length in (0, 100, 700, len(data) // 2, len(data) - 2 * tarfile.BLOCKSIZE - 1):
         path.write_bytes(data[:length])
-        with pytest.raises(ConfigError), bundle_archive.reading(path):
+        with pytest.raises(ConfigError), bundle.reading(path):
             pass
 
 
@@ -127,15 +127,15 @@ def test_what_is_no_bundle_is_refused(tmp_path):
     path = tmp_path / "b.tar"
     for content in (b"hello" * 1000, b""):
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match="is no bundle"), bundle_archive.reading(path):
+        with pytest.raises(ConfigError, match="is no bundle"), bundle.reading(path):
             pass
     with tarfile.open(path, "w") as tar:
         tar.addfile(tarfile.TarInfo("x"))
-    with pytest.raises(ConfigError, match="is no bundle"), bundle_archive.reading(path):
+    with pytest.raises(ConfigError, match="is no bundle"), bundle.reading(path):
         pass
-    with pytest.raises(ConfigError, match="there is no bundle"), bundle_archive.reading(tmp_path / "none.tar"):
+    with pytest.raises(ConfigError, match="there is no bundle"), bundle.reading(tmp_path / "none.tar"):
         pass
-    with pytest.raises(ConfigError, match="is a folder, and no bundle"), bundle_archive.reading(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder, and no bundle"), bundle.reading(tmp_path):
         pass
 
 
@@ -145,7 +145,7 @@ def test_a_member_more_than_the_manifest_says_is_refused(tmp_path, folder):
     write(path, folder)
     with tarfile.open(path, "a") as tar:
         tar.addfile(tarfile.TarInfo("tools/three.tar.gz"))
-    with pytest.raises(ConfigError, match="does not hold what its manifest says"), bundle_archive.reading(path):
+    with pytest.raises(ConfigError, match="does not hold what its manifest says"), bundle.reading(path):
         pass
 
 
@@ -181,7 +181,7 @@ def test_a_member_that_leads_out_of_its_folder_is_refused(tmp_path, entries):
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(ConfigError, match="the bundle is not trusted"):
-        bundle_archive.unpack(stream, inside, "evil.tar.gz")
+        bundle.unpack(stream, inside, "evil.tar.gz")
     assert [path.name for path in tmp_path.rglob("*evil*")] == []
 
 
@@ -199,5 +199,5 @@ def test_crates_hold_no_links(tmp_path):
             tar.addfile(info, io.BytesIO(bytes(info.size)))
     stream.seek(0)
     with pytest.raises(ConfigError, match="the link 'registry/cache/all'"):
-        bundle_crates.put(stream, SimpleNamespace(environ={"CARGO_HOME": str(tmp_path / "cargo")}))
+        bundle.put(stream, SimpleNamespace(environ={"CARGO_HOME": str(tmp_path / "cargo")}))
     assert [] == list((tmp_path / "cargo").iterdir())

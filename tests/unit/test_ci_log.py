@@ -8,7 +8,7 @@ from crosstasks import report_schema
 from crosstasks.building.artifacts import Diagnostic, Messages
 from crosstasks.core.results import Result
 from crosstasks.core.steps import Failure
-from crosstasks.reporting import ci_log
+from crosstasks.reporting import ci
 from crosstasks.verifying.verify import Artifact
 
 GITHUB, GITLAB = {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}
@@ -36,16 +36,16 @@ def result(**more):
 )
 def test_targets_fold_where_a_log_can(environ, begin, end):
     """In the words of each service; nothing elsewhere."""
-    assert (begin, end) == (ci_log.begin("t", "test", environ, 7), ci_log.end("t", "test", environ, 7))
+    assert (begin, end) == (ci.begin("t", "test", environ, 7), ci.end("t", "test", environ, 7))
 
 
 @pytest.mark.parametrize(
     ("environ", "wanted"),
-    [(GITHUB, True), (GITLAB, False), ({}, False), ({"CROSSTASKS_REPORT": "r.json"}, True), ({ci_log.QUALITY: "q"}, True)],
+    [(GITHUB, True), (GITLAB, False), ({}, False), ({"CROSSTASKS_REPORT": "r.json"}, True), ({ci.QUALITY: "q"}, True)],
 )
 def test_messages_are_wanted_where_they_are_shown(environ, wanted):
     """Else cargo prints them itself."""
-    assert wanted == ci_log.diagnosed(environ)
+    assert wanted == ci.diagnosed(environ)
 
 
 def test_an_error_is_annotated_at_its_place():
@@ -53,7 +53,7 @@ def test_an_error_is_annotated_at_its_place():
     failed = result(error="does not build", code=1, diagnostics=(WRONG, WARNED, TOTAL))
     assert [
         "::error file=sub/src/a%2Cb%3Ac.rs,line=3,endLine=4,col=18,title=error[E0308] (s390x-unknown-linux-gnu)::100%25 wrong,%0Areally: yes"
-    ] == list(ci_log.annotated([failed], "/work/sub", "/work"))
+    ] == list(ci.annotated([failed], "/work/sub", "/work"))
 
 
 def test_an_error_without_a_place_is_annotated_as_well():
@@ -64,36 +64,36 @@ def test_an_error_without_a_place_is_annotated_as_well():
     assert [
         "::error title=error (s390x-unknown-linux-gnu)::linking failed",
         "::error title=error (s390x-unknown-linux-gnu)::no",
-    ] == list(ci_log.annotated([failed], "/w", "/w"))
+    ] == list(ci.annotated([failed], "/w", "/w"))
 
 
 def test_what_the_compiler_did_not_say_is_annotated_as_ours():
     """An engine that does not answer, a test that fails; nothing, if all went well."""
     assert ["::error title=build s390x-unknown-linux-gnu::no engine%0Ahint: start it"] == list(
-        ci_log.annotated([result(error="no engine\nhint: start it", code=7)], "/w", "/w")
+        ci.annotated([result(error="no engine\nhint: start it", code=7)], "/w", "/w")
     )
-    assert [] == list(ci_log.annotated([result(diagnostics=(WARNED,))], "/w", "/w"))
+    assert [] == list(ci.annotated([result(diagnostics=(WARNED,))], "/w", "/w"))
 
 
 def test_a_summary_is_a_table_that_grows():
     """With a row for every artifact; a second session adds rows, but begins a table of its own below other text."""
     files = (Artifact(path="/t/one", size=1_500_000, sha256="ab" * 32), Artifact(path="/t/two.so", size=10, sha256="cd" * 32))
     turns = (Failure(route="cross git", what="no | image"),)
-    first = ci_log.summary([result(artifacts=files, turns=turns)], "")
+    first = ci.summary([result(artifacts=files, turns=turns)], "")
     assert first.startswith("### crosstasks\n\n| target | | route | time | artifact | size | SHA-256 | turns |\n| --- |")
     assert first.splitlines()[4:] == [
         f"| `s390x-unknown-linux-gnu` | ✅ build | cross 0.2.5, image built here | 1.3 s | `one` | 1.5 MB | `{'ab' * 32}` | cross git: no \\| image |",
         f"|  |  |  |  | `two.so` | 10 B | `{'cd' * 32}` |  |",
     ]
-    more = ci_log.summary([result(error="broken\nfor a reason")], first)
+    more = ci.summary([result(error="broken\nfor a reason")], first)
     assert more == "| `s390x-unknown-linux-gnu` | ❌ build: broken | cross 0.2.5, image built here | 1.3 s |  |  |  |  |\n"
-    assert ci_log.summary([result()], first + "\nother\n").startswith("\n### crosstasks\n")
+    assert ci.summary([result()], first + "\nother\n").startswith("\n### crosstasks\n")
 
 
 def test_code_quality_names_each_place_once():
     """However many targets say it; with the severity that GitLab knows, and nothing outside the repository."""
     outside = Diagnostic(level="warning", message="old", path="/registry/src/lib.rs", line=1)
-    found = ci_log.quality([result(diagnostics=(WARNED, WRONG, outside)), result(diagnostics=(WARNED,))], "/work/sub", "/work")
+    found = ci.quality([result(diagnostics=(WARNED, WRONG, outside)), result(diagnostics=(WARNED,))], "/work/sub", "/work")
     assert [("minor", "sub/src/lib.rs", "unused_variables"), ("major", "sub/src/a,b:c.rs", "E0308")] == [
         (row["severity"], row["location"]["path"], row["check_name"]) for row in found
     ]

@@ -13,10 +13,10 @@ from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
 from crosstasks import config_schema
 from crosstasks.catalog import targets
-from crosstasks.config import Config, load
+from crosstasks.config.configuration import Config, load
 from crosstasks.config.options import File, Options, Release, TargetOptions
 from crosstasks.config.places import lines, locate
-from crosstasks.config.variables import OURS, slot, variable
+from crosstasks.config.read import OURS, slot, variable
 from crosstasks.core.errors import ConfigError
 from crosstasks.facts.host import Platform, parse
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from facts_looks import LINUX, look, recorded
 
-from crosstasks.facts import address
+from crosstasks.facts import engine
 from crosstasks.facts.engine import desktop, table
 
 VERSION = table(recorded("docker/version-20.10.json"))
@@ -36,13 +36,13 @@ VERSION = table(recorded("docker/version-20.10.json"))
 )
 def test_an_engine_is_remote_unless_it_is_here(listens, name, said, remote):
     """A socket is here; an address of this machine only if the machine behind it has our name and kernel; the user knows best."""
-    apart = address.apart(name, LINUX.release, LINUX)
-    assert remote == address.is_remote(listens, {"CROSS_REMOTE": said}, apart=apart)
+    apart = engine.apart(name, LINUX.release, LINUX)
+    assert remote == engine.is_remote(listens, {"CROSS_REMOTE": said}, apart=apart)
 
 
 def test_podmans_own_machine_is_not_another():
     """It listens by ssh at this machine's address, and has our folders."""
-    assert not address.is_remote("ssh://core@localhost:40123", {}, apart=True, machine=True)
+    assert not engine.is_remote("ssh://core@localhost:40123", {}, apart=True, machine=True)
 
 
 def test_the_context_names_the_address(tmp_path):
@@ -51,10 +51,10 @@ def test_the_context_names_the_address(tmp_path):
     path = tmp_path / "home/.docker/contexts/meta" / hashlib.sha256(b"colima").hexdigest() / "meta.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"Name": "colima", "Endpoints": {"docker": {"Host": "unix:///home/me/.colima/default/docker.sock"}}}))
-    assert "unix:///home/me/.colima/default/docker.sock" == (found := address.docker(look(tmp_path), colima))
+    assert "unix:///home/me/.colima/default/docker.sock" == (found := engine.docker(look(tmp_path), colima))
     assert "colima" == desktop(VERSION, {}, "colima", found)
-    assert "tcp://10.0.0.2:2375" == address.docker(look(tmp_path, environ={"DOCKER_HOST": "tcp://10.0.0.2:2375"}), colima)
-    assert "" == address.docker(look(tmp_path), VERSION)
+    assert "tcp://10.0.0.2:2375" == engine.docker(look(tmp_path, environ={"DOCKER_HOST": "tcp://10.0.0.2:2375"}), colima)
+    assert "" == engine.docker(look(tmp_path), VERSION)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_the_context_names_the_address(tmp_path):
 )
 def test_what_to_do_about_an_engine_that_does_not_answer(listens, hint):
     """By ssh it may be the way there that fails, which is tried without us."""
-    assert hint == address.start("docker", listens)
+    assert hint == engine.start("docker", listens)

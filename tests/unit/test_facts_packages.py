@@ -7,8 +7,8 @@ from facts_looks import look
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
+from crosstasks.facts.debian import Lacking, question
 from crosstasks.facts.host import Host
-from crosstasks.facts.packages import Lacking, question
 
 FACTS = Facts(answers={Question("host"): Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")})
 ASKED = question("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])

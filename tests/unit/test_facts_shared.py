@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import ask
 from crosstasks.facts.engine import Engine
-from crosstasks.facts.probes import CODE
-from crosstasks.facts.shared import Shared, doubtful, mapped
+from crosstasks.facts.probes import CODE, Shared, doubtful, mapped
 from crosstasks.testing import facts, repository
 
 ENGINE = Engine(kind="docker", command="docker", version="1", arch="x86_64", apart=True, desktop="colima", store="overlay2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.building.flags import Added, added, remapped
+from crosstasks.building.environment import Added, added, remapped
 from crosstasks.testing import ARM64
 
 FLAG = "--remap-path-prefix=/home/a b=/source"

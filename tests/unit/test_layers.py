@@ -8,8 +8,8 @@ import tarfile
 import pytest
 
 from crosstasks.core.errors import ImageFailed
-from crosstasks.provisioning import layers
-from crosstasks.provisioning.layers import MERGED, place
+from crosstasks.provisioning import image
+from crosstasks.provisioning.image import MERGED, place
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def package(*members):
 
 def copied(monkeypatch, *members, wanted=lambda _: True):
     """Return what a layer holds of a package."""
-    monkeypatch.setattr(layers, "members", lambda _deb: package(*members))
+    monkeypatch.setattr(image, "members", lambda _deb: package(*members))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        layers.copy(tar, [layers.Path("a.deb")], wanted)
+        image.copy(tar, [image.Path("a.deb")], wanted)
     stream.seek(0)
     with tarfile.open(fileobj=stream) as tar:
         return {member.name: member for member in tar}
@@ -128,9 +128,9 @@ def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
             read.append(member[0].name)
             yield member
 
-    monkeypatch.setattr(layers, "members", lambda _deb: told())
+    monkeypatch.setattr(image, "members", lambda _deb: told())
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        layers.copy(tar, [layers.Path("qemu.deb")], wanted.__contains__, last=wanted)
+        image.copy(tar, [image.Path("qemu.deb")], wanted.__contains__, last=wanted)
         assert tar.getnames() == ["usr/bin/qemu-arm-static"]
     assert read == ["./usr/bin/qemu-aarch64-static", "./usr/bin/qemu-arm-static"]

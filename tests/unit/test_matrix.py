@@ -8,7 +8,7 @@ import pytest
 
 from crosstasks.catalog import targets
 from crosstasks.catalog.pins import pins
-from crosstasks.config import Config
+from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.ci import matrix
 

@@ -10,7 +10,7 @@ from crosstasks.catalog import recipes, targets
 from crosstasks.context import Work
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question, Step
-from crosstasks.extras.offline import other_host
+from crosstasks.extras.offline import locking
 from crosstasks.extras.offline.bundle_make import translated
 from crosstasks.facts import Look
 from crosstasks.planning import plan
@@ -31,7 +31,7 @@ def work(known):
 @pytest.mark.parametrize("known", [facts(), bare_facts()], ids=["like it", "without an engine"])
 def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
     """Whatever this machine has."""
-    machine = other_host.received(work(known), platform).facts
+    machine = locking.received(work(known), platform).facts
     assert (machine.host.triple, machine.engine.platform) == (triple, platform)
     assert machine.builders.found == ()
     assert "is not known" in machine.rustup.why
@@ -39,7 +39,7 @@ def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
 
 def test_what_it_is_provided_with_is_for_itself():
     """Its own cross, its own toolchain, and an image of its platform, though this machine has another, and a rustup."""
-    machine = other_host.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
+    machine = locking.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
     tag = recipes.recipe(targets.find("aarch64"), "linux/arm64", "bookworm").tag
     machine = machine.with_({Question("image", tag): Absent("it is not there")})
     found = plan.make(targets.find("aarch64"), machine, config(images=["build"], toolchains=["debian"]))
@@ -52,7 +52,7 @@ def test_what_it_is_provided_with_is_for_itself():
 def test_only_platforms_that_can_be_provided_for_are_taken():
     """The others are named."""
     with pytest.raises(ConfigError, match=r"--platform is linux/amd64 or linux/arm64, not 'windows'"):
-        other_host.received(work(facts()), "windows")
+        locking.received(work(facts()), "windows")
 
 
 def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):

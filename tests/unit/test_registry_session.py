@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.clients.registry_session import LogIn
+from crosstasks.clients.registry_api import LogIn
 
 PULL = "repository:a/b:pull"
 PUSH = "repository:a/b:pull,push"

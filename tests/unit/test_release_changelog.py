@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.release.changelog import notes, released, sections
+from crosstasks.extras.release.version import notes, released, sections
 
 LINKED = """\
 # Changelog

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.catalog.loaders import loader
-from crosstasks.catalog.targets import catalogue, find
+from crosstasks.catalog.targets import catalogue, find, loader
 from crosstasks.config.options import VerifyCheck
-from crosstasks.extras.packaging.table import text
-from crosstasks.extras.release.verify import Finding
-from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, static
-from crosstasks.verifying.paths import leftovers
+from crosstasks.extras.release.verify import Finding, text
+from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.symbols import Symbol, newer
 from crosstasks.verifying.verify import Artifact, inspect
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.extras.packaging.differences import Difference, differences
+from crosstasks.extras.packaging.contents import Difference, differences
 
 PROGRAM = (Path(__file__).parent / "data" / "elf" / "aarch64-gnu").read_bytes()
 NAME = "app-aarch64-unknown-linux-gnu-v1.0.0.tar.gz"

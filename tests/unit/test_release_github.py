@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from crosstasks.extras.release.github import _early, _same
+from crosstasks.extras.release.publish import _early, _same
 
 
 def test_a_newer_gh_tells_the_checksum(tmp_path):

@@ -10,8 +10,8 @@ from crosstasks.clients.git import dirty, tags
 from crosstasks.config.options import Release
 from crosstasks.core.errors import ConfigError, NothingSelected
 from crosstasks.extras.packaging.product import crates, products, snapshot
+from crosstasks.extras.release.build import calls
 from crosstasks.extras.release.context import PARTS, skipped
-from crosstasks.extras.release.hooks import calls
 from crosstasks.project.manifest import Package
 from crosstasks.testing import repository
 

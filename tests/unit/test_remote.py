@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstasks.building import remote_engine
+from crosstasks.building import commands
 from crosstasks.building.artifacts import Built, Product
 
 ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker", "CROSS_CONTAINER_OPTS": "--init"}
@@ -10,7 +10,7 @@ ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker",
 
 def test_the_variables():
     """All is copied, also the registry; the engine is ours, and knows the options that `docker exec` would be given."""
-    assert remote_engine.variables(ENV, "/cache/runs/1") == {
+    assert commands.variables(ENV, "/cache/runs/1") == {
         "CARGO_TERM_COLOR": "never",
         "CROSS_REMOTE": "1",
         "CROSS_REMOTE_COPY_REGISTRY": "1",
@@ -21,7 +21,7 @@ def test_the_variables():
 
 def test_no_option_becomes_code_of_a_shell():
     """Every word of the user's own options is one word of the program."""
-    told = remote_engine.program("/a b/docker", "--label='$(touch x)' --init", host="it's")
+    told = commands.program("/a b/docker", "--label='$(touch x)' --init", host="it's")
     assert "engine='/a b/docker'" in told
     assert """exec "$engine" run '--label=$(touch x)' --init "$@" ;;""" in told
     assert """/"'it'"'"'s' "$4" || exit""" in told
@@ -30,14 +30,14 @@ def test_no_option_becomes_code_of_a_shell():
 def test_where_the_target_folder_is_there():
     """By three paths: in the project that is mounted at /project, or at its own path, or beside it."""
     folder = "/home/me/crate/target/x"
-    inside = remote_engine.places(folder, "/home/me/crate")
+    inside = commands.places(folder, "/home/me/crate")
     assert inside == dict.fromkeys(("/cross/home/me/crate/target/x", "/cross/target", "/cross/project/target/x"), folder)
-    assert remote_engine.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
+    assert commands.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
 
 
 def test_programs_hold_the_names_that_they_would_hold_here():
     """Wherever the copies lie: what comes last counts, and the target folder lies in the project."""
-    renamed = dict(remote_engine.remapped("/home/me/crate/target/x", "/home/me/crate"))
+    renamed = dict(commands.remapped("/home/me/crate/target/x", "/home/me/crate"))
     assert ("/source", "/source", "/cargo") == tuple(renamed.pop(f"/cross{path}") for path in ("/home/me/crate", "/project", "/cargo"))
     assert {"/target"} == set(renamed.values())
 
@@ -47,6 +47,6 @@ def test_what_was_built_there_is_found_here():
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
     library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
     built = Built(executables=(program,), libraries=(library,))
-    found = remote_engine.located(built, {"/cross/project/target/x": "/here"})
+    found = commands.located(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
-    assert remote_engine.located(built, {}) is built
+    assert commands.located(built, {}) is built

@@ -12,7 +12,7 @@ from crosstasks.catalog.recipes import recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused, Step
-from crosstasks.facts.packages import Lacking, question
+from crosstasks.facts.debian import Lacking, question
 from crosstasks.planning import images
 from crosstasks.planning.image_names import BASE_GLIBC, Wanted, mirrored
 from crosstasks.planning.images import choose, sources

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks import config
 from crosstasks.catalog.targets import find
+from crosstasks.config import configuration
 from crosstasks.planning.ladder import ladder
 from crosstasks.testing import arm64_facts, facts
 
@@ -21,7 +21,7 @@ def rungs(tmp_path, text="", *, known=None, target="aarch64", overrides=None, **
     """Return the names of the ladder that a file, the environment and options make."""
     (tmp_path / "crosstasks.toml").write_text(SHORT + text)
     variables = {f"CROSSTASKS_{name.upper()}": value for name, value in environ.items()}
-    loaded = config.load(tmp_path, environ=variables, overrides=overrides or {})
+    loaded = configuration.load(tmp_path, environ=variables, overrides=overrides or {})
     return [rung.name for rung in ladder(find(target), known or facts(), loaded, "build")]
 
 
@@ -73,7 +73,7 @@ def test_emulation_on_an_arm64_engine(tmp_path, text, environ, expected):
 @pytest.mark.parametrize(("name", "value"), [("cross", "0.2.6"), ("fallback", "0.2.6"), ("builder", "bazel"), ("emulation", "sometimes")])
 def test_what_is_misspelt_is_named(tmp_path, name, value):
     """A variable is checked as the file is, and named as it was given."""
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(configuration.ConfigError) as caught:
         rungs(tmp_path, **{name: value})
     assert f"CROSSTASKS_{name.upper()}" in str(caught.value)
     assert value in str(caught.value)

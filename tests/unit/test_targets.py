@@ -13,7 +13,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import UNSERVED
 from crosstasks.catalog.targets import ARCHES, OCI_ARCH, catalogue, default_image, find, names
-from crosstasks.config.variables import variable
+from crosstasks.config.read import variable
 from crosstasks.core.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks import testing
-from crosstasks.config import Config
+from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Done, Failure, Question
 from crosstasks.pipeline import FIRST

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from crosstasks.core import integrity
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
-from crosstasks.provisioning import assemble, rust_packages, rustup_home, toolchain
+from crosstasks.provisioning import rust_packages, rustup_home, toolchain
 from crosstasks.provisioning.rustup_home import Marker, Wanted
 
 HOST = "x86_64-unknown-linux-gnu"
@@ -323,7 +323,7 @@ def test_upstream(version, release):
 )
 def test_packages_worth_fetching(package, expected):
     """gcc, headers and the C library's own files are not fetched for a toolchain."""
-    assert expected == assemble.may_hold_libraries(package)
+    assert expected == rust_packages.may_hold_libraries(package)
 
 
 def test_reached():
@@ -335,13 +335,13 @@ def test_reached():
         "libz.so.1": ("libLLVM.so.22.1",),
     }
     expected = {"librustc_driver-0.so", "libLLVM.so.22.1", "libz.so.1", "libcrypt.so.1"}
-    assert expected == assemble.reached(["rustc"], lambda name: needs.get(name, ()))
+    assert expected == rust_packages.reached(["rustc"], lambda name: needs.get(name, ()))
 
 
 def test_highest():
     """Versions are compared by number."""
-    assert "2.36" == assemble.highest(["2.4", "2.36", "2.2.5"])
-    assert "" == assemble.highest([])
+    assert "2.36" == rust_packages.highest(["2.4", "2.36", "2.2.5"])
+    assert "" == rust_packages.highest([])
 
 
 def test_library(tmp_path):
@@ -392,29 +392,29 @@ def tree(folder):
 def test_standard(tmp_path):
     """Only the target's own folder is taken from a package of std, without special bits."""
     files = {f"usr/lib/rustlib/{ARM}/lib/libcore.rlib": b"core", "usr/share/doc/x": b"", f"usr/lib/rustlib/{ARM}x/lib/y": b""}
-    assemble.standard(members(**files), ARM, tmp_path)
+    rust_packages.standard(members(**files), ARM, tmp_path)
     assert {f"lib/rustlib/{ARM}/lib/libcore.rlib"} == tree(tmp_path)
     assert 0o755 == (tmp_path / f"lib/rustlib/{ARM}/lib/libcore.rlib").stat().st_mode & 0o7777
     with pytest.raises(ToolMissing, match=f"no standard library of {S390X}"):
-        assemble.standard(members(**files), S390X, tmp_path)
+        rust_packages.standard(members(**files), S390X, tmp_path)
 
 
 def test_source(tmp_path):
     """Of the compiler's source only the library is taken, without Debian's copies of crates."""
     root = "usr/src/rustc-1.96.0"
     files = {f"{root}/library/Cargo.lock": b"", f"{root}/library/vendor/libc/lib.rs": b"", f"{root}/src/tools/library/x": b""}
-    assemble.library(members(**files), "1.96.0", tmp_path)
+    rust_packages.library(members(**files), "1.96.0", tmp_path)
     assert {"lib/rustlib/src/rust/library/Cargo.lock"} == tree(tmp_path)
 
 
 def test_programs_absent(tmp_path):
     """Packages without cargo make no toolchain."""
     with pytest.raises(ToolMissing, match="no rustdoc, cargo"):
-        assemble.programs(members(**{"usr/bin/rustc": b""}), tmp_path)
+        rust_packages.programs(members(**{"usr/bin/rustc": b""}), tmp_path)
 
 
 def test_no_escape(tmp_path):
     """No member is written outside the toolchain's folder."""
     files = {f"usr/lib/rustlib/{ARM}/../../../../../x": b""}
     with pytest.raises(ToolMissing, match="cannot be unpacked"):
-        assemble.standard(members(**files), ARM, tmp_path / "a" / "b")
+        rust_packages.standard(members(**files), ARM, tmp_path / "a" / "b")

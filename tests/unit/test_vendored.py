@@ -10,7 +10,7 @@ import pytest
 
 import crosstasks
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.maintenance import vendored
+from crosstasks.extras.maintenance import vendoring
 
 PACKAGE = Path(crosstasks.__file__).parent
 ROOT = PACKAGE.parent
@@ -19,31 +19,31 @@ FILES = {"__init__.py": b"a\nb\n", "data/rows.toml": b"x = 1\n"}
 
 
 def hashes(files=FILES):
-    return vendored.read(vendored.manifest("1.2.3", files).encode(), "vendored.json").files
+    return vendoring.read(vendoring.manifest("1.2.3", files).encode(), "vendored.json").files
 
 
 def test_a_manifest_is_read_as_it_was_written():
     """The version, and a hash for every file."""
-    found = vendored.read(vendored.manifest("1.2.3", FILES).encode(), "vendored.json")
+    found = vendoring.read(vendoring.manifest("1.2.3", FILES).encode(), "vendored.json")
     assert ("1.2.3", FILES.keys()) == (found.version, found.files.keys())
 
 
 def test_newlines_are_no_difference():
     """A checkout with CRLF is the same copy, in the hashes and in the diff."""
     windows = {path: content.replace(b"\n", b"\r\n") for path, content in FILES.items()}
-    assert not vendored.compare(hashes(), windows)
-    assert "" == vendored.unified(FILES, windows)
+    assert not vendoring.compare(hashes(), windows)
+    assert "" == vendoring.unified(FILES, windows)
 
 
 def test_every_kind_of_change_is_named():
     """Changed, added and missing files, each by its path."""
-    found = vendored.compare(hashes(), {"__init__.py": b"a\nc\n", "own.py": b""})
+    found = vendoring.compare(hashes(), {"__init__.py": b"a\nc\n", "own.py": b""})
     assert ["changed: __init__.py", "added: own.py", "missing: data/rows.toml"] == list(found.lines())
 
 
 def test_the_difference_is_a_patch():
     """A unified diff, with what is new and what is gone against nothing, and the end of a file without a newline marked."""
-    shown = vendored.unified(FILES, {"__init__.py": b"a\nc", "own.py": b"d\n"})
+    shown = vendoring.unified(FILES, {"__init__.py": b"a\nc", "own.py": b"d\n"})
     assert "--- a/__init__.py\n+++ b/__init__.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n" in shown
     assert "--- a/data/rows.toml\n+++ /dev/null\n" in shown
     assert "--- /dev/null\n+++ b/own.py\n" in shown
@@ -53,14 +53,14 @@ def test_the_difference_is_a_patch():
 def test_paths_outside_are_refused(path):
     """A manifest that names something outside its folder is none."""
     with pytest.raises(ConfigError, match="outside its folder"):
-        vendored.read(vendored.manifest("1", {path: b""}).encode(), "vendored.json")
+        vendoring.read(vendoring.manifest("1", {path: b""}).encode(), "vendored.json")
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"version": 1}', b"\xff"])
 def test_what_is_no_manifest_is_refused(text):
     """With the file named."""
     with pytest.raises(ConfigError, match=r"vendored\.json is no manifest"):
-        vendored.read(text, "vendored.json")
+        vendoring.read(text, "vendored.json")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_no_manifest_is_refused(text):
 )
 def test_the_repository_is_told_what_it_needs(copy, line, module):
     """The path, the module's name, the libraries, and what formatters leave alone."""
-    told = vendored.needs(copy, "nox>=1\ninvoke>=3\n")
+    told = vendoring.needs(copy, "nox>=1\ninvoke>=3\n")
     assert all(word in told for word in (line, module, '#     "nox>=1",', f'extend-exclude = ["{copy}"]', f"{copy}/** linguist-vendored"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.catalog import targets
-from crosstasks.config import Config
+from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.ci import matrix, workflows
 from crosstasks.extras.ci.workflows import Layout

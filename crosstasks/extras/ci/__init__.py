@@ -1,1 +1,1 @@
-"""extras.ci."""
+"""Jobs and files of CI services, and what a change reaches."""

@@ -14,7 +14,7 @@ from ...core.about import PACKAGE
 from ...core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ...config import Config
+    from ...config.configuration import Config
     from ...planning.route import Verb
 
 Provider: TypeAlias = Literal["github", "gitlab"]

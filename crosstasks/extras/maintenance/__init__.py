@@ -1,1 +1,1 @@
-"""extras.maintenance."""
+"""Care of a machine and a repository: doctor, cleaning, a shell, emulation, new projects, vendored copies."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from ...catalog import targets
 from ...config import places
-from ...config.files import FILE
+from ...config.places import FILE
 from ...core.errors import ConfigError
 from ...facts import host
 from ...facts.host import Host

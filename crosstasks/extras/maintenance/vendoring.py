@@ -1,18 +1,178 @@
-"""Act: ``vendor``, a copy of this package in a folder of another repository: made, checked, renewed."""
+"""Act: ``vendor``, a copy of this package in a folder of another repository: made, checked, renewed.
+
+A copy is the package's folder with ``LICENSE`` and a manifest: the version, and the hash of every file. Text is hashed with plain
+newlines, so that a checkout with CRLF is no change.
+"""
 
 from __future__ import annotations
 
+import difflib
+import hashlib
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Final
+
+from msgspec import Struct
 
 from ...core.about import PACKAGE, __version__
 from ...core.errors import ConfigError, CrosstasksError
-from . import vendored
-from .vendored import IGNORED, MANIFEST, Files, Manifest
+
+MANIFEST: Final = "vendored.json"
+
+IGNORED: Final = ("__pycache__", ".DS_Store")
+"""What Python and file browsers leave in any folder."""
+
+Files = Mapping[str, bytes]
+"""What a folder holds, by path with ``/``; a link is its own text, and so never what it leads to."""
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a copy was made of."""
+
+    version: str
+    files: Mapping[str, str]
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """How one folder differs from another, by path."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.missing)
+
+    def lines(self) -> Iterator[str]:
+        """Name each path with what became of it."""
+        for word in ("changed", "added", "missing"):
+            yield from (f"{word}: {path}" for path in getattr(self, word))
+
+
+def digest(content: bytes) -> str:
+    """Return a hash that no conversion of newlines changes."""
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def manifest(version: str, files: Files) -> str:
+    """Return the text of the manifest of *files*."""
+    return json.dumps({"version": version, "files": {path: digest(files[path]) for path in sorted(files)}}, indent=1) + "\n"
+
+
+def read(text: bytes, place: str) -> Manifest:
+    """
+    Read a manifest.
+
+    Raises:
+        ConfigError: it is none, or names a path outside its folder.
+    """
+    import msgspec
+
+    try:
+        found = msgspec.json.decode(text, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{place} is no manifest of a copy", why=str(error), hint="restore it from your repository's history") from error
+    astray = [path for path in found.files if not _within(path)]
+    if astray:
+        raise ConfigError(f"{place} names paths outside its folder", problems=astray)
+    return found
+
+
+def _within(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and ".." not in parts and not path.startswith("/") and "\\" not in path and ":" not in path
+
+
+def compare(hashes: Mapping[str, str], files: Files) -> Difference:
+    """Return how *files* differ from what was there when *hashes* were taken."""
+    return Difference(
+        added=tuple(sorted(files.keys() - hashes.keys())),
+        changed=tuple(sorted(path for path in files.keys() & hashes.keys() if digest(files[path]) != hashes[path])),
+        missing=tuple(sorted(hashes.keys() - files.keys())),
+    )
+
+
+def unified(before: Files, after: Files) -> str:
+    """Return the difference between two folders as a unified diff."""
+    parts: list[str] = []
+    for path in sorted(before.keys() | after.keys()):
+        old, new = _lines(before.get(path)), _lines(after.get(path))
+        if old != new:
+            names = (f"a/{path}" if path in before else "/dev/null", f"b/{path}" if path in after else "/dev/null")
+            parts += difflib.unified_diff(old, new, *names)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in parts)
+
+
+def _lines(content: bytes | None) -> list[str]:
+    return (content or b"").replace(b"\r\n", b"\n").decode("utf-8", errors="replace").splitlines(keepends=True)
+
+
+def needs(copy: str, requirements: str) -> str:
+    """Return what a repository with a copy at *copy*, a path from its top, needs in its own files."""
+    parent, _, name = copy.rpartition("/")
+    listed = "\n".join(f'#     "{line}",' for line in requirements.split())
+    below = "".join(f' / "{part}"' for part in parent.split("/") if part)
+    return NEEDS.format(copy=copy, name=name, requirements=listed, below=below)
+
+
+NEEDS: Final = """\
+noxfile.py, first of all: the libraries that the copy needs
+
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+{requirements}
+# ]
+# ///
+
+noxfile.py and tasks.py at the top of the repository: the folder on the path, since the nox command does not put even its own there
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent{below}))
+
+import {name}.nox  # noqa: E402  and in tasks.py: import {name}.invoke
+
+{name}.nox.register()  # in tasks.py: namespace = {name}.invoke.collection()
+
+for Invoke, and for Nox without a script header: python -m pip install -r {copy}/requirements.txt
+
+what formatters and linters should leave alone, or the copy is no copy any more
+
+pyproject.toml           [tool.ruff]
+                         extend-exclude = ["{copy}"]
+                         [tool.black]
+                         force-exclude = '^/{copy}/'
+                         [tool.mypy]
+                         exclude = ['^{copy}/']
+.pre-commit-config.yaml  exclude: ^{copy}/
+.gitattributes           {copy}/** linguist-vendored
+"""
+
+
+def refuse(copy: Path, top: Path, package: Path) -> None:
+    """
+    Refuse a folder that a copy cannot lie in: all paths are absolute, without dots and with their links.
+
+    Raises:
+        ConfigError: its name is none for a package, it is outside the repository, or would be reached through a link.
+    """
+    if not copy.name.isidentifier():
+        raise ConfigError(f"{copy.name!r} is no name for a package of Python", hint="--into third_party/crosstasks, for example")
+    if not copy.is_relative_to(top) or copy == top:
+        raise ConfigError(f"{copy} is not inside a repository", why=f"{top} is the top", hint="`git init` there, or call it from there")
+    if copy.is_relative_to(package) or package.is_relative_to(copy):
+        what = "is this package itself" if copy == package else "and this package lie in one another"
+        raise ConfigError(f"{copy} {what}", hint="call an installed crosstasks: pipx run crosstasks vendor")
+    links = [place for place in (copy, *copy.parents) if place.is_relative_to(top) and place != top and place.is_symlink()]
+    if links:
+        raise ConfigError(f"{links[-1]} is a link", why="the copy would lie elsewhere", hint="name the folder itself")
+
 
 HINT: Final = "`--update --force` gives them up; `--check` shows them"
 
@@ -29,7 +189,7 @@ def make(into: str) -> str:
         hint = "`vendor --update` renews it" if (copy / MANIFEST).is_file() else "name a folder that is empty, or not there"
         raise ConfigError(f"{copy} holds something already", hint=hint)
     _write(copy, original())
-    return vendored.needs(copy.relative_to(top).as_posix(), (PACKAGE / "requirements.txt").read_text("utf-8"))
+    return needs(copy.relative_to(top).as_posix(), (PACKAGE / "requirements.txt").read_text("utf-8"))
 
 
 def update(into: str, *, force: bool = False) -> str:
@@ -42,11 +202,11 @@ def update(into: str, *, force: bool = False) -> str:
     """
     copy, _ = _place(into)
     made = _manifest(copy)
-    local = vendored.compare(made.files, held(copy))
+    local = compare(made.files, held(copy))
     if local and not force:
         raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local.lines()), hint=HINT)
     fresh = original()
-    if not local and made.version == __version__ and not vendored.compare(made.files, fresh):
+    if not local and made.version == __version__ and not compare(made.files, fresh):
         return f"{into} is crosstasks {__version__} already"
     _write(copy, fresh)
     return f"{into}: crosstasks {made.version} -> {__version__}"
@@ -56,13 +216,13 @@ def check(into: str) -> tuple[str, str]:
     """Return how a copy differs from this package, as a unified diff and in words; no words if ``update`` would change nothing."""
     copy, top = _place(into, itself=True)
     made, there = _manifest(copy), held(copy)
-    local = tuple(vendored.compare(made.files, there).lines())
+    local = tuple(compare(made.files, there).lines())
     if copy == PACKAGE:
         return "", "\n".join(local)
     fresh = original()
     words = (*((f"it is crosstasks {made.version}, and this is {__version__}",) if made.version != __version__ else ()), *local)
     shown = copy.relative_to(top).as_posix()
-    diff = vendored.unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
+    diff = unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
     return diff, "\n".join(words or (("it is not this package",) if diff else ()))
 
 
@@ -86,13 +246,13 @@ def _place(into: str, *, itself: bool = False) -> tuple[Path, Path]:
     inside = next((folder for folder in copy.parents if (folder / ".git").exists()), None)
     top = inside or (here if copy.is_relative_to(here) else copy)
     if not (itself and copy == PACKAGE):
-        vendored.refuse(copy, top, PACKAGE)
+        refuse(copy, top, PACKAGE)
     return copy, top
 
 
 def _manifest(copy: Path) -> Manifest:
     try:
-        return vendored.read((copy / MANIFEST).read_bytes(), str(copy / MANIFEST))
+        return read((copy / MANIFEST).read_bytes(), str(copy / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{copy} holds no copy of crosstasks", why=f"{error.strerror}: {MANIFEST}", hint="without --check and --update one is made"
@@ -124,7 +284,7 @@ def _write(copy: Path, files: Files) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=copy.parent, prefix=f".{copy.name}.") as folder:
             draft = Path(folder, "new")
-            for path, content in {**files, MANIFEST: vendored.manifest(__version__, files).encode()}.items():
+            for path, content in {**files, MANIFEST: manifest(__version__, files).encode()}.items():
                 (draft / path).parent.mkdir(parents=True, exist_ok=True)
                 (draft / path).write_bytes(content)
             _swap(draft, copy, Path(folder, "old"))

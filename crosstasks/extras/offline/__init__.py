@@ -1,1 +1,1 @@
-"""extras.offline."""
+"""For machines without a network: the lock, bundles, mirrors, and what is new upstream."""

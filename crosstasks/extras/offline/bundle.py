@@ -1,4 +1,4 @@
-"""Pure: a bundle, one file with all that plans need, for machines without a network; what it says of itself.
+"""Act: a bundle, one file with all that plans need, for machines without a network: its manifest, and how it is written and read.
 
 A bundle is a plain tar, so that one member can be read without the others. Members are compressed, each for itself::
 
@@ -8,21 +8,35 @@ A bundle is a plain tar, so that one member can be read without the others. Memb
     crates.tar.gz               what Cargo.lock names, as it lies in a CARGO_HOME
     crosstasks.json             the manifest, last: members, their checksums, and what they are for
 
-::
-
-    archive   write and read the file; nothing in it is trusted
-    make      provide for machines of the platforms asked for, and collect
-    crates    collect the dependencies, and put them into a CARGO_HOME
-    load      check every checksum, then put all in its place
+``bundle_make`` provides for machines of the platforms asked for, and collects; ``bundle_load`` checks every checksum, then puts all in
+its place. Nothing that is read is trusted.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+import glob
+import gzip
+import hashlib
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
+import msgspec
 from msgspec import Struct
 
+from ...building import dependencies
+from ...clients import liveness
+from ...core import unpacking
+from ...core.errors import BuildFailed, ConfigError
 from ...facts.inventory import Bundled
+from ...provisioning import toolchain
+
+if TYPE_CHECKING:
+    from ...context import Work
+    from ...planning.route import Route
 
 MANIFEST: Final = "crosstasks.json"
 
@@ -63,3 +77,257 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     platforms: tuple[str, ...]
     members: tuple[Member, ...]
     images: tuple[Bundled, ...] = ()
+
+
+LEVEL: Final = 3
+"""Of gzip: 6 makes a toolchain 6 % smaller, and takes twice as long (measured)."""
+
+CHUNK: Final = 1 << 20
+
+LONGEST: Final = 16 << 20
+"""Bytes that a manifest may have."""
+
+DAMAGED: Final = "copy it again; nothing of it was used"
+
+
+class Writer:
+    """An archive that is being written. Use ``writing``."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Write from where *file* stands."""
+        self.file = file
+        self.members: list[Member] = []
+
+    def add(self, path: str, kind: Kind, name: str, fill: Callable[[Callable[[bytes], object]], None]) -> None:
+        """Add a member: *fill* is given the function that takes its content, which is compressed on the way."""
+        start = self.file.tell()
+        self.file.write(bytes(tarfile.BLOCKSIZE))
+        counted = _Counted(self.file)
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=cast("IO[bytes]", counted), mtime=0) as packed:
+            fill(packed.write)
+        self._header(start, path, counted.size)
+        self.members.append(Member(path=path, kind=kind, name=name, sha256=counted.hash.hexdigest(), size=counted.size))
+
+    def close(self, manifest: Manifest) -> None:
+        """Write the manifest, and the end."""
+        start = self.file.tell()
+        text = msgspec.json.format(msgspec.json.encode(manifest))
+        self.file.write(bytes(tarfile.BLOCKSIZE) + text)
+        self._header(start, MANIFEST, len(text))
+        self.file.write(bytes(2 * tarfile.BLOCKSIZE))
+
+    def _header(self, start: int, path: str, size: int) -> None:
+        """Go back and write the header, now that the size is known, then on to the next whole block."""
+        info = tarfile.TarInfo(path)
+        info.size = size
+        header = info.tobuf(tarfile.GNU_FORMAT)
+        if len(header) != tarfile.BLOCKSIZE:
+            raise ConfigError(f"the name {path!r} is too long for a bundle")
+        self.file.write(bytes(-size % tarfile.BLOCKSIZE))
+        end = self.file.tell()
+        self.file.seek(start)
+        self.file.write(header)
+        self.file.seek(end)
+
+
+class _Counted:
+    """What is written through it is counted, and hashed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> int:
+        self.hash.update(chunk)
+        self.size += len(chunk)
+        return self.file.write(chunk)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """
+    Write a bundle, at once or not at all.
+
+    What a killed call leaves beside it is some hundred MB: the draft is named after its owner, and the next call removes those of the dead.
+    """
+    start, end = f".{path.name}.", ".part"
+    for left in path.parent.glob(f"{glob.escape(start)}*{end}"):
+        if not liveness.alive(left.name[len(start) : -len(end)].replace("_", ":")):
+            left.unlink(missing_ok=True)
+    draft = path.with_name(f"{start}{liveness.owner().replace(':', '_')}{end}")
+    try:
+        with draft.open("x+b") as file:
+            yield Writer(file)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str], bool] = lambda _: True) -> None:
+    """Write a folder as a tar: everything that *keep* wants, owned by nobody in particular, each file for itself."""
+    with tarfile.open(fileobj=cast("IO[bytes]", _Sink(write)), mode="w|", format=tarfile.GNU_FORMAT) as tar:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if not keep(name) or not (path.is_symlink() or path.is_file() or path.is_dir()):
+                continue
+            tar.inodes.clear()  # type: ignore[attr-defined]  # a file with two names is two files
+            info = tar.gettarinfo(str(path), name)
+            info.uid = info.gid = 0
+            info.uname = info.gname = ""
+            if info.isreg():
+                with path.open("rb") as content:
+                    tar.addfile(info, content)
+            else:
+                tar.addfile(info)
+
+
+class _Sink:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.write = write
+
+
+class Reader:
+    """A bundle whose every member has been checked against its checksum. Use ``reading``."""
+
+    def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
+        """Read the manifest, and check the members."""
+        self.path = path
+        self.tar = tar
+        entries = {entry.name: entry for entry in tar}
+        self.manifest = self._manifest(entries.get(MANIFEST))
+        named = [MANIFEST, *(member.path for member in self.manifest.members)]
+        if sorted(named) != sorted(entries) or len(named) != len(tar.getmembers()):
+            raise ConfigError(f"{path} does not hold what its manifest says", hint=DAMAGED)
+        for member in self.manifest.members:
+            if member.size != entries[member.path].size or _sha256(self.open(member)) != member.sha256:
+                raise ConfigError(f"{path} is damaged", why=f"{member.path} has another checksum than the manifest says", hint=DAMAGED)
+
+    def _manifest(self, entry: tarfile.TarInfo | None) -> Manifest:
+        content = self.tar.extractfile(entry) if entry and entry.isreg() and entry.size < LONGEST else None
+        if content is None:
+            raise ConfigError(f"{self.path} is no bundle of crosstasks", why=f"it holds no {MANIFEST}, or is cut off", hint=DAMAGED)
+        try:
+            return msgspec.json.decode(content.read(), type=Manifest)
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{self.path} is a bundle of another version", why=str(error)) from error
+
+    def open(self, member: Member) -> IO[bytes]:
+        """Return the compressed content of a member."""
+        content = self.tar.extractfile(member.path)
+        if content is None:
+            raise ConfigError(f"{self.path} is damaged", why=f"{member.path} is no file", hint=DAMAGED)
+        return content
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Reader]:
+    """
+    Open a bundle, and check all of it before any of it counts.
+
+    Raises:
+        ConfigError: it is not there, is no bundle, or a checksum is another.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar:
+            yield Reader(path, tar)
+    except (tarfile.ReadError, EOFError) as error:
+        raise ConfigError(f"{path} is no bundle of crosstasks", why=str(error), hint=DAMAGED) from error
+    except FileNotFoundError as error:
+        if error.filename != str(path):
+            raise
+        raise ConfigError(f"there is no bundle {path}") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path} is a folder, and no bundle", hint="`crosstasks bundle --to FILE` makes one") from error
+
+
+def _sha256(content: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in iter(lambda: content.read(CHUNK), b""):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
+    """
+    Unpack a member into a folder, and return the paths of its files.
+
+    Raises:
+        ConfigError: a path or link leads out of the folder, or it holds what no member holds; what was written before stays.
+    """
+    try:
+        with tarfile.open(fileobj=content, mode="r|gz") as tar:
+            return unpacking.taken_out(tar, folder)
+    except unpacking.UnfitError as error:
+        raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
+
+
+PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")
+"""Of a CARGO_HOME, what cannot be made anew from the rest."""
+
+DRAFT: Final = ".crates-"
+"""How our own CARGO_HOME for it begins, in our cache."""
+
+SETTINGS: Final = ("config.toml", "config", "credentials.toml", "credentials")
+"""What cargo reads of the user's CARGO_HOME; it is lent while fetching, and never enters the bundle."""
+
+
+def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object]) -> None:
+    """
+    Write what Cargo.lock names for these routes, and what building their standard library from source needs.
+
+    All is fetched into a CARGO_HOME of its own, so that it is that and no more. The cargo is that of the first route.
+
+    Raises:
+        BuildFailed: a dependency cannot be had.
+    """
+    theirs = dependencies.user_home(work.environ)
+    with tempfile.TemporaryDirectory(dir=work.cache, prefix=DRAFT) as draft:
+        home = Path(draft)
+        for name in SETTINGS:
+            if (theirs / name).is_file():
+                (home / name).symlink_to(theirs / name)
+        _fetch(routes, work, home)
+        pack(home, write, keep=_wanted)
+
+
+def _wanted(name: str) -> bool:
+    return f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache")
+
+
+def _fetch(routes: Sequence[Route], work: Work, home: Path) -> None:
+    own = Path(routes[0].own.path)
+    root = Path(work.repository.root)
+    flags = [word for route in routes for word in ("--target", route.target)]
+    locked = ("--locked",) if (root / "Cargo.lock").exists() else ()
+    env = {"CARGO_HOME": str(home), "RUSTC": str(own / "bin" / "rustc"), "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    work.say(f"fetching the dependencies of {root.name}")
+    done = work.run((str(own / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
+    if done.code:
+        hint = "`cargo fetch --locked` in the repository says the same"
+        raise BuildFailed("the dependencies cannot be fetched", why=done.err.strip(), hint=hint)
+    for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
+        toolchain.fetch_library(place, own=own, cargo_home=str(home), run=work.run, say=work.say)
+
+
+def put(content: IO[bytes], work: Work) -> None:
+    """
+    Put what a bundle has into the user's CARGO_HOME, file by file; cargo itself checks every crate against Cargo.lock.
+
+    Raises:
+        ConfigError: a path leads elsewhere, or is a link: what a later bundle puts behind it would be elsewhere.
+    """
+    theirs = dependencies.user_home(work.environ)
+    theirs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=theirs, prefix=".crosstasks-") as draft:
+        names = [name for name in unpack(content, Path(draft), "crates.tar.gz") if name.startswith(PARTS)]
+        links = [name for name in names if Path(draft, name).is_symlink()]
+        if links:
+            raise ConfigError(f"the bundle's crates hold the link {links[0]!r}", why="cargo keeps none", hint="the bundle is not trusted")
+        for name in names:
+            place = theirs / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Path(draft, name).replace(place)

@@ -20,7 +20,7 @@ from ...facts.inventory import IMAGES, Bundled
 from ...provisioning import rustup_home
 from ...provisioning.tools import PROGRAMS
 from ...reporting import report
-from . import bundle_archive, bundle_crates
+from . import bundle
 from .bundle import Kind, Manifest, Member
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def load(work: Work, path: Path) -> Manifest:
     """
     work = pipeline.look(work)
     cache.prepare(work.cache)
-    with bundle_archive.reading(path) as reader:
+    with bundle.reading(path) as reader:
         host, engine = _checked(path, reader.manifest.platforms, work)
         for member in reader.manifest.members:
             if wanted(member, host, engine):
@@ -89,9 +89,9 @@ def wanted(member: Member, host: str, engine: str) -> bool:
     return not member.platforms or not places.get(member.kind, {host, engine}).isdisjoint(member.platforms)
 
 
-def _tool(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+def _tool(reader: bundle.Reader, member: Member, work: Work) -> None:
     def make(draft: Path) -> None:
-        bundle_archive.unpack(reader.open(member), draft, member.path)
+        bundle.unpack(reader.open(member), draft, member.path)
         if not (draft / integrity.COMPLETE).is_file():
             raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
 
@@ -105,13 +105,13 @@ def _single(member: Member) -> str:
     return member.name
 
 
-def _toolchain(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+def _toolchain(reader: bundle.Reader, member: Member, work: Work) -> None:
     home = work.cache / "rustup"
     place = home / "toolchains" / _single(member)
     with rustup_home.draft(home, member.name) as folder:
         draft = folder / member.name
         draft.mkdir()
-        bundle_archive.unpack(reader.open(member), draft, member.path)
+        bundle.unpack(reader.open(member), draft, member.path)
         brought, held = rustup_home.marker(draft), rustup_home.marker(place)
         if brought is None or f"{brought.release}-{brought.host}" != member.name:
             raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
@@ -127,18 +127,18 @@ def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:
     return held.origin == brought.origin and set(brought.targets) <= set(held.targets) and held.source >= brought.source
 
 
-def _images(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
+def _images(reader: bundle.Reader, member: Member, work: Work) -> None:
     if not isinstance(work.facts.engine, Engine):
         raise EngineFailed("the bundle holds images, and no engine answers", why=work.facts.engine.why, hint=work.facts.engine.hint)
     content = reader.open(member)
-    docker_api.load(work.engine.command, iter(lambda: content.read(bundle_archive.CHUNK), b""))
+    docker_api.load(work.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
 
 
-def _crates(reader: bundle_archive.Reader, member: Member, work: Work) -> None:
-    bundle_crates.put(reader.open(member), work)
+def _crates(reader: bundle.Reader, member: Member, work: Work) -> None:
+    bundle.put(reader.open(member), work)
 
 
-PLACES: Final[Mapping[Kind, Callable[[bundle_archive.Reader, Member, Work], None]]] = {
+PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Work], None]]] = {
     "tool": _tool,
     "toolchain": _toolchain,
     "images": _images,

@@ -25,9 +25,9 @@ from ...facts.lock import platform as engine_platform
 from ...planning import lock_rows, tools
 from ...planning.ingredients import Tool
 from ...provisioning import cache_check
-from . import bundle_archive, bundle_crates
+from . import bundle
 from .bundle import Kind, Manifest
-from .other_host import KINDS, received
+from .locking import KINDS, received
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -58,7 +58,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     _ = work.repository
     triples = pipeline.select(names, work)
     wanted = tuple(dict.fromkeys(platforms)) or (_own(work),)
-    with bundle_archive.writing(to) as writer:
+    with bundle.writing(to) as writer:
         found = tuple(_collected(writer, work, platform, triples) for platform in wanted)
         machines = tuple(machine for machine, _ in found)
         _fetched(writer, work, machines)
@@ -79,7 +79,7 @@ def _own(work: Work) -> str:
     return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
 
 
-def _collected(writer: bundle_archive.Writer, work: Work, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
+def _collected(writer: bundle.Writer, work: Work, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
     plans = tuple(provided(triple, received(work, platform), work) for triple in triples)
     known = {member.path for member in writer.members}
     for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
@@ -87,7 +87,7 @@ def _collected(writer: bundle_archive.Writer, work: Work, platform: str, triples
         if path not in known:
             work.say(f"packing {folder.name}")
             with cache_check.sound(folder, work):
-                writer.add(path, kind, folder.name, partial(bundle_archive.pack, folder))
+                writer.add(path, kind, folder.name, partial(bundle.pack, folder))
     return _Machine(platform, plans), saved(writer, work, platform, plans)
 
 
@@ -140,7 +140,7 @@ def translated(step: Step, platform: str, work: Work) -> Step:
     return step
 
 
-def saved(writer: bundle_archive.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+def saved(writer: bundle.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
     """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
     routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
     if not routes:
@@ -195,7 +195,7 @@ def _save(command: str, refs: Sequence[str], write: Callable[[bytes], object]) -
         raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
 
 
-def _fetched(writer: bundle_archive.Writer, work: Work, machines: Sequence[_Machine]) -> None:
+def _fetched(writer: bundle.Writer, work: Work, machines: Sequence[_Machine]) -> None:
     """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
     routes = [plan.route for machine in machines for plan in machine.plans]
     native = [route for route in routes if route.own.host == work.facts.host.triple]
@@ -207,7 +207,7 @@ def _fetched(writer: bundle_archive.Writer, work: Work, machines: Sequence[_Mach
         routes = [structs.replace(route, own=changed.route.own) for route in routes]
     else:
         routes = [*native, *(structs.replace(route, own=native[0].own) for route in routes if route not in native)]
-    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle_crates.collect(routes, work, write))
+    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, work, write))
 
 
 def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
-from ...clients import docker_api, process, registry_copy, registry_push
+from ...clients import docker_api, process, registry_copy
 from ...clients.docker_sdk import failed
 from ...clients.registry_copy import Copied
 from ...core import cache
@@ -20,7 +20,7 @@ from ...planning.image_names import Wanted, mirrored, repository_of
 from ...planning.ingredients import Image
 from ...planning.lock_rows import table
 from . import locking
-from .other_host import KINDS
+from .locking import KINDS
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -117,7 +117,7 @@ def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
         if done.code:
             raise failed(f"cannot save {chosen.image.ref}", done.err.strip())
         file.seek(0)
-        return registry_push.push(file, ref, folder)
+        return registry_copy.push(file, ref, folder)
 
 
 def text(done: Sequence[Copied]) -> str:

@@ -2,23 +2,68 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import hashlib
+import os
 import shutil
 import tarfile
+import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ...core.errors import ConfigError, CrosstasksError
-from . import files
 
 if TYPE_CHECKING:
     from ...config.options import Release
     from .product import Product
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[IO[bytes]]:
+    """
+    Give a file to write to, which takes its name when all is written.
+
+    Raises:
+        CrosstasksError: it cannot be written; nothing is left of it.
+    """
+    draft = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).chmod(0o644)
+        Path(draft).replace(path)
+    except OSError as error:
+        hint = "make room, and call again: what is finished is kept" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+        raise CrosstasksError(f"{path} cannot be written", why=error.strerror or str(error), hint=hint) from error
+    finally:
+        if draft:
+            Path(draft).unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a small file; one that says the same already is left as it is."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with placed(path) as file:
+        file.write(content)
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
 
 DOCUMENTS: Final = ("LICEN[CS]E*", "COPYING*", "UNLICENSE*", "NOTICE*", "README*", "CHANGELOG*")
 """What is always in, of the repository's root and of a crate's own folder, which wins."""
@@ -93,9 +138,9 @@ def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
         CrosstasksError: a file is not what was verified any more; there is no archive then.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
-    with files.placed(target) as file:
+    with placed(target) as file:
         FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
-        other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
+        other = [str(entry.source) for entry in ordered if entry.sha256 and sha256(entry.source) != entry.sha256]
         if other:
             hint = "does another build use the same target folder? CARGO_TARGET_DIR names it"
             raise CrosstasksError(f"{', '.join(other)} was changed before it was packed", hint=hint)

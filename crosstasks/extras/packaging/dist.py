@@ -1,4 +1,4 @@
-"""The folder of archives: what was made for each target, checksums, and what is in it as JSON.
+"""The folder of archives: what was made for each target, checksums, what is in it as JSON, and which of it is published.
 
 ::
 
@@ -13,18 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from ...core import cache
 from ...core.about import __version__
+from ...core.errors import CrosstasksError
 from ...planning.plan import SCHEMA_VERSION
 from ..release.context import Context
-from . import files
+from . import archive
+
+if TYPE_CHECKING:
+    from ..release.context import Context
 
 SUMS: Final = "SHA256SUMS"
+
 Kind: TypeAlias = Literal["archive", "sbom"]
 
 
@@ -80,14 +85,14 @@ def _place(dist: Path, target: str) -> Path:
 
 def remember(dist: Path, part: Part) -> None:
     """Write how a target went."""
-    files.write(_place(dist, part.target), msgspec.json.format(msgspec.json.encode(part)) + b"\n")
+    archive.write(_place(dist, part.target), msgspec.json.format(msgspec.json.encode(part)) + b"\n")
 
 
 def part(dist: Path, target: str) -> Part | None:
     """Return how a target went the last time, if its files are as they were then."""
     try:
         found = msgspec.json.decode(_place(dist, target).read_bytes(), type=Part)
-        whole = all((dist / file.name).is_file() and files.sha256(dist / file.name) == file.sha256 for file in found.files)
+        whole = all((dist / file.name).is_file() and archive.sha256(dist / file.name) == file.sha256 for file in found.files)
     except (OSError, msgspec.DecodeError):
         return None
     return found if whole else None
@@ -108,10 +113,10 @@ def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
         )
         _sweep(dist, {file.name for file in listed})
         for file in listed:
-            files.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
-        files.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
-        files.write(dist / "artifacts.json", _json({"artifacts": listed}))
-        files.write(dist / "metadata.json", _json(_metadata(context, targets)))
+            archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
+        archive.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
+        archive.write(dist / "artifacts.json", _json({"artifacts": listed}))
+        archive.write(dist / "metadata.json", _json(_metadata(context, targets)))
     return tuple(listed)
 
 
@@ -151,3 +156,42 @@ def _metadata(context: Context, targets: Sequence[str]) -> dict[str, Any]:
             for triple in targets
         },
     }
+
+
+ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
+"""What is published beside the files that are listed."""
+
+
+def listed(context: Context) -> tuple[Path, ...]:
+    """
+    Return the files to publish: those that are listed, their checksums, what hooks made of them, and the lists themselves.
+
+    Raises:
+        CrosstasksError: there are none, or one is not as it is listed.
+    """
+    named = listing(context.dist)
+    if not named:
+        raise CrosstasksError(f"there is nothing to publish in {context.dist}", hint="`release.build` makes it")
+    for name, checksum in named.items():
+        path = context.dist / name
+        if not path.is_file() or archive.sha256(path) != checksum:
+            raise CrosstasksError(f"{path} is not as {SUMS} has it", hint="`release.build` makes it anew")
+    heads = (*named, *ALSO)
+    more = sorted(path for path in context.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
+    there = (context.dist / name for name in heads)
+    return tuple(dict.fromkeys(path for path in (*there, *more) if path.is_file()))
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return what SHA256SUMS says: the checksum of each file."""
+    try:
+        lines = (folder / SUMS).read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    return {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+
+
+def product(context: Context, path: Path) -> str:
+    """Return the product whose file it is; lists of several products are the first one's."""
+    fitting = (one.name for one in context.products if path.name.startswith(f"{one.name}-") and f"-v{one.version}" in path.name)
+    return max(fitting, key=len, default=context.products[0].name)

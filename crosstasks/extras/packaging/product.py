@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ...config.problems import likely
 from ...core.errors import ConfigError, NothingSelected
-from ...project.toml_file import read, table
+from ...core.toml_file import read, table
 
 if TYPE_CHECKING:
     from ...config.options import Release

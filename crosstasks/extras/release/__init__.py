@@ -1,1 +1,1 @@
-"""From a clean tree to packages that others can trust: status, prepare, build, verify, publish."""
+"""A release: prepared, built, verified, signed, published."""

@@ -1,11 +1,12 @@
-"""Build and pack every target of a release: strictly, locked, and so that the same commit gives the same bytes."""
+"""Act: build and pack every target, then sign and attest with the user's own commands: lists of words, never a shell."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -18,7 +19,7 @@ from ...context import Extra, Work
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from ...core.steps import Env
-from ..packaging import archive, dist, files, sbom
+from ..packaging import archive, dist, sbom
 from ..packaging.archive import Entry
 from ..packaging.dist import File, Part, Program
 from ..packaging.product import Product
@@ -27,6 +28,7 @@ from .context import Context
 if TYPE_CHECKING:
     from ...planning.plan import Plan
     from ...verifying.verify import Artifact
+    from .context import Context
 
 Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"
 """Build a target with arguments for cargo: along which plan that was, what came out, and what is known now."""
@@ -167,7 +169,7 @@ def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: 
         version=product.version,
         target=triple,
         size=path.stat().st_size,
-        sha256=files.sha256(path),
+        sha256=archive.sha256(path),
         programs=programs,
     )
 
@@ -182,7 +184,7 @@ def _sbom(context: Context, product: Product, planned: Plan) -> File:
     }
     lock = (context.root / "Cargo.lock").read_text("utf-8")
     path = context.dist / f"{product.stem(planned.target)}.cdx.json"
-    files.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, context.git.time))
+    archive.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, context.git.time))
     return _file(path, "sbom", product, planned.target)
 
 
@@ -203,3 +205,70 @@ def _tree(context: Context, product: Product, planned: Plan, edges: str) -> sbom
             f"{planned.target}: cargo does not tell what it builds", why=done.err.strip(), hint="`--skip=sbom` does without"
         )
     return sbom.parse(done.out)
+
+
+EACH: Final = ("{artifact}", "{name}")
+"""A command with one of these is called for every file that is listed."""
+
+
+def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """
+    Give the calls that a command stands for, each with its subjects.
+
+    Args:
+        command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
+        folder: of the archives.
+        names: the files that are listed in SHA256SUMS.
+    """
+    fixed = {"{checksums}": str(folder / dist.SUMS), "{dist}": str(folder)}
+    if not any(mark in word for word in command for mark in EACH):
+        yield _filled(command, fixed), tuple(names)
+        return
+    for name in names:
+        yield _filled(command, {**fixed, "{artifact}": str(folder / name), "{name}": name}), (name,)
+
+
+def _filled(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
+    words = list(command)
+    for mark, value in values.items():
+        words = [word.replace(mark, value) for word in words]
+    return tuple(words)
+
+
+def run(context: Context) -> tuple[str, ...]:
+    """
+    Call the commands, each for what it was not called for yet.
+
+    They find the subjects in ``CROSSTASKS_SUBJECTS`` as lines of SHA256SUMS, which is what attestations are made of.
+
+    Raises:
+        CrosstasksError: a command said no.
+    """
+    listed = dist.listing(context.dist)
+    if "hooks" in context.skip or not listed:
+        return ()
+    told = []
+    place = context.dist / ".parts" / "hooks.json"
+    known = _known(place)
+    for command in context.work.config.release.hooks:
+        for argv, names in calls(command, context.dist, tuple(listed)):
+            lines = "".join(f"{listed[name]}  {name}\n" for name in names)
+            key = hashlib.sha256(json.dumps([argv, lines]).encode()).hexdigest()
+            if key in known:
+                continue
+            context.work.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
+            done = context.work.run(argv, cwd=str(context.root), env={"CROSSTASKS_SUBJECTS": lines, "CROSSTASKS_RELEASE": context.version})
+            if done.code:
+                why = (done.err or done.out).strip()
+                raise CrosstasksError(f"the hook {argv[0]!r} ended with {done.code}", why=why, hint="`--skip=hooks` does without")
+            known.append(key)
+            archive.write(place, json.dumps(known).encode())
+            told.append(" ".join(argv))
+    return tuple(told)
+
+
+def _known(place: Path) -> list[str]:
+    try:
+        return [str(key) for key in json.loads(place.read_text("utf-8"))]
+    except (OSError, ValueError):
+        return []

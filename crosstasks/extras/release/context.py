@@ -1,4 +1,4 @@
-"""What every part of a release is given: the commit, what is released, where it goes, and what is left out."""
+"""What every part of a release is given, and how the places that it is published to ask programs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from ...clients import git
 from ...clients.git import Git
 from ...config.problems import likely
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, CrosstasksError, ToolMissing
+from ...core.steps import Done, Step
 from ..packaging import product
 from ..packaging.product import Crate, Product
 
@@ -108,3 +111,35 @@ def skipped(words: Sequence[str]) -> frozenset[str]:
     if problems:
         raise ConfigError("--skip is wrong", problems=problems, hint=f"there are {', '.join(PARTS)}")
     return frozenset(parts)
+
+
+class Action(Struct, frozen=True, kw_only=True):
+    """One thing that a place has, or is to get: *done* if it is there, else by *step*.
+
+    A step of the call ``copy`` is ours; all others are programs. *note* tells more of what is there.
+    """
+
+    what: str
+    done: bool = False
+    step: Step | None = None
+    note: str = ""
+
+
+def differs(name: str, why: str = "") -> CrosstasksError:
+    """Return the error of what is published already, and is not what would be."""
+    hint = "what others may have is never replaced: release a new version, or remove it there"
+    return CrosstasksError(f"{name} is published already, and differs", why=why, hint=hint)
+
+
+def ask(context: Context, argv: Sequence[str], cwd: str = "") -> Done:
+    """
+    Run a program in the workspace, or in *cwd*.
+
+    Raises:
+        ToolMissing: it is not there; the hint tells where it is to be had.
+    """
+    try:
+        return context.work.run(tuple(argv), cwd=cwd or str(context.root))
+    except ToolMissing as error:
+        hint = "https://cli.github.com" if argv[0] == "gh" else "https://rustup.rs"
+        raise ToolMissing(error.what, why=error.why, hint=hint) from error

@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Step
-from ..packaging import files
+from ..packaging import archive
 from ..packaging.product import Crate
-from . import changelog, version
+from . import version
 
 if TYPE_CHECKING:
     from .context import Context
@@ -229,13 +229,13 @@ def changelogs(context: Context, head: Head) -> Iterator[tuple[str, Crate]]:
 
 def _changelog(context: Context, head: Head, path: str, crate: Crate, new: str, today: str) -> str:
     text = head.text(path) or ""
-    if changelog.notes(text, new) is not None:
+    if version.notes(text, new) is not None:
         return text
     written = next((line for line in (_text(head.top / path) or "").splitlines() if line.startswith("## ") and new in line), "")
     date = _DATE.search(written)  # of an interrupted call, that may have been yesterday
     template = context.work.config.release.tag.replace("{package}", crate.name)
     before = template.replace("{version}", crate.version) if crate.version != new else ""
-    return changelog.released(text, new, date[0] if date else today, template.replace("{version}", new), before)
+    return version.released(text, new, date[0] if date else today, template.replace("{version}", new), before)
 
 
 def prepare(context: Context, intended: Intended) -> None:
@@ -247,7 +247,7 @@ def prepare(context: Context, intended: Intended) -> None:
     """
     top = Path(context.git.top)
     for path, text in intended.writes.items():
-        files.write(top / path, text.encode())
+        archive.write(top / path, text.encode())
     if intended.writes:
         _fits(context)
     for step in intended.steps:

@@ -1,24 +1,212 @@
-"""Publish what is in the folder: to a directory, to GitHub, to a cargo registry.
+"""Act: publish what is in the folder: to a directory, to GitHub through its program, to a cargo registry.
 
 Every place is looked at first: what is there is left alone, what differs is refused, and what is missing is done; so an interrupted
-call is taken up where it stopped.
+call is taken up where it stopped. On GitHub a draft is made, filled, and shown at the end, so that nobody sees half a release. A
+registry gets each package behind those that it needs, and one that is there is compared by its checksum.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Step
-from ..packaging import files, subjects
-from . import actions, github, registry
-from .actions import Action
+from ..packaging import archive, dist
+from . import prepare
+from .context import Action, ask, differs
+from .version import notes, order
 
 if TYPE_CHECKING:
     from .context import Context
+
+
+def _github(context: Context) -> Iterator[Action]:
+    """
+    Give what the releases of the tags have, and are to get.
+
+    Raises:
+        CrosstasksError: a file there differs, or gh does not tell.
+    """
+    where = ("--repo", context.work.config.release.repository) if context.work.config.release.repository else ()
+    by_tag: dict[str, list[Path]] = {}
+    tags = {one.name: one.tag for one in context.products}
+    for path in dist.listed(context):
+        by_tag.setdefault(tags[dist.product(context, path)], []).append(path)
+    for tag, paths in by_tag.items():
+        yield from _release(context, tag, paths, where)
+
+
+def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str, ...]) -> Iterator[Action]:
+    found = _view(context, tag, where)
+    notes = context.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
+    archive.write(notes, (_notes(context, tag) or tag).encode())
+    early = ("--prerelease",) if _early(next(one.version for one in context.products if one.tag == tag)) else ()
+    make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
+    yield Action(what=f"release {tag}", done=found is not None, step=Step(why="a draft, for the tag that is there", argv=make))
+    there = {asset["name"]: asset for asset in (found or {}).get("assets", ())}
+    for path in paths:
+        yield _asset(context, tag, path, there.get(path.name), where)
+    shown = Step(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
+    yield Action(what=f"{tag} is shown", done=found is not None and not found.get("isDraft"), step=shown)
+
+
+def _early(version: str) -> bool:
+    """Tell whether a version comes before a release: what follows a + says nothing of that."""
+    return "-" in version.partition("+")[0]
+
+
+def _view(context: Context, tag: str, where: tuple[str, ...]) -> dict[str, Any] | None:
+    done = ask(context, ("gh", "release", "view", tag, *where, "--json", "assets,isDraft,tagName"))
+    if done.code:
+        if "not found" in done.err.lower():
+            return None
+        raise CrosstasksError("gh does not tell what is published", why=done.err.strip(), hint="`gh auth status` shows who you are")
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def _asset(context: Context, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
+    # a cut off upload leaves an asset that was never whole: GitHub says that it can be deleted (REST, "Upload a release asset")
+    cut = bool(asset) and (asset or {}).get("state", "uploaded") != "uploaded"
+    if asset and not cut and not _same(context, tag, path, asset, where):
+        raise differs(f"{path.name} of {tag} on GitHub")
+    # from the root: what follows a # in an argument is a label to gh
+    argv = ("gh", "release", "upload", tag, *where, os.path.relpath(path, context.root), *(("--clobber",) if cut else ()))
+    return Action(what=f"{tag}: {path.name}", done=bool(asset) and not cut, step=Step(why="publish to GitHub", argv=argv))
+
+
+def _same(context: Context, tag: str, path: Path, asset: Mapping[str, Any], where: tuple[str, ...]) -> bool:
+    """Compare with what is published: by the checksum that GitHub tells, else by the file itself."""
+    if "size" in asset and asset["size"] != path.stat().st_size:
+        return False
+    if asset.get("digest"):
+        return bool(asset["digest"] == f"sha256:{archive.sha256(path)}")
+    with tempfile.TemporaryDirectory() as folder:
+        done = ask(context, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
+        return not done.code and archive.sha256(Path(folder) / path.name) == archive.sha256(path)
+
+
+def _notes(context: Context, tag: str) -> str:
+    """Return what the changelog says of the version."""
+    head = prepare.Head(context)
+    for path, crate in prepare.changelogs(context, head):
+        said = notes(head.text(path) or "", crate.version)
+        if said and (crate.tag == tag or len(context.tags) == 1):
+            return said
+    return ""
+
+
+ASKING: Final = """\
+[package]
+name = "crosstasks-asks"
+version = "0.0.0"
+[lib]
+path = "Cargo.toml"
+[dependencies]
+asked = {{ package = "{name}", version = "={version}"{registry} }}
+[workspace]
+"""
+"""A package that needs just what is asked for: cargo then writes down its checksum, whatever kind of registry that is."""
+
+ABSENT: Final = (
+    "no matching package named `{name}` found",
+    "no matching package found\nsearched package name: `{name}`",
+    'failed to select a version for the requirement `{name} = "={version}"`',
+)
+"""How cargo says that a registry has no such package, or not in that version (1.70 to 1.95)."""
+
+
+def _registry(context: Context) -> Iterator[Action]:
+    """
+    Give each package, as it is in the registry or is to be published.
+
+    Raises:
+        CrosstasksError: one there differs, was taken back, or cargo does not tell.
+    """
+    registry = context.work.config.release.registry
+    crates = {crate.name: crate for crate in context.crates if crate.goes_to(registry)}
+    for name in order(tuple(crates), _edges(context)):
+        what, step = f"{name} {crates[name].version}", _step(context, "--package", name)
+        published = _published(context, name, crates[name].version)
+        note = _compared(context, name, crates[name].version, published) if published else ""
+        yield Action(what=what, done=bool(published), step=step, note=note)
+
+
+def _step(context: Context, *words: str) -> Step:
+    registry = context.work.config.release.registry
+    argv = ("cargo", "publish", *(("--registry", registry) if registry else ()), "--locked", *words)
+    return Step(why="behind the crates that it needs", argv=argv, cwd=str(context.root))
+
+
+def _edges(context: Context) -> dict[str, list[str]]:
+    """Return which packages of the workspace need which; what only tests need may be in a circle, and counts if it has a version."""
+    done = ask(context, ("cargo", "metadata", "--format-version=1", "--no-deps"))
+    if done.code:
+        raise CrosstasksError("cargo does not tell what the packages need", why=done.err.strip())
+    return {
+        one["name"]: [need["name"] for need in one["dependencies"] if need.get("kind") != "dev" or need.get("req", "*") != "*"]
+        for one in json.loads(done.out)["packages"]
+    }
+
+
+def _published(context: Context, name: str, wanted: str) -> str:
+    """Return the checksum that the registry's index has of a package; empty if it has not that version."""
+    registry = context.work.config.release.registry
+    said = f', registry = "{registry}"' if registry and registry != "crates-io" else ""
+    with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
+        manifest = Path(folder, "Cargo.toml")
+        manifest.write_text(ASKING.format(name=name, version=wanted, registry=said), "utf-8")
+        # from the workspace, whose .cargo/config.toml may name the registry
+        done = ask(context, ("cargo", "generate-lockfile", "--quiet", "--manifest-path", str(manifest)))
+        if not done.code:
+            rows = tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8"))["package"]
+            return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, wanted))
+    if "is yanked" in done.err:
+        hint = "a version that was taken back is not published again: release the next one"
+        raise CrosstasksError(f"{name} {wanted} was published, and taken back", hint=hint)
+    if not any(words.format(name=name, version=wanted) in done.err for words in ABSENT):
+        raise CrosstasksError(f"cargo does not tell whether {name} {wanted} is published", why=done.err.strip())
+    return ""
+
+
+def _compared(context: Context, name: str, wanted: str, published: str) -> str:
+    """
+    Pack a package that is published, as it was then, and return what is known of both.
+
+    Raises:
+        CrosstasksError: they differ.
+    """
+    with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
+        argv = ("cargo", "package", "--quiet", "--no-verify", "--locked", "--package", name, "--target-dir", folder)
+        done = ask(context, argv)
+        packed = Path(folder, "package", f"{name}-{wanted}.crate")
+        own = archive.sha256(packed) if not done.code and packed.is_file() else ""
+    if not own or published == "unknown":
+        why = "the registry tells no checksum" if own else done.err.strip().partition("\n")[0].removeprefix("error: ").rstrip(":")
+        return f"whether it is the same is not known: {why}"
+    if own != published:
+        why = f"the registry has SHA-256 {published[:16]}…, and cargo packs {own[:16]}… here; another commit or cargo packs otherwise"
+        raise differs(f"{name} {wanted}", why)
+    return "with the same content"
+
+
+def tried(context: Context) -> list[str]:
+    """Let cargo pack and check the crates without uploading: all at once, since those not yet published need one another."""
+    registry = context.work.config.release.registry
+    crates: Sequence[str] = [f"--package={crate.name}" for crate in context.crates if crate.goes_to(registry)]
+    if not crates:
+        return []
+    done = ask(context, _step(context, "--dry-run", *crates).argv)
+    if done.code:
+        raise CrosstasksError("`cargo publish --dry-run` failed", why=done.err.strip())
+    return ["registry: cargo has tried it: nothing is wrong"]
 
 
 def places(context: Context) -> tuple[str, ...]:
@@ -32,19 +220,19 @@ def _directory(context: Context) -> Iterator[Action]:
     template = context.work.config.release.directory
     if not template:
         raise ConfigError("release.directory is not set", hint="`publish` names `directory`, and that is the folder")
-    for path in subjects.listed(context):
-        folder = template.replace("{version}", context.version).replace("{package}", subjects.product(context, path))
+    for path in dist.listed(context):
+        folder = template.replace("{version}", context.version).replace("{package}", dist.product(context, path))
         target = Path(os.path.normpath(context.root / Path(folder).expanduser() / path.name))
-        if target.is_file() and files.sha256(target) != files.sha256(path):
-            raise actions.differs(str(target))
+        if target.is_file() and archive.sha256(target) != archive.sha256(path):
+            raise differs(str(target))
         step = Step(why="publish to a directory", call="copy", arguments={"source": str(path), "target": str(target)})
         yield Action(what=str(target), done=target.is_file(), step=step)
 
 
 PLACES: Final[Mapping[str, Callable[[Context], Iterator[Action]]]] = {
     "directory": _directory,
-    "github": github.look,
-    "registry": registry.look,
+    "github": _github,
+    "registry": _registry,
 }
 """Every place, with what it has and is to get."""
 
@@ -82,17 +270,17 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
                 _do(context, action.step)
                 told.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
-            told += registry.tried(context)
+            told += tried(context)
     return tuple(told)
 
 
 def _do(context: Context, step: Step) -> None:
     if step.call:
-        with files.placed(Path(step.arguments["target"])) as file, Path(step.arguments["source"]).open("rb") as source:
+        with archive.placed(Path(step.arguments["target"])) as file, Path(step.arguments["source"]).open("rb") as source:
             while chunk := source.read(1 << 20):
                 file.write(chunk)
         return
-    done = actions.ask(context, step.argv, step.cwd)
+    done = ask(context, step.argv, step.cwd)
     if done.code:
         why = (done.err or done.out).strip()
         raise CrosstasksError(f"`{' '.join(step.argv[:3])}` failed", why=why, hint=_hint(why))

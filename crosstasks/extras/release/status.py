@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
-from ..packaging import dist, subjects
-from . import changelog, prepare, publish
+from ..packaging import dist
+from . import prepare, publish, version
 
 if TYPE_CHECKING:
     from .context import Context
@@ -70,7 +70,7 @@ def _changelog(context: Context) -> Iterator[Row]:
     if not found:
         yield Row(name="changelog", state="ok", found="none")
     for path, crate in found:
-        sections = changelog.sections(head.text(path) or "")
+        sections = version.sections(head.text(path) or "")
         if crate.version.lower() in sections:
             yield Row(name="changelog", state="ok", found=f"{path} has {crate.version}")
         elif sections.get("unreleased"):
@@ -125,7 +125,7 @@ def _packages(context: Context) -> Iterator[Row]:
 
 def _published(context: Context) -> Iterator[Row]:
     for name in publish.places(context):
-        if not subjects.listing(context.dist):
+        if not dist.listing(context.dist):
             yield Row(name="published", state="missing", found=f"{name}: nothing is built yet", next="`release.build`")
             continue
         if context.work.config.offline and name != "directory":

@@ -1,26 +1,36 @@
-"""Act: look at every file of the packages of a release, and tell of each promise whether it is kept."""
+"""Act: check every file of the packages of a release, as a table for people; build the same commit again, and compare byte for byte."""
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ...building import dependencies
-from ...core.errors import CrosstasksError, VerificationFailed
+from ...core.errors import ConfigError, CrosstasksError, VerificationFailed
 from ...facts.rustup import Rustup
 from ...verifying.checks import CHECKS, Answer, Promise, Subject, Unchecked
 from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
-from ..packaging import packages
+from ..packaging import contents
+from ..packaging.contents import Difference, differences
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from ...catalog.targets import Target
     from ...context import Work
-    from ..packaging.packages import Package
+    from ...core.steps import Done
+    from ..packaging.contents import Difference, Package
+
+    Packager: TypeAlias = Callable[[Path], Path]
+    """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
 
 State = Literal["ok", "failed", "unchecked", "off"]
 
@@ -58,14 +68,14 @@ def examine(dist: Path, work: Work, triples: Collection[str] = ()) -> tuple[Find
     Raises:
         NothingSelected: there is no package.
     """
-    return tuple(finding for package in packages.listed(dist, triples) for finding in _package(package, work))
+    return tuple(finding for package in contents.listed(dist, triples) for finding in _package(package, work))
 
 
 def _package(package: Package, work: Work) -> Iterator[Finding]:
     work.say(f"verifying {package.path.name}")
     try:
-        with packages.unpacked(package) as files:
-            wrong = packages.problems(package, files)
+        with contents.unpacked(package) as files:
+            wrong = contents.problems(package, files)
             subjects = tuple(_subjects(files))
             wrong += () if subjects else ("holds no program and no library",)
             yield _archive(package, wrong)
@@ -168,3 +178,155 @@ def failed(findings: Collection[Finding]) -> CrosstasksError | None:
     lines = [f"{'/'.join(filter(None, (row.package, row.member)))} {problem}" for row in wrong for problem in row.problems]
     hints = dict.fromkeys(row.hint for row in wrong if row.hint)
     return VerificationFailed("not every package is what its target promises", why="\n".join(lines), hint="; ".join(hints))
+
+
+SIGNS: Final[Mapping[str, tuple[str, str]]] = {
+    "ok": ("ok", "green"),
+    "failed": ("FAILED", "bold red"),
+    "unchecked": ("-", "dim"),
+    "off": ("off", "dim"),
+}
+
+
+def text(findings: Sequence[Finding], *, colour: bool = False, width: int = 0) -> str:
+    """
+    Return the table, and below it what is wrong and why something was not checked.
+
+    Args:
+        findings: of all packages.
+        colour: for a terminal.
+        width: of the terminal; 0 is as wide as it takes.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    names = tuple(dict.fromkeys(row.check for row in findings))
+    table = Table("file", *names, box=None, pad_edge=False)
+    for label, rows in _files(findings).items():
+        table.add_row(label, *(_sign(rows.get(name)) for name in names))
+    out = StringIO()
+    console = Console(file=out, force_terminal=colour, width=width or 200, highlight=False)
+    console.print(table)
+    for line in _notes(findings):
+        console.print(line, markup=False, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _sign(row: Finding | None) -> str:
+    word, style = SIGNS[row.state] if row else ("", "")
+    return f"[{style}]{word}[/]" if word else ""
+
+
+def _files(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
+    """Sort the findings by file; an archive's own come before those of its files."""
+    files: dict[str, dict[str, Finding]] = {}
+    for row in findings:
+        label = f"  {row.member}" if row.member else row.package
+        key = f"{row.package}\0{label}"
+        files.setdefault(key, {})[row.check] = row
+    return {key.partition("\0")[2] if _unique(key, files) else key.replace("\0", ""): rows for key, rows in files.items()}
+
+
+def _unique(key: str, files: Mapping[str, object]) -> bool:
+    label = key.partition("\0")[2]
+    return sum(other.partition("\0")[2] == label for other in files) == 1
+
+
+def _notes(findings: Iterable[Finding]) -> list[str]:
+    wrong: list[str] = []
+    unknown: dict[str, str] = {}
+    for row in findings:
+        where = "/".join(filter(None, (row.package, row.member)))
+        wrong += [f"{where} {problem}" for problem in row.problems]
+        if row.state == "unchecked" and row.check in {"smoke", "glibc"}:
+            unknown.setdefault(f"{row.check} not checked: {row.why}", where)
+    return [*wrong, *(f"{where}: {why}" for why, where in unknown.items())]
+
+
+def compared(found: Sequence[Difference]) -> str:
+    """Return in lines how a second build differs from the first."""
+    return "\n".join(map(str, found)) or "a second build of the same commit gives the same packages, byte for byte"
+
+
+TARGET: Final = "CARGO_TARGET_DIR"
+
+DIST: Final = "CROSSTASKS_RELEASE_DIST"
+"""These name cargo's target folder and the folder of archives, over all that configurations say."""
+
+
+def again(dist: Path, work: Work, package: Packager, triples: Collection[str] = ()) -> tuple[Difference, ...]:
+    """
+    Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
+
+    Args:
+        dist: the packages that were built before.
+        work: the repository they were built from.
+        package: builds and packages, as it was done the first time.
+        triples: the targets whose packages are compared; empty: all.
+
+    Raises:
+        ConfigError: this is no git repository, or what is there is not what was committed.
+        CrosstasksError: the second build failed.
+    """
+    clean(work)
+    with worktree(work) as tree, _apart(tree):
+        return differences(dist, package(tree / _below(work)), triples)
+
+
+def released(dist: Path) -> tuple[str, ...]:
+    """Return the names of what the archives in a folder are of, as the first build has listed them; nothing if it has not."""
+    try:
+        rows = json.loads((dist / "artifacts.json").read_text("utf-8"))["artifacts"]
+        return tuple(dict.fromkeys(str(row["product"]) for row in rows))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+@contextmanager
+def _apart(tree: Path) -> Iterator[None]:
+    """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called."""
+    own = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
+    theirs = {name: os.environ[name] for name in own if name in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name)
+        os.environ.update(theirs)
+
+
+def _below(work: Work) -> str:
+    return _git(work, "rev-parse", "--show-prefix").out.strip()
+
+
+def clean(work: Work) -> None:
+    """
+    Refuse a work tree that is not what was committed.
+
+    Raises:
+        ConfigError: it is not, or there is none.
+    """
+    changed = _git(work, "status", "--porcelain", "--untracked-files=no").out.splitlines()
+    if changed:
+        why = "\n".join(changed[:10])
+        raise ConfigError("what is built again is the last commit, and files differ from it", why=why, hint="commit or stash them")
+
+
+@contextmanager
+def worktree(work: Work) -> Iterator[Path]:
+    """Give a folder with what HEAD holds; git forgets it afterwards."""
+    with TemporaryDirectory(prefix="crosstasks-worktree-") as place:
+        tree = Path(place, "tree")
+        _git(work, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        try:
+            yield tree
+        finally:
+            _git(work, "worktree", "remove", "--force", str(tree))
+
+
+def _git(work: Work, *words: str) -> Done:
+    done = work.run(("git", *words), cwd=str(work.root))
+    if done.code:
+        raise ConfigError(f"git {words[0]} fails in {work.root}", why=done.err.strip(), hint="a release is built from a git repository")
+    return done

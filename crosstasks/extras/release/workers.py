@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ...clients import process
-from ...clients.signals import Asked, Signals
+from ...clients.process import Asked, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
+from .errors import ConfigError
 
 
 def read(path: Path) -> dict[str, Any]:

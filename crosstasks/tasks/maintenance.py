@@ -1,0 +1,121 @@
+"""Tasks: doctor, explain, targets, init, clean, vendor, and those of emulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.errors import CrosstasksError
+from ..reporting import streams
+from .call import Call
+
+
+def doctor(call: Call) -> int:
+    """Name each tool, engine, registry and emulation, with a fix for what is missing."""
+    from ..extras.maintenance import doctor
+    from ..planning import plan
+
+    rows = doctor.examine(call.place)
+    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
+    return doctor.code(rows)
+
+
+def explain(call: Call) -> None:
+    """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
+    from ..catalog import remedies
+    from ..planning import plan
+
+    rows = remedies.find(_text(call.options["text"]))
+    if not rows:
+        raise CrosstasksError(
+            "no known error is in this text", hint="give the whole output of the program; docs/troubleshooting.md has all"
+        )
+    call.show({"schema_version": plan.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
+
+
+def _text(given: str) -> str:
+    if given == "-":
+        return streams.read()
+    try:
+        return Path(given).read_text("utf-8", errors="replace")
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return given
+
+
+def targets(call: Call) -> None:
+    """List every target: its names, which images there are, and whether its tests can be run."""
+    from ..planning import plan
+    from ..reporting import report
+
+    rows = report.listed()
+    call.show({"schema_version": plan.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
+
+
+def init(call: Call) -> None:
+    """Write noxfile.py, tasks.py and crosstasks.toml; if one of them exists it is named, and nothing is written."""
+    from ..extras.maintenance import scaffold
+
+    for path in scaffold.write(call.place):
+        print(path)  # noqa: T201
+
+
+def clean(call: Call) -> None:
+    """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache; with --stale what nobody wants."""
+    from ..core.errors import ConfigError
+    from ..extras.maintenance import cleaning
+
+    images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
+    if old and (images or cache):
+        raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
+    work = call.work(needed=False)
+    for line in cleaning.clean_stale(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache, dry=dry):
+        print(line, flush=True)  # noqa: T201
+
+
+def status(call: Call) -> None:
+    """Tell which platforms' programs the engine runs, proven by running one of each, and how to mend what does not."""
+    from ..extras.maintenance import emulating
+    from ..planning import plan
+
+    rows = emulating.status(_platforms(call), call.work(needed=False))
+    call.show({"schema_version": plan.SCHEMA_VERSION, "platforms": rows}, lambda: emulating.text(rows))
+
+
+def install(call: Call) -> None:
+    """Register an emulator with the engine's kernel, in a container with privileges, and prove that it works."""
+    from ..extras.maintenance import emulating
+
+    for line in emulating.install(_platforms(call), call.options["source"], call.work(needed=False)):
+        print(line, flush=True)  # noqa: T201
+
+
+def uninstall(call: Call) -> None:
+    """Take an emulator out of the table of the engine's kernel."""
+    from ..extras.maintenance import emulating
+
+    for line in emulating.uninstall(_platforms(call), call.work(needed=False)):
+        print(line, flush=True)  # noqa: T201
+
+
+def _platforms(call: Call) -> tuple[str, ...]:
+    return tuple(call.options["platform"] or ())
+
+
+def vendor(call: Call) -> None:
+    """Copy this package into a folder of another repository; --check compares, --update renews."""
+    from ..core.errors import ConfigError, CrosstasksError
+    from ..extras.maintenance import vendoring
+
+    into, checking, updating, force = (call.options[name] for name in ("into", "check", "update", "force"))
+    if not into:
+        raise ConfigError("--into names no folder", hint="vendor --into third_party/crosstasks")
+    if (checking and updating) or (force and not updating):
+        raise ConfigError("--check, --update and --update --force are three things to do", hint="name one of them")
+    if updating:
+        print(vendoring.update(into, force=force))  # noqa: T201
+    elif checking:
+        diff, words = vendoring.check(into)
+        if words:
+            print(diff, end="")  # noqa: T201
+            raise CrosstasksError(f"{into} differs from crosstasks", why=words, hint="`vendor --update` renews it")
+    else:
+        print(vendoring.make(into), end="")  # noqa: T201
