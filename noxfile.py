@@ -140,7 +140,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(name="update-pins", default=False)
 def update_pins(session: nox.Session) -> None:
-    """Renew crosstasks/pins.toml from PyPI; with --check only tell what is newer."""
+    """Renew crosstasks/catalog/pins.toml from PyPI; with --check only tell what is newer."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pins"))
     session.run("python", ".ci/update_pins.py", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""Renew crosstasks/pins.toml: the newest release on PyPI of each project that it names, and the hashes of all its wheels.
+"""Renew crosstasks/catalog/pins.toml: the newest release on PyPI of each project that it names, and the hashes of all its wheels.
 
 The revision of `cross = "git"` is not renewed: it is an option's default as well, and what was tried.
 """
@@ -18,7 +18,7 @@ from tomlkit.items import Array
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
 
-PINS: Final = Path(__file__).parents[1] / "crosstasks" / "pins.toml"
+PINS: Final = Path(__file__).parents[1] / "crosstasks" / "catalog" / "pins.toml"
 
 Page: TypeAlias = "Callable[[str], Iterable[DistributionPackage]]"
 """The files that PyPI has of a project."""

@@ -232,13 +232,14 @@ def native(place: Place) -> Measured:
 def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     """Return the calls of the engine that compile the crate in an image of its own platform, and in the other; all is there then."""
     from crosstasks import pipeline
+    from crosstasks.catalog.machines import MACHINES
     from crosstasks.core.steps import Question
     from crosstasks.extras.offline.bundle_make import provided
-    from crosstasks.extras.offline.locking import KINDS, received
+    from crosstasks.extras.offline.locking import received
     from crosstasks.facts.probes import Proof
 
     work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
-    platforms = sorted(KINDS, key=lambda platform: platform != work.engine.platform)
+    platforms = sorted(MACHINES, key=lambda platform: platform != work.engine.platform)
     proof = Question("emulation-proof", platforms[1])
     if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), Proof):
         raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
@@ -260,11 +261,11 @@ def image(place: Place) -> Measured:
     """Time building the image of aarch64 from Debian's packages, for engines of both architectures; apt has lists, and no package."""
     from crosstasks import pipeline, provisioning
     from crosstasks.catalog import recipes, targets
-    from crosstasks.extras.offline.locking import KINDS
+    from crosstasks.catalog.machines import MACHINES
 
     work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
     archive = provisioning.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)
-    for platform in KINDS:
+    for platform in MACHINES:
         made = recipes.recipe(targets.find("aarch64"), platform, work.facts.host.suite)
         recipe = replace(made, tag=f"crosstasks/benchmark:{platform.partition('/')[2]}")
         parts = provisioning.image.packages(recipe, archive)

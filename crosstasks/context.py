@@ -6,20 +6,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .clients import apt, suites
 from .clients.process import run
 from .config.configuration import Config
 from .core import cache
 from .core.errors import ConfigError, EngineFailed
+from .core.looking import Look
 from .core.steps import Absent, Runner, Say
-from .facts import Facts, Look
+from .facts import Facts
 from .facts.engine import Engine
 from .project.repository import Repository
-
-if TYPE_CHECKING:
-    from .core.steps import Say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +78,24 @@ class Work:
                 return engine
 
 
-def made(folder: Path, say: Say) -> dict[str, Any]:
-    """Return the doors by the names that ``facts.Look`` has for them; *folder* is our cache."""
+def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str], run: Runner, **doors: Any) -> Look:
+    """Return what looking is lent: what the configuration of *place* says of it, our cache *folder*, and *doors*."""
+    return Look(
+        run=run,
+        environ=environ,
+        cwd=place,
+        cache=folder,
+        home=Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home()),
+        engine=config.engine,
+        config_place=config.place,
+        offline=config.offline,
+        timeout=config.network_timeout,
+        **doors,
+    )
+
+
+def doors(folder: Path, say: Say) -> dict[str, Any]:
+    """Return the doors by the names that ``Look`` has for them; *folder* is our cache. Each imports what it needs when opened."""
 
     def registry(ref: str, engine: Any, timeout: float) -> object:
         from .clients import registry_api
@@ -115,6 +129,3 @@ def _archive(folder: Path, say: Say, own: str, suite: str, architectures: Sequen
 def _terminal() -> bool:
     """Tell whether the user can be asked."""
     return all(bool(getattr(stream, "isatty", lambda: False)()) for stream in (sys.stdin, sys.stderr))
-
-
-__all__ = ["made"]

@@ -21,7 +21,7 @@ from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelec
 if TYPE_CHECKING:
     from .context import Work
     from .core.results import Result
-    from .planning.route import Verb
+    from .core.steps import Verb
 
 Session: TypeAlias = Callable[[nox.Session], None]
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from msgspec.structs import replace as changed
@@ -26,11 +24,10 @@ from .context import Work
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
 from .core.results import Result, failed
-from .core.steps import Question, Say, Step
-from .facts import Facts, Look, ask
+from .core.steps import Question, Say, Step, Verb
+from .facts import Facts, ask
 from .planning import plan
 from .planning.plan import Plan
-from .planning.route import Verb
 from .provisioning import cache_check
 from .reporting import ci
 from .reporting.report import say as to_stderr
@@ -72,7 +69,7 @@ def start(
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = Look.make(place, folder, loaded, environ, real, **context.made(folder, say))
+    look = context.look_of(place, folder, loaded, environ, real, **context.doors(folder, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
 
 
@@ -269,13 +266,3 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None 
 
 
 __all__ = ["Config", "Plan", "Result", "Step", "build", "carry_out", "look", "make", "plans", "provide", "select", "start"]
-
-
-class _Called(ModuleType):
-    """Let ``crosstasks.plan()`` work: once the module ``plan`` is imported, that name is the module's, and no longer the function's."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return plans(*arguments, **options)
-
-
-sys.modules[plan.__name__].__class__ = _Called

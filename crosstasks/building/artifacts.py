@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from ..core.artifacts import Diagnostic
 from ..core.errors import VerificationFailed
 
 if TYPE_CHECKING:
@@ -38,18 +39,6 @@ class Product(Struct, frozen=True, kw_only=True):
     path: str
     kind: str
     package_id: str
-
-
-class Diagnostic(Struct, frozen=True, kw_only=True):
-    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
-
-    level: str
-    message: str
-    code: str = ""
-    path: str = ""
-    line: int = 0
-    end_line: int = 0
-    column: int = 0
 
 
 class Built(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core.steps import Refused
+from .machines import MACHINES
 from .targets import Target
 
 VERSION: Final = 3
@@ -30,15 +31,6 @@ BASE: Final = (
     *("gcc", "g++", "libc6-dev", "make", "cmake", "perl", "pkg-config"),
 )
 """What build scripts expect: a shell and its tools, a native compiler, make, cmake, perl, pkg-config (as cross's own images)."""
-
-DEBIAN_ARCH: Final[Mapping[str, str]] = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
-"""Platforms that images are built for."""
-
-HOSTS: Final[Mapping[str, tuple[str, str]]] = {
-    "linux/amd64": ("x86_64-unknown-linux-gnu", "x86_64-linux-gnu"),
-    "linux/arm64": ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu"),
-}
-"""What runs in an image of a platform: its triple, and how its own compilers are called."""
 
 TOOLS: Final = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
 """What build scripts call by a variable of this name and a triple (https://docs.rs/cc)."""
@@ -69,7 +61,7 @@ MINGW: Final = ("gcc", "g++", "c++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib")
 ARMV6: Final = ": its armhf is ARMv7, whose start files no ARMv6 processor runs"
 
 SPAWN: Final = "/usr/local/lib/crosstasks"
-"""Where the image keeps what lets emulated programs start others (provision/spawn.c)."""
+"""Where the image keeps what lets emulated programs start others (provisioning/spawn.c)."""
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
@@ -124,7 +116,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     problem = _unbuildable(target, platform, suite, packages)
     if problem:
         return Refused(name="build", why=problem)
-    architecture = DEBIAN_ARCH[platform]
+    architecture = MACHINES[platform].debian
     native = target.debian == architecture
     listed = () if native else target.packages
     extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
@@ -154,14 +146,14 @@ def shared(target: str, packages: Sequence[str] = ()) -> str:
 
 def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
     """Say what an image is made of that registers one emulator of QEMU's with the kernel of an engine of *platform*."""
-    if suite not in SUITES or platform not in DEBIAN_ARCH:
-        why = f"an image with an emulator is put together for {' and '.join(DEBIAN_ARCH)} from the packages of {', '.join(SUITES)}"
+    if suite not in SUITES or platform not in MACHINES:
+        why = f"an image with an emulator is put together for {' and '.join(MACHINES)} from the packages of {', '.join(SUITES)}"
         return Refused(name="build", why=f"{why}, and here are {platform} and {suite or 'no apt sources that are known'}")
     made = Recipe(
         target=f"binfmt-{qemu}",
         platform=platform,
         suite=suite,
-        architecture=DEBIAN_ARCH[platform],
+        architecture=MACHINES[platform].debian,
         base=("busybox-static",),
         packages=("qemu-user-static",),
         qemu=qemu,
@@ -177,9 +169,9 @@ def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
 def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
     if suite not in SUITES:
         return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"
-    if platform not in DEBIAN_ARCH:
-        return f"images are built for {' and '.join(DEBIAN_ARCH)}, not for {platform}"
-    if not target.packages and target.debian != DEBIAN_ARCH[platform]:
+    if platform not in MACHINES:
+        return f"images are built for {' and '.join(MACHINES)}, not for {platform}"
+    if not target.packages and target.debian != MACHINES[platform].debian:
         return f"Debian has no C compiler for {target.triple}{ARMV6 if target.triple == 'arm-unknown-linux-gnueabihf' else ''}"
     if target.gnu in UNSERVED.get((suite, platform), ()):
         return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
@@ -209,7 +201,8 @@ def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
     And a linker that the user's own configuration of cargo names for this machine is not in the image.
     """
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PKG_CONFIG_ALLOW_CROSS": "1"}
-    for triple, gnu in dict.fromkeys((HOSTS[platform], (target.triple, target.gnu))):
+    machine = MACHINES[platform]
+    for triple, gnu in dict.fromkeys(((machine.triple, machine.gnu), (target.triple, target.gnu))):
         name = triple.replace("-", "_").replace(".", "_")
         env |= {f"{key}_{name}": f"{gnu}-{tool}" for key, tool in TOOLS.items()}
         env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{gnu}-gcc"

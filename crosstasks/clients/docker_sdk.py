@@ -154,7 +154,7 @@ def distribution(client: Any, ref: str, timeout: float) -> dict[str, Any]:
     Raises:
         ImageFailed: the registry does not know it, refuses, or takes too long.
     """
-    from .registry_api import limited
+    from .network import limited
 
     def ask() -> dict[str, Any]:
         found: dict[str, Any] = client.images.get_registry_data(ref).attrs

@@ -14,12 +14,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from ..core.errors import CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
+from .network import limited
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -132,8 +133,6 @@ def basic(registry: str) -> str:
     return ""
 
 
-T = TypeVar("T")
-
 LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}
 """Registries that are asked in the clear, as both engines do."""
 
@@ -156,32 +155,6 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
     """
     asks = engine if engine and engine.kind == "docker" and not docker_sdk.is_ssh(engine.endpoint) else None
     return limited(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
-
-
-def limited(act: Callable[[], T], timeout: float, what: str) -> T:
-    """
-    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
-
-    Raises:
-        ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
-    """
-    done: list[T] = []
-    failed: list[BaseException] = []
-
-    def _act() -> None:
-        try:
-            done.append(act())
-        except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if failed:
-        raise failed[0]
-    if not done:
-        raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
-    return done[0]
 
 
 def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:

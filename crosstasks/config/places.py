@@ -12,10 +12,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-from msgspec import Struct
 
 from ..core.errors import ConfigError
 
@@ -40,7 +39,8 @@ TABLES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
 }
 
 
-class Place(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Place:
     """Where the configuration stands: a file, and the table in it (empty: the whole file)."""
 
     path: Path
@@ -50,7 +50,8 @@ class Place(Struct, frozen=True, kw_only=True):
         return self.path.name + (f" [{'.'.join(self.table)}]" if self.table else "")
 
 
-class Document(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Document:
     """A place and what stands there."""
 
     place: Place

@@ -49,12 +49,13 @@ def triples(names: Sequence[str], where: Where, problems: Problems) -> tuple[str
 
 def _host(where: Where, problems: Problems, index: str) -> str:
     """Return the machine's own target: what Rust's programs would say, without asking one."""
-    from ..facts.host import Host, Platform, parse
+    from ..catalog import machines
+    from ..core.looking import Platform
 
-    match parse(Platform.here(), {}, musl=any(Path("/lib").glob("ld-musl-*.so.1"))):
-        case Host(triple=here) if here in targets.catalogue():
+    match machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1"))):
+        case str() as here if here in targets.catalogue():
             return here
-        case Host(triple=here):
+        case str() as here:
             why = f"it is {here}, which the catalogue does not have"
         case absent:
             why = absent.why

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ..building.artifacts import Diagnostic
-from ..planning.route import Verb
-from ..verifying.verify import Artifact
+from .artifacts import Artifact, Diagnostic
 from .errors import BuildFailed, CrosstasksError
-from .steps import Failure
+from .steps import Failure, Verb
 
 
 class Result(Struct, frozen=True, kw_only=True):

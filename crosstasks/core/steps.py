@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-from msgspec import Struct, field
-
-from .errors import CrosstasksError
+from msgspec import Struct
 
 Env: TypeAlias = Mapping[str, str | None]
 """Changes to the environment of a program: a value to set, None to take the variable away."""
+
+Verb: TypeAlias = Literal["build", "test"]
+"""What cargo is asked to do."""
 
 Say: TypeAlias = Callable[[str], None]
 """Tell the user one line of progress."""
@@ -138,7 +139,6 @@ class Failure(Struct, frozen=True, kw_only=True):
 __all__ = [
     "About",
     "Absent",
-    "CrosstasksError",
     "Done",
     "Env",
     "Failure",
@@ -148,5 +148,5 @@ __all__ = [
     "Runner",
     "Say",
     "Step",
-    "field",
+    "Verb",
 ]

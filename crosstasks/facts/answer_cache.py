@@ -3,7 +3,7 @@
 One JSON file each in ``answers/`` of our cache. A file that cannot be read, or is of another shape, is not there.
 
 msgspec (0.22) makes a type's table when it is first read, and lets go of Python's lock meanwhile: another thread that reads the same
-type then finds half a table, and the process ends with a segmentation fault. Facts are asked side by side, so all read here.
+type then finds half a table, and the process ends with a segmentation fault. Known are asked side by side, so all read here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from ..core import cache
-from ..core.errors import CrosstasksError
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
-    from . import Look
+    from ..core.looking import Look
 
 T = TypeVar("T")
 
@@ -121,11 +120,6 @@ def _write(path: Path, subject: str, answer: object, now: float) -> None:
     fact = msgspec.Raw(b"null" if absent else msgspec.json.encode(answer))
     with contextlib.suppress(OSError):  # what cannot be kept is asked again
         cache.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
-
-
-def absent(error: CrosstasksError) -> Absent:
-    """Return what a door has to say as the reason of an absence."""
-    return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)
 
 
 FOR_EVER: Final = Life(positive=float("inf"))

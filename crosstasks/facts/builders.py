@@ -21,8 +21,8 @@ from ..core.steps import Absent, Done, Env
 from . import answer_cache
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Question
-    from . import Facts, Look
 
 Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo"]
 
@@ -77,7 +77,7 @@ def alone(folder: str, stand_in: str) -> Env:
     return {"PATH": folder, "RUSTC": stand_in, "CROSS_NO_WARNINGS": "0", "CROSS_CONTAINER_ENGINE": None, "RUST_BACKTRACE": "0"}
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Builders:
+def ask(look: Look, _question: Question, _facts: Known) -> Builders:
     """Look on PATH and in our cache. A program that does not tell its version is as good as none."""
     found = [*_on_path(look), *_in_cache(look)]
     return Builders(found=tuple(builder for asked in found if isinstance(builder := _ask(look, *asked), Builder)))

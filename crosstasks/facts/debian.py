@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..core.errors import CrosstasksError, DiskFull
+from ..core.errors import CrosstasksError, DiskFull, absent
 from ..core.steps import Absent, Question
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from . import Facts, Look, Versions
+    from ..core.looking import Known, Look, Versions
 
 
 class Debian(Struct, frozen=True, kw_only=True):
@@ -63,13 +63,13 @@ def asks(host: str) -> tuple[tuple[str, str], ...]:
     return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"), (LIBC, host))
 
 
-def ask(look: Look, _question: Question, facts: Facts) -> Debian | Absent:
+def ask(look: Look, _question: Question, facts: Known) -> Debian | Absent:
     """Ask apt for the versions it offers, once a day."""
-    if not facts.host.apt:
+    if not facts["host"].apt:
         return Absent("apt is not here")
     if look.offline:
         return Absent("offline = true")
-    host, suite = NAMES.get(facts.host.arch, facts.host.arch), facts.host.suite
+    host, suite = NAMES.get(facts["host"].arch, facts["host"].arch), facts["host"].suite
     return answer_cache.kept(look, f"debian {suite} {host}", Debian, LIFE, lambda: _ask(look, suite, host))
 
 
@@ -79,7 +79,7 @@ def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:
-        return answer_cache.absent(error)
+        return absent(error)
 
 
 def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
@@ -120,11 +120,12 @@ def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
     return Question("packages", " ".join((suite, architecture, *names)))
 
 
-def ask_packages(look: Look, asked: Question, facts: Facts) -> Lacking | Absent:
+def ask_packages(look: Look, asked: Question, facts: Known) -> Lacking | Absent:
     """Ask apt for the names, once a day."""
     if look.offline:
         return Absent("offline = true")
-    return answer_cache.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask_packages(look, asked.subject, facts.host.suite))
+    suite = facts["host"].suite
+    return answer_cache.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask_packages(look, asked.subject, suite))
 
 
 def _ask_packages(look: Look, subject: str, own: str) -> Lacking | Absent:
@@ -134,4 +135,4 @@ def _ask_packages(look: Look, subject: str, own: str) -> Lacking | Absent:
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:
-        return answer_cache.absent(error)
+        return absent(error)

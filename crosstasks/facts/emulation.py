@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from ..catalog.targets import ARCHES
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Question
-    from . import Facts, Look
 
 ASK: Final = "proc/sys/fs/binfmt_misc"
 
@@ -62,7 +62,7 @@ _MACHINES: Final[Mapping[int, str]] = {3: "i386", 22: "s390x", 40: "arm", 62: "x
 _ELF: Final = "7f454c46"
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Emulation:
+def ask(look: Look, _question: Question, _facts: Known) -> Emulation:
     """Read the kernel's table and PATH. Other systems keep it in the engine's machine, where it cannot be read."""
     terminal = look.terminal()
     if look.platform().system != "linux":

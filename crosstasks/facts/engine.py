@@ -11,15 +11,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
+from ..catalog.machines import arch
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
 from . import answer_cache
-from .host import arch
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look, Platform
     from ..core.steps import Question
-    from . import Facts, Look
-    from .host import Platform
 
 LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 
@@ -152,7 +151,7 @@ ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
 _NAMES: Final = ("docker", "podman")
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Engine | Absent:
+def ask(look: Look, _question: Question, _facts: Known) -> Engine | Absent:
     """Ask the configured engine, else docker and then podman; what the first says is the reason if none answers."""
     names = wanted(look.engine, look.environ)
     said: list[Absent] = []
@@ -303,9 +302,9 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
     )
 
 
-def ask_image(look: Look, question: Question, facts: Facts) -> LocalImage | Absent:
+def ask_image(look: Look, question: Question, facts: Known) -> LocalImage | Absent:
     """Ask the engine for an image that it holds."""
-    engine = facts.engine
+    engine = facts["engine"]
     if isinstance(engine, Absent):
         return engine
     return parse_image(question.subject, look.run((engine.command, *ASK_IMAGE, question.subject), timeout=look.timeout))

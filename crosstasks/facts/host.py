@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..catalog import machines
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look, Platform
     from ..core.steps import Question
-    from . import Facts, Look
 
 
 class Host(Struct, frozen=True, kw_only=True):
@@ -46,71 +46,6 @@ class Host(Struct, frozen=True, kw_only=True):
     suite: str = ""
 
 
-class Platform(Struct, frozen=True, kw_only=True):
-    """What Python knows of the machine.
-
-    Attributes:
-        system: ``sys.platform``.
-        machine: as the kernel names the architecture; ``release`` is the kernel's, ``node`` the machine's name.
-        bits: of Python, and so of the programs that are usual here.
-        libc: ``glibc 2.36``; empty if it is another.
-    """
-
-    system: str
-    machine: str
-    bits: int = 64
-    libc: str = ""
-    release: str = ""
-    node: str = ""
-
-    @classmethod
-    def here(cls) -> Platform:
-        """Return what it is where this runs."""
-        bits = 64 if sys.maxsize > 2**32 else 32
-        if sys.platform == "win32":
-            machine = os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
-            return cls(system=sys.platform, machine=machine, bits=64, node=os.environ.get("COMPUTERNAME", ""))
-        named = os.uname()
-        return cls(system=sys.platform, machine=named.machine, bits=bits, libc=_libc(), release=named.release, node=named.nodename)
-
-
-def _libc() -> str:
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (ValueError, OSError):
-        return ""  # musl and macOS do not know the name
-
-
-ARCHES: Final[Mapping[str, str]] = {
-    "amd64": "x86_64",
-    "x86-64": "x86_64",
-    "arm64": "aarch64",
-    "386": "i686",
-    "i386": "i686",
-    "i486": "i686",
-    "i586": "i686",
-    "x86": "i686",
-    "arm": "armv7",
-    "armhf": "armv7",
-    "armv7l": "armv7",
-    "armv8l": "armv7",
-    "armv6l": "arm",
-    "armel": "arm",
-    "riscv64": "riscv64gc",
-    "ppc": "powerpc",
-    "ppc64": "powerpc64",
-    "ppc64le": "powerpc64le",
-    "ppc64el": "powerpc64le",
-    "mips64el": "mips64el",
-    "mips64le": "mips64el",
-    "mipsle": "mipsel",
-    "loong64": "loongarch64",
-}
-"""What kernels, engines, QEMU and Debian call an architecture, where a target triple begins otherwise."""
-
-_NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}
-"""The architecture of 32-bit programs on a 64-bit kernel."""
-
 _CI: Final[Mapping[str, str]] = {
     "GITHUB_ACTIONS": "github",
     "GITLAB_CI": "gitlab",
@@ -130,12 +65,7 @@ _CI: Final[Mapping[str, str]] = {
 _OFF: Final = {"", "0", "false", "no", "off"}
 
 
-def arch(name: str) -> str:
-    """Return an architecture as Rust's triples name it."""
-    return ARCHES.get(name.lower(), name.lower())
-
-
-def ask(look: Look, _question: Question, _facts: Facts) -> Host | Absent:
+def ask(look: Look, _question: Question, _facts: Known) -> Host | Absent:
     """Look at the machine; no program is started."""
     root = look.root
     mounts = _text(root / "proc/self/mountinfo")
@@ -173,48 +103,25 @@ def parse(  # as many things are looked at
     apt: bool = False,
     suite: str = "",
 ) -> Host | Absent:
-    """
-    Read what Python, the environment and a few files say.
-
-    ========  =======  ============================
-    system    machine  triple
-    ========  =======  ============================
-    linux     x86_64   x86_64-unknown-linux-gnu
-    linux     aarch64  aarch64-unknown-linux-musl (where musl's loader is, and no glibc)
-    darwin    arm64    aarch64-apple-darwin
-    win32     AMD64    x86_64-pc-windows-msvc
-    ========  =======  ============================
-    """
-    here = arch(platform.machine)
-    service = ci(environ)
-    match platform.system:
-        case "darwin":
-            return Host(os="macos", arch=here, triple=f"{here}-apple-darwin", ci=service)
-        case "win32" | "cygwin" | "msys":
-            return Host(os="windows", arch=here, triple=f"{here}-pc-windows-msvc", ci=service)
-        case "linux":
-            if platform.bits == 32:
-                here = _NARROW.get(here, here)
-            libc = "musl" if musl and not platform.libc else "gnu"
-            version = platform.libc.partition(" ")[2]
-            triple = f"{here}-unknown-linux-{libc}{_EABI.get(here, '')}"
-            return Host(
-                os="linux",
-                arch=here,
-                triple=triple,
-                libc=libc,
-                libc_version=version,
-                container=container,
-                container_id=container_id,
-                ci=service,
-                apt=apt,
-                suite=suite,
-            )
-        case other:
-            return Absent(f"crosstasks knows no host of the kind {other!r}", "Linux, macOS and Windows are known")
+    """Read what Python, the environment and a few files say."""
+    here = machines.triple(platform, musl=musl)
+    if isinstance(here, Absent):
+        return here
+    host = Host(os=_SYSTEMS.get(platform.system, "linux"), arch=here.partition("-")[0], triple=here, ci=ci(environ))
+    if host.os != "linux":
+        return host
+    return replace(
+        host,
+        libc=machines.libc(platform, musl=musl),
+        libc_version=platform.libc.partition(" ")[2],
+        container=container,
+        container_id=container_id,
+        apt=apt,
+        suite=suite,
+    )
 
 
-_EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
+_SYSTEMS: Final[Mapping[str, Literal["macos", "windows"]]] = {"darwin": "macos", "win32": "windows", "cygwin": "windows", "msys": "windows"}
 
 
 def ci(environ: Mapping[str, str]) -> str:

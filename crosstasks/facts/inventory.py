@@ -14,8 +14,8 @@ from . import answer_cache
 from .rustup import Toolchain
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Question
-    from . import Facts, Look
 
 MARKER: Final = ".crosstasks.json"
 
@@ -74,7 +74,7 @@ class _Marker(Struct, frozen=True, kw_only=True):
     glibc: str = ""
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Provided:
+def ask(look: Look, _question: Question, _facts: Known) -> Provided:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
     found = {path.name: integrity.damage(path) for path in sorted(tools.glob("[!.]*/"))}

@@ -16,7 +16,7 @@ from . import answer_cache
 from .engine import Engine
 
 if TYPE_CHECKING:
-    from . import Facts, Look
+    from ..core.looking import Known, Look
 
 FILE: Final = "crosstasks.lock"
 NO_ENGINE: Final = "none"
@@ -70,7 +70,7 @@ def place(config_place: str, root: Path) -> Path:
     return (Path(config_place).parent if config_place else root) / FILE
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Lock | Absent:
+def ask(look: Look, _question: Question, _facts: Known) -> Lock | Absent:
     """Read the file; one that is not there locks nothing."""
     path = place(look.config_place, look.cwd)
     return read(path) if path.exists() else Lock()
@@ -90,7 +90,7 @@ def read(path: Path) -> Lock:
         raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error
 
 
-def lock(facts: Facts) -> Lock:
+def lock(facts: Known) -> Lock:
     """
     Return the lock; an empty one if nobody asked.
 
@@ -103,17 +103,17 @@ def lock(facts: Facts) -> Lock:
     return found or Lock()
 
 
-def platform(facts: Facts) -> str:
+def platform(facts: Known) -> str:
     """Return the platform whose rows hold here."""
-    return facts.engine.platform if isinstance(facts.engine, Engine) else NO_ENGINE
+    return facts["engine"].platform if isinstance(facts["engine"], Engine) else NO_ENGINE
 
 
-def row(facts: Facts, triple: str) -> Locked | None:
+def row(facts: Known, triple: str) -> Locked | None:
     """Return what is locked for a target here; None if nothing is."""
     return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
 
 
-def refused(facts: Facts, triple: str, **would: str) -> Refused | None:
+def refused(facts: Known, triple: str, **would: str) -> Refused | None:
     """Refuse what differs from the lock before anything is asked for it; *would* are fields of ``Locked``."""
     held = row(facts, triple)
     for name, value in would.items() if held else ():
@@ -127,7 +127,7 @@ def differs(name: str, locked: str, value: str) -> str:
     return f"{FILE} holds {name.replace('_', '-')} {locked or 'none'}, and this is {value or 'none'}"
 
 
-def release(facts: Facts) -> tuple[str, str]:
+def release(facts: Known) -> tuple[str, str]:
     """Return the locked toolchain, its release and source: one for all targets; empty if none is locked."""
     if not facts.get(Question("lock")):
         return "", ""

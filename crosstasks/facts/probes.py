@@ -27,8 +27,8 @@ from . import answer_cache
 from .engine import Engine, words
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Done, Question
-    from . import Facts, Look
     from .host import Host
 
 CODE: Final = 42
@@ -120,9 +120,9 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def ask(look: Look, question: Question, facts: Facts) -> Proof | Absent:
+def ask(look: Look, question: Question, facts: Known) -> Proof | Absent:
     """Have the engine run the program; that it did is kept for ten minutes, that it did not is asked anew."""
-    engine = facts.engine
+    engine = facts["engine"]
     if isinstance(engine, Absent):
         return engine
     if question.subject not in PLATFORMS:
@@ -130,10 +130,10 @@ def ask(look: Look, question: Question, facts: Facts) -> Proof | Absent:
     return answer_cache.kept(look, _subject(look, engine, question.subject), Proof, LIFE, lambda: _proven(look, engine, question.subject))
 
 
-def forget(look: Look, question: Question, facts: Facts) -> None:
+def forget(look: Look, question: Question, facts: Known) -> None:
     """Have a proof made anew, because something changed."""
-    if isinstance(facts.engine, Engine):
-        answer_cache.forget(look, _subject(look, facts.engine, question.subject))
+    if isinstance(facts["engine"], Engine):
+        answer_cache.forget(look, _subject(look, facts["engine"], question.subject))
 
 
 def _subject(look: Look, engine: Engine, platform: str) -> str:
@@ -216,9 +216,9 @@ def mapped(engine: Engine, host: Host) -> bool:
     return engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
 
 
-def ask_shared(look: Look, question: Question, facts: Facts) -> Shared | Absent:
+def ask_shared(look: Look, question: Question, facts: Known) -> Shared | Absent:
     """Try it; that it is shared is kept for ten minutes, that it is not is asked anew."""
-    engine, repository = facts.engine, facts.repository
+    engine, repository = facts["engine"], facts["repository"]
     if isinstance(engine, Absent):
         return engine
     if isinstance(repository, Absent):

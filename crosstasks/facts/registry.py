@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core.errors import CrosstasksError
+from ..core.errors import CrosstasksError, absent
 from ..core.steps import Absent, Question
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from . import Facts, Look
+    from ..core.looking import Known, Look
     from .engine import Engine
 
 
@@ -40,7 +40,7 @@ ASK: Final = (*INDEXES, *MANIFESTS)
 LIFE: Final = answer_cache.Life(positive=3600, negative=300)
 
 
-def ask(look: Look, question: Question, facts: Facts) -> RegistryImage | Absent:
+def ask(look: Look, question: Question, facts: Known) -> RegistryImage | Absent:
     """Ask the registry, through Docker if it is there: its mirrors, proxies and log-ins are the engine's own."""
     if look.offline:
         return Absent("offline = true")
@@ -55,7 +55,7 @@ def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:
     try:
         return parse(ref, look.registry(ref, engine, look.timeout))
     except CrosstasksError as error:
-        return answer_cache.absent(error)
+        return absent(error)
 
 
 def parse(ref: str, raw: object) -> RegistryImage | Absent:

@@ -20,8 +20,8 @@ from ..project import toolchain_file
 from . import answer_cache
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Question
-    from . import Facts, Look
 
 
 class Toolchain(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ SECTION: Final = "[pkg.rust]"
 """Where the channel's manifest tells the release, 100 kB into a file of 1 MB: reading ends below it."""
 
 
-def ask(look: Look, _question: Question, _facts: Facts) -> Rustup | Absent:
+def ask(look: Look, _question: Question, _facts: Known) -> Rustup | Absent:
     """Ask for the version (kept until the program changes), and read the folder."""
     command = look.which("rustup")
     if not command:
@@ -221,7 +221,7 @@ def _table(path: Path) -> dict[str, Any]:
         return {}
 
 
-def ask_server(look: Look, _question: Question, _facts: Facts) -> RustupServer | Absent:
+def ask_server(look: Look, _question: Question, _facts: Known) -> RustupServer | Absent:
     """Ask the server that the user's rustup asks for its stable release."""
     url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
     if look.offline:

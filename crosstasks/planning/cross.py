@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ..catalog.machines import MACHINES
 from ..catalog.targets import Target
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import Absent, Question, Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
@@ -15,17 +16,11 @@ from ..facts.rustup import Rustup
 from . import emulators, images, toolchains, tools
 from .emulators import Emulator
 from .ingredients import Image, Open, Tool, Toolchain
-from .route import Looked, Route, Rung, Verb, all_open, from_source, kept
+from .route import Looked, Route, Rung, all_open, from_source, kept
 
 if TYPE_CHECKING:
     from ..config.configuration import Config
     from ..facts import Facts
-
-PLATFORM_HOST: Final[Mapping[str, str]] = {
-    "linux/amd64": "x86_64-unknown-linux-gnu",
-    "linux/arm64": "aarch64-unknown-linux-gnu",
-}
-"""The host triple of the toolchain that runs in an image of a platform."""
 
 
 def cross_rungs(target: Target, facts: Facts, config: Config, verb: Verb) -> list[Rung]:
@@ -97,7 +92,7 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
     unfit = lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform)
     if unfit := unfit or _uncopied(name, flavour, target, facts, config):
         return unfit
-    if platform not in PLATFORM_HOST:
+    if platform not in MACHINES:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
     wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
     image = images.choose(source, wanted, facts, config)
@@ -106,7 +101,7 @@ def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, 
     emulator = _emulator(platform, target, facts, config)
     if isinstance(emulator, Refused):
         return emulator
-    toolchain = toolchains.choose(PLATFORM_HOST[platform], facts, config)
+    toolchain = toolchains.choose(MACHINES[platform].triple, facts, config)
     tool = tools.cross(flavour, facts, config)
     for found, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
         if isinstance(found, Refused):

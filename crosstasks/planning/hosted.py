@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from ..catalog.targets import Target
-from ..core.steps import Refused
+from ..core.steps import Refused, Verb
 from ..facts import lock
 from ..facts.emulation import Emulation
 from . import toolchains, tools
 from .ingredients import Tool, Toolchain, dotted
-from .route import Looked, Route, Verb, all_open, from_source, oldest, unsourced
+from .route import Looked, Route, all_open, from_source, oldest, unsourced
 
 if TYPE_CHECKING:
     from ..config.configuration import Config

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..catalog import recipes
+from ..catalog.machines import MACHINES
 from ..catalog.targets import Target, default_image
 from ..core.errors import ConfigError
 from ..core.steps import Refused
@@ -129,7 +130,7 @@ def there(wanted: Wanted, facts: Facts, config: Config) -> Open:
     triple = wanted.target.triple
     for name in config.target(triple).packages:
         native = name.endswith(recipes.NATIVE)
-        architecture = recipes.DEBIAN_ARCH[wanted.platform] if native else wanted.target.debian
+        architecture = MACHINES[wanted.platform].debian if native else wanted.target.debian
         names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
     asked = [question(suite(facts, config), architecture, found) for architecture, found in names.items()]
     if unknown := tuple(one for one in asked if one not in facts.answers):

@@ -15,10 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..catalog.targets import Target
-from ..core.steps import Refused
+from ..core.steps import Refused, Verb
 from .cross import cross_rungs
 from .hosted import cargo, zigbuild
-from .route import Looked, Route, Rung, Verb
+from .route import Looked, Route, Rung
 
 if TYPE_CHECKING:
     from ..config.configuration import Config

@@ -9,13 +9,13 @@ from msgspec import Struct, to_builtins
 
 from ..catalog.targets import Target
 from ..core.errors import EngineFailed, NoRoute
-from ..core.steps import Absent, Failure, Refused, Step
+from ..core.steps import Absent, Failure, Refused, Step, Verb
 from ..facts import lock as lockfile
 from ..facts.lock import Locked
 from . import lock_rows
 from .ingredients import Open
 from .ladder import ladder
-from .route import Looked, Route, Rung, Verb
+from .route import Looked, Route, Rung
 
 if TYPE_CHECKING:
     from ..config.configuration import Config

@@ -15,8 +15,6 @@ from .ingredients import Image, Open, Tool, Toolchain, dotted
 if TYPE_CHECKING:
     from ..config.configuration import Config
 
-Verb: TypeAlias = Literal["build", "test"]
-
 
 class Route(Struct, frozen=True, kw_only=True):
     """One complete way to build a target.

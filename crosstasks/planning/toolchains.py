@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import Target, catalogue
 from ..core.steps import Absent, Refused, Step
 from ..facts import lock
@@ -29,12 +30,6 @@ from .ingredients import Open, Tool, Toolchain, dotted, first
 if TYPE_CHECKING:
     from ..config.configuration import Config
     from ..facts import Facts
-
-DEBIAN_HOSTS: Final[Mapping[str, str]] = {
-    "x86_64-unknown-linux-gnu": "amd64",
-    "aarch64-unknown-linux-gnu": "arm64",
-}
-"""Host triples whose rustc Debian has in current releases (bookworm: rustc-web 1.96 for amd64 and arm64)."""
 
 DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
@@ -245,7 +240,7 @@ def _debian(wanted: Need, facts: Facts, config: Config) -> Toolchain | Refused |
         return Refused(name="debian", why="offline = true")
     if not facts.host.apt:
         return Refused(name="debian", why="apt is not here")
-    if wanted.host not in DEBIAN_HOSTS:
+    if wanted.host not in BY_TRIPLE:
         return Refused(name="debian", why=f"Debian's rustc does not run on {wanted.host}")
     missing = facts.open("debian")
     if missing:
@@ -260,7 +255,7 @@ def _from_packages(wanted: Need, facts: Facts, debian: Debian) -> Toolchain | Re
     if isinstance(release, Refused):
         return release
     standard = tuple(t.triple for t in wanted.standard() if t.debian_std in debian.rust[release] and t.debian_std)
-    own = DEBIAN_HOSTS[wanted.host]
+    own = BY_TRIPLE[wanted.host].debian
     step = Step(
         why=f"no toolchain here has {release} with what the declared targets need, and Debian's packages have it",
         call="toolchain.from_debian",

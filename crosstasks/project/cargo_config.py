@@ -17,7 +17,7 @@ from ..core import toml_file
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..facts import Look
+    from ..core.looking import Look
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..core import toml_file
-from ..core.errors import ConfigError, CrosstasksError
+from ..core.errors import ConfigError, CrosstasksError, absent
 from ..core.steps import Absent, Done
 from ..core.toml_file import table
-from ..facts.answer_cache import absent
 from . import cargo_config, manifest, toolchain_file, volumes
 from .cargo_config import Setting
 from .manifest import Package, Workspace
 from .volumes import ALONE, Surroundings
 
 if TYPE_CHECKING:
+    from ..core.looking import Known, Look
     from ..core.steps import Question
-    from ..facts import Facts, Look
 
 
 class Repository(Struct, frozen=True, kw_only=True):
@@ -70,7 +69,7 @@ ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offl
 """Asks neither the network nor for a lock file."""
 
 
-def ask(look: Look, _question: Question, _facts: Facts, *, cargo: str = "") -> Repository | Absent:
+def ask(look: Look, _question: Question, _facts: Known, *, cargo: str = "") -> Repository | Absent:
     """
     Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
 

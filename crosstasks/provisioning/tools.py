@@ -7,11 +7,12 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..catalog.pins import pins
 from ..core import integrity
 from ..core.errors import ToolMissing
@@ -32,18 +33,11 @@ def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, sa
     return integrity.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
 
 
-WHEELS: Final[Mapping[str, tuple[str, str]]] = {
-    # hosts that wheels are installed for from another one: the machine, and what pip calls its platform
-    "x86_64-unknown-linux-gnu": ("x86_64", "manylinux2014_x86_64"),
-    "aarch64-unknown-linux-gnu": ("aarch64", "manylinux2014_aarch64"),
-}
-
-
 def foreign(name: str) -> str:
     """Return the host triple that a tool's folder is named after, if that is another machine than this one."""
-    for triple, (machine, _) in WHEELS.items():
-        if name.endswith(triple) and (sys.platform, platform.machine()) != ("linux", machine):
-            return triple
+    for machine in MACHINES.values():
+        if name.endswith(machine.triple) and (sys.platform, platform.machine()) != ("linux", machine.arch):
+            return machine.triple
     return ""
 
 
@@ -57,7 +51,7 @@ def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) 
     asked: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
     command = installer(run)
     if foreign:
-        asked += ("--python-platform", foreign) if "uv" in command else ("--platform", WHEELS[foreign][1])
+        asked += ("--python-platform", foreign) if "uv" in command else ("--platform", BY_TRIPLE[foreign].wheels)
     done = run((*command, "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     if done.code:
         raise ToolMissing(

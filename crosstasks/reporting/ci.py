@@ -29,8 +29,8 @@ from ..planning.plan import SCHEMA_VERSION
 from ..project import manifest
 
 if TYPE_CHECKING:
-    from ..building.artifacts import Diagnostic
     from ..context import Work
+    from ..core.artifacts import Diagnostic
     from ..core.results import Result
 
 REPORT: Final = "CROSSTASKS_REPORT"

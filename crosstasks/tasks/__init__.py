@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, ci, maintenance, offline, release
-from .call import BUILDING, OVERRIDES, RELEASING, Task
+from .call import BUILDING, OVERRIDES, PACKING, RELEASING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
@@ -31,7 +31,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "init": Task(maintenance.init),
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
-    "release.build": Task(release.build, ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")),
+    "release.build": Task(release.build, PACKING),
     "release.verify": Task(release.verify, ("target", "format", "engine", "rebuild")),
     "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),

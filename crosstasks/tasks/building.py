@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .call import Call
 
 if TYPE_CHECKING:
-    from ..planning.route import Verb
+    from ..core.steps import Verb
 
 
 def plan(call: Call) -> None:

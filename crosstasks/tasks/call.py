@@ -14,7 +14,7 @@ from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
     from ..context import Work
-    from ..planning.route import Verb
+    from ..core.steps import Verb
 
 
 class Option(NamedTuple):
@@ -67,6 +67,7 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 
 BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
 RELEASING: Final = ("package", "skip", "snapshot")
+PACKING: Final = ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, Call
+from .call import OPTIONS, PACKING, Call
 
 if TYPE_CHECKING:
     from ..context import Work
+    from ..core.artifacts import Artifact
     from ..extras.packaging.contents import Difference
     from ..extras.packaging.dist import Part
     from ..extras.release.context import Context
     from ..extras.release.prepare import Intended
     from ..planning.plan import Plan
-    from ..verifying.verify import Artifact
 
 
 def build(call: Call) -> int:
@@ -187,7 +187,7 @@ def _verified(call: Call, context: Context) -> int:
     task = TASKS.get("release.verify")
     if task is None or "verify" in context.skip:
         return 0
-    options = {name: OPTIONS[name].default for name in task.options}
+    options = {name: OPTIONS[name].default for name in PACKING}
     given = {name: value for name, value in call.options.items() if name in options}
     return task.act(Call(call.place, options | given)) or 0
 
@@ -303,10 +303,7 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     from .. import pipeline
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
-    from . import TASKS
-    from .call import OPTIONS
 
-    task = TASKS["release.build"]
     held = contents.listed(dist, pipeline.select(call.names, work) if call.names else ())
     triples = tuple(dict.fromkeys(package.target.triple for package in held))
     given = {
@@ -316,11 +313,11 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
         "skip": ["hooks"],
         "engine": call.options["engine"],
     }
-    options = {name: given.get(name, OPTIONS[name].default) for name in task.options}
+    options = {name: given.get(name, OPTIONS[name].default) for name in PACKING}
 
     def package(root: Path) -> Path:
         with redirect_stdout(sys.stderr):
-            code = task.act(Call(root, options))
+            code = build(Call(root, options))
         if code:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
         return root / pipeline.start(root).config.release.dist

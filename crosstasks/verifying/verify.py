@@ -8,44 +8,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from ..core.artifacts import Artifact
 from ..core.errors import VerificationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..catalog.targets import Target
-
-
-class Artifact(Struct, frozen=True, kw_only=True):
-    """A built file.
-
-    Attributes:
-        format: ``elf``, ``pe``, ``macho`` or ``wasm``, of an archive's first object if it is one; empty: none of them.
-        machine, bits, endian: what it runs on; *machine* is named as in ELF, whatever the format.
-        abi: what of the calling convention the header tells: ``hard-float``, ``elfv2``, …; empty if nothing.
-        interpreter: the loader it asks for, and *needed* the libraries.
-        glibc: the newest version of a symbol of glibc that it needs, empty if there is none.
-        relro: ``full``, ``partial`` or empty.
-    """
-
-    path: str
-    format: str = ""
-    machine: str = ""
-    bits: int = 0
-    endian: str = ""
-    abi: str = ""
-    interpreter: str = ""
-    needed: tuple[str, ...] = ()
-    glibc: str = ""
-    static: bool = False
-    pie: bool = False
-    relro: str = ""
-    execstack: bool = False
-    size: int = 0
-    sha256: str = ""
 
 
 _COFF: Final = {0x14C: ("EM_386", 32), 0x8664: ("EM_X86_64", 64), 0x1C4: ("EM_ARM", 32), 0xAA64: ("EM_AARCH64", 64)}

@@ -21,7 +21,8 @@ $ crosstasks explain build.log
 $ cargo build 2>&1 | crosstasks explain -
 ```
 
-Where such an error ends a build or a step of provisioning, the same words are its hint. This page is made of crosstasks/remedies.toml.
+Where such an error ends a build or a step of provisioning, the same words are its hint. This page is made of
+crosstasks/catalog/remedies.toml.
 """
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import report_schema
 
-from crosstasks import report_schema
 from crosstasks.facts import host
 
 HOST = host.parse(host.Platform.here(), {}).triple

@@ -249,7 +249,7 @@ def test_program_and_python_give_the_same_plan(program, bare, run):
     """`crosstasks plan --format json` prints what `crosstasks.plan()` returns; a target on the command line needs no configuration."""
     script = (
         "import msgspec, crosstasks\n"
-        "made = crosstasks.plan(['{0}'])\nassert made == crosstasks.plan(['{0}'])\nfrom crosstasks import plan\n"
+        "made = crosstasks.plan(['{0}'])\nassert made == crosstasks.plan(['{0}'])\nfrom crosstasks.planning import plan\n"
         "print(msgspec.json.encode({{'schema_version': plan.SCHEMA_VERSION, 'plans': [plan.as_json(one) for one in made]}}).decode())\n"
     )
     host = _host()

@@ -118,21 +118,21 @@ def test_check_passes_after_a_checkout_with_other_newlines(copy, vendor):
 
 def test_check_shows_drift(copy, vendor):
     """A changed, a new and a missing file fail, with a patch on standard output."""
-    with (copy / "cli.py").open("a") as file:
+    with (copy / "invoke.py").open("a") as file:
         file.write("# ours\n")
     (copy / "own.py").write_text("own = 1\n")
     (copy / "LICENSE").unlink()
     done = vendor("--into", "lib/py/xt", "--check")
     assert 1 == done.returncode
-    assert "--- a/lib/py/xt/cli.py\n+++ b/lib/py/xt/cli.py\n" in done.stdout
+    assert "--- a/lib/py/xt/invoke.py\n+++ b/lib/py/xt/invoke.py\n" in done.stdout
     assert "+# ours\n" in done.stdout
     assert "--- /dev/null\n+++ b/lib/py/xt/own.py\n" in done.stdout
-    assert "changed: cli.py\nadded: own.py\nmissing: LICENSE\n" in done.stderr
+    assert "changed: invoke.py\nadded: own.py\nmissing: LICENSE\n" in done.stderr
 
 
 def test_check_shows_drift_that_the_manifest_hides(copy, vendor):
     """A changed file with its new hash in the manifest is still not this package."""
-    with (copy / "cli.py").open("a") as file:
+    with (copy / "invoke.py").open("a") as file:
         file.write("# ours\n")
     from crosstasks.extras.maintenance import vendoring
 
@@ -147,10 +147,10 @@ def test_a_copy_checks_itself(copy, alone):
     """Without the package: by its manifest."""
     argv = (sys.executable, "-m", "xt", "vendor", "--into", "xt", "--check")
     assert 0 == alone(*argv, cwd=copy.parent).returncode
-    (copy / "cli.py").write_text((copy / "cli.py").read_text() + "# ours\n")
+    (copy / "invoke.py").write_text((copy / "invoke.py").read_text() + "# ours\n")
     done = alone(*argv, cwd=copy.parent)
     assert 1 == done.returncode
-    assert "changed: cli.py" in done.stderr
+    assert "changed: invoke.py" in done.stderr
 
 
 def test_update_renews(copy, vendor):
@@ -198,14 +198,14 @@ def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, run, repos
 def test_a_link_in_a_copy_is_never_followed(copy, vendor, tmp_path):
     """It is drift, and what it leads to is neither read nor written."""
     outside = tmp_path / "outside.py"
-    outside.write_text((copy / "cli.py").read_text())
-    (copy / "cli.py").unlink()
-    (copy / "cli.py").symlink_to(outside)
-    assert "changed: cli.py" in vendor("--into", "lib/py/xt", "--check").stderr
+    outside.write_text((copy / "invoke.py").read_text())
+    (copy / "invoke.py").unlink()
+    (copy / "invoke.py").symlink_to(outside)
+    assert "changed: invoke.py" in vendor("--into", "lib/py/xt", "--check").stderr
     before = outside.read_text()
     assert 0 == vendor("--into", "lib/py/xt", "--update", "--force").returncode
     assert before == outside.read_text()
-    assert not (copy / "cli.py").is_symlink()
+    assert not (copy / "invoke.py").is_symlink()
 
 
 @pytest.mark.parametrize(

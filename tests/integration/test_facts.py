@@ -22,8 +22,9 @@ from msgspec.structs import replace
 
 from crosstasks.clients import process, registry_api
 from crosstasks.core.errors import CrosstasksError, ImageFailed
+from crosstasks.core.looking import Look
 from crosstasks.core.steps import Absent, Question
-from crosstasks.facts import Facts, Look, ask
+from crosstasks.facts import Facts, ask
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.registry import RegistryImage, parse

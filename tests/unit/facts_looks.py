@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crosstasks.core.errors import ToolMissing
+from crosstasks.core.looking import Look, Platform
 from crosstasks.core.steps import Done
-from crosstasks.facts import Look
-from crosstasks.facts.host import Platform
 
 DATA = Path(__file__).parent / "data"
 LINUX = Platform(system="linux", machine="x86_64", libc="glibc 2.36", release="6.1.0", node="builder")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import report_schema
 
-from crosstasks import report_schema
-from crosstasks.building.artifacts import Diagnostic, Messages
+from crosstasks.building.artifacts import Messages
+from crosstasks.core.artifacts import Artifact, Diagnostic
 from crosstasks.core.results import Result
 from crosstasks.core.steps import Failure
 from crosstasks.reporting import ci
-from crosstasks.verifying.verify import Artifact
 
 GITHUB, GITLAB = {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}
 WRONG = Diagnostic(level="error", message="100% wrong,\nreally: yes", code="E0308", path="src/a,b:c.rs", line=3, end_line=4, column=18)

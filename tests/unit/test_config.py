@@ -7,18 +7,19 @@ import re
 import sys
 from pathlib import Path
 
+import config_schema
 import jsonschema
 import pytest
 from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
-from crosstasks import config_schema
 from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, load
 from crosstasks.config.options import File, Options, Release, TargetOptions
 from crosstasks.config.places import lines, locate
 from crosstasks.config.read import OURS, slot, variable
 from crosstasks.core.errors import ConfigError
-from crosstasks.facts.host import Platform, parse
+from crosstasks.core.looking import Platform
+from crosstasks.facts.host import parse
 
 ARM = "aarch64-unknown-linux-gnu"
 ARMV7 = "armv7-unknown-linux-gnueabihf"

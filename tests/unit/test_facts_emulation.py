@@ -6,10 +6,10 @@ import shutil
 
 from facts_looks import DATA, look, program
 
+from crosstasks.core.looking import Platform
 from crosstasks.core.steps import Question
 from crosstasks.facts import Facts, ask
 from crosstasks.facts.emulation import Registration, parse, parse_entry
-from crosstasks.facts.host import Platform
 
 ENTRIES = {path.name: path.read_text("utf-8") for path in (DATA / "binfmt").iterdir() if path.name != "status"}
 

@@ -6,9 +6,11 @@ import pytest
 from facts_looks import LINUX, look
 from msgspec.structs import replace
 
+from crosstasks.catalog.machines import arch
+from crosstasks.core.looking import Platform
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.host import Host, Platform, arch, ci, container, container_id, parse
+from crosstasks.facts.host import Host, ci, container, container_id, parse
 
 
 @pytest.mark.parametrize(

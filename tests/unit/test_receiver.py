@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.context import Work
+from crosstasks.context import Work, look_of
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question, Step
 from crosstasks.extras.offline import locking
 from crosstasks.extras.offline.bundle_make import translated
-from crosstasks.facts import Look
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan
 from crosstasks.provisioning import tools
@@ -21,7 +20,7 @@ from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
 
 def work(known):
     here, runner = Path("/project"), FakeRunner()
-    look = Look.make(here, Path("/cache"), config(), {}, runner)
+    look = look_of(here, Path("/cache"), config(), {}, runner)
     return Work(config=config(), root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
 
 

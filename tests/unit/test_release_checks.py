@@ -8,10 +8,11 @@ import pytest
 
 from crosstasks.catalog.targets import catalogue, find, loader
 from crosstasks.config.options import VerifyCheck
+from crosstasks.core.artifacts import Artifact
 from crosstasks.extras.release.verify import Finding, text
 from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.symbols import Symbol, newer
-from crosstasks.verifying.verify import Artifact, inspect
+from crosstasks.verifying.verify import inspect
 
 DATA = Path(__file__).parent / "data"
 LINKS = {

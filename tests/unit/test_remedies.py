@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import remedies_page
 
-from crosstasks import remedies_page
 from crosstasks.catalog import remedies
 from crosstasks.catalog.remedies import Remedy, find
 from crosstasks.core import errors

@@ -8,9 +8,10 @@ import pytest
 from facts_looks import DATA, look
 from planning import settle, world
 
+from crosstasks.core.looking import Platform
 from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import parse
-from crosstasks.facts.host import Host, Platform
+from crosstasks.facts.host import Host
 from crosstasks.facts.rustup import Rustup
 from crosstasks.testing import AMD64, ARM64, config, facts, toolchain
 

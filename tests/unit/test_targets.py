@@ -333,7 +333,7 @@ def test_tags_of_sessions():
 
 def test_nothing_is_read_at_import():
     """`nox -l` pays for the catalogue once, when it first asks for a target."""
-    spec = importlib.util.spec_from_file_location("crosstasks.targets_anew", targets.__file__)
+    spec = importlib.util.spec_from_file_location("crosstasks.catalog.targets_anew", targets.__file__)
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     counts = [fresh.catalogue.cache_info().misses]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog.targets import find
+from crosstasks.core.artifacts import Artifact
 from crosstasks.core.errors import VerificationFailed
-from crosstasks.verifying.verify import Artifact, check, inspect, verify, version
+from crosstasks.verifying.verify import check, inspect, verify, version
 
 SOFT = {"bits": 32, "machine": 40, "flags": 0x5000200}
 N32 = {"bits": 32, "machine": 8, "flags": 0x20000020, "endian": ">"}

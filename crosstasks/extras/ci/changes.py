@@ -31,9 +31,8 @@ from ...config.places import FILE, locate
 from ...config.read import Source
 from ...context import Work
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
-from ...core.steps import Question
+from ...core.steps import Question, Verb
 from ...core.toml_file import table
-from ...planning.route import Verb
 from ...project import manifest
 from ...project.manifest import dependencies
 from ...project.repository import metadata

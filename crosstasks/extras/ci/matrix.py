@@ -15,7 +15,7 @@ from ...core.errors import ConfigError
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
-    from ...planning.route import Verb
+    from ...core.steps import Verb
 
 Provider: TypeAlias = Literal["github", "gitlab"]
 Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]

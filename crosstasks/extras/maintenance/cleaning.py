@@ -26,9 +26,9 @@ from ...config import configuration
 from ...context import Work
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
-from ...core.steps import Absent, Question
+from ...core.steps import Absent, Question, Verb
 from ...facts.engine import Engine
-from ...planning.route import Route, Verb
+from ...planning.route import Route
 from ...project import manifest, volumes
 from ...project.repository import Repository
 from ...reporting import report

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ...catalog import targets
+from ...catalog import machines, targets
 from ...config import places
 from ...config.places import FILE
 from ...core.errors import ConfigError
-from ...facts import host
-from ...facts.host import Host
+from ...core.looking import Platform
 from ...project import toolchain_file
 from ...project.toolchain_file import ToolchainFile
 
@@ -106,8 +105,8 @@ def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _own() -> list[str]:
-    here = host.parse(host.Platform.here(), {}, musl=any(Path("/lib").glob("ld-musl-*.so.1")))
-    return [here.triple] if isinstance(here, Host) and here.triple in targets.catalogue() else []
+    here = machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    return [here] if isinstance(here, str) and here in targets.catalogue() else []
 
 
 def _all(root: Path, files: Mapping[str, str]) -> tuple[Path, ...]:

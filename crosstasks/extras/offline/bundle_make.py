@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import structs
 
 from ... import pipeline, provisioning
+from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import docker_api, process
 from ...clients.docker_sdk import failed
@@ -27,7 +28,7 @@ from ...planning.ingredients import Tool
 from ...provisioning import cache_check
 from . import bundle
 from .bundle import Kind, Manifest
-from .locking import KINDS, received
+from .locking import received
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -125,7 +126,7 @@ def translated(step: Step, platform: str, work: Work) -> Step:
     Raises:
         ToolMissing: it runs what only that machine could run.
     """
-    if KINDS[platform].arch == here.machine() and sys.platform == "linux":
+    if MACHINES[platform].arch == here.machine() and sys.platform == "linux":
         return step
     if step.call == "tools.from_cargo":
         why = "cross is compiled by cargo, for the machine that it runs on"

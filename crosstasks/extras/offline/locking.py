@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
 from ... import pipeline
+from ...catalog.machines import MACHINES
 from ...context import Work
 from ...core import cache
 from ...core.errors import ConfigError, NoRoute
@@ -23,21 +24,7 @@ from ...planning import lock_rows
 from ...planning.lock_rows import Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ...context import Work
-
-
-class _Kind(NamedTuple):
-    arch: str
-    triple: str
-
-
-KINDS: Final[Mapping[str, _Kind]] = {
-    "linux/amd64": _Kind("x86_64", "x86_64-unknown-linux-gnu"),
-    "linux/arm64": _Kind("aarch64", "aarch64-unknown-linux-gnu"),
-}
-"""Machines that can be provided for: glibc Linux, as servers and CI runners are."""
 
 
 def received(work: Work, platform: str) -> Work:
@@ -49,14 +36,14 @@ def received(work: Work, platform: str) -> Work:
     Raises:
         ConfigError: no such platform.
     """
-    if platform not in KINDS:
-        raise ConfigError(f"--platform is {' or '.join(KINDS)}, not {platform!r}")
-    kind = KINDS[platform]
+    if platform not in MACHINES:
+        raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")
+    machine = MACHINES[platform]
     engine = work.facts.engine
-    ready = Engine(kind="docker", command="docker", version="", arch=kind.arch)
+    ready = Engine(kind="docker", command="docker", version="", arch=machine.arch)
     answers: dict[About, Any] = {
-        "host": structs.replace(work.facts.host, os="linux", libc="gnu", arch=kind.arch, triple=kind.triple),
-        "engine": structs.replace(engine, arch=kind.arch, os="linux") if isinstance(engine, Engine) else ready,
+        "host": structs.replace(work.facts.host, os="linux", libc="gnu", arch=machine.arch, triple=machine.triple),
+        "engine": structs.replace(engine, arch=machine.arch, os="linux") if isinstance(engine, Engine) else ready,
         "rustup": Absent(f"it is not known what a machine of {platform} has"),
         "builders": Builders(),
         "emulation": Emulation(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
+from ...catalog.machines import MACHINES
 from ...clients import docker_api, process, registry_copy
 from ...clients.docker_sdk import failed
 from ...clients.registry_copy import Copied
@@ -20,7 +21,6 @@ from ...planning.image_names import Wanted, mirrored, repository_of
 from ...planning.ingredients import Image
 from ...planning.lock_rows import table
 from . import locking
-from .locking import KINDS
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -46,8 +46,8 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
     """
     if work.config.offline:
         raise ConfigError("a mirror cannot be filled with offline = true")
-    if unknown := set(platforms).difference(KINDS):
-        raise ConfigError(f"--platform is {' or '.join(KINDS)}, not {', '.join(sorted(unknown))}")
+    if unknown := set(platforms).difference(MACHINES):
+        raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {', '.join(sorted(unknown))}")
     machines = locking.machines(work, platforms)
     if not platforms and isinstance(machines[0].facts.engine, Absent):
         raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")

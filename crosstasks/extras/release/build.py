@@ -26,8 +26,8 @@ from ..packaging.product import Product
 from .context import Context
 
 if TYPE_CHECKING:
+    from ...core.artifacts import Artifact
     from ...planning.plan import Plan
-    from ...verifying.verify import Artifact
     from .context import Context
 
 Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"

@@ -1,0 +1,110 @@
+"""Pure: what the machines that programs run on are called: by kernels, engines, Debian, Rust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from ..core.looking import Platform
+from ..core.steps import Absent
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """A machine that images are made for and toolchains run on.
+
+    Attributes:
+        arch: as Rust names it.
+        debian: as Debian names it.
+        triple: of the programs that run on it, with glibc.
+        gnu: what its own compilers are called after.
+        wheels: the platform of wheels (PEP 600) that run on it.
+    """
+
+    arch: str
+    debian: str
+    triple: str
+    gnu: str
+    wheels: str
+
+
+MACHINES: Final[Mapping[str, Machine]] = {
+    "linux/amd64": Machine(
+        arch="x86_64", debian="amd64", triple="x86_64-unknown-linux-gnu", gnu="x86_64-linux-gnu", wheels="manylinux2014_x86_64"
+    ),
+    "linux/arm64": Machine(
+        arch="aarch64", debian="arm64", triple="aarch64-unknown-linux-gnu", gnu="aarch64-linux-gnu", wheels="manylinux2014_aarch64"
+    ),
+}
+"""By the platform of an engine. Another one is another row."""
+
+BY_TRIPLE: Final[Mapping[str, Machine]] = {machine.triple: machine for machine in MACHINES.values()}
+
+ARCHES: Final[Mapping[str, str]] = {
+    "amd64": "x86_64",
+    "x86-64": "x86_64",
+    "arm64": "aarch64",
+    "386": "i686",
+    "i386": "i686",
+    "i486": "i686",
+    "i586": "i686",
+    "x86": "i686",
+    "arm": "armv7",
+    "armhf": "armv7",
+    "armv7l": "armv7",
+    "armv8l": "armv7",
+    "armv6l": "arm",
+    "armel": "arm",
+    "riscv64": "riscv64gc",
+    "ppc": "powerpc",
+    "ppc64": "powerpc64",
+    "ppc64le": "powerpc64le",
+    "ppc64el": "powerpc64le",
+    "mips64el": "mips64el",
+    "mips64le": "mips64el",
+    "mipsle": "mipsel",
+    "loong64": "loongarch64",
+}
+"""What kernels, engines, QEMU and Debian call an architecture, where a target triple begins otherwise."""
+
+_NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}
+"""The architecture of 32-bit programs on a 64-bit kernel."""
+
+_EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
+
+
+def arch(name: str) -> str:
+    """Return an architecture as Rust's triples name it."""
+    return ARCHES.get(name.lower(), name.lower())
+
+
+def triple(platform: Platform, *, musl: bool = False) -> str | Absent:
+    """
+    Return the host triple of Rust's programs on a machine; *musl* tells that musl's loader is there.
+
+    ========  =======  ============================
+    system    machine  triple
+    ========  =======  ============================
+    linux     x86_64   x86_64-unknown-linux-gnu
+    linux     aarch64  aarch64-unknown-linux-musl (where musl's loader is, and no glibc)
+    darwin    arm64    aarch64-apple-darwin
+    win32     AMD64    x86_64-pc-windows-msvc
+    ========  =======  ============================
+    """
+    here = arch(platform.machine)
+    match platform.system:
+        case "darwin":
+            return f"{here}-apple-darwin"
+        case "win32" | "cygwin" | "msys":
+            return f"{here}-pc-windows-msvc"
+        case "linux":
+            here = _NARROW.get(here, here) if platform.bits == 32 else here
+            return f"{here}-unknown-linux-{libc(platform, musl=musl)}{_EABI.get(here, '')}"
+        case other:
+            return Absent(f"crosstasks knows no host of the kind {other!r}", "Linux, macOS and Windows are known")
+
+
+def libc(platform: Platform, *, musl: bool) -> str:
+    """Return the C library of programs on Linux: musl's where its loader is, and no glibc."""
+    return "musl" if musl and not platform.libc else "gnu"
