@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from msgspec.structs import replace as changed
@@ -155,6 +156,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
             route = planned.route.name
             try:
                 planned, work = provide(planned, work)
+                Thread(target=verify.ready, daemon=True).start()  # while cargo works
                 with cache.room(target):
                     ran = run.run(planned, arguments, work)
                 if ran.error and not ran.started:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -23,7 +22,6 @@ from ..planning.route import Route
 from ..project.repository import Repository
 from ..provisioning import cache_check
 from ..reporting import ci, report
-from ..verifying import verify
 from . import commands, dependencies, environment, target_folder
 from .artifacts import Built, Messages
 from .commands import STARTERS
@@ -88,8 +86,6 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             *more.arguments,
             *arguments,
         )
-        if plan.verb == "build":
-            Thread(target=verify.ready, daemon=True).start()  # while cargo works
         done = process.stream(
             argv,
             env={**started.env, **more.env},

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..core.errors import ImageFailed, Interrupted
 from ..core.steps import Say
+
+T = TypeVar("T")
 
 HINTS: Final = (
     (r"no matching manifest|does not match the specified platform", "the image is not offered for this platform"),
@@ -154,7 +157,6 @@ def distribution(client: Any, ref: str, timeout: float) -> dict[str, Any]:
     Raises:
         ImageFailed: the registry does not know it, refuses, or takes too long.
     """
-    from .network import limited
 
     def ask() -> dict[str, Any]:
         found: dict[str, Any] = client.images.get_registry_data(ref).attrs
@@ -180,3 +182,29 @@ def _translated(client: Any, what: str) -> Iterator[None]:
         raise Interrupted("interrupted", hint="layers that were pulled are kept by the engine") from None
     finally:
         client.close()
+
+
+def limited(act: Callable[[], T], timeout: float, what: str) -> T:
+    """
+    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
+
+    Raises:
+        ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def _act() -> None:
+        try:
+            done.append(act())
+        except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
+    return done[0]

@@ -1,4 +1,4 @@
-"""How the network is reached: a limit for what asks it, and what programs are told of the user's proxies and authorities.
+"""Look: what programs are told of the user's proxies and authorities, where they do not ask the environment for it themselves.
 
 A machine behind a proxy that opens TLS has ``https_proxy`` and ``SSL_CERT_FILE`` set: OpenSSL, rustup, uv, new pip and the cargo of
 rust-lang.org ask no more. What was seen to ask otherwise, and what each is told instead::
@@ -18,14 +18,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
-
-from ..core.errors import ImageFailed
-
-T = TypeVar("T")
+from typing import Final
 
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -92,29 +87,3 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def limited(act: Callable[[], T], timeout: float, what: str) -> T:
-    """
-    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
-
-    Raises:
-        ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
-    """
-    done: list[T] = []
-    failed: list[BaseException] = []
-
-    def _act() -> None:
-        try:
-            done.append(act())
-        except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if failed:
-        raise failed[0]
-    if not done:
-        raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
-    return done[0]

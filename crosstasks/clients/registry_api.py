@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 from ..core.errors import CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
-from .network import limited
+from .docker_sdk import limited
 
 if TYPE_CHECKING:
     from requests import Response, Session

@@ -1,4 +1,4 @@
-"""Pure: crosstasks.toml -> Config, with the source of every value and all problems at once.
+"""Look: crosstasks.toml -> Config, with the source of every value and all problems at once.
 
 The order, the first that says something wins: command line, ``CROSSTASKS_*`` variables, the file, the default. Of one
 source, what it says of a single target wins over what it says of all.

@@ -1,4 +1,4 @@
-"""Pure: where the configuration is, and on which line each of its keys stands.
+"""Look: where the configuration is, and on which line each of its keys stands.
 
 The nearest folder upward wins, and nothing is merged. Three files can hold it; two of them in one folder is an error::
 

@@ -1,4 +1,4 @@
-"""Pure: the values that the file, the variables and the command line give, converted one by one.
+"""Look: the values that the file, the variables and the command line give, converted one by one.
 
 msgspec stops at the first error of a document, and users want to see all of them.
 """

@@ -1,4 +1,4 @@
-"""What a noxfile declares, kept from its last reading: while no file changes, sessions are listed without the model of the options.
+"""Look: what a noxfile declares, kept from its last reading: while no file changes, sessions are listed without the model of the options.
 
 That model and the catalogue take five times as long to import as all else that listing needs. What is kept was right once: a wrong
 configuration is never kept, and every session reads its configuration anew.

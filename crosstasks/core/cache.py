@@ -1,4 +1,4 @@
-"""The cache folder: the only place outside ``target/`` that crosstasks writes to.
+"""Act: the cache folder: the only place outside ``target/`` that crosstasks writes to.
 
 ::
 
@@ -36,6 +36,9 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHUT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
 FREE: Final = "`crosstasks doctor` shows which disk; `crosstasks clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
+
+CRATES: Final = ".crates-"
+"""How a CARGO_HOME that lasts for one call begins."""
 
 
 def folder(environ: Mapping[str, str]) -> Path:

@@ -23,8 +23,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .steps import Absent
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -131,8 +129,3 @@ class Interrupted(CrosstasksError):
 
 class TimedOut(Interrupted):
     """A time limit ended the work; what else is to be done may go on."""
-
-
-def absent(error: CrosstasksError) -> Absent:
-    """Return what a door has to say as the reason of an absence."""
-    return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)

@@ -1,4 +1,4 @@
-"""Folders that are whole or not there: made once, with a checksum for each file noted beside it.
+"""Act: folders that are whole or not there: made once, with a checksum for each file noted beside it.
 
 ::
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .errors import CrosstasksError
-from .steps import About, Failure, Question, Runner
+from .steps import About, Absent, Failure, Question, Runner
 
 
 class Platform(Struct, frozen=True, kw_only=True):
@@ -155,3 +155,8 @@ class Known(Struct, frozen=True, kw_only=True):
 
 Asker: TypeAlias = Callable[[Look, Question, Known], object]
 """Answers one kind of question, with what it is lent and what is known already."""
+
+
+def absent(error: CrosstasksError) -> Absent:
+    """Return what a door has to say as the reason of an absence."""
+    return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)

@@ -1,4 +1,4 @@
-"""How targets went: what front ends show, and reports hold."""
+"""Pure: how targets went: what front ends show, and reports hold."""
 
 from __future__ import annotations
 

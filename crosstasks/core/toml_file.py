@@ -1,4 +1,4 @@
-"""Pure: TOML files of the user, read with their place in every complaint."""
+"""Look: TOML files of the user, read with their place in every complaint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: LOOK. What is found out about the machine, the engine, the network and the repository; one question, one reader each.
+"""Look: what is found out about the machine, the engine, the network and the repository; one question, one reader each.
 
 A fact's module has ``ASK`` (what is run or read), ``parse`` (the answer in, the fact out), and ``ask``, which puts the
 two together with what it is lent in a ``Look``. A new fact is one file here, one word in ``steps.About`` and one row of ``ASKERS``.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..core.errors import CrosstasksError, DiskFull, absent
-from ..core.looking import Asker, Known, Look
+from ..core.errors import CrosstasksError, DiskFull
+from ..core.looking import Asker, Known, Look, absent
 from ..core.steps import About, Absent, Question
 from ..project import repository
 from ..project.repository import Repository

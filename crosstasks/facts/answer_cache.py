@@ -1,4 +1,4 @@
-"""Pure: answers kept for a while, so that a call with nothing to do asks neither the network nor a program again.
+"""Look: answers kept for a while, so that a call with nothing to do asks neither the network nor a program again.
 
 One JSON file each in ``answers/`` of our cache. A file that cannot be read, or is of another shape, is not there.
 

@@ -1,4 +1,4 @@
-"""Pure: the programs that build: every cross, cargo-zigbuild, zig and cargo, on PATH and in our cache.
+"""Look: the programs that build: every cross, cargo-zigbuild, zig and cargo, on PATH and in our cache.
 
 Each is asked for its version once, and again when its file changes.
 """

@@ -1,4 +1,4 @@
-"""Pure: what Debian's archive offers: toolchains, the parts of images, and whether it has the packages that an image is to hold."""
+"""Look: what Debian's archive offers: toolchains, the parts of images, and whether it has the packages that an image is to hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..core.errors import CrosstasksError, DiskFull, absent
+from ..core.errors import CrosstasksError, DiskFull
+from ..core.looking import absent
 from ..core.steps import Absent, Question
 from . import answer_cache
 

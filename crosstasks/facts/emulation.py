@@ -1,4 +1,4 @@
-"""Pure: which foreign programs the kernel hands to an emulator."""
+"""Look: which foreign programs the kernel hands to an emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: the container engine, where it listens, and the images that it holds."""
+"""Look: the container engine, where it listens, and the images that it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: the machine that crosstasks runs on."""
+"""Look: the machine that crosstasks runs on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: what earlier calls put into our cache."""
+"""Look: what earlier calls put into our cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: crosstasks.lock, what each target was resolved to on each platform of an engine; ``lock`` makes it."""
+"""Look: crosstasks.lock, what each target was resolved to on each platform of an engine; ``lock`` makes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: what a container of the engine is tried for: whether foreign programs run in it, and whether it sees our folders.
+"""Look: what a container of the engine is tried for: whether foreign programs run in it, and whether it sees our folders.
 
 The program is a few instructions that end with a code of its own, in an image that holds nothing else; nothing is pulled.
 

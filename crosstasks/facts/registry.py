@@ -1,4 +1,4 @@
-"""Pure: what a container registry says of a reference, before anything is pulled."""
+"""Look: what a container registry says of a reference, before anything is pulled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core.errors import CrosstasksError, absent
+from ..core.errors import CrosstasksError
+from ..core.looking import absent
 from ..core.steps import Absent, Question
 from . import answer_cache
 

@@ -1,4 +1,4 @@
-"""Pure: rustup, its toolchains, and whether its server can be reached.
+"""Look: rustup, its toolchains, and whether its server can be reached.
 
 What rustup has is read from its folder: that starts no program, and it holds toolchains that cannot run here as well.
 """

@@ -1,4 +1,4 @@
-"""Pure: what the user set for cargo in its configuration files and variables: linkers, runners, a wrapper, the target folder.
+"""Look: what the user set for cargo in its configuration files and variables: linkers, runners, a wrapper, the target folder.
 
 https://doc.rust-lang.org/cargo/reference/config.html: a variable wins over a file, the nearest file over those above it.
 """

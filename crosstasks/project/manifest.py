@@ -1,4 +1,4 @@
-"""Pure: a Cargo workspace as its manifests tell it, read without cargo, which need not be there yet."""
+"""Look: a Cargo workspace as its manifests tell it, read without cargo, which need not be there yet."""
 
 from __future__ import annotations
 

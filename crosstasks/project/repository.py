@@ -1,4 +1,4 @@
-"""Pure: the Rust repository: Cargo's view of it, its toolchain file, Cross.toml and cargo's configuration."""
+"""Look: the Rust repository: Cargo's view of it, its toolchain file, Cross.toml and cargo's configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..core import toml_file
-from ..core.errors import ConfigError, CrosstasksError, absent
+from ..core.errors import ConfigError, CrosstasksError
+from ..core.looking import absent
 from ..core.steps import Absent, Done
 from ..core.toml_file import table
 from . import cargo_config, manifest, toolchain_file, volumes

@@ -1,4 +1,4 @@
-"""Pure: rust-toolchain.toml and rust-toolchain, as rustup reads them."""
+"""Look: rust-toolchain.toml and rust-toolchain, as rustup reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: the folders around a workspace that its build may read, and that a container must be given besides the workspace.
+"""Look: the folders around a workspace that its build may read, and that a container must be given besides the workspace.
 
 cross mounts the workspace, and of a path dependency outside nothing but its own folder. So a crate that inherits from another
 workspace, includes a file above its own, or asks git for its version does not build (cross-rs/cross#1181, #1622, #1727)::

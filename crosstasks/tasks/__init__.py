@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import building, ci, maintenance, offline, release
-from .call import BUILDING, OVERRIDES, PACKING, RELEASING, Task
+from .call import BUILDING, OVERRIDES, PACKING, RELEASING, VERIFYING, Task
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
@@ -32,7 +32,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.status": Task(release.status, ("format", *RELEASING)),
     "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
     "release.build": Task(release.build, PACKING),
-    "release.verify": Task(release.verify, ("target", "format", "engine", "rebuild")),
+    "release.verify": Task(release.verify, VERIFYING),
     "release.sign": Task(release.sign, RELEASING),
     "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
     "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),

@@ -67,6 +67,7 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 
 BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
 RELEASING: Final = ("package", "skip", "snapshot")
+VERIFYING: Final = ("target", "format", "engine", "rebuild")
 PACKING: Final = ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")
 
 

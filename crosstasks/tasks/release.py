@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, PACKING, Call
+from .call import OPTIONS, PACKING, VERIFYING, Call
 
 if TYPE_CHECKING:
     from ..context import Work
     from ..core.artifacts import Artifact
     from ..extras.packaging.contents import Difference
-    from ..extras.packaging.dist import Part
     from ..extras.release.context import Context
+    from ..extras.release.dist import Part
     from ..extras.release.prepare import Intended
     from ..planning.plan import Plan
 
@@ -96,8 +96,8 @@ def _looked_again(context: Context, names: tuple[str, ...]) -> int:
 
 def sign(call: Call) -> int:
     """Call the configured hooks for what was built and is not signed yet."""
-    from ..extras.packaging import dist
     from ..extras.release import build as hooks
+    from ..extras.release import dist
 
     context = _context(call)
     if not context.work.config.release.hooks:
@@ -182,14 +182,11 @@ def _whole(context: Context, intended: Intended | None, places: Sequence[str]) -
 
 def _verified(call: Call, context: Context) -> int:
     """Verify what was built, as the task of that name does."""
-    from . import TASKS
-
-    task = TASKS.get("release.verify")
-    if task is None or "verify" in context.skip:
+    if "verify" in context.skip:
         return 0
-    options = {name: OPTIONS[name].default for name in PACKING}
+    options = {name: OPTIONS[name].default for name in VERIFYING}
     given = {name: value for name, value in call.options.items() if name in options}
-    return task.act(Call(call.place, options | given)) or 0
+    return verify(Call(call.place, options | given))
 
 
 def _context(call: Call) -> Context:
@@ -209,8 +206,7 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
     from .. import pipeline
     from ..building import arguments
-    from ..extras.packaging import dist
-    from ..extras.release import build, workers
+    from ..extras.release import build, dist, workers
 
     given, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
     if not context.products:

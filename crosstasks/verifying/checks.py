@@ -1,4 +1,4 @@
-"""Pure: what every released file promises, and how each promise is checked. A new check is one function and one row of ``CHECKS``."""
+"""Look: what every released file promises, and how each promise is checked. A new check is one function and one row of ``CHECKS``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: which symbols of glibc are newer than a floor, and which crate's objects ask for them."""
+"""Look: which symbols of glibc are newer than a floor, and which crate's objects ask for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: what a built file really is, read from its headers, and whether that is what its target promises."""
+"""Look: what a built file really is, read from its headers, and whether that is what its target promises."""
 
 from __future__ import annotations
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from crosstasks.catalog import machines
 from crosstasks.catalog.pins import pins
 from crosstasks.config import configuration
+from crosstasks.core.looking import Platform
 from crosstasks.extras.ci import workflows
-from crosstasks.facts import host
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -89,7 +90,7 @@ def test_a_file_of_gitlab_is_valid(program, few):
 
 def test_the_steps_of_a_workflow_do_the_job(program, few, run):
     """What a job is told to call is called here as the service would, for the machine's own target; what is uploaded is there."""
-    triple = host.parse(host.Platform.here(), {}).triple
+    triple = machines.triple(Platform.here())
     (few / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{triple}"]\nbuilder = "cargo"\n')
     assert 0 == program("ci.generate").returncode
     job = YAML(typ="safe").load(few / ".github" / "workflows" / "crosstasks.yml")["jobs"]["cross"]

@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 import report_schema
 
-from crosstasks.facts import host
+from crosstasks.catalog import machines
+from crosstasks.core.looking import Platform
 
-HOST = host.parse(host.Platform.here(), {}).triple
+HOST = machines.triple(Platform.here())
 SERVICES = {"GITHUB_ACTIONS": "", "GITLAB_CI": "", "GITHUB_STEP_SUMMARY": "", "GITHUB_WORKSPACE": "", "CI_PROJECT_DIR": ""}
 WRONG = 'fn main() {\n    let unused = 1;\n    let x: u32 = "100%";\n}\n'
 

@@ -264,9 +264,10 @@ def test_program_and_python_give_the_same_plan(program, bare, run):
 
 
 def _host():
-    from crosstasks.facts import host
+    from crosstasks.catalog import machines
+    from crosstasks.core.looking import Platform
 
-    return host.parse(host.Platform.here(), {}).triple
+    return machines.triple(Platform.here())
 
 
 def test_an_error_is_explained_however_it_is_given(program, repository, run):

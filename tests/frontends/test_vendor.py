@@ -86,8 +86,8 @@ def test_a_copy_imports_little(copy, repository, alone):
     assert 0 == done.returncode, done.stderr
     libraries, modules = done.stdout.splitlines()
     expected = (
-        "xt arguments cache config config_files config_places config_problems config_read config_targets config_variables "
-        "declared errors nox options targets"
+        "xt building building.arguments catalog catalog.machines catalog.targets config config.configuration config.options config.places "
+        "config.problems config.read config.session_cache core core.about core.cache core.errors core.looking core.steps nox"
     )
     assert {"msgspec", "nox", "xt"} <= set(libraries.split())
     assert not set(libraries.split()) & {"docker", "elftools", "invoke", "oras", "requests", "rich", "semver", "tomlkit"}

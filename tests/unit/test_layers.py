@@ -1,136 +1,81 @@
-"""Where the files of Debian's packages come to lie in an image, and what is refused."""
+"""Modules that think cannot act, and every folder has its layer: read from the sources."""
 
 from __future__ import annotations
 
-import io
-import tarfile
+import ast
+from collections import Counter
 
 import pytest
+from layers import LAYERS, MODULES, OUTSIDE, circles, imported, layer, place, reached, word
 
-from crosstasks.core.errors import ImageFailed
-from crosstasks.provisioning import image
-from crosstasks.provisioning.image import MERGED, place
+PURE = [name for name in MODULES if word(name) == "Pure"]
 
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("./usr/bin/gcc", "usr/bin/gcc"),
-        ("usr/bin/gcc", "usr/bin/gcc"),
-        ("./bin/sh", "usr/bin/sh"),
-        ("./lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libc.so.6"),
-        ("./lib64/ld-linux-x86-64.so.2", "usr/lib64/ld-linux-x86-64.so.2"),
-        ("./lib64", "usr/lib64"),
-        ("./library/x", "library/x"),
-        ("./usr/lib/./x//y", "usr/lib/x/y"),
-        ("./etc/..hidden", "etc/..hidden"),
-        ("./", ""),
-        (".", ""),
-    ],
-)
-def test_where_a_file_lies(name, expected):
-    """Folders that are links into usr in every image are so here: https://wiki.debian.org/UsrMerge."""
-    assert place(name, "gcc.deb") == expected
+THINKING = ("catalog", "config", "project", "facts", "planning")
+"""The stages before provisioning: what of them only reads says `Look`."""
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../etc/passwd", "./usr/../../etc/passwd", "usr/..", "..", "//etc"])
-def test_a_path_that_leads_out_is_refused(name):
-    """The package is named, and the path."""
-    with pytest.raises(ImageFailed) as caught:
-        place(name, "evil.deb")
-    assert (caught.value.what, caught.value.why) == (f"evil.deb holds the path {name!r}", "it leads out of the image")
+def test_the_reader_sees_what_there_is_to_see():
+    """It finds programs where they are started, packages, relative names, and imports for types and inside functions."""
+    assert "clients.process" in imported("pipeline")
+    assert "subprocess" in imported("clients.process")
+    assert {"facts.engine", "core.steps", "catalog.targets"} <= imported("planning.images")
+    assert "docker" in reached("pipeline")
+    assert "core.artifacts" in imported("core.errors")
+    assert "core.artifacts" not in imported("core.errors", types=False)
 
 
-def test_the_merged_folders_are_debians():
-    """Each is made as a link, and what a package holds below it lies below usr."""
-    assert {place(f"./{name}/x", "a.deb") for name in MERGED} == {f"usr/{name}/x" for name in MERGED}
+def test_every_folder_and_module_of_the_root_has_one_layer():
+    """A new one is put into its place first."""
+    assert sorted({place(name) for name in MODULES}) == sorted(name for names in LAYERS for name in names)
 
 
-def package(*members):
-    """Return the members of a package: name, type, mode, what it links to."""
-    for name, kind, mode, link in members:
-        info = tarfile.TarInfo(name)
-        info.type, info.mode, info.linkname = kind, mode, link
-        info.uid, info.gid, info.uname = 1000, 1000, "user"
-        yield info, io.BytesIO(b"")
+@pytest.mark.parametrize("name", MODULES)
+def test_layers_import_in_one_direction(name):
+    """A layer knows those below it, none above, and of its own only the same folder; types and imports in functions count."""
+    ours = imported(name) & set(MODULES)
+    assert [] == sorted(other for other in ours if place(other) != place(name) and layer(other) <= layer(name))
 
 
-def copied(monkeypatch, *members, wanted=lambda _: True):
-    """Return what a layer holds of a package."""
-    monkeypatch.setattr(image, "members", lambda _deb: package(*members))
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        image.copy(tar, [image.Path("a.deb")], wanted)
-    stream.seek(0)
-    with tarfile.open(fileobj=stream) as tar:
-        return {member.name: member for member in tar}
+def test_no_modules_import_one_another():
+    """In no way at all."""
+    assert [] == circles()
 
 
-FILE, FOLDER, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+@pytest.mark.parametrize("name", MODULES)
+def test_only_tasks_and_front_ends_import_extras(name):
+    """What a build needs does not know of releases, bundles or CI."""
+    if place(name) not in LAYERS[0] | LAYERS[1] | LAYERS[2] and not name.startswith("extras"):
+        assert {other for other in imported(name) if other.startswith("extras")} == set()
 
 
-def test_files_are_roots_and_nobody_becomes_another_by_them(monkeypatch):
-    """Owner and set-user-id are dropped; the sticky bit of a folder is kept."""
-    held = copied(monkeypatch, ("./usr/bin/su", FILE, 0o4755, ""), ("./tmp", FOLDER, 0o1777, ""), ("./bin/ls", FILE, 0o755, ""))
-    assert {name: (member.mode, member.uid, member.gid, member.uname) for name, member in held.items()} == {
-        "usr/bin/su": (0o755, 0, 0, ""),
-        "tmp": (0o1777, 0, 0, ""),
-        "usr/bin/ls": (0o755, 0, 0, ""),
-    }
+@pytest.mark.parametrize("name", [name for name in MODULES if place(name) in THINKING])
+def test_what_comes_before_provisioning_thinks_or_looks(name):
+    """And says so; a folder's own line says what is in it."""
+    assert word(name) in {"Pure", "Look"} or MODULES[name].name == "__init__.py"
 
 
-def test_links_lead_where_the_file_lies(monkeypatch):
-    """A hard link's path is one of the image, and moves with usr; a symbolic one is text."""
-    held = copied(monkeypatch, ("./bin/a", FILE, 0o755, ""), ("./bin/b", HARD, 0o755, "./bin/a"), ("./bin/c", LINK, 0o777, "../lib/c"))
-    assert (held["usr/bin/b"].linkname, held["usr/bin/c"].linkname) == ("usr/bin/a", "../lib/c")
+@pytest.mark.parametrize("name", PURE)
+def test_modules_that_think_cannot_act(name):
+    """No client and no library that reaches the outside is imported, not even inside a function or through another module."""
+    doors = {other for other in MODULES if place(other) == "clients" and word(other) not in {"Pure", "Look"}}
+    assert reached(name) & (OUTSIDE | doors) == set()
 
 
-@pytest.mark.parametrize(
-    ("member", "what"),
-    [
-        (("./dev/sda", tarfile.BLKTYPE, 0o600, ""), "a.deb holds the device './dev/sda'"),
-        (("./run/x", tarfile.FIFOTYPE, 0o600, ""), "a.deb holds the device './run/x'"),
-        (("./usr/bin/b", HARD, 0o755, "../../etc/shadow"), "a.deb holds the path '../../etc/shadow'"),
-        (("./usr/bin/b", HARD, 0o755, "./usr/bin/elsewhere"), "a.deb holds 'usr/bin/b', a link to 'usr/bin/elsewhere'"),
-    ],
-)
-def test_what_an_image_must_not_hold(monkeypatch, member, what):
-    """Devices, and hard links to what is not in the image."""
-    with pytest.raises(ImageFailed) as caught:
-        copied(monkeypatch, member)
-    assert caught.value.what == what
+def test_folders_are_small():
+    """A stranger can look through one: at most fourteen modules in a folder, and ten in the root."""
+    counts = Counter(place(name) for name in MODULES)
+    root = [name for name in counts if "." not in name and MODULES.get(name) and MODULES[name].name != "__init__.py"]
+    assert {name: count for name, count in counts.items() if count > 14} == {}
+    assert len(root) <= 10
 
 
-def test_what_no_build_reads_is_left_out(monkeypatch):
-    """Documentation, caches and dpkg's lists; a folder that several packages share is there once."""
-    held = copied(
-        monkeypatch,
-        ("./usr/share/doc/gcc/copyright", FILE, 0o644, ""),
-        ("./usr/share/doc", FOLDER, 0o755, ""),
-        ("./var/lib/dpkg/status", FILE, 0o644, ""),
-        ("./usr/bin/lto-dump", FILE, 0o755, ""),
-        ("./usr/bin/aarch64-linux-gnu-lto-dump-12", FILE, 0o755, ""),
-        ("./usr/lib", FOLDER, 0o755, ""),
-        ("./usr/lib", FOLDER, 0o755, ""),
-        ("./usr/share/docbook", FOLDER, 0o755, ""),
-    )
-    assert list(held) == ["usr/lib", "usr/share/docbook"]
+@pytest.mark.parametrize("name", MODULES)
+def test_our_own_modules_are_imported_relatively(name):
+    """A vendored copy has another name."""
+    assert "crosstasks" not in imported(name)
 
 
-def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
-    """The one emulator of sixty that an image takes: what lies behind it costs seconds to unpack."""
-    members = [(f"./usr/bin/qemu-{name}-static", FILE, 0o755, "") for name in ("aarch64", "arm", "i386")]
-    wanted = {"usr/bin/qemu-arm", "usr/bin/qemu-arm-static"}
-    read = []
-
-    def told():
-        for member in package(*members):
-            read.append(member[0].name)
-            yield member
-
-    monkeypatch.setattr(image, "members", lambda _deb: told())
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        image.copy(tar, [image.Path("qemu.deb")], wanted.__contains__, last=wanted)
-        assert tar.getnames() == ["usr/bin/qemu-arm-static"]
-    assert read == ["./usr/bin/qemu-aarch64-static", "./usr/bin/qemu-arm-static"]
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_in_one_line_what_it_is(name):
+    """By its docstring; `Pure:` is held by the tests above."""
+    assert (ast.get_docstring(ast.parse(MODULES[name].read_text("utf-8"))) or "").strip()

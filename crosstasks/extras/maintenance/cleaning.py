@@ -32,7 +32,6 @@ from ...planning.route import Route
 from ...project import manifest, volumes
 from ...project.repository import Repository
 from ...reporting import report
-from ..offline import bundle
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -131,7 +130,7 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        taken = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{bundle.DRAFT}*"))))
+        taken = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.CRATES}*"))))
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:

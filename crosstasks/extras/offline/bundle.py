@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from ...building import dependencies
 from ...clients import liveness
-from ...core import unpacking
+from ...core import cache, unpacking
 from ...core.errors import BuildFailed, ConfigError
 from ...facts.inventory import Bundled
 from ...provisioning import toolchain
@@ -268,9 +268,6 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
 PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")
 """Of a CARGO_HOME, what cannot be made anew from the rest."""
 
-DRAFT: Final = ".crates-"
-"""How our own CARGO_HOME for it begins, in our cache."""
-
 SETTINGS: Final = ("config.toml", "config", "credentials.toml", "credentials")
 """What cargo reads of the user's CARGO_HOME; it is lent while fetching, and never enters the bundle."""
 
@@ -285,7 +282,7 @@ def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object
         BuildFailed: a dependency cannot be had.
     """
     theirs = dependencies.user_home(work.environ)
-    with tempfile.TemporaryDirectory(dir=work.cache, prefix=DRAFT) as draft:
+    with tempfile.TemporaryDirectory(dir=work.cache, prefix=cache.CRATES) as draft:
         home = Path(draft)
         for name in SETTINGS:
             if (theirs / name).is_file():

@@ -19,11 +19,12 @@ from ...context import Extra, Work
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from ...core.steps import Env
-from ..packaging import archive, dist, sbom
+from ..packaging import archive, sbom
 from ..packaging.archive import Entry
-from ..packaging.dist import File, Part, Program
 from ..packaging.product import Product
+from . import dist
 from .context import Context
+from .dist import File, Part, Program
 
 if TYPE_CHECKING:
     from ...core.artifacts import Artifact

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Step
-from ..packaging import archive, dist
-from . import prepare
+from ..packaging import archive
+from . import dist, prepare
 from .context import Action, ask, differs
 from .version import notes, order
 

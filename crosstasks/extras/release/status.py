@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
-from ..packaging import dist
-from . import prepare, publish, version
+from . import dist, prepare, publish, version
 
 if TYPE_CHECKING:
     from .context import Context

@@ -19,8 +19,8 @@ from ...clients.process import Asked, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report
-from ..packaging.dist import Part
 from .context import Context
+from .dist import Part
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -22,11 +22,11 @@ from ...core import cache
 from ...core.about import __version__
 from ...core.errors import CrosstasksError
 from ...planning.plan import SCHEMA_VERSION
-from ..release.context import Context
-from . import archive
+from ..packaging import archive
+from .context import Context
 
 if TYPE_CHECKING:
-    from ..release.context import Context
+    from .context import Context
 
 SUMS: Final = "SHA256SUMS"
 
