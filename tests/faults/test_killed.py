@@ -22,12 +22,12 @@ ROOT = Path(__file__).parents[2]
 TAKE = """
 import json, os, sys
 from pathlib import Path
-from crosstasks import pipeline, provision
+from crosstasks import pipeline, provisioning
 from crosstasks.core.steps import Question, Step
 told = json.loads(sys.argv[1])
 work = pipeline.start(told["place"], needed=False, say=lambda line: print(line, flush=True))
 work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])
-provision.take(Step(why="", call=told["call"], arguments=told["arguments"]), work)
+provisioning.take(Step(why="", call=told["call"], arguments=told["arguments"]), work)
 print("done", flush=True)
 """
 

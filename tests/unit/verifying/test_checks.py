@@ -14,7 +14,7 @@ from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, lef
 from crosstasks.verifying.symbols import Symbol, newer
 from crosstasks.verifying.verify import inspect
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 LINKS = {
     triple: words
     for triple, *words in (line.split() for line in (DATA / "rustc_links.txt").read_text("utf-8").splitlines() if not line.startswith("#"))

@@ -75,6 +75,6 @@ def test_a_full_disk_is_told_from_all_else(error):
 def test_all_that_is_in_the_cache_is_cleaned_away():
     """What the table tells of, and what is named anywhere else; a rest would keep the folder, without its mark."""
     told = set(re.findall(r"^    (\w+)/", cache.__doc__, re.MULTILINE))
-    sources = [path.read_text("utf-8") for path in Path(cache.__file__).parent.rglob("*.py")]
+    sources = [path.read_text("utf-8") for path in Path(cache.__file__).parents[1].rglob("*.py")]
     named = {name for text in sources for name in re.findall(r"work\.cache / \"(\w+)\"", text)}
     assert (told, named - told) == (set(cleaning.ENTRIES), set())

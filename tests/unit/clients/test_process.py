@@ -426,7 +426,7 @@ class Terminal:
 
     def __init__(self, program):
         self.ours, theirs = os.openpty()
-        argv = ("setsid", "--ctty", sys.executable, "-c", f"from crosstasks import process\n{program}")
+        argv = ("setsid", "--ctty", sys.executable, "-c", f"from crosstasks.clients import process\n{program}")
         self.process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         self.said = ""

@@ -10,7 +10,7 @@ import pytest
 from crosstasks.building.artifacts import Built, Messages, Product, kept, localise, stable
 from crosstasks.core.errors import VerificationFailed
 
-DATA = Path(__file__).parent / "data" / "cargo"
+DATA = Path(__file__).parents[1] / "data" / "cargo"
 ARM = "aarch64-unknown-linux-gnu"
 DEBUG = f"/target/kinds/{ARM}/debug"
 KINDS = "path+file:///project#many-kinds@0.1.0"

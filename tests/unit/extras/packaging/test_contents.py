@@ -13,7 +13,7 @@ import pytest
 
 from crosstasks.extras.packaging.contents import Difference, differences
 
-PROGRAM = (Path(__file__).parent / "data" / "elf" / "aarch64-gnu").read_bytes()
+PROGRAM = (Path(__file__).parents[2] / "data" / "elf" / "aarch64-gnu").read_bytes()
 NAME = "app-aarch64-unknown-linux-gnu-v1.0.0.tar.gz"
 
 

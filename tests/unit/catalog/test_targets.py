@@ -42,7 +42,7 @@ class Spec(NamedTuple):
 
 def lines(name: str) -> list[list[str]]:
     """The words of each line of a table in data/; ``-`` is none."""
-    text = (Path(__file__).parent / "data" / name).read_text("utf-8")
+    text = (Path(__file__).parents[1] / "data" / name).read_text("utf-8")
     return [["" if word == "-" else word for word in line.split()] for line in text.splitlines() if not line.startswith("#")]
 
 

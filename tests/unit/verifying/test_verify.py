@@ -15,7 +15,7 @@ from crosstasks.verifying.verify import check, inspect, verify, version
 SOFT = {"bits": 32, "machine": 40, "flags": 0x5000200}
 N32 = {"bits": 32, "machine": 8, "flags": 0x20000020, "endian": ">"}
 NEITHER = {"bits": 32, "machine": 40, "flags": 0x5000000}
-REAL = Path(__file__).parent / "data" / "elf"
+REAL = Path(__file__).parents[1] / "data" / "elf"
 
 
 def elf_header(*, bits: int = 64, endian: str = "<", machine: int = 62, flags: int = 0, kind: int = 2) -> bytes:

@@ -104,7 +104,7 @@ def test_messages_of_the_compiler_are_kept_and_shown(capsys):
     """Each once, with its primary place; what cargo would have printed is printed."""
     from pathlib import Path
 
-    lines = (Path(__file__).parent / "data" / "cargo" / "diagnostics.jsonl").read_bytes()
+    lines = (Path(__file__).parents[1] / "data" / "cargo" / "diagnostics.jsonl").read_bytes()
     messages = Messages()
     messages.feed(lines)
     messages.feed(lines)

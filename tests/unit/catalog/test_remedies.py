@@ -87,4 +87,4 @@ def test_an_error_gets_the_remedy_of_its_reason_once():
 
 def test_the_page_is_made_of_the_table():
     """`nox -s renew` writes it."""
-    assert remedies_page.page() == Path(__file__).parents[2].joinpath("docs/troubleshooting.md").read_text("utf-8")
+    assert remedies_page.page() == Path(__file__).parents[3].joinpath("docs/troubleshooting.md").read_text("utf-8")

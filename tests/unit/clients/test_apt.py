@@ -16,7 +16,7 @@ from crosstasks.clients.deb import Package
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
 
-DATA = Path(__file__).parent / "data/apt"
+DATA = Path(__file__).parents[1] / "data/apt"
 
 
 def recorded(name, code=0):
