@@ -1,0 +1,184 @@
+"""Act: Debian's archive: what it offers, what depends on what, and its packages, verified, the same on every host.
+
+::
+
+    mirrors    where the archive is
+    keys       whose signature counts
+    release    what a suite's signed Release file says
+    lists      its lists of packages, kept in our cache
+    index      one of them, and how a name is looked up
+    version    the order of versions
+    resolve    what an empty machine needs
+    packages   what the resolver's answer is handed on as
+    fetch      files by their hash, over the network
+
+Neither apt, dpkg, gpg nor root has a part in it; nothing is installed, and no maintainer script runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ... import cache
+from ...errors import ToolMissing
+from . import fetch, mirrors, resolve
+from .lists import Lists
+from .packages import Package, megabytes, package
+from .resolve import ALL
+from .version import key
+
+if TYPE_CHECKING:
+    from ...steps import Say
+    from .fetch import Web
+    from .index import Index, Provision, Stanza
+
+LIKE: Final = 3
+"""Letters that a name shares with one that was likely meant."""
+
+
+class Archive:
+    """A suite of Debian's archive, with lists and packages in a *folder* of our cache."""
+
+    def __init__(
+        self, folder: Path, suite: str, *, say: Say, mirror: str = "", keyring: str = "", hints: Sequence[str] = (), web: Web | None = None
+    ) -> None:
+        """
+        Keep where things lie; nothing is asked yet.
+
+        Args:
+            mirror: an address instead of the official one; *hints* are tried where that is out of reach, and none is named.
+            keyring: a file with the keys of an archive of the user's own.
+        """
+        self.suite, self._say, self._web = suite, say, web or fetch.Requests()
+        self.folder = folder
+        place = folder / mirrors.folder(suite, mirror, keyring)
+        self.lists = Lists(place, suite, mirrors.bases(mirror, hints), keyring, web=self._web, say=say)
+
+    def update(self, architectures: Sequence[str]) -> None:
+        """
+        Have the lists of these architectures, not older than a day; one that the suite does not have has none, and that is an answer.
+
+        Raises:
+            ToolMissing: the archive cannot be reached, or what it says is not signed, not valid or not whole.
+        """
+        self.lists.update(architectures)
+
+    def versions(self, name: str, architecture: str) -> tuple[str, ...]:
+        """Return the versions of a package, newest first; *architecture* as of ``single``."""
+        return tuple(dict.fromkeys(one.version for one in self._stanzas(name, architecture)))
+
+    def _stanzas(self, name: str, architecture: str) -> list[Stanza]:
+        known = [architecture] if architecture != ALL else sorted(self.lists.state().stamps)
+        found = (one for index in self.lists.indexes(known) for one in index.packages(name))
+        return sorted((one for one in found if one.architecture in {architecture, ALL}), key=lambda one: key(one.version), reverse=True)
+
+    def lacking(self, names: Sequence[str], architecture: str) -> dict[str, str]:
+        """Return those of *names* that no package has, or provides, with the likeliest that one has; empty if none is near."""
+        indexes = self.lists.indexes((architecture,))
+        return {name: _likely(name, indexes) for name in names if not any(True for index in indexes for _ in index.names(f"{name}\t"))}
+
+    def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
+        """
+        Return packages and all that they depend on, as on an empty machine of *architecture*.
+
+        Args:
+            packages: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
+
+        Raises:
+            ToolMissing: there is no such package, or no machine can have all of them.
+        """
+        foreign = sorted({name.partition("=")[0].partition(":")[2] for name in packages} - {"", architecture})
+        offered = _Offered(self.lists.indexes((architecture, *foreign)))
+        found = map(package, resolve.closure(packages, offered, architecture))
+        return tuple(sorted(found, key=lambda one: one.file))
+
+    def single(self, name: str, architecture: str, version: str = "") -> Package:
+        """
+        Return one package without what it depends on; the newest, or of exactly *version*. One for every architecture is of ``all``.
+
+        Raises:
+            ToolMissing: there is none.
+        """
+        offered = self._stanzas(name, architecture)
+        for one in offered:
+            if version in {"", one.version}:
+                return package(one)
+        there = ", ".join(dict.fromkeys(one.version for one in offered)) or "none"
+        raise ToolMissing(
+            f"Debian's {self.suite} has no {name}{f' {version}' if version else ''} for {architecture}", why=f"there is {there}"
+        )
+
+    def fetch(self, packages: Sequence[Package]) -> tuple[Path, ...]:
+        """
+        Have the packages in our cache, each checked, and return their files in the order asked.
+
+        Raises:
+            ToolMissing: one cannot be had.
+        """
+        return tuple(path for files in self.fetch_each([packages]) for path in files)
+
+    def fetch_each(self, groups: Sequence[Sequence[Package]]) -> Iterator[tuple[Path, ...]]:
+        """
+        Have groups of packages in our cache, each checked, and give the files of each as soon as they are there.
+
+        Raises:
+            ToolMissing: one cannot be had.
+        """
+        folder = self.folder / "archives"
+        folder.mkdir(parents=True, exist_ok=True)
+        with cache.locked(folder):
+            every = dict.fromkeys(package for group in groups for package in group)
+            missing = [package for package in every if not fetch.whole(folder / package.file, package.size, _sha256(package))]
+            got: list[Package] = []
+            for group in groups:
+                lacking = [package for package in missing if package in group and package not in got]
+                if lacking:
+                    self._download(lacking, folder)
+                    got += lacking
+                    self._say(f"fetched {len(got)} of {len(missing)} packages, {megabytes(got)} of {megabytes(missing)} MB")
+                yield tuple(folder / package.file for package in group)
+
+    def _download(self, packages: Sequence[Package], folder: Path) -> None:
+        acts = [partial(fetch.file, self._web, one.url, folder / one.file, one.size, _sha256(one)) for one in packages]
+        try:
+            fetch.side_by_side(acts)
+        except fetch.Unreached as error:
+            self.lists.forget()  # what the mirror no longer has, it has in a newer version
+            hint = "try again: the lists are asked for anew"
+            raise ToolMissing(f"a package of Debian's {self.suite} cannot be had", why=str(error), hint=hint) from error
+
+
+class _Offered:
+    """What lists offer together, each name read once."""
+
+    def __init__(self, indexes: Sequence[Index]) -> None:
+        self._indexes = indexes
+        self._packages: dict[str, tuple[Stanza, ...]] = {}
+        self._providers: dict[str, tuple[Provision, ...]] = {}
+
+    def packages(self, name: str) -> tuple[Stanza, ...]:
+        if name not in self._packages:
+            self._packages[name] = tuple(one for index in self._indexes for one in index.packages(name))
+        return self._packages[name]
+
+    def providers(self, name: str) -> tuple[Provision, ...]:
+        if name not in self._providers:
+            self._providers[name] = tuple(one for index in self._indexes for one in index.providers(name))
+        return self._providers[name]
+
+
+def _sha256(package: Package) -> str:
+    return package.digest.removeprefix("sha256:")
+
+
+def _likely(name: str, indexes: Iterable[Index]) -> str:
+    """Return the name that was likely meant: comparing with tens of thousands takes seconds, so only those that begin alike count."""
+    alike = {other for index in indexes for other in index.names(name[:LIKE])}
+    return next(iter(get_close_matches(name, sorted(alike), n=1)), "")
+
+
+__all__ = ["Archive", "Package", "megabytes"]

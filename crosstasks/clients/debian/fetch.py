@@ -1,0 +1,195 @@
+"""Act: files of the archive, fetched from a mirror: each by its SHA-256, at once or not at all, several side by side.
+
+A mirror that breaks off is asked for the rest; one in the middle of a sync is asked again a little later. What came is checked
+before it gets its name, so a mirror or a proxy can keep a file from us, and can never give us another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from requests import Session
+
+T = TypeVar("T")
+
+PIECE: Final = 1 << 18
+"""Bytes that are read at a time."""
+
+SIDE_BY_SIDE: Final = 6
+"""Files that are fetched at once: a mirror is not to be besieged."""
+
+WAITS: Final = (1, 4)
+"""Seconds before a file is asked for again, and again."""
+
+PATIENCE: Final = 30
+"""Seconds for each answer of a mirror."""
+
+PARTIAL: Final = 206
+GONE: Final = {404, 410}
+
+
+class Web(Protocol):
+    """The door to the archive."""
+
+    def get(self, url: str, start: int) -> Any:
+        """Open what is at an address, from a byte on; a context that gives where it starts, and its pieces."""
+
+
+class Unreached(Exception):
+    """A file could not be had: *gone* if the mirror has none; another attempt may help otherwise."""
+
+    def __init__(self, why: str, *, gone: bool = False) -> None:
+        """Keep both."""
+        super().__init__(why)
+        self.gone = gone
+
+
+class Requests:
+    """The archive by HTTP, through the user's proxies, and trusting the user's authorities."""
+
+    def __init__(self) -> None:
+        """Connect to nothing yet; each thread gets connections of its own."""
+        self._local = threading.local()
+
+    def _session(self) -> Session:
+        import requests
+
+        from ...registry_session import trusting
+
+        if not hasattr(self._local, "session"):
+            self._local.session = trusting(requests.Session())
+        session: Session = self._local.session
+        return session
+
+    @contextmanager
+    def get(self, url: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """
+        Open what is at an address.
+
+        Raises:
+            Unreached: it is not there, or the connection ends.
+        """
+        from requests.exceptions import RequestException
+        from urllib3.exceptions import HTTPError
+
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        try:
+            with self._session().get(url, headers=headers, timeout=PATIENCE, stream=True) as response:
+                if response.status_code in GONE:
+                    raise Unreached(f"{url} is not there", gone=True)
+                response.raise_for_status()
+                yield start if response.status_code == PARTIAL else 0, response.iter_content(PIECE)
+        except (RequestException, HTTPError) as error:
+            raise Unreached(f"{url}: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error)
+
+
+def text(web: Web, url: str, most: int) -> bytes:
+    """
+    Return a small file that is signed.
+
+    Raises:
+        Unreached: it is not there, cannot be had, or is larger than *most*.
+    """
+
+    def once() -> bytes:
+        with web.get(url, 0) as (_, pieces):
+            content = b""
+            for piece in pieces:
+                content += piece
+                if len(content) > most:
+                    raise Unreached(f"{url} is larger than {most} bytes", gone=True)
+            return content
+
+    return patient(once)
+
+
+def patient(act: Callable[[], T]) -> T:
+    """Act, and again after a while if a mirror fails that has the file."""
+    for wait in WAITS:
+        try:
+            return act()
+        except Unreached as error:
+            if error.gone:
+                raise
+            time.sleep(wait)
+    return act()
+
+
+def whole(path: Path, size: int, sha256: str) -> bool:
+    """Tell whether a file is there, and what it is to be."""
+    try:
+        if path.stat().st_size != size:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def file(web: Web, url: str, path: Path, size: int, sha256: str) -> None:
+    """
+    Fetch a file of known size and hash; what an earlier call left of it is gone on with.
+
+    Raises:
+        Unreached: the mirror does not have it, or another.
+    """
+    draft = path.with_name(f"{path.name}.part")
+    patient(lambda: _whole_draft(web, url, draft, size, sha256))
+    draft.replace(path)
+
+
+def _whole_draft(web: Web, url: str, draft: Path, size: int, sha256: str) -> None:
+    """Have the draft as it is to be, or not at all where more of the same would not help."""
+    there = draft.stat().st_size if draft.exists() else 0
+    if there < size:
+        _append(web, url, draft, there, size)
+    if not whole(draft, size, sha256):
+        short = draft.stat().st_size < size
+        if not short:
+            draft.unlink()
+        raise Unreached(f"{url} {'ended early' if short else 'is another file than the archive signed'}")
+
+
+def _append(web: Web, url: str, draft: Path, there: int, size: int) -> None:
+    with web.get(url, there) as (start, pieces), draft.open("ab" if start else "wb") as out:
+        length = start
+        for piece in pieces:
+            length += len(piece)
+            if length > size:
+                break
+            out.write(piece)
+    if length > size:
+        draft.unlink()
+        raise Unreached(f"{url} is larger than the {size} bytes that the archive signed")
+
+
+def side_by_side(acts: Sequence[Callable[[], None]]) -> None:
+    """
+    Do all, several at once.
+
+    Raises:
+        Unreached: the first that failed; those that have not begun are not begun.
+    """
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="debian")
+    try:
+        for future in [pool.submit(act) for act in acts]:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+__all__ = ["Requests", "Unreached", "Web", "file", "side_by_side", "text", "whole"]

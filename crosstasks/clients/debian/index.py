@@ -1,0 +1,157 @@
+"""Pure: a list of packages of the archive, in a form that is small, and in which a name is looked up without reading the rest.
+
+One line for each package, and one for each name that a package provides, sorted; columns with tabs between. A name is found by
+bisection, so that a file of 20 MB is only touched where it is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+COLUMNS: Final = (
+    *(b"Package", b"Version", b"Architecture", b"Multi-Arch", b"Priority", b"Pre-Depends", b"Depends"),
+    *(b"Provides", b"Conflicts", b"Filename", b"Size", b"SHA256"),
+)
+
+_FIELD: Final = re.compile(rb"\n(" + b"|".join(COLUMNS) + rb"): ([^\n]*)")
+_FOLD: Final = re.compile(rb"\n[ \t]+")
+_PROVISION: Final = re.compile(r"([^\s(]+)\s*(?:\(=\s*([^)\s]+)\s*\))?")
+
+
+class Stanza(Struct, frozen=True, kw_only=True):
+    """A package as a list has it; *multi* is its ``Multi-Arch``, relations are as they stand there, *base* is where files are."""
+
+    name: str
+    version: str
+    architecture: str
+    multi: str = ""
+    priority: str = ""
+    depends: str = ""
+    provides: str = ""
+    conflicts: str = ""
+    file: str = ""
+    size: int = 0
+    sha256: str = ""
+    base: str = ""
+
+
+class Provision(Struct, frozen=True):
+    """A package in a version that provides a name, itself in a *version* or in none."""
+
+    package: str
+    package_version: str
+    version: str
+
+
+def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the lines for the whole stanzas in blocks, unsorted, each with its end."""
+    for block in blocks:
+        for stanza in block.split(b"\n\n"):
+            fields = dict(_FIELD.findall(b"\n" + _unfolded(stanza)))
+            name, version = fields.get(b"Package", b""), fields.get(b"Version", b"")
+            if not name or not version:
+                continue
+            yield b"\t".join([fields.get(column, b"") for column in COLUMNS]) + b"\n"
+            if provides := fields.get(b"Provides"):
+                yield from (b"\t".join((provided, b"", name, version, own + b"\n")) for provided, own in _provisions(provides))
+
+
+def _unfolded(stanza: bytes) -> bytes:
+    """Return a stanza with each relation on one line, as the archive writes it anyway."""
+    return _FOLD.sub(b" ", stanza) if b",\n " in stanza else stanza
+
+
+def _provisions(field: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for one in field.decode().split(","):
+        match = _PROVISION.match(one.strip())
+        if match:
+            yield match[1].encode(), (match[2] or "").encode()
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a stream between two stanzas."""
+    rest = b""
+    for piece in pieces:
+        text = rest + piece
+        cut = text.rfind(b"\n\n") + 2
+        if cut > 1:
+            yield text[:cut]
+            text = text[cut:]
+        rest = text
+    if rest.strip():
+        yield rest
+
+
+class Index:
+    """A compact list that is asked for names."""
+
+    def __init__(self, content: mmap | bytes, base: str = "") -> None:
+        """Keep the lines, and where the packages' files are."""
+        self._content, self._base = content, base
+
+    def packages(self, name: str) -> Iterator[Stanza]:
+        """Give what is called so."""
+        for row in self._rows(f"{name}\t".encode()):
+            columns = row.decode().split("\t")
+            if columns[1]:
+                yield self._stanza(columns)
+
+    def _stanza(self, columns: list[str]) -> Stanza:
+        name, version, architecture, multi, priority, before, depends, provides, conflicts, file, size, sha256 = columns
+        return Stanza(
+            name=name,
+            version=version,
+            architecture=architecture,
+            multi=multi,
+            priority=priority,
+            depends=", ".join(filter(None, (before, depends))),
+            provides=provides,
+            conflicts=conflicts,
+            file=file,
+            size=int(size),
+            sha256=sha256,
+            base=self._base,
+        )
+
+    def providers(self, name: str) -> Iterator[Provision]:
+        """Give what provides a name."""
+        for row in self._rows(f"{name}\t\t".encode()):
+            yield Provision(*row.decode().split("\t")[2:5])
+
+    def names(self, beginning: str) -> Iterator[str]:
+        """Give the names that begin so, as often as they stand there."""
+        for row in self._rows(beginning.encode()):
+            yield row[: row.index(b"\t")].decode()
+
+    def _rows(self, beginning: bytes) -> Iterator[bytes]:
+        start, size = self._first(beginning), len(self._content)
+        while start < size:
+            end = self._content.find(b"\n", start)
+            row = self._content[start:end]
+            if not row.startswith(beginning):
+                return
+            yield row
+            start = end + 1
+
+    def _first(self, beginning: bytes) -> int:
+        """Return where the first line starts that is not before *beginning*."""
+        low, high = 0, len(self._content)
+        while low < high:
+            middle = (low + high) // 2
+            start = self._content.rfind(b"\n", low, middle) + 1 or low
+            end = self._content.find(b"\n", middle)
+            if self._content[start:end] < beginning:
+                low = end + 1
+            else:
+                high = start
+        return low
+
+
+__all__ = ["Index", "Provision", "Stanza", "blocks", "lines"]

@@ -1,0 +1,325 @@
+"""Act: a suite's lists of packages, kept in our cache: fetched, verified, made small, and renewed once a day.
+
+::
+
+    <suite>/state.json       where they came from, and what each source's Release file said
+    <suite>/lists/*.index    one for each source, architecture and content (index.py)
+    <suite>/archives/        packages
+"""
+
+from __future__ import annotations
+
+import lzma
+import mmap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ... import cache
+from ...errors import ToolMissing
+from . import fetch, index, release
+from .resolve import ALL
+
+if TYPE_CHECKING:
+    from pysequoia import Cert
+
+    from ...steps import Say
+    from .fetch import Web
+    from .release import Entry, Release
+
+FRESH: Final = 24 * 3600
+"""Seconds that lists are taken for current."""
+
+SOON: Final = 600
+"""Seconds after which a mirror that was behind is asked again."""
+
+MOST: Final = 4_000_000
+"""Bytes of a Release file: bookworm's has 151 000."""
+
+UNPACKED: Final = 300_000_000
+"""Bytes of a list, unpacked: bookworm's for amd64 has 50 million."""
+
+SOURCES: Final = (("debian", "{suite}"), ("debian", "{suite}-updates"), ("debian-security", "{suite}-security"))
+"""The archives that have a suite, and what it is called there."""
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """What a source's Release file said: its *date*, and the SHA-256 of its list for each architecture that was asked."""
+
+    date: datetime
+    lists: Mapping[str, str] = {}
+
+
+FORM: Final = 1
+"""Raised when indexes are made otherwise; those of before are made anew."""
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """What is kept: the mirror that *base* names, when each architecture was asked for, and each source by its suite."""
+
+    form: int = FORM
+    base: str = ""
+    stamps: Mapping[str, float] = {}
+    sources: Mapping[str, Kept] = {}
+
+
+class Lists:
+    """The lists of one suite in a folder."""
+
+    def __init__(self, folder: Path, suite: str, bases: Sequence[str], keyring: str, *, web: Web, say: Say) -> None:
+        """Read nothing yet; *bases* are addresses with ``{archive}`` in them, tried in their order."""
+        self.folder, self.suite, self.bases, self.keyring = folder, suite, tuple(bases), keyring
+        self._web, self._say = web, say
+        self._open: dict[str, index.Index] = {}
+
+    def state(self) -> State:
+        """Return what is kept."""
+        try:
+            state = msgspec.json.decode((self.folder / "state.json").read_bytes(), type=State)
+        except (OSError, msgspec.MsgspecError):
+            return State()
+        return state if state.form == FORM else State()
+
+    def forget(self) -> None:
+        """Let the next call ask anew; what is kept serves as long as nothing newer can be had."""
+        with cache.locked(self.folder / "lists"):
+            self._write(replace(self.state(), stamps={}))
+
+    def update(self, architectures: Sequence[str]) -> None:
+        """
+        Have the lists of these architectures, not older than a day.
+
+        One that the suite does not have has none, and that is an answer.
+
+        Raises:
+            ToolMissing: the archive cannot be reached, or what it says is not signed, not valid or not whole.
+        """
+        with cache.locked(self.folder / "lists"):
+            state = self.state()
+            now = time.time()
+            wanted = dict.fromkeys(one for one in architectures if one != ALL)
+            stale = [one for one in wanted if now - state.stamps.get(one, 0) > FRESH or not self._there(state, one)]
+            if stale:
+                self._write(self._renewed(state, stale))
+
+    def _there(self, state: State, architecture: str) -> bool:
+        """Tell whether nobody has taken away what is kept of an architecture."""
+        kept = [(suite, one.lists[architecture]) for suite, one in state.sources.items() if architecture in one.lists]
+        return all((self.folder / "lists" / _file(suite, architecture, sha256)).exists() for suite, sha256 in kept)
+
+    def _write(self, state: State) -> None:
+        cache.write(self.folder / "state.json", msgspec.json.format(msgspec.json.encode(state, order="sorted")).decode())
+        used = {_file(suite, architecture, sha) for suite, kept in state.sources.items() for architecture, sha in kept.lists.items()}
+        for path in (self.folder / "lists").glob("*.index"):
+            if path.name not in used:
+                _unlink(path)
+        self._open.clear()
+
+    def _renewed(self, state: State, stale: Sequence[str]) -> State:
+        self._say(f"asking {_server(self.bases[0])} what {self.suite} offers for {', '.join(stale)}")
+        base, releases = self._reached(state)
+        behind = [one for one, (_, old) in releases.items() if old]
+        if behind:
+            self._say(f"{_server(base)} is behind with {', '.join(behind)}; what is known already is used")
+        wanted = self._wanted(state, releases, stale)
+        got = self._fetch(base, wanted)
+        sources = {suite: self._kept(suite, state, releases, [row for row in got if row.suite == suite]) for suite in releases}
+        stamp = time.time() - (FRESH - SOON if behind or len(got) < len(wanted) else 0)
+        return State(base=base, stamps={**state.stamps, **dict.fromkeys(stale, stamp)}, sources=sources)
+
+    def _reached(self, state: State) -> tuple[str, dict[str, tuple[Release, bool]]]:
+        """Return the first mirror that answers, with the Release file of each source, and whether it is older than what is kept."""
+        keys = _keys(self.keyring)
+        for base in self.bases:
+            try:
+                with ThreadPoolExecutor(len(SOURCES)) as pool:
+                    asked = [
+                        pool.submit(self._release, base, archive, suite.format(suite=self.suite), keys, state) for archive, suite in SOURCES
+                    ]
+                return base, dict(one.result() for one in asked)
+            except fetch.Unreached as error:
+                problem = error
+        hint = "`debian-mirror` names another mirror, https_proxy a proxy"
+        raise ToolMissing(f"Debian's archive cannot be asked for {self.suite}", why=str(problem), hint=hint)
+
+    def _release(self, base: str, archive: str, suite: str, keys: Sequence[Cert], state: State) -> tuple[str, tuple[Release, bool]]:
+        place = f"{base.format(archive=archive)}/dists/{suite}/InRelease"
+        content = fetch.text(self._web, place, MOST)
+        read = release.read(release.signed(content, keys, place), place)
+        if read.suite != suite:
+            raise ToolMissing(f"{place} is of another suite", why=f"it says {read.suite!r}", hint="`base` takes code names")
+        kept = state.sources.get(suite)
+        return suite, (read, not release.current(read, place, now=_now(base), known=kept.date if kept else None))
+
+    def _wanted(self, state: State, releases: Mapping[str, tuple[Release, bool]], stale: Sequence[str]) -> tuple[_Row, ...]:
+        """Return the lists to have: of what is asked for now, and of what was before where a source has newer ones."""
+        rows = []
+        for archive, pattern in SOURCES:
+            suite = pattern.format(suite=self.suite)
+            said, old = releases[suite]
+            kept = state.sources.get(suite)
+            asked = {*stale, *(kept.lists if kept and not old else ())}
+            for architecture in sorted({*asked, *((ALL,) if said.apart else ())}):
+                entry = said.lists.get(architecture)
+                if entry and not (old and kept and architecture in kept.lists):
+                    path = self.folder / "lists" / _file(suite, architecture, entry.sha256)
+                    rows.append(_Row(archive=archive, suite=suite, architecture=architecture, entry=entry, path=path))
+        return tuple(rows)
+
+    def _fetch(self, base: str, rows: Sequence[_Row]) -> list[_Row]:
+        """Have lists, and return those that could be had: a mirror in the middle of a sync lacks some of the updates."""
+        (self.folder / "lists").mkdir(parents=True, exist_ok=True)
+        missing = [row for row in rows if not row.path.exists()]
+        if missing:
+            size = sum(row.entry.size for row in missing)
+            self._say(f"fetching {len(missing)} lists of packages, {size / 1e6:.0f} MB, from {_server(base)}")
+        failed: list[_Row] = []
+        fetch.side_by_side([partial(self._tried, base, row, failed) for row in missing])
+        for row in missing:
+            if row not in failed:
+                _indexed(row)  # one after another: each takes 40 MB of memory
+        return [row for row in rows if row not in failed]
+
+    def _tried(self, base: str, row: _Row, failed: list[_Row]) -> None:
+        try:
+            _fetched(self._web, base, row)
+        except fetch.Unreached as error:
+            if row.suite == self.suite:
+                hint = "the mirror may be in the middle of a sync: try again in some minutes"
+                raise ToolMissing(f"Debian's lists of {self.suite} cannot be had", why=str(error), hint=hint) from error
+            self._say(f"{_server(base)} lacks the list of {row.suite} for {row.architecture}: {self.suite}'s own packages are taken")
+            failed.append(row)
+
+    def _kept(self, suite: str, state: State, releases: Mapping[str, tuple[Release, bool]], rows: Sequence[_Row]) -> Kept:
+        said, old = releases[suite]
+        before = state.sources.get(suite, Kept(date=said.date))
+        lists = {row.architecture: row.entry.sha256 for row in rows}
+        return Kept(date=before.date if old else said.date, lists={**before.lists, **lists})
+
+    def indexes(self, architectures: Sequence[str]) -> tuple[index.Index, ...]:
+        """Return the lists of architectures, each once opened."""
+        state = self.state()
+        found = []
+        for archive, pattern in SOURCES:
+            suite = pattern.format(suite=self.suite)
+            kept = state.sources.get(suite)
+            for architecture in (*architectures, ALL):
+                sha = kept.lists.get(architecture) if kept else None
+                if sha:
+                    found.append(self._opened(self.folder / "lists" / _file(suite, architecture, sha), state.base.format(archive=archive)))
+        return tuple(found)
+
+    def _opened(self, path: Path, base: str) -> index.Index:
+        if path.name not in self._open:
+            with path.open("rb") as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+            self._open[path.name] = index.Index(content, base)
+        return self._open[path.name]
+
+
+class _Row(Struct, frozen=True, kw_only=True):
+    """A list to have: of an archive's *suite*, for an *architecture*, under a *path*."""
+
+    archive: str
+    suite: str
+    architecture: str
+    entry: Entry
+    path: Path
+
+    @property
+    def packed(self) -> Path:
+        """Return where the list lies until its index is made."""
+        return self.path.with_suffix(".xz")
+
+
+def _fetched(web: Web, base: str, row: _Row) -> None:
+    """Fetch a list by its hash, so that a sync of the mirror is not in the way; by its name from a mirror that has no hashes."""
+    folder = f"{base.format(archive=row.archive)}/dists/{row.suite}/{release.COMPONENT}/binary-{row.architecture}"
+    try:
+        fetch.file(web, f"{folder}/by-hash/SHA256/{row.entry.sha256}", row.packed, row.entry.size, row.entry.sha256)
+    except fetch.Unreached as error:
+        if not error.gone:
+            raise
+        fetch.file(web, f"{folder}/{release.PACKED}", row.packed, row.entry.size, row.entry.sha256)
+
+
+def _indexed(row: _Row) -> None:
+    """Make an index of a list that was fetched; unpacking goes on beside."""
+    lines = sorted(index.lines(index.blocks(_ahead(_unpacked(row.packed, row.entry.unpacked)))))
+    with row.path.with_suffix(".draft").open("wb") as file:
+        file.writelines(lines)
+    row.path.with_suffix(".draft").replace(row.path)
+    row.packed.unlink()
+
+
+def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Give pieces that another thread makes meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, pieces, b"")
+        while piece := following.result():
+            following = pool.submit(next, pieces, b"")
+            yield piece
+
+
+def _unpacked(path: Path, size: int) -> Iterator[bytes]:
+    """
+    Unpack a list piece by piece, and no more than the archive signed.
+
+    Raises:
+        Unreached: it is larger, or damaged.
+    """
+    most = min(size, UNPACKED)
+    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=200_000_000)
+    done = 0
+    try:
+        with path.open("rb") as file:
+            while not reader.eof:
+                packed = file.read(fetch.PIECE) if reader.needs_input else b""
+                if reader.needs_input and not packed:
+                    raise fetch.Unreached(f"{path.name} ends early")
+                piece = reader.decompress(packed, fetch.PIECE)
+                done += len(piece)
+                if done > most:
+                    raise fetch.Unreached(f"{path.name} is larger than {most} bytes, unpacked")
+                yield piece
+    except lzma.LZMAError as error:
+        raise fetch.Unreached(f"{path.name} cannot be unpacked: {error}") from error
+
+
+def _file(suite: str, architecture: str, sha256: str) -> str:
+    return f"{suite}-{architecture}-{sha256[:16]}.index"
+
+
+def _keys(keyring: str) -> tuple[Cert, ...]:
+    from . import keys
+
+    return keys.keyring(keyring)
+
+
+def _server(base: str) -> str:
+    return base.partition("://")[2].partition("/")[0]
+
+
+def _now(base: str) -> datetime:
+    """Return when a Release file must hold: now, or with a mirror of one point in time, always."""
+    from .mirrors import point_in_time
+
+    return point_in_time(base) or datetime.now(UTC)
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # Windows: another call reads it; it goes with the next change
+        return
+
+
+__all__ = ["Kept", "Lists", "State"]

@@ -1,0 +1,240 @@
+"""Pure: which packages an empty machine needs, so that those asked for are there with all that they depend on.
+
+The way is Debian's (Policy, chapter 7): what is recommended is not taken, the first alternative that can be had is, a package of
+the name before one that provides it, the newest version that fits. Alternatives wait until all that has none is there, and an
+alternative that is there already serves. So the answer depends on the lists and the names alone, and on no order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from ...errors import ToolMissing
+from .index import Provision, Stanza
+from .version import fits, key
+
+ALL: Final = "all"
+"""The architecture of packages that are for every one."""
+
+PRIORITIES: Final = {"required": 0, "important": 1, "standard": 2, "optional": 3}
+"""How important packages are to a system; of several that provide a name the most important is taken (``mawk`` for ``awk``)."""
+
+_RELATION: Final = re.compile(r"(?P<name>[^\s:(\[]+)(?::(?P<qualifier>[\w-]+))?\s*(?:\((?P<operator>[<>=]+)\s*(?P<version>[^)\s]+)\s*\))?")
+
+
+class Relation(Struct, frozen=True):
+    """A package that another wants: by name, with an architecture or ``any``, and in which versions."""
+
+    name: str
+    qualifier: str = ""
+    operator: str = ""
+    version: str = ""
+
+
+class Lists(Protocol):
+    """What the archive offers for the architectures that count."""
+
+    def packages(self, name: str) -> Iterable[Stanza]:
+        """Return what is called so, in every version and architecture."""
+
+    def providers(self, name: str) -> Iterable[Provision]:
+        """Return what provides a name."""
+
+
+class _Need(Struct, frozen=True):
+    """One of *choices* is needed by a package."""
+
+    by: Stanza
+    choices: tuple[Relation, ...]
+
+
+@lru_cache(maxsize=4096)
+def relations(text: str) -> tuple[tuple[Relation, ...], ...]:
+    """Read a field: groups of alternatives."""
+    groups = (tuple(_relation(one) for one in group.split("|")) for group in text.split(",") if group.strip())
+    return tuple(tuple(relation for relation in group if relation) for group in groups)
+
+
+def _relation(text: str) -> Relation | None:
+    match = _RELATION.match(text.strip())
+    return Relation(*(match[name] or "" for name in ("name", "qualifier", "operator", "version"))) if match else None
+
+
+def closure(asked: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ...]:
+    """
+    Return what is asked for and all that it depends on.
+
+    Args:
+        asked: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
+        native: the architecture of the machine.
+
+    Raises:
+        ToolMissing: something is not there in a version that fits, or two packages exclude one another.
+    """
+    machine = _Machine(lists, native)
+    for name in asked:
+        machine.add(machine.asked(name))
+    machine.settle()
+    return tuple(sorted(machine.taken.values(), key=lambda one: (one.name, one.architecture)))
+
+
+class _Machine:
+    """A machine that was empty, and what is taken for it."""
+
+    def __init__(self, lists: Lists, native: str) -> None:
+        self.lists, self.native = lists, native
+        self.taken: dict[tuple[str, str], Stanza] = {}
+        self._provided: dict[str, list[tuple[Stanza, str]]] = {}
+        self._excluded: dict[str, list[tuple[Stanza, Relation]]] = {}
+        self._single: deque[_Need] = deque()
+        self._several: deque[_Need] = deque()
+
+    def asked(self, text: str) -> Stanza:
+        """Return what a name stands for; one that only is provided stands for its provider."""
+        name, _, version = text.partition("=")
+        name, _, architecture = name.partition(":")
+        relation = Relation(name, architecture or self.native, "=" if version else "", version)
+        return self._chosen((relation,), self.native, f"{text} is asked for")
+
+    def add(self, stanza: Stanza) -> None:
+        """Take a package, and remember what it needs, provides and excludes."""
+        if (stanza.name, stanza.architecture) in self.taken:
+            return
+        rival = self._rival(stanza)
+        if rival:
+            raise ToolMissing(f"{stanza.name} and {rival.name} of Debian exclude one another", why=_why(stanza, rival))
+        self.taken[stanza.name, stanza.architecture] = stanza
+        self._provided.setdefault(stanza.name, []).append((stanza, stanza.version))
+        for provided in _names(stanza.provides):
+            self._provided.setdefault(provided.name, []).append((stanza, provided.version))
+        for relation in _names(stanza.conflicts):
+            self._excluded.setdefault(relation.name, []).append((stanza, relation))
+        for choices in relations(stanza.depends):
+            (self._several if len(choices) > 1 else self._single).append(_Need(stanza, choices))
+
+    def settle(self) -> None:
+        """Take what is needed until nothing is."""
+        while self._single or self._several:
+            need = (self._single or self._several).popleft()
+            architecture = self._own(need.by)
+            if not any(self._served(relation, architecture) for relation in need.choices):
+                self.add(self._chosen(need.choices, architecture, f"{need.by.name} {need.by.version} depends on it"))
+
+    def _own(self, stanza: Stanza) -> str:
+        return self.native if stanza.architecture == ALL else stanza.architecture
+
+    def _served(self, relation: Relation, architecture: str) -> bool:
+        return any(
+            _matches(stanza, relation, architecture, self.native) and _in_version(version, relation)
+            for stanza, version in self._provided.get(relation.name, ())
+        )
+
+    def _chosen(self, choices: Sequence[Relation], architecture: str, reason: str) -> Stanza:
+        rivals: list[str] = []
+        for relation in choices:
+            for stanza in self._candidates(relation, architecture):
+                rival = self._rival(stanza)
+                if not rival:
+                    return stanza
+                rivals.append(_why(stanza, rival))
+        what = " | ".join(_shown(relation) for relation in choices)
+        versions = sorted({one.version for relation in choices for one in self.lists.packages(relation.name)}, key=key)
+        offered = f"; there is {', '.join(versions)}" if versions else ""
+        raise ToolMissing(f"Debian has no {what} for {architecture}", why=rivals[0] if rivals else f"{reason}{offered}")
+
+    def _candidates(self, relation: Relation, architecture: str) -> Iterator[Stanza]:
+        """Give what would serve: by name, the newest first, of the architecture before others; then by what it provides."""
+        yield from self._ordered(
+            (
+                one
+                for one in self.lists.packages(relation.name)
+                if _matches(one, relation, architecture, self.native) and _in_version(one.version, relation)
+            ),
+            architecture,
+        )
+        newest: dict[str, str] = {}
+        providers = tuple(self.lists.providers(relation.name))
+        for provision in providers:
+            newest[provision.package] = max(newest.get(provision.package, ""), provision.package_version, key=key)
+        names = sorted({one.package for one in providers if _in_version(one.version, relation)})
+        yield from self._ordered(
+            (
+                one
+                for name in names
+                for one in self.lists.packages(name)
+                if one.version == newest[name] and _provides(one, relation) and _matches(one, relation, architecture, self.native)
+            ),
+            architecture,
+        )
+
+    def _ordered(self, stanzas: Iterable[Stanza], architecture: str) -> list[Stanza]:
+        """Sort by how near an architecture is and how important a package, then by name; of one the newest version first."""
+        near = {architecture: 0, ALL: 1}
+        newest = sorted(stanzas, key=lambda one: key(one.version), reverse=True)
+        rank = {one.name: PRIORITIES.get(one.priority, len(PRIORITIES)) for one in reversed(newest)}
+        return sorted(newest, key=lambda one: (near.get(one.architecture, 2), rank[one.name], one.name))
+
+    def _rival(self, stanza: Stanza) -> Stanza | None:
+        """Return what is taken already and excludes a package, or is excluded by it."""
+        offers = [(stanza.name, stanza.version), *((provided.name, provided.version) for provided in _names(stanza.provides))]
+        for name, version in offers:
+            for other, relation in self._excluded.get(name, ()):
+                if other.name != stanza.name and _in_version(version, relation):
+                    return other
+        for relation in _names(stanza.conflicts):
+            for other, version in self._provided.get(relation.name, ()):
+                if other.name != stanza.name and _in_version(version, relation):
+                    return other
+        return None
+
+
+def _matches(stanza: Stanza, relation: Relation, architecture: str, native: str) -> bool:
+    """
+    Tell whether a package is of an architecture that serves.
+
+    ==================  =======================================================================
+    a relation          is served by a package
+    ==================  =======================================================================
+    ``name``            of the architecture; ``Multi-Arch: foreign`` of any; ``all`` where the
+                        architecture is the machine's, or it is foreign
+    ``name:any``        likewise, and ``Multi-Arch: allowed`` of any
+    ``name:arm64``      of that, or ``all``
+    ==================  =======================================================================
+    """
+    wanted = architecture if relation.qualifier in {"", "any"} else relation.qualifier
+    if stanza.architecture == wanted or stanza.multi == "foreign":
+        return True
+    if relation.qualifier == "any" and stanza.multi == "allowed":
+        return True
+    return stanza.architecture == ALL and (wanted == native or relation.qualifier not in {"", "any"})
+
+
+def _in_version(version: str, relation: Relation) -> bool:
+    """Tell whether a version fits; what provides a name without a version fits no relation that has one."""
+    return not relation.operator or (bool(version) and fits(version, relation.operator, relation.version))
+
+
+def _names(text: str) -> Iterator[Relation]:
+    """Give the relations of a field that knows no alternatives."""
+    return (relation for group in relations(text) for relation in group)
+
+
+def _provides(stanza: Stanza, relation: Relation) -> bool:
+    return any(provided.name == relation.name and _in_version(provided.version, relation) for provided in _names(stanza.provides))
+
+
+def _shown(relation: Relation) -> str:
+    return f"{relation.name} ({relation.operator} {relation.version})" if relation.operator else relation.name
+
+
+def _why(stanza: Stanza, rival: Stanza) -> str:
+    return f"{stanza.name} {stanza.version} cannot be beside {rival.name} {rival.version}"
+
+
+__all__ = ["ALL", "Lists", "Relation", "closure", "relations"]
