@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 from ... import cache
 from ...errors import ToolMissing
 from . import fetch, mirrors, resolve
+from .index import Offered
 from .lists import Lists
 from .packages import Package, megabytes, package
 from .resolve import ALL
@@ -34,7 +35,7 @@ from .version import key
 if TYPE_CHECKING:
     from ...steps import Say
     from .fetch import Web
-    from .index import Index, Provision, Stanza
+    from .index import Index, Stanza
 
 LIKE: Final = 3
 """Letters that a name shares with one that was likely meant."""
@@ -92,7 +93,7 @@ class Archive:
             ToolMissing: there is no such package, or no machine can have all of them.
         """
         foreign = sorted({name.partition("=")[0].partition(":")[2] for name in packages} - {"", architecture})
-        offered = _Offered(self.lists.indexes((architecture, *foreign)))
+        offered = Offered(self.lists.indexes((architecture, *foreign)))
         found = map(package, resolve.closure(packages, offered, architecture))
         return tuple(sorted(found, key=lambda one: one.file))
 
@@ -150,25 +151,6 @@ class Archive:
             self.lists.forget()  # what the mirror no longer has, it has in a newer version
             hint = "try again: the lists are asked for anew"
             raise ToolMissing(f"a package of Debian's {self.suite} cannot be had", why=str(error), hint=hint) from error
-
-
-class _Offered:
-    """What lists offer together, each name read once."""
-
-    def __init__(self, indexes: Sequence[Index]) -> None:
-        self._indexes = indexes
-        self._packages: dict[str, tuple[Stanza, ...]] = {}
-        self._providers: dict[str, tuple[Provision, ...]] = {}
-
-    def packages(self, name: str) -> tuple[Stanza, ...]:
-        if name not in self._packages:
-            self._packages[name] = tuple(one for index in self._indexes for one in index.packages(name))
-        return self._packages[name]
-
-    def providers(self, name: str) -> tuple[Provision, ...]:
-        if name not in self._providers:
-            self._providers[name] = tuple(one for index in self._indexes for one in index.providers(name))
-        return self._providers[name]
 
 
 def _sha256(package: Package) -> str:

@@ -7,7 +7,7 @@ bisection, so that a file of 20 MB is only touched where it is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -154,4 +154,26 @@ class Index:
         return low
 
 
-__all__ = ["Index", "Provision", "Stanza", "blocks", "lines"]
+class Offered:
+    """What several lists offer together, each name read once."""
+
+    def __init__(self, indexes: Sequence[Index]) -> None:
+        """Read nothing yet."""
+        self._indexes = indexes
+        self._packages: dict[str, tuple[Stanza, ...]] = {}
+        self._providers: dict[str, tuple[Provision, ...]] = {}
+
+    def packages(self, name: str) -> tuple[Stanza, ...]:
+        """Return what is called so."""
+        if name not in self._packages:
+            self._packages[name] = tuple(one for index in self._indexes for one in index.packages(name))
+        return self._packages[name]
+
+    def providers(self, name: str) -> tuple[Provision, ...]:
+        """Return what provides a name."""
+        if name not in self._providers:
+            self._providers[name] = tuple(one for index in self._indexes for one in index.providers(name))
+        return self._providers[name]
+
+
+__all__ = ["Index", "Offered", "Provision", "Stanza", "blocks", "lines"]
