@@ -77,10 +77,8 @@ def test_a_release_that_holds_no_more_is_refused():
 
 
 def test_debians_keys_are_what_their_fingerprints_say():
-    """Those of three releases, each with one for the archive and one for security."""
+    """Those of two releases, each with one for the archive and one for security."""
     assert [key.fingerprint.upper() for key in keys.archive()] == [
-        "1F89983E0081FDE018F3CC9673A4F27B8DD47936",
-        "AC530D520F2F3269F5E98313A48449044AAD5C5D",
         "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8",
         "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0",
         "04B54C3CDCA79751B16BC6B5225629DF75B188BD",
@@ -92,7 +90,7 @@ def test_a_key_that_was_changed_is_not_used(tmp_path):
     """Its fingerprint is another."""
     text = keys.FILE.read_text("utf-8")
     changed = tmp_path / "keys.toml"
-    changed.write_text(text.replace("1F89983E0081FDE018F3CC9673A4F27B8DD47936", "0" * 40))
+    changed.write_text(text.replace("B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8", "0" * 40))
     with pytest.raises(ToolDamaged, match="another key"):
         keys.archive(changed)
 
