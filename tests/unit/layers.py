@@ -24,6 +24,7 @@ LAYERS = (
     {"provisioning"},
     {"reporting"},
     {"context"},
+    {"clients.debian"},
     {"clients"},
     {"planning"},
     {"facts"},
@@ -100,7 +101,8 @@ def word(name: str) -> str:
 def place(name: str) -> str:
     """Return the folder that a module lies in, or the module itself if it lies in the root."""
     parts = name.split(".")
-    return ".".join(parts[:2]) if parts[0] == "extras" and len(parts) > 1 else parts[0]
+    own = parts[0] == "extras" and len(parts) > 1 or parts[:2] == ["clients", "debian"]
+    return ".".join(parts[:2]) if own else parts[0]
 
 
 def layer(name: str) -> int:

@@ -23,8 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ... import cache
-from ...errors import ToolMissing
+from ...core import cache
+from ...core.errors import ToolMissing
 from . import fetch, mirrors, resolve
 from .index import Offered
 from .lists import Lists
@@ -33,7 +33,7 @@ from .resolve import ALL
 from .version import key
 
 if TYPE_CHECKING:
-    from ...steps import Say
+    from ...core.steps import Say
     from .fetch import Web
     from .index import Index, Stanza
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from ...errors import ToolMissing
+from ...core.errors import ToolMissing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -62,7 +62,7 @@ class Requests:
     def _session(self) -> Session:
         import requests
 
-        from ...registry_session import trusting
+        from ..registry_api import trusting
 
         if not hasattr(self._local, "session"):
             self._local.session = trusting(requests.Session())

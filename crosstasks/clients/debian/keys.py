@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import ConfigError, ToolDamaged
+from ...core.errors import ConfigError, ToolDamaged
 
 if TYPE_CHECKING:
     from pysequoia import Cert

@@ -23,15 +23,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ... import cache
-from ...errors import ToolMissing
+from ...core import cache
+from ...core.errors import ToolMissing
 from . import fetch, index, release
 from .resolve import ALL
 
 if TYPE_CHECKING:
     from pysequoia import Cert
 
-    from ...steps import Say
+    from ...core.steps import Say
     from .fetch import Web
     from .release import Entry, Release
 

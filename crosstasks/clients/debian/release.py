@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ...errors import ToolMissing
+from ...core.errors import ToolMissing
 
 if TYPE_CHECKING:
     from pysequoia import Cert

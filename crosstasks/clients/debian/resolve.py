@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from ...errors import ToolMissing
+from ...core.errors import ToolMissing
 from .index import Provision, Stanza
 from .version import fits, key
 

@@ -1,6 +1,6 @@
 """A list of packages in its compact form."""
 
-import archive
+import debian_archive as archive
 import pytest
 
 from crosstasks.clients.debian.index import Index, Provision, blocks, lines

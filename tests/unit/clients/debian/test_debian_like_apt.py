@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks import recipes, targets
+from crosstasks.catalog import recipes, targets
 from crosstasks.clients.debian.index import Index, Offered
 from crosstasks.clients.debian.packages import package
 from crosstasks.clients.debian.resolve import closure
-from crosstasks.provision import image
+from crosstasks.provisioning import image
 
 DATA = Path(__file__).parents[2] / "data" / "debian"
 CASES = json.loads((DATA / "apt.json").read_text("utf-8"))

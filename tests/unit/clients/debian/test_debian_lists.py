@@ -3,11 +3,11 @@
 import hashlib
 import time
 
-import archive
+import debian_archive as archive
 import pytest
 
 from crosstasks.clients.debian import Archive, fetch, mirrors
-from crosstasks.errors import ToolMissing
+from crosstasks.core.errors import ToolMissing
 
 SUITES = (("debian", "bookworm"), ("debian", "bookworm-updates"), ("debian-security", "bookworm-security"))
 MAIN = archive.stanza("a", "1", Depends="b") + "\n" + archive.stanza("b", "1") + "\n" + archive.stanza("doc", "1", "all")

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-import archive
+import debian_archive as archive
 import pytest
 
 from crosstasks.clients.debian import keys, release
-from crosstasks.errors import ConfigError, ToolDamaged, ToolMissing
+from crosstasks.core.errors import ConfigError, ToolDamaged, ToolMissing
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import pytest
 
 from crosstasks.clients.debian.index import Provision, Stanza
 from crosstasks.clients.debian.resolve import closure, relations
-from crosstasks.errors import ToolMissing
+from crosstasks.core.errors import ToolMissing
 
 
 class Lists:
