@@ -101,7 +101,7 @@ def word(name: str) -> str:
 def place(name: str) -> str:
     """Return the folder that a module lies in, or the module itself if it lies in the root."""
     parts = name.split(".")
-    own = parts[0] == "extras" and len(parts) > 1 or parts[:2] == ["clients", "debian"]
+    own = (parts[0] == "extras" and len(parts) > 1) or parts[:2] == ["clients", "debian"]
     return ".".join(parts[:2]) if own else parts[0]
 
 
