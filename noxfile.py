@@ -37,9 +37,9 @@ def _tested(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", *arguments, *session.posargs)
 
 
-@nox.session(python=False, requires=["unit", "integration", "arm64", "faults"])
+@nox.session(python=False, requires=["unit", "integration", "arm64", "faults", "attacks"])
 def tests(session: nox.Session) -> None:
-    """All tests: unit, integration, the routes of an arm64 engine, and faults; the engine is required."""
+    """All tests: unit, integration, the routes of an arm64 engine, faults and attacks; the engine is required."""
     del session
 
 
@@ -119,6 +119,12 @@ def arm64(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Run the tests that break things on purpose: registries, disks, clocks, a second engine, kill -9; root, some minutes."""
     _tested(session, "tests/faults", "-x", "--ignore=tests/faults/test_signals.py")
+
+
+@nox.session
+def attacks(session: nox.Session) -> None:
+    """Run hostile crates, configurations, registries and engines against crosstasks, with the real engine: some minutes."""
+    _tested(session, "tests/attacks", "-x")
 
 
 @nox.session

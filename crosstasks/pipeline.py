@@ -183,11 +183,10 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
         raise error
     row = targets.find(planned.target)
-    folder = Path(work.repository.target_directory) / "crosstasks" / planned.target
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
     built = kept(ran.built, ran.target_dir)
     good = verify.verify(built, row, glibc=planned.route.libc if work.config.target(row.triple).glibc else "")
-    paths = stable(built, ran.target_dir, folder, planned.target)
+    paths = stable(built, ran.target_dir, Path(work.repository.target_directory), planned.target)
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(
         target=planned.target,

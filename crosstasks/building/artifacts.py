@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from ..core import beneath
 from ..core.artifacts import Diagnostic
 from ..core.errors import VerificationFailed
 
@@ -233,50 +233,55 @@ def kept(built: Built, target_dir: str) -> tuple[Path, ...]:
     Return the files that are worth keeping, where cargo put them.
 
     Args:
-        built: what cargo told; paths below ``/target`` are cross's.
+        built: what cargo told; paths below ``/target`` are cross's. A build script can write such messages as well.
         target_dir: cargo's target folder on the host.
 
     Raises:
-        VerificationFailed: a file that cargo told of is not there.
+        VerificationFailed: a file that cargo told of is not there, does not lie below the target folder, or is no regular file.
     """
     products = (*built.executables, *built.libraries)
     paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in KEPT)
     for path in paths:
-        try:
-            path.stat()
-        except OSError as error:
-            why = f"cargo says that it built it, and {error.strerror or error}"
-            raise VerificationFailed(f"{path} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+        with _readable(path, target_dir):
+            pass
     return paths
 
 
-def stable(paths: Iterable[Path], target_dir: str, folder: Path, triple: str) -> tuple[Path, ...]:
+@contextmanager
+def _readable(path: Path, target_dir: str) -> Iterator[int]:
+    try:
+        with beneath.file(target_dir, beneath.parts(str(path), target_dir)) as handle:
+            yield handle
+    except beneath.AstrayError as error:
+        why = f"{error}: a build script may have put it there, or a target folder is set in .cargo/config.toml"
+        raise VerificationFailed(f"{path} is not taken for an artifact", why=why) from error
+    except FileNotFoundError as error:
+        why = f"cargo says that it built it, and {error.strerror}"
+        raise VerificationFailed(f"{path} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error
+
+
+def stable(paths: Iterable[Path], target_dir: str, out: Path, triple: str) -> tuple[Path, ...]:
     """
-    Copy files to ``<folder>/<profile>/``, where they are found whichever route built them.
+    Copy files to ``crosstasks/<triple>/<profile>/``, where they are found whichever route built them.
 
     Args:
         paths: as ``kept`` returns them; hand in only what was verified: nothing else may be found at the stable place.
         target_dir: cargo's target folder on the host.
-        folder: the target's own.
+        out: the folder that ``crosstasks`` lies in; what lies below it may be what a container left.
         triple: the target, which is a folder below *target_dir*.
     """
+    return tuple(_copied(path, target_dir, out, triple) for path in paths)
+
+
+def _copied(path: Path, target_dir: str, out: Path, triple: str) -> Path:
     base = Path(target_dir) / triple
-    return tuple(_copy(path, folder / (path.relative_to(base) if path.is_relative_to(base) else path.name)) for path in paths)
-
-
-def _copy(source: Path, target: Path) -> Path:
-    now = source.stat()
-    if target.exists() and (there := target.stat()).st_size == now.st_size and there.st_mtime_ns == now.st_mtime_ns:
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
-        shutil.copy2(source, name)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return target
+    names = ("crosstasks", triple, *(path.relative_to(base).parts if path.is_relative_to(base) else (path.name,)))
+    with _readable(path, target_dir) as handle:
+        try:
+            beneath.copy(handle, out, names)
+        except beneath.AstrayError as error:
+            raise VerificationFailed(f"{out.joinpath(*names)} is not written", why=str(error), hint="remove it") from error
+    return out.joinpath(*names)
 
 
 __all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "stable"]

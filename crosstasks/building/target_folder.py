@@ -14,6 +14,7 @@ folder has the same name, and times are kept. One folder for all would do as wel
 from __future__ import annotations
 
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -59,8 +60,13 @@ def _kernel_is_ours(engine: Engine | Absent) -> bool:
 
 def _profiles(place: Path, base: str) -> Iterator[Path]:
     """Return the host's folders of each profile, the one that was built in last first."""
-    found = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}")}
+    # a container wrote all below: a lock that is a pipe would be waited for, and a folder that is a link leads elsewhere
+    found = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}") if _is_lock(lock)}
     yield from sorted(found, key=lambda profile: profile.stat().st_mtime, reverse=True)
+
+
+def _is_lock(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode) and not path.parent.is_symlink() and not path.parent.parent.is_symlink()
 
 
 def _taken(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
@@ -84,7 +90,7 @@ def _copy(profile: Path, to: Path) -> None:
     import fcntl
 
     with ExitStack() as held:
-        for lock in profile.glob(LOCKS):
+        for lock in filter(_is_lock, profile.glob(LOCKS)):
             file = held.enter_context(lock.open("rb"))
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -161,6 +161,7 @@ def copied(folder: Path, target_dir: str) -> tuple[Path, ...]:
     messages = Messages()
     messages.feed(read("kinds").replace(b"/target/kinds/", b"/target/"))
     here = f"{target_dir}/kinds"
+    folder.mkdir(exist_ok=True)
     return stable(kept(messages.result(), here), here, folder, ARM)
 
 
@@ -168,7 +169,7 @@ def test_copies_lie_where_they_are_looked_for(tmp_path):
     """What was built is copied below the profile's name, as a program that can be started, and nothing else is left there."""
     paths = copied(tmp_path / "to", made(tmp_path / "from", *ALL))
 
-    assert paths == tuple(tmp_path / "to" / "debug" / name for name in ALL)
+    assert paths == tuple(tmp_path / "to" / "crosstasks" / ARM / "debug" / name for name in ALL)
     assert [path.read_text() for path in paths] == list(ALL)
     assert all(os.access(path, os.X_OK) for path in paths)
     assert {path for path in (tmp_path / "to").rglob("*") if path.is_file()} == set(paths)
@@ -202,7 +203,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_a_failed_copy_leaves_nothing(tmp_path):
     """A copy that cannot take its place leaves no half of itself."""
-    place = tmp_path / "to" / "debug" / "examples" / "demo"
+    place = tmp_path / "to" / "crosstasks" / ARM / "debug" / "examples" / "demo"
     (place / "in the way").mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):

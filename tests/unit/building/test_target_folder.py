@@ -157,3 +157,14 @@ def test_images_of_one_release_have_one_base():
     assert len(folder("aarch64", packages=["libssl-dev"]).split("-")) == 2
     for cross in ({"build": {"pre-build": ["x"]}}, {"target": {TRIPLE: {"pre-build": ["x"]}}}):
         assert len(folder("aarch64", cross=cross).split("-")) == 2
+
+
+def test_links_and_pipes_of_a_container_are_passed_over(tmp_path):
+    """A folder that leads elsewhere is not copied into the next container, and nothing waits for a lock that is a pipe."""
+    (tmp_path / "home" / ".ssh").mkdir(parents=True)
+    (tmp_path / "home" / ".ssh" / ".cargo-lock").touch()
+    hostile = tmp_path / ".cross-0a0a0a-h"
+    (hostile / "release").mkdir(parents=True)
+    (hostile / "debug").symlink_to(tmp_path / "home" / ".ssh")
+    os.mkfifo(hostile / "release" / ".cargo-lock")
+    assert ({}, 0) == begun(tmp_path)

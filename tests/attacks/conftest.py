@@ -1,0 +1,76 @@
+"""What attacks share: the program as its users call it, and crates whose build scripts are hostile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CRATES = Path(__file__).parent / "crates"
+SHARED = CRATES / "shared.rs"
+"""What build scripts share; it is put before each."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs(rust):
+    """Have cargo and rustup on PATH, on a machine without Rust as well; nothing here is skipped where no engine answers."""
+    subprocess.run(("docker", "version"), check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def victim(tmp_path):
+    """A folder of the user's that nothing may be written to; it holds what may not be read."""
+    folder = tmp_path / "victim"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def hostile(crate, victim):
+    """A maker of crates by the name of their folder; its build script finds the victim's folder in ``victim.txt``."""
+
+    def make(name):
+        shutil.copytree(CRATES / name, crate, dirs_exist_ok=True)
+        (crate / "build.rs").write_text(SHARED.read_text("utf-8") + (CRATES / name / "build.rs").read_text("utf-8"))
+        (crate / "victim.txt").write_text(str(victim))
+        (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\nbuilder = "cross"\n')
+        return crate
+
+    return make
+
+
+@pytest.fixture
+def environ(cache):
+    """The user's environment, without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
+    fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
+
+
+@pytest.fixture
+def crosstasks(environ):
+    """The program: arguments, the folder to run in, changes to the environment (None takes a variable away)."""
+
+    def call(*arguments, cwd, **env):
+        argv = (sys.executable, "-m", "crosstasks", *arguments)
+        changed = {name: value for name, value in (environ | env).items() if value is not None}
+        return subprocess.run(argv, cwd=cwd, env=changed, capture_output=True, text=True, check=False, timeout=600)
+
+    return call
+
+
+@pytest.fixture
+def built(crosstasks):
+    """Build a crate with the answer as JSON, and return the program's end and the only result."""
+
+    def call(*arguments, cwd, **env):
+        done = crosstasks("build", *arguments, "--format", "json", cwd=cwd, **env)
+        (result,) = json.loads(done.stdout)["results"]
+        return done, result
+
+    return call
