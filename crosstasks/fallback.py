@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from .catalog import targets
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, ToolDamaged
 from .core.steps import Failure
 from .facts import lock
@@ -15,7 +14,6 @@ from .planning import plan
 from .planning.plan import Plan
 
 if TYPE_CHECKING:
-    from .config.configuration import Config
     from .facts import Facts
 
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
@@ -36,7 +34,7 @@ def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
     return replace(facts, answers=kept)
 
 
-def turn(planned: Plan, error: CrosstasksError, facts: Facts, config: Config) -> Facts:
+def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
     """
     Make a failure a fact.
 
@@ -47,8 +45,8 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts, config: Config) ->
         raise error
     failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
     known = replace(facts, failures=(*facts.failures, failure))
-    if config.is_strict(known.host.ci, lock=bool(lock.lock(known).target)):
-        following = f"next would be {plan.likely(targets.find(planned.target), known, config, planned.verb)}, but strict = true"
+    if planned.request.shared.is_strict(known.host.ci, lock=bool(lock.lock(known).target)):
+        following = f"next would be {plan.likely(planned.request, known)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error
     return afresh(known, DOUBTED.get(type(error), frozenset()))

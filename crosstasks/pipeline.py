@@ -27,7 +27,7 @@ from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted,
 from .core.results import Result, failed
 from .core.steps import Question, Say, Step, Verb
 from .facts import Facts, ask
-from .planning import plan
+from .planning import plan, request
 from .planning.plan import Plan
 from .provisioning import cache_check
 from .reporting import ci
@@ -95,11 +95,13 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
     row = targets.find(target)
     work = look(work)
     _ = work.repository  # nothing is provided for a folder that holds none
+    asked = request.make(row, verb, work.facts, work.config)
     while True:
-        found = plan.make(row, work.facts, work.config, verb)
-        if isinstance(found, Plan):
-            return found, work
-        work = look(work, found)
+        match plan.make(asked, work.facts):
+            case Plan() as planned:
+                return planned, work
+            case questions:
+                work = look(work, questions)
 
 
 def select(names: Sequence[str], work: Work) -> tuple[str, ...]:
@@ -163,7 +165,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
                     raise ran.error
             except CrosstasksError as failure:
                 error = cache_check.found(planned.route, str(failure), work) or failure
-                work = replace(work, facts=fallback.turn(planned, error, work.facts, work.config))
+                work = replace(work, facts=fallback.turn(planned, error, work.facts))
                 work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
             return _finished(planned, ran, work, begun), work
@@ -182,10 +184,9 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         )
         error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
         raise error
-    row = targets.find(planned.target)
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
     built = kept(ran.built, ran.target_dir)
-    good = verify.verify(built, row, glibc=planned.route.libc if work.config.target(row.triple).glibc else "")
+    good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
     paths = stable(built, ran.target_dir, Path(work.repository.target_directory), planned.target)
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(

@@ -82,7 +82,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             *started.program,
             *subcommand(plan),
             *ours(plan, work.repository, form),
-            *configured(work.config.target(route.target), arguments),
+            *configured(plan.request.options, arguments),
             *more.arguments,
             *arguments,
         )

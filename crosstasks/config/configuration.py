@@ -66,6 +66,10 @@ class Config(Options, frozen=True, kw_only=True):
         own = {field: value for field, value in self.own.get(triple, {}).items() if self._owns(field, triple)}
         return TargetConfig(triple=triple, **{**shared, **own})
 
+    def value(self, field: str, triple: str) -> Any:
+        """Return the value of one option for a target, by its triple."""
+        return self.own[triple][field] if self._owns(field, triple) else getattr(self, field)
+
     def origin(self, name: str, target: str = "") -> Source:
         """
         Return where a value came from, with the file and the key.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -21,20 +21,25 @@ Fact = TypeVar("Fact")
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One thing to do, and why: a program (*argv*), or a *call* into ``provision`` with *arguments*."""
+    """One thing to do, and why. Each kind is a class of its own, whose fields are all that doing it takes."""
 
     why: str
-    argv: tuple[str, ...] = ()
-    env: Env = {}
-    cwd: str = ""
-    call: str = ""
-    arguments: Mapping[str, Any] = {}
 
     def __str__(self) -> str:
-        """Return the step as a line ready to paste into a shell, or as the call it is."""
-        if self.call:
-            shown = " ".join(f"{key}={_shown(value)}" for key, value in self.arguments.items())
-            return f"{self.call} {shown}".strip()
+        """Return the step in one line: what is done, and with what."""
+        shown = (f"{name}={_shown(value)}" for name in self.__struct_fields__ if name != "why" and (value := getattr(self, name)))
+        return " ".join((type(self).__name__, *shown))
+
+
+class Command(Step, frozen=True, kw_only=True):
+    """Run a program: *argv*, with changes to its environment, in a folder (ours if empty)."""
+
+    argv: tuple[str, ...]
+    env: Env = {}
+    cwd: str = ""
+
+    def __str__(self) -> str:
+        """Return the step as a line ready to paste into a shell."""
         changed = [f"{key}={shlex.quote(value)}" for key, value in self.env.items() if value is not None]
         removed = [f"-u {key}" for key, value in self.env.items() if value is None]
         prefix = ["env", *removed, *changed] if changed or removed else []
@@ -42,11 +47,9 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, str):
-        return shlex.quote(value)
-    if isinstance(value, Sequence):
+    if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return str(value)
+    return shlex.quote(value) if isinstance(value, str) else str(value)
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -139,6 +142,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 __all__ = [
     "About",
     "Absent",
+    "Command",
     "Done",
     "Env",
     "Failure",

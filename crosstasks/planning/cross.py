@@ -1,4 +1,4 @@
-"""Pure: the rungs of cross: each platform of the engine, with each flavour, with each source of images."""
+"""Pure: the candidates of cross: each platform of the engine, with each flavour, with each source of images."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import MACHINES
-from ..catalog.targets import Target
-from ..core.steps import Absent, Question, Refused, Verb
-from ..facts import lock
+from ..core.steps import Absent, Question, Refused
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
-from . import emulators, images, toolchains, tools
+from . import emulators, images, toolchains
 from .emulators import Emulator
-from .ingredients import Image, Open, Tool, Toolchain
-from .route import Looked, Route, Rung, all_open, from_source, kept
+from .image_names import Variant
+from .ingredients import Image, Questions, Tool, Toolchain
+from .route import Candidate, Outcome, Parts, Route, all_open, from_source, unfit
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
+    from ..catalog.targets import Target
     from ..facts import Facts
+    from .request import Request
 
 
-def cross_rungs(target: Target, facts: Facts, config: Config, verb: Verb) -> list[Rung]:
+def cross_candidates(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     """Return the routes of cross in their order: platforms, flavours, sources of images."""
-    refusal = _no_container(target, facts)
+    refusal = _no_container(request.target, facts)
     if refusal:
-        return [Rung("cross", lambda: refusal)]
-    rungs = []
-    for platform in _platforms(facts, config.target(target.triple).emulation):
-        for flavour in _flavours(target, config):
-            for source in images.sources(target, facts, config):
+        return [Candidate("cross", lambda: refusal)]
+    candidates = []
+    for platform in _platforms(facts, request.options.emulation):
+        for flavour in _flavours(request):
+            for source in images.sources(request, facts):
                 name = _named(flavour, source, platform, facts)
-                rungs.append(Rung(name, partial(_cross, name, target, facts, config, verb, flavour, source, platform)))
-    return rungs
+                candidates.append(
+                    Candidate(name, partial(_cross, name, request, facts, parts, Variant(flavour=flavour, platform=platform), source))
+                )
+    return candidates
 
 
 def _no_container(target: Target, facts: Facts) -> Refused | None:
@@ -42,19 +44,19 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
-    unseen = next((found for place in PLACES if isinstance(found := facts.get(Question("shared", place)), Absent)), None)
+    unseen = next((fact for place in PLACES if isinstance(fact := facts.get(Question("shared", place)), Absent)), None)
     return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
 
 
-def _untried(facts: Facts) -> Open:
+def _untried(facts: Facts) -> Questions:
     """Return whether our folders are shared, where that is doubtful and was not tried yet."""
     if isinstance(facts.engine, Absent) or not doubtful(facts.engine, facts.host):
         return ()
     return tuple(question for place in PLACES if (question := Question("shared", place)) not in facts.answers)
 
 
-def _flavours(target: Target, config: Config) -> tuple[str, ...]:
-    own = config.target(target.triple)
+def _flavours(request: Request) -> tuple[str, ...]:
+    own = request.options
     wanted = (own.cross, *(flavour for flavour in own.fallback if flavour != "zigbuild"))
     return tuple(dict.fromkeys(wanted))
 
@@ -88,50 +90,48 @@ def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
     return f"cross {flavour}, {_FROM[source]}{emulated}"
 
 
-def _cross(name: str, target: Target, facts: Facts, config: Config, verb: Verb, flavour: str, source: str, platform: str) -> Looked:
-    unfit = lock.refused(facts, target.triple, builder="cross", flavour=flavour, platform=platform)
-    if unfit := unfit or _uncopied(name, flavour, target, facts, config):
-        return unfit
+def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
+    flavour, platform = variant.flavour, variant.platform
+    if refusal := request.unlocked(builder="cross", flavour=flavour, platform=platform) or _uncopied(name, flavour, request, facts):
+        return refusal
     if platform not in MACHINES:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
-    wanted = images.Wanted(target=target, flavour=flavour, platform=platform)
-    image = images.choose(source, wanted, facts, config)
+    image = images.choose(source, variant, request, facts)
     if isinstance(image, Refused):
         return image
-    emulator = _emulator(platform, target, facts, config)
+    emulator = _emulator(platform, request, facts)
     if isinstance(emulator, Refused):
         return emulator
-    toolchain = toolchains.choose(MACHINES[platform].triple, facts, config)
-    tool = tools.cross(flavour, facts, config)
-    for found, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
-        if isinstance(found, Refused):
-            return Refused(name=name, why=f"no {what}: {found.why}", hint=found.hint)
-    own = _own(toolchain, facts, config) if isinstance(toolchain, Toolchain) else ()
-    if isinstance(own, Refused):
-        return own
-    match image, toolchain, tool, own, emulator, _untried(facts):
+    toolchain, tool = parts.toolchain(MACHINES[platform].triple), parts.cross(flavour)
+    for part, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
+        if isinstance(part, Refused):
+            return Refused(name=name, why=f"no {what}: {part.why}", hint=part.hint)
+    on_host = _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else ()
+    if isinstance(on_host, Refused):
+        return on_host
+    match image, toolchain, tool, on_host, emulator, _untried(facts):
         case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), ():
             route = Route(
                 name=name,
-                target=target.triple,
+                target=request.target.triple,
                 builder="cross",
                 flavour=flavour,
                 tool=tool,
                 toolchain=toolchain,
-                own=own,
+                own=on_host,
                 image=image,
                 emulated=emulator is not None,
                 emulator=emulator,
                 libc=image.libc,
-                build_std=from_source(target, toolchain, config),
+                build_std=from_source(request, toolchain),
                 remote=_elsewhere(facts),
             )
-            return kept(route, target, config) or _runs(route, verb) or route
+            return unfit(route, request) or _cannot_run(route, request) or route
         case _, _, _, _, _, untried:
-            return all_open(image, toolchain, tool, own, emulator, untried)
+            return all_open(image, toolchain, tool, on_host, emulator, untried)
 
 
-def _uncopied(name: str, flavour: str, target: Target, facts: Facts, config: Config) -> Refused | None:
+def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
     """Refuse what cross cannot do where the engine is on another machine."""
     if not _elsewhere(facts):
         return None
@@ -140,22 +140,22 @@ def _uncopied(name: str, flavour: str, target: Target, facts: Facts, config: Con
         why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
         return Refused(name=name, why=why, hint="0.2.5 passes them on")
     repository = facts.repository
-    said = () if isinstance(repository, Absent) else repository.cross_tables(target.triple)
-    if config.target(target.triple).pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
+    said = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
+    if request.options.pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
         # v0.2.5: docker/remote.rs:946
         why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
         return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")
     return None
 
 
-def _emulator(platform: str, target: Target, facts: Facts, config: Config) -> Emulator | Refused | Open | None:
+def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refused | Questions | None:
     """Choose what runs a platform that is not the engine's own; None for its own."""
     if platform == _own_platform(facts):
         return None
-    return emulators.choose(platform, config.target(target.triple).emulation, facts, offline=config.offline)
+    return emulators.choose(platform, request.options.emulation, facts, offline=request.shared.offline)
 
 
-def _own(toolchain: Toolchain, facts: Facts, config: Config) -> Toolchain | Refused | Open:
+def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
     """Choose what runs on the host itself: the same toolchain if it can, else the user's, else one of ours."""
     if toolchain.host == facts.host.triple:
         return toolchain
@@ -164,10 +164,10 @@ def _own(toolchain: Toolchain, facts: Facts, config: Config) -> Toolchain | Refu
         for folder in rustup.toolchains:
             if folder.name == rustup.active:
                 return toolchains.ready(folder, "user", "the user's active toolchain reads the workspace")
-    return toolchains.choose(facts.host.triple, facts, config)
+    return parts.toolchain(facts.host.triple)
 
 
-def _runs(route: Route, verb: Verb) -> Refused | None:
-    if verb == "test" and route.image and not route.image.runs:
+def _cannot_run(route: Route, request: Request) -> Refused | None:
+    if request.verb == "test" and route.image and not route.image.runs:
         return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
     return None

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..catalog import recipes
 from ..catalog.pins import pins
+from ..catalog.recipes import Recipe
 from ..catalog.targets import ARCHES
-from ..core.steps import Absent, Question, Refused, Step
+from ..core.steps import Absent, Question, Refused
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, Proof
 from ..facts.registry import RegistryImage
-from .ingredients import Ingredient, Open, first
+from .ingredients import Ingredient, PullImage, Questions, RegisterEmulator, first
 
 if TYPE_CHECKING:
     from ..facts import Facts
 
 Mode: TypeAlias = Literal["auto", "install", "never"]
+Source: TypeAlias = Literal["image", "build", "package"]
 
 NAME: Final = "emulation"
 
@@ -30,7 +32,7 @@ class Emulator(Ingredient, frozen=True, kw_only=True):
     platform: str
 
 
-def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Refused | Open:
+def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Refused | Questions:
     """
     Choose what runs a platform's programs in containers: asked only when a route needs it.
 
@@ -58,8 +60,8 @@ def _asks(facts: Facts) -> bool:
 
 
 def installed(
-    platform: str, sources: Sequence[str], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
-) -> Emulator | Refused | Open:
+    platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
+) -> Emulator | Refused | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
     problem = _unfit(platform, facts)
     if problem:
@@ -82,12 +84,11 @@ def _unfit(platform: str, facts: Facts) -> Refused | None:
     return None
 
 
-def _step(platform: str, why: str, ask: bool, source: str, ref: str = "") -> Step:  # noqa: FBT001
-    arguments = {"platform": platform, "source": source, **({"ref": ref} if ref else {}), "ask": ask}
-    return Step(why=f"{why}; {DOES[source]}", call="emulation.install", arguments=arguments)
+def _step(platform: str, why: str, ask: bool, source: Source, ref: str = "", recipe: Recipe | None = None) -> RegisterEmulator:  # noqa: FBT001
+    return RegisterEmulator(why=f"{why}; {DOES[source]}", platform=platform, source=source, ref=ref, recipe=recipe, ask=ask)
 
 
-DOES: Final[Mapping[str, str]] = {
+DOES: Final[Mapping[Source, str]] = {
     "image": "a container of a pinned image, with CAP_SYS_ADMIN, registers QEMU with the kernel, until the machine restarts",
     "build": "a container with CAP_SYS_ADMIN, made here of the distribution's packages, registers QEMU with the kernel, until the machine"
     " restarts",
@@ -95,7 +96,7 @@ DOES: Final[Mapping[str, str]] = {
 }
 """What is done to the machine, as the user is told before agreeing."""
 
-Registered: TypeAlias = Callable[..., Step]
+Registered: TypeAlias = Callable[..., RegisterEmulator]
 
 
 def binfmt() -> tuple[str, str]:
@@ -104,7 +105,7 @@ def binfmt() -> tuple[str, str]:
     return f"{pin.ref}@{pin.digest}", pin.tag
 
 
-def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Open:
+def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     ref, tag = binfmt()
     own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
     held = Question("image", ref)
@@ -123,11 +124,11 @@ def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
         return Refused(name="image", why=served.why.partition("\n")[0])
     if own not in served.platforms:
         return Refused(name="image", why=f"{tag} is only for {', '.join(served.platforms)}")
-    pull = Step(why=f"the engine does not hold {tag}", call="image.pull", arguments={"ref": ref, "platform": own, "digest": served.digest})
+    pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=own, digest=served.digest)
     return Emulator(source="image", platform=platform, why=tag, steps=(pull, done))
 
 
-def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Open:
+def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     if not facts.host.apt:
         return Refused(name="build", why="apt is not here, and the image is put together from its packages")
     own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
@@ -139,10 +140,10 @@ def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
         return (held,)
     if offline and not isinstance(facts.answers[held], LocalImage):
         return Refused(name="build", why="offline = true, and the engine does not hold it")
-    return Emulator(source="build", platform=platform, why=f"QEMU of {facts.host.suite}'s packages", steps=(step("build"),))
+    return Emulator(source="build", platform=platform, why=f"QEMU of {facts.host.suite}'s packages", steps=(step("build", recipe=recipe),))
 
 
-def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Open:
+def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     engine, emulation = facts.engine, facts.emulation
     if offline:
         return Refused(name="package", why="offline = true")
@@ -155,7 +156,7 @@ def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) ->
     return Emulator(source="package", platform=platform, why=f"{facts.host.suite}'s own packages", steps=(step("package"),))
 
 
-SOURCES: Final[Mapping[str, Callable[..., Any]]] = {"image": _image, "build": _build, "package": _package}
+SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build": _build, "package": _package}
 """In order: what goes away at the next start of the machine comes before what stays."""
 
 __all__ = ["DOES", "SOURCES", "Emulator", "Mode", "binfmt", "choose", "installed"]

@@ -12,39 +12,42 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from ..catalog.targets import Target, default_image
-from ..core.steps import Question, Refused, Step
+from ..catalog.targets import default_image
+from ..core.steps import Question, Refused
 from ..facts import lock
 from ..facts.engine import LocalImage
 from ..facts.inventory import Bundled
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
-from . import image_names
-from .image_names import BASE_GLIBC, Wanted, built, facts_of, known, mirrored, mirrors, pinned, recipe, repository_of, suite
-from .ingredients import Image, Open, first
+from .image_names import Variant, built, facts_of, known, mirrored, mirrors, pinned, repository_of, unasked_packages
+from .ingredients import BuildImage, Image, PullImage, Questions, first
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
+    from ..catalog.targets import Target
     from ..facts import Facts
+    from .request import Request
 
 
-def choose(source: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+Choice: TypeAlias = Image | Refused | Questions
+
+
+def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask one source for the image."""
-    if source == "upstream" and config.target(wanted.target.triple).packages:
+    if source == "upstream" and request.options.packages:
         return Refused(name=source, why="`packages` asks for Debian packages, which only an image built here can hold")
-    held = lock.row(facts, wanted.target.triple)
+    held = request.locked
     if held and ((source == "upstream" and held.recipe) or (source == "build" and held.digest)):
         return Refused(name=source, why=f"{lock.FILE} holds {held.image}", hint=lock.HINT)
-    return SOURCES[source](wanted, facts, config)
+    return SOURCES[source](variant, request, facts)
 
 
-def sources(target: Target, facts: Facts, config: Config) -> tuple[str, ...]:
+def sources(request: Request, facts: Facts) -> tuple[str, ...]:
     """Return the sources to ask, in order: only the user's own if an image is named, else the configured ones."""
-    if config.target(target.triple).image or cross_toml(target, facts):
+    if request.options.image or cross_toml(request.target, facts):
         return ("configured",)
-    return tuple(config.images)
+    return tuple(request.shared.images)
 
 
 def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
@@ -54,64 +57,73 @@ def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
     return {key: table[key] for key in ("image", "dockerfile") if key in table}
 
 
-def _configured(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    own = config.target(wanted.target.triple)
+def _configured(variant: Variant, request: Request, facts: Facts) -> Choice:
+    own = request.options
     if own.image:
-        origin = f"`image`, {config.source('image', wanted.target.triple)}"
-        return _named(own.image, origin, wanted, facts, config)
-    said = cross_toml(wanted.target, facts)
+        origin = f"`image`, {request.origin('image')}"
+        return _named(own.image, origin, variant, request, facts)
+    said = cross_toml(request.target, facts)
     origin = facts.repository.cross_origin if isinstance(facts.repository, Repository) else ""
     if "dockerfile" in said:
-        return Image(ref="", platform=wanted.platform, source="configured", why=f"{origin} has a dockerfile: cross builds it")
+        return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} has a dockerfile: cross builds it")
     name = said["image"] if isinstance(said["image"], str) else said["image"].get("name", "")
     if not name or name[0] in ":@-":
-        return Image(ref="", platform=wanted.platform, source="configured", why=f"{origin} names {name or 'a toolchain'}: left to cross")
-    return _named(name, origin, wanted, facts, config)
+        return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} names {name or 'a toolchain'}: left to cross")
+    return _named(name, origin, variant, request, facts)
 
 
-def _named(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    ref = pinned(name, wanted, facts)
-    brought = [row.ref for row in _fitting(wanted, facts, config) if row.digest and ref.endswith(f"@{row.digest}")]
+def _named(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
+    ref = pinned(name, request)
+    brought = [row.ref for row in _fitting(variant, request, facts) if row.digest and ref.endswith(f"@{row.digest}")]
     refs = dict.fromkeys((ref, *brought, *([name] if ref != name else [])))
     ways = (
-        *(("the engine", _holder(held, wanted, facts, source="configured", why=f"named by {origin}")) for held in refs),
-        *([("the mirror", lambda: _copied(name, origin, wanted, facts, config))] if config.mirror else []),
-        ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=f"named by {origin}")),
+        *(("the engine", _holder(held, variant, request, facts, source="configured", why=f"named by {origin}")) for held in refs),
+        *([("the mirror", lambda: _copied(name, origin, variant, request, facts))] if request.shared.mirror else []),
+        ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=f"named by {origin}")),
     )
     return first(ways)
 
 
-def _copied(name: str, origin: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    ref, why = pinned(mirrored(name, config.mirror), wanted, facts), f"named by {origin}; the mirror has a copy"
+def _copied(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
+    ref, why = pinned(mirrored(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
     return first(
         (
-            ("the engine", lambda: _held(ref, wanted, facts, source="configured", why=why)),
-            ("its registry", lambda: _served(ref, wanted, facts, config, source="configured", why=why)),
+            ("the engine", lambda: _held(ref, variant, request, facts, source="configured", why=why)),
+            ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=why)),
         )
     )
 
 
-def served(name: str, wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
+def served(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask the registry of an image that the user names."""
-    return _served(pinned(name, wanted, facts), wanted, facts, config, source="configured", why="named by the configuration")
+    return _served(pinned(name, request), variant, request, facts, source="configured", why="named by the configuration")
 
 
 def _held(
-    ref: str, wanted: Wanted, facts: Facts, *, source: str = "local", why: str = "", glibc: str = "", libc: str = "", **more: Any
-) -> Image | Refused | Open:
+    ref: str,
+    variant: Variant,
+    request: Request,
+    facts: Facts,
+    *,
+    source: str = "local",
+    why: str = "",
+    glibc: str = "",
+    libc: str = "",
+    **more: Any,
+) -> Choice:
     question = Question("image", ref)
     if question not in facts.answers:
         return (question,)
     image = facts.answers[question]
     if not isinstance(image, LocalImage):
         return Refused(name=source, why=f"the engine has no {ref}")
-    if image.platform.split("/")[:2] != wanted.platform.split("/")[:2]:
-        return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, wanted {wanted.platform}")
+    if image.platform.split("/")[:2] != variant.platform.split("/")[:2]:
+        return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, wanted {variant.platform}")
     return Image(
         ref=ref,
-        platform=wanted.platform,
+        platform=variant.platform,
         source=source,
-        digest=_digest(image, wanted, facts),
+        digest=_digest(image, request, facts),
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
         libc=libc or image.labels.get("crosstasks.libc", ""),
@@ -119,17 +131,17 @@ def _held(
     )
 
 
-def _digest(image: LocalImage, wanted: Wanted, facts: Facts) -> str:
+def _digest(image: LocalImage, request: Request, facts: Facts) -> str:
     """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
     brought = [f"{repository_of(row.ref)}@{row.digest}" for row in facts.provided.images if row.id == image.id and row.digest]
     known = (*image.digests, *brought)
-    held = lock.row(facts, wanted.target.triple)
+    held = request.locked
     same = [digest for digest in known if held and digest.endswith(f"@{held.digest}")]
     return next(iter((*same, *known, image.id)))
 
 
-def _served(ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: str, why: str, **more: Any) -> Image | Refused | Open:
-    if config.offline:
+def _served(ref: str, variant: Variant, request: Request, facts: Facts, *, source: str, why: str, **more: Any) -> Choice:
+    if request.shared.offline:
         return Refused(name=source, why="offline = true")
     question = Question("registry", ref)
     if question not in facts.answers:
@@ -137,21 +149,17 @@ def _served(ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: s
     answer = facts.answers[question]
     if not isinstance(answer, RegistryImage):
         return Refused(name=source, why=answer.why)
-    if wanted.platform not in answer.platforms:
-        return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {wanted.platform}")
+    if variant.platform not in answer.platforms:
+        return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {variant.platform}")
     # without `local` nobody has asked the engine yet
-    if source != "configured" and "local" not in config.images:
-        held = _held(ref, wanted, facts, source=source, why=why, **more)
+    if source != "configured" and "local" not in request.shared.images:
+        held = _held(ref, variant, request, facts, source=source, why=why, **more)
         if not isinstance(held, Refused) and (not isinstance(held, Image) or held.digest.endswith(f"@{answer.digest}")):
             return held
-    step = Step(
-        why=f"the engine does not hold {ref}",
-        call="image.pull",
-        arguments={"ref": ref, "platform": wanted.platform, "digest": answer.digest},
-    )
+    step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform=variant.platform, digest=answer.digest)
     return Image(
         ref=ref,
-        platform=wanted.platform,
+        platform=variant.platform,
         source=source,
         digest=answer.digest,
         why=why,
@@ -160,45 +168,49 @@ def _served(ref: str, wanted: Wanted, facts: Facts, config: Config, *, source: s
     )
 
 
-def _upstream(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    ref = default_image(wanted.target, wanted.flavour)
+def _upstream(variant: Variant, request: Request, facts: Facts) -> Choice:
+    ref = default_image(request.target, variant.flavour)
     if ref is None:
-        return Refused(name="upstream", why=f"cross {wanted.flavour} has no image for {wanted.target.triple}")
-    return _served(pinned(ref, wanted, facts), wanted, facts, config, source="upstream", why="cross's own image", **facts_of(wanted))
+        return Refused(name="upstream", why=f"cross {variant.flavour} has no image for {request.target.triple}")
+    return _served(
+        pinned(ref, request), variant, request, facts, source="upstream", why="cross's own image", **facts_of(request, variant.flavour)
+    )
 
 
-def _mirror(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    if not config.mirror:
+def _mirror(variant: Variant, request: Request, facts: Facts) -> Choice:
+    if not request.shared.mirror:
         return Refused(name="mirror", why="no mirror is configured")
-    ways = [(ref, _server(ref, more, wanted, facts, config)) for ref, more in mirrors(wanted, facts, config)]
+    ways = [(ref, _server(ref, more, variant, request, facts)) for ref, more in mirrors(variant, request, facts)]
     return first(ways, facts.failures)
 
 
-def _server(ref: str, more: Mapping[str, Any], wanted: Wanted, facts: Facts, config: Config) -> Callable[[], Image | Refused | Open]:
-    return lambda: _served(ref, wanted, facts, config, source="mirror", why="the configured mirror has it", **more)
+def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Request, facts: Facts) -> Callable[[], Choice]:
+    return lambda: _served(ref, variant, request, facts, source="mirror", why="the configured mirror has it", **more)
 
 
-def _local(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    upstream = default_image(wanted.target, wanted.flavour)
-    own = config.target(wanted.target.triple).packages
-    names = [] if own or not upstream else [*([mirrored(upstream, config.mirror)] if config.mirror else []), upstream]
-    refs = [ref for name in names for ref in dict.fromkeys((pinned(name, wanted, facts), name))]
-    ways = [(ref, _holder(ref, wanted, facts, **facts_of(wanted))) for ref in refs]
-    mirror = mirrors(wanted, facts, config) if config.mirror else []
-    ways += [(ref, _holder(ref, wanted, facts, **more)) for ref, more in mirror if ref not in refs]
-    ways += [(row.ref, _holder(row.ref, wanted, facts, **_known(row, wanted))) for row in _fitting(wanted, facts, config)]
-    found = first((*ways, ("built here", lambda: _made(wanted, facts, config))))
+def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
+    upstream = default_image(request.target, variant.flavour)
+    own = request.options.packages
+    names = [] if own or not upstream else [*([mirrored(upstream, request.shared.mirror)] if request.shared.mirror else []), upstream]
+    refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
+    ways = [(ref, _holder(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
+    mirror = mirrors(variant, request, facts) if request.shared.mirror else []
+    ways += [(ref, _holder(ref, variant, request, facts, **more)) for ref, more in mirror if ref not in refs]
+    ways += [
+        (row.ref, _holder(row.ref, variant, request, facts, **_known(row, variant, request))) for row in _fitting(variant, request, facts)
+    ]
+    found = first((*ways, ("built here", lambda: _built_before(variant, request, facts))))
     if not isinstance(found, tuple):
         return found
     # all at once: the engine is asked side by side
-    asked = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(wanted, facts, config))))
+    asked = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(variant, request, facts))))
     return tuple(question for ref in asked if (question := Question("image", ref)) not in facts.answers)
 
 
-def _holder(ref: str, wanted: Wanted, facts: Facts, **more: Any) -> Callable[[], Image | Refused | Open]:
-    def held() -> Image | Refused | Open:
-        found = _held(ref, wanted, facts, **more)
-        locked = lock.row(facts, wanted.target.triple)
+def _holder(ref: str, variant: Variant, request: Request, facts: Facts, **more: Any) -> Callable[[], Choice]:
+    def held() -> Choice:
+        found = _held(ref, variant, request, facts, **more)
+        locked = request.locked
         if isinstance(found, Image) and locked and locked.digest and not found.digest.endswith(locked.digest):
             return Refused(name="local", why=f"the engine's {ref} is {found.digest}, and {lock.FILE} holds {locked.digest}")
         return found
@@ -206,67 +218,57 @@ def _holder(ref: str, wanted: Wanted, facts: Facts, **more: Any) -> Callable[[],
     return held
 
 
-def _bundle(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    fitting = _fitting(wanted, facts, config)
+def _bundle(variant: Variant, request: Request, facts: Facts) -> Choice:
+    fitting = _fitting(variant, request, facts)
     if not fitting:
-        return Refused(name="bundle", why=f"no bundle brought an image for {wanted.target.triple} on {wanted.platform}")
+        return Refused(name="bundle", why=f"no bundle brought an image for {request.target.triple} on {variant.platform}")
     more = {"source": "bundle", "why": "a bundle brought it"}
-    return first((row.ref, _holder(row.ref, wanted, facts, **more, **_known(row, wanted))) for row in fitting)
+    return first((row.ref, _holder(row.ref, variant, request, facts, **more, **_known(row, variant, request))) for row in fitting)
 
 
-def _fitting(wanted: Wanted, facts: Facts, config: Config) -> list[Bundled]:
+def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
     """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
-    triple, platform = wanted.target.triple, wanted.platform
-    fits = (triple, platform, tuple(config.target(triple).packages))
+    triple, platform = request.target.triple, variant.platform
+    fits = (triple, platform, request.options.packages)
     return [
-        row for row in facts.provided.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", wanted.flavour}
+        row for row in facts.provided.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", variant.flavour}
     ]
 
 
-def _known(row: Bundled, wanted: Wanted) -> dict[str, Any]:
-    return facts_of(wanted) if row.flavour in wanted.target.images else {}
+def _known(row: Bundled, variant: Variant, request: Request) -> dict[str, Any]:
+    return facts_of(request, variant.flavour) if row.flavour in request.target.images else {}
 
 
-def _made(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    made = built(wanted, facts, config)
-    if not made:
-        return cast("Refused", recipe(wanted, facts, config))
-    ((tag, more),) = made
-    return _held(tag, wanted, facts, why="built here by an earlier call", **more)
+def _built_before(variant: Variant, request: Request, facts: Facts) -> Choice:
+    images = built(variant, request, facts)
+    if not images:
+        return cast("Refused", request.recipes[variant.platform])
+    ((tag, more),) = images
+    return _held(tag, variant, request, facts, why="built here by an earlier call", **more)
 
 
-def _build(wanted: Wanted, facts: Facts, config: Config) -> Image | Refused | Open:
-    wished = recipe(wanted, facts, config)
-    if isinstance(wished, Refused):
-        return wished
-    made = _made(wanted, facts, config)
-    if not isinstance(made, Refused):
-        return made
-    if config.offline:
-        return Refused(name="build", why=f"{made.why}, and offline = true")
-    if unknown := image_names.there(wanted, facts, config):
+def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
+    recipe = request.recipes[variant.platform]
+    if isinstance(recipe, Refused):
+        return recipe
+    before = _built_before(variant, request, facts)
+    if not isinstance(before, Refused):
+        return before
+    if request.shared.offline:
+        return Refused(name="build", why=f"{before.why}, and offline = true")
+    if unknown := unasked_packages(variant, request, facts):
         return unknown
-    step = Step(
-        why=made.why,
-        call="image.build",
-        arguments={
-            "target": wanted.target.triple,
-            "platform": wanted.platform,
-            "suite": suite(facts, config),
-            "packages": list(config.target(wanted.target.triple).packages),
-        },
-    )
     return Image(
-        ref=wished.tag,
-        platform=wanted.platform,
+        ref=recipe.tag,
+        platform=variant.platform,
         source="build",
-        why=f"put together from {suite(facts, config)}'s packages",
-        steps=(step,),
-        **known(wished, wanted, facts, config),
+        why=f"put together from {recipe.suite}'s packages",
+        steps=(BuildImage(why=before.why, recipe=recipe),),
+        **known(recipe, request, facts),
     )
 
 
-Source = Callable[[Wanted, "Facts", "Config"], Image | Refused | Open]
+Source: TypeAlias = Callable[[Variant, "Request", "Facts"], Choice]
 SOURCES: Final[Mapping[str, Source]] = {
     "configured": _configured,
     "local": _local,
@@ -275,5 +277,3 @@ SOURCES: Final[Mapping[str, Source]] = {
     "bundle": _bundle,
     "build": _build,
 }
-
-__all__ = ["BASE_GLIBC", "Wanted", "choose", "mirrored", "sources"]

@@ -7,14 +7,93 @@ waits for answers: then a source returns the questions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
 
-Open: TypeAlias = tuple[Question, ...]
+Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
+
+
+class InstallWheels(Step, frozen=True, kw_only=True, tag=True):
+    """Install pinned *projects* (``cross==0.2.5``) from PyPI into the folder *name* among our tools."""
+
+    name: str
+    projects: tuple[str, ...]
+
+
+class CompileCross(Step, frozen=True, kw_only=True, tag=True):
+    """Compile a *flavour* of cross: *install* are words of ``cargo install``, *cargo* the path of the cargo that compiles it."""
+
+    name: str
+    flavour: str
+    install: tuple[str, ...]
+    cargo: str
+
+
+class InstallToolchain(Step, frozen=True, kw_only=True, tag=True):
+    """
+    Put a release of Rust into our RUSTUP_HOME.
+
+    Attributes:
+        release: ``1.96.0``; *host* is the triple that it runs on.
+        targets: triples whose standard library it gets.
+        library: it gets the source of the standard library as well.
+        source: ``rustup`` or ``debian``; *rustup* is the path of the program.
+    """
+
+    release: str
+    host: str
+    targets: tuple[str, ...]
+    library: bool
+    source: Literal["rustup", "debian"]
+    rustup: str = ""
+
+
+class PullImage(Step, frozen=True, kw_only=True, tag=True):
+    """Have the engine pull an image; *digest* is what the registry said of it."""
+
+    ref: str
+    platform: str
+    digest: str
+
+
+class BuildImage(Step, frozen=True, kw_only=True, tag=True):
+    """Put an image together from Debian's packages."""
+
+    recipe: Recipe
+
+    def __str__(self) -> str:
+        """Return the step in one line: of the recipe what tells it from others."""
+        recipe = self.recipe
+        return f"BuildImage target={recipe.target} platform={recipe.platform} suite={recipe.suite} tag={recipe.tag}"
+
+
+class RegisterEmulator(Step, frozen=True, kw_only=True, tag=True):
+    """
+    Register an emulator of a platform with the engine's kernel.
+
+    Attributes:
+        source: ``image`` (*ref*, pinned), ``build`` (made of *recipe*) or ``package``.
+        ask: have the user agree first, on the terminal.
+    """
+
+    platform: str
+    source: Literal["image", "build", "package"]
+    ref: str = ""
+    recipe: Recipe | None = None
+    ask: bool = False
+
+    def __str__(self) -> str:
+        """Return the step in one line."""
+        return f"RegisterEmulator platform={self.platform} source={self.source}"
+
+
+Provision: TypeAlias = InstallWheels | CompileCross | InstallToolchain | PullImage | BuildImage | RegisterEmulator
+"""Everything that a plan can leave to provide."""
 
 
 class Ingredient(Struct, frozen=True, kw_only=True):
@@ -22,7 +101,7 @@ class Ingredient(Struct, frozen=True, kw_only=True):
 
     source: str
     why: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Provision, ...] = ()
 
 
 class Tool(Ingredient, frozen=True, kw_only=True):
@@ -79,7 +158,9 @@ class Image(Ingredient, frozen=True, kw_only=True):
 Made = TypeVar("Made", bound=Ingredient)
 
 
-def first(ways: Iterable[tuple[str, Callable[[], Made | Refused | Open]]], failures: Sequence[Failure] = ()) -> Made | Refused | Open:
+def first(
+    ways: Iterable[tuple[str, Callable[[], Made | Refused | Questions]]], failures: Sequence[Failure] = ()
+) -> Made | Refused | Questions:
     """
     Return the first way that is possible or waits for answers; else one refusal with every reason.
 

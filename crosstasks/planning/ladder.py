@@ -10,41 +10,26 @@ Chosen by looking::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..catalog.targets import Target
-from ..core.steps import Refused, Verb
-from .cross import cross_rungs
+from .cross import cross_candidates
 from .hosted import cargo, zigbuild
-from .route import Looked, Route, Rung
+from .route import Candidate, Parts
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
     from ..facts import Facts
+    from .request import Request
 
 
-def ladder(target: Target, facts: Facts, config: Config, verb: Verb) -> tuple[Rung, ...]:
-    """Return every route to *target*, best first. Needs the facts host, engine and repository."""
-    builder = config.target(target.triple).builder
-    rungs = []
-    if builder in {"auto", "cross"}:
-        rungs += cross_rungs(target, facts, config, verb)
-    if builder in {"auto", "cargo"}:
-        rungs.append(Rung("cargo", partial(cargo, target, facts, config)))
-    if builder == "zigbuild" or (builder == "auto" and "zigbuild" in config.target(target.triple).fallback):
-        rungs.append(Rung("zigbuild", partial(zigbuild, target, facts, config, verb)))
-    return tuple(rungs)
-
-
-def walk(rungs: tuple[Rung, ...]) -> Iterator[tuple[Rung, Looked]]:
-    """Look at the rungs from the top, and stop below the first that is possible or waits for answers."""
-    for rung in rungs:
-        found = rung.look()
-        yield rung, found
-        if not isinstance(found, Refused):
-            return
-
-
-__all__ = ["Looked", "Route", "Rung", "Verb", "ladder", "walk"]
+def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
+    """Return every route that the request allows, best first. Needs the facts host, engine and repository."""
+    options, parts = request.options, Parts(request, facts)
+    candidates = []
+    if options.builder in {"auto", "cross"}:
+        candidates += cross_candidates(request, facts, parts)
+    if options.builder in {"auto", "cargo"}:
+        candidates.append(Candidate("cargo", partial(cargo, request, facts, parts)))
+    if options.builder == "zigbuild" or (options.builder == "auto" and "zigbuild" in options.fallback):
+        candidates.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
+    return tuple(candidates)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, structs, to_builtins
 
-from ..catalog.targets import catalogue, default_image
+from ..catalog.targets import default_image
 from ..core.steps import Refused
 from ..facts.inventory import BROUGHT
 from ..facts.lock import FILE, HINT, Lock, Locked, differs
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
     from .ingredients import Image
+    from .request import Request
     from .route import Route
 
 HEAD: Final = """\
@@ -37,17 +37,17 @@ class Difference(Struct, frozen=True, kw_only=True):
     now: str
 
 
-def of(route: Route, config: Config) -> Locked:
+def of(route: Route, request: Request) -> Locked:
     """Return the row of a route."""
     image = route.image
     built = image.ref if image and is_built(image.ref) else ""
-    git = config.git_rev if route.flavour == "git" else ""
+    git = request.shared.git_rev if route.flavour == "git" else ""
     return Locked(
         builder=route.builder,
         flavour=route.flavour,
         revision=git,
         tool=route.tool.version if route.tool and route.builder != "cross" else "",
-        image=_named(image, route, config) if image else "",
+        image=_named(image, route, request) if image else "",
         platform=image.platform if image else "",
         digest="" if built or not image else image.digest.rpartition("@")[2],
         recipe=built.rpartition("-")[2],
@@ -62,18 +62,18 @@ def is_built(ref: str) -> bool:
     return BUILT.search(ref) is not None
 
 
-def _named(image: Image, route: Route, config: Config) -> str:
+def _named(image: Image, route: Route, request: Request) -> str:
     """Return the image's name with its tag, as it is called where it comes from, and not in a mirror."""
     if is_built(image.ref):
         return "/".join(image.ref.split("/")[-2:])
-    upstream = default_image(catalogue()[route.target], route.flavour) or ""
+    upstream = default_image(request.target, route.flavour) or ""
     if image.ref.startswith(BROUGHT):
-        return config.target(route.target).image or upstream
+        return request.options.image or upstream
     path = image.ref.partition("@")[0]
     path = path if "@" in image.ref else path.rpartition(":")[0]
     if image.source != "configured" and path.split("/")[-2:] == upstream.rpartition(":")[0].split("/")[-2:]:
         return upstream
-    return config.target(route.target).image or image.ref
+    return request.options.image or image.ref
 
 
 def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
@@ -92,9 +92,9 @@ def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def kept(locked: Locked | None, route: Route, config: Config) -> Refused | None:
+def differs_from_lock(route: Route, request: Request) -> Refused | None:
     """Refuse a route that differs from the lock."""
-    different = compare(locked, of(route, config)) if locked else ()
+    different = compare(request.locked, of(route, request)) if request.locked else ()
     return Refused(name=route.name, why=differs(*different[0]), hint=HINT) if different else None
 
 

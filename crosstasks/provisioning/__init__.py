@@ -1,54 +1,59 @@
-"""Act: provide what a plan lacks. Every call that a step can name is one row of ``CALLS``."""
+"""Act: provide what a plan lacks, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, assert_never
 
-from ..catalog import recipes, targets
-from ..clients import apt, docker_api, suites
+from ..catalog import targets
+from ..catalog.machines import BY_TRIPLE
+from ..clients import docker_api
 from ..core import cache
-from ..core.errors import CrosstasksError
-from ..core.steps import Refused, Step
+from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from . import emulation, image, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Work
 
 
-def take(step: Step, work: Work) -> None:
+def take(step: Provision, work: Work) -> None:
     """
-    Do one step.
+    Take one step.
 
     Raises:
         CrosstasksError: it failed; the error says how.
     """
     cache.prepare(work.cache)
-    CALLS[step.call](work, **step.arguments)
+    match step:
+        case InstallWheels(name=name, projects=projects):
+            tools.from_pypi(work.cache / "tools", name, projects, run=work.run, say=work.say)
+        case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
+            tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
+        case InstallToolchain():
+            _install_toolchain(step, work)
+        case PullImage(ref=ref, platform=platform):
+            docker_api.pull(work.engine.command, ref, platform, run=work.run, say=work.say)
+        case BuildImage(recipe=recipe):
+            image.provide(recipe, work)
+        case RegisterEmulator():
+            emulation.install(step, work)
+        case _:
+            assert_never(step)
 
 
-def archive(work: Work, suite: str = "") -> apt.Archive:
-    """Return the machine's apt sources, or the same for another *suite*, with their lists and packages in our cache."""
-    return suites.archive(work.cache, work.facts.host.suite, suite, run=work.run, say=work.say)
-
-
-def _from_pypi(work: Work, name: str, projects: Sequence[str]) -> None:
-    tools.from_pypi(work.cache / "tools", name, projects, run=work.run, say=work.say)
-
-
-def _from_cargo(work: Work, name: str, flavour: str, install: Sequence[str], cargo: str) -> None:
-    tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
-
-
-def _toolchain_from_debian(work: Work, release: str, host: str, targets: Sequence[str], source: bool, architecture: str) -> None:  # noqa: FBT001
-    wanted = toolchain.Wanted(release=release, host=host, targets=tuple(targets), source=source)
+def _install_toolchain(step: InstallToolchain, work: Work) -> None:
+    wanted = toolchain.Wanted(release=step.release, host=step.host, targets=step.targets, source=step.library)
+    home = work.cache / "rustup"
+    if step.source == "rustup":
+        toolchain.from_rustup(wanted, home=home, rustup=step.rustup, run=work.run, say=work.say)
+        return
     toolchain.from_debian(
         wanted,
-        home=work.cache / "rustup",
-        archive=archive(work),
+        home=home,
+        archive=image.archive(work),
         debian_std=_architectures(),
-        host_debian=architecture,
+        host_debian=BY_TRIPLE[step.host].debian,
         run=work.run,
         say=work.say,
     )
@@ -56,33 +61,3 @@ def _toolchain_from_debian(work: Work, release: str, host: str, targets: Sequenc
 
 def _architectures() -> Mapping[str, str]:
     return {triple: row.debian_std for triple, row in targets.catalogue().items() if row.debian_std}
-
-
-def _toolchain_from_rustup(work: Work, release: str, host: str, targets: Sequence[str], source: bool, rustup: str) -> None:  # noqa: FBT001
-    wanted = toolchain.Wanted(release=release, host=host, targets=tuple(targets), source=source)
-    toolchain.from_rustup(wanted, home=work.cache / "rustup", rustup=rustup, run=work.run, say=work.say)
-
-
-def _pull(work: Work, ref: str, platform: str, digest: str) -> None:
-    del digest
-    docker_api.pull(work.engine.command, ref, platform, run=work.run, say=work.say)
-
-
-def _build(work: Work, target: str, platform: str, suite: str, packages: Sequence[str]) -> None:
-    recipe = recipes.recipe(targets.catalogue()[target], platform, suite, packages=packages)
-    if isinstance(recipe, Refused):
-        raise CrosstasksError(f"no image can be built for {target}", why=recipe.why, hint=recipe.hint)
-    here = Path(__file__).parent
-    spawn = (here / "spawn.c", here / "spawn.sh")
-    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive(work, suite), spawn=spawn, say=work.say)
-
-
-CALLS: Final[Mapping[str, Callable[..., Any]]] = {
-    "tools.from_pypi": _from_pypi,
-    "tools.from_cargo": _from_cargo,
-    "toolchain.from_debian": _toolchain_from_debian,
-    "toolchain.from_rustup": _toolchain_from_rustup,
-    "image.pull": _pull,
-    "image.build": _build,
-    "emulation.install": emulation.install,
-}

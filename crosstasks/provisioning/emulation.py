@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..catalog import recipes
+from ..catalog.recipes import Recipe
 from ..catalog.targets import ARCHES
-from ..clients import apt, docker_api
+from ..clients import docker_api
 from ..core.errors import EmulationFailed
 from ..core.steps import Question, Refused
 from ..facts import probes
 from ..facts.emulation import MOUNT, Emulation, mounted
 from ..facts.probes import PLATFORMS, Proof
-from ..planning.emulators import DOES
+from ..planning.emulators import DOES, Source
 from . import image
 
 if TYPE_CHECKING:
     from ..context import Work
     from ..core.steps import Done
+    from ..planning.ingredients import RegisterEmulator
 
 PATIENCE: Final = 120.0
 """Seconds for the container that registers."""
@@ -64,22 +66,19 @@ def _escaped(data: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
-def install(work: Work, platform: str, source: str, ref: str = "", *, ask: bool = False) -> None:
+def install(step: RegisterEmulator, work: Work) -> None:
     """
     Register an emulator, and prove that it runs the platform's programs.
-
-    Args:
-        source: ``image`` (the pinned one, *ref*), ``build`` or ``package``.
-        ask: have the user agree first, on the terminal.
 
     Raises:
         EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
     """
-    if ask and not agreed(f"{platform} programs are to be emulated: {DOES[source]}. Do it?"):
+    platform = step.platform
+    if step.ask and not agreed(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
-    work.say(f"setting up emulation of {platform}: {DOES[source]}")
+    work.say(f"setting up emulation of {platform}: {DOES[step.source]}")
     _mount(work)
-    SOURCES[source](work, platform, ref)
+    SOURCES[step.source](work, step)
     proven(work, platform)
 
 
@@ -115,7 +114,8 @@ def proven(work: Work, platform: str) -> None:
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
 
 
-def _pinned(work: Work, platform: str, ref: str) -> None:
+def _pinned(work: Work, step: RegisterEmulator) -> None:
+    platform, ref = step.platform, step.ref
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
         done = work.run((*_container(work), *ALLOWED, ref, action, value), timeout=PATIENCE)
@@ -127,20 +127,18 @@ def _binfmt_name(platform: str) -> str:
     return platform.removeprefix("linux/").partition("/")[0]
 
 
-def _built(work: Work, platform: str, _ref: str) -> None:
-    done = _in_ours(work, platform, line(platform))
+def _built(work: Work, step: RegisterEmulator) -> None:
+    done = _in_ours(work, step.platform, step.recipe, line(step.platform))
     if done.code:
-        raise _refused(f"a container did not register an emulator of {platform}", done)
+        raise _refused(f"a container did not register an emulator of {step.platform}", done)
 
 
-def _in_ours(work: Work, platform: str, told: str) -> Done:
+def _in_ours(work: Work, platform: str, recipe: Recipe | Refused | None, told: str) -> Done:
     """Run binfmt.sh in the image that is built here."""
-    facts = work.facts
-    recipe = recipes.emulator(qemu(platform), work.engine.platform, facts.host.suite)
-    if isinstance(recipe, Refused):
-        raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=recipe.why, hint=recipe.hint)
-    archive = apt.Archive(work.cache / "debian", run=work.run, say=work.say)
-    image.build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=(), say=work.say)
+    if not isinstance(recipe, Recipe):
+        why, hint = (recipe.why, recipe.hint) if recipe else ("", "")
+        raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=why, hint=hint)
+    image.provide(recipe, work)
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
     argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), told)
     return work.run(argv, stdin=script, timeout=PATIENCE)
@@ -151,7 +149,7 @@ def _container(work: Work) -> tuple[str, ...]:
     return (work.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
 
 
-def _package(work: Work, _platform: str, _ref: str) -> None:
+def _package(work: Work, _step: RegisterEmulator) -> None:
     done = work.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
     if done.code:
         raise _refused(f"apt-get did not install {' and '.join(PACKAGES)}", done)
@@ -162,7 +160,7 @@ def _refused(what: str, done: Done) -> EmulationFailed:
     return EmulationFailed(what, why=why, hint='another source may: `crosstasks emulation.install --source build`; or emulation = "never"')
 
 
-SOURCES: Final[Mapping[str, Callable[[Work, str, str], None]]] = {"image": _pinned, "build": _built, "package": _package}
+SOURCES: Final[Mapping[Source, Callable[[Work, RegisterEmulator], None]]] = {"image": _pinned, "build": _built, "package": _package}
 
 
 def uninstall(work: Work, platform: str) -> None:
@@ -177,7 +175,8 @@ def uninstall(work: Work, platform: str) -> None:
     try:
         path.write_text("-1", "utf-8")
     except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
-        done = _in_ours(work, platform, "")
+        recipe = recipes.emulator(qemu(platform), work.engine.platform, work.facts.host.suite)
+        done = _in_ours(work, platform, recipe, "")
         if done.code:
             raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None
 

@@ -20,10 +20,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, NamedTuple
 
-from ..catalog.recipes import SPAWN, Recipe
-from ..clients import docker_api
+from ..catalog.recipes import BASE, SPAWN, Recipe
+from ..clients import docker_api, suites
 from ..clients.apt import Archive
 from ..clients.deb import PIECE, Package, megabytes, members
+from ..context import Work
 from ..core import cache
 from ..core.errors import ImageFailed
 from ..core.steps import Say
@@ -150,6 +151,27 @@ LINKS: Final[Mapping[str, str]] = {
 }
 
 CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c", "spawn.sh"))
+"""What lets emulated programs start others; kept in every image that builds."""
+
+
+def archive(context: Work, suite: str = "") -> Archive:
+    """Return the machine's apt sources, or the same for another *suite*, with their lists and packages in our cache."""
+    return suites.archive(context.cache, context.facts.host.suite, suite, run=context.run, say=context.say)
+
+
+def provide(recipe: Recipe, context: Work) -> None:
+    """
+    Have the engine hold the image of a recipe.
+
+    Raises:
+        ImageFailed, ToolMissing: as of ``build``.
+    """
+    spawn = SPAWN_FILES if recipe.base == BASE else ()
+    folder = context.cache / "images"
+    build(recipe, engine=context.engine.command, folder=folder, archive=archive(context, recipe.suite), spawn=spawn, say=context.say)
 
 
 def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:

@@ -18,7 +18,7 @@ SHIPPED: Final = PACKAGE / "reporting" / "report.schema.json"
 class Report(Struct, frozen=True, kw_only=True):
     """What ``--report`` and ``CROSSTASKS_REPORT`` write: the *version* of crosstasks, and how every target went."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     version: str
     results: tuple[Result, ...]
 

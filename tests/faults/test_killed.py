@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import signal
 import subprocess
@@ -10,24 +9,29 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from rustup_server import hollow, publish, serving
 
+from crosstasks.catalog import recipes
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
-from crosstasks.provisioning import toolchain, tools
+from crosstasks.facts.host import suite
+from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
+from crosstasks.provisioning import emulation, toolchain, tools
 
 ROOT = Path(__file__).parents[2]
 
 TAKE = """
-import json, os, sys
-from pathlib import Path
+import sys
+import msgspec
 from crosstasks import pipeline, provisioning
-from crosstasks.core.steps import Question, Step
-told = json.loads(sys.argv[1])
-work = pipeline.start(told["place"], needed=False, say=lambda line: print(line, flush=True))
+from crosstasks.core.steps import Question
+from crosstasks.planning.ingredients import Provision
+work = pipeline.start(sys.argv[1], needed=False, say=lambda line: print(line, flush=True))
 work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])
-provisioning.take(Step(why="", call=told["call"], arguments=told["arguments"]), work)
+provisioning.take(msgspec.json.decode(sys.argv[2], type=Provision), work)
 print("done", flush=True)
 """
 
@@ -37,9 +41,8 @@ def take(tmp_path, monkeypatch):
     """One step in a process of its own, with a cache of its own; it is killed once it has said a word, and a moment later."""
     monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(tmp_path / "cache"))
 
-    def call(step, arguments, *, killed_at="", moment=0.0):
-        told = json.dumps({"place": str(tmp_path), "call": step, "arguments": arguments})
-        argv = (sys.executable, "-c", TAKE, told)
+    def call(step, *, killed_at="", moment=0.0):
+        argv = (sys.executable, "-c", TAKE, str(tmp_path), msgspec.json.encode(step).decode())
         child = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = []
         for line in child.stdout:
@@ -61,12 +64,12 @@ def drafts(folder):
 @pytest.mark.parametrize("moment", [0.0, 0.2, 0.4])
 def test_while_wheels_are_installed(take, tmp_path, moment):
     """A half-made folder never counts: `.complete` is what is last made."""
-    arguments = {"name": "cross", "projects": ["astral-dev-toolchain-cross==0.2.5"]}
-    code, _ = take("tools.from_pypi", arguments, killed_at="installing", moment=moment)
+    step = InstallWheels(why="", name="cross", projects=("astral-dev-toolchain-cross==0.2.5",))
+    code, _ = take(step, killed_at="installing", moment=moment)
     assert -signal.SIGKILL == code
     place = tmp_path / "cache/tools/cross"
     assert place.exists() == (place / ".complete").exists()
-    assert 0 == take("tools.from_pypi", arguments)[0]
+    assert 0 == take(step)[0]
     assert (place / "bin/cross").exists()
 
 
@@ -90,11 +93,11 @@ def test_while_cargo_compiles_cross(take, tmp_path, stand_in):
     """From git, at a revision; cargo's own child is left alone, and hurts nobody."""
     url, rev = stand_in
     cargo = subprocess.run(("rustup", "which", "cargo"), check=True, capture_output=True, text=True).stdout.strip()
-    arguments = {"name": "git", "flavour": "git", "install": ["--git", url, "--rev", rev], "cargo": cargo}
-    code, _ = take("tools.from_cargo", arguments, killed_at="compiling", moment=0.5)
+    step = CompileCross(why="", name="git", flavour="git", install=("--git", url, "--rev", rev), cargo=cargo)
+    code, _ = take(step, killed_at="compiling", moment=0.5)
     assert -signal.SIGKILL == code
     assert not (tmp_path / "cache/tools/git").exists()
-    code, said = take("tools.from_cargo", arguments)
+    code, said = take(step)
     assert 0 == code, said
     assert (tmp_path / "cache/tools/git/bin/cross").exists()
 
@@ -115,20 +118,20 @@ def rustup(program, tmp_path, monkeypatch):
     with serving(tmp_path / "served", pause=0.2) as url:
         publish(tmp_path / "served", url, "1.2.3", hollow(tmp_path / "hollow", HOST, OTHER), host=HOST, targets=(OTHER,))
         monkeypatch.setenv("RUSTUP_DIST_SERVER", url)
-        yield {"release": "1.2.3", "host": HOST, "targets": [], "source": False, "rustup": str(program)}
+        yield InstallToolchain(why="", release="1.2.3", host=HOST, targets=(), library=False, source="rustup", rustup=str(program))
 
 
 @pytest.mark.parametrize(("first", "moment"), [(True, 0.3), (True, 1.0), (False, 0.3)])
 def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     """A toolchain, or a target for one that is there: what is whole stays so, and rustup, which goes on alone, hurts nobody."""
     if not first:
-        assert 0 == take("toolchain.from_rustup", rustup)[0]
-    wanted = rustup | {"targets": [OTHER], "source": True}
-    code, said = take("toolchain.from_rustup", wanted, killed_at="installs", moment=moment)
+        assert 0 == take(rustup)[0]
+    wanted = replace(rustup, targets=(OTHER,), library=True)
+    code, said = take(wanted, killed_at="installs", moment=moment)
     assert -signal.SIGKILL == code, said
     home = tmp_path / "cache/rustup"
     assert [(HOST,)][first:] == [one.targets for one in toolchain.inspect(home)]
-    code, said = take("toolchain.from_rustup", wanted)
+    code, said = take(wanted)
     assert 0 == code, said
     time.sleep(1.5)  # for what the killed call's rustup, which goes on, might still do to the folder
     (found,) = toolchain.inspect(home)
@@ -139,11 +142,13 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
 @pytest.mark.parametrize(("word", "moment"), [("building", 0.0), ("loading", 0.1), ("setting up", 0.5)])
 def test_while_an_emulator_is_registered(take, word, moment):
     """The image is built, loaded, or run: the next call registers, and the entry can be taken away."""
-    arguments = {"platform": "linux/mips64le", "source": "build", "ask": False}
+    here = f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}[platform.machine()] }"
+    recipe = recipes.emulator(emulation.qemu("linux/mips64le"), here, suite(Path("/etc/os-release").read_text()))
+    step = RegisterEmulator(why="", platform="linux/mips64le", source="build", recipe=recipe)
     table = Path("/proc/sys/fs/binfmt_misc")
-    code, said = take("emulation.install", arguments, killed_at=word, moment=moment)
+    code, said = take(step, killed_at=word, moment=moment)
     assert code in {-signal.SIGKILL, 0}, said
-    code, said = take("emulation.install", arguments)
+    code, said = take(step)
     try:
         assert (0, "done") == (code, said.splitlines()[-1]), said
     finally:

@@ -131,7 +131,7 @@ def test_targets_lists_the_catalogue(program, repository):
     """Every target of the catalogue is there, as a table and as JSON; no configuration is asked for."""
     (repository / "crosstasks.toml").unlink()
     told = json.loads(program("targets", "--format", "json").stdout)
-    assert 1 == told["schema_version"]
+    assert 2 == told["schema_version"]
     rows = {row["triple"]: row for row in told["targets"]}
     assert list(targets.catalogue()) == list(rows)
     assert {"0.2.5", "0.2.4", "git"} == set(rows["aarch64-unknown-linux-gnu"]["images"])

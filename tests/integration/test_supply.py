@@ -208,7 +208,7 @@ def test_a_lock_is_kept_to_checked_and_renewed(crate, crosstasks):
     code, told = locked(crosstasks, crate, *platforms)
     assert (code, set(told["lock"]["target"][ARM64])) == (0, {"linux/amd64", "linux/arm64"})
     before = (crate / "crosstasks.lock").read_text()
-    assert locked(crosstasks, crate, "--check", *platforms) == (0, {"schema_version": 1, "differences": []})
+    assert locked(crosstasks, crate, "--check", *platforms) == (0, {"schema_version": 2, "differences": []})
     plan = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate)
     assert json.loads(plan.stdout)["plans"][0]["locked"] is True
     own = (crate / "crosstasks.toml").read_text()

@@ -12,7 +12,9 @@ from crosstasks.facts import Facts
 from crosstasks.facts.debian import Lacking
 from crosstasks.facts.probes import Proof, Shared
 from crosstasks.planning import plan
+from crosstasks.planning import request as requests
 from crosstasks.planning.plan import Plan
+from crosstasks.planning.request import Request
 from crosstasks.testing import BOOKWORM, SERVER, served
 
 NETWORK = frozenset({"registry", "rustup-server", "debian", "packages"})
@@ -40,11 +42,17 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
     }
 
 
+def request(target: str, facts: Facts, config: Config, verb: str = "build") -> Request:
+    """Return what is asked of a target."""
+    return requests.make(targets.find(target), verb, facts, config)
+
+
 def settle(target: str, facts: Facts, config: Config, verb: str = "build", *, around: World | None = None) -> tuple[Plan, list[Question]]:
     """Plan, answer, plan again; return the plan and every question that was asked."""
-    row, answers, asked = targets.find(target), around or world(), []
+    answers, asked = around or world(), []
+    wanted = request(target, facts, config, verb)
     while True:
-        found = plan.make(row, facts, config, verb)
+        found = plan.make(wanted, facts)
         if isinstance(found, Plan):
             return found, asked
         assert found, "no questions, and no plan"

@@ -27,7 +27,7 @@ from ...facts.engine import Engine
 from ...facts.host import Host
 from ...facts.registry import RegistryImage
 from ...facts.rustup import Rustup, RustupServer
-from ...planning import plan, toolchains
+from ...planning import plan, request, toolchains
 from ...planning.plan import Plan
 from ...project.repository import Repository
 from ...reporting import report
@@ -256,7 +256,7 @@ def _chosen(work: Work) -> tuple[Found, Work]:
         missing: list[Question] = []
         for triple in work.config.targets:
             try:
-                made = plan.make(targets.find(triple), work.facts, work.config)
+                made = plan.make(request.make(targets.find(triple), "build", work.facts, work.config), work.facts)
             except (NoRoute, EngineFailed) as error:
                 found[triple] = error
                 continue
@@ -308,7 +308,8 @@ def _toolchain(found: Found, work: Work) -> Iterator[Row]:
     """Tell of the toolchain only if none can be had, and a target lacks it."""
     if not any(isinstance(made, NoRoute) for made in found.values()):
         return
-    match toolchains.choose(work.facts.host.triple, work.facts, work.config):
+    asked = request.make(targets.find(next(iter(found))), "build", work.facts, work.config)
+    match toolchains.choose(work.facts.host.triple, asked, work.facts):
         case Refused(why=why, hint=hint):
             fix = hint or "reach rustup's server, or have rustup install the toolchain"
             yield Row(name="toolchain", state="missing", detail=why, fix=fix, code=ToolMissing.code)

@@ -18,7 +18,7 @@ from ...facts.emulation import MOUNT, Emulation, Registration, fault
 from ...facts.engine import Engine
 from ...facts.probes import PLATFORMS, Proof
 from ...fallback import LAST
-from ...planning.emulators import SOURCES, Emulator, installed
+from ...planning.emulators import SOURCES, Emulator, Source, installed
 from ...provisioning import emulation
 from ...reporting import report
 
@@ -147,7 +147,8 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
         ConfigError: no platform, or no such one, or no such source.
         EmulationFailed: it cannot be set up here.
     """
-    if source and source not in SOURCES:
+    chosen = tuple(name for name in SOURCES if source in {"", name})
+    if not chosen:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
     wanted = _some(platforms)
     work = pipeline.look(work, ASKED)
@@ -158,11 +159,11 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
         if isinstance(found, Proof):
             yield f"{platform} works already"
             continue
-        work = _installed(platform, (source,) if source else tuple(SOURCES), found.why, work)
+        work = _installed(platform, chosen, found.why, work)
         yield f"{platform} works: a program of it was run"
 
 
-def _installed(platform: str, sources: Sequence[str], why: str, work: Work) -> Work:
+def _installed(platform: str, sources: Sequence[Source], why: str, work: Work) -> Work:
     """Take the steps of one source after another, until one has worked."""
     while True:
         emulator, work = _chosen(platform, sources, why, work)
@@ -187,7 +188,7 @@ def _some(platforms: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(named, platforms))
 
 
-def _chosen(platform: str, sources: Sequence[str], why: str, work: Work) -> tuple[Emulator, Work]:
+def _chosen(platform: str, sources: Sequence[Source], why: str, work: Work) -> tuple[Emulator, Work]:
     while True:
         match installed(platform, sources, why, work.facts, offline=work.config.offline):
             case Emulator() as emulator:

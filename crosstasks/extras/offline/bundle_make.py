@@ -19,12 +19,11 @@ from ...clients import docker_api, process
 from ...clients.docker_sdk import failed
 from ...core.about import __version__
 from ...core.errors import ConfigError, ToolMissing
-from ...core.steps import Step
 from ...facts.engine import Engine, identity
 from ...facts.inventory import BROUGHT, Bundled
 from ...facts.lock import platform as engine_platform
 from ...planning import lock_rows, tools
-from ...planning.ingredients import Tool
+from ...planning.ingredients import CompileCross, InstallToolchain, Tool
 from ...provisioning import cache_check
 from . import bundle
 from .bundle import Kind, Manifest
@@ -32,8 +31,9 @@ from .locking import received
 
 if TYPE_CHECKING:
     from ...context import Work
-    from ...planning.ingredients import Image
+    from ...planning.ingredients import Image, Provision
     from ...planning.plan import Plan
+    from ...planning.request import Request
     from ...planning.route import Route
 
 
@@ -111,7 +111,7 @@ def provided(triple: str, machine: Work, work: Work) -> Plan:
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:
         for step in planned.steps:
-            provisioning.take(translated(step, platform, work), machine)
+            provisioning.take(translated(step, platform, planned.request, work), machine)
         again, machine = pipeline.make(triple, "build", received(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
             raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
@@ -119,7 +119,7 @@ def provided(triple: str, machine: Work, work: Work) -> Plan:
     return planned
 
 
-def translated(step: Step, platform: str, work: Work) -> Step:
+def translated(step: Provision, platform: str, asked: Request, work: Work) -> Provision:
     """
     Return a step for another machine as it is taken on this one.
 
@@ -128,17 +128,19 @@ def translated(step: Step, platform: str, work: Work) -> Step:
     """
     if MACHINES[platform].arch == here.machine() and sys.platform == "linux":
         return step
-    if step.call == "tools.from_cargo":
-        why = "cross is compiled by cargo, for the machine that it runs on"
-        raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
-    if step.call == "toolchain.from_rustup":
-        tool = tools.rustup(work.facts, work.config)
-        if not isinstance(tool, Tool):
-            raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
-        for own in tool.steps:
-            provisioning.take(own, work)
-        return structs.replace(step, arguments={**step.arguments, "rustup": tool.path})
-    return step
+    match step:
+        case CompileCross():
+            why = "cross is compiled by cargo, for the machine that it runs on"
+            raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
+        case InstallToolchain(source="rustup"):
+            tool = tools.rustup(asked, work.facts)
+            if not isinstance(tool, Tool):
+                raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
+            for own in tool.steps:
+                provisioning.take(own, work)
+            return structs.replace(step, rustup=tool.path)
+        case _:
+            return step
 
 
 def saved(writer: bundle.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:

@@ -98,7 +98,7 @@ def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -
                 raise
             work.say(f"{triple} is not locked for {here}: {error.what}")
             continue
-        found = lock_rows.merged(found, here, {triple: lock_rows.of(planned.route, work.config)})
+        found = lock_rows.merged(found, here, {triple: lock_rows.of(planned.route, planned.request)})
     return found
 
 
@@ -137,7 +137,7 @@ def _drift(work: Work, triple: str, row: Locked) -> list[Difference]:
         )
     except NoRoute as error:
         return [_difference(work, triple, "route", lock_rows.text_of(row), error.what)]
-    now = lock_rows.of(planned.route, work.config)
+    now = lock_rows.of(planned.route, planned.request)
     return [_difference(work, triple, *difference) for difference in lock_rows.compare(row, now)]
 
 

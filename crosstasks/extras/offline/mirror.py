@@ -16,14 +16,15 @@ from ...core import cache
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent, Refused
 from ...facts import lock
-from ...planning import images
-from ...planning.image_names import Wanted, mirrored, repository_of
+from ...planning import images, request
+from ...planning.image_names import Variant, mirrored, repository_of
 from ...planning.ingredients import Image
 from ...planning.lock_rows import table
 from . import locking
 
 if TYPE_CHECKING:
     from ...context import Work
+    from ...planning.request import Request
 
 SOURCES: Final = ("upstream", "build")
 
@@ -73,30 +74,29 @@ def choose(triple: str, platform: str, work: Work) -> _Chosen:
     Raises:
         ImageFailed: there is none; every source is named with its reason.
     """
-    row = targets.catalogue()[triple]
-    config = work.config.target(triple)
-    held = lock.row(work.facts, triple)
-    wanted = Wanted(target=row, flavour=(held.flavour if held else "") or config.cross, platform=platform)
+    asked = request.make(targets.catalogue()[triple], "build", work.facts, work.config)
+    row, options = asked.locked, asked.options
+    variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)
     reasons = []
-    for source in ("served",) if config.image else SOURCES:
-        found, work = _ask(source, wanted, work)
-        if isinstance(found, Image):
-            shared = recipes.shared(triple, config.packages) if source == "build" else ""
-            upstream = config.image or targets.default_image(row, wanted.flavour) or ""
-            return _Chosen(found, found.ref if shared else upstream, shared)
-        reasons.append(f"{source}: {found.why}")
+    for source in ("served",) if options.image else SOURCES:
+        image, work = _ask(source, variant, asked, work)
+        if isinstance(image, Image):
+            shared = recipes.shared(triple, options.packages) if source == "build" else ""
+            upstream = options.image or targets.default_image(asked.target, variant.flavour) or ""
+            return _Chosen(image, image.ref if shared else upstream, shared)
+        reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
 
-def _ask(source: str, wanted: Wanted, work: Work) -> tuple[Image | Refused, Work]:
+def _ask(source: str, variant: Variant, asked: Request, work: Work) -> tuple[Image | Refused, Work]:
     while True:
         if source == "served":
-            found = images.served(work.config.target(wanted.target.triple).image, wanted, work.facts, work.config)
+            choice = images.served(asked.options.image, variant, asked, work.facts)
         else:
-            found = images.choose(source, wanted, work.facts, work.config)
-        if isinstance(found, Image | Refused):
-            return found, work
-        work = pipeline.look(work, found)
+            choice = images.choose(source, variant, asked, work.facts)
+        if isinstance(choice, Image | Refused):
+            return choice, work
+        work = pipeline.look(work, choice)
 
 
 def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:

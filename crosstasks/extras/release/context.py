@@ -15,7 +15,7 @@ from ...clients import git
 from ...clients.git import Git
 from ...config.problems import likely
 from ...core.errors import ConfigError, CrosstasksError, ToolMissing
-from ...core.steps import Done, Step
+from ...core.steps import Command, Done, Step
 from ..packaging import product
 from ..packaging.product import Crate, Product
 
@@ -113,15 +113,19 @@ def skipped(words: Sequence[str]) -> frozenset[str]:
     return frozenset(parts)
 
 
-class Action(Struct, frozen=True, kw_only=True):
-    """One thing that a place has, or is to get: *done* if it is there, else by *step*.
+class Copy(Step, frozen=True, kw_only=True):
+    """Copy a file to where it is published."""
 
-    A step of the call ``copy`` is ours; all others are programs. *note* tells more of what is there.
-    """
+    source: str
+    target: str
+
+
+class Action(Struct, frozen=True, kw_only=True):
+    """One thing that a place has, or is to get: *done* if it is there, else by *step*; *note* tells more of what is there."""
 
     what: str
     done: bool = False
-    step: Step | None = None
+    step: Command | Copy | None = None
     note: str = ""
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ...core.errors import ConfigError, CrosstasksError
-from ...core.steps import Step
+from ...core.steps import Command, Step
 from ..packaging import archive
 from ..packaging.product import Crate
 from . import version
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from .context import Context
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Write(Step, frozen=True, kw_only=True):
+    """Write a file, by its path from the top of the repository."""
+
+    path: str
 
 
 class Intended(Struct, frozen=True, kw_only=True):
@@ -49,11 +55,13 @@ class Intended(Struct, frozen=True, kw_only=True):
     @property
     def steps(self) -> tuple[Step, ...]:
         """Return what will be done, in order."""
-        listed = [Step(why="the release", call="write", arguments={"path": path}) for path in self.writes]
+        listed: list[Step] = [Write(why="the release", path=path) for path in self.writes]
         if self.writes:
             argv = ("git", "commit", "--message", self.message, "--", *self.writes)
-            listed.append(Step(why="what is released is a commit", argv=argv))
-        listed += [Step(why="the release's name", argv=("git", "tag", "--annotate", "--message", self.message, tag)) for tag in self.tags]
+            listed.append(Command(why="what is released is a commit", argv=argv))
+        listed += [
+            Command(why="the release's name", argv=("git", "tag", "--annotate", "--message", self.message, tag)) for tag in self.tags
+        ]
         return tuple(listed)
 
     def diff(self) -> str:
@@ -251,7 +259,7 @@ def prepare(context: Context, intended: Intended) -> None:
     if intended.writes:
         _fits(context)
     for step in intended.steps:
-        if step.argv:
+        if isinstance(step, Command):
             context.work.say(str(step))
             done = context.work.run(step.argv, cwd=str(top))
             if done.code:

@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from ...core.errors import ConfigError, CrosstasksError
-from ...core.steps import Step
+from ...core.steps import Command
 from ..packaging import archive
 from . import dist, prepare
-from .context import Action, ask, differs
+from .context import Action, Copy, ask, differs
 from .version import notes, order
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str
     archive.write(notes, (_notes(context, tag) or tag).encode())
     early = ("--prerelease",) if _early(next(one.version for one in context.products if one.tag == tag)) else ()
     make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
-    yield Action(what=f"release {tag}", done=found is not None, step=Step(why="a draft, for the tag that is there", argv=make))
+    yield Action(what=f"release {tag}", done=found is not None, step=Command(why="a draft, for the tag that is there", argv=make))
     there = {asset["name"]: asset for asset in (found or {}).get("assets", ())}
     for path in paths:
         yield _asset(context, tag, path, there.get(path.name), where)
-    shown = Step(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
+    shown = Command(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
     yield Action(what=f"{tag} is shown", done=found is not None and not found.get("isDraft"), step=shown)
 
 
@@ -79,7 +79,7 @@ def _asset(context: Context, tag: str, path: Path, asset: Mapping[str, Any] | No
         raise differs(f"{path.name} of {tag} on GitHub")
     # from the root: what follows a # in an argument is a label to gh
     argv = ("gh", "release", "upload", tag, *where, os.path.relpath(path, context.root), *(("--clobber",) if cut else ()))
-    return Action(what=f"{tag}: {path.name}", done=bool(asset) and not cut, step=Step(why="publish to GitHub", argv=argv))
+    return Action(what=f"{tag}: {path.name}", done=bool(asset) and not cut, step=Command(why="publish to GitHub", argv=argv))
 
 
 def _same(context: Context, tag: str, path: Path, asset: Mapping[str, Any], where: tuple[str, ...]) -> bool:
@@ -139,10 +139,10 @@ def _registry(context: Context) -> Iterator[Action]:
         yield Action(what=what, done=bool(published), step=step, note=note)
 
 
-def _step(context: Context, *words: str) -> Step:
+def _step(context: Context, *words: str) -> Command:
     registry = context.work.config.release.registry
     argv = ("cargo", "publish", *(("--registry", registry) if registry else ()), "--locked", *words)
-    return Step(why="behind the crates that it needs", argv=argv, cwd=str(context.root))
+    return Command(why="behind the crates that it needs", argv=argv, cwd=str(context.root))
 
 
 def _edges(context: Context) -> dict[str, list[str]]:
@@ -225,7 +225,7 @@ def _directory(context: Context) -> Iterator[Action]:
         target = Path(os.path.normpath(context.root / Path(folder).expanduser() / path.name))
         if target.is_file() and archive.sha256(target) != archive.sha256(path):
             raise differs(str(target))
-        step = Step(why="publish to a directory", call="copy", arguments={"source": str(path), "target": str(target)})
+        step = Copy(why="publish to a directory", source=str(path), target=str(target))
         yield Action(what=str(target), done=target.is_file(), step=step)
 
 
@@ -274,16 +274,17 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _do(context: Context, step: Step) -> None:
-    if step.call:
-        with archive.placed(Path(step.arguments["target"])) as file, Path(step.arguments["source"]).open("rb") as source:
-            while chunk := source.read(1 << 20):
-                file.write(chunk)
-        return
-    done = ask(context, step.argv, step.cwd)
-    if done.code:
-        why = (done.err or done.out).strip()
-        raise CrosstasksError(f"`{' '.join(step.argv[:3])}` failed", why=why, hint=_hint(why))
+def _do(context: Context, step: Command | Copy) -> None:
+    match step:
+        case Copy(source=source, target=target):
+            with archive.placed(Path(target)) as file, Path(source).open("rb") as content:
+                while chunk := content.read(1 << 20):
+                    file.write(chunk)
+        case Command(argv=argv, cwd=cwd):
+            done = ask(context, argv, cwd)
+            if done.code:
+                why = (done.err or done.out).strip()
+                raise CrosstasksError(f"`{' '.join(argv[:3])}` failed", why=why, hint=_hint(why))
 
 
 def _hint(why: str) -> str:

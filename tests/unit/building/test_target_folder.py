@@ -7,12 +7,13 @@ import os
 
 import pytest
 from msgspec.structs import replace
+from planning import request
 
 from crosstasks.building import run
 from crosstasks.building.target_folder import seed
 from crosstasks.catalog import recipes, targets
 from crosstasks.core.steps import Absent
-from crosstasks.planning.image_names import Wanted
+from crosstasks.planning.image_names import Variant
 from crosstasks.planning.images import choose
 from crosstasks.planning.ingredients import Toolchain
 from crosstasks.planning.route import Route
@@ -144,7 +145,9 @@ def folder(name, **options):
     own = {"base": options.get("base", "bookworm"), "packages": packages}
     tag = recipes.recipe(target, "linux/amd64", own["base"], packages=packages).tag
     known = facts(images={tag: image(tag)}, repository=repository(cross=options.get("cross", {})))
-    found = choose("build", Wanted(target=target, flavour="0.2.5", platform="linux/amd64"), known, config(target.triple, **own))
+    found = choose(
+        "build", Variant(flavour="0.2.5", platform="linux/amd64"), request(target.triple, known, config(target.triple, **own)), known
+    )
     return run.folder(replace(ROUTE, image=found), repository()).name
 
 

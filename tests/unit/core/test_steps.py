@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.core.steps import Question, Step
+from crosstasks.core.steps import Command, Question, Step
+from crosstasks.planning.ingredients import InstallWheels, PullImage
 
 
 @pytest.mark.parametrize(
     ("step", "line"),
     [
-        (Step(why="", argv=("cargo", "build", "--features", "a b")), "cargo build --features 'a b'"),
-        (Step(why="", argv=("cargo",), env={"A": "x y", "B": "1"}), "env A='x y' B=1 cargo"),
-        (Step(why="", argv=("cargo",), env={"A": None, "B": "1", "C": None}), "env -u A -u C B=1 cargo"),
-        (Step(why="", call="image.pull", arguments={"ref": "a:1", "digest": ""}), "image.pull ref=a:1 digest=''"),
-        (
-            Step(why="", call="toolchain.from_rustup", arguments={"targets": ["a", "b"], "source": True}),
-            "toolchain.from_rustup targets=a,b source=True",
-        ),
-        (Step(why="", call="image.prune"), "image.prune"),
+        (Command(why="", argv=("cargo", "build", "--features", "a b")), "cargo build --features 'a b'"),
+        (Command(why="", argv=("cargo",), env={"A": "x y", "B": "1"}), "env A='x y' B=1 cargo"),
+        (Command(why="", argv=("cargo",), env={"A": None, "B": "1", "C": None}), "env -u A -u C B=1 cargo"),
+        (PullImage(why="", ref="a:1", platform="linux/amd64", digest=""), "PullImage ref=a:1 platform=linux/amd64"),
+        (InstallWheels(why="", name="a b", projects=("a==1", "b==2")), "InstallWheels name='a b' projects=a==1,b==2"),
+        (Step(why=""), "Step"),
     ],
 )
 def test_a_step_is_shown_ready_to_paste(step, line):
-    """A program as a shell takes it, with what changes in the environment; a call with its arguments."""
+    """A program as a shell takes it, with what changes in the environment; any other kind with its fields, but for those that are empty."""
     assert str(step) == line
 
 

@@ -11,6 +11,7 @@ from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.probes import Proof
 from crosstasks.planning.emulators import Emulator, binfmt, choose, installed
+from crosstasks.planning.ingredients import PullImage, RegisterEmulator
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"
@@ -58,15 +59,15 @@ def test_nothing_is_set_up_without_consent(terminal, ci, mode, agreed):
         assert "only if you agree" in found.why
         assert "--yes" in found.hint
     else:
-        assert [agreed == "asked"] == [step.arguments["ask"] for step in found.steps]
+        assert [agreed == "asked"] == [step.ask for step in found.steps]
 
 
 def test_the_pinned_image_comes_first():
     """Held by the engine, or pulled for the engine's own platform."""
     held = choose(AMD64, "install", known(more={Question("image", REF): image(REF, "linux/arm64")}))
-    assert [("emulation.install", "image")] == [(step.call, step.arguments["source"]) for step in held.steps]
+    assert [(RegisterEmulator, "image")] == [(type(step), step.source) for step in held.steps]
     pulled = choose(AMD64, "install", known(more={**UNSEEN, Question("registry", REF): served(REF, AMD64, "linux/arm64")}))
-    assert [("image.pull", "linux/arm64"), ("emulation.install", AMD64)] == [(s.call, s.arguments["platform"]) for s in pulled.steps]
+    assert [(PullImage, "linux/arm64"), (RegisterEmulator, AMD64)] == [(type(step), step.platform) for step in pulled.steps]
 
 
 def test_without_a_registry_it_is_built_here():

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import pytest
 from msgspec.structs import replace
+from planning import request
 
 from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
-from crosstasks.core.steps import Absent, Question, Refused, Step
+from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Lacking, question
 from crosstasks.planning import images
-from crosstasks.planning.image_names import BASE_GLIBC, Wanted, mirrored
-from crosstasks.planning.images import choose, sources
-from crosstasks.planning.ingredients import Image
+from crosstasks.planning.image_names import BASE_GLIBC, Variant, mirrored
+from crosstasks.planning.images import sources
+from crosstasks.planning.ingredients import BuildImage, Image, PullImage
 from crosstasks.testing import bare_facts, config, facts, image, repository, served
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -26,18 +27,28 @@ GONE = Absent("the engine does not hold it")
 MADE = recipe(targets.find("aarch64"), "linux/amd64", "bookworm").tag
 
 
+class Wanted(NamedTuple):
+    """An image of a target, for one flavour of cross, on one platform."""
+
+    name: str
+    variant: Variant
+
+
 def wanted(name="aarch64", flavour="0.2.5", platform="linux/amd64"):
-    return Wanted(target=targets.find(name), flavour=flavour, platform=platform)
+    return Wanted(name, Variant(flavour=flavour, platform=platform))
+
+
+def choose(source, want, known, own):
+    """Ask a source, on a machine whose engine is of the image's platform."""
+    arch = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[want.variant.platform]
+    there = known.with_({Question("engine"): replace(known.engine, arch=arch)})
+    return images.choose(source, want.variant, request(want.name, there, own), known)
 
 
 def test_upstream_serves_its_own_platform():
     """Pulled by digest; the base tells the glibc that runs in it, and the catalogue what is linked against."""
     found = choose("upstream", wanted(), facts(registry={REF: served(REF)}), config())
-    step = Step(
-        why=f"the engine does not hold {REF}",
-        call="image.pull",
-        arguments={"ref": REF, "platform": "linux/amd64", "digest": "sha256:" + "2" * 64},
-    )
+    step = PullImage(why=f"the engine does not hold {REF}", ref=REF, platform="linux/amd64", digest="sha256:" + "2" * 64)
     assert found == Image(
         ref=REF,
         platform="linux/amd64",
@@ -110,11 +121,7 @@ def test_an_image_built_here_is_known_by_its_recipe():
 def test_an_image_is_built_from_the_machines_own_packages():
     """The step says all that the recipe is made of."""
     found = choose("build", wanted(), facts(images={MADE: GONE}), config())
-    step = Step(
-        why=f"the engine has no {MADE}",
-        call="image.build",
-        arguments={"target": ARM64, "platform": "linux/amd64", "suite": "bookworm", "packages": []},
-    )
+    step = BuildImage(why=f"the engine has no {MADE}", recipe=recipe(targets.find("aarch64"), "linux/amd64", "bookworm"))
     assert found == Image(
         ref=MADE,
         platform="linux/amd64",
@@ -138,7 +145,7 @@ def test_packages_make_another_image():
     assert choose("build", wanted(), known, own) == (asked,)
     for answer in (Lacking(suite="bookworm", architecture="arm64"), Absent("apt's lists cannot be had")):
         found = choose("build", wanted(), known.with_({asked: answer}), own)
-        assert found.steps[0].arguments["packages"] == ["libssl-dev"]
+        assert "libssl-dev:arm64" in found.steps[0].recipe.packages
 
 
 def test_packages_that_nobody_has_are_the_configurations_fault():
@@ -163,7 +170,7 @@ def test_packages_that_nobody_has_are_the_configurations_fault():
 @pytest.mark.parametrize(
     ("name", "known", "options", "why"),
     [
-        ("aarch64", bare_facts(), {}, "apt is not here, and an image is put together from its packages"),
+        ("aarch64", facts(host=bare_facts().host), {}, "apt is not here, and an image is put together from its packages"),
         ("x86_64-musl", facts(), {}, "Debian has no C compiler for x86_64-unknown-linux-musl"),
         ("aarch64", facts(images={MADE: GONE}), {"offline": True}, f"the engine has no {MADE}, and offline = true"),
     ],
@@ -178,7 +185,7 @@ def test_the_base_is_the_one_configured():
     want = recipe(targets.find("aarch64"), "linux/amd64", "bullseye").tag
     found = choose("build", wanted(), facts(images={want: GONE}), config(base="bullseye"))
     assert (found.ref, found.libc, found.why) == (want, "2.31", "put together from bullseye's packages")
-    assert "bullseye" == found.steps[0].arguments["suite"]
+    assert "bullseye" == found.steps[0].recipe.suite
 
 
 @pytest.mark.parametrize(
@@ -225,7 +232,7 @@ def test_a_mirror_serves_what_upstream_would():
 def test_an_image_that_is_named_is_the_only_one(cross, options, expected):
     """By crosstasks.toml, or by Cross.toml for that very target."""
     known = facts(repository=repository(cross=cross, cross_origin="Cross.toml"))
-    assert sources(targets.find("aarch64"), known, config(**options)) == expected
+    assert sources(request("aarch64", known, config(**options)), known) == expected
 
 
 CROSS = {
@@ -291,12 +298,14 @@ def test_an_image_without_a_runner_runs_nothing(name):
 
 def test_what_runs_is_told_by_the_flavours_own_row():
     """One flavour's image may have a runner where the other's has none."""
-    row = targets.find("aarch64")
+    asked = request("aarch64", facts(), config())
+    row = asked.target
     bare = replace(row, images={**row.images, "0.2.5": replace(row.images["0.2.5"], runners=())})
     for flavour, runs in (("0.2.5", False), ("git", True)):
         ref = targets.default_image(bare, flavour)
-        want = Wanted(target=bare, flavour=flavour, platform="linux/amd64")
-        assert choose("upstream", want, facts(registry={ref: served(ref)}), config()).runs is runs
+        variant = Variant(flavour=flavour, platform="linux/amd64")
+        known = facts(registry={ref: served(ref)})
+        assert images.choose("upstream", variant, replace(asked, target=bare), known).runs is runs
 
 
 def test_the_glibc_of_every_base_is_known():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from planning import NETWORK, settle, world
+from planning import NETWORK, request, settle, world
 
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.targets import find
@@ -36,7 +36,7 @@ def engine(**changes):
 
 
 def names(target, known, own, verb="build"):
-    return [rung.name for rung in ladder(find(target), known, own, verb)]
+    return [candidate.name for candidate in ladder(request(target, known, own, verb), known)]
 
 
 SOURCES = ("image of the engine", "image of the mirror", "upstream image", "image of a bundle", "image built here")
@@ -349,7 +349,7 @@ def test_the_parts_of_a_native_route_on_arm64():
     route = planned.route
     assert (route.image.platform, route.toolchain.host, route.emulated, route.libc) == ("linux/arm64", ARM64, False, "2.36")
     assert route.own == route.toolchain
-    assert [step.call for step in route.steps] == ["tools.from_pypi", "toolchain.from_rustup", "image.build"]
+    assert [type(step).__name__ for step in route.steps] == ["InstallWheels", "InstallToolchain", "BuildImage"]
 
 
 def test_the_parts_of_an_emulated_route():
@@ -370,8 +370,8 @@ def test_a_route_builds_std_where_its_toolchain_lacks_it():
 def test_std_may_be_built_always_or_never():
     """Always: from the source, which the toolchain is given; never: what nobody ships is refused."""
     planned, _ = settle("aarch64", facts(), config(**{"build-std": "always"}), around=CLOSED)
-    (step,) = [step for step in planned.steps if step.call == "toolchain.from_debian"]
-    assert (planned.route.build_std, step.arguments["source"], step.arguments["targets"]) == (True, True, [])
+    (step,) = [step for step in planned.steps if type(step).__name__ == "InstallToolchain"]
+    assert (planned.route.build_std, step.library, step.targets) == (True, True, ())
     with pytest.raises(NoRoute, match=r"has no standard library for riscv64gc-unknown-linux-gnu, and build-std = \"never\""):
         settle("riscv64", facts(), config("riscv64", **{"build-std": "never"}), around=CLOSED)
 

@@ -38,6 +38,10 @@ def held(row=ROW, platform="linux/amd64"):
     return Lock(target={ARM64: {platform: row}})
 
 
+def row_of(plan):
+    return lock_rows.of(plan.route, plan.request)
+
+
 def planned(known, own=None, **around):
     own = own or config()
     plan, asked = settle("aarch64", known, own, around=world(**around))
@@ -47,13 +51,13 @@ def planned(known, own=None, **around):
 def test_a_row_holds_all_that_a_target_is_built_with():
     """An image of a registry is held by its digest, with the tag beside it."""
     plan, _ = planned(facts())
-    assert lock_rows.of(plan.route, config()) == ROW
+    assert lock_rows.of(plan.route, plan.request) == ROW
 
 
 def test_an_image_built_here_is_held_by_its_recipe():
     """What it is made of; its packages move with Debian's updates."""
     plan, _ = planned(facts(), config(images=["build"]))
-    row = lock_rows.of(plan.route, config())
+    row = lock_rows.of(plan.route, plan.request)
     assert (row.image, row.recipe, row.digest, row.glibc) == (BUILT, BUILT.rpartition("-")[2], "", "2.36")
 
 
@@ -62,7 +66,7 @@ def test_a_mirror_is_not_what_is_locked():
     own = config(mirror="mirror.example.org/m")
     plan, _ = planned(facts(), own)
     assert plan.route.image.source == "mirror"
-    assert lock_rows.of(plan.route, own) == ROW
+    assert lock_rows.of(plan.route, plan.request) == ROW
 
 
 def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
@@ -71,7 +75,7 @@ def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
     ref = f"mirror.example.org/m/{shared(ARM64)}"
     known = facts(lock=Lock(), host=bare_facts()["host"])
     plan, _ = planned(known, own, registry={ref: served(ref)})
-    row = lock_rows.of(plan.route, own)
+    row = lock_rows.of(plan.route, plan.request)
     assert (row.digest, row.recipe, row.glibc) == (DIGEST, "", "")
     again, asked = planned(
         facts(lock=held(row), host=bare_facts()["host"]), own, registry={(at := f"{ref.rpartition(':')[0]}@{DIGEST}"): served(at)}
@@ -88,7 +92,7 @@ def test_other_builders(builder, expected):
     """Zigbuild is held by its version, a git cross by its revision."""
     own = config(builder=builder, cross="git")
     plan, _ = planned(facts(), own)
-    row = lock_rows.of(plan.route, own)
+    row = lock_rows.of(plan.route, plan.request)
     assert (row.builder, row.flavour, row.tool, row.revision) == expected
 
 
@@ -97,7 +101,7 @@ def test_the_locked_digest_is_what_is_asked_for_and_pulled():
     at = f"{REF.rpartition(':')[0]}@{DIGEST}"
     plan, asked = planned(facts(lock=held()), registry={at: served(at), REF: served(REF, digest=MOVED)})
     assert plan.locked
-    assert [step.arguments["ref"] for step in plan.steps if step.call == "image.pull"] == [at]
+    assert [step.ref for step in plan.steps if type(step).__name__ == "PullImage"] == [at]
     assert Question("registry", REF) not in asked
 
 
@@ -118,7 +122,7 @@ def test_an_engine_that_holds_the_locked_digest_asks_nobody():
 
 def test_a_locked_recipe_keeps_upstream_from_being_asked():
     """The ladder's first image is not the locked one, and a later one is."""
-    row = lock_rows.of(planned(facts(), config(images=["build"]))[0].route, config())
+    row = row_of(planned(facts(), config(images=["build"]))[0])
     plan, asked = planned(facts(lock=held(row)))
     assert plan.route.image.ref == BUILT
     assert {question.about for question in asked} == {"image"}
@@ -141,9 +145,7 @@ def test_the_locked_toolchain_is_kept_though_there_is_a_newer_one():
     own = config(fallback=[])
     with pytest.raises(NoRoute, match=r"needs glibc 2\.36"):  # Debian's rustc, in an image of Ubuntu 16.04
         planned(facts(lock=held(row)), own, registry={at: served(at)})
-    newer = facts(
-        lock=held(lock_rows.of(planned(facts(), config(images=["build"], toolchains=["debian"], toolchain="1.85.0"))[0].route, config()))
-    )
+    newer = facts(lock=held(row_of(planned(facts(), config(images=["build"], toolchains=["debian"], toolchain="1.85.0"))[0])))
     plan, _ = planned(newer)
     assert (plan.route.toolchain.release, plan.route.toolchain.source) == ("1.85.0", "debian")
 
@@ -241,8 +243,8 @@ def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
     provided, ref = brought()
     plan, asked = planned(facts(lock=held(), provided=provided), image={ref: image(ref)})
     assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
-    assert lock_rows.of(plan.route, config()) == ROW
-    assert lock_rows.compare(ROW, lock_rows.of(plan.route, config())) == ()
+    assert lock_rows.of(plan.route, plan.request) == ROW
+    assert lock_rows.compare(ROW, lock_rows.of(plan.route, plan.request)) == ()
 
 
 def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
@@ -277,11 +279,11 @@ def test_a_named_image_is_held_by_its_digest_as_well():
     named = "registry.example.org/own:1"
     own, row = config(image=named), structs.replace(ROW, image=named, glibc="")
     at = f"registry.example.org/own@{DIGEST}"
-    assert lock_rows.of(planned(facts(), own, registry={named: served(named)})[0].route, own) == row
+    assert row_of(planned(facts(), own, registry={named: served(named)})[0]) == row
     plan, asked = planned(facts(lock=held(row)), own, image={named: image(named, digests=(at,))})
     assert (plan.route.image.ref, {question.about for question in asked}) == (named, {"image"})
     provided, ref = brought()
     plan, asked = planned(facts(lock=held(row), provided=provided), own, image={ref: image(ref)})
     assert (plan.route.image.ref, {question.about for question in asked}) == (ref, {"image"})
     plan, _ = planned(facts(lock=held(row)), own, image={named: image(named)}, registry={at: served(at)})
-    assert [step.arguments["ref"] for step in plan.steps if step.call == "image.pull"] == [at]
+    assert [step.ref for step in plan.steps if type(step).__name__ == "PullImage"] == [at]

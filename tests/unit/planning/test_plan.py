@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import suppress
 
 import pytest
-from planning import settle, world
+from msgspec.structs import replace
+from planning import request, settle, world
 
+from crosstasks.catalog import recipes
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.targets import find
+from crosstasks.config.configuration import Config
 from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Failure, Question, Step
+from crosstasks.facts import lock
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan, as_json
 from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
@@ -33,12 +38,6 @@ def test_the_first_possible_route_is_chosen():
     assert all(refused.why for refused in planned.refused)
 
 
-def test_what_every_plan_needs_is_asked_first():
-    """Without the machine, the engine and the repository there is no ladder."""
-    unknown = facts(host=None, engine=None, repository=None)
-    assert plan.make(find("aarch64"), unknown, config()) == (Question("host"), Question("engine"), Question("repository"))
-
-
 @pytest.mark.parametrize("known", [facts, arm64_facts, bare_facts])
 @pytest.mark.parametrize("verb", ["build", "test"])
 def test_equal_facts_give_equal_plans(known, verb):
@@ -53,7 +52,7 @@ def test_facts_that_no_route_needs_change_nothing():
     planned, asked = settle("aarch64", facts(), config())
     answers = world()
     more = facts().with_({question: answers[question.about](question.subject) for question in (*asked, Question("debian"))})
-    assert plan.make(find("aarch64"), more, config()) == planned
+    assert plan.make(request("aarch64", more, config()), more) == planned
 
 
 def test_a_failed_route_is_not_taken_again():
@@ -107,7 +106,7 @@ def test_an_image_that_was_pulled_is_the_one_of_the_registry():
 def test_a_step_that_failed_gives_the_next_source_its_turn():
     """Where PyPI does not give cross, cargo compiles it for the same route; the failed step is in no plan again."""
     first, _ = settle("aarch64", facts(), config())
-    install = next(step for step in first.steps if step.call == "tools.from_pypi")
+    install = next(step for step in first.steps if type(step).__name__ == "InstallWheels")
     planned, _ = settle("aarch64", facts(failures=[failed(UPSTREAM, install, "PyPI did not answer")]), config())
     assert (planned.route.name, planned.route.tool.source) == (UPSTREAM, "cargo")
     assert install not in planned.steps
@@ -129,7 +128,7 @@ def test_a_step_that_failed_is_not_taken_by_the_next_route():
 def test_steps_come_in_the_order_in_which_they_can_be_taken():
     """The tool, the toolchains, the image; each once, each with its reason."""
     planned, _ = settle("armv7", arm64_facts(), config("armv7"))
-    assert [step.call for step in planned.steps] == ["tools.from_pypi", "toolchain.from_rustup", "image.build"]
+    assert [type(step).__name__ for step in planned.steps] == ["InstallWheels", "InstallToolchain", "BuildImage"]
     assert all(step.why for step in planned.steps)
     assert len(set(map(str, planned.steps))) == len(planned.steps)
 
@@ -153,7 +152,7 @@ def test_json_has_all_of_it():
     """With a version, and the steps as a command line shows them."""
     planned, _ = settle("aarch64", facts(), config())
     raw = json.loads(json.dumps(as_json(planned)))
-    assert (raw["schema_version"], raw["target"], raw["verb"], raw["route"]["name"]) == (1, ARM64, "build", UPSTREAM)
+    assert (raw["schema_version"], raw["target"], raw["verb"], raw["route"]["name"]) == (2, ARM64, "build", UPSTREAM)
     assert raw["steps"] == [{"do": str(step), "why": step.why} for step in planned.steps]
     assert [refused["name"] for refused in raw["refused"]] == [refused.name for refused in planned.refused]
 
@@ -164,3 +163,42 @@ def test_a_plan_has_the_steps_of_its_route():
     assert isinstance(planned, Plan)
     assert planned.steps == planned.route.steps
     assert all(isinstance(step, Step) for step in planned.steps)
+
+
+@pytest.mark.parametrize("known", [facts, arm64_facts])
+def test_what_is_asked_is_decided_once(known, monkeypatch):
+    """One plan works out the options of its target, the row of the lock, and the recipe of each platform once."""
+    counts = Counter()
+
+    def counted(place, name):
+        act = getattr(place, name)
+
+        def call(*arguments, **options):
+            counts[name] += 1
+            return act(*arguments, **options)
+
+        monkeypatch.setattr(place, name, call)
+
+    counted(Config, "target")
+    counted(lock, "row")
+    counted(recipes, "recipe")
+    settle("aarch64", known(), config("aarch64", "armv7"))
+    platforms = {facts: 1, arm64_facts: 2}[known]
+    assert {"target": 1, "row": 1, "recipe": platforms} == counts
+
+
+@pytest.mark.parametrize(
+    ("options", "libc", "glibc"),
+    [
+        ({"glibc": "2.28"}, "", "2.28"),
+        ({"glibc": "2.36"}, "2.23", "2.36"),
+        ({}, "2.23", "2.23"),
+        ({}, "", ""),
+    ],
+    ids=["an image that says nothing", "more than the image needs", "what the image is known for", "nothing is known"],
+)
+def test_what_is_promised_is_what_is_configured_else_what_the_route_gives(options, libc, glibc):
+    """And that is what artifacts are verified against, whatever the builder and the image."""
+    planned, _ = settle("aarch64", facts(), config(**options))
+    planned = replace(planned, route=replace(planned.route, libc=libc))
+    assert (ARM64, glibc) == (planned.promise.triple, planned.promise.glibc)

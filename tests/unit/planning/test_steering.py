@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from planning import request
 
-from crosstasks.catalog.targets import find
 from crosstasks.config import configuration
 from crosstasks.planning.ladder import ladder
 from crosstasks.testing import arm64_facts, facts
@@ -22,7 +22,8 @@ def rungs(tmp_path, text="", *, known=None, target="aarch64", overrides=None, **
     (tmp_path / "crosstasks.toml").write_text(SHORT + text)
     variables = {f"CROSSTASKS_{name.upper()}": value for name, value in environ.items()}
     loaded = configuration.load(tmp_path, environ=variables, overrides=overrides or {})
-    return [rung.name for rung in ladder(find(target), known or facts(), loaded, "build")]
+    known = known or facts()
+    return [candidate.name for candidate in ladder(request(target, known, loaded), known)]
 
 
 @pytest.mark.parametrize(

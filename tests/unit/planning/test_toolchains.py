@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from planning import request
 
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
@@ -10,8 +11,9 @@ from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Provided
 from crosstasks.facts.rustup import Rustup, RustupServer
 from crosstasks.planning import toolchains
-from crosstasks.planning.ingredients import Toolchain
-from crosstasks.planning.toolchains import Need, release_for
+from crosstasks.planning.ingredients import InstallToolchain, Toolchain
+from crosstasks.planning.request import RustRequest
+from crosstasks.planning.toolchains import release_for
 from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
 
 ARMV7, RISCV = "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"
@@ -29,7 +31,7 @@ def ours(*folders):
 
 
 def choose(known, *targets, host=AMD64, **options):
-    return toolchains.choose(host, known, config(*targets, **options))
+    return toolchains.choose(host, request((targets or ("aarch64",))[0], known, config(*targets, **options)), known)
 
 
 def test_the_users_own_is_used_where_it_is():
@@ -183,9 +185,14 @@ def test_rustup_installs_into_a_home_of_ours():
     (step,) = found.steps
     assert (found.source, found.path, found.glibc) == ("rustup", f"/cache/rustup/toolchains/1.90.0-{ARM64}", "2.17")
     assert found.standard == (ARM64, ARMV7)
-    assert (step.call, step.arguments) == (
-        "toolchain.from_rustup",
-        {"release": "1.90.0", "host": ARM64, "targets": [ARM64, ARMV7], "source": True, "rustup": "/home/user/.cargo/bin/rustup"},
+    assert step == InstallToolchain(
+        why=step.why,
+        release="1.90.0",
+        host=ARM64,
+        targets=(ARM64, ARMV7),
+        library=True,
+        source="rustup",
+        rustup="/home/user/.cargo/bin/rustup",
     )
 
 
@@ -209,7 +216,7 @@ def test_which_release_rustup_installs(active, options, release):
 def test_rustup_itself_may_have_to_be_installed():
     """Its step comes first."""
     found = choose(bare_facts(rustup_server=SERVER))
-    assert [step.call for step in found.steps] == ["tools.from_pypi", "toolchain.from_rustup"]
+    assert [type(step).__name__ for step in found.steps] == ["InstallWheels", "InstallToolchain"]
 
 
 def test_debian_serves_where_rustups_server_is_out_of_reach():
@@ -218,10 +225,7 @@ def test_debian_serves_where_rustups_server_is_out_of_reach():
     found = choose(known, "aarch64", "armv7")
     (step,) = found.steps
     assert (found.source, found.release, found.standard, found.glibc) == ("debian", "1.85.0", (ARM64, ARMV7), "2.36")
-    assert (step.call, step.arguments) == (
-        "toolchain.from_debian",
-        {"release": "1.85.0", "host": AMD64, "targets": [ARM64, ARMV7], "source": False, "architecture": "amd64"},
-    )
+    assert step == InstallToolchain(why=step.why, release="1.85.0", host=AMD64, targets=(ARM64, ARMV7), library=False, source="debian")
 
 
 def test_the_network_is_asked_in_order():
@@ -258,15 +262,15 @@ def test_debian_is_refused_with_the_reason(known, host, options, why):
 )
 def test_the_release_of_debian(targets, minimum, release):
     """The rows of the table in ``release_for``."""
-    assert release_for(Need(host=AMD64, targets=targets, minimum=minimum), BOOKWORM) == release
+    assert release_for(RustRequest(targets=targets, minimum=minimum), BOOKWORM) == release
 
 
 def test_without_source_debian_must_have_every_std():
     """Nothing is planned that could not be built."""
     bare = Debian(suite="bookworm", rust={"1.96.0": ("amd64", "arm64")})
-    assert release_for(Need(host=AMD64, targets=(ARM64,)), bare) == "1.96.0"
+    assert release_for(RustRequest(targets=(ARM64,)), bare) == "1.96.0"
     for triple in (RISCV, ARMV7, MIPS):
-        assert isinstance(release_for(Need(host=AMD64, targets=(triple,)), bare), Refused), triple
+        assert isinstance(release_for(RustRequest(targets=(triple,)), bare), Refused), triple
 
 
 def test_every_reason_is_told():
@@ -288,8 +292,8 @@ def test_hosts_of_other_systems():
 
 def test_what_is_not_known_is_asked():
     """All that is on this machine, at once."""
-    unknown = facts(host=None, rustup=None, provided=None, repository=None)
-    assert set(choose(unknown)) == {Question("host"), Question("rustup"), Question("provided"), Question("repository")}
+    unknown = facts(rustup=None, provided=None)
+    assert set(choose(unknown)) == {Question("rustup"), Question("provided")}
 
 
 def test_a_server_that_offers_another_stable():

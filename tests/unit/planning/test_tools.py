@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from planning import request
 
 from crosstasks.catalog.pins import pins
 from crosstasks.core.steps import Absent, Question, Refused
@@ -11,7 +12,7 @@ from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Provided
 from crosstasks.planning import tools
-from crosstasks.planning.ingredients import Tool
+from crosstasks.planning.ingredients import CompileCross, InstallWheels, Tool
 from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
 
 REV = "8c1a8aa4b661"
@@ -22,6 +23,18 @@ RUSTUP = f"rustup-{pins().pypi['rustup'].version}-{AMD64}"
 
 def on_path(kind, version, commit="", place="PATH"):
     return Builder(kind=kind, path=f"/usr/bin/{kind}", version=version, commit=commit, place=place)
+
+
+def cross(flavour, known, own):
+    return tools.cross(flavour, request("aarch64", facts(), own), known)
+
+
+def zigbuild(known, own):
+    return tools.zigbuild(request("aarch64", facts(), own), known)
+
+
+def rustup(known, own):
+    return tools.rustup(request("aarch64", facts(), own), known)
 
 
 def with_builders(*found, **more):
@@ -39,8 +52,8 @@ def with_damaged(*names):
 @pytest.mark.parametrize(
     ("name", "choose"),
     [
-        (f"cross-0.2.5-{AMD64}", lambda facts, config: tools.cross("0.2.5", facts, config)),
-        (ZIG, tools.zigbuild),
+        (f"cross-0.2.5-{AMD64}", lambda facts, config: cross("0.2.5", facts, config)),
+        (ZIG, zigbuild),
     ],
 )
 def test_what_was_damaged_is_made_anew(name, choose):
@@ -67,14 +80,14 @@ def test_what_was_damaged_is_made_anew(name, choose):
 )
 def test_a_cross_on_path_is_taken_if_it_is_the_flavour(flavour, version, commit, taken):
     """The commit tells them apart: main calls itself 0.2.5 as well."""
-    found = tools.cross(flavour, with_builders(on_path("cross", version, commit)), config())
+    found = cross(flavour, with_builders(on_path("cross", version, commit)), config())
     assert isinstance(found, Tool)
     assert (found.source == "PATH", found.path == "/usr/bin/cross", found.steps == ()) == (taken, taken, taken)
 
 
 def test_a_cross_of_our_cache_is_not_taken_for_one_on_path():
     """What lies in our cache is known by the name of its place."""
-    found = tools.cross("0.2.5", with_builders(on_path("cross", "0.2.5", place="cache")), config())
+    found = cross("0.2.5", with_builders(on_path("cross", "0.2.5", place="cache")), config())
     assert found.source == "PyPI"
 
 
@@ -93,7 +106,7 @@ def test_a_cross_in_our_cache_needs_nothing(flavour, name):
     expected = Tool(
         name="cross", version=flavour, path=f"/cache/tools/{name}/bin/cross", source="cache", why="installed by an earlier call"
     )
-    assert tools.cross(flavour, with_tools(name), config()) == expected
+    assert cross(flavour, with_tools(name), config()) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,13 +118,13 @@ def test_a_cross_in_our_cache_needs_nothing(flavour, name):
 )
 def test_another_revision_is_another_cross(options, name):
     """A changed `git-rev` or `git-url` is not served by what is there."""
-    found = tools.cross("git", with_tools(f"{GIT_ENTRY}-rust-1.96.0"), config(**options))
+    found = cross("git", with_tools(f"{GIT_ENTRY}-rust-1.96.0"), config(**options))
     assert (found.source, found.path) == ("cargo", f"/cache/tools/{name}/bin/cross")
 
 
 def test_what_this_rust_compiled_comes_first():
     """What another one has compiled is the same program, and better than to compile it again."""
-    found = tools.cross("0.2.4", with_tools(*(f"cross-0.2.4-{AMD64}-rust-{release}" for release in ("1.80.0", "1.96.0"))), config())
+    found = cross("0.2.4", with_tools(*(f"cross-0.2.4-{AMD64}-rust-{release}" for release in ("1.80.0", "1.96.0"))), config())
     assert found.path == f"/cache/tools/cross-0.2.4-{AMD64}-rust-1.96.0/bin/cross"
 
 
@@ -120,7 +133,7 @@ def test_what_this_rust_compiled_comes_first():
 )
 def test_a_short_revision(rev, commit, taken):
     """Commits are shortened by git as it likes; `git-rev` may be shorter."""
-    found = tools.cross("git", with_builders(on_path("cross", "0.2.5", commit)), config(git_rev=rev))
+    found = cross("git", with_builders(on_path("cross", "0.2.5", commit)), config(git_rev=rev))
     assert (getattr(found, "source", "") == "PATH") is taken
 
 
@@ -128,24 +141,21 @@ def test_a_rust_that_is_too_old_for_main():
     """Another one that is there compiles it; else it is refused with both versions. What another revision wants is not known."""
     old = on_path("cargo", "1.75.0")
     known = with_builders(old, rustup=Absent("rustup is not on PATH"))
-    found = tools.cross("git", known, config())
+    found = cross("git", known, config())
     assert found.why.endswith("cargo: cross git wants Rust 1.85, and here is 1.75.0")
-    assert tools.cross("git", known, config(git_rev="1234567")).steps[0].arguments["cargo"] == "/usr/bin/cargo"
-    assert tools.cross("0.2.4", known, config()).steps[0].arguments["cargo"] == "/usr/bin/cargo"
+    assert cross("git", known, config(git_rev="1234567")).steps[0].cargo == "/usr/bin/cargo"
+    assert cross("0.2.4", known, config()).steps[0].cargo == "/usr/bin/cargo"
     provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(home="/cache/rustup"),))
     both = with_builders(old, provided=provided, rustup=Absent("rustup is not on PATH"))
-    assert tools.cross("git", both, config()).steps[0].arguments["cargo"].startswith("/cache/rustup/")
+    assert cross("git", both, config()).steps[0].cargo.startswith("/cache/rustup/")
 
 
 def test_pypi_has_the_released_cross():
     """By wheel, pinned, into our cache."""
-    found = tools.cross("0.2.5", facts(), config())
+    found = cross("0.2.5", facts(), config())
     (step,) = found.steps
     assert (found.source, found.version, found.path) == ("PyPI", "0.2.5", f"/cache/tools/cross-0.2.5-{AMD64}/bin/cross")
-    assert (step.call, step.arguments) == (
-        "tools.from_pypi",
-        {"name": f"cross-0.2.5-{AMD64}", "projects": ["astral-dev-toolchain-cross==0.2.5"]},
-    )
+    assert step == InstallWheels(why=step.why, name=f"cross-0.2.5-{AMD64}", projects=("astral-dev-toolchain-cross==0.2.5",))
 
 
 CARGO = "/home/user/.rustup/toolchains/1.96.0-x86_64-unknown-linux-gnu/bin/cargo"
@@ -155,8 +165,8 @@ GIT = ["--git", "https://github.com/cross-rs/cross", "--rev", "8c1a8aa4b661711f4
 @pytest.mark.parametrize(("flavour", "install"), [("0.2.4", ["--version", "0.2.4"]), ("git", GIT)])
 def test_what_pypi_has_not_is_compiled(flavour, install):
     """At the pinned version or revision, with the user's active toolchain."""
-    (step,) = tools.cross(flavour, facts(), config()).steps
-    assert (step.call, step.arguments["install"], step.arguments["cargo"]) == ("tools.from_cargo", install, CARGO)
+    (step,) = cross(flavour, facts(), config()).steps
+    assert (type(step), step.install, step.cargo) == (CompileCross, tuple(install), CARGO)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +183,7 @@ def test_what_pypi_has_not_is_compiled(flavour, install):
 )
 def test_hosts_without_a_wheel_compile(host, source):
     """There are wheels for Linux with glibc, macOS and Windows, each for x86_64 and aarch64."""
-    assert tools.cross("0.2.5", facts(host=host), config()).source == source
+    assert cross("0.2.5", facts(host=host), config()).source == source
 
 
 @pytest.mark.parametrize(
@@ -189,8 +199,8 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
     """The user's active one, one of ours that runs here, the one on PATH."""
     more = {} if rustup else {"rustup": Absent("rustup is not on PATH")}
     provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=ours)
-    (step,) = tools.cross("0.2.4", with_builders(*builders, provided=provided, **more), config()).steps
-    assert step.arguments["cargo"] == cargo
+    (step,) = cross("0.2.4", with_builders(*builders, provided=provided, **more), config()).steps
+    assert step.cargo == cargo
 
 
 @pytest.mark.parametrize(
@@ -221,53 +231,51 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
 )
 def test_no_cross_is_refused_with_every_reason(flavour, known, options, why):
     """Each source says why not."""
-    assert tools.cross(flavour, known, config(**options)) == Refused(name="", why=why)
+    assert cross(flavour, known, config(**options)) == Refused(name="", why=why)
 
 
 def test_zigbuild_on_path_needs_zig_as_well():
     """cargo-zigbuild without zig is not enough; the pinned pair from PyPI is taken instead."""
-    zigbuild, zig = on_path("cargo-zigbuild", "0.20.0"), on_path("zig", "0.14.0")
-    both = tools.zigbuild(with_builders(zigbuild, zig), config())
+    program, zig = on_path("cargo-zigbuild", "0.20.0"), on_path("zig", "0.14.0")
+    both = zigbuild(with_builders(program, zig), config())
     assert (both.source, both.version, both.path) == ("PATH", "0.20.0", "/usr/bin/cargo-zigbuild")
-    assert tools.zigbuild(with_builders(zigbuild), config()).source == "PyPI"
+    assert zigbuild(with_builders(program), config()).source == "PyPI"
 
 
 def test_zigbuild_from_pypi_brings_zig():
     """Two pinned projects, one place."""
-    found = tools.zigbuild(facts(), config())
+    found = zigbuild(facts(), config())
     (step,) = found.steps
     pinned = pins().pypi
     assert found.path == f"/cache/tools/{ZIG}/bin/cargo-zigbuild"
-    assert step.arguments == {
-        "name": ZIG,
-        "projects": [f"cargo-zigbuild=={pinned['cargo-zigbuild'].version}", f"ziglang=={pinned['ziglang'].version}"],
-    }
-    assert replace(tools.zigbuild(with_tools(ZIG), config()), source="", why="") == replace(found, source="", why="", steps=())
+    projects = (f"cargo-zigbuild=={pinned['cargo-zigbuild'].version}", f"ziglang=={pinned['ziglang'].version}")
+    assert step == InstallWheels(why=step.why, name=ZIG, projects=projects)
+    assert replace(zigbuild(with_tools(ZIG), config()), source="", why="") == replace(found, source="", why="", steps=())
 
 
 def test_zigbuild_without_a_network():
     """Offline, what is not there is refused."""
-    found = tools.zigbuild(facts(), config(offline=True))
+    found = zigbuild(facts(), config(offline=True))
     assert found.why == "PATH: cargo-zigbuild and zig are not both on PATH; cache: not installed yet; PyPI: offline = true"
 
 
 def test_rustup_is_the_users_own_or_pypis():
     """PATH, cache, PyPI; a machine without Rust is served too."""
-    assert (found := tools.rustup(facts(), config())).path == "/home/user/.cargo/bin/rustup"
+    assert (found := rustup(facts(), config())).path == "/home/user/.cargo/bin/rustup"
     assert found.steps == ()
-    (step,) = tools.rustup(bare_facts(), config()).steps
-    assert step.arguments == {"name": RUSTUP, "projects": [f"rustup=={pins().pypi['rustup'].version}"]}
+    (step,) = rustup(bare_facts(), config()).steps
+    assert step == InstallWheels(why=step.why, name=RUSTUP, projects=(f"rustup=={pins().pypi['rustup'].version}",))
     provided = Provided(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
-    assert tools.rustup(bare_facts(provided=provided), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
-    assert tools.rustup(bare_facts(), config(offline=True)) == Refused(name="PyPI", why="offline = true")
+    assert rustup(bare_facts(provided=provided), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
+    assert rustup(bare_facts(), config(offline=True)) == Refused(name="PyPI", why="offline = true")
 
 
 @pytest.mark.parametrize(
     ("choose", "needed"),
     [
-        (lambda known: tools.cross("0.2.5", known, config()), {"builders", "provided", "host", "rustup"}),
-        (lambda known: tools.zigbuild(known, config()), {"builders", "provided", "host"}),
-        (lambda known: tools.rustup(known, config()), {"rustup", "provided", "host"}),
+        (lambda known: cross("0.2.5", known, config()), {"builders", "provided", "host", "rustup"}),
+        (lambda known: zigbuild(known, config()), {"builders", "provided", "host"}),
+        (lambda known: rustup(known, config()), {"rustup", "provided", "host"}),
     ],
 )
 def test_what_is_not_known_is_asked(choose, needed):

@@ -9,12 +9,14 @@ import pytest
 from facts_looks import look
 from msgspec.structs import replace
 
+from crosstasks.catalog import recipes
 from crosstasks.catalog.targets import ARCHES
 from crosstasks.core.errors import ConfigError, EmulationFailed
 from crosstasks.core.steps import Done, Question
 from crosstasks.extras.maintenance import emulating
 from crosstasks.facts.emulation import Emulation, Registration, fault, parse
 from crosstasks.facts.probes import PLATFORMS, PROGRAMS, program
+from crosstasks.planning.ingredients import RegisterEmulator
 from crosstasks.provisioning import emulation
 from crosstasks.testing import facts
 
@@ -23,6 +25,12 @@ def taken(line, header):
     """Tell whether the kernel would hand a file to the entry: what the mask lets through must be the magic."""
     magic, mask = (bytes.fromhex(part.replace("\\x", "")) for part in line.split(":")[4:6])
     return all((byte & keep) == (wanted & keep) for byte, wanted, keep in zip(header, magic, mask, strict=True))
+
+
+def step(platform, **more):
+    return RegisterEmulator(
+        why="", platform=platform, source="build", recipe=recipes.emulator(emulation.qemu(platform), "linux/amd64", "bookworm"), **more
+    )
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -92,7 +100,7 @@ def test_without_a_yes_nothing_is_done(monkeypatch):
     """No program is run, and the next route has its turn."""
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     with pytest.raises(EmulationFailed, match="you did not agree"):
-        emulation.install(SimpleNamespace(), "linux/amd64", "build", ask=True)
+        emulation.install(step("linux/amd64", ask=True), SimpleNamespace())
 
 
 def unmounted(tmp_path, calls, *, root, **engine):
@@ -115,7 +123,7 @@ def test_root_mounts_the_table_before_anything_is_registered(tmp_path, monkeypat
     calls = []
     monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: calls.append("registered"))
     with pytest.raises(EmulationFailed):
-        emulation.install(unmounted(tmp_path, calls, root=True), "linux/s390x", "build")
+        emulation.install(step("linux/s390x"), unmounted(tmp_path, calls, root=True))
     assert [MOUNTING, "registered"] == calls[:2]
 
 
@@ -124,7 +132,7 @@ def test_who_is_not_root_is_told_what_root_has_to_do(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: calls.append("registered"))
     with pytest.raises(EmulationFailed, match="is gone again") as error:
-        emulation.install(unmounted(tmp_path, calls, root=False), "linux/s390x", "build")
+        emulation.install(step("linux/s390x"), unmounted(tmp_path, calls, root=False))
     assert f"`sudo {' '.join(MOUNTING)}`, then again" == error.value.hint
     assert MOUNTING not in calls
 
@@ -142,5 +150,5 @@ def test_the_table_of_another_machine_is_its_own_affair(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setitem(emulation.SOURCES, "build", lambda *_: None)
     with pytest.raises(EmulationFailed, match="its programs do not run"):
-        emulation.install(unmounted(tmp_path, calls, root=True, desktop="Docker Desktop"), "linux/s390x", "build")
+        emulation.install(step("linux/s390x"), unmounted(tmp_path, calls, root=True, desktop="Docker Desktop"))
     assert MOUNTING not in calls

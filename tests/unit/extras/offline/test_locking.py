@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from planning import request
 
 from crosstasks.catalog import recipes, targets
 from crosstasks.context import Work, look_of
 from crosstasks.core.errors import ConfigError, ToolMissing
-from crosstasks.core.steps import Absent, Question, Step
+from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
 from crosstasks.extras.offline.bundle_make import translated
 from crosstasks.planning import plan
+from crosstasks.planning.ingredients import CompileCross
 from crosstasks.planning.plan import Plan
 from crosstasks.provisioning import tools
 from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
@@ -41,9 +43,9 @@ def test_what_it_is_provided_with_is_for_itself():
     machine = locking.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
     tag = recipes.recipe(targets.find("aarch64"), "linux/arm64", "bookworm").tag
     machine = machine.with_({Question("image", tag): Absent("it is not there")})
-    found = plan.make(targets.find("aarch64"), machine, config(images=["build"], toolchains=["debian"]))
+    found = plan.make(request("aarch64", machine, config(images=["build"], toolchains=["debian"])), machine)
     assert isinstance(found, Plan)
-    assert [step.call for step in found.steps] == ["tools.from_pypi", "toolchain.from_debian", "image.build"]
+    assert [type(step).__name__ for step in found.steps] == ["InstallWheels", "InstallToolchain", "BuildImage"]
     assert found.route.tool.path.endswith("cross-0.2.5-aarch64-unknown-linux-gnu/bin/cross")
     assert (found.route.toolchain.host, found.route.image.ref) == ("aarch64-unknown-linux-gnu", tag)
 
@@ -57,10 +59,11 @@ def test_only_platforms_that_can_be_provided_for_are_taken():
 def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
     """Where to make the bundle is said."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    step = Step(why="x", call="tools.from_cargo")
-    assert translated(step, "linux/amd64", work(facts())) == step
+    step = CompileCross(why="x", name="cross", flavour="0.2.4", install=(), cargo="cargo")
+    asked = request("aarch64", facts(), config())
+    assert translated(step, "linux/amd64", asked, work(facts())) == step
     with pytest.raises(ToolMissing) as caught:
-        translated(step, "linux/arm64", work(facts()))
+        translated(step, "linux/arm64", asked, work(facts()))
     assert caught.value.hint == "make this bundle on such a machine"
 
 

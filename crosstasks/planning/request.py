@@ -1,0 +1,153 @@
+"""Pure: what is asked of one target, decided once and handed on: planning takes a request and facts, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ..catalog import recipes
+from ..catalog.machines import MACHINES
+from ..catalog.recipes import Recipe
+from ..catalog.targets import Target, catalogue
+from ..config.configuration import Config, TargetConfig
+from ..core.steps import Refused, Verb
+from ..facts import lock
+from ..facts.engine import Engine
+from ..facts.lock import Locked
+from ..project.repository import Repository
+from .ingredients import dotted
+
+if TYPE_CHECKING:
+    from ..facts import Facts
+
+
+class RustRequest(Struct, frozen=True, kw_only=True):
+    """
+    Which Rust is asked for: one release for all declared targets.
+
+    Attributes:
+        release: the release, or how it begins; empty for any.
+        minimum: the oldest that will do, ``rust-version`` of the workspace; empty for any.
+        source: where the locked toolchain is from, ``rustup`` or ``debian``; empty if none is locked.
+        targets: whose standard library it needs.
+        compiled: those of them whose standard library is compiled though somebody ships it (``build-std = "always"``).
+    """
+
+    targets: tuple[str, ...]
+    release: str = ""
+    minimum: str = ""
+    source: str = ""
+    compiled: tuple[str, ...] = ()
+
+    def accepts(self, release: str) -> bool:
+        """Tell whether a release is the one that is pinned, and not older than ``rust-version``."""
+        pinned = not self.release or release == self.release or release.startswith(f"{self.release}.")
+        return pinned and dotted(release) >= dotted(self.minimum)
+
+    def shipped(self) -> tuple[Target, ...]:
+        """Return the targets whose standard library is taken from whoever ships it."""
+        return tuple(target for target in map(catalogue().__getitem__, self.targets) if not self.compiles(target))
+
+    def compiles(self, target: Target) -> bool:
+        """Tell whether a target's standard library is compiled from source."""
+        return target.build_std or target.triple in self.compiled
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """
+    What is asked of one target in one call.
+
+    Attributes:
+        options: what holds for the target; *shared*: what holds for the whole call.
+        rust: the Rust that is asked for, or why there is none.
+        locked: the row of crosstasks.lock that holds here.
+        recipes: what an image built here is made of, by platform, or why there is none.
+    """
+
+    target: Target
+    verb: Verb
+    options: TargetConfig
+    shared: Config
+    rust: RustRequest | Refused
+    locked: Locked | None = None
+    recipes: Mapping[str, Recipe | Refused] = {}
+
+    @property
+    def ceiling(self) -> str:
+        """Return the newest glibc that artifacts may need; empty if nothing is said."""
+        return self.options.glibc
+
+    def origin(self, option: str) -> str:
+        """Return where the value of an option is from, as users know it."""
+        return self.shared.source(option, self.target.triple)
+
+    def unlocked(self, **fields: str) -> Refused | None:
+        """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``Locked``."""
+        for name, value in fields.items() if self.locked else ():
+            if (locked := getattr(self.locked, name)) != value:
+                return Refused(name="", why=lock.differs(name, locked, value), hint=lock.HINT)
+        return None
+
+
+def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
+    """Decide what is asked of a target. Needs the facts host, engine and repository; without the lock nothing is locked."""
+    options = config.target(target.triple)
+    return Request(
+        target=target,
+        verb=verb,
+        options=options,
+        shared=config,
+        rust=_rust(facts, config),
+        locked=lock.row(facts, target.triple),
+        recipes={platform: _recipe(target, platform, options, facts, config) for platform in _platforms(facts, options)},
+    )
+
+
+def _rust(facts: Facts, config: Config) -> RustRequest | Refused:
+    """Take the release of the lock, if it is what the configuration or rust-toolchain.toml pins; else what these say."""
+    repository = facts.repository
+    pin, minimum = config.toolchain, ""
+    if isinstance(repository, Repository):
+        pin, minimum = pin or repository.channel, repository.rust_version
+    pin = "" if pin == "stable" else pin
+    if pin and not pin.split("-")[0].replace(".", "").isdigit():
+        hint = 'name a release such as "1.85.0" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml'
+        return Refused(name="toolchain", why=f"the channel {pin!r} is no release", hint=hint)
+    targets = tuple(dict.fromkeys(config.targets))
+    compiled = tuple(triple for triple in targets if config.value("build_std", triple) == "always")
+    request = RustRequest(targets=targets, release=pin, minimum=minimum, compiled=compiled)
+    release, source = lock.release(facts)
+    if not (release and request.accepts(release)):
+        return request  # what is configured wins, and the plan then says that the lock differs
+    return RustRequest(targets=targets, release=release, minimum=minimum, source=source, compiled=compiled)
+
+
+def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
+    """Give the platforms that an image could be built for: the engine's own, and the one that it may emulate."""
+    own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
+    if own in MACHINES:
+        yield own
+    if own not in {"", "linux/amd64"} and options.emulation != "never":
+        yield "linux/amd64"
+
+
+def _recipe(target: Target, platform: str, options: TargetConfig, facts: Facts, config: Config) -> Recipe | Refused:
+    if not facts.host.apt:
+        why = "apt is not here, and an image is put together from its packages"
+        return Refused(name="build", why=why, hint="name an image, or use a mirror")
+    if config.base and not recipes.served(config.base, facts.host.suite):
+        why = f"`base` is {config.base}, whose packages are not where apt's sources ({facts.host.suite or 'unknown'}) come from"
+        return Refused(name="build", why=why)
+    if options.pre_build:
+        return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
+    return recipes.recipe(target, platform, suite(facts, config), packages=options.packages)
+
+
+def suite(facts: Facts, config: Config) -> str:
+    """Return the Debian suite that images built here are made of."""
+    return config.base or facts.host.suite
+
+
+__all__ = ["Request", "RustRequest", "make", "suite"]
