@@ -38,7 +38,7 @@ from msgspec.structs import replace as changed
 
 from ..clients import docker_api, network, process
 from ..clients.liveness import abandoned
-from ..core import cache
+from ..core import cache, files
 from ..core.errors import CrosstasksError, EngineFailed
 from ..core.steps import Absent, Done, Env
 from ..facts import answer_cache
@@ -212,7 +212,7 @@ def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, E
 def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
     """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
     # cross copies no folder that is marked so: what was built is not needed there
-    cache.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
+    files.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
     Path(guarding.sysroot).symlink_to(route.toolchain.path)
     dependencies.carry(Path(call.cargo_home), route, work)
 

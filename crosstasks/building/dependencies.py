@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..catalog import remedies
 from ..clients import network
-from ..core import cache, integrity
+from ..core import files, integrity
 from ..core.errors import BuildFailed, ConfigError
 from ..core.steps import Done, Env
 from ..planning.route import Route
@@ -112,7 +112,7 @@ def fetch(route: Route, work: Work) -> None:
             raise _unfetched(done)
         crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
         key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.own.release.encode()))).hexdigest() if lock.exists() else key
-        cache.write(stamp, json.dumps({"key": key, "crates": crates}))
+        files.write(stamp, json.dumps({"key": key, "crates": crates}))
     if route.build_std:
         from ..provisioning import toolchain
 

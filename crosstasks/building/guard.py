@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from ..clients.liveness import mark
+from ..core import files
 from ..core.errors import ConfigError, NoRoute, ToolMissing
 from ..facts.rustup import Toolchain
 from .outcome import ALLOWED, REFUSED_SUBCOMMANDS, Marks, check_subcommand, explain, subcommand
@@ -199,18 +199,14 @@ def set_up(guard: Guard) -> None:
             raise ToolMissing(f"{program!r} is no program", why=f"cross needs a {name} that runs on this host")
     folder = Path(guard.folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # mkdtemp: 0700, and nobody else's; what is not complete never has the name that is put on PATH
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    # a draft has mode 0700; the name that is put on PATH is only given to a complete folder
+    with files.draft_folder(folder) as draft:
         for name, text in scripts(guard).items():
-            (made / name).write_bytes(os.fsencode(text))
-            (made / name).chmod(0o700)
-        _check_runs(made)
-        mark(made)
-        made.rename(folder)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
+            (draft / name).write_bytes(os.fsencode(text))
+            (draft / name).chmod(0o700)
+        _check_runs(draft)
+        mark(draft)
+        draft.rename(folder)
 
 
 def check_system(name: str) -> None:

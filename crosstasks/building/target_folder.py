@@ -16,13 +16,12 @@ from __future__ import annotations
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache
+from ..core import cache, files
 from ..facts.engine import Engine
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 LOCKS: Final = ".cargo*lock"
 """What cargo locks while it builds: one file in the folder of each profile, or two in newer versions."""
-
-DRAFT: Final = ".seeding-"
 
 
 def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
@@ -70,10 +67,7 @@ def _is_lock(path: Path) -> bool:
 
 
 def _taken(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
-    for left in target_dir.parent.glob(f"{DRAFT}*/"):  # of calls that were killed; we hold the lock
-        shutil.rmtree(left, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(dir=target_dir.parent, prefix=DRAFT))
-    try:
+    with files.draft_folder(target_dir) as draft:
         for profile in profiles:
             if not (draft / profile.name).exists():
                 _copy(profile, draft / profile.name)
@@ -81,8 +75,6 @@ def _taken(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
             draft.chmod(0o755)
             draft.rename(target_dir)
             say("build scripts and proc-macros that were compiled for another target are taken over")
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _copy(profile: Path, to: Path) -> None:

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from ..core import cache
+from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..core.steps import Done, Runner, Say
 from . import network
@@ -88,7 +88,7 @@ class Archive:
             if len(lacking) == len(stale):
                 hint = "`apt-get update` on this machine says the same; or wait, if a mirror is being synchronised"
                 raise ToolMissing(f"apt's lists for {', '.join(lacking)} cannot be had", why=_said(done), hint=hint)
-            cache.write(self.folder / "stamps.json", json.dumps({**known, **dict.fromkeys(stale, stamp)}))
+            files.write(self.folder / "stamps.json", json.dumps({**known, **dict.fromkeys(stale, stamp)}))
             for made in self.folder.glob("pkgcache-*.bin"):  # apt makes it anew for the new lists, and maybe never for this set
                 made.unlink(missing_ok=True)
 
@@ -205,8 +205,8 @@ class Archive:
         for place in ("lists/partial", "none/partial", "state"):
             (self.folder / place).mkdir(parents=True, exist_ok=True)
         status, quiet = (self.folder / "state" / name for name in ("status", "quiet.conf"))
-        cache.keep(status, "")
-        cache.keep(quiet, QUIET)
+        files.update(status, "")
+        files.update(quiet, QUIET)
         options = {
             "Dir::State": self.folder / "state",
             "Dir::State::lists": self.folder / "lists",
@@ -234,7 +234,7 @@ class Archive:
         if not file or "APT_CONFIG" in os.environ:
             return {}
         first = self.folder / "state" / "first.conf"
-        cache.keep(first, f'Acquire::https::CaInfo "{file}";\n')
+        files.update(first, f'Acquire::https::CaInfo "{file}";\n')
         return {"APT_CONFIG": str(first)}
 
 

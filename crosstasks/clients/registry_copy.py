@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 from msgspec import Struct
 
+from ..core import files
 from ..core.errors import ImageFailed
 from ..facts.registry import ASK, INDEXES, MANIFESTS, platform
 from .registry_api import Place, digest, forged, translated
@@ -356,7 +357,7 @@ def _compressed(content: IO[bytes], folder: Path) -> Iterator[tuple[IO[bytes], s
                     packed.write(chunk)
         size = file.tell()
         file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = files.sha256(file)
         file.seek(0)
         yield file, f"sha256:{digest}", size
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache
+from ..core import files
 from .apt import Archive
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def sources(folder: Path, own: str, wanted: str, etc: Path = ETC) -> Path:
         if path.suffix in {".list", ".sources"} and path.is_file():
             text = translated(path.read_text("utf-8"), own, wanted, stanzas=path.suffix == ".sources")
             if text:
-                cache.write(folder / path.name, text)
+                files.write(folder / path.name, text)
     return folder
 
 

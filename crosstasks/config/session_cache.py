@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core import cache
+from ..core import cache, files
 from ..core.about import PACKAGE, __version__
 from .places import FILES, upward
 
@@ -48,7 +48,7 @@ def targets(place: Path, names: Sequence[str], environ: Mapping[str, str], read:
     rows = tuple(read())
     text = json.dumps(rows)
     with suppress(OSError):  # a cache that cannot be written is an error where something is provided, not here
-        cache.write(file, json.dumps({"key": key, "sum": _digest(text), "rows": text}))
+        files.write(file, json.dumps({"key": key, "sum": _digest(text), "rows": text}))
     return rows
 
 

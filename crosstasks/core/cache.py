@@ -23,8 +23,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
+from . import files
 from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
@@ -61,7 +61,7 @@ def prepare(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         if not (root / "CACHEDIR.TAG").exists():
-            write(root / "CACHEDIR.TAG", TAG)
+            files.write(root / "CACHEDIR.TAG", TAG)
         if not os.access(root, os.W_OK | os.X_OK):
             raise PermissionError(13, "not writable")
         if not _runs_programs(root):
@@ -102,29 +102,6 @@ def room(what: str) -> Iterator[None]:
         if isinstance(error, DiskFull | BuildFailed) or not SAID.search(f"{error.what}\n{error.why}"):
             raise
         raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=FREE) from error
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file at once or not at all, with the rights that any new file has."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = path.with_name(f".{path.name}.{os.getpid()}.{uuid4().hex[:8]}")
-    try:
-        # mkstemp makes files that nobody else may read, whatever the umask says
-        with name.open("x", encoding="utf-8") as file:
-            file.write(text)
-        name.replace(path)
-    except OSError as error:  # the draft's name would tell nobody which file it is
-        name.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
-
-
-def keep(path: Path, text: str) -> None:
-    """Write a file unless it holds just that."""
-    if not path.exists() or path.read_text("utf-8") != text:
-        write(path, text)
 
 
 @contextmanager

@@ -11,16 +11,13 @@ is not noted, and nobody's business.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from . import cache
+from . import cache, files
 
 if TYPE_CHECKING:
     from .steps import Say
@@ -50,38 +47,13 @@ def once(path: Path, make: Callable[[Path], None], first: Sequence[str], say: Sa
             return path
         if path.exists():
             say(f"{path} is made anew: {wrong}")
-        for left in path.parent.glob(f".{path.name}.*/"):  # of calls that were killed; we hold the lock
-            shutil.rmtree(left, ignore_errors=True)
-        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        try:
+        with files.draft_folder(path) as draft:
             make(draft)
             draft.chmod(0o755)
             note(draft)
             _write(draft, COMPLETE, (path for pattern in first for path in draft.glob(pattern)))
-            replace(draft, path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            files.replace_folder(draft, path)
     return path
-
-
-def replace(made: Path, folder: Path) -> None:
-    """Give *made* the name *folder*; what had it is gone."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():
-        old = made.with_name(f"{made.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-        made.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        made.rename(folder)
-
-
-def remove(folder: Path, aside: Path) -> None:
-    """Remove a folder that nobody sees half gone: it is *aside* first, and should that be all, whoever makes it anew removes that."""
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def note(folder: Path, but: Collection[str] = ()) -> None:
@@ -121,26 +93,25 @@ UNNOTED: Final = frozenset({ALL, COMPLETE, "__pycache__"})
 """Our own files, and what Python writes anew when it likes."""
 
 
-def _write(folder: Path, listed: str, files: Iterable[Path]) -> None:
-    chosen = sorted(path for path in files if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
+def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
+    chosen = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
     rows = zip(_hashed(chosen), chosen, strict=True)
-    cache.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
+    files.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
 
 
-def _hashed(files: Sequence[Path]) -> list[str]:
-    if len(files) < SIDE_BY_SIDE:
-        return list(map(_hash, files))
+def _hashed(paths: Sequence[Path]) -> list[str]:
+    if len(paths) < SIDE_BY_SIDE:
+        return list(map(_hash, paths))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return list(pool.map(_hash, files))
+        return list(pool.map(_hash, paths))
 
 
 def _hash(path: Path) -> str:
     """Return a file's checksum; what cannot be read has none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(path)
     except (OSError, ValueError):  # a damaged list may hold names that none can be
         return ""
 
 
-__all__ = ["ALL", "COMPLETE", "damage", "differing", "note", "once", "remove", "replace", "told"]
+__all__ = ["ALL", "COMPLETE", "damage", "differing", "note", "once", "told"]

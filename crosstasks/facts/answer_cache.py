@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from ..core import cache
+from ..core import files
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _write(path: Path, subject: str, answer: object, now: float) -> None:
     absent = answer if isinstance(answer, Absent) else None
     fact = msgspec.Raw(b"null" if absent else msgspec.json.encode(answer))
     with contextlib.suppress(OSError):  # what cannot be kept is asked again
-        cache.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
+        files.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
 
 
 FOR_EVER: Final = Life(positive=float("inf"))

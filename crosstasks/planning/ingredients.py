@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
+from ..core.versions import numbers
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
@@ -178,6 +179,4 @@ def first(
     return Refused(name="", why="; ".join(reasons) or "no source is configured")
 
 
-def dotted(text: str) -> tuple[int, ...]:
-    """Return a dotted version as numbers to compare; an empty one is lower than all."""
-    return tuple(int(part) for part in text.partition("-")[0].split(".") if part.isdigit())
+dotted = numbers

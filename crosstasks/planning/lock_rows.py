@@ -10,6 +10,7 @@ from msgspec import Struct, structs, to_builtins
 
 from ..catalog.targets import default_image
 from ..core.steps import Refused
+from ..core.tables import aligned
 from ..facts.inventory import BROUGHT
 from ..facts.lock import FILE, HINT, Lock, Locked, differs
 
@@ -151,20 +152,13 @@ def text(lock: Lock) -> str:
             pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
             cells = (triple, platform, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
             lines.append(tuple(cell or "-" for cell in cells))
-    return table(lines)
+    return aligned(lines)
 
 
 def differences_text(found: Iterable[Difference]) -> str:
     """Return what differs as a table for people."""
     rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
-    return table([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
-
-
-def table(lines: Iterable[tuple[str, ...]]) -> str:
-    """Return lines with their columns below each other."""
-    rows = list(lines)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
 
 
 def text_of(row: Locked) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core import toml_file
+from ..core import toml_file, versions
 from ..core.errors import ConfigError, CrosstasksError
 from ..core.looking import absent
 from ..core.steps import Absent, Done
@@ -142,7 +142,7 @@ def parse(  # as many files say something
     """Put together what manifests, cargo (*told*, empty if it was not there), configuration and toolchain file say."""
     root = str(told.get("workspace_root") or workspace.root)
     packages = packages_of(told) or workspace.packages
-    versions = [package.rust_version for package in packages if package.rust_version]
+    minimums = [package.rust_version for package in packages if package.rust_version]
     return Repository(
         root=root,
         manifest=str(Path(root) / "Cargo.toml"),
@@ -154,7 +154,7 @@ def parse(  # as many files say something
         channel=said.channel if said else "",
         components=said.components if said else (),
         targets=said.targets if said else (),
-        rust_version=max(versions, key=_numbers, default=""),
+        rust_version=versions.highest(minimums),
         cross=cross,
         cross_origin=origin,
         linkers=config.linkers,
@@ -162,10 +162,6 @@ def parse(  # as many files say something
         wrapper=config.wrapper,
         rustflags=config.rustflags,
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())
 
 
 def packages_of(told: Mapping[str, Any]) -> tuple[Package, ...]:

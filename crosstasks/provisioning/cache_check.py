@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache, integrity
+from ..core import cache, files, integrity
 from ..core.errors import ToolDamaged
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
         if line and folder.is_dir() and not (folder / integrity.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if wrong:
-            integrity.remove(folder, aside)
+            files.remove_folder(folder, aside)
             raise ToolDamaged(
                 f"{folder.name} in the cache was damaged, and has been removed",
                 why=f"{wrong}: {line}" if line else wrong,

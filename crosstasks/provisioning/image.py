@@ -25,7 +25,7 @@ from ..clients import docker_api, suites
 from ..clients.apt import Archive
 from ..clients.deb import PIECE, Package, megabytes, members
 from ..context import Work
-from ..core import cache
+from ..core import cache, files
 from ..core.errors import ImageFailed
 from ..core.steps import Say
 
@@ -58,7 +58,7 @@ def compose(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) ->
         holds = frozenset(member.name for member in tar.getmembers())
     size = file.tell()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = files.sha256(file)
     file.seek(0)
     return Layer(file, size, digest, holds)
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..clients.deb import members
-from ..core import integrity
+from ..core import files, versions
 from ..core.errors import ToolMissing
 from .rustup_home import Marker, Wanted, mark, missing, name, path
 
@@ -113,8 +113,8 @@ def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
         f"$ORIGIN/{name}": list((folder / "lib").glob("*.so")),
         "$ORIGIN": list((folder / PRIVATE).iterdir()),
     }
-    for run_path, files in groups.items():
-        done = run([str(patchelf), "--set-rpath", run_path, *map(str, sorted(files))])
+    for run_path, paths in groups.items():
+        done = run([str(patchelf), "--set-rpath", run_path, *map(str, sorted(paths))])
         if done.code:
             raise ToolMissing("the toolchain's run path could not be set", why=done.err.strip() or f"patchelf exited with {done.code}")
 
@@ -135,19 +135,15 @@ def linkage(path: Path) -> Linkage:
     from elftools.elf.gnuversions import GNUVerNeedSection
 
     needed: list[str] = []
-    versions = [""]
+    symbols: list[str] = []
     with path.open("rb") as file:
         for section in ELFFile(file).iter_sections():
             if isinstance(section, DynamicSection):
                 needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]  # pyelftools makes a tag's attributes as it reads them
             elif isinstance(section, GNUVerNeedSection):
-                versions += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
-    return Linkage(needed=tuple(needed), glibc=highest(name.removeprefix("GLIBC_") for name in versions if name.startswith("GLIBC_2")))
-
-
-def highest(versions: Iterable[str]) -> str:
-    """Return the highest of dotted versions, empty if there is none."""
-    return max(versions, key=lambda text: tuple(map(int, text.split("."))), default="")
+                symbols += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
+    glibc = versions.highest(name.removeprefix("GLIBC_") for name in symbols if name.startswith("GLIBC_2"))
+    return Linkage(needed=tuple(needed), glibc=glibc)
 
 
 def reached(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
@@ -175,7 +171,7 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
     for file in private.iterdir():
         if file.name not in kept:
             file.unlink()
-    return highest(one.glibc for one in read.values() if one.glibc)
+    return versions.highest(one.glibc for one in read.values() if one.glibc)
 
 
 def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
@@ -383,10 +379,10 @@ def _move(parts: Parts, made: Path, folder: Path, held: Marker) -> None:
     """Let the toolchain appear at once; or each thing that it lacked, and the marker last."""
     if parts.programs:
         mark(made, held)
-        integrity.replace(made, folder)
+        files.replace_folder(made, folder)
         return
     for added in (*parts.standard, *(("src",) if parts.library else ())):
-        integrity.replace(made / "lib/rustlib" / added, folder / "lib/rustlib" / added)
+        files.replace_folder(made / "lib/rustlib" / added, folder / "lib/rustlib" / added)
     mark(folder, held)
 
 

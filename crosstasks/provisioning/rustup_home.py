@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from ..core import cache, integrity
+from ..core import cache, files, integrity
 from ..core.errors import ToolMissing
 from ..facts import inventory
 
@@ -134,7 +133,7 @@ def union(wanted: Wanted, held: Marker | None) -> Wanted:
 def mark(folder: Path, held: Marker) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
     integrity.note(folder, but=BOOKS)
-    cache.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
 
 
 def keep(place: Path, held: Marker, made: Path, brought: Marker) -> None:
@@ -177,12 +176,6 @@ def draft(home: Path, name: str) -> Iterator[Path]:
 
     Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
     """
-    lock = home / "making" / name
-    with cache.locked(lock):
-        for left in lock.parent.glob(f"{lock.name}.*"):
-            shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(dir=lock.parent, prefix=f"{lock.name}."))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    place = home / "making" / name
+    with cache.locked(place), files.draft_folder(place) as folder:
+        yield folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache, integrity
+from ..core import cache, files, integrity
 from ..core.errors import ToolMissing
 from . import rust_packages
 from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
@@ -92,7 +92,7 @@ def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Sa
         if kept is None or not _added(want, home, rustup, run):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
             _install(want, folder, rustup, run)
-            integrity.replace(path(folder, want), path(home, want))
+            files.replace_folder(path(folder, want), path(home, want))
         else:
             mark(path(home, want), _from_rustup(want))
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")

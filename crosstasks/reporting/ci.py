@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from ..core import cache
+from ..core import files
 from ..core.errors import ConfigError
 from ..facts.host import ci
 from ..planning.plan import SCHEMA_VERSION
@@ -269,7 +269,7 @@ def _gathered(path: Path, results: Iterable[Result]) -> Sequence[Result]:
 
 
 def _json(path: Path, value: Any) -> None:
-    cache.write(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+    files.write(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
     path.chmod(0o644)
 
 

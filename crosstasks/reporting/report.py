@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ..catalog import targets
+from ..core import tables
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
 from ..planning.plan import Plan
 
@@ -184,5 +185,4 @@ def text(rows: Sequence[Listed]) -> str:
         head,
         *((row.triple, ", ".join(row.aliases), " ".join(row.images) or "-", yes[row.built], yes[row.tests], std[row.std]) for row in rows),
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return tables.aligned(lines)

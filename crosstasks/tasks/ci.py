@@ -38,7 +38,7 @@ def matrix(call: Call) -> None:
 
 def generate(call: Call) -> int:
     """Write the workflow of a CI service, which calls the sessions; with --check show how it differs, and change nothing."""
-    from ..core import cache
+    from ..core import files
     from ..extras.ci import workflows
 
     work = call.work()
@@ -53,7 +53,7 @@ def generate(call: Call) -> int:
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
     if there != wanted:
-        cache.write(path, wanted)
+        files.write(path, wanted)
         path.chmod(0o644)
     print(path)  # noqa: T201
     return 0

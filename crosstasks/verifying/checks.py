@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ..catalog.targets import Target, loader
 from ..config.options import VerifyCheck
+from ..core import versions
 from . import symbols, verify
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
     if not promise.glibc:
         return Unchecked("`glibc` is not configured")
     artifact = subject.artifact
-    if not artifact.glibc or verify.version(artifact.glibc) <= verify.version(promise.glibc):
+    if not artifact.glibc or versions.numbers(artifact.glibc) <= versions.numbers(promise.glibc):
         return ()
     newer = symbols.newer(subject.path, promise.glibc)
     standard = promise.standard.get(symbols.rust(subject.path))

@@ -13,11 +13,11 @@ from msgspec import Struct
 from ..building.environment import variable
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
 from ..clients import docker_api
+from ..core import versions
 from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from .checks import Answer, Subject, Unchecked
-from .verify import version
 
 if TYPE_CHECKING:
     from ..context import Work
@@ -53,7 +53,7 @@ def on_host(subject: Subject, target: Target, work: Work) -> Start | str:
     old = artifact.static and host.arch == "x86_64" and target.arch in _X86
     if target.os != host.os or not (target.arch == host.arch or old):
         return f"this host is {host.triple}"
-    if artifact.glibc and (host.libc != "gnu" or version(artifact.glibc) > version(host.libc_version)):
+    if artifact.glibc and (host.libc != "gnu" or versions.numbers(artifact.glibc) > versions.numbers(host.libc_version)):
         return f"it needs glibc {artifact.glibc}, and this host has {host.libc_version or 'none'}"
     if artifact.interpreter and not Path(artifact.interpreter).exists():
         return f"this host has no {artifact.interpreter}"
@@ -107,7 +107,7 @@ def _held(door: docker_api.EngineDoor, target: Target, work: Work, glibc: str) -
 
 
 def _older(glibc: str, wanted: str) -> bool:
-    return bool(glibc and wanted) and version(glibc) < version(wanted)
+    return bool(glibc and wanted) and versions.numbers(glibc) < versions.numbers(wanted)
 
 
 def _labels(held: Mapping[str, Any]) -> Mapping[str, str]:

@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from .verify import members, version
+from ..core import versions
+from .verify import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +44,7 @@ def newer(path: Path, floor: str) -> tuple[Symbol, ...]:
         if None in sections:
             return ()
         asked = set(_asked(*sections))
-    return tuple(sorted(symbol for symbol in asked if version(symbol.version) > version(floor)))
+    return tuple(sorted(symbol for symbol in asked if versions.numbers(symbol.version) > versions.numbers(floor)))
 
 
 def _asked(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from ..core import files, versions
 from ..core.artifacts import Artifact
 from ..core.errors import VerificationFailed
 
@@ -35,11 +35,6 @@ _RELR: Final = "ABI_DT_RELR"
 """A version without a number: the loader must know DT_RELR, as glibc 2.36 is the first to do."""
 
 
-def version(text: str) -> tuple[int, ...]:
-    """Return a version as numbers, to compare; what is no number counts as 0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
-
-
 def inspect(path: Path | str) -> Artifact:
     """
     Read what a file is from its headers.
@@ -53,7 +48,7 @@ def inspect(path: Path | str) -> Artifact:
     with Path(path).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = files.sha256(file)
         try:
             found = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
         except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
@@ -177,7 +172,7 @@ def _glibc(elf: Any) -> str:
     names = {aux.name for _, auxiliaries in section.iter_versions() for aux in auxiliaries}
     asked = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
     numbers = {"2.36" if name == _RELR else name for name in asked if name == _RELR or name[0].isdigit()}
-    return max(numbers, key=version, default="")
+    return max(numbers, key=versions.numbers, default="")
 
 
 def _libc(artifact: Artifact) -> str:
@@ -230,7 +225,7 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
         (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, wanted {}"),
     )
     problems = [words.format(found, want) for found, want, words in pairs if found and found != want]
-    if glibc and artifact.glibc and version(artifact.glibc) > version(glibc):
+    if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
         problems.append(f"needs glibc {artifact.glibc}, promised was {glibc}")
     return tuple(problems)
 
@@ -269,4 +264,4 @@ def ready() -> None:
     import elftools.elf.elffile  # noqa: F401
 
 
-__all__ = ["Artifact", "check", "inspect", "members", "verify", "version"]
+__all__ = ["Artifact", "check", "inspect", "members", "verify"]

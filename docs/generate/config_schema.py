@@ -16,6 +16,7 @@ from crosstasks.catalog import targets
 from crosstasks.config.options import File, Model, Options, Release, TargetOptions, Values
 from crosstasks.config.problems import property_of
 from crosstasks.config.read import HOST
+from crosstasks.core import files
 from crosstasks.core.about import PACKAGE
 
 SHIPPED: Final = PACKAGE / "config" / "crosstasks.schema.json"
@@ -96,9 +97,7 @@ def _toml(value: Any) -> str:
 def renew() -> None:
     """Write the schema and the page anew."""
     for path, text in ((SHIPPED, schema_text()), (PAGE, page(PAGE.read_text("utf-8")))):
-        draft = path.with_name(f".{path.name}.new")
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
+        files.write(path, text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from crosstasks.core import cache
+from crosstasks.core import files
 from crosstasks.reporting import report
 from crosstasks.tasks import DEFAULTS, TASKS
 from crosstasks.tasks.call import OPTIONS, Task
@@ -82,7 +82,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {"tasks.md": tasks, "targets.md"
 def renew() -> None:
     """Write the pages anew."""
     for name, make in PAGES.items():
-        cache.write(DOCS / name, make())
+        files.write(DOCS / name, make())
         (DOCS / name).chmod(0o644)
 
 

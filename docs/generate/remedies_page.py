@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from crosstasks.catalog.remedies import Remedy, remedies
-from crosstasks.core import cache
+from crosstasks.core import files
 
 HEAD: Final = """# Troubleshooting
 
@@ -46,4 +46,4 @@ def _link(source: str) -> str:
 
 
 if __name__ == "__main__":
-    cache.write(Path(__file__).parents[1] / "troubleshooting.md", page())
+    files.write(Path(__file__).parents[1] / "troubleshooting.md", page())

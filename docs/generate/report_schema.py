@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from crosstasks.core.about import PACKAGE
-from crosstasks.core.cache import write
+from crosstasks.core.files import write
 from crosstasks.core.results import Result
 
 SHIPPED: Final = PACKAGE / "reporting" / "report.schema.json"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ...catalog import targets
 from ...catalog.targets import Target
+from ...core import tables
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError
 
@@ -191,6 +192,4 @@ def text(made: Sequence[Job]) -> str:
         *((job.session, job.package, job.runner, job.glibc or "-", job.why) for job in made),
     ]
     columns = [column for column in zip(*rows, strict=True) if column[0] != "package" or any(column[1:])]
-    widths = [max(map(len, column)) for column in columns]
-    lines = zip(*columns, strict=True)
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return tables.aligned(zip(*columns, strict=True))

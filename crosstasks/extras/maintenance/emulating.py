@@ -11,6 +11,7 @@ from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
 from ...context import Work
+from ...core import tables
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
 from ...facts import probes
@@ -129,10 +130,8 @@ def text(rows: Sequence[Row]) -> str:
     """Return the rows for people, with a fix below what does not work."""
     lines = [("platform", "works", "registered", "flags", "interpreter")]
     lines += [(row.platform, _works(row), row.registered or "-", row.flags or "-", row.interpreter or "-") for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     notes = [f"{row.platform}: {row.why}\n  {report.dim_out(f'fix: {row.fix}')}" for row in rows if row.why]
-    return "\n".join((*shown, *(["", *notes] if notes else [])))
+    return "\n".join((tables.aligned(lines), *(["", *notes] if notes else [])))
 
 
 def _works(row: Row) -> str:

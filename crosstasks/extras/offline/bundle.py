@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from ...building import dependencies
 from ...clients import liveness
-from ...core import cache, unpacking
+from ...core import cache, files, unpacking
 from ...core.errors import BuildFailed, ConfigError
 from ...facts.inventory import Bundled
 from ...provisioning import toolchain
@@ -158,13 +158,8 @@ def writing(path: Path) -> Iterator[Writer]:
     for left in path.parent.glob(f"{glob.escape(start)}*{end}"):
         if not liveness.alive(left.name[len(start) : -len(end)].replace("_", ":")):
             left.unlink(missing_ok=True)
-    draft = path.with_name(f"{start}{liveness.owner().replace(':', '_')}{end}")
-    try:
-        with draft.open("x+b") as file:
-            yield Writer(file)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with files.draft(path, label=f"{liveness.owner().replace(':', '_')}{end}") as file:
+        yield Writer(file)
 
 
 def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str], bool] = lambda _: True) -> None:
@@ -203,7 +198,7 @@ class Reader:
         if sorted(named) != sorted(entries) or len(named) != len(tar.getmembers()):
             raise ConfigError(f"{path} does not hold what its manifest says", hint=DAMAGED)
         for member in self.manifest.members:
-            if member.size != entries[member.path].size or _sha256(self.open(member)) != member.sha256:
+            if member.size != entries[member.path].size or files.sha256(self.open(member)) != member.sha256:
                 raise ConfigError(f"{path} is damaged", why=f"{member.path} has another checksum than the manifest says", hint=DAMAGED)
 
     def _manifest(self, entry: tarfile.TarInfo | None) -> Manifest:
@@ -242,13 +237,6 @@ def reading(path: Path) -> Iterator[Reader]:
         raise ConfigError(f"there is no bundle {path}") from error
     except IsADirectoryError as error:
         raise ConfigError(f"{path} is a folder, and no bundle", hint="`crosstasks bundle --to FILE` makes one") from error
-
-
-def _sha256(content: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in iter(lambda: content.read(CHUNK), b""):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:

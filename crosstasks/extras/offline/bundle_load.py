@@ -13,7 +13,7 @@ from msgspec import structs
 from ... import pipeline
 from ...catalog.targets import OCI_ARCH
 from ...clients import docker_api
-from ...core import cache, integrity
+from ...core import cache, files, integrity
 from ...core.errors import ConfigError, EngineFailed, ImageFailed
 from ...facts.engine import Engine, identity
 from ...facts.inventory import IMAGES, Bundled
@@ -119,7 +119,7 @@ def _toolchain(reader: bundle.Reader, member: Member, work: Work) -> None:
             if _covers(held, brought):
                 return
             rustup_home.keep(place, held, draft, brought)
-        integrity.replace(draft, place)
+        files.replace_folder(draft, place)
 
 
 def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:
@@ -156,4 +156,4 @@ def _note(image: Bundled, work: Work) -> None:
     if here.id != image.id and work.engine.store != "containerd":
         raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")
     name = hashlib.sha256(f"{image.ref} {image.target} {image.flavour}".encode()).hexdigest()[:16]
-    cache.write(work.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())
+    files.write(work.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())

@@ -12,7 +12,7 @@ from msgspec import structs
 from ... import pipeline
 from ...catalog.machines import MACHINES
 from ...context import Work
-from ...core import cache
+from ...core import files
 from ...core.errors import ConfigError, NoRoute
 from ...core.steps import About, Absent, Question
 from ...facts.builders import Builders
@@ -83,7 +83,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
     for machine in every:
         found = _resolved(machine, names, found, update=update)
     found = found if names else lock_rows.only(found, work.config.targets)
-    cache.write(path(work), lock_rows.dump(found))
+    files.write(path(work), lock_rows.dump(found))
     return found
 
 

@@ -15,11 +15,11 @@ from ...clients.registry_copy import Copied
 from ...core import cache
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent, Refused
+from ...core.tables import aligned
 from ...facts import lock
 from ...planning import images, request
 from ...planning.image_names import Variant, mirrored, repository_of
 from ...planning.ingredients import Image
-from ...planning.lock_rows import table
 from . import locking
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def text(done: Sequence[Copied]) -> str:
     """Return what was done as a table for people."""
     head = ("image", "platforms", "digest", "blobs copied", "there")
     rows = [(one.to, " ".join(one.platforms), one.digest[:19], str(one.copied), str(one.there)) for one in done]
-    return table([head, *rows])
+    return aligned([head, *rows])

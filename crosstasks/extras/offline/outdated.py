@@ -15,12 +15,12 @@ from ...catalog import pins, targets
 from ...clients import registry_api
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Question
+from ...core.tables import aligned
+from ...core.versions import numbers
 from ...facts import lock
 from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import RustupServer
 from ...planning.image_names import repository_of
-from ...planning.ingredients import dotted
-from ...planning.lock_rows import table
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -78,14 +78,14 @@ def look(work: Work, names: Sequence[str]) -> tuple[Row, ...]:
 
 def _crate(work: Work, rows: Sequence[Locked]) -> Row:
     released = [name for name, pin in pins.pins().cross.items() if pin.crate]
-    current = max({row.flavour for row in rows} & set(released) or released, key=dotted)
+    current = max({row.flavour for row in rows} & set(released) or released, key=numbers)
     try:
         lines = registry_api.fetch_text(INDEX, work.config.network_timeout).splitlines()
         versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
-        newest = max(versions, key=dotted)
+        newest = max(versions, key=numbers)
     except (CrosstasksError, ValueError, KeyError) as error:
         return Row(what="cross", current=current, state="unknown", note=_said(error))
-    new = dotted(newest) > dotted(current)
+    new = numbers(newest) > numbers(current)
     return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
 
 
@@ -113,7 +113,7 @@ def _rust(work: Work, rows: Sequence[Locked]) -> Row:
     server = pipeline.look(work, (Question("rustup-server"),)).facts["rustup-server"]
     if not isinstance(server, RustupServer):
         return Row(what="rust", current=current, state="unknown", note=server.why)
-    new = current not in {"", "stable"} and dotted(server.stable) > dotted(current)
+    new = current not in {"", "stable"} and numbers(server.stable) > numbers(current)
     return Row(what="rust", current=current, upstream=server.stable, state="new" if new else "current", note=server.url)
 
 
@@ -178,8 +178,8 @@ def judged(
 def newest(ref: str, tags: Sequence[str]) -> str:
     """Pure: return the highest tag that is a version above that of a reference; empty if there is none, or its own tag is no version."""
     own = ref.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and dotted(tag) > dotted(own)]
-    return max(higher, key=dotted, default="")
+    higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and numbers(tag) > numbers(own)]
+    return max(higher, key=numbers, default="")
 
 
 def _foreign(row: Locked | None, platform: str) -> bool:
@@ -199,4 +199,4 @@ def text(rows: Sequence[Row]) -> str:
     order = {"new": 0, "unknown": 1, "current": 2}
     ranked = sorted(rows, key=lambda row: order[row.state])
     lines = [(row.state, row.what, row.current[:19] or "-", row.upstream[:19] or "-", row.note) for row in ranked]
-    return table([("state", "what", "here", "upstream", ""), *lines])
+    return aligned([("state", "what", "here", "upstream", ""), *lines])

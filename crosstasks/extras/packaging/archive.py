@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
-import hashlib
-import os
 import shutil
 import tarfile
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ...core import cache, files
 from ...core.errors import ConfigError, CrosstasksError
 
 if TYPE_CHECKING:
@@ -33,22 +30,12 @@ def placed(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         CrosstasksError: it cannot be written; nothing is left of it.
     """
-    draft = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w+b") as file:
+        with files.draft(path, sync=True) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
     except OSError as error:
-        hint = "make room, and call again: what is finished is kept" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+        hint = "make room, and call again: what is finished is kept" if error.errno in cache.FULL else ""
         raise CrosstasksError(f"{path} cannot be written", why=error.strerror or str(error), hint=hint) from error
-    finally:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -57,12 +44,6 @@ def write(path: Path, content: bytes) -> None:
         return
     with placed(path) as file:
         file.write(content)
-
-
-def sha256(path: Path) -> str:
-    """Return the checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 DOCUMENTS: Final = ("LICEN[CS]E*", "COPYING*", "UNLICENSE*", "NOTICE*", "README*", "CHANGELOG*")
@@ -140,7 +121,7 @@ def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
     ordered = sorted(entries, key=lambda entry: entry.name)
     with placed(target) as file:
         FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
-        other = [str(entry.source) for entry in ordered if entry.sha256 and sha256(entry.source) != entry.sha256]
+        other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
         if other:
             hint = "does another build use the same target folder? CARGO_TARGET_DIR names it"
             raise CrosstasksError(f"{', '.join(other)} was changed before it was packed", hint=hint)

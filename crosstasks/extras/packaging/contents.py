@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import zipfile
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ...catalog.targets import Target, catalogue
-from ...core import unpacking
+from ...core import files, unpacking
 from ...core.errors import NothingSelected, VerificationFailed
 from ...verifying.checks import section, sections
 
@@ -101,8 +100,7 @@ def problems(package: Package, files: Collection[Path]) -> tuple[str, ...]:
 
 def _sums(path: Path) -> Iterator[str]:
     """Compare a file with every checksum that is told of it."""
-    with path.open("rb") as file:
-        real = hashlib.file_digest(file, "sha256").hexdigest()
+    real = files.sha256(path)
     for source in (path.with_name(SUMS), path.with_name(f"{path.name}.sha256")):
         lines = source.read_text("utf-8").splitlines() if source.is_file() else []
         words = [line.split(maxsplit=1) for line in lines]

@@ -16,6 +16,7 @@ from msgspec.structs import replace as changed
 
 from ...catalog import targets
 from ...context import Extra, Work
+from ...core import files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from ...core.steps import Env
@@ -170,7 +171,7 @@ def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: 
         version=product.version,
         target=triple,
         size=path.stat().st_size,
-        sha256=archive.sha256(path),
+        sha256=files.sha256(path),
         programs=programs,
     )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from ...core import cache
+from ...core import cache, files
 from ...core.about import __version__
 from ...core.errors import CrosstasksError
 from ...planning.plan import SCHEMA_VERSION
@@ -92,7 +92,7 @@ def part(dist: Path, target: str) -> Part | None:
     """Return how a target went the last time, if its files are as they were then."""
     try:
         found = msgspec.json.decode(_place(dist, target).read_bytes(), type=Part)
-        whole = all((dist / file.name).is_file() and archive.sha256(dist / file.name) == file.sha256 for file in found.files)
+        whole = all((dist / file.name).is_file() and files.sha256(dist / file.name) == file.sha256 for file in found.files)
     except (OSError, msgspec.DecodeError):
         return None
     return found if whole else None
@@ -174,7 +174,7 @@ def listed(context: Context) -> tuple[Path, ...]:
         raise CrosstasksError(f"there is nothing to publish in {context.dist}", hint="`release.build` makes it")
     for name, checksum in named.items():
         path = context.dist / name
-        if not path.is_file() or archive.sha256(path) != checksum:
+        if not path.is_file() or files.sha256(path) != checksum:
             raise CrosstasksError(f"{path} is not as {SUMS} has it", hint="`release.build` makes it anew")
     heads = (*named, *ALSO)
     more = sorted(path for path in context.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from ...core import files
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command
 from ..packaging import archive
@@ -87,10 +88,10 @@ def _same(context: Context, tag: str, path: Path, asset: Mapping[str, Any], wher
     if "size" in asset and asset["size"] != path.stat().st_size:
         return False
     if asset.get("digest"):
-        return bool(asset["digest"] == f"sha256:{archive.sha256(path)}")
+        return bool(asset["digest"] == f"sha256:{files.sha256(path)}")
     with tempfile.TemporaryDirectory() as folder:
         done = ask(context, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
-        return not done.code and archive.sha256(Path(folder) / path.name) == archive.sha256(path)
+        return not done.code and files.sha256(Path(folder) / path.name) == files.sha256(path)
 
 
 def _notes(context: Context, tag: str) -> str:
@@ -187,7 +188,7 @@ def _compared(context: Context, name: str, wanted: str, published: str) -> str:
         argv = ("cargo", "package", "--quiet", "--no-verify", "--locked", "--package", name, "--target-dir", folder)
         done = ask(context, argv)
         packed = Path(folder, "package", f"{name}-{wanted}.crate")
-        own = archive.sha256(packed) if not done.code and packed.is_file() else ""
+        own = files.sha256(packed) if not done.code and packed.is_file() else ""
     if not own or published == "unknown":
         why = "the registry tells no checksum" if own else done.err.strip().partition("\n")[0].removeprefix("error: ").rstrip(":")
         return f"whether it is the same is not known: {why}"
@@ -223,7 +224,7 @@ def _directory(context: Context) -> Iterator[Action]:
     for path in dist.listed(context):
         folder = template.replace("{version}", context.version).replace("{package}", dist.product(context, path))
         target = Path(os.path.normpath(context.root / Path(folder).expanduser() / path.name))
-        if target.is_file() and archive.sha256(target) != archive.sha256(path):
+        if target.is_file() and files.sha256(target) != files.sha256(path):
             raise differs(str(target))
         step = Copy(why="publish to a directory", source=str(path), target=str(target))
         yield Action(what=str(target), done=target.is_file(), step=step)

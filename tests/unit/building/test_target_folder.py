@@ -57,7 +57,7 @@ def test_what_is_the_hosts_is_taken_over(place):
     files, told = begun(place)
     assert (files, told) == ({"debug/deps/libsyn.rlib": "a", "debug/.fingerprint/syn/lib-syn": "a"}, 1)
     assert (place / ".cross-0a0a0a-b/debug/deps/libsyn.rlib").stat().st_mtime_ns == 1234567890123456789
-    assert [] == list(place.glob(".seeding-*"))
+    assert [] == list(place.glob("..cross*"))
 
 
 def test_what_a_build_script_wrote_is_taken_over_whatever_it_is_called(place):
@@ -129,14 +129,14 @@ def test_what_cannot_be_copied_is_no_failure(place, monkeypatch, what, error):
 
     monkeypatch.setattr(what, failing)
     assert begun(place) == ({}, 0)
-    assert [] == list(place.glob(".seeding-*"))
+    assert [] == list(place.glob("..cross*"))
 
 
 def test_what_a_killed_call_left_is_removed(place):
     """Its draft is of no use to anybody."""
-    (place / ".seeding-dead" / "debug").mkdir(parents=True)
+    (place / "..cross-0a0a0a-b.dead" / "debug").mkdir(parents=True)
     begun(place)
-    assert not (place / ".seeding-dead").exists()
+    assert not (place / "..cross-0a0a0a-b.dead").exists()
 
 
 def folder(name, **options):

@@ -10,7 +10,7 @@ import pytest
 from crosstasks.catalog.targets import find
 from crosstasks.core.artifacts import Artifact
 from crosstasks.core.errors import VerificationFailed
-from crosstasks.verifying.verify import check, inspect, verify, version
+from crosstasks.verifying.verify import check, inspect, verify
 
 SOFT = {"bits": 32, "machine": 40, "flags": 0x5000200}
 N32 = {"bits": 32, "machine": 8, "flags": 0x20000020, "endian": ">"}
@@ -192,12 +192,6 @@ def test_position_independence_elsewhere(tmp_path):
 def test_the_glibc_ceiling(glibc, problems):
     """A file may need the promised glibc or an older one; versions are numbers, not text."""
     assert problems == check(inspect(REAL / "aarch64-gnu"), find("aarch64"), glibc=glibc)
-
-
-@pytest.mark.parametrize(("text", "numbers"), [("2.9", (2, 9)), ("2.2.5", (2, 2, 5)), ("2.x", (2, 0))])
-def test_versions(text, numbers):
-    """A version is compared by its numbers."""
-    assert numbers == version(text)
 
 
 def test_what_is_no_program(tmp_path):
