@@ -15,8 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from ..core import beneath
-from ..core.artifacts import Diagnostic
-from ..core.errors import VerificationFailed
+from ..core.errors import Diagnostic, VerificationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

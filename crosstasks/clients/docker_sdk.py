@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from ..core import references
 from ..core.errors import ImageFailed, Interrupted
 from ..core.steps import Say
 
@@ -130,9 +131,9 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     what = f"cannot pull {ref}"
     layers, shown = Layers(), Shown(ref, say)
     with _translated(client, what):
-        repository, tag = split(ref)
+        reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
         try:
-            for event in client.api.pull(repository, tag=tag, platform=platform, stream=True, decode=True):
+            for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
                 if "error" in event:
                     raise failed(what, str(event["error"]))
                 layers.feed(event)
@@ -140,14 +141,6 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
         finally:
             shown.clear()
     say(f"pulled {ref}: {layers}")
-
-
-def split(ref: str) -> tuple[str, str]:
-    """Return repository and tag, or digest; without one the SDK would pull every tag there is."""
-    name, at, digest = ref.partition("@")
-    folder, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
-    return f"{folder}{slash}{last}", digest if at else tag or "latest"
 
 
 def distribution(client: Any, ref: str, timeout: float) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
+from ..core import references
 from ..core.errors import CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..facts.engine import Engine
 
-HUB: Final = {"registry-1.docker.io": "docker.io"}
+LOG_INS: Final = {references.HUB: "docker.io"}
 """Docker Hub is logged in to under another name than it is asked by."""
 
 FIELD: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -125,7 +127,7 @@ def basic(registry: str) -> str:
     places = [auth.load_config(), *([auth.load_config(str(podman))] if podman.is_file() else [])]
     for place in places:
         try:
-            found = place.resolve_authconfig(HUB.get(registry, registry))
+            found = place.resolve_authconfig(LOG_INS.get(registry, registry))
         except auth.errors.DockerException:  # a helper that is not there
             continue
         if found and (name := found.get("username") or found.get("Username")):
@@ -208,26 +210,22 @@ class Place:
 
     def __init__(self, ref: str, timeout: float) -> None:
         """Ask nothing yet; *timeout* is of each answer, in seconds."""
-        from oras.container import Container
-        from oras.logger import setup_logger
-        from oras.provider import Registry
+        import requests
 
-        setup_logger(quiet=True)
-        place = Container(full(ref))
+        reference = references.parse(ref).served
         self.ref = ref
-        self.wanted = place.digest or place.tag
+        self.wanted = reference.version
         self.timeout = timeout
-        self.registry = Registry(hostname=place.registry, insecure=host(place.registry) in LOCAL)
-        self.session = trusting(self.registry.session)
-        self.log_in = LogIn(place.registry, self.session, timeout)
-        self.origin = f"{self.registry.prefix}://{place.registry}"
-        self.base = f"{self.origin}/v2/{place.api_prefix}"
+        self.session = trusting(requests.Session())
+        # a registry whose cookies come back takes us for a browser (Harbor wants a CSRF token then)
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.log_in = LogIn(reference.registry, self.session, timeout)
+        self.origin = f"{'http' if host(reference.registry) in LOCAL else 'https'}://{reference.registry}"
+        self.base = f"{self.origin}/v2/{reference.path}"
 
     def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **options: Any) -> Response:
         """
         Send a request, and log in if the registry asks for it; *path* is below the repository, or a whole address.
-
-        oras's own do_request tries again for half a minute, and so hides why a registry is out of reach.
 
         Raises:
             ImageFailed: the registry does not know it.
@@ -323,14 +321,6 @@ def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
     media = response.headers.get("Content-Type", "").partition(";")[0]
     config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()
     return {"mediaType": media, "digest": digest(response.content), "manifest": manifest, "config": config}
-
-
-def full(ref: str) -> str:
-    """Return a reference with its registry: the first part if that has a dot or a port, else Docker's own."""
-    first, slash, rest = ref.partition("/")
-    if not (slash and ("." in first or ":" in first or first == "localhost")):
-        return f"registry-1.docker.io/{ref if slash else f'library/{ref}'}"
-    return f"registry-1.docker.io/{rest}" if first == "docker.io" else ref
 
 
 def host(registry: str) -> str:

@@ -1,12 +1,40 @@
-"""Pure: how targets went: what front ends show, and reports hold."""
+"""Pure: what cargo built, and how targets went: what front ends show and reports hold."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from .artifacts import Artifact, Diagnostic
-from .errors import BuildFailed, CrosstasksError
+from .errors import BuildFailed, CrosstasksError, Diagnostic
 from .steps import Failure, Verb
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A built file.
+
+    Attributes:
+        format: ``elf``, ``pe``, ``macho`` or ``wasm``, of an archive's first object if it is one; empty: none of them.
+        machine, bits, endian: what it runs on; *machine* is named as in ELF, whatever the format.
+        abi: what of the calling convention the header tells: ``hard-float``, ``elfv2``, …; empty if nothing.
+        interpreter: the loader it asks for, and *needed* the libraries.
+        glibc: the newest version of a symbol of glibc that it needs, empty if there is none.
+        relro: ``full``, ``partial`` or empty.
+    """
+
+    path: str
+    format: str = ""
+    machine: str = ""
+    bits: int = 0
+    endian: str = ""
+    abi: str = ""
+    interpreter: str = ""
+    needed: tuple[str, ...] = ()
+    glibc: str = ""
+    static: bool = False
+    pie: bool = False
+    relro: str = ""
+    execstack: bool = False
+    size: int = 0
+    sha256: str = ""
 
 
 class Result(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from ..catalog.targets import Target
+from ..core import versions
 from ..core.steps import Refused
 from ..facts.emulation import Emulation
-from .ingredients import Tool, Toolchain, dotted
+from .ingredients import Tool, Toolchain
 from .route import Outcome, Route, all_open, from_source, oldest, unsourced
 
 if TYPE_CHECKING:
@@ -89,11 +90,11 @@ def _glibc(request: Request) -> str:
     """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
     if request.target.libc != "gnu" or request.target.os != "linux":
         return ""
-    return request.options.glibc or max(ZIG_GLIBC, oldest(request.target), key=dotted)
+    return request.options.glibc or max(ZIG_GLIBC, oldest(request.target), key=versions.numbers)
 
 
 def _too_old(target: Target, glibc: str) -> Refused | None:
-    if not glibc or dotted(glibc) >= dotted(oldest(target)):
+    if not glibc or versions.numbers(glibc) >= versions.numbers(oldest(target)):
         return None
     why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
     return Refused(name="zigbuild", why=why, hint=f'glibc = "{oldest(target)}" is the oldest that can be had')

@@ -10,6 +10,7 @@ from msgspec import Struct
 from ..catalog import recipes
 from ..catalog.machines import MACHINES
 from ..catalog.targets import default_image
+from ..core import references
 from ..core.errors import ConfigError
 from ..core.steps import Refused
 from ..facts.debian import Lacking, question
@@ -46,24 +47,10 @@ def facts_of(request: Request, flavour: str) -> dict[str, Any]:
     return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(row.runners)}
 
 
-def mirrored(ref: str, mirror: str) -> str:
-    """Return where *mirror* (``host:port/prefix``) keeps an image of another registry: the path below its host, if it names one."""
-    first, slash, rest = ref.partition("/")
-    path = rest if slash and ("." in first or ":" in first or first == "localhost") else ref
-    return f"{mirror.rstrip('/')}/{path}"
-
-
 def pinned(ref: str, request: Request) -> str:
     """Return the reference by its locked digest, which is the same in every registry that has a copy; as it is without one."""
     row = request.locked
-    return f"{repository_of(ref)}@{row.digest}" if row and row.digest else ref
-
-
-def repository_of(ref: str) -> str:
-    """Return a reference without tag and digest."""
-    name = ref.partition("@")[0]
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}"
+    return f"{references.parse(ref).name}@{row.digest}" if row and row.digest else ref
 
 
 def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
@@ -72,7 +59,7 @@ def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str,
     upstream = default_image(request.target, variant.flavour)
     places: list[tuple[str, dict[str, Any]]] = []
     if upstream and not packages and not (row and row.recipe):
-        places.append((pinned(mirrored(upstream, mirror), request), facts_of(request, variant.flavour)))
+        places.append((pinned(references.moved(upstream, mirror), request), facts_of(request, variant.flavour)))
     shared: list[tuple[str, dict[str, Any]]] = [] if row and row.recipe else [(recipes.shared(request.target.triple, packages), {})]
     listed = [*([] if row and row.digest else built(variant, request, facts)), *shared]
     return places + [(pinned(f"{mirror.rstrip('/')}/{tag}", request), more) for tag, more in listed]

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ..catalog.targets import default_image
+from ..core import references
 from ..core.steps import Question, Refused
 from ..facts import lock
 from ..facts.engine import LocalImage
 from ..facts.inventory import Bundled
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
-from .image_names import Variant, built, facts_of, known, mirrored, mirrors, pinned, repository_of, unasked_packages
+from .image_names import Variant, built, facts_of, known, mirrors, pinned, unasked_packages
 from .ingredients import BuildImage, Image, PullImage, Questions, first
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _named(name: str, origin: str, variant: Variant, request: Request, facts: Fa
 
 
 def _copied(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    ref, why = pinned(mirrored(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
+    ref, why = pinned(references.moved(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
     return first(
         (
             ("the engine", lambda: _held(ref, variant, request, facts, source="configured", why=why)),
@@ -133,7 +134,7 @@ def _held(
 
 def _digest(image: LocalImage, request: Request, facts: Facts) -> str:
     """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
-    brought = [f"{repository_of(row.ref)}@{row.digest}" for row in facts.provided.images if row.id == image.id and row.digest]
+    brought = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.provided.images if row.id == image.id and row.digest]
     known = (*image.digests, *brought)
     held = request.locked
     same = [digest for digest in known if held and digest.endswith(f"@{held.digest}")]
@@ -191,7 +192,9 @@ def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Reques
 def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     upstream = default_image(request.target, variant.flavour)
     own = request.options.packages
-    names = [] if own or not upstream else [*([mirrored(upstream, request.shared.mirror)] if request.shared.mirror else []), upstream]
+    names = (
+        [] if own or not upstream else [*([references.moved(upstream, request.shared.mirror)] if request.shared.mirror else []), upstream]
+    )
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
     ways = [(ref, _holder(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
     mirror = mirrors(variant, request, facts) if request.shared.mirror else []

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
-from ..core.versions import numbers
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
@@ -177,6 +176,3 @@ def first(
             case found:
                 return found
     return Refused(name="", why="; ".join(reasons) or "no source is configured")
-
-
-dotted = numbers

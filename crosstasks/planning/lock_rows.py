@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, structs, to_builtins
 
 from ..catalog.targets import default_image
+from ..core import references
 from ..core.steps import Refused
-from ..core.tables import aligned
 from ..facts.inventory import BROUGHT
-from ..facts.lock import FILE, HINT, Lock, Locked, differs
+from ..facts.lock import HINT, Lock, Locked, differs
 
 if TYPE_CHECKING:
     from .ingredients import Image
@@ -70,9 +70,8 @@ def _named(image: Image, route: Route, request: Request) -> str:
     upstream = default_image(request.target, route.flavour) or ""
     if image.ref.startswith(BROUGHT):
         return request.options.image or upstream
-    path = image.ref.partition("@")[0]
-    path = path if "@" in image.ref else path.rpartition(":")[0]
-    if image.source != "configured" and path.split("/")[-2:] == upstream.rpartition(":")[0].split("/")[-2:]:
+    same = references.parse(image.ref).path.split("/")[-2:] == references.parse(upstream).path.split("/")[-2:]
+    if image.source != "configured" and same:
         return upstream
     return request.options.image or image.ref
 
@@ -140,25 +139,6 @@ def dump(lock: Lock) -> str:
     if lock.target:
         document.add("target", tables)
     return HEAD + "\n" + tomlkit.dumps(document)
-
-
-def text(lock: Lock) -> str:
-    """Return the lock as a table for people."""
-    head = ("target", "platform", "builder", "image", "pinned by", "toolchain", "glibc")
-    lines: list[tuple[str, ...]] = [head]
-    for triple in sorted(lock.target):
-        for platform, row in sorted(lock.target[triple].items()):
-            builder = " ".join(filter(None, (row.builder, row.flavour or row.tool, row.revision[:12])))
-            pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
-            cells = (triple, platform, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
-            lines.append(tuple(cell or "-" for cell in cells))
-    return aligned(lines)
-
-
-def differences_text(found: Iterable[Difference]) -> str:
-    """Return what differs as a table for people."""
-    rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
-    return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
 
 
 def text_of(row: Locked) -> str:

@@ -12,12 +12,12 @@ from ..catalog.machines import MACHINES
 from ..catalog.recipes import Recipe
 from ..catalog.targets import Target, catalogue
 from ..config.configuration import Config, TargetConfig
+from ..core import versions
 from ..core.steps import Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
 from ..facts.lock import Locked
 from ..project.repository import Repository
-from .ingredients import dotted
 
 if TYPE_CHECKING:
     from ..facts import Facts
@@ -44,7 +44,7 @@ class RustRequest(Struct, frozen=True, kw_only=True):
     def accepts(self, release: str) -> bool:
         """Tell whether a release is the one that is pinned, and not older than ``rust-version``."""
         pinned = not self.release or release == self.release or release.startswith(f"{self.release}.")
-        return pinned and dotted(release) >= dotted(self.minimum)
+        return pinned and versions.numbers(release) >= versions.numbers(self.minimum)
 
     def shipped(self) -> tuple[Target, ...]:
         """Return the targets whose standard library is taken from whoever ships it."""

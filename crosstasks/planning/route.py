@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ..catalog.targets import Target
+from ..core import versions
 from ..core.steps import Refused
 from . import toolchains, tools
 from .emulators import Emulator
-from .ingredients import Image, Provision, Questions, Tool, Toolchain, dotted
+from .ingredients import Image, Provision, Questions, Tool, Toolchain
 
 if TYPE_CHECKING:
     from ..facts import Facts
@@ -117,11 +118,11 @@ def unfit(route: Route, request: Request) -> Refused | None:
     image, toolchain = route.image, route.toolchain
     if refusal := unsourced(route.name, request, toolchain):
         return refusal
-    if image and image.glibc and toolchain.glibc and dotted(toolchain.glibc) > dotted(image.glibc):
+    if image and image.glibc and toolchain.glibc and versions.numbers(toolchain.glibc) > versions.numbers(image.glibc):
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
         return Refused(name=route.name, why=why)
     ceiling = request.ceiling
-    if ceiling and route.libc and dotted(route.libc) > dotted(ceiling):
+    if ceiling and route.libc and versions.numbers(route.libc) > versions.numbers(ceiling):
         why = f"its artifacts need glibc {route.libc}, and glibc = {ceiling!r} is promised"
         return Refused(name=route.name, why=why, hint=_gives(request.target, ceiling))
     return None
@@ -129,6 +130,6 @@ def unfit(route: Route, request: Request) -> Refused | None:
 
 def _gives(target: Target, glibc: str) -> str:
     """Say which route gives a glibc, or that none does."""
-    if dotted(glibc) < dotted(oldest(target)):
+    if versions.numbers(glibc) < versions.numbers(oldest(target)):
         return f"no route gives it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
     return f'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc {glibc}'

@@ -17,12 +17,13 @@ from msgspec.structs import replace
 
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
+from ..core import versions
 from ..core.steps import Absent, Refused
 from ..facts.debian import Debian
 from ..facts.rustup import Rustup, RustupServer
 from ..facts.rustup import Toolchain as Folder
 from . import tools
-from .ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, dotted, first
+from .ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, first
 from .request import Request, RustRequest
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
 def _cache(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
     made = facts.provided.toolchains
     fitting = [t for t in made if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
-    fitting.sort(key=lambda t: dotted(t.release), reverse=True)
+    fitting.sort(key=lambda t: versions.numbers(t.release), reverse=True)
     for folder in fitting:
         if not _unbuildable(folder, rust):
             return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
@@ -227,7 +228,7 @@ def release_for(rust: RustRequest, debian: Debian) -> str | Refused:
         return Refused(name="debian", why=f"Debian's releases are {there}, wanted {rust.release or f'{rust.minimum} or newer'}")
     architectures = {target.debian_std for target in rust.shipped() if target.debian_std}
     shipped = {architecture for release in offered for architecture in debian.rust[release]}
-    for release in sorted(offered, key=dotted, reverse=True):
+    for release in sorted(offered, key=versions.numbers, reverse=True):
         have = set(debian.rust[release])
         whole = all(t.debian_std in have and not rust.compiles(t) for t in map(catalogue().__getitem__, rust.targets))
         if architectures & shipped <= have and (whole or release in debian.source):

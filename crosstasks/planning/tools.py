@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..catalog.pins import pins
+from ..core import versions
 from ..core.steps import Absent, Question, Refused
 from ..facts.builders import Builder, Builders
 from ..facts.host import Host
 from ..facts.rustup import Rustup
-from .ingredients import CompileCross, InstallWheels, Questions, Tool, dotted, first
+from .ingredients import CompileCross, InstallWheels, Questions, Tool, first
 
 if TYPE_CHECKING:
     from ..facts import Facts
@@ -161,7 +162,7 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
     # what another revision wants is not known
     minimum = "" if flavour == "git" and request.shared.git_rev != pin.rev else pin.rust
     for compiler in found:
-        if not compiler.release or dotted(compiler.release) >= dotted(minimum):
+        if not compiler.release or versions.numbers(compiler.release) >= versions.numbers(minimum):
             return compiler
     there = ", ".join(compiler.release for compiler in found)
     why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if found else "no cargo to compile it with"

@@ -30,7 +30,7 @@ from ..project import manifest
 
 if TYPE_CHECKING:
     from ..context import Work
-    from ..core.artifacts import Diagnostic
+    from ..core.errors import Diagnostic
     from ..core.results import Result
 
 REPORT: Final = "CROSSTASKS_REPORT"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ..catalog import targets
-from ..core import tables
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
 from ..planning.plan import Plan
+from . import tables
 
 if TYPE_CHECKING:
     from ..core.results import Result

@@ -11,17 +11,17 @@ from .call import Call
 def lock(call: Call) -> int:
     """Write crosstasks.lock, which every command then keeps to; with --check only say what differs."""
     from ..extras.offline import locking
-    from ..planning import lock_rows, plan
+    from ..planning import plan
 
     check, update = call.options["check"], call.options["update"]
     if check and update:
         raise ConfigError("--check writes nothing, and --update does: give one of them")
     if check:
         found = locking.check(call.work(), call.names, call.platforms)
-        call.show({"schema_version": plan.SCHEMA_VERSION, "differences": found}, lambda: lock_rows.differences_text(found))
+        call.show({"schema_version": plan.SCHEMA_VERSION, "differences": found}, lambda: locking.differences_text(found))
         return 1 if found else 0
     made = locking.make(call.work(), call.names, call.platforms, update=update)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "lock": made}, lambda: lock_rows.text(made))
+    call.show({"schema_version": plan.SCHEMA_VERSION, "lock": made}, lambda: locking.text(made))
     return 0
 
 

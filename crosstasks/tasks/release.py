@@ -14,7 +14,7 @@ from .call import OPTIONS, PACKING, VERIFYING, Call
 
 if TYPE_CHECKING:
     from ..context import Work
-    from ..core.artifacts import Artifact
+    from ..core.results import Artifact
     from ..extras.packaging.contents import Difference
     from ..extras.release.context import Context
     from ..extras.release.dist import Part

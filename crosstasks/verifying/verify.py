@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from ..core import files, versions
-from ..core.artifacts import Artifact
 from ..core.errors import VerificationFailed
+from ..core.results import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

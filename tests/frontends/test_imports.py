@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = frozenset({"docker", "rich", "requests", "oras", "tomlkit", "filelock", "elftools", "pysequoia"})
+HEAVY = frozenset({"docker", "rich", "requests", "tomlkit", "filelock", "elftools", "pysequoia"})
 PROGRAM = "import sys, importlib; importlib.import_module({module!r}); print(*sorted({heavy!r} & set(sys.modules)))"
 
 

@@ -15,7 +15,7 @@ from crosstasks.catalog import targets
 ROOT = Path(__file__).parents[2]
 MANY = tuple(targets.catalogue())[:60]
 
-HEAVY = ("docker", "elftools", "filelock", "oras", "platformdirs", "pysequoia", "requests", "rich", "semver", "tomlkit")
+HEAVY = ("docker", "elftools", "filelock", "platformdirs", "pysequoia", "requests", "rich", "semver", "tomlkit")
 
 WATCHED = f"""
 import atexit, sys

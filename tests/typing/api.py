@@ -14,9 +14,8 @@ import crosstasks.invoke
 import crosstasks.nox
 from crosstasks.catalog.targets import Target, find
 from crosstasks.context import Work
-from crosstasks.core.artifacts import Artifact
 from crosstasks.core.errors import ConfigError, CrosstasksError
-from crosstasks.core.results import Result
+from crosstasks.core.results import Artifact, Result
 from crosstasks.pipeline import plans
 from crosstasks.planning.plan import Plan
 

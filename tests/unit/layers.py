@@ -34,7 +34,7 @@ LAYERS = (
 )
 """Every folder and every module of the root: above may import below, never back, and what stands side by side only its own."""
 
-OUTSIDE = frozenset({"importlib", "subprocess", "socket", "urllib", "requests", "docker", "oras", "http", "multiprocessing"})
+OUTSIDE = frozenset({"importlib", "subprocess", "socket", "urllib", "requests", "docker", "http", "multiprocessing"})
 
 
 def name_of(path: Path) -> str:

@@ -20,8 +20,8 @@ def test_the_reader_sees_what_there_is_to_see():
     assert "subprocess" in imported("clients.process")
     assert {"facts.engine", "core.steps", "catalog.targets"} <= imported("planning.images")
     assert "docker" in reached("pipeline")
-    assert "core.artifacts" in imported("core.errors")
-    assert "core.artifacts" not in imported("core.errors", types=False)
+    assert "core.steps" in imported("core.errors")
+    assert "core.steps" not in imported("core.errors", types=False)
 
 
 def test_every_folder_and_module_of_the_root_has_one_layer():

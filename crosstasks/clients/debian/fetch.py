@@ -6,7 +6,6 @@ before it gets its name, so a mirror or a proxy can keep a file from us, and can
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from ...core import files
 
 if TYPE_CHECKING:
     from requests import Session
@@ -132,10 +133,7 @@ def patient(act: Callable[[], T]) -> T:
 def whole(path: Path, size: int, sha256: str) -> bool:
     """Tell whether a file is there, and what it is to be."""
     try:
-        if path.stat().st_size != size:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return path.stat().st_size == size and files.sha256(path) == sha256
     except OSError:
         return False
 

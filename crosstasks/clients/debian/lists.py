@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...core import cache
+from ...core import cache, files
 from ...core.errors import ToolMissing
 from . import fetch, index, release
 from .resolve import ALL
@@ -116,7 +116,7 @@ class Lists:
         return all((self.folder / "lists" / _file(suite, architecture, sha256)).exists() for suite, sha256 in kept)
 
     def _write(self, state: State) -> None:
-        cache.write(self.folder / "state.json", msgspec.json.format(msgspec.json.encode(state, order="sorted")).decode())
+        files.write(self.folder / "state.json", msgspec.json.format(msgspec.json.encode(state, order="sorted")).decode())
         used = {_file(suite, architecture, sha) for suite, kept in state.sources.items() for architecture, sha in kept.lists.items()}
         for path in (self.folder / "lists").glob("*.index"):
             if path.name not in used:

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from ...catalog import targets
 from ...catalog.targets import Target
-from ...core import tables
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError
+from ...reporting import tables
 
 if TYPE_CHECKING:
     from ...config.configuration import Config

@@ -11,7 +11,6 @@ from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
 from ...context import Work
-from ...core import tables
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
 from ...facts import probes
@@ -21,7 +20,7 @@ from ...facts.probes import PLATFORMS, Proof
 from ...fallback import LAST
 from ...planning.emulators import SOURCES, Emulator, Source, installed
 from ...provisioning import emulation
-from ...reporting import report
+from ...reporting import report, tables
 
 ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +18,11 @@ from ...core.steps import About, Absent, Question
 from ...facts.builders import Builders
 from ...facts.emulation import Emulation
 from ...facts.engine import Engine
-from ...facts.lock import Lock, Locked, place, platform
+from ...facts.lock import FILE, Lock, Locked, place, platform
 from ...facts.lock import lock as held
 from ...planning import lock_rows
 from ...planning.lock_rows import Difference
+from ...reporting.tables import aligned
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -143,3 +144,22 @@ def _drift(work: Work, triple: str, row: Locked) -> list[Difference]:
 
 def _difference(work: Work, triple: str, field: str, locked: str, now: str) -> Difference:
     return Difference(target=triple, platform=platform(work.facts), field=field, locked=locked, now=now)
+
+
+def text(lock: Lock) -> str:
+    """Return the lock as a table for people."""
+    head = ("target", "platform", "builder", "image", "pinned by", "toolchain", "glibc")
+    lines: list[tuple[str, ...]] = [head]
+    for triple in sorted(lock.target):
+        for name, row in sorted(lock.target[triple].items()):
+            builder = " ".join(filter(None, (row.builder, row.flavour or row.tool, row.revision[:12])))
+            pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
+            cells = (triple, name, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
+            lines.append(tuple(cell or "-" for cell in cells))
+    return aligned(lines)
+
+
+def differences_text(found: Iterable[Difference]) -> str:
+    """Return what differs as a table for people."""
+    rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
+    return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"

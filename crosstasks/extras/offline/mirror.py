@@ -12,14 +12,14 @@ from ...catalog.machines import MACHINES
 from ...clients import docker_api, process, registry_copy
 from ...clients.docker_sdk import failed
 from ...clients.registry_copy import Copied
-from ...core import cache
+from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent, Refused
-from ...core.tables import aligned
 from ...facts import lock
 from ...planning import images, request
-from ...planning.image_names import Variant, mirrored, repository_of
+from ...planning.image_names import Variant
 from ...planning.ingredients import Image
+from ...reporting.tables import aligned
 from . import locking
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
     for machine in machines:
         for triple in pipeline.select(names, machine):
             chosen = choose(triple, lock.platform(machine.facts), machine)
-            ref = mirrored(chosen.name, to)
+            ref = references.moved(chosen.name, to)
             if chosen.shared:
                 joined.setdefault(f"{to.rstrip('/')}/{chosen.shared}", []).append(ref)
             if ref not in done:
@@ -108,7 +108,7 @@ def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
     there = registry_copy.known(ref)
     if there and there.config == str(held["Id"]):
         return Copied(source=chosen.image.ref, to=ref, digest=there.digest, platforms=(chosen.image.platform,), there=there.blobs)
-    work.say(f"pushing {chosen.image.ref} to {repository_of(ref)}")
+    work.say(f"pushing {chosen.image.ref} to {references.parse(ref).name}")
     folder = work.cache / "images"
     cache.prepare(work.cache)
     folder.mkdir(exist_ok=True)

@@ -13,14 +13,14 @@ from msgspec import Struct
 from ... import pipeline
 from ...catalog import pins, targets
 from ...clients import registry_api
+from ...core import references
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Question
-from ...core.tables import aligned
 from ...core.versions import numbers
 from ...facts import lock
 from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import RustupServer
-from ...planning.image_names import repository_of
+from ...reporting.tables import aligned
 
 if TYPE_CHECKING:
     from ...context import Work
@@ -124,7 +124,7 @@ def _images(work: Work, rows: dict[str, Locked | None]) -> dict[tuple[str, str],
         config, row = work.config.target(triple), targets.catalogue()[triple]
         refs = [config.image] if config.image else [targets.default_image(row, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
         for ref in filter(None, refs):
-            locked = held.digest if held and held.digest and repository_of(held.image) == repository_of(ref) and held.image == ref else ""
+            locked = held.digest if held and held.digest and held.image == ref else ""
             found.setdefault((ref, locked), []).append(triple)
     return {key: tuple(triples) for key, triples in found.items()}
 
@@ -177,7 +177,7 @@ def judged(
 
 def newest(ref: str, tags: Sequence[str]) -> str:
     """Pure: return the highest tag that is a version above that of a reference; empty if there is none, or its own tag is no version."""
-    own = ref.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    own = references.parse(ref).tag
     higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and numbers(tag) > numbers(own)]
     return max(higher, key=numbers, default="")
 

@@ -33,6 +33,7 @@ def placed(path: Path) -> Iterator[IO[bytes]]:
     try:
         with files.draft(path, sync=True) as file:
             yield file
+            Path(file.name).chmod(0o644)  # it is published, whatever the umask says
     except OSError as error:
         hint = "make room, and call again: what is finished is kept" if error.errno in cache.FULL else ""
         raise CrosstasksError(f"{path} cannot be written", why=error.strerror or str(error), hint=hint) from error

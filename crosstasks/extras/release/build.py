@@ -28,7 +28,7 @@ from .context import Context
 from .dist import File, Part, Program
 
 if TYPE_CHECKING:
-    from ...core.artifacts import Artifact
+    from ...core.results import Artifact
     from ...planning.plan import Plan
     from .context import Context
 

@@ -8,7 +8,7 @@ import pytest
 
 from crosstasks.clients import liveness, reaper
 from crosstasks.clients.docker_api import EngineDoor
-from crosstasks.clients.docker_sdk import Layers, failed, split
+from crosstasks.clients.docker_sdk import Layers, failed
 from crosstasks.core.errors import EngineFailed
 from crosstasks.core.steps import Done
 
@@ -90,22 +90,6 @@ def test_layers_are_counted():
     assert str(layers) == "1 of 3 layers, 4 of 4 MB"
     layers.feed({"status": "Pull complete", "progressDetail": {}, "id": "a"})
     assert str(layers) == "2 of 3 layers, 4 of 4 MB"
-
-
-@pytest.mark.parametrize(
-    ("ref", "parts"),
-    [
-        ("debian", ("debian", "latest")),
-        ("debian:12", ("debian", "12")),
-        ("localhost:5000/a/b", ("localhost:5000/a/b", "latest")),
-        ("localhost:5000/a/b:c", ("localhost:5000/a/b", "c")),
-        ("ghcr.io/a/b@sha256:00", ("ghcr.io/a/b", "sha256:00")),
-        ("ghcr.io/a/b:c@sha256:00", ("ghcr.io/a/b", "sha256:00")),
-    ],
-)
-def test_reference_is_split(ref, parts):
-    """A reference without a tag is its latest, and a digest wins over a tag."""
-    assert split(ref) == parts
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Lacking, question
 from crosstasks.planning import images
-from crosstasks.planning.image_names import BASE_GLIBC, Variant, mirrored
+from crosstasks.planning.image_names import BASE_GLIBC, Variant
 from crosstasks.planning.images import sources
 from crosstasks.planning.ingredients import BuildImage, Image, PullImage
 from crosstasks.testing import bare_facts, config, facts, image, repository, served
@@ -198,12 +198,6 @@ def test_the_base_is_the_one_configured():
 def test_what_an_image_built_here_cannot_hold_is_refused(options, why):
     """Before apt is asked."""
     assert choose("build", wanted(), facts(), config(**options)).why == why
-
-
-def test_the_mirror_has_the_same_names_below_its_own():
-    """Whatever comes before the names there."""
-    assert mirrored(REF, "registry.example.org:5000/cross") == f"registry.example.org:5000/cross/cross-rs/{ARM64}:0.2.5"
-    assert mirrored(REF, "registry.example.org/") == f"registry.example.org/cross-rs/{ARM64}:0.2.5"
 
 
 def test_a_mirror_serves_what_upstream_would():

@@ -10,6 +10,7 @@ from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import recipe, shared
 from crosstasks.core.errors import ConfigError, NoRoute
 from crosstasks.core.steps import Absent, Question
+from crosstasks.extras.offline import locking
 from crosstasks.facts.inventory import Bundled
 from crosstasks.facts.lock import Lock, Locked, place, read
 from crosstasks.facts.lock import platform as platform_of
@@ -225,10 +226,10 @@ def test_it_lies_beside_the_configuration(tmp_path):
 
 def test_tables_for_people():
     """What is locked, and what differs."""
-    assert "sha256:222222222222" in lock_rows.text(held())
+    assert "sha256:222222222222" in locking.text(held())
     found = lock_rows.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
-    assert lock_rows.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
-    assert lock_rows.differences_text([]) == "crosstasks.lock holds"
+    assert locking.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
+    assert locking.differences_text([]) == "crosstasks.lock holds"
 
 
 def brought(**changes):

@@ -338,12 +338,6 @@ def test_reached():
     assert expected == rust_packages.reached(["rustc"], lambda name: needs.get(name, ()))
 
 
-def test_highest():
-    """Versions are compared by number."""
-    assert "2.36" == rust_packages.highest(["2.4", "2.36", "2.2.5"])
-    assert "" == rust_packages.highest([])
-
-
 def test_library(tmp_path):
     """The crates of std are fetched as its lock file says, by the toolchain itself, into the CARGO_HOME that is given."""
     source = tmp_path / rustup_home.SOURCE

@@ -6,8 +6,8 @@ import pytest
 import report_schema
 
 from crosstasks.building.artifacts import Messages
-from crosstasks.core.artifacts import Artifact, Diagnostic
-from crosstasks.core.results import Result
+from crosstasks.core.errors import Diagnostic
+from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Failure
 from crosstasks.reporting import ci
 

@@ -8,7 +8,7 @@ import pytest
 
 from crosstasks.catalog.targets import catalogue, find, loader
 from crosstasks.config.options import VerifyCheck
-from crosstasks.core.artifacts import Artifact
+from crosstasks.core.results import Artifact
 from crosstasks.extras.release.verify import Finding, text
 from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.symbols import Symbol, newer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog.targets import find
-from crosstasks.core.artifacts import Artifact
 from crosstasks.core.errors import VerificationFailed
+from crosstasks.core.results import Artifact
 from crosstasks.verifying.verify import check, inspect, verify
 
 SOFT = {"bits": 32, "machine": 40, "flags": 0x5000200}
