@@ -6,18 +6,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .clients import apt, suites
 from .clients.process import run
-from .config.configuration import Config
 from .core import cache
 from .core.errors import ConfigError, EngineFailed
 from .core.looking import Look
 from .core.steps import Absent, Runner, Say
-from .facts import Facts
-from .facts.engine import Engine
-from .project.repository import Repository
+
+if TYPE_CHECKING:
+    from .config.configuration import Config
+    from .facts import Facts
+    from .facts.engine import Engine
+    from .project.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True)

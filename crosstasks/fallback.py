@@ -11,10 +11,10 @@ from .core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, En
 from .core.steps import Failure
 from .facts import lock
 from .planning import plan
-from .planning.plan import Plan
 
 if TYPE_CHECKING:
     from .facts import Facts
+    from .planning.plan import Plan
 
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
 """What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""

@@ -43,7 +43,6 @@ from ..core.errors import CrosstasksError, EngineFailed
 from ..core.steps import Absent, Done, Env
 from ..facts import answer_cache
 from ..facts.rustup import Toolchain as Folder
-from ..planning.route import Route
 from ..reporting import report
 from . import dependencies, environment, guard
 from .artifacts import Built, localise
@@ -51,7 +50,7 @@ from .outcome import explain
 
 if TYPE_CHECKING:
     from ..context import Work
-    from ..core.steps import Env
+    from ..planning.route import Route
 
 NAME: Final = "engine"
 """Of the program that stands in for the engine's; cross asks it ``--help`` to learn which engine it is."""

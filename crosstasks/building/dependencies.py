@@ -19,11 +19,11 @@ from ..catalog import remedies
 from ..clients import network
 from ..core import files, integrity
 from ..core.errors import BuildFailed, ConfigError
-from ..core.steps import Done, Env
-from ..planning.route import Route
 
 if TYPE_CHECKING:
     from ..context import Work
+    from ..core.steps import Done, Env
+    from ..planning.route import Route
     from ..project.repository import Repository
 
 CACHES: Final = ("registry", "git")

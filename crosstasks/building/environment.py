@@ -19,14 +19,14 @@ from msgspec import Struct
 
 from ..clients import network
 from ..core.steps import Env
-from ..facts.engine import Engine
-from ..facts.host import Host
 from ..facts.probes import mapped
-from ..planning.route import Route
-from ..project.repository import Repository
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
+    from ..facts.engine import Engine
+    from ..facts.host import Host
+    from ..planning.route import Route
+    from ..project.repository import Repository
 
 SECRET: Final = ("TOKEN", "CREDENTIAL", "PASSWORD", "SECRET")
 """A ``CARGO_*`` variable with one of these words in its name never reaches a container (cross forwards all ``CARGO_*``)."""

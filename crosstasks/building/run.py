@@ -16,10 +16,6 @@ from msgspec.structs import replace as changed
 from ..clients import process
 from ..core import cache
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
-from ..core.steps import Done
-from ..planning.plan import Plan
-from ..planning.route import Route
-from ..project.repository import Repository
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import commands, dependencies, environment, target_folder
@@ -29,6 +25,10 @@ from .commands import STARTERS
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
     from ..context import Work
+    from ..core.steps import Done
+    from ..planning.plan import Plan
+    from ..planning.route import Route
+    from ..project.repository import Repository
 
 
 class Ran(Struct, frozen=True, kw_only=True):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..core.looking import Platform
 from ..core.steps import Absent
+
+if TYPE_CHECKING:
+    from ..core.looking import Platform
 
 
 class Machine(Struct, frozen=True, kw_only=True):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from ..core.steps import Refused
 from .machines import MACHINES
-from .targets import Target
+
+if TYPE_CHECKING:
+    from .targets import Target
 
 VERSION: Final = 3
 """Raised when the same packages would make another image; old images are then built anew."""

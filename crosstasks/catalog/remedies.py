@@ -6,11 +6,12 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct, convert, to_builtins
 
-from ..core.errors import CrosstasksError
+if TYPE_CHECKING:
+    from ..core.errors import CrosstasksError
 
 ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 

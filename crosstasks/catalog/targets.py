@@ -11,14 +11,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Endian: TypeAlias = Literal["little", "big"]
 

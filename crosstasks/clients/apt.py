@@ -15,13 +15,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..core import cache, files
 from ..core.errors import ToolMissing
-from ..core.steps import Done, Runner, Say
 from . import network
 from .deb import Package, megabytes, offered, whole
+
+if TYPE_CHECKING:
+    from ..core.steps import Done, Runner, Say
 
 FRESH: Final = 24 * 3600
 """Seconds that apt's lists are taken for current."""

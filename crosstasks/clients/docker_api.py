@@ -17,13 +17,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from ..core.errors import EngineFailed, ToolMissing
-from ..core.steps import Done, Runner, Say
 from . import docker_sdk, process
 from .docker_sdk import failed
 from .liveness import OWNER, RUN, alive, labels, owner
+
+if TYPE_CHECKING:
+    from ..core.steps import Done, Runner, Say
 
 LIMIT: Final = 10.0
 """Seconds that the engine may take for an answer about itself."""

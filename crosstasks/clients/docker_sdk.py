@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..core import references
 from ..core.errors import ImageFailed, Interrupted
-from ..core.steps import Say
+
+if TYPE_CHECKING:
+    from ..core.steps import Say
 
 T = TypeVar("T")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ..core.errors import ConfigError, CrosstasksError
-from ..core.steps import Done, Runner
+
+if TYPE_CHECKING:
+    from ..core.steps import Done, Runner
 
 FORMAT: Final = "%H%x00%ct%x00%s"
 TAGS: Final = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -17,8 +17,10 @@ from msgspec import Struct
 from ..catalog import targets
 from ..core.errors import ConfigError
 from .options import Model, Options, Release, TargetOptions, form
-from .places import Place
 from .problems import Problems, Where, dotted, likely
+
+if TYPE_CHECKING:
+    from .places import Place
 
 HOST = "host"
 

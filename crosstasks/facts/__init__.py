@@ -7,20 +7,22 @@ two together with what it is lent in a ``Look``. A new fact is one file here, on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import Asker, Known, Look, absent
 from ..core.steps import About, Absent, Question
 from ..project import repository
-from ..project.repository import Repository
 from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup
-from .builders import Builders
-from .emulation import Emulation
-from .engine import Engine
-from .host import Host
-from .inventory import Provided
-from .rustup import Rustup
+
+if TYPE_CHECKING:
+    from ..project.repository import Repository
+    from .builders import Builders
+    from .emulation import Emulation
+    from .engine import Engine
+    from .host import Host
+    from .inventory import Provided
+    from .rustup import Rustup
 
 
 class Facts(Known, frozen=True, kw_only=True):

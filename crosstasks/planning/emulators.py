@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..catalog import recipes
 from ..catalog.pins import pins
-from ..catalog.recipes import Recipe
 from ..catalog.targets import ARCHES
 from ..core.steps import Absent, Question, Refused
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, Proof
-from ..facts.registry import RegistryImage
 from .ingredients import Ingredient, PullImage, Questions, RegisterEmulator, first
 
 if TYPE_CHECKING:
+    from ..catalog.recipes import Recipe
     from ..facts import Facts
+    from ..facts.registry import RegistryImage
 
 Mode: TypeAlias = Literal["auto", "install", "never"]
 Source: TypeAlias = Literal["image", "build", "package"]

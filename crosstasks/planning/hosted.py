@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from ..catalog.targets import Target
 from ..core import versions
 from ..core.steps import Refused
 from ..facts.emulation import Emulation
@@ -14,6 +13,7 @@ from .ingredients import Tool, Toolchain
 from .route import Outcome, Route, all_open, from_source, oldest, unsourced
 
 if TYPE_CHECKING:
+    from ..catalog.targets import Target
     from ..facts import Facts
     from .request import Request
     from .route import Parts

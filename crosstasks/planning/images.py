@@ -19,7 +19,6 @@ from ..core import references
 from ..core.steps import Question, Refused
 from ..facts import lock
 from ..facts.engine import LocalImage
-from ..facts.inventory import Bundled
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
 from .image_names import Variant, built, facts_of, known, mirrors, pinned, unasked_packages
@@ -28,6 +27,7 @@ from .ingredients import BuildImage, Image, PullImage, Questions, first
 if TYPE_CHECKING:
     from ..catalog.targets import Target
     from ..facts import Facts
+    from ..facts.inventory import Bundled
     from .request import Request
 
 

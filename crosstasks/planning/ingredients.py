@@ -7,12 +7,14 @@ waits for answers: then a source returns the questions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
+
+if TYPE_CHECKING:
+    from ..catalog.recipes import Recipe
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, to_builtins
 
+from ..core.about import SCHEMA_VERSION
 from ..core.errors import EngineFailed, NoRoute
 from ..core.steps import Absent, Failure, Refused, Verb
 from ..facts.lock import HINT
 from . import lock_rows
-from .ingredients import Provision, Questions
 from .ladder import ladder
-from .request import Request
 from .route import Candidate, Outcome, Route
 
 if TYPE_CHECKING:
     from ..facts import Facts
-
-SCHEMA_VERSION: Final = 2
-"""Of everything that crosstasks writes as JSON; raised when a key changes its meaning or goes."""
+    from .ingredients import Provision, Questions
+    from .request import Request
 
 
 class Promise(Struct, frozen=True, kw_only=True):
@@ -30,7 +29,8 @@ class Promise(Struct, frozen=True, kw_only=True):
     glibc: str = ""
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Plan:
     """What will be done for one request.
 
     Attributes:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
 
 from ..catalog import recipes
 from ..catalog.machines import MACHINES
-from ..catalog.recipes import Recipe
 from ..catalog.targets import Target, catalogue
-from ..config.configuration import Config, TargetConfig
 from ..core import versions
 from ..core.steps import Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
-from ..facts.lock import Locked
 from ..project.repository import Repository
 
 if TYPE_CHECKING:
+    from ..catalog.recipes import Recipe
+    from ..config.configuration import Config, TargetConfig
     from ..facts import Facts
+    from ..facts.lock import Locked
 
 
-class RustRequest(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class RustRequest:
     """
     Which Rust is asked for: one release for all declared targets.
 
@@ -55,7 +55,8 @@ class RustRequest(Struct, frozen=True, kw_only=True):
         return target.build_std or target.triple in self.compiled
 
 
-class Request(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Request:
     """
     What is asked of one target in one call.
 
@@ -72,7 +73,7 @@ class Request(Struct, frozen=True, kw_only=True):
     shared: Config
     rust: RustRequest | Refused
     locked: Locked | None = None
-    recipes: Mapping[str, Recipe | Refused] = {}
+    recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
 
     @property
     def ceiling(self) -> str:

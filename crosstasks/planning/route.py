@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ..catalog.targets import Target
 from ..core import versions
 from ..core.steps import Refused
 from . import toolchains, tools
@@ -16,6 +15,7 @@ from .emulators import Emulator
 from .ingredients import Image, Provision, Questions, Tool, Toolchain
 
 if TYPE_CHECKING:
+    from ..catalog.targets import Target
     from ..facts import Facts
     from .request import Request
 

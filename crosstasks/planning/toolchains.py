@@ -11,9 +11,8 @@ The sources, in the order of ``toolchains`` in crosstasks.toml::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-
-from msgspec.structs import replace
 
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue

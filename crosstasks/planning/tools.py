@@ -10,12 +10,12 @@ from ..catalog.pins import pins
 from ..core import versions
 from ..core.steps import Absent, Question, Refused
 from ..facts.builders import Builder, Builders
-from ..facts.host import Host
 from ..facts.rustup import Rustup
 from .ingredients import CompileCross, InstallWheels, Questions, Tool, first
 
 if TYPE_CHECKING:
     from ..facts import Facts
+    from ..facts.host import Host
     from .request import Request
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}

@@ -18,16 +18,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import docker_api, suites
-from ..clients.apt import Archive
 from ..clients.deb import PIECE, Package, megabytes, members
-from ..context import Work
 from ..core import cache, files
 from ..core.errors import ImageFailed
-from ..core.steps import Say
+
+if TYPE_CHECKING:
+    from ..clients.apt import Archive
+    from ..context import Work
+    from ..core.steps import Say
 
 MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 """Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""

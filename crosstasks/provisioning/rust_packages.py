@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..clients.deb import members
+from ..clients.deb import Package, members
 from ..core import files, versions
 from ..core.errors import ToolMissing
 from .rustup_home import Marker, Wanted, mark, missing, name, path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from tarfile import TarInfo
 
     from ..core.steps import Runner
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..clients.apt import Archive
-    from ..clients.deb import Package
     from ..core.steps import Say
 
 PRIVATE: Final = "lib/debian"

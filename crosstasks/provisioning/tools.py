@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..catalog.pins import pins
 from ..core import integrity
 from ..core.errors import ToolMissing
-from ..core.steps import Env, Runner, Say
+
+if TYPE_CHECKING:
+    from ..core.steps import Env, Runner, Say
 
 PROGRAMS: Final = tuple(f"bin/{name}{suffix}" for name in ("cross", "cargo-zigbuild", "rustup") for suffix in ("", ".exe"))
 """What is started, and so compared each time: cross has 2 MB, which takes a millisecond; zig has 180."""

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from ..core import files
+from ..core.about import SCHEMA_VERSION
 from ..core.errors import ConfigError
 from ..facts.host import ci
-from ..planning.plan import SCHEMA_VERSION
 from ..project import manifest
 
 if TYPE_CHECKING:

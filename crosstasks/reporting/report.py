@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from ..catalog import targets
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
-from ..planning.plan import Plan
 from . import tables
 
 if TYPE_CHECKING:
     from ..core.results import Result
+    from ..planning.plan import Plan
 
 
 def say(line: str) -> None:

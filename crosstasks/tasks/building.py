@@ -6,21 +6,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .call import Call
-
 if TYPE_CHECKING:
     from ..core.steps import Verb
+    from .call import Call
 
 
 def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
     from .. import pipeline
+    from ..core import about
     from ..planning import plan
     from ..reporting import report
 
     names, work = call.selected(call.verb)
     made = pipeline.plans(names, verb=call.verb, work=work)
-    raw = {"schema_version": plan.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
+    raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
     call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
 
 
@@ -55,14 +55,14 @@ def test(call: Call) -> int:
 def _carry_out(verb: Verb, call: Call) -> int:
     from .. import pipeline
     from ..building import arguments
-    from ..planning import plan
+    from ..core import about
     from ..reporting import ci, report
 
     checked = arguments.check(call.arguments)
     names, work = call.selected(verb)
     ci.ready(work.environ)
     results = pipeline.build(names, checked, verb=verb, work=work)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
+    call.show({"schema_version": about.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201

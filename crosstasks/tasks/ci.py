@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from ..core.errors import ConfigError
-from .call import Call
 
 if TYPE_CHECKING:
     from ..context import Work
     from ..extras.ci.matrix import Hashes, Job, Provider
     from ..extras.ci.workflows import Layout
+    from .call import Call
 
 
 def matrix(call: Call) -> None:
     """List one job for every target: the runner, the session, its command, its glibc and the keys of its caches."""
     import msgspec
 
+    from ..core import about
     from ..extras.ci import matrix, workflows
-    from ..planning import plan
 
     names, work = call.selected(call.verb)
     form = call.options["format"]
@@ -33,7 +33,7 @@ def matrix(call: Call) -> None:
         case "gitlab":
             print(workflows.text("gitlab", made, _layout(work)[1], minutes=work.config.ci_minutes), end="")  # noqa: T201
         case _:
-            call.show({"schema_version": plan.SCHEMA_VERSION, "jobs": made}, lambda: matrix.text(made))
+            call.show({"schema_version": about.SCHEMA_VERSION, "jobs": made}, lambda: matrix.text(made))
 
 
 def generate(call: Call) -> int:

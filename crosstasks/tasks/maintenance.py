@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import CrosstasksError
 from ..reporting import streams
-from .call import Call
+
+if TYPE_CHECKING:
+    from .call import Call
 
 
 def doctor(call: Call) -> int:
     """Name each tool, engine, registry and emulation, with a fix for what is missing."""
+    from ..core import about
     from ..extras.maintenance import doctor
-    from ..planning import plan
 
     rows = doctor.examine(call.place)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
     return doctor.code(rows)
 
 
 def explain(call: Call) -> None:
     """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
     from ..catalog import remedies
-    from ..planning import plan
+    from ..core import about
 
     rows = remedies.find(_text(call.options["text"]))
     if not rows:
         raise CrosstasksError(
             "no known error is in this text", hint="give the whole output of the program; docs/troubleshooting.md has all"
         )
-    call.show({"schema_version": plan.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
 
 
 def _text(given: str) -> str:
@@ -43,11 +46,11 @@ def _text(given: str) -> str:
 
 def targets(call: Call) -> None:
     """List every target: its names, which images there are, and whether its tests can be run."""
-    from ..planning import plan
+    from ..core import about
     from ..reporting import report
 
     rows = report.listed()
-    call.show({"schema_version": plan.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
 
 
 def init(call: Call) -> None:
@@ -73,11 +76,11 @@ def clean(call: Call) -> None:
 
 def status(call: Call) -> None:
     """Tell which platforms' programs the engine runs, proven by running one of each, and how to mend what does not."""
+    from ..core import about
     from ..extras.maintenance import emulating
-    from ..planning import plan
 
     rows = emulating.status(_platforms(call), call.work(needed=False))
-    call.show({"schema_version": plan.SCHEMA_VERSION, "platforms": rows}, lambda: emulating.text(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "platforms": rows}, lambda: emulating.text(rows))
 
 
 def install(call: Call) -> None:

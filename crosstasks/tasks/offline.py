@@ -3,56 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import ConfigError
-from .call import Call
+
+if TYPE_CHECKING:
+    from .call import Call
 
 
 def lock(call: Call) -> int:
     """Write crosstasks.lock, which every command then keeps to; with --check only say what differs."""
+    from ..core import about
     from ..extras.offline import locking
-    from ..planning import plan
 
     check, update = call.options["check"], call.options["update"]
     if check and update:
         raise ConfigError("--check writes nothing, and --update does: give one of them")
     if check:
         found = locking.check(call.work(), call.names, call.platforms)
-        call.show({"schema_version": plan.SCHEMA_VERSION, "differences": found}, lambda: locking.differences_text(found))
+        call.show({"schema_version": about.SCHEMA_VERSION, "differences": found}, lambda: locking.differences_text(found))
         return 1 if found else 0
     made = locking.make(call.work(), call.names, call.platforms, update=update)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "lock": made}, lambda: locking.text(made))
+    call.show({"schema_version": about.SCHEMA_VERSION, "lock": made}, lambda: locking.text(made))
     return 0
 
 
 def bundle(call: Call) -> None:
     """Put all that the plans need into one file, for machines without a network: `provision --from` loads it."""
+    from ..core import about
     from ..extras.offline import bundle_make
-    from ..planning import plan
     from ..reporting import report
 
     if not call.options["to"]:
         raise ConfigError("--to names the file to write", hint="crosstasks bundle --to crosstasks.tar")
     made = bundle_make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in made.members)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
+    call.show({"schema_version": about.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
 
 
 def mirror(call: Call) -> None:
     """Fill a registry with the images of the targets, all their platforms included; blobs that are there are not copied again."""
+    from ..core import about
     from ..extras.offline import mirror
-    from ..planning import plan
 
     if not call.options["to"]:
         raise ConfigError("--to names the registry to fill", hint="crosstasks mirror --to registry.example.org:5000/prefix")
     done = mirror.fill(call.work(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
-    call.show({"schema_version": plan.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
+    call.show({"schema_version": about.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
 
 
 def outdated(call: Call) -> None:
     """Ask upstream what is new: flavours of cross, Rust, images against the lock, and native images for this engine."""
+    from ..core import about
     from ..extras.offline import outdated
-    from ..planning import plan
 
     rows = outdated.look(call.work(), call.names)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))

@@ -253,9 +253,9 @@ def _answer(parts: Sequence[Part]) -> dict[str, object]:
 
 
 def _schema() -> dict[str, int]:
-    from ..planning import plan
+    from ..core import about
 
-    return {"schema_version": plan.SCHEMA_VERSION}
+    return {"schema_version": about.SCHEMA_VERSION}
 
 
 def _code(parts: Sequence[Part]) -> int:
@@ -268,8 +268,8 @@ def _code(parts: Sequence[Part]) -> int:
 def verify(call: Call) -> int:
     """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
     from .. import pipeline
+    from ..core import about
     from ..extras.release import verify as verifying
-    from ..planning import plan
     from ..reporting import report
 
     work = pipeline.look(call.work(needed=False))
@@ -282,7 +282,7 @@ def verify(call: Call) -> int:
         shown = verifying.text(findings, colour=report.coloured(sys.stdout, work.environ))
         return shown if found is None else f"{shown}\n{verifying.compared(found)}"
 
-    call.show({"schema_version": plan.SCHEMA_VERSION, "ok": not (error or found), "findings": findings, "differences": found}, text)
+    call.show({"schema_version": about.SCHEMA_VERSION, "ok": not (error or found), "findings": findings, "differences": found}, text)
     return _ended(error, found or ())
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from ..catalog.targets import Target, loader
-from ..config.options import VerifyCheck
 from ..core import versions
 from . import symbols, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from ..config.options import VerifyCheck
 
 SHORTEST: Final = 4
 """Folders with shorter names, such as ``/`` as a home, are in every file."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crosstasks.catalog import targets
-from crosstasks.config.configuration import Config
 from crosstasks.core.steps import Absent, Question
-from crosstasks.facts import Facts
 from crosstasks.facts.debian import Lacking
 from crosstasks.facts.probes import Proof, Shared
 from crosstasks.planning import plan
 from crosstasks.planning import request as requests
 from crosstasks.planning.plan import Plan
-from crosstasks.planning.request import Request
 from crosstasks.testing import BOOKWORM, SERVER, served
+
+if TYPE_CHECKING:
+    from crosstasks.config.configuration import Config
+    from crosstasks.facts import Facts
+    from crosstasks.planning.request import Request
 
 NETWORK = frozenset({"registry", "rustup-server", "debian", "packages"})
 """Questions that leave the machine."""

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from ...core import cache, files
 from ...core.errors import ToolMissing
 from . import fetch, index, release
+from .release import Entry
 from .resolve import ALL
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from ...core.steps import Say
     from .fetch import Web
-    from .release import Entry, Release
+    from .release import Release
 
 FRESH: Final = 24 * 3600
 """Seconds that lists are taken for current."""

@@ -20,22 +20,24 @@ from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline
-from ...config.configuration import Config
 from ...config.places import FILE, locate
 from ...config.read import Source
-from ...context import Work
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
 from ...core.steps import Question, Verb
 from ...core.toml_file import table
 from ...project import manifest
 from ...project.manifest import dependencies
 from ...project.repository import metadata
+
+if TYPE_CHECKING:
+    from ...config.configuration import Config
+    from ...context import Work
 
 RANK: Final = 99
 """What a change does not reach is not built, whatever else says so."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from ...catalog import targets
-from ...catalog.targets import Target
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError
+from ...core.steps import Verb
 from ...reporting import tables
 
 if TYPE_CHECKING:
+    from ...catalog.targets import Target
     from ...config.configuration import Config
-    from ...core.steps import Verb
 
 Provider: TypeAlias = Literal["github", "gitlab"]
 Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]

@@ -27,7 +27,6 @@ from ...context import Work
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Absent, Question, Verb
-from ...facts.engine import Engine
 from ...planning.route import Route
 from ...project import manifest, volumes
 from ...project.repository import Repository
@@ -35,6 +34,7 @@ from ...reporting import report
 
 if TYPE_CHECKING:
     from ...context import Work
+    from ...facts.engine import Engine
 
 LABEL: Final = "crosstasks.image"
 """What every image built here carries (recipes.py)."""

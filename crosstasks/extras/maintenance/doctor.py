@@ -17,7 +17,6 @@ from ... import pipeline
 from ...catalog import targets
 from ...clients.docker_api import EngineDoor
 from ...config import configuration
-from ...context import Work
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question, Refused
@@ -34,6 +33,7 @@ from ...reporting import report
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
+    from ...context import Work
     from ...facts import Facts
 
 State: TypeAlias = Literal["ok", "missing", "warning"]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
-from ...context import Work
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
-from ...facts.engine import Engine
 from ...facts.probes import PLATFORMS, Proof
 from ...fallback import LAST
 from ...planning.emulators import SOURCES, Emulator, Source, installed
 from ...provisioning import emulation
 from ...reporting import report, tables
+
+if TYPE_CHECKING:
+    from ...context import Work
+    from ...facts.engine import Engine
 
 ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
 

@@ -6,17 +6,19 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from ... import pipeline
 from ...building import dependencies, environment, run
 from ...clients import docker_api, network, process
-from ...context import Work
 from ...core.errors import ConfigError, EngineFailed, NoRoute
-from ...facts.engine import Engine
-from ...planning.route import Route
 from ...reporting import streams
+
+if TYPE_CHECKING:
+    from ...context import Work
+    from ...facts.engine import Engine
+    from ...planning.route import Route
 
 START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh'
 """As cross does, the toolchain is put behind everything of the image."""

@@ -21,10 +21,10 @@ from ...provisioning import rustup_home
 from ...provisioning.tools import PROGRAMS
 from ...reporting import report
 from . import bundle
-from .bundle import Kind, Manifest, Member
 
 if TYPE_CHECKING:
     from ...context import Work
+    from .bundle import Kind, Manifest, Member
 
 
 def load(work: Work, path: Path) -> Manifest:

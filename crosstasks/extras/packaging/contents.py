@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +19,7 @@ from ...core.errors import NothingSelected, VerificationFailed
 from ...verifying.checks import section, sections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
 SUFFIXES: Final = (".tar.gz", ".tgz", ".zip")
 

@@ -19,17 +19,17 @@ from ...context import Extra, Work
 from ...core import files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
-from ...core.steps import Env
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
-from ..packaging.product import Product
 from . import dist
 from .context import Context
 from .dist import File, Part, Program
 
 if TYPE_CHECKING:
     from ...core.results import Artifact
+    from ...core.steps import Env
     from ...planning.plan import Plan
+    from ..packaging.product import Product
     from .context import Context
 
 Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ...clients import git
-from ...clients.git import Git
 from ...config.problems import likely
 from ...core.errors import ConfigError, CrosstasksError, ToolMissing
 from ...core.steps import Command, Done, Step
 from ..packaging import product
-from ..packaging.product import Crate, Product
 
 if TYPE_CHECKING:
+    from ...clients.git import Git
     from ...context import Work
+    from ..packaging.product import Crate, Product
 
 PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry")
 """What ``--skip`` may leave out; the last three are the places to publish to."""

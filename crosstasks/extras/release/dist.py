@@ -19,9 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from ...core import cache, files
-from ...core.about import __version__
+from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
-from ...planning.plan import SCHEMA_VERSION
 from ..packaging import archive
 from .context import Context
 

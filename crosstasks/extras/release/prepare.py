@@ -19,10 +19,10 @@ from msgspec import Struct
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
 from ..packaging import archive
-from ..packaging.product import Crate
 from . import version
 
 if TYPE_CHECKING:
+    from ..packaging.product import Crate
     from .context import Context
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")

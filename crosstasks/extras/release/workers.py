@@ -19,11 +19,12 @@ from ...clients.process import Asked, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report
-from .context import Context
 from .dist import Part
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from .context import Context
 
 """How the package is called here: a vendored copy has another name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple, get_args
 
 import pytest
@@ -299,7 +300,7 @@ def test_what_runs_is_told_by_the_flavours_own_row():
         ref = targets.default_image(bare, flavour)
         variant = Variant(flavour=flavour, platform="linux/amd64")
         known = facts(registry={ref: served(ref)})
-        assert images.choose("upstream", variant, replace(asked, target=bare), known).runs is runs
+        assert images.choose("upstream", variant, dataclasses.replace(asked, target=bare), known).runs is runs
 
 
 def test_the_glibc_of_every_base_is_known():
