@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from ..core import beneath
-from ..core.errors import Diagnostic, VerificationFailed
+from ..core.errors import VerificationFailed
+from ..core.steps import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -23,24 +23,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .steps import Failure, Step
-
-
-class Diagnostic(Struct, frozen=True, kw_only=True):
-    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
-
-    level: str
-    message: str
-    code: str = ""
-    path: str = ""
-    line: int = 0
-    end_line: int = 0
-    column: int = 0
+    from .steps import Diagnostic, Failure, Step
 
 
 class CrosstasksError(Exception):

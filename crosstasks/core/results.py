@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .errors import BuildFailed, CrosstasksError, Diagnostic
-from .steps import Failure, Verb
+from .errors import BuildFailed, CrosstasksError
+from .steps import Diagnostic, Failure, Verb
 
 
 class Artifact(Struct, frozen=True, kw_only=True):

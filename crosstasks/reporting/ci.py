@@ -30,8 +30,8 @@ from ..project import manifest
 
 if TYPE_CHECKING:
     from ..context import Work
-    from ..core.errors import Diagnostic
     from ..core.results import Result
+    from ..core.steps import Diagnostic
 
 REPORT: Final = "CROSSTASKS_REPORT"
 

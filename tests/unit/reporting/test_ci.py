@@ -6,9 +6,8 @@ import pytest
 import report_schema
 
 from crosstasks.building.artifacts import Messages
-from crosstasks.core.errors import Diagnostic
 from crosstasks.core.results import Artifact, Result
-from crosstasks.core.steps import Failure
+from crosstasks.core.steps import Diagnostic, Failure
 from crosstasks.reporting import ci
 
 GITHUB, GITLAB = {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}
