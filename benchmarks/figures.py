@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -258,17 +258,19 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
 
 
 def image(place: Place) -> Measured:
-    """Time building the image of aarch64 from Debian's packages, for engines of both architectures; apt has lists, and no package."""
-    from crosstasks import pipeline, provisioning
+    """Time building the image of aarch64 from Debian's packages, for engines of both architectures; there are lists, and no package."""
+    from crosstasks import pipeline
     from crosstasks.catalog import recipes, targets
     from crosstasks.catalog.machines import MACHINES
+    from crosstasks.clients.debian import Archive
+    from crosstasks.provisioning import image as images
 
     work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
-    archive = provisioning.debian.Archive(place.folder / "debian", run=work.run, say=lambda _line: None)
+    archive = Archive(place.folder / "debian", recipes.SUITE, say=lambda _line: None)
     for platform in MACHINES:
-        made = recipes.recipe(targets.find("aarch64"), platform, work.facts.host.suite)
+        made = recipes.recipe(targets.find("aarch64"), platform, recipes.SUITE)
         recipe = replace(made, tag=f"crosstasks/benchmark:{platform.partition('/')[2]}")
-        parts = provisioning.image.packages(recipe, archive)
+        parts = images.packages(recipe, archive)
 
         def build(recipe: Any = recipe) -> float:
             return _fresh(archive, lambda: _loaded(recipe, archive, work, place.folder))
@@ -278,26 +280,38 @@ def image(place: Place) -> Measured:
 
         try:
             found = pairs(build, fetch, place.few)
-            with _slower(place.folder):
+            with _slower():
                 slower = pairs(build, fetch, place.few)
         finally:
             work.run((work.engine.command, "image", "rm", recipe.tag))
         what = f"the image of aarch64 for {platform}, from Debian's packages"
         yield Figure(what=what, against="", wanted="<= 30 s", value=found[0], held=found[0] <= 30)
         yield _ratio(what, "the download of its packages, from a mirror beside this machine", found, 1.5)
-        yield _ratio(what, "the same where apt is held to 100 Mbit/s", slower, 1.5)
+        yield _ratio(what, "the same where the line has 100 Mbit/s", slower, 1.5)
 
 
 @contextmanager
-def _slower(folder: Path) -> Iterator[None]:
-    """Hold apt to the speed of a line that a developer may have."""
-    limits = folder / "limits.conf"
-    limits.write_text("".join(f'Acquire::{scheme}::Dl-Limit "12500";\n' for scheme in ("http", "https")))
-    os.environ["APT_CONFIG"] = str(limits)
+def _slower() -> Iterator[None]:
+    """Hold the archive to the speed of a line that a developer may have: all connections together."""
+    from crosstasks.clients.debian import fetch
+
+    fast, line = fetch.Requests.get, threading.Lock()
+
+    @contextmanager
+    def get(door: Any, url: str, start: int) -> Iterator[Any]:
+        with fast(door, url, start) as (begun, pieces):
+            yield begun, map(paced, pieces)
+
+    def paced(piece: bytes) -> bytes:
+        with line:
+            time.sleep(len(piece) / 12.5e6)
+        return piece
+
+    fetch.Requests.get = get  # type: ignore[method-assign]
     try:
         yield
     finally:
-        del os.environ["APT_CONFIG"]
+        fetch.Requests.get = fast  # type: ignore[method-assign]
 
 
 def _fresh(archive: Any, act: Callable[[], object]) -> float:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .clients import apt, suites
-from .clients.process import run
 from .core import cache
 from .core.errors import ConfigError, EngineFailed
 from .core.looking import Look
 from .core.steps import Absent, Runner, Say
 
 if TYPE_CHECKING:
+    from .clients.debian import Archive
     from .config.configuration import Config
     from .facts import Facts
     from .facts.engine import Engine
@@ -92,11 +91,12 @@ def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str
         config_place=config.place,
         offline=config.offline,
         timeout=config.network_timeout,
+        debian_mirror=" ".join(filter(None, (config.debian_mirror, config.debian_keyring))),
         **doors,
     )
 
 
-def doors(folder: Path, say: Say) -> dict[str, Any]:
+def doors(folder: Path, config: Config, say: Say) -> dict[str, Any]:
     """Return the doors by the names that ``Look`` has for them; *folder* is our cache. Each imports what it needs when opened."""
 
     def registry(ref: str, engine: Any, timeout: float) -> object:
@@ -109,23 +109,32 @@ def doors(folder: Path, say: Say) -> dict[str, Any]:
 
         return registry_api.fetch_text(url, timeout, until)
 
-    def debian(wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        archive = _archive(folder, say, "", "", [architecture for _, architecture in wanted])
-        return {(name, architecture): archive.versions(name, architecture) for name, architecture in wanted}
+    def debian(suite: str, wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        found = _listed(folder, config, suite, [architecture for _, architecture in wanted], say)
+        return {(name, architecture): found.versions(name, architecture) for name, architecture in wanted}
 
-    def lacking(own: str, suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
-        return _archive(folder, say, own, suite, [architecture]).lacking(names, architecture)
+    def lacking(suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
+        return _listed(folder, config, suite, [architecture], say).lacking(names, architecture)
 
     return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_lacking": lacking, "terminal": _terminal}
 
 
-def _archive(folder: Path, say: Say, own: str, suite: str, architectures: Sequence[str]) -> apt.Archive:
-    """Return the machine's apt sources, those for another *suite* than its *own* likewise, with lists of these architectures."""
+def archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:
+    """Return a suite of Debian's archive, or of the configured mirror's, with lists and packages in our cache, which is *folder*."""
+    from .clients import debian
+
+    keyring = str(Path(config.place).parent / Path(config.debian_keyring).expanduser()) if config.debian_keyring else ""
+    hints = debian.mirrors.of_apt()
+    return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints)
+
+
+def _listed(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> Archive:
+    """Return the same, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS)
-    archive = suites.archive(folder, own, suite, run=run, say=say)
-    archive.update(sorted(set(architectures)))
-    return archive
+    found = archive(folder, config, suite, say)
+    found.update(sorted(set(architectures)))
+    return found
 
 
 def _terminal() -> bool:

@@ -70,7 +70,7 @@ def start(
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = context.look_of(place, folder, loaded, environ, real, **context.doors(folder, say))
+    look = context.look_of(place, folder, loaded, environ, real, **context.doors(folder, loaded, say))
     return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
 
 

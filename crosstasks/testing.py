@@ -2,9 +2,9 @@
 
 ::
 
-    facts()        an amd64 Linux machine: docker, apt of bookworm, rustup with the standard library of the machine only
+    facts()        an amd64 Linux machine: docker, rustup with the standard library of the machine only
     arm64_facts()  the same on arm64, emulating nothing
-    bare_facts()   no engine, no rustup and no apt: Python alone
+    bare_facts()   no engine and no rustup: Python alone
     config()       a configuration, as crosstasks.toml would say it
     FakeRunner     programs that answer from a table
 """
@@ -45,7 +45,7 @@ BOOKWORM: Final = Debian(
     source=("1.96.0", "1.85.0"),
     glibc="2.36",
 )
-"""What apt offers in Debian 12, as an answer to the question ``debian``."""
+"""What Debian 12 offers of Rust, as an answer to the question ``debian``."""
 
 SERVER: Final = RustupServer(url="https://static.rust-lang.org", stable="1.96.0")
 """rustup's server, as an answer to the question ``rustup-server``."""
@@ -100,7 +100,7 @@ def arm64_facts(**changes: Any) -> Facts:
 
 
 def bare_facts(**changes: Any) -> Facts:
-    """Return the same of a machine that has no engine, no Rust and no apt; *changes* as of ``facts``."""
+    """Return the same of a machine that has no engine and no Rust; *changes* as of ``facts``."""
     nothing = {
         "host": Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", libc_version="2.36"),
         "engine": Absent("no container engine is here: neither docker nor podman is on PATH", "start docker, or install podman"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -15,17 +16,18 @@ from .machines import MACHINES
 if TYPE_CHECKING:
     from .targets import Target
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised when the same packages would make another image; old images are then built anew."""
 
+SUITE: Final = "bookworm"
+"""What is taken unless `base` names another: docs/routes.md says why. Rust's packages, and emulators, are always of this one."""
+
 SUITES: Final[Mapping[str, str]] = {
-    # Debian's and Ubuntu's releases, and the version of glibc in each (packages.debian.org, packages.ubuntu.com: libc6)
+    # Debian's releases, and the version of glibc in each (packages.debian.org: libc6)
     "bullseye": "2.31",
     "bookworm": "2.36",
     "trixie": "2.41",
     "forky": "2.42",
-    "jammy": "2.35",
-    "noble": "2.39",
 }
 
 BASE: Final = (
@@ -54,13 +56,12 @@ WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
 NATIVE: Final = ":native"
 """Behind a package's name: a program that runs in the image, and no library of the target."""
 
-RELATED: Final = (("bullseye", "bookworm", "trixie", "forky"), ("jammy", "noble"))
-"""Releases whose packages the same servers have, so that the machine's own sources serve for each."""
-
 MINGW: Final = ("gcc", "g++", "c++", "cpp", "gcc-ar", "gcc-nm", "gcc-ranlib")
 """Tools whose plain names update-alternatives makes; cross as well takes those with POSIX threads (cross-rs/cross#1123)."""
 
 ARMV6: Final = ": its armhf is ARMv7, whose start files no ARMv6 processor runs"
+
+_MOMENT: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
 
 SPAWN: Final = "/usr/local/lib/crosstasks"
 """Where the image keeps what lets emulated programs start others (provisioning/spawn.c)."""
@@ -71,6 +72,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     Attributes:
         tag: the reference that it gets: the target and platform, and a hash of everything here.
+        moment: of which the packages are, if the mirror keeps the archive as it was at one (``20261101T000000Z``).
         architecture: Debian's name of the image's own.
         base: packages for every target; *packages*: those for this one.
         qemu: the only emulator that is taken from Debian's package of all, empty for none.
@@ -84,6 +86,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     target: str
     platform: str
     suite: str
+    moment: str = ""
     architecture: str
     base: tuple[str, ...] = BASE
     packages: tuple[str, ...]
@@ -107,7 +110,13 @@ class Recipe(Struct, frozen=True, kw_only=True):
         }
 
 
-def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = ()) -> Recipe | Refused:
+def moment(mirror: str) -> str:
+    """Return the point in time of a mirror that keeps the archive as it was at one; empty for all others."""
+    match = _MOMENT.search(mirror)
+    return match[1] if match else ""
+
+
+def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = (), moment: str = "") -> Recipe | Refused:
     """
     Say what an image for *target* on *platform* is made of.
 
@@ -127,6 +136,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         target=target.triple,
         platform=platform,
         suite=suite,
+        moment=moment,
         architecture=architecture,
         packages=(*listed, *(("qemu-user-static",) if qemu else ()), *extra),
         qemu=qemu,
@@ -146,11 +156,11 @@ def shared(target: str, packages: Sequence[str] = ()) -> str:
     return f"crosstasks/{target}:v{VERSION}{extra}"
 
 
-def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
+def emulator(qemu: str, platform: str, suite: str = SUITE) -> Recipe | Refused:
     """Say what an image is made of that registers one emulator of QEMU's with the kernel of an engine of *platform*."""
     if suite not in SUITES or platform not in MACHINES:
         why = f"an image with an emulator is put together for {' and '.join(MACHINES)} from the packages of {', '.join(SUITES)}"
-        return Refused(name="build", why=f"{why}, and here are {platform} and {suite or 'no apt sources that are known'}")
+        return Refused(name="build", why=f"{why}, not for {platform or 'an unknown platform'} from {suite}")
     made = Recipe(
         target=f"binfmt-{qemu}",
         platform=platform,
@@ -170,7 +180,7 @@ def emulator(qemu: str, platform: str, suite: str) -> Recipe | Refused:
 
 def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
     if suite not in SUITES:
-        return f"images are put together from the packages of {', '.join(SUITES)}, and apt's sources are {suite or 'unknown'}"
+        return f"images are put together from the packages of {', '.join(SUITES)}, and `base` is {suite}"
     if platform not in MACHINES:
         return f"images are built for {' and '.join(MACHINES)}, not for {platform}"
     if not target.packages and target.debian != MACHINES[platform].debian:
@@ -183,11 +193,6 @@ def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[s
     if libraries and target.debian in WITHOUT.get(suite, ()):
         return f"{suite} has no libraries for {target.triple}, so `packages` cannot be had; `base` names another release"
     return ""
-
-
-def served(base: str, suite: str) -> bool:
-    """Tell whether the apt sources of a machine of *suite* have the packages of *base* as well."""
-    return base == suite or any({base, suite} <= set(family) for family in RELATED)
 
 
 def _links(target: Target) -> dict[str, str]:

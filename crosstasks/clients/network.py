@@ -6,8 +6,7 @@ rust-lang.org ask no more. What was seen to ask otherwise, and what each is told
     pip before 24.2        PIP_CERT
     Debian's cargo         CARGO_HTTP_CAINFO (its libcurl is built with GnuTLS)
     git                    GIT_SSL_CAINFO
-    apt                    Acquire::https::CaInfo, by provision.debian; and proxies in small letters only
-    requests               registry_session.trusting
+    requests               registry_api.trusting: registries, and Debian's archive
     a container            a copy in its CARGO_HOME, by dependencies and environment
 
 A tool's own setting wins, in its variable or its file.

@@ -239,9 +239,25 @@ class Options(Values, frozen=True, kw_only=True):
     base: Annotated[
         str,
         _of_form(
-            r"^[a-z]*$",
-            description="The Debian suite that images built here are made of; empty takes the machine's own.",
-            examples=["bookworm"],
+            r"^[a-z]+$",
+            description="The Debian suite that images built here are made of, the same on every machine.",
+            examples=["bullseye", "trixie"],
+        ),
+    ] = "bookworm"
+    debian_mirror: Annotated[
+        str,
+        _of_form(
+            r"^(|https?://[^\s]+)$",
+            description="Where Debian's packages are fetched instead of deb.debian.org; `{archive}` in it stands for `debian` and"
+            " `debian-security`, which else are its last part. A snapshot's address holds one point in time.",
+            examples=["https://mirror.example.org", "https://snapshot.debian.org/archive/{archive}/20261101T000000Z"],
+        ),
+    ] = ""
+    debian_keyring: Annotated[
+        str,
+        Meta(
+            description="A file with the OpenPGP keys that sign the archive of `debian-mirror`; empty takes Debian's, which come along.",
+            examples=["keys/company-archive.asc"],
         ),
     ] = ""
     toolchain: Annotated[

@@ -6,7 +6,7 @@
     rustup/toolchains/       our RUSTUP_HOME
     zig/                     what zig and cargo-zigbuild keep of compiled parts of libc
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
-    debian/                  apt's lists and packages
+    debian/<suite>/          Debian's lists, and debian/archives/ its packages
     images/bundled/          what bundles said of the images that they brought
     answers/                 what the network said a while ago, and what noxfiles declared
     runs/<id>/               the guard of a running call
@@ -114,8 +114,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-LISTS: Final = 400e6
-"""Bytes for apt's lists of nine architectures, which take 143 MB, and what it makes of them, 203 MB: it hangs where they find no room."""
+LISTS: Final = 250e6
+"""Bytes for Debian's lists of nine architectures: 23 MB each, and 9 while they are fetched."""
 
 
 def roomy(root: Path, least: float) -> None:

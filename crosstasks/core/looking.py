@@ -54,7 +54,7 @@ def _libc() -> str:
 
 
 Versions: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""What apt offers: the versions of a package for an architecture, newest first."""
+"""What Debian offers: the versions of a package for an architecture, newest first."""
 
 
 def _no_registry(ref: str, _engine: object, _timeout: float) -> object:
@@ -65,12 +65,12 @@ def _no_fetch(url: str, _timeout: float, _until: str) -> str:
     raise CrosstasksError(f"{url} was not fetched: no door to the network was given")
 
 
-def _no_names(_own: str, _suite: str, _architecture: str, _names: Sequence[str]) -> Mapping[str, str]:
-    raise CrosstasksError("apt was not asked: no door to it was given")
+def _no_names(_suite: str, _architecture: str, _names: Sequence[str]) -> Mapping[str, str]:
+    raise CrosstasksError("Debian's archive was not asked: no door to it was given")
 
 
-def _no_versions(_wanted: Sequence[tuple[str, str]]) -> Versions:
-    raise CrosstasksError("apt was not asked: no door to it was given")
+def _no_versions(_suite: str, _wanted: Sequence[tuple[str, str]]) -> Versions:
+    raise CrosstasksError("Debian's archive was not asked: no door to it was given")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +89,9 @@ class Look:
         timeout: seconds that a network question may take.
         registry: the door to registries: a reference, the engine to ask through, seconds.
         fetch: the door to web servers: an address, seconds, and a text after whose line reading may stop.
-        debian_versions: the door to apt: packages with an architecture each.
-        debian_lacking: the door to what apt's sources lack: the machine's suite, the one to ask, an architecture, names.
+        debian_versions: the door to Debian's archive: a suite, and packages with an architecture each.
+        debian_lacking: the door to what it lacks: a suite, an architecture, names.
+        debian_mirror: where it is asked, and whose signature counts, as configured; empty where nothing is.
         terminal: tells whether the user can be asked.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
     """
@@ -107,8 +108,9 @@ class Look:
     timeout: float = 10.0
     registry: Callable[[str, Any, float], object] = _no_registry
     fetch: Callable[[str, float, str], str] = _no_fetch
-    debian_versions: Callable[[Sequence[tuple[str, str]]], Versions] = _no_versions
-    debian_lacking: Callable[[str, str, str, Sequence[str]], Mapping[str, str]] = _no_names
+    debian_versions: Callable[[str, Sequence[tuple[str, str]]], Versions] = _no_versions
+    debian_lacking: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_names
+    debian_mirror: str = ""
     terminal: Callable[[], bool] = lambda: False
     root: Path = Path("/")
     platform: Callable[[], Platform] = Platform.here

@@ -78,7 +78,7 @@ About: TypeAlias = Literal[
     "shared",  # facts.shared: Shared; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
-    "debian",  # facts.debian: Debian, what apt's sources offer; network
+    "debian",  # facts.debian: Debian, what its archive offers of Rust; network
     "packages",  # facts.packages: Lacking; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository

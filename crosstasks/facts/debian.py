@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ..catalog.recipes import SUITE
 from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import absent
 from ..core.steps import Absent, Question
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Debian(Struct, frozen=True, kw_only=True):
-    """What the machine's own apt sources offer.
+    """What a suite of Debian's archive offers.
 
     Attributes:
         suite: the code name, ``bookworm``.
@@ -60,23 +61,22 @@ LIFE: Final = answer_cache.Life(positive=86_400, negative=300)
 
 
 def asks(host: str) -> tuple[tuple[str, str], ...]:
-    """Return what apt is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
+    """Return what the archive is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
     return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"), (LIBC, host))
 
 
 def ask(look: Look, _question: Question, facts: Known) -> Debian | Absent:
-    """Ask apt for the versions it offers, once a day."""
-    if not facts["host"].apt:
-        return Absent("apt is not here")
+    """Ask the archive for the versions it offers of Rust, once a day."""
     if look.offline:
         return Absent("offline = true")
-    host, suite = NAMES.get(facts["host"].arch, facts["host"].arch), facts["host"].suite
-    return answer_cache.kept(look, f"debian {suite} {host}", Debian, LIFE, lambda: _ask(look, suite, host))
+    host = NAMES.get(facts["host"].arch, facts["host"].arch)
+    subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
+    return answer_cache.kept(look, subject, Debian, LIFE, lambda: _ask(look, host))
 
 
-def _ask(look: Look, suite: str, host: str) -> Debian | Absent:
+def _ask(look: Look, host: str) -> Debian | Absent:
     try:
-        return parse(look.debian_versions(asks(host)), suite=suite, host=host)
+        return parse(look.debian_versions(SUITE, asks(host)), suite=SUITE, host=host)
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:
@@ -88,7 +88,7 @@ def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
     rustc = versions.get((RUSTC, host), ())
     libc = versions.get((LIBC, host), ())
     if not rustc:
-        return Absent(f"apt has no {RUSTC} for {host}", "Debian's security sources have it")
+        return Absent(f"Debian's {suite} has no {RUSTC} for {host}", "its security suite has it: does the mirror serve that?")
     rust: dict[str, tuple[str, ...]] = {}
     for version in rustc:
         std = tuple(other for other in ARCHITECTURES if plain(version) in map(plain, versions.get((STD, other), ())))
@@ -121,18 +121,18 @@ def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
     return Question("packages", " ".join((suite, architecture, *names)))
 
 
-def ask_packages(look: Look, asked: Question, facts: Known) -> Lacking | Absent:
-    """Ask apt for the names, once a day."""
+def ask_packages(look: Look, asked: Question, _facts: Known) -> Lacking | Absent:
+    """Ask the archive for the names, once a day."""
     if look.offline:
         return Absent("offline = true")
-    suite = facts["host"].suite
-    return answer_cache.kept(look, f"packages {asked.subject}", Lacking, LIFE, lambda: _ask_packages(look, asked.subject, suite))
+    subject = f"packages {asked.subject} {look.debian_mirror}".rstrip()
+    return answer_cache.kept(look, subject, Lacking, LIFE, lambda: _ask_packages(look, asked.subject))
 
 
-def _ask_packages(look: Look, subject: str, own: str) -> Lacking | Absent:
+def _ask_packages(look: Look, subject: str) -> Lacking | Absent:
     suite, architecture, *names = subject.split()
     try:
-        return Lacking(suite=suite, architecture=architecture, names=look.debian_lacking(own, suite, architecture, names))
+        return Lacking(suite=suite, architecture=architecture, names=look.debian_lacking(suite, architecture, names))
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:

@@ -23,19 +23,30 @@ if TYPE_CHECKING:
     from .request import Request
 
 
-def cross_candidates(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
-    """Return the routes of cross in their order: platforms, flavours, sources of images."""
+EMULATED: Final = "linux/amd64"
+"""What may be emulated: all images of cross are for it."""
+
+
+def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
+    """Return the routes of cross with images of the engine's own platform, in their order: flavours, sources of images."""
     refusal = _no_container(request.target, facts)
     if refusal:
         return [Candidate("cross", lambda: refusal)]
+    return _on(_own_platform(facts), request, facts, parts)
+
+
+def emulated(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
+    """Return the routes of cross with images of another platform, which is slow."""
+    foreign = _own_platform(facts) != EMULATED and request.options.emulation != "never"
+    return _on(EMULATED, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
+
+
+def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     candidates = []
-    for platform in _platforms(facts, request.options.emulation):
-        for flavour in _flavours(request):
-            for source in images.sources(request, facts):
-                name = _named(flavour, source, platform, facts)
-                candidates.append(
-                    Candidate(name, partial(_cross, name, request, facts, parts, Variant(flavour=flavour, platform=platform), source))
-                )
+    for flavour in _flavours(request):
+        for source in images.sources(request, facts):
+            name, variant = _named(flavour, source, platform, facts), Variant(flavour=flavour, platform=platform)
+            candidates.append(Candidate(name, partial(_cross, name, request, facts, parts, variant, source)))
     return candidates
 
 
@@ -67,12 +78,6 @@ def _elsewhere(facts: Facts) -> bool:
 
 def _own_platform(facts: Facts) -> str:
     return facts.engine.platform if isinstance(facts.engine, Engine) else ""
-
-
-def _platforms(facts: Facts, emulation: str) -> tuple[str, ...]:
-    own = _own_platform(facts)
-    foreign = () if own == "linux/amd64" or emulation == "never" else ("linux/amd64",)
-    return (own, *foreign)
 
 
 _FROM: Final[Mapping[str, str]] = {

@@ -90,8 +90,7 @@ def _step(platform: str, why: str, ask: bool, source: Source, ref: str = "", rec
 
 DOES: Final[Mapping[Source, str]] = {
     "image": "a container of a pinned image, with CAP_SYS_ADMIN, registers QEMU with the kernel, until the machine restarts",
-    "build": "a container with CAP_SYS_ADMIN, made here of the distribution's packages, registers QEMU with the kernel, until the machine"
-    " restarts",
+    "build": "a container with CAP_SYS_ADMIN, made here of Debian's packages, registers QEMU with the kernel, until the machine restarts",
     "package": "apt-get installs qemu-user-static and binfmt-support on this machine, which register QEMU at every start",
 }
 """What is done to the machine, as the user is told before agreeing."""
@@ -129,10 +128,8 @@ def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
 
 
 def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
-    if not facts.host.apt:
-        return Refused(name="build", why="apt is not here, and the image is put together from its packages")
     own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, own, facts.host.suite)
+    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, own)
     if isinstance(recipe, Refused):
         return recipe
     held = Question("image", recipe.tag)
@@ -140,7 +137,7 @@ def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
         return (held,)
     if offline and not isinstance(facts.answers[held], LocalImage):
         return Refused(name="build", why="offline = true, and the engine does not hold it")
-    return Emulator(source="build", platform=platform, why=f"QEMU of {facts.host.suite}'s packages", steps=(step("build", recipe=recipe),))
+    return Emulator(source="build", platform=platform, why=f"QEMU of {recipe.suite}'s packages", steps=(step("build", recipe=recipe),))
 
 
 def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:

@@ -15,7 +15,6 @@ from ..core.errors import ConfigError
 from ..core.steps import Refused
 from ..facts.debian import Lacking, question
 from ..project.repository import Repository
-from .request import suite
 
 if TYPE_CHECKING:
     from ..facts import Facts
@@ -96,7 +95,7 @@ def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questi
         native = name.endswith(recipes.NATIVE)
         architecture = MACHINES[variant.platform].debian if native else request.target.debian
         names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
-    questions = [question(suite(facts, request.shared), architecture, listed) for architecture, listed in names.items()]
+    questions = [question(request.shared.base, architecture, listed) for architecture, listed in names.items()]
     if unknown := tuple(one for one in questions if one not in facts.answers):
         return unknown
     problems = [problem for one in questions for problem in _problems(facts.answers[one])]

@@ -4,8 +4,10 @@ Chosen by looking::
 
     engine      in this order
     amd64       cross 0.2.5 with each image source, then each flavour of `fallback` likewise; cargo; zigbuild
-    arm64       the same with native images; then the same with amd64 images under emulation; cargo; zigbuild
+    arm64       the same with native images; cargo; zigbuild; last the same with amd64 images under emulation, which is slow
     none        cargo for the host's own target; zigbuild
+
+Where an image is named, all that can use it comes before zigbuild, which cannot.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .cross import cross_candidates
+from . import cross, images
 from .hosted import cargo, zigbuild
 from .route import Candidate, Parts
 
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
 def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
     """Return every route that the request allows, best first. Needs the facts host, engine and repository."""
     options, parts = request.options, Parts(request, facts)
-    candidates = []
-    if options.builder in {"auto", "cross"}:
-        candidates += cross_candidates(request, facts, parts)
+    hosted = []
     if options.builder in {"auto", "cargo"}:
-        candidates.append(Candidate("cargo", partial(cargo, request, facts, parts)))
+        hosted.append(Candidate("cargo", partial(cargo, request, facts, parts)))
     if options.builder == "zigbuild" or (options.builder == "auto" and "zigbuild" in options.fallback):
-        candidates.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
-    return tuple(candidates)
+        hosted.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
+    if options.builder not in {"auto", "cross"}:
+        return tuple(hosted)
+    native, emulated = cross.native(request, facts, parts), cross.emulated(request, facts, parts)
+    named = images.sources(request, facts) == ("configured",)
+    return (*native, *emulated, *hosted) if named else (*native, *hosted, *emulated)

@@ -102,7 +102,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
         shared=config,
         rust=_rust(facts, config),
         locked=lock.row(facts, target.triple),
-        recipes={platform: _recipe(target, platform, options, facts, config) for platform in _platforms(facts, options)},
+        recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
     )
 
 
@@ -134,21 +134,10 @@ def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
         yield "linux/amd64"
 
 
-def _recipe(target: Target, platform: str, options: TargetConfig, facts: Facts, config: Config) -> Recipe | Refused:
-    if not facts.host.apt:
-        why = "apt is not here, and an image is put together from its packages"
-        return Refused(name="build", why=why, hint="name an image, or use a mirror")
-    if config.base and not recipes.served(config.base, facts.host.suite):
-        why = f"`base` is {config.base}, whose packages are not where apt's sources ({facts.host.suite or 'unknown'}) come from"
-        return Refused(name="build", why=why)
+def _recipe(target: Target, platform: str, options: TargetConfig, config: Config) -> Recipe | Refused:
     if options.pre_build:
         return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
-    return recipes.recipe(target, platform, suite(facts, config), packages=options.packages)
+    return recipes.recipe(target, platform, config.base, packages=options.packages, moment=recipes.moment(config.debian_mirror))
 
 
-def suite(facts: Facts, config: Config) -> str:
-    """Return the Debian suite that images built here are made of."""
-    return config.base or facts.host.suite
-
-
-__all__ = ["Request", "RustRequest", "make", "suite"]
+__all__ = ["Request", "RustRequest", "make"]

@@ -5,7 +5,7 @@ The sources, in the order of ``toolchains`` in crosstasks.toml::
     user     a toolchain of the user's rustup that holds all that is needed, used where it is
     cache    one that an earlier call put into our RUSTUP_HOME
     rustup   installed by rustup into our RUSTUP_HOME, if its server can be reached
-    debian   put together from the packages that the machine's apt offers; std that Debian lacks is built from source
+    debian   put together from Debian's packages; std that Debian lacks is built from source
 """
 
 from __future__ import annotations
@@ -180,10 +180,13 @@ def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, 
 def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     if request.shared.offline:
         return Refused(name="debian", why="offline = true")
-    if not facts.host.apt:
-        return Refused(name="debian", why="apt is not here")
     if host not in BY_TRIPLE:
         return Refused(name="debian", why=f"Debian's rustc does not run on {host}")
+    here = facts.host
+    if here.libc != "gnu":
+        return Refused(name="debian", why=f"patchelf, which it is put together with, does not run on {here.triple}")
+    if host == here.triple and here.libc_version and versions.numbers(here.libc_version) < versions.numbers(DEBIAN_GLIBC):
+        return Refused(name="debian", why=f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.libc_version}")
     missing = facts.open("debian")
     if missing:
         return missing

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from .. import context
 from ..catalog import targets
 from ..catalog.machines import BY_TRIPLE
+from ..catalog.recipes import SUITE
 from ..clients import docker_api
 from ..core import cache
+from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from . import emulation, image, toolchain, tools
 
@@ -51,9 +54,10 @@ def _install_toolchain(step: InstallToolchain, work: Work) -> None:
     toolchain.from_debian(
         wanted,
         home=home,
-        archive=image.archive(work),
+        archive=context.archive(work.cache, work.config, SUITE, work.say),
         debian_std=_architectures(),
         host_debian=BY_TRIPLE[step.host].debian,
+        machine=NAMES.get(work.facts.host.arch, work.facts.host.arch),
         run=work.run,
         say=work.say,
     )

@@ -175,7 +175,7 @@ def uninstall(work: Work, platform: str) -> None:
     try:
         path.write_text("-1", "utf-8")
     except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
-        recipe = recipes.emulator(qemu(platform), work.engine.platform, work.facts.host.suite)
+        recipe = recipes.emulator(qemu(platform), work.engine.platform)
         done = _in_ours(work, platform, recipe, "")
         if done.code:
             raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None

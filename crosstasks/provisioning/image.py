@@ -20,14 +20,16 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
+from .. import context
 from ..catalog.recipes import BASE, SPAWN, Recipe
-from ..clients import docker_api, suites
-from ..clients.deb import PIECE, Package, megabytes, members
+from ..clients import docker_api
+from ..clients.debian import Package, megabytes
+from ..clients.debian.deb import PIECE, members
 from ..core import cache, files
 from ..core.errors import ImageFailed
 
 if TYPE_CHECKING:
-    from ..clients.apt import Archive
+    from ..clients.debian import Archive
     from ..context import Work
     from ..core.steps import Say
 
@@ -152,19 +154,15 @@ LINKS: Final[Mapping[str, str]] = {
     "usr/bin/which": "which.debianutils",
 }
 
-CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+AUTHORITIES: Final = ("usr/share/ca-certificates/mozilla/", ".crt")
+"""Where the package has whom browsers trust, and how its files end; a maintainer script puts them together."""
 
 
 SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c", "spawn.sh"))
 """What lets emulated programs start others; kept in every image that builds."""
 
 
-def archive(context: Work, suite: str = "") -> Archive:
-    """Return the machine's apt sources, or the same for another *suite*, with their lists and packages in our cache."""
-    return suites.archive(context.cache, context.facts.host.suite, suite, run=context.run, say=context.say)
-
-
-def provide(recipe: Recipe, context: Work) -> None:
+def provide(recipe: Recipe, work: Work) -> None:
     """
     Have the engine hold the image of a recipe.
 
@@ -172,8 +170,8 @@ def provide(recipe: Recipe, context: Work) -> None:
         ImageFailed, ToolMissing: as of ``build``.
     """
     spawn = SPAWN_FILES if recipe.base == BASE else ()
-    folder = context.cache / "images"
-    build(recipe, engine=context.engine.command, folder=folder, archive=archive(context, recipe.suite), spawn=spawn, say=context.say)
+    archive = context.archive(work.cache, work.config, recipe.suite, work.say)
+    build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=spawn, say=work.say)
 
 
 def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:
@@ -187,18 +185,20 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
 
     Raises:
         ImageFailed: a package holds what an image must not, or the engine refuses.
-        ToolMissing: apt has no such package.
+        ToolMissing: Debian has no such package.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-")):
         if docker_api.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)
-        every = [package for part in parts for package in part]
+        trusted = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
+        every = [*(package for part in parts for package in part), trusted]
         say(f"building {recipe.tag} from {len(every)} packages, {megabytes(every)} MB")
         with ExitStack() as files:
             # without a name: however this process ends, they are gone with it
-            layers = _composed(recipe, parts, archive, spawn, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
+            added = _added(recipe, archive.fetch([trusted])[0], spawn)
+            layers = _composed(recipe, parts, archive, added, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
             docker_api.load(engine, _archive(recipe, layers, every))
 
@@ -223,7 +223,7 @@ def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Pack
     """
     Return of a closure of the target's architecture what the image lacks.
 
-    It is resolved by itself: together, apt wants one version of a library for all architectures, and the security
+    It is resolved by itself: together, Debian wants one version of a library for all architectures, and the security
     suite serves some (amd64) and not others (s390x), so that none would resolve.
     """
     names = {package.name for package in there}
@@ -245,9 +245,13 @@ class _Part(NamedTuple):
 
 
 def _composed(
-    recipe: Recipe, parts: tuple[Sequence[Package], Sequence[Package]], archive: Archive, spawn: Sequence[Path], file: Callable[[], Any]
+    recipe: Recipe,
+    parts: tuple[Sequence[Package], Sequence[Package]],
+    archive: Archive,
+    added: Mapping[str, tuple[bytes, int]],
+    file: Callable[[], Any],
 ) -> tuple[Layer, ...]:
-    """Compose layers side by side, each as soon as its packages are there, while apt fetches the next; the largest first."""
+    """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
     wanted = _layered(recipe, *parts)
     order = sorted(range(len(wanted)), key=lambda number: -sum(package.size for package in wanted[number].packages))
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -258,7 +262,7 @@ def _composed(
     finally:
         pool.shutdown(cancel_futures=True)
     held = frozenset().union(*(layer.holds for layer in layers))
-    return (*layers, compose(file(), lambda tar: _finish(tar, held, recipe, spawn)))
+    return (*layers, compose(file(), lambda tar: _finish(tar, held, recipe, added)))
 
 
 def _layered(recipe: Recipe, base: Sequence[Package], own: Sequence[Package]) -> tuple[_Part, ...]:
@@ -294,7 +298,16 @@ def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
         yield tuple(group)
 
 
-def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, spawn: Sequence[Path]) -> None:
+def _added(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str, tuple[bytes, int]]:
+    """Return the files that no package has as they are, each with its mode; the host's own are in no image: it is the same everywhere."""
+    begin, end = AUTHORITIES
+    found = {info.name: content.read() for info, content in members(authorities) if content and info.name.endswith(end)}
+    bundle = b"".join(content for name, content in sorted(found.items()) if name.removeprefix("./").startswith(begin))
+    programs = {f"{SPAWN.lstrip('/')}/{path.name}": (path.read_bytes(), 0o755) for path in spawn} if recipe.qemu else {}
+    return {"etc/ssl/certs/ca-certificates.crt": (bundle, 0o644), **programs}
+
+
+def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, added: Mapping[str, tuple[bytes, int]]) -> None:
     """Fill the last layer: what no package has, or its maintainer script would make."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
@@ -311,13 +324,8 @@ def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, spawn: 
         tar.addfile(link(name, target))
     write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
     write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
-    for bundle in map(Path, CERTIFICATES):
-        if bundle.is_file():
-            write(tar, "etc/ssl/certs/ca-certificates.crt", bundle.read_bytes())
-            break
-    if recipe.qemu:
-        for path in spawn:
-            write(tar, f"{SPAWN.lstrip('/')}/{path.name}", path.read_bytes(), 0o755)
+    for name, (content, mode) in added.items():
+        write(tar, name, content, mode)
 
 
 def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:

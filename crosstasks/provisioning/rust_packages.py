@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ..clients.deb import Package, members
+from ..clients.debian.deb import members
+from ..clients.debian.packages import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
 from .rustup_home import Marker, Wanted, mark, missing, name, path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ..clients.apt import Archive
+    from ..clients.debian import Archive
     from ..core.steps import Say
 
 PRIVATE: Final = "lib/debian"
@@ -84,7 +85,7 @@ def programs(members: Members, folder: Path) -> str:
             _write(content, folder / place, info.mode)
     absent = [name for name in BINARIES if not (folder / "bin" / name).is_file()]
     if absent:
-        raise ToolMissing(f"Debian's packages hold no {', '.join(absent)}", hint="run `apt-get update`, and try again")
+        raise ToolMissing(f"Debian's packages hold no {', '.join(absent)}", hint="try again: the archive may be changing")
     return _prune(folder, links)
 
 
@@ -185,7 +186,7 @@ def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
         while real in links:
             real = links[real]
         if not (folder / PRIVATE / real).is_file():
-            raise ToolMissing(f"no package that rustc depends on holds {name}", hint="run `apt-get update`, and try again")
+            raise ToolMissing(f"no package that rustc depends on holds {name}", hint="try again: the archive may be changing")
         os.link(folder / PRIVATE / real, place)
     return place
 
@@ -257,6 +258,7 @@ def make(
     draft: Path,
     archive: Archive,
     architectures: Mapping[str, str],
+    machine: str,
     run: Runner,
     say: Say,
 ) -> None:
@@ -266,7 +268,6 @@ def make(
     Raises:
         ToolMissing: a package is not offered, or what came out does not run.
     """
-    machine = run(["dpkg", "--print-architecture"]).out.strip()
     archive.update(sorted({machine, *architectures.values()}))
     parts = _parts(want, kept, home, archive=archive, architectures=architectures, machine=machine)
     packages = parts.all()
@@ -321,7 +322,7 @@ def _version(want: Wanted, archive: Archive, architectures: Mapping[str, str], b
     Return the version of Debian's packages that has all of it.
 
     A standard library fits only the rustc that it was built with, so its version must be rustc's to the letter. *before* is
-    what the toolchain was made of; if apt offers no more of it, everything is made anew.
+    what the toolchain was made of; if the archive has no more of it, everything is made anew.
     """
     own = architectures[want.host]
     offered = archive.versions(RUSTC, own)
@@ -349,7 +350,7 @@ def upstream(version: str) -> str:
 
 def _closure(archive: Archive, release: str, version: str, architecture: str) -> tuple[Package, ...]:
     driver = f"libstd-rust-web-{'.'.join(release.split('.')[:2])}"
-    # All of them by version, or apt takes the newest of those that rustc names without one.
+    # All of them by version, or the newest is taken of those that rustc names without one.
     asked = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
     return tuple(package for package in archive.closure(asked, architecture) if may_hold_libraries(package.name))
 
@@ -357,7 +358,7 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
 def _newest(archive: Archive, package: str, architecture: str) -> str:
     versions: Sequence[str] = archive.versions(package, architecture)
     if not versions:
-        raise ToolMissing(f"Debian offers no {package} for {architecture}", hint="run `apt-get update`, and try again")
+        raise ToolMissing(f"Debian offers no {package} for {architecture}", hint="try again: the archive may be changing")
     return versions[0]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..clients.apt import Archive
+    from ..clients.debian import Archive
     from ..core.steps import Done, Env, Runner, Say
 
 RUSTUP_GLIBC: Final = "2.17"
@@ -43,6 +43,7 @@ def from_debian(
     archive: Archive,
     debian_std: Mapping[str, str],
     host_debian: str,
+    machine: str,
     run: Runner,
     say: Say,
 ) -> None:
@@ -52,9 +53,9 @@ def from_debian(
     Args:
         wanted: what to have.
         home: our RUSTUP_HOME.
-        archive: the machine's apt.
+        archive: Debian's.
         debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
-        host_debian: that of ``wanted.host``.
+        host_debian: that of ``wanted.host``; *machine* is that of the machine that we are on.
         run: the door to programs.
         say: told what is fetched, and what becomes of it.
 
@@ -72,7 +73,9 @@ def from_debian(
         if strangers:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
         architectures = {triple: every[triple] for triple in want.triples}
-        rust_packages.make(want, kept, home=home, draft=folder, archive=archive, architectures=architectures, run=run, say=say)
+        rust_packages.make(
+            want, kept, home=home, draft=folder, archive=archive, architectures=architectures, machine=machine, run=run, say=say
+        )
 
 
 def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Say) -> None:

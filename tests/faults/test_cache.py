@@ -27,20 +27,18 @@ def test_a_flipped_byte_in_what_was_kept(crosstasks, built, own_cache):
 
 
 def test_a_flipped_byte_in_a_package(tmp_path, shared):
-    """A package of Debian that is not what apt's lists say is fetched again, and never unpacked."""
+    """A package of Debian that is not what the archive's lists say is fetched again, and never unpacked."""
     code = """
 import sys
 from pathlib import Path
-from crosstasks.clients.process import run
-from crosstasks.clients.apt import Archive
-archive = Archive(Path(sys.argv[1]), run=run, say=lambda line: print(line, flush=True))
+from crosstasks.clients.debian import Archive
+archive = Archive(Path(sys.argv[1]), "bookworm", say=lambda line: print(line, flush=True))
 archive.update(["amd64"])
 (got,) = archive.fetch((archive.single("busybox-static", "amd64"),))
 print(got)
 """
     argv = (sys.executable, "-c", code, str(tmp_path / "debian"))
-    shutil.copytree(shared / "debian" / "lists", tmp_path / "debian" / "lists")
-    shutil.copy(shared / "debian" / "stamps.json", tmp_path / "debian")
+    shutil.copytree(shared / "debian" / "bookworm", tmp_path / "debian" / "bookworm")
     path = Path(subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     whole = path.read_bytes()
     flip(path)

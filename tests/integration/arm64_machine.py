@@ -12,8 +12,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from crosstasks.clients import apt
-from crosstasks.clients.process import run
+from crosstasks.catalog import recipes
+from crosstasks.clients.debian import Archive
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "crosstasks" / "requirements.txt"
@@ -46,7 +46,7 @@ class Machine:
 
     def _unpack(self) -> str:
         """Return the version of its Python."""
-        archive = apt.Archive(self.folder / "apt", run=run, say=lambda _line: None)
+        archive = Archive(self.folder / "debian", recipes.SUITE, say=lambda _line: None)
         archive.update(("arm64",))
         # the program is a package of its own since Debian 13
         docker = "docker.io" if archive.lacking(("docker-cli",), "arm64") else "docker-cli"

@@ -18,8 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.clients import suites
-from crosstasks.clients.process import run
+from crosstasks.clients.debian import Archive
 from crosstasks.provisioning import image
 from crosstasks.verifying import verify
 
@@ -83,13 +82,12 @@ def test_armv6_with_hardware_floats_is_refused(on, engines, example, crosstasks)
     assert "whose start files no ARMv6 processor runs" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("base", "needs"), [("bullseye", "2.17"), ("bookworm", "2.34"), ("trixie", "2.34"), ("forky", "2.34")])
+@pytest.mark.parametrize(("base", "needs"), [("bullseye", "2.17"), ("bookworm", "2.34"), ("trixie", "2.34")])
 def test_the_base_decides_which_glibc_is_needed(base, needs, cache, tmp_path, request):
     """A program that starts a thread, whose symbol got another version in 2.34, compiled and run by what each release has for aarch64."""
-    # under a name of the test's own: others rely on there being no image of forky
+    # under a name of the test's own: others rely on there being no such image
     recipe = replace(recipes.recipe(targets.find("aarch64"), HOST, base), tag=f"crosstasks-test/base:{base}")
-    own = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    archive = suites.archive(cache, own, base, run=run, say=print)
+    archive = Archive(cache / "debian", base, say=print)
     request.addfinalizer(lambda: subprocess.run(("docker", "rmi", "--force", recipe.tag), check=True, capture_output=True))
     image.build(recipe, engine="docker", folder=cache / "images", archive=archive, spawn=SPAWN, say=print)
     script = "cd /tmp && cat >a.c && $CC_aarch64_unknown_linux_gnu a.c -o a -pthread && $CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER ./a && cat a"

@@ -92,15 +92,14 @@ def test_a_package_that_debian_has_not_is_not_locked(crate, crosstasks):
     assert not (crate / "crosstasks.lock").exists()
 
 
-def test_an_image_that_cannot_be_built(build, crate, crosstasks, without, tmp_path):
+def test_an_image_that_cannot_be_built(build, crate, crosstasks, without):
     """Debian's mirror is out of reach: that is the turn, and zigbuild needs no image."""
     made = crosstasks("provision", "--target", "aarch64", "--builder", "zigbuild", cwd=crate)
     assert made.returncode == 0, made.stderr
     folder = Path(without("cross-0.2.5-", "zigbuild-"))
     (folder / "debian").unlink()  # nothing of the release is known, nor fetched
-    conf = tmp_path / "apt.conf"
-    conf.write_text('Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\n')
-    done, result = build('images = ["build"]\nbase = "forky"\n', CROSSTASKS_CACHE_DIR=str(folder), APT_CONFIG=str(conf))
+    closed = {"CROSSTASKS_CACHE_DIR": str(folder), "CROSSTASKS_DEBIAN_MIRROR": "http://127.0.0.1:9"}
+    done, result = build('images = ["build"]\nbase = "forky"\n', **closed)
     assert done.returncode == 0, done.stderr
     assert turned(result) == ("zigbuild", [("cross 0.2.5, image built here", 5)])
     assert result["turns"][0]["step"]["call"] == "image.build"

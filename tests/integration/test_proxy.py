@@ -10,13 +10,14 @@ import subprocess
 import sys
 from functools import partial
 
+import debian_archive
 import pytest
 from intercepting import intercepting
 from rustup_server import hollow, publish, serving
 
 from crosstasks.catalog.pins import pins
 from crosstasks.clients import registry_api
-from crosstasks.clients.apt import Archive
+from crosstasks.clients.debian import Archive
 from crosstasks.clients.process import run
 from crosstasks.core.errors import CrosstasksError
 from crosstasks.provisioning import toolchain, tools
@@ -73,22 +74,26 @@ def site(tmp_path):
     )
     subprocess.run((*git, "-C", "one.git", "update-ref", "HEAD", commit.stdout.strip()), check=True)
     subprocess.run((*git, "-C", "one.git", "update-server-info"), check=True)
-    _debian(folder / "debian", tmp_path / "libc6")
+    _debian(folder)
     with serving(folder) as address:
         port = address.rpartition(":")[2]
         publish(folder, f"https://localhost:{port}", "1.2.3", hollow(tmp_path / "rust", HOST), host=HOST, targets=())
         yield f"https://localhost:{port}"
 
 
-def _debian(folder, draft):
-    (draft / "DEBIAN").mkdir(parents=True)
-    control = "Package: libc6\nVersion: 1\nArchitecture: amd64\nMaintainer: a <a@b>\nDescription: none\n"
-    (draft / "DEBIAN/control").write_text(control)
-    folder.mkdir(parents=True)
-    subprocess.run(("dpkg-deb", "--build", str(draft), str(folder / "libc6.deb")), check=True, capture_output=True)
-    content = (folder / "libc6.deb").read_bytes()
-    rows = f"Filename: ./libc6.deb\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n"
-    (folder / "Packages").write_text(f"{control}{rows}")
+def _debian(site):
+    """Put an archive there that is signed by a key of its own, with one package."""
+    served, key = debian_archive.Served(), debian_archive.secret()
+    package = debian_archive.stanza("libc6")
+    for place, suite in (("debian", "bookworm"), ("debian", "bookworm-updates"), ("debian-security", "bookworm-security")):
+        served.put(place, suite, {"amd64": package if suite == "bookworm" else ""}, key)
+    served.files[f"{debian_archive.BASE}/debian/pool/main/libc6_1_amd64.deb"] = b"libc6"
+    for url, content in served.files.items():
+        file = site / url.removeprefix(f"{debian_archive.BASE}/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    (site / "keys.asc").write_text(str(debian_archive.public(key)))
+    (site / "debian" / "Packages").write_text(package)
 
 
 def _git(site, _folder):
@@ -97,10 +102,8 @@ def _git(site, _folder):
         raise CrosstasksError(done.err)
 
 
-def _apt(site, folder):
-    (folder / "sources").mkdir()
-    (folder / "sources/one.list").write_text(f"deb [trusted=yes] {site}/debian/ ./\n")
-    archive = Archive(folder / "apt", run=run, say=silent, sources=folder / "sources")
+def _archive(site, folder):
+    archive = Archive(folder / "debian", "bookworm", say=silent, mirror=site, keyring=str(folder / "site" / "keys.asc"))
     archive.update(["amd64"])
     archive.fetch([archive.single("libc6", "amd64")])
 
@@ -121,30 +124,19 @@ def _own(site, _folder):
     assert "Package: libc6" in registry_api.fetch_text(f"{site}/debian/Packages", 20)
 
 
-@pytest.mark.parametrize("ask", [_git, _apt, _pip_and_rustup, _own])
+@pytest.mark.parametrize("ask", [_git, _archive, _pip_and_rustup, _own])
 def test_every_tool_trusts_whom_the_user_trusts(behind, site, ask, tmp_path):
     """The proxy is named in capitals, its authority once, and each tool comes through."""
     ask(site, tmp_path)
     assert any(one.startswith("localhost:") for one in behind.asked), behind.asked
 
 
-@pytest.mark.parametrize("ask", [_git, _pip_and_rustup, _own])
+@pytest.mark.parametrize("ask", [_git, _archive, _pip_and_rustup, _own])
 def test_no_tool_trusts_whom_nobody_named(behind, site, ask, tmp_path, monkeypatch):
     """So it was that variable that let it through."""
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(CrosstasksError):
         ask(site, tmp_path)
-    assert behind.asked
-
-
-def test_what_the_tools_files_say_wins(behind, site, tmp_path, monkeypatch):
-    """An apt of the machine's own configuration, with its proxy and its authorities, needs no variable and heeds none."""
-    monkeypatch.setenv("SSL_CERT_FILE", "/etc/hostname")
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    theirs = tmp_path / "apt.conf"
-    theirs.write_text(f'Acquire::https::Proxy "{behind.address}";\nAcquire::https::CaInfo "{behind.ca}";\n')
-    monkeypatch.setenv("APT_CONFIG", str(theirs))
-    _apt(site, tmp_path)
     assert behind.asked
 
 

@@ -14,8 +14,8 @@ import pytest
 from rustup_server import publish, serving
 
 from crosstasks.catalog.pins import pins
-from crosstasks.clients.apt import Archive
-from crosstasks.clients.deb import members
+from crosstasks.clients.debian import Archive
+from crosstasks.clients.debian.deb import members
 from crosstasks.clients.process import run
 from crosstasks.core import integrity
 from crosstasks.core.errors import ToolMissing
@@ -32,12 +32,12 @@ import sys
 from pathlib import Path
 from crosstasks.clients.process import run
 from crosstasks.provisioning import toolchain
-from crosstasks.clients.apt import Archive
+from crosstasks.clients.debian import Archive
 home, folder, release, host, architecture = sys.argv[1:]
 say = lambda line: print(line, flush=True)
 toolchain.from_debian(
-    toolchain.Wanted(release=release, host=host), home=Path(home), archive=Archive(Path(folder), run=run, say=say),
-    debian_std={}, host_debian=architecture, run=run, say=say,
+    toolchain.Wanted(release=release, host=host), home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
+    debian_std={}, host_debian=architecture, machine=architecture, run=run, say=say,
 )
 """
 
@@ -48,8 +48,8 @@ def silent(_line):
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory):
-    """The machine's apt."""
-    made = Archive(tmp_path_factory.mktemp("debian"), run=run, say=silent)
+    """Debian's."""
+    made = Archive(tmp_path_factory.mktemp("debian"), "bookworm", say=silent)
     made.update(sorted(ARCHITECTURES.values()))
     return made
 
@@ -89,7 +89,14 @@ def made(eight, archive, release):
 
 def debian(wanted, home, archive, say=silent):
     toolchain.from_debian(
-        wanted, home=home, archive=archive, debian_std=ARCHITECTURES, host_debian=ARCHITECTURES[wanted.host], run=run, say=say
+        wanted,
+        home=home,
+        archive=archive,
+        debian_std=ARCHITECTURES,
+        host_debian=ARCHITECTURES[wanted.host],
+        machine=ARCHITECTURES[HOST],
+        run=run,
+        say=say,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pure: where Debian's archive is asked for, as addresses with ``{archive}`` in them: ``debian``, or ``debian-security``."""
+"""Look: where Debian's archive is asked for, as addresses with ``{archive}`` in them: ``debian``, or ``debian-security``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
+
+from ...catalog import recipes
 
 OFFICIAL: Final = "https://deb.debian.org"
 """Where the archive is served to the whole world."""
 
 ARCHIVE: Final = "{archive}"
 
-_TIME: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
+_SOURCE: Final = re.compile(r"^\s*(?:URIs:|deb\s+(?:\[[^\]]*\]\s+)?)(.*)$", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"https?://[^\s]+")
 
 
 def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
@@ -27,6 +31,25 @@ def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_based, (mirror,) if mirror else (OFFICIAL, *hints))))
 
 
+def of_apt(etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
+    """
+    Return the mirrors of Debian's archive that the machine's own apt names: hints, and no more.
+
+    Whoever serves the archive, it is the archive's keys that count.
+    """
+    files = (etc / "sources.list", *sorted((etc / "sources.list.d").glob("*")))
+    texts = (_text(file) for file in files if file.suffix in {".list", ".sources"})
+    found = (address.rstrip("/") for text in texts for line in _SOURCE.findall(text) for address in _ADDRESS.findall(line))
+    return tuple(dict.fromkeys(one.removesuffix("/debian") for one in found if one.endswith("/debian")))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _based(mirror: str) -> str:
     """``https://snapshot.debian.org/archive/{archive}/20261101T000000Z`` stays as it is; else the archive's name is the last part."""
     return mirror.rstrip("/") if ARCHIVE in mirror else f"{mirror.rstrip('/')}/{ARCHIVE}"
@@ -34,8 +57,8 @@ def _based(mirror: str) -> str:
 
 def point_in_time(base: str) -> datetime | None:
     """Return the time of a mirror that keeps the archive as it was at one."""
-    match = _TIME.search(base)
-    return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if match else None
+    text = recipes.moment(base)
+    return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if text else None
 
 
 def folder(suite: str, mirror: str, keyring: str) -> str:
@@ -44,4 +67,4 @@ def folder(suite: str, mirror: str, keyring: str) -> str:
     return f"{suite}-{hashlib.sha256(own.encode()).hexdigest()[:8]}" if own else suite
 
 
-__all__ = ["bases", "folder", "point_in_time"]
+__all__ = ["bases", "folder", "of_apt", "point_in_time"]

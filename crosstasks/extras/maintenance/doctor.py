@@ -135,27 +135,28 @@ def rust(facts: Facts) -> Iterator[Row]:
 
 
 def network(facts: Facts) -> Iterator[Row]:
-    """Tell of rustup's server, of the registry that cross's images are in, and of apt's sources."""
+    """Tell of rustup's server, of the registry that cross's images are in, and of Debian's archive."""
     server: RustupServer | Absent = facts["rustup-server"]
     match server:
         case Absent() as why:
-            yield absent("rustup's server", why, "set RUSTUP_DIST_SERVER to a mirror, or HTTPS_PROXY; Debian's packages serve where apt is")
+            yield absent("rustup's server", why, "set RUSTUP_DIST_SERVER to a mirror, or HTTPS_PROXY; Debian's packages serve on Linux")
         case RustupServer():
             yield Row(name="rustup's server", detail=f"{server.url}, stable is {server.stable}")
     image: RegistryImage | Absent = facts.get(Question("registry", REGISTRY))
     match image:
         case Absent() as why:
-            fix = "nothing to do where apt is: images are built here; or set `mirror` in crosstasks.toml"
+            fix = "nothing to do: images are built here from Debian's packages; or set `mirror` in crosstasks.toml"
             yield Row(name="registry", state="warning", detail=why.why.partition("\n")[0], fix=fix)
         case RegistryImage():
             yield Row(name="registry", detail=f"{REGISTRY} is served, for {', '.join(image.platforms)}")
     offer: Debian | Absent = facts["debian"]
     match offer:
         case Absent() as why:
-            yield absent("apt", why, "`apt-get update` says more; images and toolchains then come from a registry and rustup")
+            fix = "`debian-mirror` names a mirror, HTTPS_PROXY a proxy; images and toolchains then come from a registry and rustup"
+            yield absent("Debian's archive", why, fix)
         case Debian() as debian:
             offered = ", ".join(f"Rust {release} (std for {', '.join(std) or 'none'})" for release, std in debian.rust.items())
-            yield Row(name="apt", detail=f"{debian.suite}: {offered}")
+            yield Row(name="Debian's archive", detail=f"{debian.suite}: {offered}")
 
 
 def emulation(facts: Facts) -> Iterator[Row]:
@@ -270,7 +271,7 @@ def _chosen(work: Work) -> tuple[Found, Work]:
 
 
 def _look(work: Work, questions: Iterable[Question]) -> Work:
-    """Ask; where a full disk keeps apt from answering, that is the answer, and the rows of the disks say more."""
+    """Ask; where a full disk keeps the archive's lists from being read, that is the answer, and the rows of the disks say more."""
     try:
         return pipeline.look(work, questions)
     except DiskFull as error:

@@ -50,6 +50,9 @@ version = 1
 targets = [
 {targets}]
 
+# The Debian suite that images built here are made of: what is linked in them may need its glibc, 2.36, on every machine alike.
+base = "bookworm"
+
 # The newest glibc that artifacts may need; without it every route decides by itself.
 # glibc = "2.28"
 

@@ -32,7 +32,7 @@ def received(work: Work, platform: str) -> Work:
     """
     Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
 
-    What apt offers here is what its image and toolchain would be made of; the suite stays this machine's.
+    What Debian's archive offers is what its image and toolchain would be made of.
 
     Raises:
         ConfigError: no such platform.

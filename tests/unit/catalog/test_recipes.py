@@ -7,7 +7,8 @@ import re
 import pytest
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.catalog.recipes import Recipe, recipe
+from crosstasks.catalog.recipes import Recipe, emulator, recipe
+from crosstasks.config.options import Options
 from crosstasks.core.steps import Refused
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
@@ -100,13 +101,25 @@ def test_a_native_package_is_a_program_of_the_image():
     assert made("windows", packages=("protobuf-compiler:native",)).packages[-1] == "protobuf-compiler"
 
 
+def test_the_suite_is_ours_wherever_we_are():
+    """The default of `base` is the suite that Rust's packages and emulators are of."""
+    assert (recipes.SUITE, Options().base, emulator("aarch64", AMD64).suite) == ("bookworm",) * 3
+
+
 @pytest.mark.parametrize(
-    ("base", "suite", "served"),
-    [("bookworm", "bookworm", True), ("bullseye", "bookworm", True), ("noble", "jammy", True), ("noble", "bookworm", False)],
+    ("mirror", "moment"),
+    [
+        ("https://snapshot.debian.org/archive/{archive}/20261101T000000Z", "20261101T000000Z"),
+        ("https://s.example/20261101T000000Z/debian", "20261101T000000Z"),
+        ("https://mirror.example.org", ""),
+        ("", ""),
+    ],
 )
-def test_a_base_comes_from_the_servers_of_its_own_distribution(base, suite, served):
-    """Debian's mirror has no Ubuntu."""
-    assert recipes.served(base, suite) is served
+def test_a_point_in_time_is_read_from_the_mirrors_address(mirror, moment):
+    """And makes another image."""
+    assert recipes.moment(mirror) == moment
+    tags = {recipe(targets.find("aarch64"), AMD64, "bookworm", moment=one).tag for one in ("", moment)}
+    assert len(tags) == 1 + bool(moment)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +128,7 @@ def test_a_base_comes_from_the_servers_of_its_own_distribution(base, suite, serv
         ("x86_64-musl", AMD64, "bookworm", (), "Debian has no C compiler for x86_64-unknown-linux-musl"),
         ("freebsd", AMD64, "bookworm", (), "Debian has no C compiler for x86_64-unknown-freebsd"),
         ("aarch64", "linux/s390x", "bookworm", (), "images are built for linux/amd64 and linux/arm64, not for linux/s390x"),
-        ("aarch64", AMD64, "buster", (), "and apt's sources are buster"),
-        ("aarch64", AMD64, "", (), "and apt's sources are unknown"),
+        ("aarch64", AMD64, "buster", (), "and `base` is buster"),
         ("arm", AMD64, "bookworm", (), "its armhf is ARMv7, whose start files no ARMv6 processor runs"),
         ("riscv64", AMD64, "bookworm", ("libssl-dev",), "bookworm has no libraries for riscv64gc-unknown-linux-gnu"),
         ("mips64el", AMD64, "trixie", ("libssl-dev",), "trixie has no libraries for mips64el-unknown-linux-gnuabi64"),
@@ -126,7 +138,7 @@ def test_a_base_comes_from_the_servers_of_its_own_distribution(base, suite, serv
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_reason(name, platform, suite, packages, why):
-    """Before anything is asked of apt."""
+    """Before anything is asked of the archive."""
     found = recipe(targets.find(name), platform, suite, packages=packages)
     assert isinstance(found, Refused)
     assert why in found.why

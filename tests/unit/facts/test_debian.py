@@ -44,30 +44,29 @@ def test_a_release_is_what_comes_before_debians_own():
     assert ["1.96.0", "2.36", "7.2"] == [release(version) for version in (NEW, "2.36-9+deb12u13", "1:7.2+dfsg-7")]
 
 
-def test_apt_is_asked_once_a_day(tmp_path):
+def test_the_archive_is_asked_once_a_day(tmp_path):
     """All packages in one question, and the answer is kept."""
     calls, time = [], [1000.0]
 
-    def versions(wanted):
-        calls.append(tuple(wanted))
+    def versions(suite, wanted):
+        calls.append((suite, tuple(wanted)))
         return BOOKWORM
 
     here, facts = look(tmp_path, debian_versions=versions, now=lambda: time[0]), Facts(answers={Question("host"): HOST})
     for time[0] in (1000.0, 80_000.0):
         assert WANTED == ask(Question("debian"), here, facts)
-    assert [asks("amd64")] == calls
+    assert [("bookworm", asks("amd64"))] == calls
 
 
-def test_apt_that_fails_is_absent(tmp_path):
-    """Its words are the reason; without apt, and offline, it is not asked."""
+def test_an_archive_that_fails_is_absent(tmp_path):
+    """Its words are the reason; offline, it is not asked. Whether apt is here, and which, is all the same."""
 
-    def versions(wanted):
-        raise CrosstasksError("apt-get update failed", why="File has unexpected size")
+    def versions(_suite, _wanted):
+        raise CrosstasksError("Debian's archive cannot be asked", why="no route to host")
 
     here = look(tmp_path, debian_versions=versions)
-    assert Absent("apt-get update failed: File has unexpected size") == ask(
-        Question("debian"), here, Facts(answers={Question("host"): HOST})
-    )
-    assert Absent("apt is not here") == ask(Question("debian"), here, Facts(answers={Question("host"): replace(HOST, apt=False)}))
+    for host in (HOST, replace(HOST, apt=False, suite="")):
+        found = ask(Question("debian"), here, Facts(answers={Question("host"): host}))
+        assert Absent("Debian's archive cannot be asked: no route to host") == found
     off = look(tmp_path, debian_versions=versions, offline=True)
     assert Absent("offline = true") == ask(Question("debian"), off, Facts(answers={Question("host"): HOST}))

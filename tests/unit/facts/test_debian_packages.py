@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from facts_looks import look
 
 from crosstasks.core.errors import ToolMissing
@@ -14,8 +16,8 @@ FACTS = Facts(answers={Question("host"): Host(os="linux", arch="x86_64", triple=
 ASKED = question("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])
 
 
-def test_apt_is_asked_for_the_names_once_a_day(tmp_path):
-    """In the release and for the architecture of the question, from the machine's own sources; and the answer is kept."""
+def test_the_archive_is_asked_for_the_names_once_a_day(tmp_path):
+    """In the release and for the architecture of the question; and the answer is kept, for the mirror that was asked."""
     calls, time = [], [1000.0]
 
     def lacking(*asked):
@@ -25,14 +27,16 @@ def test_apt_is_asked_for_the_names_once_a_day(tmp_path):
     here = look(tmp_path, debian_lacking=lacking, now=lambda: time[0])
     for time[0] in (1000.0, 80_000.0):
         assert ask(ASKED, here, FACTS) == Lacking(suite="bullseye", architecture="arm64", names={"libsl-dev": "libssl-dev"})
-    assert calls == [("bookworm", "bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])]
+    assert calls == [("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])]
+    ask(ASKED, replace(here, debian_mirror="https://mirror.example"), FACTS)
+    assert len(calls) == 2
 
 
-def test_an_apt_that_cannot_say_is_absent(tmp_path):
+def test_an_archive_that_cannot_say_is_absent(tmp_path):
     """So is one that must not be asked."""
 
     def lacking(*_asked):
-        raise ToolMissing("apt's lists for arm64 cannot be had")
+        raise ToolMissing("Debian's lists cannot be had")
 
-    assert ask(ASKED, look(tmp_path, debian_lacking=lacking), FACTS) == Absent("apt's lists for arm64 cannot be had")
+    assert ask(ASKED, look(tmp_path, debian_lacking=lacking), FACTS) == Absent("Debian's lists cannot be had")
     assert ask(ASKED, look(tmp_path, debian_lacking=lacking, offline=True), FACTS) == Absent("offline = true")

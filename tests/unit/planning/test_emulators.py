@@ -92,11 +92,10 @@ def test_a_source_that_failed_is_followed_by_the_next():
     [
         ({"engine": Engine(kind="docker", command="docker", version="1", arch="aarch64", rootless=True)}, "rootless"),
         ({"engine": Absent("docker does not answer")}, "docker does not answer"),
-        ({"host": Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")}, "apt is not here"),
     ],
 )
 def test_where_it_cannot_be_set_up_the_reason_is_said(changes, why):
-    """A rootless engine has no say in the kernel's table; without apt nothing is built."""
+    """A rootless engine has no say in the kernel's table."""
     found = choose(AMD64, "install", known(more=OUT_OF_REACH, **changes))
     assert isinstance(found, Refused)
     assert why in found.why

@@ -19,7 +19,7 @@ from crosstasks.planning import images
 from crosstasks.planning.image_names import BASE_GLIBC, Variant
 from crosstasks.planning.images import sources
 from crosstasks.planning.ingredients import BuildImage, Image, PullImage
-from crosstasks.testing import bare_facts, config, facts, image, repository, served
+from crosstasks.testing import config, facts, image, repository, served
 
 ARM64 = "aarch64-unknown-linux-gnu"
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
@@ -171,13 +171,12 @@ def test_packages_that_nobody_has_are_the_configurations_fault():
 @pytest.mark.parametrize(
     ("name", "known", "options", "why"),
     [
-        ("aarch64", facts(host=bare_facts().host), {}, "apt is not here, and an image is put together from its packages"),
         ("x86_64-musl", facts(), {}, "Debian has no C compiler for x86_64-unknown-linux-musl"),
         ("aarch64", facts(images={MADE: GONE}), {"offline": True}, f"the engine has no {MADE}, and offline = true"),
     ],
 )
 def test_building_is_refused_with_the_reason(name, known, options, why):
-    """Before apt is asked."""
+    """Before the archive is asked."""
     assert choose("build", wanted(name), known, config(**options)).why == why
 
 
@@ -192,12 +191,12 @@ def test_the_base_is_the_one_configured():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"base": "noble"}, "`base` is noble, whose packages are not where apt's sources (bookworm) come from"),
+        ({"base": "noble"}, "images are put together from the packages of bullseye, bookworm, trixie, forky, and `base` is noble"),
         ({"pre-build": ["true"]}, "`pre-build` is run in cross's own images, and one built here has no apt: name `packages`"),
     ],
 )
 def test_what_an_image_built_here_cannot_hold_is_refused(options, why):
-    """Before apt is asked."""
+    """Before the archive is asked."""
     assert choose("build", wanted(), facts(), config(**options)).why == why
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from planning import NETWORK, request, settle, world
 
 from crosstasks.catalog.recipes import recipe
-from crosstasks.catalog.targets import find
+from crosstasks.catalog.targets import default_image, find
 from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.builders import Builder, Builders
@@ -48,12 +48,40 @@ def test_the_order_on_an_amd64_engine():
     assert names("aarch64", facts(), config()) == [*crosses, "cargo", "zigbuild"]
 
 
+MAC = arm64_facts(
+    engine=engine(arch="aarch64", desktop="Docker Desktop"),
+    host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"),
+    rustup=Rustup(
+        command="rustup",
+        version="1.29.0",
+        home="/r",
+        toolchains=(toolchain(host="aarch64-apple-darwin"),),
+        default="1.96.0-aarch64-apple-darwin",
+        active="1.96.0-aarch64-apple-darwin",
+    ),
+)
+"""A Mac with Docker Desktop and rustup; nothing of Debian is on it."""
+
+
+def test_tests_on_a_mac_are_run_in_a_native_image_or_else_emulated():
+    """Zigbuild has nothing to run them with."""
+    for own, route in ((config(), "cross 0.2.5, image built here"), (config(images=["upstream"]), "cross 0.2.5, upstream image")):
+        planned, _ = settle("aarch64", MAC, own, "test", around=world(proof=True))
+        assert planned.route.name == route + (", linux/amd64 emulated" if own.images == ("upstream",) else "")
+
+
 def test_the_order_on_an_arm64_engine():
-    """Native before emulated: emulation costs about eleven times."""
+    """Native before zigbuild, and emulated last: emulation costs about eleven times."""
     flavours = ("0.2.5", "git", "0.2.4")
     native = [f"cross {flavour}, {source}" for flavour in flavours for source in SOURCES]
     emulated = [f"{name}, linux/amd64 emulated" for name in native]
-    assert names("aarch64", arm64_facts(), config()) == [*native, *emulated, "cargo", "zigbuild"]
+    assert names("aarch64", arm64_facts(), config()) == [*native, "cargo", "zigbuild", *emulated]
+    assert names("aarch64", arm64_facts(), config(image=OWN, fallback=["zigbuild"])) == [
+        "cross 0.2.5, configured image",
+        "cross 0.2.5, configured image, linux/amd64 emulated",
+        "cargo",
+        "zigbuild",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +204,16 @@ def test_names_are_unique():
             arm64_facts(),
             config("x86_64-musl"),
             world(proof=True),
+            "zigbuild",
+            id="arm64: zigbuild where Debian has no compiler",
+        ),
+        pytest.param(
+            "x86_64-musl",
+            arm64_facts(),
+            config("x86_64-musl", fallback=["git"]),
+            world(proof=True),
             "cross 0.2.5, upstream image, linux/amd64 emulated",
-            id="arm64: emulated where Debian has no compiler",
+            id="arm64: emulated where zigbuild is not wanted",
         ),
         pytest.param("x86_64-musl", arm64_facts(), config("x86_64-musl"), world(), "zigbuild", id="arm64: nothing emulates"),
         pytest.param(
@@ -189,19 +225,40 @@ def test_names_are_unique():
             id="arm64: emulation is not wanted",
         ),
         pytest.param(
-            "aarch64",
+            "armv7",
             arm64_facts(),
-            config(images=["upstream"]),
+            config("armv7", images=["upstream"]),
             world(proof=True),
-            "cross 0.2.5, upstream image, linux/amd64 emulated",
+            "zigbuild",
             id="arm64: only upstream is wanted",
+        ),
+        pytest.param("aarch64", MAC, config(), world(proof=True), "cross 0.2.5, image built here", id="a mac: native is built"),
+        pytest.param(
+            "aarch64",
+            MAC,
+            config(),
+            world(registry=Absent("ghcr.io does not answer"), proof=True),
+            "cross 0.2.5, image built here",
+            id="a mac without a registry",
+        ),
+        pytest.param(
+            "aarch64", MAC, config(packages=["libssl-dev"]), world(), "cross 0.2.5, image built here", id="a mac: libraries in an image"
+        ),
+        pytest.param(
+            "aarch64", MAC, config(images=["upstream"]), world(proof=True), "zigbuild", id="a mac: zigbuild comes before emulation"
         ),
         pytest.param(
             "aarch64",
-            arm64_facts(
-                engine=engine(arch="aarch64", desktop="OrbStack"), host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")
-            ),
-            config(images=["upstream"]),
+            MAC,
+            config(image=OWN),
+            world(proof=True),
+            "cross 0.2.5, configured image, linux/amd64 emulated",
+            id="a mac: an image that is named is used, emulated",
+        ),
+        pytest.param(
+            "aarch64",
+            MAC,
+            config(images=["upstream"], fallback=["git"]),
             world(proof=True),
             "cross 0.2.5, upstream image, linux/amd64 emulated",
             id="a mac: its engine brings emulation",
@@ -330,17 +387,14 @@ def test_what_is_refused_has_its_reason(target, known, own, verb, reasons):
 
 def test_arm64_without_emulation():
     """Upstream's images are amd64 only, and an image that cannot be run is not planned."""
-    planned, _ = settle("aarch64", arm64_facts(), config(images=["upstream"], fallback=[]))
-    assert (planned.route.name, [(refused.name, refused.why) for refused in planned.refused]) == (
-        "cargo",
-        [
-            ("cross 0.2.5, upstream image", f"{REF} is only for linux/amd64, wanted linux/arm64"),
-            (
-                "cross 0.2.5, upstream image, linux/amd64 emulated",
-                "nothing runs linux/amd64 programs, and emulation is set up only if you agree",
-            ),
-        ],
-    )
+    with pytest.raises(NoRoute) as caught:
+        settle("armv7", arm64_facts(), config("armv7", images=["upstream"], fallback=[]))
+    ref = default_image(find("armv7"), "0.2.5")
+    assert caught.value.why.splitlines() == [
+        f"  cross 0.2.5, upstream image: {ref} is only for linux/amd64, wanted linux/arm64",
+        f"  cargo: plain cargo serves only the host's own target, {ARM64}",
+        "  cross 0.2.5, upstream image, linux/amd64 emulated: nothing runs linux/amd64 programs, and emulation is set up only if you agree",
+    ]
 
 
 def test_the_parts_of_a_native_route_on_arm64():
@@ -354,7 +408,7 @@ def test_the_parts_of_a_native_route_on_arm64():
 
 def test_the_parts_of_an_emulated_route():
     """The toolchain is that of the image's platform; the user's own reads the workspace on the host."""
-    planned, _ = settle("x86_64-musl", arm64_facts(), config("x86_64-musl"), around=world(proof=True))
+    planned, _ = settle("x86_64-musl", arm64_facts(), config("x86_64-musl", fallback=[]), around=world(proof=True))
     route = planned.route
     assert (route.image.platform, route.toolchain.host, route.own.host, route.emulated) == ("linux/amd64", AMD64, ARM64, True)
 

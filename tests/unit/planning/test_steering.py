@@ -59,15 +59,15 @@ def test_the_ladder_that_is_asked_for(tmp_path, text, environ, overrides, expect
 @pytest.mark.parametrize(
     ("text", "environ", "expected"),
     [
-        pytest.param(LOW, {}, [V5, V5 + EMULATED, "cargo", "zigbuild"], id="as it is"),
+        pytest.param(LOW, {}, [V5, "cargo", "zigbuild", V5 + EMULATED], id="as it is"),
         pytest.param(f'{LOW}emulation = "never"\n', {}, [V5, "cargo", "zigbuild"], id="never"),
         pytest.param(LOW, {"emulation": "never"}, [V5, "cargo", "zigbuild"], id="CROSSTASKS_EMULATION"),
-        pytest.param(f'{LOW}emulation = "never"\n', {"emulation": "auto"}, [V5, V5 + EMULATED, "cargo", "zigbuild"], id="auto again"),
+        pytest.param(f'{LOW}emulation = "never"\n', {"emulation": "auto"}, [V5, "cargo", "zigbuild", V5 + EMULATED], id="auto again"),
         pytest.param(f'{LOW}[target.aarch64]\nemulation = "never"\n', {}, [V5, "cargo", "zigbuild"], id="never for this target"),
     ],
 )
 def test_emulation_on_an_arm64_engine(tmp_path, text, environ, expected):
-    """Native comes first, and emulated only where it is wanted."""
+    """Native comes first, and emulated last, and only where it is wanted."""
     assert rungs(tmp_path, text, known=arm64_facts(), **environ) == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from planning import request
 
 from crosstasks.core.steps import Absent, Question, Refused
@@ -239,7 +240,13 @@ def test_the_network_is_asked_in_order():
     ("known", "host", "options", "why"),
     [
         (facts(), AMD64, {"offline": True}, "offline = true"),
-        (bare_facts(), AMD64, {}, "apt is not here"),
+        (facts(host=replace(facts().host, libc_version="2.31")), AMD64, {}, "Debian's rustc needs glibc 2.36, and here is 2.31"),
+        (
+            facts(host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")),
+            AMD64,
+            {},
+            "patchelf, which it is put together with, does not run on aarch64-apple-darwin",
+        ),
         (facts(), "s390x-unknown-linux-gnu", {}, "Debian's rustc does not run on s390x-unknown-linux-gnu"),
         (facts(debian=Absent("apt-get update failed")), AMD64, {}, "apt-get update failed"),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, wanted 1.80"),

@@ -1,4 +1,4 @@
-"""What is asked of rustup, cargo and apt for a toolchain, and what counts as one."""
+"""What is asked of rustup, cargo and Debian for a toolchain, and what counts as one."""
 
 from __future__ import annotations
 
@@ -255,12 +255,16 @@ def test_nothing_to_do(tmp_path):
     made(tmp_path, ARM)
     run = Recorder()
     toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
-    toolchain.from_debian(wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", run=run, say=ignore)
+    toolchain.from_debian(
+        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", machine="amd64", run=run, say=ignore
+    )
     assert [] == run.calls
 
 
 def debian(home, offers, *targets):
-    toolchain.from_debian(wanted(*targets), home=home, archive=offers, debian_std=STD, host_debian="amd64", run=Recorder(), say=ignore)
+    toolchain.from_debian(
+        wanted(*targets), home=home, archive=offers, debian_std=STD, host_debian="amd64", machine="amd64", run=Recorder(), say=ignore
+    )
 
 
 def test_debian_has_no_such_target(tmp_path):
