@@ -124,7 +124,7 @@ def test_an_engine_that_is_gone_leaves_zigbuild():
 
 
 def test_the_five_routes_of_an_arm64_engine():
-    """Native by 0.2.5 and by git, emulated by 0.2.5 and by 0.2.4, zigbuild: in this order, when each before it has failed."""
+    """Native by 0.2.5 and by git, zigbuild, emulated by 0.2.5 and by 0.2.4: in this order, when each before it has failed."""
     machine, own, taken = arm64_facts(), config(), []
     known = machine
     while True:
@@ -137,9 +137,9 @@ def test_the_five_routes_of_an_arm64_engine():
         ("0.2.5", False, ARM64),
         ("git", False, ARM64),
         ("0.2.4", False, ARM64),
+        ("cargo", False, ARM64),
+        ("zigbuild", False, ARM64),
         ("0.2.5", True, AMD64),
         ("git", True, AMD64),
         ("0.2.4", True, AMD64),
-        ("cargo", False, ARM64),
-        ("zigbuild", False, ARM64),
     ]
