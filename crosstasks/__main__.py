@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from invoke.config import Config
-from invoke.exceptions import Exit, ParseError
-from invoke.parser.argument import Argument
-from invoke.program import Program
+from .core import parts
 
-from .core.about import __version__
-from .core.errors import ConfigError
-from .invoke import collection
+if sys.argv[1:2] in (["vendor"], ["tools.vendor"]) and parts.missing():
+    from .extras.maintenance import vendoring
+
+    raise SystemExit(vendoring.main(sys.argv[2:]))  # a copy can be made with Python alone
+
+parts.check()  # before a library is imported that may not be there
+
+from invoke.config import Config  # noqa: E402
+from invoke.exceptions import Exit, ParseError  # noqa: E402
+from invoke.parser.argument import Argument  # noqa: E402
+from invoke.program import Program  # noqa: E402
+
+from .core.about import __version__  # noqa: E402
+from .core.errors import ConfigError, CrosstasksError  # noqa: E402
+from .invoke import collection  # noqa: E402
+from .reporting import streams  # noqa: E402
+from .tasks import ALIASES  # noqa: E402
 
 UNUSED: Final = {"command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only"}
 """Options of Invoke for what tasks give to a shell: ours give nothing to one."""
@@ -26,6 +40,11 @@ class _Config(Config):
 
 class _Program(Program):
     """Invoke's program, whose usage errors end with our exit code for them, and which says nothing of shells."""
+
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Understand the former names of tasks, which no list shows."""
+        super().normalize_argv(argv)
+        self.argv = renamed(self.argv)
 
     def core_args(self) -> list[Argument]:
         return [argument for argument in super().core_args() if argument.name not in UNUSED]
@@ -44,8 +63,19 @@ class _Program(Program):
             super().parse_tasks()
 
     def parse_cleanup(self) -> None:
+        if self.args.complete.value and (names := _completed(shlex.split(self.core.remainder))):
+            print("\n".join(names))  # noqa: T201
+            raise Exit
         with _usage():
             super().parse_cleanup()
+
+
+def renamed(argv: Sequence[str]) -> list[str]:
+    """Return a command line with the name that its task has now; the task is the first word that is no option."""
+    for place, word in enumerate(argv):
+        if place and not word.startswith("-"):
+            return [*argv[:place], ALIASES.get(word, word), *argv[place + 1 :]]
+    return list(argv)
 
 
 @contextmanager
@@ -54,19 +84,60 @@ def _usage() -> Iterator[None]:
         yield
     except ParseError as error:
         message = str(error)
-        raise Exit(f"error: {message[:1].lower()}{message[1:]}\nhint: `crosstasks --help` lists all", code=ConfigError.code) from error
+        text = f"error: {message[:1].lower()}{message[1:]}\nhint: {_hint(message, sys.argv[1:])}"
+        raise Exit(text, code=ConfigError.code) from error
+
+
+CARGO: Final = ("build", "test", "release", "release.build", "release.all")
+"""Tasks that hand to cargo what follows ``--``."""
+
+
+def _hint(message: str, words: Sequence[str]) -> str:
+    """Return what to type instead of the word that the message quotes."""
+    word = message.split("'")[1] if "'" in message else ""
+    task = next((name for name in words if not name.startswith("-")), "")
+    if task in CARGO and word.startswith("-") and word in words[1:]:
+        return f"if {word} is cargo's it follows `--`: crosstasks {task} -- {word}; `crosstasks {task} --help` lists our own options"
+    if task and task != word and _is_target(word):
+        return f"crosstasks {task} --target {word}"
+    return "`crosstasks --help` lists all"
+
+
+def _is_target(name: str) -> bool:
+    from .catalog import targets
+
+    try:
+        targets.find(name)
+    except CrosstasksError:
+        return False
+    return True
+
+
+def _completed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that can follow ``--target``: those that are configured, else all of the catalogue."""
+    from .catalog import targets
+    from .config import configuration
+
+    if not {"--target", "-t"} & set(words[-2:]):
+        return ()
+    catalogue = targets.catalogue()
+    try:
+        triples: Sequence[str] = configuration.load(Path.cwd(), environ=os.environ).targets
+    except CrosstasksError:
+        triples = ()
+    return tuple(targets.alias(catalogue[triple]) for triple in triples or catalogue)
 
 
 def program() -> Program:
     """Return the program."""
-    return _Program(
-        name="crosstasks", binary="crosstasks", version=__version__, namespace=collection(root=Path.cwd()), config_class=_Config
-    )
+    tasks = collection(root=Path.cwd())
+    return _Program(name="crosstasks", binary="crosstasks", version=__version__, namespace=tasks, config_class=_Config)
 
 
 def main() -> None:
-    """Run the program, and exit with its code."""
-    program().run()
+    """Run the program, and exit with its code; without a word if the reader of a pipe has gone, as ``head`` does."""
+    with streams.piped():
+        program().run()
 
 
 if __name__ == "__main__":

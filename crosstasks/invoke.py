@@ -11,32 +11,55 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke.collection import Collection
-from invoke.exceptions import Exit
-from invoke.tasks import task
+from .core import parts
 
-from .core.errors import ConfigError, CrosstasksError
-from .reporting import streams
-from .tasks import DEFAULTS, TASKS
-from .tasks.call import OPTIONS, Call, Task
+parts.check()  # before a library is imported that may not be there
+
+from invoke.collection import Collection  # noqa: E402
+from invoke.exceptions import Exit  # noqa: E402
+from invoke.tasks import Task as Base  # noqa: E402
+from invoke.tasks import task  # noqa: E402
+
+from .core.errors import ConfigError, CrosstasksError  # noqa: E402
+from .reporting import streams  # noqa: E402
+from .tasks import DEFAULTS, ROOT, TASKS  # noqa: E402
+from .tasks.call import OPTIONS, Call, Task  # noqa: E402
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
 
-def collection(*, root: Path | str | None = None) -> Collection:
+def collection(*, root: Path | str | None = None, name: str = "") -> Collection:
     """
-    Return the tasks for a Rust repository.
+    Return the tasks for a Rust repository: seven of them, and collections with the rest.
 
     Args:
         root: its folder, as seen from the calling tasks.py, wherever Invoke is called; that file's own if None.
+        name: of a collection that all of them are put into: ``cross`` gives ``cross.plan``, ``cross.build``, …
     """
     place = Path(inspect.stack(0)[1].filename).absolute().parent / (root or "")
-    made = Collection("crosstasks")
-    for name, row in TASKS.items():
-        folder, _, last = name.rpartition(".")
-        _inner(made, folder).add_task(_task(last, row, place), default=DEFAULTS.get(folder) == last)
-    return made
+    made = Collection(name or "crosstasks")
+    for task_name in sorted(TASKS, key=_order):
+        folder, _, last = task_name.rpartition(".")
+        _inner(made, folder).add_task(_task(last, TASKS[task_name], place), default=DEFAULTS.get(folder) == last)
+    if not name:
+        return made
+    outer = Collection()
+    outer.add_collection(made)
+    return outer
+
+
+def _order(name: str) -> tuple[int, str]:
+    first = name.partition(".")[0]
+    return (ROOT.index(first) if first in ROOT else len(ROOT), first)
+
+
+class _Task(Base[Any]):
+    """A task whose short options are those of ``OPTIONS``: Invoke's own are the first letter that a task has left."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        options: dict[str, Any] = super().arg_opts(name, default, taken_names)
+        return {**options, "names": [*options["names"], *filter(None, [OPTIONS[name].short])]}
 
 
 def _inner(outer: Collection, name: str) -> Collection:
@@ -66,7 +89,8 @@ def _task(name: str, row: Task, place: Path) -> Any:
     body.__doc__ = act.__doc__
     body.__name__ = name
     helps = {option: OPTIONS[option].help for option in options}
-    return task(body, name=name, help=helps, iterable=[option for option in options if OPTIONS[option].default is None])
+    repeated = [option for option in options if OPTIONS[option].default is None]
+    return task(body, name=name, klass=_Task, help=helps, iterable=repeated, auto_shortflags=False)
 
 
 @contextmanager
@@ -92,8 +116,8 @@ def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
 def _whole(options: Sequence[str]) -> None:
     """Refuse an option that may be repeated and is given no value: Invoke takes it for none given, and all would be done."""
     words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-    repeated = {f"--{name}": name for name in options if OPTIONS[name].default is None}
-    repeated |= {"-t": "target"} if "target" in options else {}
+    names = [name for name in options if OPTIONS[name].default is None]
+    repeated = {f"--{name}": name for name in names} | {f"-{OPTIONS[name].short}": name for name in names if OPTIONS[name].short}
     for word, after in pairwise((*words, "--")):
         if word in repeated and after.startswith("-") and after != "-":
             raise ConfigError(f"{word} is given no value", hint=f"it is {OPTIONS[repeated[word]].help}")

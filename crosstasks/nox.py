@@ -13,10 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import nox
+from .core import parts
 
-from .config import session_cache
-from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut
+parts.check_python()  # before anything is imported that needs a newer one
+
+import nox  # noqa: E402
+
+from .config import session_cache  # noqa: E402
+from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut  # noqa: E402
 
 if TYPE_CHECKING:
     from .context import Work
@@ -75,7 +79,8 @@ Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.Declared]:
-    """Read what the configuration declares, or what is named instead."""
+    """Read what the configuration declares, or what is named instead; what is read needs the libraries."""
+    parts.check()
     from .catalog import targets
     from .config import configuration
 
@@ -157,6 +162,7 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
 def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, names: Sequence[str]
 ) -> Result:
+    parts.check()
     from . import pipeline
     from .building import arguments as refusing
     from .reporting import report
@@ -195,6 +201,8 @@ def _narrowed(target: str, verb: Verb, work: Work) -> Work:
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
         return work
+    if not parts.has("ci"):
+        raise ConfigError(f"{CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have")
     from .extras.ci import changes
 
     return changes.narrow(work, (target,), ref, verb)

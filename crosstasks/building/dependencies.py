@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..catalog import remedies
 from ..clients import network
-from ..core import files, integrity
+from ..core import files, integrity, toml_file
 from ..core.errors import BuildFailed, ConfigError
 
 if TYPE_CHECKING:
@@ -61,10 +61,8 @@ def _config(theirs: Path) -> str:
     for name in ("config.toml", "config"):
         path = theirs / name
         if path.is_file():
-            import tomlkit
-
             try:
-                return tomlkit.dumps(without_secrets(tomllib.loads(path.read_text("utf-8"))))
+                return toml_file.dumps(without_secrets(tomllib.loads(path.read_text("utf-8"))))
             except tomllib.TOMLDecodeError as error:
                 raise ConfigError(f"{path} is not valid TOML", why=str(error), hint="cargo cannot read it either") from error
     return ""

@@ -265,7 +265,7 @@ def find(name: str) -> Target:
     """
     triple = names().get(name)
     if triple is None:
-        raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks targets` lists all")
+        raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks tools.targets` lists all")
     return catalogue()[triple]
 
 

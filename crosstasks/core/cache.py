@@ -35,7 +35,9 @@ ROOM: Final = 50e6
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHUT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
-FREE: Final = "`crosstasks doctor` shows which disk; `crosstasks clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
+FREE: Final = (
+    "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
+)
 
 CRATES: Final = ".crates-"
 """How a CARGO_HOME that lasts for one call begins."""

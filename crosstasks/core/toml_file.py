@@ -1,8 +1,10 @@
-"""Look: TOML files of the user, read with their place in every complaint."""
+"""Look: TOML files of the user, read with their place in every complaint; and values written as TOML."""
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +33,27 @@ def table(content: Any, *keys: str) -> dict[str, Any]:
     for key in keys:
         content = content.get(key) if isinstance(content, dict) else None
     return content if isinstance(content, dict) else {}
+
+
+def dumps(content: Mapping[str, Any]) -> str:
+    """Return values as TOML, one key a line and tables in braces: for programs to read, so that nobody needs a library for it."""
+    return "".join(f"{_text(key)} = {_value(value)}\n" for key, value in content.items())
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return _text(value)
+        case Mapping():
+            return f"{{ {', '.join(f'{_text(key)} = {_value(inner)}' for key, inner in value.items())} }}" if value else "{}"
+        case list() | tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case _:
+            return str(value)  # numbers; and dates, which print as TOML has them
+
+
+def _text(text: str) -> str:
+    """Quote as JSON does, which escapes what TOML escapes, but for the control character 127."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

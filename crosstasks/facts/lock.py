@@ -22,7 +22,7 @@ FILE: Final = "crosstasks.lock"
 NO_ENGINE: Final = "none"
 """The platform of a machine without an engine."""
 
-HINT: Final = "`crosstasks lock --update` takes what is resolved now, and keeps the other platforms"
+HINT: Final = "`crosstasks offline.lock --update` takes what is resolved now, and keeps the other platforms"
 
 
 class Locked(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
@@ -86,7 +86,7 @@ def read(path: Path) -> Lock:
     try:
         return answer_cache.convert(toml_file.read(path), Lock)
     except msgspec.ValidationError as error:
-        hint = f"`crosstasks lock` of the version that wrote it reads it; without the file, {FILE} is made anew"
+        hint = f"`crosstasks offline.lock` of the version that wrote it reads it; without the file, {FILE} is made anew"
         raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error
 
 

@@ -5,7 +5,7 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
     local      an image that the engine already holds
     mirror     the configured registry
     upstream   where cross's own images are published
-    bundle     an archive made by ``invoke bundle``, once ``provision --from`` has loaded it
+    bundle     an archive made by ``invoke offline.bundle``, once ``tools.provision --from`` has loaded it
     build      put together here from Debian's packages
 """
 

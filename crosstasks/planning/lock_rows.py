@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct, structs, to_builtins
+from msgspec import Struct, structs
 
 from ..catalog.targets import default_image
 from ..core import references
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from .ingredients import Image
     from .request import Request
     from .route import Route
-
-HEAD: Final = """\
-# What `crosstasks lock` resolved for each target, on each platform of an engine. Commit it; every command keeps to it.
-# `crosstasks lock --update` renews it; the rows of other platforms are kept.
-"""
-
 
 BUILT: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
 
@@ -121,24 +115,6 @@ def only(lock: Lock, triples: Iterable[str]) -> Lock:
     return structs.replace(lock, target={triple: held for triple, held in lock.target.items() if triple in wanted})
 
 
-def dump(lock: Lock) -> str:
-    """Return the file's text: sorted, so that equal locks are equal files."""
-    import tomlkit
-
-    document = tomlkit.document()
-    document.add("version", tomlkit.item(lock.version))
-    tables = tomlkit.table(is_super_table=True)
-    for triple in sorted(lock.target):
-        outer = tomlkit.table(is_super_table=True)
-        for platform in sorted(lock.target[triple]):
-            table = tomlkit.table()
-            for key, value in to_builtins(lock.target[triple][platform]).items():
-                table.add(key, value)
-            outer.add(platform, table)
-        tables.add(triple, outer)
-    if lock.target:
-        document.add("target", tables)
-    return HEAD + "\n" + tomlkit.dumps(document)
 
 
 def text_of(row: Locked) -> str:

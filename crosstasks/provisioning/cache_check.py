@@ -87,7 +87,7 @@ def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
 
 AGAIN: Final = {
     False: "call again: it is made anew",
-    True: "`provision --from` the bundle that brought it, or call once without `offline`: it is made anew",
+    True: "`tools.provision --from` the bundle that brought it, or call once without `offline`: it is made anew",
 }
 
 

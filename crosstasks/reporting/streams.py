@@ -42,6 +42,17 @@ def kept() -> Iterator[None]:
         raise CrosstasksError(what, why=error.strerror or str(error)) from error
 
 
+@contextmanager
+def piped() -> Iterator[None]:
+    """End quietly if the reader of standard output has gone, whatever was to be written there."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise SystemExit(CrosstasksError.code) from None
+    finally:
+        _forgotten()
+
+
 def _forgotten() -> None:
     """Let what is not written yet go nowhere: Python would try it once more at its end, and complain."""
     try:

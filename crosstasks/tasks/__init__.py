@@ -1,44 +1,41 @@
-"""Every task, by its name: a dotted one lies in a collection of its own. A new task is one function and one row."""
+"""Every task, by its name: a dotted one lies in a collection. A new task is one function, and one row in its module."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Final
 
-from . import building, ci, maintenance, offline, release
-from .call import BUILDING, OVERRIDES, PACKING, RELEASING, VERIFYING, Task
+from ..core import parts
+from .call import Task
+
+MODULES: Final = ("building", "maintenance", "offline", "ci", "release")
+"""Where the tasks stand; a vendored copy has only those of the parts that it was made with."""
+
+PARTS: Final[Mapping[str, str]] = {"from_": "offline", "changed_since": "ci"}
+"""Options of other tasks that a part of the package does the work for."""
+
+
+def _possible(row: Task) -> Task:
+    """Return a row without the options of parts that are not there."""
+    return row._replace(options=tuple(name for name in row.options if name not in PARTS or parts.has(PARTS[name])))
+
 
 TASKS: Final[Mapping[str, Task]] = {
-    "plan": Task(building.plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
-    "doctor": Task(maintenance.doctor, ("format",)),
-    "provision": Task(building.provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
-    "build": Task(building.build, BUILDING),
-    "test": Task(building.test, BUILDING),
-    "shell": Task(building.shell, ("target", "cross", "engine")),
-    "lock": Task(offline.lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
-    "bundle": Task(offline.bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
-    "mirror": Task(offline.mirror, ("to", "target", "platform", "format", "cross", "engine")),
-    "outdated": Task(offline.outdated, ("target", "format", "engine", "offline")),
-    "explain": Task(maintenance.explain, ("text", "format")),
-    "emulation.status": Task(maintenance.status, ("platform", "engine", "format")),
-    "emulation.install": Task(maintenance.install, ("platform", "source", "engine", "offline")),
-    "emulation.uninstall": Task(maintenance.uninstall, ("platform", "engine")),
-    "targets": Task(maintenance.targets, ("format",)),
-    "matrix": Task(
-        ci.matrix, ("target", "verb", "format", "changed_since", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")
-    ),
-    "ci.generate": Task(ci.generate, ("provider", "check", "output", "target", "prefix")),
-    "init": Task(maintenance.init),
-    "release.status": Task(release.status, ("format", *RELEASING)),
-    "release.prepare": Task(release.prepare, ("bump", "dry_run", "yes", *RELEASING)),
-    "release.build": Task(release.build, PACKING),
-    "release.verify": Task(release.verify, VERIFYING),
-    "release.sign": Task(release.sign, RELEASING),
-    "release.publish": Task(release.publish, ("dry_run", "yes", *RELEASING)),
-    "release.all": Task(release.everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
-    "vendor": Task(maintenance.vendor, ("into", "check", "update", "force")),
-    "clean": Task(maintenance.clean, ("images", "cache", "stale", "dry_run", "engine")),
+    name: _possible(row)
+    for module in MODULES
+    if Path(__file__).with_name(f"{module}.py").is_file()
+    for name, row in import_module(f".{module}", __name__).TASKS.items()
 }
+
+ROOT: Final = ("init", "plan", "build", "test", "doctor", "explain", "release")
+"""What stands in no collection, in the order in which a newcomer needs it; ``release`` is one whose default is meant."""
 
 DEFAULTS: Final[Mapping[str, str]] = {"emulation": "status", "release": "all"}
 """The task that a collection's own name stands for."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    name.rpartition(".")[2]: name for name in TASKS if name.startswith(("tools.", "offline.")) or name == "ci.matrix"
+}
+"""Names without their collection, as these tasks were called up to 0.1: still understood, and listed nowhere."""

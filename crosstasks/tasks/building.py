@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from .call import BUILDING, Call, Task
 
 if TYPE_CHECKING:
     from ..core.steps import Verb
-    from .call import Call
 
 
 def plan(call: Call) -> None:
@@ -30,7 +32,7 @@ def provision(call: Call) -> None:
     from ..core import cache
     from ..reporting import report
 
-    if call.options["from_"]:
+    if call.options.get("from_"):
         from ..extras.offline import bundle_load
 
         bundle_load.load(call.work(), Path(call.options["from_"]))
@@ -75,3 +77,13 @@ def shell(call: Call) -> int:
     from ..extras.maintenance import shell
 
     return shell.open_shell(call.names, call.work(builder="cross"))
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "plan": Task(plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
+    "build": Task(build, BUILDING),
+    "test": Task(test, BUILDING),
+    "tools.provision": Task(provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
+    "tools.shell": Task(shell, ("target", "cross", "engine")),
+}
+"""The rows of this module, by the names of the tasks."""

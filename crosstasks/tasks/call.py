@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from ..config.read import CHANGED_SINCE
+from ..core import parts
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 
 
 class Option(NamedTuple):
-    """An option of a task: its default, and what it means."""
+    """An option of a task: its default, what it means, and its letter, which means the same in every task."""
 
     default: Any
     help: str
+    short: str = ""
 
 
 OPTIONS: Final[Mapping[str, Option]] = {
-    "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given"),
+    "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given", short="t"),
     "verb": Option("build", "build or test"),
-    "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix"),
+    "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
     "builder": Option("", "auto, cross, zigbuild or cargo"),
     "engine": Option("", "auto, docker, podman, or a path"),
@@ -41,14 +43,16 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "rebuild": Option(False, "build the same commit once more, in another folder, and compare the packages byte for byte"),
     "changed_since": Option("", "only what a change since this revision of git reaches, for example origin/main"),
     "text": Option(Parameter.empty, "what a program said, a file that holds it, or - for standard input"),
-    "yes": Option(False, "agree to what would be asked: that emulation is set up, if a route needs it, or that a release goes on"),
+    "yes": Option(
+        False, "agree to what would be asked: that emulation is set up, if a route needs it, or that a release goes on", short="y"
+    ),
     "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
-    "package": Option(None, "a cargo package to release; may be given several times; `packages` of [release] if not given"),
+    "package": Option(None, "a cargo package to release; may be given several times; `packages` of [release] if not given", short="p"),
     "skip": Option(None, "parts to leave out, with commas between them; may be given several times"),
     "snapshot": Option(False, "no release: the version tells the commit, and nothing is tagged or published"),
-    "jobs": Option("1", "how many targets are built at the same time"),
+    "jobs": Option("1", "how many targets are built at the same time", short="j"),
     "bump": Option("", "the new version: patch, minor, major, or itself"),
-    "dry_run": Option(False, "say what would be done, and do nothing"),
+    "dry_run": Option(False, "say what would be done, and do nothing", short="n"),
     "provider": Option("github", "the CI service: github or gitlab"),
     "output": Option("", "the file to write, instead of the service's own"),
     "prefix": Option("", "of the sessions, as register() was given it"),
@@ -58,6 +62,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "images": Option(False, "also the images that were built here, and containers that nobody owns any more"),
     "stale": Option(False, "only the tools, toolchains, images and target folders that no configuration of the repository wants"),
     "into": Option("", "the folder of the copy, for example third_party/crosstasks"),
+    "with_": Option("", "parts that the copy has besides the core, with commas between them: release, offline, ci"),
     "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }
@@ -111,15 +116,16 @@ class Call:
     @property
     def changed_since(self) -> str:
         """Return the revision since which something must have changed; empty if all is to be done."""
-        return str(self.options["changed_since"] or os.environ.get(CHANGED_SINCE, ""))
+        return str(self.options.get("changed_since") or os.environ.get(CHANGED_SINCE, ""))
 
     def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        from ..extras.ci import changes
-
         work = self.work()
         if not self.changed_since:
             return self.names, work
+        needed("ci", CHANGED_SINCE)
+        from ..extras.ci import changes
+
         work = changes.narrow(work, self.names, self.changed_since, verb)
         return work.config.targets, work
 
@@ -131,6 +137,18 @@ class Call:
             print(msgspec.json.format(msgspec.json.encode(value)).decode())  # noqa: T201
         else:
             print(text())  # noqa: T201
+
+
+def needed(part: str, why: str) -> None:
+    """
+    Refuse what a part is needed for that this copy was made without.
+
+    Raises:
+        ConfigError: the part is not there.
+    """
+    if not parts.has(part):
+        hint = f"`crosstasks tools.vendor --into <folder> --update --with {part}` adds it"
+        raise ConfigError(f"{why} needs the part {part!r}, which this copy of crosstasks does not have", hint=hint)
 
 
 Act: TypeAlias = Callable[[Call], "int | None"]

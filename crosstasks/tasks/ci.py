@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 from ..core.errors import ConfigError
+from .call import Call, Task
 
 if TYPE_CHECKING:
     from ..context import Work
     from ..extras.ci.matrix import Hashes, Job, Provider
     from ..extras.ci.workflows import Layout
-    from .call import Call
 
 
 def matrix(call: Call) -> None:
@@ -131,3 +131,12 @@ def _layout(work: Work) -> tuple[Path, Layout]:
     sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), work.root)
     below = [folder.relative_to(top).as_posix() for folder in (work.root, sessions)]
     return top, workflows.Layout(folder=below[0], config=config, sessions=below[1])
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "ci.matrix": Task(
+        matrix, ("target", "verb", "format", "changed_since", "packages", "prefix", "runner"), ("text", "json", "github", "gitlab")
+    ),
+    "ci.generate": Task(generate, ("provider", "check", "output", "target", "prefix")),
+}
+"""The rows of this module, by the names of the tasks."""

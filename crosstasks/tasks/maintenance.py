@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from ..core.errors import CrosstasksError
 from ..reporting import streams
-
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call, Task
 
 
 def doctor(call: Call) -> int:
@@ -104,21 +103,23 @@ def _platforms(call: Call) -> tuple[str, ...]:
 
 
 def vendor(call: Call) -> None:
-    """Copy this package into a folder of another repository; --check compares, --update renews."""
-    from ..core.errors import ConfigError, CrosstasksError
+    """Copy the core of this package, and the parts --with names, into a folder of another repository; --check compares, --update renews."""
     from ..extras.maintenance import vendoring
 
-    into, checking, updating, force = (call.options[name] for name in ("into", "check", "update", "force"))
-    if not into:
-        raise ConfigError("--into names no folder", hint="vendor --into third_party/crosstasks")
-    if (checking and updating) or (force and not updating):
-        raise ConfigError("--check, --update and --update --force are three things to do", hint="name one of them")
-    if updating:
-        print(vendoring.update(into, force=force))  # noqa: T201
-    elif checking:
-        diff, words = vendoring.check(into)
-        if words:
-            print(diff, end="")  # noqa: T201
-            raise CrosstasksError(f"{into} differs from crosstasks", why=words, hint="`vendor --update` renews it")
-    else:
-        print(vendoring.make(into), end="")  # noqa: T201
+    into, check, update, force, parts = (call.options[name] for name in ("into", "check", "update", "force", "with_"))
+    text = vendoring.act(into, check_only=check, renew=update, force=force, parts=vendoring.named(parts))
+    print(text, end="\n" if text else "")  # noqa: T201
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "init": Task(init),
+    "doctor": Task(doctor, ("format",)),
+    "explain": Task(explain, ("text", "format")),
+    "tools.targets": Task(targets, ("format",)),
+    "tools.vendor": Task(vendor, ("into", "with_", "check", "update", "force")),
+    "tools.clean": Task(clean, ("images", "cache", "stale", "dry_run", "engine")),
+    "emulation.status": Task(status, ("platform", "engine", "format")),
+    "emulation.install": Task(install, ("platform", "source", "engine", "offline")),
+    "emulation.uninstall": Task(uninstall, ("platform", "engine")),
+}
+"""The rows of this module, by the names of the tasks."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from ..core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call, Task
 
 
 def lock(call: Call) -> int:
@@ -29,13 +28,12 @@ def lock(call: Call) -> int:
 
 
 def bundle(call: Call) -> None:
-    """Put all that the plans need into one file, for machines without a network: `provision --from` loads it."""
-    from ..core import about
+    """Put all that the plans need into one file, for machines without a network: `tools.provision --from` loads it."""
     from ..extras.offline import bundle_make
     from ..reporting import report
 
     if not call.options["to"]:
-        raise ConfigError("--to names the file to write", hint="crosstasks bundle --to crosstasks.tar")
+        raise ConfigError("--to names the file to write", hint="crosstasks offline.bundle --to crosstasks.tar")
     made = bundle_make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in made.members)
     call.show({"schema_version": about.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
@@ -47,7 +45,7 @@ def mirror(call: Call) -> None:
     from ..extras.offline import mirror
 
     if not call.options["to"]:
-        raise ConfigError("--to names the registry to fill", hint="crosstasks mirror --to registry.example.org:5000/prefix")
+        raise ConfigError("--to names the registry to fill", hint="crosstasks offline.mirror --to registry.example.org:5000/prefix")
     done = mirror.fill(call.work(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
     call.show({"schema_version": about.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
 
@@ -58,4 +56,13 @@ def outdated(call: Call) -> None:
     from ..extras.offline import outdated
 
     rows = outdated.look(call.work(), call.names)
-    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
+    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "offline.lock": Task(lock, ("target", "check", "update", "platform", "format", "cross", "builder", "engine", "offline")),
+    "offline.outdated": Task(outdated, ("target", "format", "engine", "offline")),
+    "offline.bundle": Task(bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
+    "offline.mirror": Task(mirror, ("to", "target", "platform", "format", "cross", "engine")),
+}
+"""The rows of this module, by the names of the tasks."""

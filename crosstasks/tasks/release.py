@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, PACKING, VERIFYING, Call
+from .call import OPTIONS, OVERRIDES, PACKING, RELEASING, VERIFYING, Call, Task
 
 if TYPE_CHECKING:
     from ..context import Work
@@ -319,3 +319,15 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
         return root / pipeline.start(root).config.release.dist
 
     return verifying.again(dist, work, package, triples)
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "release.status": Task(status, ("format", *RELEASING)),
+    "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *RELEASING)),
+    "release.build": Task(build, PACKING),
+    "release.verify": Task(verify, VERIFYING),
+    "release.sign": Task(sign, RELEASING),
+    "release.publish": Task(publish, ("dry_run", "yes", *RELEASING)),
+    "release.all": Task(everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
+}
+"""The rows of this module, by the names of the tasks."""

@@ -66,7 +66,7 @@ def targets() -> str:
     said = (
         f"The {len(rows)} targets that crosstasks knows, from its catalogue. The first name is the one in session names; any of them"
         "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages; *tests* can be run in"
-        "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks targets` prints the same."
+        "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks tools.targets` prints the same."
     )
     return f"# Targets\n\n{said}\n\n{_table(head, cells)}\n"
 

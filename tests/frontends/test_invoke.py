@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,8 +13,11 @@ import pytest
 
 from crosstasks.catalog import targets
 from crosstasks.clients import liveness
+from crosstasks.invoke import collection
+from crosstasks.tasks import TASKS
 
-TASKS = {"build", "clean", "doctor", "explain", "init", "plan", "provision", "shell", "targets", "test", "vendor"}
+ROOT = {"init", "plan", "build", "test", "doctor", "explain"}
+"""With `release`, which is a collection, these are all that stand in none."""
 
 
 @pytest.fixture
@@ -33,21 +38,79 @@ def bare(repository):
     return repository
 
 
-def test_invoke_lists_every_task_with_its_line(repository, run):
-    """`inv --list` has every task, each with one sentence."""
+def test_invoke_lists_seven_tasks_and_collections(repository, run):
+    """`inv --list` has them at the root, each with one sentence, and the rest in collections."""
     done = run("invoke", "--list", "--list-format", "json", cwd=repository)
-    found = {task["name"]: task["help"] for task in json.loads(done.stdout)["tasks"]}
-    assert set(found) >= TASKS
-    assert all(found.values())
+    listed = json.loads(done.stdout)
+    assert ROOT == {task["name"] for task in listed["tasks"]}
+    assert {"ci", "emulation", "offline", "release", "tools"} == {inner["name"] for inner in listed["collections"]}
+    assert ["all"] == [inner["default"] for inner in listed["collections"] if inner["name"] == "release"]
+    assert all(task["help"] for inner in (listed, *listed["collections"]) for task in inner["tasks"])
+
+
+def test_a_collection_with_a_name_holds_all(repository, run):
+    """Nothing of ours stands beside the project's own tasks."""
+    (repository / "tasks.py").write_text("import crosstasks.invoke\nnamespace = crosstasks.invoke.collection(name='cross')\n")
+    listed = json.loads(run("invoke", "--list", "--list-format", "json", cwd=repository).stdout)
+    assert ([], ["cross"]) == (listed["tasks"], [inner["name"] for inner in listed["collections"]])
+    assert 0 == run("invoke", "cross.tools.targets", cwd=repository).returncode
 
 
 def test_the_program_shows_the_same_tasks(program):
     """`crosstasks --help` lists them, without Invoke's options for shells; `--version` tells ours."""
     done = program("--help")
     assert 0 == done.returncode
-    assert {line.split()[0] for line in done.stdout.partition("Subcommands:")[2].splitlines() if line[2:3].strip()} >= TASKS
+    assert {line.split()[0] for line in done.stdout.partition("Subcommands:")[2].splitlines() if line[2:3].strip()} >= ROOT
     assert "--pty" not in done.stdout
     assert program("--version").stdout.startswith("crosstasks 0.")
+
+
+def test_the_program_answers_to_former_names(program):
+    """`crosstasks clean` is `tools.clean`; no list shows it."""
+    assert program("clean", "--dry-run").stdout == program("tools.clean", "--dry-run").stdout != ""
+    assert "crosstasks [--core-opts] offline.lock" in program("--help", "lock").stdout
+    assert not [line for line in program("--list").stdout.splitlines() if line.startswith("  clean")]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("build", "aarch64"), "hint: crosstasks build --target aarch64"),
+        (("build", "--release"), "crosstasks build -- --release"),
+        (("plan", "--release"), "`crosstasks --help` lists all"),
+    ],
+)
+def test_what_cannot_be_typed_is_followed_by_what_can(words, hint, program):
+    """A target without its option, and an option of cargo before the `--`."""
+    done = program(*words)
+    assert (2, True) == (done.returncode, hint in done.stderr), done.stderr
+
+
+def test_completion_knows_targets(program, repository):
+    """After `--target` the configured ones, by the names that sessions have; without a configuration all."""
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "s390x"]\n')
+    assert "aarch64\ns390x\n" == program("--complete", "--", "crosstasks build --target").stdout
+    assert "aarch64\ns390x\n" == program("--complete", "--", "crosstasks build -t aar").stdout
+    (repository / "crosstasks.toml").unlink()
+    assert len(targets.catalogue()) == len(program("--complete", "--", "crosstasks build --target").stdout.split())
+
+
+def test_a_reader_that_goes_ends_it_quietly(repository):
+    """`crosstasks --help | head -1` says nothing of a broken pipe."""
+    command = ("sh", "-c", f"{sys.executable} -m crosstasks --help | head -1")
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=repository, env=environ, capture_output=True, text=True, check=False)
+    assert (1, "") == (len(done.stdout.splitlines()), done.stderr)
+
+
+def test_a_letter_means_one_thing_everywhere():
+    """An option that has a letter has it in every task, and no other option has that letter."""
+    letters = {}
+    for name in TASKS:
+        for argument in collection()[name].get_arguments():
+            for letter in (one for one in argument.names if len(one) == 1):
+                assert letters.setdefault(letter, argument.names[0]) == argument.names[0]
+    assert {"t": "target", "f": "format", "y": "yes", "n": "dry-run", "p": "package", "j": "jobs"} == letters
 
 
 def test_a_task_explains_its_options(program):

@@ -55,9 +55,9 @@ def test_every_crate_has_sessions_of_its_own(monorepo, run):
 @pytest.mark.parametrize("below", [".", "tools", "services/api/src"])
 def test_two_collections_share_a_namespace(below, monorepo, run):
     """Each with its own folder, from wherever Invoke is called."""
-    done = run("invoke", "tools.clean", cwd=monorepo / below)
+    done = run("invoke", "tools.tools.clean", cwd=monorepo / below)
     assert (0, f"{monorepo}/tools/target/crosstasks is not there\n") == (done.returncode, done.stdout), done.stderr
-    done = run("invoke", "api.clean", cwd=monorepo / below)
+    done = run("invoke", "api.tools.clean", cwd=monorepo / below)
     assert f"{monorepo}/services/api/target/crosstasks is not there\n" == done.stdout
 
 

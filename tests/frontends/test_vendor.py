@@ -64,20 +64,32 @@ def alone(repository, copy):
 
 
 def test_a_copy_has_all_files_the_licence_and_its_manifest(copy):
-    """Byte for byte, and nothing that Python left in the folder."""
+    """Byte for byte but for the list of libraries, without the parts that nobody asked for, and with nothing that Python left in the folder."""
+    without = (
+        "extras/release/",
+        "extras/packaging/",
+        "extras/offline/",
+        "extras/ci/",
+        "tasks/release.py",
+        "tasks/offline.py",
+        "tasks/ci.py",
+    )
     ours = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    ours = {path for path in ours if not path.startswith(without)}
     theirs = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
     assert ours | {"LICENSE", "vendored.json"} == theirs
-    assert all((PACKAGE / path).read_bytes() == (copy / path).read_bytes() for path in ours)
+    assert all((PACKAGE / path).read_bytes() == (copy / path).read_bytes() for path in ours - {"requirements.txt"})
     assert (PACKAGE.parent / "LICENSE").read_bytes() == (copy / "LICENSE").read_bytes()
-    assert crosstasks.__version__ == json.loads((copy / "vendored.json").read_text())["version"]
+    made = json.loads((copy / "vendored.json").read_text())
+    assert (crosstasks.__version__, []) == (made["version"], made["parts"])
+    assert not {"rich", "semver", "tomlkit"} & {line.partition(">=")[0] for line in (copy / "requirements.txt").read_text().splitlines()}
 
 
 def test_a_copy_is_small(copy):
-    """Less than 1.2 MB in at most 200 files: what a reviewer can look through."""
+    """Less than 1 MB in at most 150 files: what a reviewer can look through."""
     files = [path for path in copy.rglob("*") if path.is_file()]
-    assert len(files) <= 200
-    assert sum(path.stat().st_size for path in files) <= 1_200_000
+    assert len(files) <= 150
+    assert sum(path.stat().st_size for path in files) <= 1_000_000
 
 
 def test_a_copy_imports_little(copy, repository, alone):
@@ -87,7 +99,7 @@ def test_a_copy_imports_little(copy, repository, alone):
     libraries, modules = done.stdout.splitlines()
     expected = (
         "xt building building.arguments catalog catalog.machines catalog.targets config config.configuration config.options config.places "
-        "config.problems config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.steps nox"
+        "config.problems config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.parts core.steps nox"
     )
     assert {"msgspec", "nox", "xt"} <= set(libraries.split())
     assert not set(libraries.split()) & {"docker", "elftools", "invoke", "requests", "rich", "semver", "tomlkit"}
@@ -103,9 +115,53 @@ def test_a_copy_serves_nox_and_invoke_without_being_installed(below, alone, repo
         done = alone(*nox, *noxfile, "-l", cwd=repository / below)
         assert 0 == done.returncode, done.stderr
         assert "cross-aarch64" in done.stdout
-    done = alone(str(bin_ / "invoke"), "targets", "--format", "json", cwd=repository / below)
+    done = alone(str(bin_ / "invoke"), "tools.targets", "--format", "json", cwd=repository / below)
     assert 0 == done.returncode, done.stderr
     assert json.loads(done.stdout)["targets"]
+
+
+def test_a_copy_has_the_tasks_of_its_parts_and_no_other(copy, alone, vendor, repository):
+    """Without releases, bundles and CI there are none of these tasks, nor options that need them; `--update --with` adds a part."""
+    invoke = str(Path(sys.executable).parent / "invoke")
+    listed = alone(invoke, "--list").stdout
+    assert ("build" in listed, [word for word in ("release.", "offline.", "ci.") if f"  {word}" in listed]) == (True, [])
+    assert "changed-since" not in alone(invoke, "build", "--help").stdout
+    assert "offline.bundle" not in alone(invoke, "tools.provision", "--help").stdout
+    done = vendor("--into", "lib/py/xt", "--update", "--with", "release,ci")
+    assert 0 == done.returncode, done.stderr
+    listed = alone(invoke, "--list").stdout
+    assert {"release.": True, "offline.": False, "ci.": True} == {word: f"  {word}" in listed for word in ("release.", "offline.", "ci.")}
+    assert "semver>=3.0.2  # release\n" in (copy / "requirements.txt").read_text()
+    assert 0 == vendor("--into", "lib/py/xt", "--check").returncode
+    assert "already" in vendor("--into", "lib/py/xt", "--update").stdout
+
+
+@pytest.mark.parametrize(
+    "argv", [("-m", "nox", "-l"), ("-m", "nox", "-s", "cross-aarch64"), ("-m", "invoke", "--list"), ("-m", "xt", "plan")]
+)
+def test_a_copy_without_its_libraries_says_in_one_sentence_what_to_install(argv, copy, alone, repository):
+    """And ends with the command; no traceback, whatever is called."""
+    hide = "import importlib.util, sys\nsys.modules['docker'] = None\nfind = importlib.util.find_spec\n"
+    hide += "importlib.util.find_spec = lambda name, *rest: None if name == 'docker' else find(name, *rest)\n"
+    (copy.parent / "sitecustomize.py").write_text(hide)
+    done = alone("env", f"PYTHONPATH={copy.parent}", sys.executable, *argv)
+    said = (
+        f"error: crosstasks needs docker, which {sys.executable} does not have: {sys.executable} -m pip install -r {copy}/requirements.txt"
+    )
+    assert (True, [said]) == (done.returncode != 0, [line for line in done.stderr.splitlines() if not line.startswith("nox >")])
+
+
+def test_a_copy_is_made_by_python_alone(vendor, repository):
+    """Of a checkout or an unpacked wheel, with no library installed."""
+    (repository / ".git").mkdir(exist_ok=True)
+    words = ["crosstasks", "vendor", "--into", "third_party/crosstasks", "--with", "ci"]
+    program = f"import runpy, sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); sys.argv = {words}; runpy.run_module('crosstasks', run_name='__main__')"
+    bare = (sys.executable, "-I", "-S", "-c", program)
+    done = subprocess.run(bare, cwd=repository, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "python -m pip install -r third_party/crosstasks/requirements.txt" in done.stdout
+    assert ["ci"] == json.loads((repository / "third_party" / "crosstasks" / "vendored.json").read_text())["parts"]
+    assert 0 == vendor("--into", "third_party/crosstasks", "--check").returncode
 
 
 def test_check_passes_after_a_checkout_with_other_newlines(copy, vendor):
@@ -244,7 +300,7 @@ def test_a_folder_with_a_copy_is_not_copied_over(copy, vendor):
     """The next step is named."""
     done = vendor("--into", "lib/py/xt")
     assert 2 == done.returncode
-    assert "`vendor --update` renews it" in done.stderr
+    assert "`tools.vendor --update` renews it" in done.stderr
 
 
 def test_a_copy_makes_copies(copy, alone, repository):

@@ -331,7 +331,7 @@ def _told(work: Work, folder: Path) -> Mapping[str, Any]:
     for cargo in (work.look.which("cargo") or "", *ours):
         if cargo and (told := metadata(work.look, str(folder / "Cargo.toml"), cargo)):
             return told
-    raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks provision` provides one")
+    raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks tools.provision` provides one")
 
 
 def _reached(files: Sequence[Path], known: Sequence[Crate], git: Git, work: Work) -> set[Crate] | None:

@@ -253,7 +253,9 @@ def clean_stale(work: Work, *, label: str = LABEL, dry: bool = False) -> Iterato
         kept |= wanted(folder, work, known)
     if not kept.targets:
         raise ConfigError(
-            f"no configuration in {work.root}", why="so nothing is wanted, and all would go", hint="`clean --images --cache` does that"
+            f"no configuration in {work.root}",
+            why="so nothing is wanted, and all would go",
+            hint="`tools.clean --images --cache` does that",
         )
     idle(work.cache)
     removed = [*_folders(kept, work.cache, dry=dry), *_images(kept, work, label, dry=dry)]

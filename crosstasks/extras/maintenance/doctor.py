@@ -320,13 +320,13 @@ def _toolchain(found: Found, work: Work) -> Iterator[Row]:
 
 def _disks(work: Work) -> Iterator[Row]:
     """Tell of the room that cache and engine have left."""
-    yield _disk("disk of the cache", work.cache, "CROSSTASKS_CACHE_DIR names another folder; `crosstasks clean --cache`")
+    yield _disk("disk of the cache", work.cache, "CROSSTASKS_CACHE_DIR names another folder; `crosstasks tools.clean --cache`")
     engine = work.facts.engine
     if not isinstance(engine, Engine):
         return
     folder = "" if engine.remote or engine.desktop or engine.apart else _store(engine, work)
     if folder and Path(folder).exists():
-        yield _disk("disk of the engine", Path(folder), "`crosstasks clean --images`; `docker system df` says what takes the room")
+        yield _disk("disk of the engine", Path(folder), "`crosstasks tools.clean --images`; `docker system df` says what takes the room")
     else:
         yield Row(
             name="disk of the engine", detail=f"{away(engine, work.facts['host'])}: `{engine.kind} system df` says what takes the room"

@@ -43,7 +43,7 @@ namespace = crosstasks.invoke.collection()
 '''
 
 CONFIG: Final = """\
-# What this project is built for. `crosstasks targets` lists all names, `crosstasks plan` shows how each would be built.
+# What this project is built for. `crosstasks tools.targets` lists all names, `crosstasks plan` shows how each would be built.
 version = 1
 
 # Triples, or short names of them.

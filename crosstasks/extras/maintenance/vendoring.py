@@ -1,23 +1,25 @@
 """Act: ``vendor``, a copy of this package in a folder of another repository: made, checked, renewed.
 
-A copy is the package's folder with ``LICENSE`` and a manifest: the version, and the hash of every file. Text is hashed with plain
-newlines, so that a checkout with CRLF is no change.
+A copy is the core of the package, with the parts that its repository asks for, ``LICENSE``, and a manifest: the version, the parts, and
+the hash of every file. Text is hashed with plain newlines, so that a checkout with CRLF is no change. No library is imported: ``python -m
+crosstasks tools.vendor`` works where nothing is installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from msgspec import Struct
-
+from ...core import parts as known
 from ...core.about import PACKAGE, __version__
 from ...core.errors import ConfigError, CrosstasksError
 
@@ -30,14 +32,15 @@ Files = Mapping[str, bytes]
 """What a folder holds, by path with ``/``; a link is its own text, and so never what it leads to."""
 
 
-class Manifest(Struct, frozen=True, kw_only=True):
-    """What a copy was made of."""
+class Manifest(NamedTuple):
+    """What a copy was made of; *parts* come on top of the core."""
 
     version: str
     files: Mapping[str, str]
+    parts: tuple[str, ...] = ()
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class Difference(NamedTuple):
     """How one folder differs from another, by path."""
 
     added: tuple[str, ...] = ()
@@ -58,9 +61,10 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
 
 
-def manifest(version: str, files: Files) -> str:
+def manifest(version: str, files: Files, parts: Sequence[str] = ()) -> str:
     """Return the text of the manifest of *files*."""
-    return json.dumps({"version": version, "files": {path: digest(files[path]) for path in sorted(files)}}, indent=1) + "\n"
+    hashes = {path: digest(files[path]) for path in sorted(files)}
+    return json.dumps({"version": version, "parts": sorted(parts), "files": hashes}, indent=1) + "\n"
 
 
 def read(text: bytes, place: str) -> Manifest:
@@ -70,16 +74,17 @@ def read(text: bytes, place: str) -> Manifest:
     Raises:
         ConfigError: it is none, or names a path outside its folder.
     """
-    import msgspec
-
     try:
-        found = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as error:
+        content = json.loads(text)
+        made = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
+        if not all(isinstance(value, str) for value in (made.version, *made.files.values(), *made.parts)):
+            raise TypeError("a value in it is no text")  # noqa: TRY301 - one message for all that is wrong
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{place} is no manifest of a copy", why=str(error), hint="restore it from your repository's history") from error
-    astray = [path for path in found.files if not _within(path)]
+    astray = [path for path in made.files if not _within(path)]
     if astray:
         raise ConfigError(f"{place} names paths outside its folder", problems=astray)
-    return found
+    return made
 
 
 def _within(path: str) -> bool:
@@ -114,7 +119,7 @@ def _lines(content: bytes | None) -> list[str]:
 def needs(copy: str, requirements: str) -> str:
     """Return what a repository with a copy at *copy*, a path from its top, needs in its own files."""
     parent, _, name = copy.rpartition("/")
-    listed = "\n".join(f'#     "{line}",' for line in requirements.split())
+    listed = "\n".join(f'#     "{row.text}",' for row in known.requirements(requirements))
     below = "".join(f' / "{part}"' for part in parent.split("/") if part)
     return NEEDS.format(copy=copy, name=name, requirements=listed, below=below)
 
@@ -168,7 +173,7 @@ def refuse(copy: Path, top: Path, package: Path) -> None:
         raise ConfigError(f"{copy} is not inside a repository", why=f"{top} is the top", hint="`git init` there, or call it from there")
     if copy.is_relative_to(package) or package.is_relative_to(copy):
         what = "is this package itself" if copy == package else "and this package lie in one another"
-        raise ConfigError(f"{copy} {what}", hint="call an installed crosstasks: pipx run crosstasks vendor")
+        raise ConfigError(f"{copy} {what}", hint="call an installed crosstasks: pipx run crosstasks tools.vendor")
     links = [place for place in (copy, *copy.parents) if place.is_relative_to(top) and place != top and place.is_symlink()]
     if links:
         raise ConfigError(f"{links[-1]} is a link", why="the copy would lie elsewhere", hint="name the folder itself")
@@ -177,24 +182,25 @@ def refuse(copy: Path, top: Path, package: Path) -> None:
 HINT: Final = "`--update --force` gives them up; `--check` shows them"
 
 
-def make(into: str) -> str:
+def make(into: str, parts: Sequence[str] = ()) -> str:
     """
-    Copy this package into a folder that is not there, or empty, and return what its repository needs.
+    Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
 
     Raises:
         ConfigError: the folder holds something, or is no place for a copy.
     """
     copy, top = _place(into)
     if copy.is_dir() and any(copy.iterdir()):
-        hint = "`vendor --update` renews it" if (copy / MANIFEST).is_file() else "name a folder that is empty, or not there"
+        hint = "`tools.vendor --update` renews it" if (copy / MANIFEST).is_file() else "name a folder that is empty, or not there"
         raise ConfigError(f"{copy} holds something already", hint=hint)
-    _write(copy, original())
-    return needs(copy.relative_to(top).as_posix(), (PACKAGE / "requirements.txt").read_text("utf-8"))
+    files = original(parts)
+    _write(copy, files, parts)
+    return needs(copy.relative_to(top).as_posix(), files[known.REQUIREMENTS.name].decode())
 
 
-def update(into: str, *, force: bool = False) -> str:
+def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
     """
-    Renew a copy, and say what that was.
+    Renew a copy, and say what that was; with *parts* it has those instead of the ones that it was made with.
 
     Raises:
         ConfigError: there is none.
@@ -205,10 +211,11 @@ def update(into: str, *, force: bool = False) -> str:
     local = compare(made.files, held(copy))
     if local and not force:
         raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local.lines()), hint=HINT)
-    fresh = original()
-    if not local and made.version == __version__ and not compare(made.files, fresh):
+    parts = parts or made.parts
+    fresh = original(parts)
+    if not local and (made.version, made.parts) == (__version__, tuple(sorted(parts))) and not compare(made.files, fresh):
         return f"{into} is crosstasks {__version__} already"
-    _write(copy, fresh)
+    _write(copy, fresh, parts)
     return f"{into}: crosstasks {made.version} -> {__version__}"
 
 
@@ -219,24 +226,43 @@ def check(into: str) -> tuple[str, str]:
     local = tuple(compare(made.files, there).lines())
     if copy == PACKAGE:
         return "", "\n".join(local)
-    fresh = original()
+    fresh = original(made.parts)
     words = (*((f"it is crosstasks {made.version}, and this is {__version__}",) if made.version != __version__ else ()), *local)
     shown = copy.relative_to(top).as_posix()
     diff = unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
     return diff, "\n".join(words or (("it is not this package",) if diff else ()))
 
 
-def original() -> Files:
+def original(parts: Sequence[str]) -> Files:
     """
-    Return the files of this package, and its licence.
+    Return the files of the core and of *parts*, with the libraries that these need, and the licence.
 
     Raises:
-        ConfigError: the licence is not there.
+        ConfigError: a part is unknown or not there, or the licence is not.
     """
     licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE") if path.is_file()), None)
     if licence is None:
         raise ConfigError(f"{PACKAGE} has no LICENSE", hint="install crosstasks anew")
-    return {**held(PACKAGE), "LICENSE": licence.read_bytes()}
+    _possible(parts)
+    without = {PurePosixPath(path) for part, paths in known.PARTS.items() if part not in parts for path in paths}
+    files = {path: content for path, content in held(PACKAGE).items() if not without & {PurePosixPath(path), *PurePosixPath(path).parents}}
+    name = known.REQUIREMENTS.name
+    return {**files, name: requirements(files[name].decode(), parts).encode(), "LICENSE": licence.read_bytes()}
+
+
+def requirements(text: str, parts: Sequence[str]) -> str:
+    """Return the lines of requirements.txt that the core and *parts* need."""
+    lines = ((line, row) for line in text.splitlines(keepends=True) for row in known.requirements(line))
+    return "".join(line for line, row in lines if not row.parts or set(row.parts) & set(parts))
+
+
+def _possible(parts: Sequence[str]) -> None:
+    unknown = [part for part in parts if part not in known.PARTS]
+    if unknown:
+        raise ConfigError(f"no part is called {unknown[0]!r}", hint=f"--with takes {', '.join(known.PARTS)}, with commas between them")
+    absent = [part for part in parts if not known.has(part)]
+    if absent:
+        raise ConfigError(f"this copy of crosstasks has no part {absent[0]!r}", hint="call an installed crosstasks, or a checkout of it")
 
 
 def _place(into: str, *, itself: bool = False) -> tuple[Path, Path]:
@@ -278,13 +304,13 @@ def _content(path: Path) -> bytes:
     return b"link to " + os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
 
 
-def _write(copy: Path, files: Files) -> None:
+def _write(copy: Path, files: Files, parts: Sequence[str]) -> None:
     """Put a whole copy in place of what is there, or leave that as it is."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=copy.parent, prefix=f".{copy.name}.") as folder:
             draft = Path(folder, "new")
-            for path, content in {**files, MANIFEST: manifest(__version__, files).encode()}.items():
+            for path, content in {**files, MANIFEST: manifest(__version__, files, parts).encode()}.items():
                 (draft / path).parent.mkdir(parents=True, exist_ok=True)
                 (draft / path).write_bytes(content)
             _swap(draft, copy, Path(folder, "old"))
@@ -304,3 +330,48 @@ def _swap(draft: Path, copy: Path, aside: Path) -> None:
             shutil.rmtree(copy)
         aside.rename(copy)
         raise
+
+
+def act(into: str, *, check_only: bool, renew: bool, force: bool, parts: Sequence[str]) -> str:
+    """
+    Make, check or renew a copy, and return what to show.
+
+    Raises:
+        CrosstasksError: it differs, cannot be made, or the options do not fit together.
+    """
+    if not into:
+        raise ConfigError("--into names no folder", hint="vendor --into third_party/crosstasks")
+    if (check_only and renew) or (force and not renew):
+        raise ConfigError("--check, --update and --update --force exclude each other", hint="name one of them")
+    if renew:
+        return update(into, parts, force=force)
+    if not check_only:
+        return make(into, parts).rstrip()
+    diff, words = check(into)
+    if words:
+        print(diff, end="")  # noqa: T201
+        raise CrosstasksError(f"{into} differs from crosstasks", why=words, hint="`tools.vendor --update` renews it")
+    return ""
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the task of this name does where Invoke is not installed, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m crosstasks tools.vendor", description="Copy this package into another repository.")
+    parser.add_argument("--into", default="", help="the folder of the copy, for example third_party/crosstasks")
+    parser.add_argument("--with", dest="parts", default="", help=f"parts besides the core: {','.join(known.PARTS)}")
+    parser.add_argument("--check", action="store_true", help="say how the copy differs, and change nothing")
+    parser.add_argument("--update", action="store_true", help="renew the copy")
+    parser.add_argument("--force", action="store_true", help="with --update: give up changes that were made by hand")
+    given = parser.parse_args(words)
+    try:
+        text = act(given.into, check_only=given.check, renew=given.update, force=given.force, parts=named(given.parts))
+    except CrosstasksError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.code
+    print(text, end="\n" if text else "")  # noqa: T201
+    return 0
+
+
+def named(text: str) -> tuple[str, ...]:
+    """Return the parts that ``--with`` names."""
+    return tuple(filter(None, text.split(",")))

@@ -236,7 +236,7 @@ def reading(path: Path) -> Iterator[Reader]:
             raise
         raise ConfigError(f"there is no bundle {path}") from error
     except IsADirectoryError as error:
-        raise ConfigError(f"{path} is a folder, and no bundle", hint="`crosstasks bundle --to FILE` makes one") from error
+        raise ConfigError(f"{path} is a folder, and no bundle", hint="`crosstasks offline.bundle --to FILE` makes one") from error
 
 
 def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:

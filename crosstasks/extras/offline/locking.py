@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from ... import pipeline
 from ...catalog.machines import MACHINES
@@ -84,7 +84,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
     for machine in every:
         found = _resolved(machine, names, found, update=update)
     found = found if names else lock_rows.only(found, work.config.targets)
-    files.write(path(work), lock_rows.dump(found))
+    files.write(path(work), dump(found))
     return found
 
 
@@ -163,3 +163,29 @@ def differences_text(found: Iterable[Difference]) -> str:
     """Return what differs as a table for people."""
     rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
     return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
+
+
+HEAD: Final = """\
+# What `crosstasks offline.lock` resolved for each target, on each platform of an engine. Commit it; every command keeps to it.
+# `crosstasks offline.lock --update` renews it; the rows of other platforms are kept.
+"""
+
+
+def dump(lock: Lock) -> str:
+    """Return the file's text: sorted, so that equal locks are equal files."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add("version", tomlkit.item(lock.version))
+    tables = tomlkit.table(is_super_table=True)
+    for triple in sorted(lock.target):
+        outer = tomlkit.table(is_super_table=True)
+        for platform in sorted(lock.target[triple]):
+            table = tomlkit.table()
+            for key, value in to_builtins(lock.target[triple][platform]).items():
+                table.add(key, value)
+            outer.add(platform, table)
+        tables.add(triple, outer)
+    if lock.target:
+        document.add("target", tables)
+    return HEAD + "\n" + tomlkit.dumps(document)

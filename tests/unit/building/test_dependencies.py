@@ -83,7 +83,7 @@ def test_the_home_of_containers_is_made_once_per_configuration(tmp_path):
     assert sorted(path.name for path in made.iterdir() if not path.name.startswith(".")) == [
         *("bin", "config.toml", "git", "registry", "xargo")
     ]
-    assert (made / "config.toml").read_text() == '[build]\nrustflags = ["-g"]\n'
+    assert (made / "config.toml").read_text() == '"build" = { "rustflags" = ["-g"] }\n'
     assert "secret" not in "".join(path.read_text() for path in made.rglob("*") if path.is_file())
     assert home(work(tmp_path)) == made
     (theirs / "config.toml").write_text("[profile.release]\nlto = true\n")

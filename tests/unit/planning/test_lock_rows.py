@@ -198,10 +198,10 @@ def test_the_file_says_what_the_lock_says(tmp_path):
     path = tmp_path / "crosstasks.lock"
     one = lock_rows.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
     other = lock_rows.merged(lock_rows.merged(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
-    path.write_text(lock_rows.dump(one))
+    path.write_text(locking.dump(one))
     assert read(path) == one
-    assert lock_rows.dump(one) == lock_rows.dump(other)
-    assert lock_rows.dump(Lock()).endswith("version = 1\n")
+    assert locking.dump(one) == lock_rows.dump(other)
+    assert locking.dump(Lock()).endswith("version = 1\n")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import crosstasks
+from crosstasks.core import parts
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.maintenance import vendoring
 
@@ -26,6 +27,13 @@ def test_a_manifest_is_read_as_it_was_written():
     """The version, and a hash for every file."""
     found = vendoring.read(vendoring.manifest("1.2.3", FILES).encode(), "vendored.json")
     assert ("1.2.3", FILES.keys()) == (found.version, found.files.keys())
+
+
+def test_a_manifest_names_the_parts():
+    """One that was written before there were any stands for all of them."""
+    found = vendoring.read(vendoring.manifest("1.2.3", FILES, ("release", "ci")).encode(), "vendored.json")
+    assert ("ci", "release") == found.parts
+    assert tuple(parts.PARTS) == vendoring.read(b'{"version": "1", "files": {}}', "vendored.json").parts
 
 
 def test_newlines_are_no_difference():
@@ -56,7 +64,9 @@ def test_paths_outside_are_refused(path):
         vendoring.read(vendoring.manifest("1", {path: b""}).encode(), "vendored.json")
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b'{"version": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b'{"version": 1}', b'{"version": "1", "files": {"a": 1}}', b'{"version": 1, "files": {}}', b"\xff"]
+)
 def test_what_is_no_manifest_is_refused(text):
     """With the file named."""
     with pytest.raises(ConfigError, match=r"vendored\.json is no manifest"):
@@ -79,10 +89,25 @@ def test_the_repository_is_told_what_it_needs(copy, line, module):
 
 def test_the_libraries_are_named_once():
     """requirements.txt, which a copy takes along, says what pyproject.toml and our own noxfile say."""
-    listed = (PACKAGE / "requirements.txt").read_text().split()
+    listed = [row.text for row in parts.requirements((PACKAGE / "requirements.txt").read_text())]
     assert sorted(listed) == sorted(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
     header = "".join(line[2:] for line in (ROOT / "noxfile.py").read_text().partition("# ///\n")[0].splitlines(keepends=True)[1:])
     assert sorted(listed) == sorted(tomllib.loads(header)["dependencies"])
+
+
+def test_a_copy_is_told_the_libraries_of_its_parts():
+    """The core's, and those that a line names one of its parts for."""
+    text = "nox>=1\nsemver>=3  # release\ntomlkit>=0.13  # release, offline\n"
+    assert "nox>=1\n" == vendoring.requirements(text, ())
+    assert "nox>=1\ntomlkit>=0.13  # release, offline\n" == vendoring.requirements(text, ("offline", "ci"))
+    assert "semver" not in vendoring.needs("third_party/crosstasks", vendoring.requirements(text, ()))
+
+
+def test_a_part_that_is_unknown_is_refused():
+    """With those that there are."""
+    with pytest.raises(ConfigError, match="no part is called 'bundles'") as raised:
+        vendoring.original(("bundles",))
+    assert "release, offline, ci" in raised.value.hint
 
 
 def test_the_package_can_lie_anywhere():
