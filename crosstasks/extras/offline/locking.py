@@ -180,11 +180,11 @@ def dump(lock: Lock) -> str:
     tables = tomlkit.table(is_super_table=True)
     for triple in sorted(lock.target):
         outer = tomlkit.table(is_super_table=True)
-        for platform in sorted(lock.target[triple]):
+        for engine in sorted(lock.target[triple]):
             table = tomlkit.table()
-            for key, value in to_builtins(lock.target[triple][platform]).items():
+            for key, value in to_builtins(lock.target[triple][engine]).items():
                 table.add(key, value)
-            outer.add(platform, table)
+            outer.add(engine, table)
         tables.add(triple, outer)
     if lock.target:
         document.add("target", tables)

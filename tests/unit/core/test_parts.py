@@ -28,8 +28,8 @@ def test_a_library_belongs_to_what_imports_it(library):
 
 
 def test_the_core_needs_few_libraries():
-    """Eight, for a repository that builds and tests."""
-    assert len([row for row in ROWS.values() if not row.parts]) <= 8
+    """Nine, for a repository that builds and tests."""
+    assert len([row for row in ROWS.values() if not row.parts]) <= 9
 
 
 def test_the_core_imports_no_part():
