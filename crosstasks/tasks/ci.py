@@ -31,7 +31,8 @@ def matrix(call: Call) -> None:
         case "github":
             print(msgspec.json.encode({"include": made}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
         case "gitlab":
-            print(workflows.text("gitlab", made, _layout(work)[1], minutes=work.config.ci_minutes), end="")  # noqa: T201
+            top, layout = _layout(work)
+            print(workflows.text("gitlab", made, layout, minutes=work.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
         case _:
             call.show({"schema_version": about.SCHEMA_VERSION, "jobs": made}, lambda: matrix.text(made))
 
@@ -45,7 +46,9 @@ def generate(call: Call) -> int:
     provider = _provider(call.options["provider"])
     top, layout = _layout(work)
     path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
-    wanted = workflows.text(provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes)
+    wanted = workflows.text(
+        provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes, install=_install(top, layout)
+    )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
         return _checked(workflows.difference(there, wanted, str(path.relative_to(top) if path.is_relative_to(top) else path)))
@@ -117,6 +120,18 @@ def _hashes(work: Work) -> Hashes:
     return matrix.Hashes(
         provision=matrix.digest(matrix.shipped().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
     )
+
+
+def _install(top: Path, layout: Layout) -> str:
+    """Return what pip installs in a job: nox, and crosstasks if the noxfile does not list it for Nox to install."""
+    from ..extras.ci import workflows
+    from ..extras.maintenance import adoption
+
+    folder = top / layout.sessions
+    noxfile = folder / "noxfile.py"
+    if noxfile.is_file() and adoption.has_header(noxfile.read_text("utf-8")):
+        return f'"{workflows.NOX}"'
+    return f'"{workflows.NOX}" {(adoption.present(folder) or adoption.index()).pip}'
 
 
 def _layout(work: Work) -> tuple[Path, Layout]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..core.errors import CrosstasksError
+from ..core.errors import ConfigError, CrosstasksError
 from ..reporting import streams
 from .call import Call, Task
+
+if TYPE_CHECKING:
+    from ..extras.maintenance.adoption import Way
 
 
 def doctor(call: Call) -> int:
@@ -53,16 +57,64 @@ def targets(call: Call) -> None:
 
 
 def init(call: Call) -> None:
-    """Write noxfile.py, tasks.py and crosstasks.toml; if one of them exists it is named, and nothing is written."""
+    """Write noxfile.py, tasks.py and crosstasks.toml for the way in which the repository gets crosstasks; nothing is written over."""
     from ..extras.maintenance import scaffold
 
-    for path in scaffold.write(call.place):
+    root = call.place.absolute()
+    scaffold.refuse(root)
+    for path in scaffold.write(root, _way(call, root)):
         print(path)  # noqa: T201
+    print("next: `nox -l` lists the sessions, `invoke plan` shows how each target would be built", file=sys.stderr)  # noqa: T201
+
+
+def _way(call: Call, root: Path) -> Way:
+    """
+    Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers.
+
+    Raises:
+        ConfigError: two options are given, or none and nobody is there to be asked.
+    """
+    from ..extras.maintenance import adoption, vendoring
+
+    vendor, wheel, git, index, with_ = (call.options[name] for name in ("vendor", "wheel", "git", "index", "with_"))
+    if sum(map(bool, (vendor, wheel, git, index))) > 1:
+        raise ConfigError("--vendor, --wheel, --git and --index exclude each other", hint="name one of them")
+    if vendor:
+        copy = root / vendor / adoption.INDEX
+        if not (copy / vendoring.MANIFEST).is_file():
+            vendoring.make(str(copy), vendoring.named(with_))
+        return adoption.vendored(copy, root)
+    if wheel:
+        return adoption.wheel(Path(wheel), root)
+    if git or index:
+        return adoption.git(git) if git else adoption.index()
+    return adoption.present(root) or _asked(call, root)
+
+
+QUESTION: Final = """\
+How does this repository get crosstasks?
+  1  a copy in third_party/crosstasks, which needs nothing but the libraries in its requirements.txt
+  2  from the package index: pip install crosstasks
+[1] """
+
+
+def _asked(call: Call, root: Path) -> Way:
+    from ..extras.maintenance import adoption
+
+    if not streams.attended():
+        raise ConfigError("how does this repository get crosstasks?", hint=f"one of {adoption.CHOICES}")
+    print(QUESTION, end="", file=sys.stderr, flush=True)  # noqa: T201
+    match sys.stdin.readline().strip() or "1":
+        case "1":
+            return _way(Call(call.place, {**call.options, "vendor": "third_party"}), root)
+        case "2":
+            return adoption.index()
+        case answer:
+            raise ConfigError(f"{answer!r} is no answer", hint=f"1 or 2; or one of {adoption.CHOICES}")
 
 
 def clean(call: Call) -> None:
     """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache; with --stale what nobody wants."""
-    from ..core.errors import ConfigError
     from ..extras.maintenance import cleaning
 
     images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
@@ -112,7 +164,7 @@ def vendor(call: Call) -> None:
 
 
 TASKS: Final[Mapping[str, Task]] = {
-    "init": Task(init),
+    "init": Task(init, ("vendor", "with_", "wheel", "git", "index")),
     "doctor": Task(doctor, ("format",)),
     "explain": Task(explain, ("text", "format")),
     "tools.targets": Task(targets, ("format",)),

@@ -66,7 +66,7 @@ def test_the_program_shows_the_same_tasks(program):
 
 
 def test_the_program_answers_to_former_names(program):
-    """`crosstasks clean` is `tools.clean`; no list shows it."""
+    """`crosstasks tools.clean` is `tools.clean`; no list shows it."""
     assert program("clean", "--dry-run").stdout == program("tools.clean", "--dry-run").stdout != ""
     assert "crosstasks [--core-opts] offline.lock" in program("--help", "lock").stdout
     assert not [line for line in program("--list").stdout.splitlines() if line.startswith("  clean")]

@@ -59,9 +59,16 @@ class _Service(NamedTuple):
     files: Callable[[Sequence[str]], str]
 
 
-def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: int) -> str:
+def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
     """
     Return the file of a service.
+
+    Args:
+        provider: whose file.
+        made: the jobs.
+        layout: of the repository.
+        minutes: after which a job is ended.
+        install: what pip installs before Nox is called.
 
     Raises:
         ConfigError: there are more jobs than the service takes.
@@ -76,7 +83,7 @@ def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: in
         "report": f"{_below(layout.sessions)}crosstasks-report.json",
         "under": layout.under,
         "shipped": shipped(),
-        "nox": NOX,
+        "install": install,
         "include": service.jobs(made) if provider == "github" else "",
         "provision": service.files([f"{layout.under}{name}" for name in (layout.config, *PROVIDING)]),
         **{name: f"{name}@{pin.rev}  # {pin.tag}" for name, pin in pins().actions.items()},

@@ -15,18 +15,15 @@ from ...core.errors import ConfigError
 from ...core.looking import Platform
 from ...project import toolchain_file
 from ...project.toolchain_file import ToolchainFile
+from . import adoption
+from .adoption import Way
 
 NOXFILE: Final = '''\
-# /// script
-# requires-python = ">=3.11"
-# dependencies = ["crosstasks", "nox"]
-# ///
-"""Sessions of this project: `nox -l` lists them, `nox -s cross-{alias}` builds for {triple}."""
+{header}"""Sessions of this project: `nox -l` lists them, `nox -s cross-{alias}` builds for {triple}."""
 
-import nox
+{paths}import nox
 
-import crosstasks.nox
-
+{imported}
 # cross-<target> and cross-test-<target> for every target in crosstasks.toml, and `cross` and `cross-test` for all of them
 crosstasks.nox.register()
 
@@ -37,13 +34,12 @@ if __name__ == "__main__":
 TASKS: Final = '''\
 """Tasks of this project: `invoke --list` lists them, `invoke build --target {alias}` builds for {triple}."""
 
-import crosstasks.invoke
-
+{paths}{imported}
 namespace = crosstasks.invoke.collection()
 '''
 
 CONFIG: Final = """\
-# What this project is built for. `crosstasks tools.targets` lists all names, `crosstasks plan` shows how each would be built.
+# What this project is built for: `invoke tools.targets` lists all names, `invoke plan` shows how each would be built.
 version = 1
 
 # Triples, or short names of them.
@@ -62,37 +58,46 @@ base = "bookworm"
 """
 
 
-def write(root: Path) -> tuple[Path, ...]:
+def write(root: Path, way: Way) -> tuple[Path, ...]:
     """
-    Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository: all of them, or none.
+    Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none.
+
+    Raises:
+        ConfigError: as ``refuse`` says, or a file cannot be written.
+    """
+    refuse(root)
+    return _all(root, contents(root, way))
+
+
+def refuse(root: Path) -> None:
+    """
+    Refuse a folder that ``write`` would leave as it is.
 
     Raises:
         ConfigError: there is no Cargo.toml, one of the files exists, or a configuration stands elsewhere.
     """
-    root = root.absolute()
     if not (root / "Cargo.toml").is_file():
         raise ConfigError(f"{root} holds no Cargo.toml", hint="call it in the folder of the Rust repository; `cargo init` begins one")
-    files = contents(root)
-    there = [name for name in files if os.path.lexists(root / name)]
+    there = [name for name in ("noxfile.py", "tasks.py", FILE) if os.path.lexists(root / name)]
     found = places.locate(root)
     if found and found.path.parent == root and found.path.name not in there:
         there.append(str(found))
     if there:
         hint = "`crosstasks.nox.register()` in your noxfile.py, `crosstasks.invoke.collection()` in your tasks.py, are all there is to it"
         raise ConfigError(f"{root} holds {', '.join(there)} already; nothing was written", hint=hint)
-    return _all(root, files)
 
 
-def contents(root: Path) -> Mapping[str, str]:
+def contents(root: Path, way: Way) -> Mapping[str, str]:
     """Return the three files by name."""
     guessed, unknown = guess(root)
     rows = [targets.find(triple) for triple in guessed]
     lines = "".join(f'    "{targets.alias(row)}",  # {row.triple}\n' for row in rows)
     lines += "".join(f"    # {name!r} of rust-toolchain.toml is not known to crosstasks\n" for name in unknown)
-    words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple}
+    words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple, "paths": adoption.paths(way)}
+    noxfile, tasks = (adoption.imported(way, module) for module in ("nox", "invoke"))
     return {
-        "noxfile.py": NOXFILE.format(**words),
-        "tasks.py": TASKS.format(**words),
+        "noxfile.py": NOXFILE.format(header=adoption.header(way.listed), imported=noxfile, **words),
+        "tasks.py": TASKS.format(imported=tasks, **words),
         FILE: CONFIG.format(targets=lines, alias=words["alias"]),
     }
 

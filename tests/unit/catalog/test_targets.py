@@ -320,7 +320,7 @@ def test_an_unknown_name_is_told_with_the_likely_one():
     with pytest.raises(ConfigError) as caught:
         find("aarch46")
     assert (caught.value.what, caught.value.why) == ("no target is called 'aarch46'", "perhaps 'aarch64' or 'aarch64-be'")
-    assert caught.value.hint == "`crosstasks targets` lists all"
+    assert caught.value.hint == "`crosstasks tools.targets` lists all"
     assert targets.likely("qqqqqq") == ""
 
 

@@ -108,7 +108,7 @@ def test_without_a_network_it_is_not_made_anew(used):
     route, work = used
     work.config = config(offline=True)
     (Path(route.tool.path).parents[1] / "bin/cross").write_text("another")
-    assert "`provision --from`" in cache_check.found(route, SAID, work).hint
+    assert "`tools.provision --from`" in cache_check.found(route, SAID, work).hint
 
 
 def test_what_is_being_packed_is_not_added_to(used):
