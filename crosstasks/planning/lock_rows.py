@@ -115,8 +115,6 @@ def only(lock: Lock, triples: Iterable[str]) -> Lock:
     return structs.replace(lock, target={triple: held for triple, held in lock.target.items() if triple in wanted})
 
 
-
-
 def text_of(row: Locked) -> str:
     """Return a row in one line."""
     parts = (row.builder, row.flavour, row.image, f"Rust {row.toolchain}")

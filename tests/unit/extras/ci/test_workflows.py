@@ -16,7 +16,9 @@ HASHES = matrix.Hashes(provision="p")
 
 def written(provider, *names, layout=HERE, verbs=("build", "test")):
     chosen = [targets.find(name).triple for name in names]
-    return workflows.text(provider, matrix.jobs(Config(), chosen, verbs, HASHES, provider=provider), layout, minutes=30, install=workflows.NOX)
+    return workflows.text(
+        provider, matrix.jobs(Config(), chosen, verbs, HASHES, provider=provider), layout, minutes=30, install=workflows.NOX
+    )
 
 
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
