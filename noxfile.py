@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #     "nox>=2025.10.16", "invoke>=3", "docker>=7.2", "filelock>=3.16", "msgspec>=0.19", "platformdirs>=4.3",
-#     "pyelftools>=0.31", "pysequoia>=0.1.35", "requests>=2.31", "rich>=13.9", "semver>=3.0.2", "tomlkit>=0.13.2",
+#     "pyelftools>=0.31", "pysequoia>=0.1.35", "rich>=13.9", "semver>=3.0.2", "tomlkit>=0.13.2",
 # ]
 # ///
 """Our own use of crosstasks: ``nox -s cross-aarch64`` builds the example, ``nox -s tests`` passes the tests."""

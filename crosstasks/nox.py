@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .core import parts
+from .core import about
 
-parts.check_python()  # before anything is imported that needs a newer one
+about.check()  # before a library is imported that may not be there
 
 import nox  # noqa: E402
 
@@ -79,8 +79,7 @@ Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.Declared]:
-    """Read what the configuration declares, or what is named instead; what is read needs the libraries."""
-    parts.check()
+    """Read what the configuration declares, or what is named instead."""
     from .catalog import targets
     from .config import configuration
 
@@ -162,7 +161,6 @@ def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: s
 def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, names: Sequence[str]
 ) -> Result:
-    parts.check()
     from . import pipeline
     from .building import arguments as refusing
     from .reporting import report
@@ -201,7 +199,7 @@ def _narrowed(target: str, verb: Verb, work: Work) -> Work:
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
         return work
-    if not parts.has("ci"):
+    if not about.has("ci"):
         raise ConfigError(f"{CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have")
     from .extras.ci import changes
 

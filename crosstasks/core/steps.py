@@ -130,6 +130,18 @@ class Refused(Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class Diagnostic(Struct, frozen=True, kw_only=True):
+    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
+
+    level: str
+    message: str
+    code: str = ""
+    path: str = ""
+    line: int = 0
+    end_line: int = 0
+    column: int = 0
+
+
 class Failure(Struct, frozen=True, kw_only=True):
     """A route that failed, and the step that did; it becomes a fact, and neither is tried again in this call."""
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from layers import MODULES, imported
 
-from crosstasks.core import parts
+from crosstasks.core import about
 from crosstasks.core.about import PACKAGE
 
-ROWS = {row.module: row for row in parts.requirements(parts.REQUIREMENTS.read_text())}
+ROWS = {row.module: row for row in about.requirements(about.REQUIREMENTS.read_text())}
 
 
 def part_of(name):
     """The part that a module belongs to; none for the core."""
     path = MODULES[name].relative_to(PACKAGE).as_posix()
-    return next((part for part, paths in parts.PARTS.items() for one in paths if path == one or path.startswith(f"{one}/")), None)
+    return next((part for part, paths in about.PARTS.items() for one in paths if path == one or path.startswith(f"{one}/")), None)
 
 
 @pytest.mark.parametrize("library", ROWS)
@@ -28,8 +28,8 @@ def test_a_library_belongs_to_what_imports_it(library):
 
 
 def test_the_core_needs_few_libraries():
-    """Nine, for a repository that builds and tests."""
-    assert len([row for row in ROWS.values() if not row.parts]) <= 9
+    """Eight, for a repository that builds and tests."""
+    assert len([row for row in ROWS.values() if not row.parts]) <= 8
 
 
 def test_the_core_imports_no_part():
@@ -38,17 +38,17 @@ def test_the_core_imports_no_part():
     assert {"nox", "tasks.building", "tasks.call"} == users
 
 
-@pytest.mark.parametrize("part", parts.PARTS)
+@pytest.mark.parametrize("part", about.PARTS)
 def test_the_files_of_a_part_are_there(part):
     """A renamed folder would be copied with every core."""
-    assert all((PACKAGE / path).exists() for path in parts.PARTS[part])
-    assert parts.has(part)
+    assert all((PACKAGE / path).exists() for path in about.PARTS[part])
+    assert about.has(part)
 
 
 def test_a_library_that_is_missing_is_named_by_what_installs_it():
     """By the name on PyPI, whatever it is imported by."""
-    assert ("docker", "pyelftools") == parts.missing(lambda module: None if module in {"docker", "elftools"} else object())
-    assert () == parts.missing()
+    assert ("docker", "pyelftools") == about.missing(lambda module: None if module in {"docker", "elftools"} else object())
+    assert () == about.missing()
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,19 @@ def test_a_library_that_is_missing_is_named_by_what_installs_it():
 )
 def test_one_sentence_says_what_to_install(names, words):
     """And ends with the command."""
-    said = parts.sentence(names, "/usr/bin/python3", Path("third_party/crosstasks/requirements.txt"))
+    said = about.sentence(names, "/usr/bin/python3", Path("third_party/crosstasks/requirements.txt"))
     assert words in said
     assert said.endswith(": /usr/bin/python3 -m pip install -r third_party/crosstasks/requirements.txt")
 
 
 def test_an_old_python_is_told_which_is_needed(monkeypatch):
     """The one that runs is named, and no library is asked for."""
-    monkeypatch.setattr(parts.sys, "version_info", (3, 10, 13, "final", 0))
+    monkeypatch.setattr(about.sys, "version_info", (3, 10, 13, "final", 0))
     with pytest.raises(SystemExit, match=r"^error: crosstasks needs Python 3\.11 or newer, and .* is 3\.10\.13: install Python 3\.11"):
-        parts.check()
+        about.check()
 
 
-@pytest.mark.parametrize(
-    "path", ["__init__.py", "__main__.py", "nox.py", "invoke.py", "core/__init__.py", "core/about.py", "core/parts.py"]
-)
+@pytest.mark.parametrize("path", ["__init__.py", "__main__.py", "nox.py", "invoke.py", "core/__init__.py", "core/about.py"])
 def test_what_an_old_python_reads_first_it_can_read(path):
     """Before the check nothing newer than Python 3.8 stands in these files."""
     ast.parse((PACKAGE / path).read_text(), feature_version=(3, 8))
