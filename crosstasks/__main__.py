@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .core import about
+from . import parts
 
-if sys.argv[1:2] in (["vendor"], ["tools.vendor"]) and about.missing():
+if sys.argv[1:2] in (["vendor"], ["tools.vendor"]) and parts.missing():
     from .extras.maintenance import vendoring
 
     raise SystemExit(vendoring.main(sys.argv[2:]))  # a copy can be made with Python alone
 
-about.check()  # before a library is imported that may not be there
+parts.check()  # before a library is imported that may not be there
 
 from invoke.config import Config  # noqa: E402
 from invoke.exceptions import Exit, ParseError  # noqa: E402

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core import about
+from . import parts
 
-about.check()  # before a library is imported that may not be there
+parts.check()  # before a library is imported that may not be there
 
 from invoke.collection import Collection  # noqa: E402
 from invoke.exceptions import Exit  # noqa: E402

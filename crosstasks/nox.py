@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .core import about
+from . import parts
 
-about.check()  # before a library is imported that may not be there
+parts.check()  # before a library is imported that may not be there
 
 import nox  # noqa: E402
 
@@ -199,7 +199,7 @@ def _narrowed(target: str, verb: Verb, work: Work) -> Work:
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
         return work
-    if not about.has("ci"):
+    if not parts.has("ci"):
         raise ConfigError(f"{CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have")
     from .extras.ci import changes
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from ..core import about
+from .. import parts
 from .call import Task
 
 MODULES: Final = ("building", "maintenance", "offline", "ci", "release")
@@ -19,7 +19,7 @@ PARTS: Final[Mapping[str, str]] = {"from_": "offline", "changed_since": "ci"}
 
 def _possible(row: Task) -> Task:
     """Return a row without the options of parts that are not there."""
-    return row._replace(options=tuple(name for name in row.options if name not in PARTS or about.has(PARTS[name])))
+    return row._replace(options=tuple(name for name in row.options if name not in PARTS or parts.has(PARTS[name])))
 
 
 TASKS: Final[Mapping[str, Task]] = {

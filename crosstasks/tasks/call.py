@@ -9,8 +9,8 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
+from .. import parts
 from ..config.read import CHANGED_SINCE
-from ..core import about
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def needed(part: str, why: str) -> None:
     Raises:
         ConfigError: the part is not there.
     """
-    if not about.has(part):
+    if not parts.has(part):
         hint = f"`crosstasks tools.vendor --into <folder> --update --with {part}` adds it"
         raise ConfigError(f"{why} needs the part {part!r}, which this copy of crosstasks does not have", hint=hint)
 

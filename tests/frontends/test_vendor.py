@@ -99,7 +99,7 @@ def test_a_copy_imports_little(copy, repository, alone):
     libraries, modules = done.stdout.splitlines()
     expected = (
         "xt building building.arguments catalog catalog.machines catalog.targets config config.configuration config.options config.places "
-        "config.problems config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.steps nox"
+        "config.problems config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.steps nox parts"
     )
     assert {"msgspec", "nox", "xt"} <= set(libraries.split())
     assert not set(libraries.split()) & {"docker", "elftools", "invoke", "requests", "rich", "semver", "tomlkit"}

@@ -30,6 +30,7 @@ LAYERS = (
     {"facts"},
     {"project", "config"},
     {"catalog"},
+    {"parts"},
     {"core"},
 )
 """Every folder and every module of the root: above may import below, never back, and what stands side by side only its own."""

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from ...core import about
+from ... import parts
 from ...core.about import NAME, PACKAGE
 from ...core.errors import ConfigError
 from .vendoring import MANIFEST
@@ -85,10 +85,10 @@ def wheel(file: Path, root: Path) -> Way:
 
 def vendored(copy: Path, root: Path) -> Way:
     """Return the way of a copy in the repository."""
-    text = (copy / about.REQUIREMENTS.name).read_text("utf-8")
+    text = (copy / parts.REQUIREMENTS.name).read_text("utf-8")
     place = copy.relative_to(root)
-    listed = tuple(row.text for row in about.requirements(text) if row.name != "nox")
-    return Way(listed=listed, pip=f"-r {place.as_posix()}/{about.REQUIREMENTS.name}", folder=place.parent.as_posix())
+    listed = tuple(row.text for row in parts.requirements(text) if row.name != "nox")
+    return Way(listed=listed, pip=f"-r {place.as_posix()}/{parts.REQUIREMENTS.name}", folder=place.parent.as_posix())
 
 
 def present(root: Path) -> Way | None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from ...core import about
+from ... import parts as known
 from ...core.about import PACKAGE, __version__
 from ...core.errors import ConfigError, CrosstasksError
 
@@ -76,7 +76,7 @@ def read(text: bytes, place: str) -> Manifest:
     """
     try:
         content = json.loads(text)
-        made = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", about.PARTS)))
+        made = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
         if not all(isinstance(value, str) for value in (made.version, *made.files.values(), *made.parts)):
             raise TypeError("a value in it is no text")  # noqa: TRY301 - one message for all that is wrong
     except (ValueError, KeyError, TypeError) as error:
@@ -119,7 +119,7 @@ def _lines(content: bytes | None) -> list[str]:
 def needs(copy: str, requirements: str) -> str:
     """Return what a repository with a copy at *copy*, a path from its top, needs in its own files."""
     parent, _, name = copy.rpartition("/")
-    listed = "\n".join(f'#     "{row.text}",' for row in about.requirements(requirements))
+    listed = "\n".join(f'#     "{row.text}",' for row in known.requirements(requirements))
     below = "".join(f' / "{part}"' for part in parent.split("/") if part)
     return NEEDS.format(copy=copy, name=name, requirements=listed, below=below)
 
@@ -195,7 +195,7 @@ def make(into: str, parts: Sequence[str] = ()) -> str:
         raise ConfigError(f"{copy} holds something already", hint=hint)
     files = original(parts)
     _write(copy, files, parts)
-    return needs(copy.relative_to(top).as_posix(), files[about.REQUIREMENTS.name].decode())
+    return needs(copy.relative_to(top).as_posix(), files[known.REQUIREMENTS.name].decode())
 
 
 def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
@@ -244,23 +244,23 @@ def original(parts: Sequence[str]) -> Files:
     if licence is None:
         raise ConfigError(f"{PACKAGE} has no LICENSE", hint="install crosstasks anew")
     _possible(parts)
-    without = {PurePosixPath(path) for part, paths in about.PARTS.items() if part not in parts for path in paths}
+    without = {PurePosixPath(path) for part, paths in known.PARTS.items() if part not in parts for path in paths}
     files = {path: content for path, content in held(PACKAGE).items() if not without & {PurePosixPath(path), *PurePosixPath(path).parents}}
-    name = about.REQUIREMENTS.name
+    name = known.REQUIREMENTS.name
     return {**files, name: requirements(files[name].decode(), parts).encode(), "LICENSE": licence.read_bytes()}
 
 
 def requirements(text: str, parts: Sequence[str]) -> str:
     """Return the lines of requirements.txt that the core and *parts* need."""
-    lines = ((line, row) for line in text.splitlines(keepends=True) for row in about.requirements(line))
+    lines = ((line, row) for line in text.splitlines(keepends=True) for row in known.requirements(line))
     return "".join(line for line, row in lines if not row.parts or set(row.parts) & set(parts))
 
 
 def _possible(parts: Sequence[str]) -> None:
-    unknown = [part for part in parts if part not in about.PARTS]
+    unknown = [part for part in parts if part not in known.PARTS]
     if unknown:
-        raise ConfigError(f"no part is called {unknown[0]!r}", hint=f"--with takes {', '.join(about.PARTS)}, with commas between them")
-    absent = [part for part in parts if not about.has(part)]
+        raise ConfigError(f"no part is called {unknown[0]!r}", hint=f"--with takes {', '.join(known.PARTS)}, with commas between them")
+    absent = [part for part in parts if not known.has(part)]
     if absent:
         raise ConfigError(f"this copy of crosstasks has no part {absent[0]!r}", hint="call an installed crosstasks, or a checkout of it")
 
@@ -358,7 +358,7 @@ def main(words: Sequence[str]) -> int:
     """Do what the task of this name does where Invoke is not installed, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m crosstasks tools.vendor", description="Copy this package into another repository.")
     parser.add_argument("--into", default="", help="the folder of the copy, for example third_party/crosstasks")
-    parser.add_argument("--with", dest="parts", default="", help=f"parts besides the core: {','.join(about.PARTS)}")
+    parser.add_argument("--with", dest="parts", default="", help=f"parts besides the core: {','.join(known.PARTS)}")
     parser.add_argument("--check", action="store_true", help="say how the copy differs, and change nothing")
     parser.add_argument("--update", action="store_true", help="renew the copy")
     parser.add_argument("--force", action="store_true", help="with --update: give up changes that were made by hand")

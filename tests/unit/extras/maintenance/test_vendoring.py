@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import crosstasks
-from crosstasks.core import about
+from crosstasks import parts
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.maintenance import vendoring
 
@@ -33,7 +33,7 @@ def test_a_manifest_names_the_parts():
     """One that was written before there were any stands for all of them."""
     found = vendoring.read(vendoring.manifest("1.2.3", FILES, ("release", "ci")).encode(), "vendored.json")
     assert ("ci", "release") == found.parts
-    assert tuple(about.PARTS) == vendoring.read(b'{"version": "1", "files": {}}', "vendored.json").parts
+    assert tuple(parts.PARTS) == vendoring.read(b'{"version": "1", "files": {}}', "vendored.json").parts
 
 
 def test_newlines_are_no_difference():
@@ -89,7 +89,7 @@ def test_the_repository_is_told_what_it_needs(copy, line, module):
 
 def test_the_libraries_are_named_once():
     """requirements.txt, which a copy takes along, says what pyproject.toml and our own noxfile say."""
-    listed = [row.text for row in about.requirements((PACKAGE / "requirements.txt").read_text())]
+    listed = [row.text for row in parts.requirements((PACKAGE / "requirements.txt").read_text())]
     assert sorted(listed) == sorted(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
     header = "".join(line[2:] for line in (ROOT / "noxfile.py").read_text().partition("# ///\n")[0].splitlines(keepends=True)[1:])
     assert sorted(listed) == sorted(tomllib.loads(header)["dependencies"])

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from layers import MODULES, imported
 
-from crosstasks.core import about
+from crosstasks import parts
 from crosstasks.core.about import PACKAGE
 
-ROWS = {row.module: row for row in about.requirements(about.REQUIREMENTS.read_text())}
+ROWS = {row.module: row for row in parts.requirements(parts.REQUIREMENTS.read_text())}
 
 
 def part_of(name):
     """The part that a module belongs to; none for the core."""
     path = MODULES[name].relative_to(PACKAGE).as_posix()
-    return next((part for part, paths in about.PARTS.items() for one in paths if path == one or path.startswith(f"{one}/")), None)
+    return next((part for part, paths in parts.PARTS.items() for one in paths if path == one or path.startswith(f"{one}/")), None)
 
 
 @pytest.mark.parametrize("library", ROWS)
@@ -38,17 +38,17 @@ def test_the_core_imports_no_part():
     assert {"nox", "tasks.building", "tasks.call"} == users
 
 
-@pytest.mark.parametrize("part", about.PARTS)
+@pytest.mark.parametrize("part", parts.PARTS)
 def test_the_files_of_a_part_are_there(part):
     """A renamed folder would be copied with every core."""
-    assert all((PACKAGE / path).exists() for path in about.PARTS[part])
-    assert about.has(part)
+    assert all((PACKAGE / path).exists() for path in parts.PARTS[part])
+    assert parts.has(part)
 
 
 def test_a_library_that_is_missing_is_named_by_what_installs_it():
     """By the name on PyPI, whatever it is imported by."""
-    assert ("docker", "pyelftools") == about.missing(lambda module: None if module in {"docker", "elftools"} else object())
-    assert () == about.missing()
+    assert ("docker", "pyelftools") == parts.missing(lambda module: None if module in {"docker", "elftools"} else object())
+    assert () == parts.missing()
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def test_a_library_that_is_missing_is_named_by_what_installs_it():
 )
 def test_one_sentence_says_what_to_install(names, words):
     """And ends with the command."""
-    said = about.sentence(names, "/usr/bin/python3", Path("third_party/crosstasks/requirements.txt"))
+    said = parts.sentence(names, "/usr/bin/python3", Path("third_party/crosstasks/requirements.txt"))
     assert words in said
     assert said.endswith(": /usr/bin/python3 -m pip install -r third_party/crosstasks/requirements.txt")
 
 
 def test_an_old_python_is_told_which_is_needed(monkeypatch):
     """The one that runs is named, and no library is asked for."""
-    monkeypatch.setattr(about.sys, "version_info", (3, 10, 13, "final", 0))
+    monkeypatch.setattr(parts.sys, "version_info", (3, 10, 13, "final", 0))
     with pytest.raises(SystemExit, match=r"^error: crosstasks needs Python 3\.11 or newer, and .* is 3\.10\.13: install Python 3\.11"):
-        about.check()
+        parts.check()
 
 
-@pytest.mark.parametrize("path", ["__init__.py", "__main__.py", "nox.py", "invoke.py", "core/__init__.py", "core/about.py"])
+@pytest.mark.parametrize("path", ["__init__.py", "__main__.py", "nox.py", "invoke.py", "core/__init__.py", "core/about.py", "parts.py"])
 def test_what_an_old_python_reads_first_it_can_read(path):
     """Before the check nothing newer than Python 3.8 stands in these files."""
     ast.parse((PACKAGE / path).read_text(), feature_version=(3, 8))
