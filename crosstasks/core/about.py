@@ -13,7 +13,7 @@ SCHEMA_VERSION: Final = 2
 PACKAGE: Final = Path(__file__).absolute().parents[1]
 """The package's own folder."""
 
-NAME: Final = __name__.removesuffix(".core.about")
+NAME: Final = __name__[: -len(".core.about")]
 """What the package is imported as: a vendored copy has its parents before its name."""
 
 __all__ = ["NAME", "PACKAGE", "__version__"]

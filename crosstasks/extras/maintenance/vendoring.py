@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 from ... import parts as known
 from ...core.about import PACKAGE, __version__
 from ...core.errors import ConfigError, CrosstasksError
+from ...reporting import streams
 
 MANIFEST: Final = "vendored.json"
 
@@ -368,7 +369,8 @@ def main(words: Sequence[str]) -> int:
     except CrosstasksError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.code
-    print(text, end="\n" if text else "")  # noqa: T201
+    with streams.piped():
+        print(text, end="\n" if text else "")  # noqa: T201
     return 0
 
 
