@@ -16,4 +16,4 @@ PACKAGE: Final = Path(__file__).absolute().parents[1]
 NAME: Final = __name__[: -len(".core.about")]
 """What the package is imported as: a vendored copy has its parents before its name."""
 
-__all__ = ["NAME", "PACKAGE", "__version__"]
+__all__ = ["NAME", "PACKAGE", "SCHEMA_VERSION", "__version__"]

@@ -151,18 +151,6 @@ class Failure(Struct, frozen=True, kw_only=True):
     code: int = 1
 
 
-class Diagnostic(Struct, frozen=True, kw_only=True):
-    """What the compiler says of one place: *path* is relative to the workspace, or absolute; empty if it names none."""
-
-    level: str
-    message: str
-    code: str = ""
-    path: str = ""
-    line: int = 0
-    end_line: int = 0
-    column: int = 0
-
-
 __all__ = [
     "About",
     "Absent",

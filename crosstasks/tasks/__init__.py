@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import parts
-from .call import Task
+
+if TYPE_CHECKING:
+    from .call import Task
 
 MODULES: Final = ("building", "maintenance", "offline", "ci", "release")
 """Where the tasks stand; a vendored copy has only those of the parts that it was made with."""

@@ -29,6 +29,7 @@ def lock(call: Call) -> int:
 
 def bundle(call: Call) -> None:
     """Put all that the plans need into one file, for machines without a network: `tools.provision --from` loads it."""
+    from ..core import about
     from ..extras.offline import bundle_make
     from ..reporting import report
 
@@ -56,7 +57,7 @@ def outdated(call: Call) -> None:
     from ..extras.offline import outdated
 
     rows = outdated.look(call.work(), call.names)
-    call.show({"schema_version": plan.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
 
 
 TASKS: Final[Mapping[str, Task]] = {

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...catalog import machines, targets
 from ...config import places
@@ -16,7 +16,9 @@ from ...core.looking import Platform
 from ...project import toolchain_file
 from ...project.toolchain_file import ToolchainFile
 from . import adoption
-from .adoption import Way
+
+if TYPE_CHECKING:
+    from .adoption import Way
 
 NOXFILE: Final = '''\
 {header}"""Sessions of this project: `nox -l` lists them, `nox -s cross-{alias}` builds for {triple}."""
