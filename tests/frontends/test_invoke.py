@@ -207,7 +207,7 @@ def test_init_writes_three_files_that_work(program, bare, run):
     (bare / "rust-toolchain.toml").write_text(
         '[toolchain]\nchannel = "stable"\ntargets = ["s390x-unknown-linux-gnu", "z80-unknown-none"]\n'
     )
-    done = program("init", cwd=bare)
+    done = program("init", "--index", cwd=bare)
     assert [str(bare / name) for name in ("noxfile.py", "tasks.py", "crosstasks.toml")] == done.stdout.splitlines()
     text = (bare / "crosstasks.toml").read_text()
     assert {"aarch64", "s390x"} <= set(tomllib.loads(text)["targets"])
@@ -215,8 +215,42 @@ def test_init_writes_three_files_that_work(program, bare, run):
     assert "cross-s390x" in run("nox", "-l", cwd=bare).stdout
     assert 0 == run("invoke", "--list", cwd=bare).returncode
     header = (bare / "noxfile.py").read_text().partition('# ///\n"""')[0]
-    assert '# dependencies = ["crosstasks", "nox"]' in header
+    assert {"crosstasks", "nox"} == set(tomllib.loads(header.replace("# ", "").partition("\n")[2])["dependencies"])
     assert not list(bare.glob(".crosstasks*"))
+
+
+def test_init_asks_for_a_way_only_where_somebody_can_answer(program, bare):
+    """A checkout tells nothing: the four ways are named, with exit code 2, and nothing is written."""
+    done = program("init", cwd=bare)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "--vendor third_party, --wheel FILE, --git URL@REV or --index" in done.stderr
+    assert 2 == program("init", "--index", "--vendor", "third_party", cwd=bare).returncode
+    assert not (bare / "noxfile.py").exists()
+
+
+def test_init_makes_a_copy_that_its_files_use(program, bare, run):
+    """Nox and Invoke run with the copy, and `ci.generate` of it installs nox alone: the header lists the libraries."""
+    (bare / ".git").mkdir()
+    done = program("init", "--vendor", "third_party", "--with", "ci", cwd=bare)
+    assert 0 == done.returncode, done.stderr
+    assert "third_party" in (bare / "noxfile.py").read_text()
+    where = "import crosstasks; print(crosstasks.__file__)"
+    (bare / "tasks.py").write_text((bare / "tasks.py").read_text() + where + "\n")
+    listed = run("invoke", "--list", cwd=bare, PYTHONPATH="").stdout
+    assert f"{bare}/third_party/crosstasks/__init__.py" in listed
+    assert "ci.generate" in listed
+    assert "release.all" not in listed
+    assert "cross-aarch64" in run("nox", "-l", cwd=bare, PYTHONPATH="").stdout
+    assert 0 == run("crosstasks", "ci.generate", cwd=bare, PYTHONPATH=str(bare / "third_party")).returncode
+    installed = [line for line in (bare / ".github/workflows/crosstasks.yml").read_text().splitlines() if "pip install" in line]
+    assert ['      - run: python -m pip install "nox>=2025.10.16"'] == installed
+
+
+def test_ci_installs_what_a_noxfile_without_a_header_needs(program, repository):
+    """Crosstasks too, since Nox is told nothing of it."""
+    (repository / ".git").mkdir()
+    assert 0 == program("ci.generate", "--provider", "gitlab").returncode
+    assert '    - python3 -m pip install "nox>=2025.10.16" crosstasks\n' in (repository / ".gitlab-ci.yml").read_text()
 
 
 @pytest.mark.parametrize("there", [("tasks.py",), ("noxfile.py", "crosstasks.toml")])
