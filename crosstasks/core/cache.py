@@ -22,10 +22,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import files
 from .errors import BuildFailed, ConfigError, CrosstasksError, DiskFull
+
+if TYPE_CHECKING:
+    from .steps import Say
 
 TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of crosstasks; see https://bford.info/cachedir/\n"
 
@@ -106,14 +109,26 @@ def room(what: str) -> Iterator[None]:
         raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=FREE) from error
 
 
+PATIENCE: Final = 2.0
+"""Seconds of waiting for a lock until the user is told."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of *path*; whoever comes second waits, and finds the work done."""
-    from filelock import FileLock
+def locked(path: Path, say: Say = lambda _line: None) -> Iterator[None]:
+    """Hold the lock of *path*; whoever comes second says that he waits, and finds the work done."""
+    from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        say(f"waiting for another crosstasks, which is making {path}")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 LISTS: Final = 250e6

@@ -37,11 +37,11 @@ def once(path: Path, make: Callable[[Path], None], first: Sequence[str], say: Sa
         path: where it is to be.
         make: fills an empty folder beside it, which then takes its name.
         first: patterns of the files to compare each time.
-        say: told of damage.
+        say: told of damage, and of waiting.
     """
     if not damage(path):
         return path
-    with cache.locked(path):
+    with cache.locked(path, say):
         wrong = damage(path)
         if not wrong:
             return path

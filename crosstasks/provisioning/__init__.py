@@ -14,6 +14,7 @@ from ..clients import docker_api
 from ..core import cache
 from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
+from ..reporting import progress, steps
 from . import emulation, image, toolchain, tools
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def take(step: Provision, work: Work) -> None:
     cache.prepare(work.cache)
     match step:
         case InstallWheels(name=name, projects=projects):
-            tools.from_pypi(work.cache / "tools", name, projects, run=work.run, say=work.say)
+            with progress.shown(steps.words(step)):
+                tools.from_pypi(work.cache / "tools", name, projects, run=work.run, say=work.say)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
-            tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
+            with progress.shown(steps.words(step)):
+                tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
         case InstallToolchain():
             _install_toolchain(step, work)
         case PullImage(ref=ref, platform=platform):
@@ -49,7 +52,8 @@ def _install_toolchain(step: InstallToolchain, work: Work) -> None:
     wanted = toolchain.Wanted(release=step.release, host=step.host, targets=step.targets, source=step.library)
     home = work.cache / "rustup"
     if step.source == "rustup":
-        toolchain.from_rustup(wanted, home=home, rustup=step.rustup, run=work.run, say=work.say)
+        with progress.shown(steps.words(step)):
+            toolchain.from_rustup(wanted, home=home, rustup=step.rustup, run=work.run, say=work.say)
         return
     toolchain.from_debian(
         wanted,

@@ -188,7 +188,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         ToolMissing: Debian has no such package.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-")):
+    with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-"), say):
         if docker_api.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)

@@ -24,6 +24,7 @@ from ..core.errors import ToolMissing
 from ..facts import inventory
 
 if TYPE_CHECKING:
+    from ..core.steps import Say
     from ..facts.rustup import Toolchain
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
@@ -170,12 +171,12 @@ def _rustc(held: Marker) -> str:
 
 
 @contextmanager
-def draft(home: Path, name: str) -> Iterator[Path]:
+def draft(home: Path, name: str, say: Say) -> Iterator[Path]:
     """
     Hold the lock of the toolchain of this *name*, and lend an empty folder beside it that is gone afterwards.
 
     Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
     """
     place = home / "making" / name
-    with cache.locked(place), files.draft_folder(place) as folder:
+    with cache.locked(place, say), files.draft_folder(place) as folder:
         yield folder

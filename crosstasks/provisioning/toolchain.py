@@ -62,7 +62,7 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    with draft(home, name(wanted)) as folder:
+    with draft(home, name(wanted), say) as folder:
         if complete(home, wanted):
             return
         held = _of("debian", home, wanted)
@@ -85,7 +85,7 @@ def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Sa
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    with draft(home, name(wanted)) as folder:
+    with draft(home, name(wanted), say) as folder:
         if complete(home, wanted):
             return
         held = _of("rustup", home, wanted)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ..catalog import targets
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
-from . import tables
+from . import steps, tables
 
 if TYPE_CHECKING:
-    from ..core.results import Result
+    from ..core.results import Artifact, Result
+    from ..core.steps import Refused
     from ..planning.plan import Plan
 
 
@@ -46,28 +50,64 @@ def bold(text: str) -> str:
     return _paint("1", text, sys.stdout)
 
 
-def plan_text(plan: Plan) -> str:
-    """Return a plan as a person reads it: the route, each ingredient, the packages if some are named, the refused routes, the steps."""
+def plan_text(plan: Plan, *, everything: bool = False) -> str:
+    """
+    Return a plan as a person reads it: the answer first, then what will be done, then why other routes are not taken.
+
+    Args:
+        plan: what to show.
+        everything: each ingredient with its reason, each refused route, each step with its values.
+    """
+    lines = [f"{bold(plan.target)} ({plan.verb})", *_row("route", bold(plan.route.name)), *_row("why", _why(plan))]
+    lines += [line for label, text in _notes(plan) for line in _row(label, text)]
+    lines += _steps(plan, everything=everything)
+    if everything:
+        lines += [line for label, part in _parts(plan) for line in _ingredient(label, part)]
+        lines += [line for refusal in plan.refused for line in _row("refused", f"{refusal.name}: {refusal.why}")]
+        lines += _row("next", "; ".join(plan.below)) if plan.below else []
+    else:
+        lines += [line for text in grouped(plan.refused) for line in _row("refused", text)]
+        lines += _row("", dim_out("--all shows each ingredient, each refused route and what would be next"))
+    return "\n".join(lines)
+
+
+def _row(label: str, text: str) -> list[str]:
+    """Return a labelled line, broken where a terminal would break it in the middle of a word."""
+    room = min(shutil.get_terminal_size((120, 24)).columns, 120) - 13
+    lines = textwrap.wrap(text, max(room, 40), break_long_words=False, break_on_hyphens=False) if "\x1b" not in text else [text]
+    return [f"  {label if not number else '':<10} {line}" for number, line in enumerate(lines)]
+
+
+def _why(plan: Plan) -> str:
+    image = plan.route.image
+    first = "the lock holds it" if plan.locked else "what comes before it is refused" if plan.refused else "it comes first on this machine"
+    return f"{first}; the image: {image.why}" if image else first
+
+
+SHOWN: Final = 3
+"""Groups of refused routes that are shown without ``--all``."""
+
+
+def grouped(refused: Sequence[Refused]) -> list[str]:
+    """Return the refused routes, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for refusal in refused:
+        reasons.setdefault(refusal.why, []).append(refusal.name)
+    lines = [f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}" for why, names in reasons.items()]
+    rest = sum(map(len, list(reasons.values())[SHOWN:]))
+    return [*lines[:SHOWN], *([f"{rest} more routes"] if rest else [])]
+
+
+def _parts(plan: Plan) -> Iterable[tuple[str, Ingredient]]:
     route = plan.route
-    lines = [f"{bold(plan.target)} ({plan.verb})", f"  route      {bold(route.name)}"]
-    ingredients: list[tuple[str, Ingredient | None]] = [
+    parts: list[tuple[str, Ingredient | None]] = [
         (route.tool.name if route.tool else "", route.tool),
         ("image", route.image),
         ("emulation", route.emulator),
         ("toolchain", route.toolchain),
+        ("host cargo", route.own if route.own != route.toolchain else None),
     ]
-    if route.own != route.toolchain:
-        ingredients.append(("host cargo", route.own))
-    for label, part in ingredients:
-        if part:
-            lines += _ingredient(label, part)
-    lines += [f"  {label:<10} {text}" for label, text in _notes(plan)]
-    lines += [f"  members    {', '.join(plan.members)}"] if plan.members else []
-    lines += [f"  refused    {refusal.name}: {refusal.why}" for refusal in plan.refused]
-    if plan.below:
-        lines.append(f"  then       {'; '.join(plan.below[:3])}{'; …' if len(plan.below) > 3 else ''}")
-    lines += _steps(plan)
-    return "\n".join(lines)
+    return [(label, part) for label, part in parts if part]
 
 
 def _ingredient(label: str, part: Ingredient) -> list[str]:
@@ -75,8 +115,8 @@ def _ingredient(label: str, part: Ingredient) -> list[str]:
         case Tool(version=version, path=path):
             head = f"{version}, {part.source}: {path}"
         case Image(ref=ref, platform=platform, digest=digest):
-            short = digest.rpartition("@")[2][:19]
-            head = f"{ref or 'made by cross'}{f' {short}' if short else ''}, {platform}, {part.source}"
+            name = " ".join(filter(None, (ref or "made by cross", digest.rpartition("@")[2])))
+            head = f"{name}, {platform}, {part.source}"
         case Toolchain(name=name):
             head = f"{name}, {part.source}"
         case _:
@@ -91,22 +131,26 @@ def dim_out(text: str) -> str:
 
 def _notes(plan: Plan) -> list[tuple[str, str]]:
     route = plan.route
-    notes = [("lock", "crosstasks.lock holds this")] if plan.locked else []
+    notes = []
     if route.libc:
-        notes.append(("glibc", f"artifacts run with glibc {route.libc} or newer"))
+        notes.append(("glibc", f"programs run with glibc {route.libc} or newer"))
     if route.build_std:
         notes.append(("std", f"compiled from source (-Zbuild-std): {route.toolchain.name} has none for {plan.target}"))
     if route.emulated and route.image:
-        notes.append(("slow", f"{route.image.platform} is emulated on this engine, about 11x slower"))
+        notes.append(("slow", f"{route.image.platform} is emulated on this engine, about 11 times slower"))
+    if plan.members:
+        notes.append(("members", ", ".join(plan.members)))
     return notes
 
 
-def _steps(plan: Plan) -> list[str]:
+def _steps(plan: Plan, *, everything: bool) -> list[str]:
     if not plan.steps:
-        return ["  steps      none: everything is there"]
+        return _row("to do", "nothing: everything is there")
     lines = []
     for number, step in enumerate(plan.steps, 1):
-        lines += [f"  step {number:<5} {step}", f"  {'':<10} {dim_out(step.why)}"]
+        lines += _row("to do" if number == 1 else "", f"{number}. {steps.words(step)}")
+        if everything:
+            lines += [f"  {'':<13} {dim_out(step.why)}", f"  {'':<13} {dim_out(str(step))}"]
     return lines
 
 
@@ -124,7 +168,20 @@ def _result(result: Result) -> Iterable[str]:
     yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}"
     yield from turns
     for artifact in result.artifacts:
-        yield f"  {artifact.path}  {size(artifact.size)}  sha256 {artifact.sha256[:16]}"
+        yield f"  {relative(artifact.path)}"
+        yield f"    {', '.join(filter(None, (size(artifact.size), floor(artifact))))}"
+        yield f"    sha256 {artifact.sha256}"
+
+
+def relative(path: str) -> str:
+    """Return a path as it is typed in the present folder; one that lies elsewhere as it is."""
+    here = Path.cwd()
+    return Path(path).relative_to(here).as_posix() if Path(path).is_relative_to(here) else path
+
+
+def floor(artifact: Artifact) -> str:
+    """Return the oldest glibc that a program or library runs with; empty if it is not linked against glibc."""
+    return f"runs with glibc {artifact.glibc} or newer" if artifact.glibc else "needs no library" if artifact.static else ""
 
 
 def size(count: int) -> str:

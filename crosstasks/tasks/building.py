@@ -23,7 +23,7 @@ def plan(call: Call) -> None:
     names, work = call.selected(call.verb)
     made = pipeline.plans(names, verb=call.verb, work=work)
     raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
-    call.show(raw, lambda: "\n\n".join(map(report.plan_text, made)))
+    call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in made))
 
 
 def provision(call: Call) -> None:
@@ -80,7 +80,7 @@ def shell(call: Call) -> int:
 
 
 TASKS: Final[Mapping[str, Task]] = {
-    "plan": Task(plan, ("target", "verb", "format", "changed_since", "cross", "builder", "engine", "offline")),
+    "plan": Task(plan, ("target", "verb", "all", "format", "changed_since", "cross", "builder", "engine", "offline")),
     "build": Task(build, BUILDING),
     "test": Task(test, BUILDING),
     "tools.provision": Task(provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),

@@ -29,6 +29,7 @@ class Option(NamedTuple):
 OPTIONS: Final[Mapping[str, Option]] = {
     "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given", short="t"),
     "verb": Option("build", "build or test"),
+    "all": Option(False, "also each ingredient with its reason, each refused route, and each step with its values"),
     "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
     "builder": Option("", "auto, cross, zigbuild or cargo"),

@@ -170,7 +170,22 @@ def everything(call: Call) -> int:
     for line in publish.publish(context):
         print(line)  # noqa: T201
     names = ("packages",) if context.snapshot or call.names else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
-    return _looked_again(context, names)
+    code = _looked_again(context, names)
+    print(_ending(context))  # noqa: T201
+    return code
+
+
+def _ending(context: Context) -> str:
+    """Return where the packages lie, and what is left to the user."""
+    from ..extras.release import dist
+    from ..reporting import report
+
+    count = len(dist.listing(context.dist))
+    where = f"{report.relative(str(context.dist))}/ holds {count} files; `sha256sum --check SHA256SUMS` there compares them"
+    if context.snapshot:
+        return f"{where}\nnext: `invoke release --bump patch` makes a release of it"
+    pushed = f"git push origin HEAD {' '.join(context.tags)}"
+    return f"{where}\nnext: `{pushed}`, which publishes the commit and the tag; crosstasks pushes nothing"
 
 
 def _whole(context: Context, intended: Intended | None, places: Sequence[str]) -> str:

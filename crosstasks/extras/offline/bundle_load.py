@@ -108,7 +108,7 @@ def _single(member: Member) -> str:
 def _toolchain(reader: bundle.Reader, member: Member, work: Work) -> None:
     home = work.cache / "rustup"
     place = home / "toolchains" / _single(member)
-    with rustup_home.draft(home, member.name) as folder:
+    with rustup_home.draft(home, member.name, work.say) as folder:
         draft = folder / member.name
         draft.mkdir()
         bundle.unpack(reader.open(member), draft, member.path)

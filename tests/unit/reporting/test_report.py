@@ -1,0 +1,110 @@
+"""Plans and results as text for people."""
+
+from __future__ import annotations
+
+import pytest
+from planning import settle
+
+from crosstasks.core.results import Artifact, Result
+from crosstasks.core.steps import Failure, Refused
+from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from crosstasks.reporting import report, steps
+from crosstasks.testing import arm64_facts, config
+
+SHA = "77ab" * 16
+ARM64 = "aarch64-unknown-linux-gnu"
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (InstallWheels(why="", name="x", projects=("astral-dev-toolchain-cross==0.2.5",)), "install cross 0.2.5 from PyPI"),
+        (
+            InstallWheels(why="", name="x", projects=("cargo-zigbuild==0.22.1", "ziglang==0.15.1")),
+            "install cargo-zigbuild 0.22.1 and zig 0.15.1 from PyPI",
+        ),
+        (CompileCross(why="", name="x", flavour="git", install=(), cargo="cargo"), "compile cross git with cargo"),
+        (
+            InstallToolchain(why="", release="1.95.0", host="x", targets=(ARM64,), library=False, source="rustup"),
+            "install Rust 1.95.0 with the standard library of aarch64, from rustup's server",
+        ),
+        (
+            InstallToolchain(why="", release="1.85.0", host="x", targets=(ARM64, "s390x-unknown-linux-gnu"), library=True, source="debian"),
+            "install Rust 1.85.0 with the standard library of aarch64 and s390x, and with its source, from Debian's packages",
+        ),
+        (PullImage(why="", ref="r/i:1", platform="linux/amd64", digest=""), "pull r/i:1 for linux/amd64"),
+        (RegisterEmulator(why="", platform="linux/s390x", source="image"), "set up emulation of linux/s390x in the engine's kernel"),
+    ],
+)
+def test_a_step_is_said_in_words(step, words):
+    """A verb, what, and where it comes from."""
+    assert words == steps.words(step)
+
+
+def test_many_targets_are_counted():
+    """Two are named, so that the line stays short."""
+    assert "a, b and 2 more targets" == steps.some(("a", "b", "c", "d"))
+
+
+def test_refusals_with_one_reason_stand_together():
+    """Three groups; what is left is counted."""
+    rows = [Refused(name=name, why=why) for name, why in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "z"), ("e", "w"), ("f", "w"))]
+    assert ["a and 1 more: x", "c: y", "d: z", "2 more routes"] == report.grouped(rows)
+
+
+@pytest.fixture
+def planned():
+    """A plan for an engine of arm64, with an image to build."""
+    made, _ = settle("aarch64", arm64_facts(), config())
+    return made
+
+
+def test_a_plan_answers_first(planned, monkeypatch):
+    """Route, why, glibc, what will be done, and then what is refused; everything else waits for `--all`."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = report.plan_text(planned).splitlines()
+    labels = [line[2:12].strip() for line in lines[1:]]
+    assert ["route", "why", "glibc", "to do", "refused"] == list(dict.fromkeys(filter(None, labels)))
+    assert f"  route      {planned.route.name}" == lines[1]
+    assert any("build an image for aarch64 from the packages of bookworm" in line for line in lines)
+    assert "--all shows" in lines[-1]
+    assert [] == [line for line in lines if len(line) > 80]
+
+
+def test_everything_of_a_plan_is_shown_on_request(planned):
+    """Every refused route by its name, each ingredient with its path, each step with its values, what would be next."""
+    text = report.plan_text(planned, everything=True)
+    assert all(f"{refusal.name}: " in text for refusal in planned.refused)
+    assert planned.route.toolchain.name in text
+    assert all(str(step) in text for step in planned.steps)
+    assert f"next       {planned.below[0]}" in text
+
+
+def test_a_result_has_the_relative_path_the_glibc_and_the_whole_hash(tmp_path, monkeypatch):
+    """Each line fits into 80 columns but for the path."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "target" / "crosstasks" / ARM64 / "debug" / "hello"
+    artifact = Artifact(path=str(path), glibc="2.34", size=4_100_000, sha256=SHA)
+    result = Result(target=ARM64, verb="build", route="cross 0.2.5", seconds=1.24, artifacts=(artifact,))
+    assert [
+        f"{ARM64}: build ok in 1.2 s, cross 0.2.5",
+        f"  target/crosstasks/{ARM64}/debug/hello",
+        "    4.1 MB, runs with glibc 2.34 or newer",
+        f"    sha256 {SHA}",
+    ] == report.result_text((result,)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"), [({"glibc": "2.17"}, "runs with glibc 2.17 or newer"), ({"static": True}, "needs no library"), ({}, "")]
+)
+def test_the_floor_is_that_of_the_program(fields, words):
+    """What is linked statically runs anywhere; of another libc nothing is said."""
+    assert words == report.floor(Artifact(path="x", **fields))
+
+
+def test_a_failure_names_the_routes_that_failed_before():
+    """With the error's first line."""
+    result = Result(
+        target=ARM64, verb="test", route="zigbuild", error="it broke\nmore", code=1, turns=(Failure(route="cross 0.2.5", what="no image"),)
+    )
+    assert f"{ARM64}: test failed: it broke\n  not by cross 0.2.5: no image" == report.result_text((result,))
