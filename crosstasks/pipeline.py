@@ -180,7 +180,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
     if ran.code:
         what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
         error = BuildFailed(
-            f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's own words are above"
+            f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's messages above say why"
         )
         error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
         raise error

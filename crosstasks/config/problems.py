@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from ..core.about import PACKAGE
 from ..core.errors import ConfigError
 from .options import Model, Options, Release, TargetOptions
 from .places import Document, lines, shown
@@ -22,6 +23,9 @@ KINDS: Final = {
     "object": "a table",
 }
 """What msgspec calls the kinds of values, in the words of our users."""
+
+SCHEMA: Final = PACKAGE / "config" / "crosstasks.schema.json"
+"""What tells of every option wherever the package lies, as pages do not."""
 
 BELONGS: Final[Sequence[tuple[Model, str]]] = (
     (Options, "to the top level"),
@@ -92,7 +96,7 @@ class Problems:
             ConfigError: with all of it.
         """
         if self.found:
-            raise ConfigError("the configuration is wrong", problems=self.found, hint="docs/config.md has every option")
+            raise ConfigError("the configuration is wrong", problems=self.found, hint=f"{SCHEMA} has every option with its meaning")
 
 
 def dotted(keys: Iterable[str]) -> str:

@@ -172,7 +172,7 @@ def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, 
         glibc=glibc,
         origin=step.source,
         source=step.source,
-        why=f"{_ORIGIN[step.source]} give {step.release} for {step.host}",
+        why=f"it comes from {_ORIGIN[step.source]}",
         steps=steps,
     )
 

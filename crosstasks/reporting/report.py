@@ -67,7 +67,7 @@ def plan_text(plan: Plan, *, everything: bool = False) -> str:
         lines += _row("next", "; ".join(plan.below)) if plan.below else []
     else:
         lines += [line for text in grouped(plan.refused) for line in _row("refused", text)]
-        lines += _row("", dim_out("--all shows each ingredient, each refused route and what would be next"))
+        lines += _row("", dim_out("--all shows every ingredient, refused route and step in full"))
     return "\n".join(lines)
 
 

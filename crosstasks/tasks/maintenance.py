@@ -32,9 +32,7 @@ def explain(call: Call) -> None:
 
     rows = remedies.find(_text(call.options["text"]))
     if not rows:
-        raise CrosstasksError(
-            "no known error is in this text", hint="give the whole output of the program; docs/troubleshooting.md has all"
-        )
+        raise CrosstasksError("no known error is in this text", hint="give the whole output of the program")
     call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
 
 

@@ -80,7 +80,7 @@ def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FB
         return True
     print(plan, file=sys.stderr)  # noqa: T201
     if not streams.attended():
-        raise ConfigError("nobody is here to say yes", hint="--yes does without asking, --dry-run only shows")
+        raise ConfigError("a release asks for confirmation, and standard input is no terminal", hint="--yes confirms; --dry-run only shows")
     print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -60,7 +60,7 @@ def _lock(context: Context) -> Iterator[Row]:
     if other:
         yield Row(name="lock", state="wrong", found=", ".join(other), next="`cargo update --workspace`, and commit Cargo.lock")
     else:
-        yield Row(name="lock", state="ok", found="as Cargo.toml")
+        yield Row(name="lock", state="ok", found="agrees with Cargo.toml")
 
 
 def _changelog(context: Context) -> Iterator[Row]:
