@@ -30,7 +30,9 @@ HOUR: Final = 3600
 class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Options that hold for all targets, or in ``[target.<name>]`` for one."""
 
-    cross: Annotated[Flavour, Meta(description="The flavour of cross to take first.")] = "0.2.5"
+    cross: Annotated[Flavour, Meta(description="The flavour of cross to take first; the only one if it is set and `fallback` is not.")] = (
+        "0.2.5"
+    )
     fallback: Annotated[
         tuple[Next, ...], Meta(description="What to take, in this order, when that is not possible; an empty list takes nothing else.")
     ] = ("git", "0.2.4", "zigbuild")

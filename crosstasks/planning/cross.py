@@ -67,9 +67,10 @@ def _untried(facts: Facts) -> Questions:
 
 
 def _flavours(request: Request) -> tuple[str, ...]:
-    own = request.options
-    wanted = (own.cross, *(flavour for flavour in own.fallback if flavour != "zigbuild"))
-    return tuple(dict.fromkeys(wanted))
+    """Return the flavour that is named, and no other; else the first one with those of `fallback` behind it."""
+    options = request.options
+    others = () if "cross" in request.named else (flavour for flavour in options.fallback if flavour != "zigbuild")
+    return tuple(dict.fromkeys((options.cross, *others)))
 
 
 def _elsewhere(facts: Facts) -> bool:

@@ -28,14 +28,10 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
         return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
     if refusal := request.unlocked(builder="cargo"):
         return refusal
-    own = request.options
-    asked = [
-        name
-        for name, value in (("image", own.image), ("packages", own.packages), ("pre-build", own.pre_build), ("glibc", own.glibc))
-        if value
-    ]
-    if asked:
-        return Refused(name="cargo", why=f"`{asked[0]}` is configured, and the host's own libraries would not keep it")
+    if refusal := request.without("cargo", "plain cargo builds on the host"):
+        return refusal
+    if request.ceiling:
+        return Refused(name="cargo", why="`glibc` is configured, and the host's own libraries would not keep it")
     toolchain = parts.toolchain(facts.host.triple)
     if not isinstance(toolchain, Toolchain):
         return toolchain
@@ -59,7 +55,7 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
     glibc = _glibc(request)
     refusal = (
         _no_zig(request.target)
-        or _no_packages(request)
+        or request.without("zigbuild", "zigbuild has no container")
         or _too_old(request.target, glibc)
         or (_cannot_run(request, facts) if request.verb == "test" else None)
     )
@@ -104,13 +100,6 @@ def _no_zig(target: Target) -> Refused | None:
     """cargo-zigbuild knows Linux (gnu and musl), macOS and windows-gnu (its README); macOS wants Apple's SDK as well."""
     served = (target.os == "linux" and target.libc in {"gnu", "musl"}) or target.triple.endswith(("-windows-gnu", "-windows-gnullvm"))
     return None if served else Refused(name="zigbuild", why=f"zig has no C library for {target.triple}")
-
-
-def _no_packages(request: Request) -> Refused | None:
-    own = request.options
-    asked = [name for name, value in (("packages", own.packages), ("pre-build", own.pre_build)) if value]
-    why = f"`{asked[0]}` is configured, and there is no image that could hold that" if asked else ""
-    return Refused(name="zigbuild", why=why, hint="leave it out, and let the crate build its C library from source") if asked else None
 
 
 def _cannot_run(request: Request, facts: Facts) -> Refused | None:

@@ -57,7 +57,7 @@ def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str,
     packages, row, mirror = request.options.packages, request.locked, request.shared.mirror
     upstream = default_image(request.target, variant.flavour)
     places: list[tuple[str, dict[str, Any]]] = []
-    if upstream and not packages and not (row and row.recipe):
+    if upstream and not request.built_here and not (row and row.recipe):
         places.append((pinned(references.moved(upstream, mirror), request), facts_of(request, variant.flavour)))
     shared: list[tuple[str, dict[str, Any]]] = [] if row and row.recipe else [(recipes.shared(request.target.triple, packages), {})]
     listed = [*([] if row and row.digest else built(variant, request, facts)), *shared]

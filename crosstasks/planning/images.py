@@ -36,8 +36,9 @@ Choice: TypeAlias = Image | Refused | Questions
 
 def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask one source for the image."""
-    if source == "upstream" and request.options.packages:
-        return Refused(name=source, why="`packages` asks for Debian packages, which only an image built here can hold")
+    if source == "upstream" and request.built_here:
+        key = next(name for name in request.named if name in {"packages", "base"})
+        return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
     held = request.locked
     if held and ((source == "upstream" and held.recipe) or (source == "build" and held.digest)):
         return Refused(name=source, why=f"{lock.FILE} holds {held.image}", hint=lock.HINT)
@@ -191,14 +192,12 @@ def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Reques
 
 def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     upstream = default_image(request.target, variant.flavour)
-    own = request.options.packages
-    names = (
-        [] if own or not upstream else [*([references.moved(upstream, request.shared.mirror)] if request.shared.mirror else []), upstream]
-    )
+    mirror = request.shared.mirror
+    names = [] if request.built_here or not upstream else [*([references.moved(upstream, mirror)] if mirror else []), upstream]
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
     ways = [(ref, _holder(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
-    mirror = mirrors(variant, request, facts) if request.shared.mirror else []
-    ways += [(ref, _holder(ref, variant, request, facts, **more)) for ref, more in mirror if ref not in refs]
+    copies = mirrors(variant, request, facts) if mirror else []
+    ways += [(ref, _holder(ref, variant, request, facts, **more)) for ref, more in copies if ref not in refs]
     ways += [
         (row.ref, _holder(row.ref, variant, request, facts, **_known(row, variant, request))) for row in _fitting(variant, request, facts)
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..catalog import recipes
 from ..catalog.machines import MACHINES
@@ -65,6 +65,7 @@ class Request:
         rust: the Rust that is asked for, or why there is none.
         locked: the row of crosstasks.lock that holds here.
         recipes: what an image built here is made of, by platform, or why there is none.
+        named: the options by which the user names what only a route with a container has; a route without it is refused.
     """
 
     target: Target
@@ -74,6 +75,7 @@ class Request:
     rust: RustRequest | Refused
     locked: Locked | None = None
     recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
 
     @property
     def ceiling(self) -> str:
@@ -83,6 +85,20 @@ class Request:
     def origin(self, option: str) -> str:
         """Return where the value of an option is from, as users know it."""
         return self.shared.source(option, self.target.triple)
+
+    @property
+    def built_here(self) -> bool:
+        """Tell whether only an image that is built here holds what the user names."""
+        return bool({"packages", "base"} & set(self.named))
+
+    def without(self, name: str, what: str) -> Refused | None:
+        """Refuse a route that does not have *what* the user names; *name* is the route's."""
+        if not self.named:
+            return None
+        option = self.named[0]
+        key = option.replace("_", "-")
+        builder = "" if option in OF_TARGET else f', or say `builder = "{name}"`'
+        return Refused(name=name, why=f"`{key}` is configured ({self.origin(option)}), and {what}", hint=f"leave `{key}` out{builder}")
 
     def unlocked(self, **fields: str) -> Refused | None:
         """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``Locked``."""
@@ -103,7 +119,31 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
         rust=_rust(facts, config),
         locked=lock.row(facts, target.triple),
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
+        named=tuple(_named(options, config)),
     )
+
+
+OF_TARGET: Final = ("image", "packages", "pre_build")
+OF_ALL: Final = ("base", "engine", "cross")
+
+
+def _named(options: TargetConfig, config: Config) -> Iterator[str]:
+    """
+    Give the options that the user has set, and that only a container keeps.
+
+    A `builder` that is named is one decision for the target: of what is said for all targets it leaves what it cannot use. What is to be
+    taken when a flavour of cross is not possible says `fallback`, if that is set.
+    """
+    yield from (name for name in OF_TARGET if getattr(options, name))
+    if options.builder in {"auto", "cross"}:
+        shared = [name for name in OF_ALL if name != "cross" or "fallback" not in _set(("fallback",), options, config)]
+        yield from _set(shared, options, config)
+
+
+def _set(names: Sequence[str], options: TargetConfig, config: Config) -> list[str]:
+    """Return those of the options that are set to something, and not left as they are."""
+    said = (name for name in names if config.source(name, options.triple) != "default")
+    return [name for name in said if config.value(name, options.triple) not in {"", "auto"}]
 
 
 def _rust(facts: Facts, config: Config) -> RustRequest | Refused:

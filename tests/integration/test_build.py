@@ -108,7 +108,7 @@ def test_a_token_does_not_reach_the_container(tmp_path, crosstasks):
 
 def test_zigbuild_needs_no_engine(hello, crosstasks, cache, tmp_path):
     """Where no engine answers, cargo-zigbuild from PyPI builds; what it and zig keep lies in our cache, and nothing in the user's home."""
-    nothing = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CROSSTASKS_ENGINE": "docker"}
+    nothing = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CONTAINER_HOST": "unix:///nonexistent/podman.sock"}
     theirs = {
         name: os.environ.get(name) or str(Path.home() / folder) for name, folder in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"))
     }

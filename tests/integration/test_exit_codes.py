@@ -118,6 +118,41 @@ def test_6_the_artifact_is_of_another_architecture(crate, crosstasks):
     ended(crosstasks("build", *CROSS, cwd=crate), 6, "EM_X86_64", "wanted EM_AARCH64")
 
 
+@pytest.fixture
+def unlabelled(crate, crosstasks):
+    """An image built here without its labels, as one of the user's own is: nothing tells which glibc it links against."""
+    done = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate)
+    route = json.loads(done.stdout)["plans"][0]["route"]
+    image = json.loads(subprocess.run(("docker", "image", "inspect", route["image"]["ref"]), check=True, capture_output=True).stdout)[0]
+    ref = f"crosstasks-test/unlabelled:{uuid4().hex[:12]}"
+    name = ref.replace("/", "-").replace(":", "-")
+    subprocess.run(("docker", "create", "--name", name, image["Id"], "true"), check=True, capture_output=True)
+    variables = (line.split("=", 1) for line in image["Config"]["Env"])
+    changes = [word for name_, value in variables for word in ("--change", f'ENV {name_}="{value}"')]
+    try:
+        with subprocess.Popen(("docker", "export", name), stdout=subprocess.PIPE) as exported:
+            subprocess.run(("docker", "import", *changes, "-", ref), stdin=exported.stdout, check=True, capture_output=True)
+        yield ref
+    finally:
+        subprocess.run(("docker", "rm", name), check=True, capture_output=True)
+        subprocess.run(("docker", "rmi", "--force", ref), check=True, capture_output=True)
+
+
+def test_6_an_image_of_the_users_own_breaks_the_promise(crate, crosstasks, unlabelled):
+    """It says nothing of its glibc, the program needs 2.34, and 2.17 is promised: nothing is put at the stable path."""
+    add(crate, f'image = "{unlabelled}"\nglibc = "2.17"')
+    ended(crosstasks("build", *CROSS, cwd=crate), 6, "promised was 2.17")
+    assert not [path for path in (crate / "target" / "crosstasks" / "aarch64-unknown-linux-gnu").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("option", "value"), [("image", "registry.invalid/me/image:1"), ("engine", "/nonexistent/podman"), ("cross", "git")])
+def test_4_what_is_named_cannot_be_had(crate, crosstasks, option, value):
+    """An image out of reach, an engine that is not there, a flavour that cannot be compiled offline: no other route is taken."""
+    add(crate, f'{option} = "{value}"\noffline = true')
+    done = crosstasks("build", "--target", "aarch64", cwd=crate)
+    ended(done, 4, f"`{option}` is configured (crosstasks.toml)", "no route to build")
+
+
 def test_7_no_engine_answers(crate, crosstasks):
     """Where only cross may build, a dead engine is the reason, in the engine's own words."""
     dead = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CROSSTASKS_ENGINE": "docker"}

@@ -11,7 +11,7 @@ from planning import NETWORK, request, settle, world
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.targets import default_image, find
 from crosstasks.core.errors import NoRoute
-from crosstasks.core.steps import Absent, Question
+from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine
@@ -166,18 +166,15 @@ def test_names_are_unique():
             "cross 0.2.5, configured image",
             id="dockerfile of Cross.toml",
         ),
-        pytest.param(
-            "aarch64",
-            facts(),
-            config(image=OWN, fallback=["zigbuild"]),
-            CLOSED,
-            "zigbuild",
-            id="a named image that is not there: none but zigbuild",
-        ),
         pytest.param("aarch64", facts(), config(cross="git"), world(), "cross git, upstream image", id="git is asked for"),
         pytest.param("riscv64-musl", facts(), config("riscv64-musl"), world(), "cross git, upstream image", id="only git has an image"),
         pytest.param(
-            "x86_64-sun", facts(), config("x86_64-sun", cross="git"), world(), "cross 0.2.4, upstream image", id="only 0.2.x has one"
+            "x86_64-sun",
+            facts(),
+            config("x86_64-sun", cross="git", fallback=["0.2.4"]),
+            world(),
+            "cross 0.2.4, upstream image",
+            id="only 0.2.x has one",
         ),
         pytest.param("aarch64", facts(), config(glibc="2.28"), world(), "cross 0.2.5, upstream image", id="a ceiling that upstream keeps"),
         pytest.param("aarch64", facts(), config(glibc="2.28"), CLOSED, "zigbuild", id="a ceiling that bookworm breaks"),
@@ -277,7 +274,7 @@ def test_names_are_unique():
         pytest.param(
             "aarch64",
             facts(engine=engine(arch="s390x")),
-            config(image=OWN, emulation="never"),
+            config(emulation="never"),
             world(),
             "zigbuild",
             id="an engine of another kind, without emulation",
@@ -372,7 +369,7 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             "build",
             {
                 "cross": "docker does not answer",
-                "cargo": "`packages` is configured, and the host's own libraries would not keep it",
+                "cargo": "`packages` is configured (crosstasks.toml), and plain cargo builds on the host",
             },
             id="cargo cannot keep packages",
         ),
@@ -460,9 +457,42 @@ def test_podman_of_another_machine_builds_too():
     assert ("cross 0.2.5, image built here", True) == (planned.route.name, planned.route.remote)
 
 
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({"image": OWN}, ["cargo", "zigbuild"]),
+        ({"packages": ["libssl-dev"]}, ["cargo", "zigbuild"]),
+        ({"base": "bookworm"}, ["cargo", "zigbuild"]),
+        ({"engine": "podman"}, ["cargo", "zigbuild"]),
+        ({"cross": "git"}, ["cargo", "zigbuild"]),
+        ({"cross": "git", "fallback": ["0.2.4", "zigbuild"]}, []),
+        ({"engine": "auto"}, []),
+        ({"engine": "podman", "builder": "zigbuild"}, []),
+        ({"engine": "podman", "builder": "cargo"}, []),
+        ({"image": OWN, "builder": "zigbuild"}, ["zigbuild"]),
+    ],
+    ids=str,
+)
+def test_what_is_named_is_kept(options, refused):
+    """A route without it is refused, whatever is left: a green build would not be the one that was asked for."""
+    known = facts(engine=Absent("docker does not answer"))
+    routes = {candidate.name: candidate.look() for candidate in ladder(request("x86_64", known, config("x86_64", **options)), known)}
+    without = {name for name, outcome in routes.items() if isinstance(outcome, Refused) and "is configured" in outcome.why}
+    assert sorted(refused) == sorted(without)
+
+
+@pytest.mark.parametrize("source", ["local", "mirror", "upstream"])
+def test_a_base_that_is_named_is_that_of_the_image(source):
+    """Cross's own images are made of another."""
+    own = config(base="bookworm", images=[source], mirror="mirror.example.org/m", fallback=[])
+    known = facts(images={REF: image(REF), MADE: Absent("it is not there"), f"mirror.example.org/m/cross-rs/{ARM64}:0.2.5": image(REF)})
+    with pytest.raises(NoRoute):
+        settle("aarch64", known, own, around=CLOSED)
+
+
 def test_what_only_an_image_can_hold_needs_one():
     """Without an engine, `packages` is refused before anything is linked."""
-    with pytest.raises(NoRoute, match=r"`packages` is configured, and there is no image that could hold that"):
+    with pytest.raises(NoRoute, match=r"`packages` is configured \(crosstasks.toml\), and zigbuild has no container"):
         settle("aarch64", bare_facts(), config(packages=["libssl-dev"]))
 
 

@@ -30,7 +30,7 @@ def rungs(tmp_path, text="", *, known=None, target="aarch64", overrides=None, **
     ("text", "environ", "overrides", "expected"),
     [
         pytest.param("", {}, {}, [V5, GIT, V4, "cargo", "zigbuild"], id="as it is"),
-        pytest.param('cross = "git"\n', {}, {}, [GIT, V4, "cargo", "zigbuild"], id="another flavour; 0.2.5 is not among the others"),
+        pytest.param('cross = "git"\n', {}, {}, [GIT, "cargo", "zigbuild"], id="the flavour that is named, and no other"),
         pytest.param(f'cross = "0.2.4"\n{LOW}', {}, {}, [V4, "cargo", "zigbuild"], id="one flavour and zigbuild"),
         pytest.param('fallback = ["0.2.4", "git"]\n', {}, {}, [V5, V4, GIT, "cargo"], id="an order of one's own, without zigbuild"),
         pytest.param("fallback = []\n", {}, {}, [V5, "cargo"], id="nothing to fall back to"),
