@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import report_schema
 
 from crosstasks.catalog import machines
+from crosstasks.core.about import PACKAGE
 from crosstasks.core.looking import Platform
 
 HOST = machines.triple(Platform.here())
@@ -68,7 +68,7 @@ def test_a_build_is_summed_up_in_github(below, run):
     assert 1 == text.count("### crosstasks")
     assert f"| `{HOST}` | ✅ build | " in text
     report = json.loads((below / "report.json").read_text())
-    jsonschema.validate(report, json.loads(report_schema.SHIPPED.read_text()))
+    jsonschema.validate(report, json.loads((PACKAGE / "reporting" / "report.schema.json").read_text()))
     assert ["build", "test"] == [result["verb"] for result in report["results"]]
     (artifact,) = report["results"][0]["artifacts"]
     assert [] == report["results"][1]["artifacts"]

@@ -145,7 +145,9 @@ def test_6_an_image_of_the_users_own_breaks_the_promise(crate, crosstasks, unlab
     assert not [path for path in (crate / "target" / "crosstasks" / "aarch64-unknown-linux-gnu").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(("option", "value"), [("image", "registry.invalid/me/image:1"), ("engine", "/nonexistent/podman"), ("cross", "git")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("image", "registry.invalid/me/image:1"), ("engine", "/nonexistent/podman"), ("cross", "git")]
+)
 def test_4_what_is_named_cannot_be_had(crate, crosstasks, option, value):
     """An image out of reach, an engine that is not there, a flavour that cannot be compiled offline: no other route is taken."""
     add(crate, f'{option} = "{value}"\noffline = true')

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from contextlib import suppress
 
+import jsonschema
 import pytest
 from msgspec.structs import replace
 from planning import request, settle, world
@@ -15,6 +16,7 @@ from crosstasks.catalog import recipes
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.targets import find
 from crosstasks.config.configuration import Config
+from crosstasks.core.about import PACKAGE
 from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Failure, Question, Step
 from crosstasks.facts import lock
@@ -156,6 +158,10 @@ def test_json_has_all_of_it():
     assert (raw["schema_version"], raw["target"], raw["verb"], raw["route"]["name"]) == (2, ARM64, "build", UPSTREAM)
     assert raw["steps"] == [{"do": str(step), "why": step.why} for step in planned.steps]
     assert [refused["name"] for refused in raw["refused"]] == [refused.name for refused in planned.refused]
+    schema = json.loads((PACKAGE / "reporting" / "plan.schema.json").read_text("utf-8"))
+    jsonschema.validate({"schema_version": 2, "plans": [raw]}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"schema_version": 2, "plans": [{**raw, "route": {}}]}, schema)
 
 
 def test_a_plan_has_the_steps_of_its_route():
