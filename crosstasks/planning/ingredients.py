@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
-
-if TYPE_CHECKING:
-    from ..catalog.recipes import Recipe
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
