@@ -36,12 +36,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
-from ..clients import docker_api, network, process
+from ..clients import engines, liveness, network, process
 from ..clients.liveness import abandoned
 from ..core import cache, files
 from ..core.errors import CrosstasksError, EngineFailed
 from ..core.steps import Absent, Done, Env
-from ..facts import answer_cache
+from ..facts import answer_cache, engine
 from ..facts.rustup import Toolchain as Folder
 from ..reporting import report
 from . import dependencies, environment, guard
@@ -167,7 +167,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         cargo_home=str(place / "home" if route.remote else dependencies.home(work)),
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
-        labels=docker_api.labels(run_id),
+        labels=liveness.labels(run_id),
         proxies=network.proxies(work.environ),
         certificates=bool(network.authorities(work.environ)),
     )
@@ -185,7 +185,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     for left in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(left, ignore_errors=True)
-    with _swept(work), guard.guarded(guarding), docker_api.ending(work.engine.command, run_id) as end:
+    with _swept(work), guard.guarded(guarding), engines.ending(work.engine.command, run_id) as end:
         if route.remote:
             _copied(route, guarding, call, work)
         yield Started(
@@ -219,7 +219,7 @@ def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: W
 @contextmanager
 def _swept(work: Work) -> Iterator[None]:
     """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
-    door = docker_api.EngineDoor(work.engine.command, work.run)
+    door = engines.EngineClient(work.engine.command, work.run)
     with ThreadPoolExecutor(max_workers=1) as pool:
         sweeping = pool.submit(door.sweep)
         yield
@@ -229,14 +229,14 @@ def _swept(work: Work) -> Iterator[None]:
 
 def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
     """Tell a build that was ended by its engine's end from one that failed: its container got a signal, and the engine is silent."""
-    if done.code <= docker_api.SIGNALLED:
+    if done.code <= engines.SIGNALLED:
         return None
-    try:
-        docker_api.EngineDoor(work.engine.command, work.run, kind=work.engine.kind).version()
-    except EngineFailed as error:
-        what = f"the container engine went away while {route.target} was built"
-        return EngineFailed(what, why=error.why, hint="start it again; what was compiled is kept")
-    return None
+    match engine.read(work.look, work.engine.command):
+        case Absent(why=why):
+            what = f"the container engine went away while {route.target} was built"
+            return EngineFailed(what, why=why, hint="start it again; what was compiled is kept")
+        case _:
+            return None
 
 
 ASKED: Final = ("-vV", "--print target-list")

@@ -145,22 +145,6 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     say(f"pulled {ref}: {layers}")
 
 
-def distribution(client: Any, ref: str, timeout: float) -> dict[str, Any]:
-    """
-    Ask the registry through the engine what *ref* is, within *timeout* seconds: ``Descriptor`` and ``Platforms``.
-
-    Raises:
-        ImageFailed: the registry does not know it, refuses, or takes too long.
-    """
-
-    def ask() -> dict[str, Any]:
-        found: dict[str, Any] = client.images.get_registry_data(ref).attrs
-        return found
-
-    with _translated(client, f"cannot look up {ref}"):
-        return limited(ask, timeout, ref)
-
-
 @contextmanager
 def _translated(client: Any, what: str) -> Iterator[None]:
     from docker.errors import APIError, DockerException

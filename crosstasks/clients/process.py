@@ -111,7 +111,7 @@ OnChunk: TypeAlias = Callable[[bytes], object]
 
 
 class Owner(Protocol):
-    """Who ends a group when this process no longer can; ``docker_api.Ending`` is one."""
+    """Who ends a group when this process no longer can; ``engines.Ending`` is one."""
 
     def begun(self, group: int) -> None:
         """Take note of a process group that runs."""

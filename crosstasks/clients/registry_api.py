@@ -155,7 +155,7 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
         ImageFailed: the registry does not know it, or refuses.
         EngineFailed: the engine does not answer.
     """
-    asks = engine if engine and engine.kind == "docker" and not docker_sdk.is_ssh(engine.endpoint) else None
+    asks = engine if engine and engine.program.api and not docker_sdk.is_ssh(engine.endpoint) else None
     return limited(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
 
 

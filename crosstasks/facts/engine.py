@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
@@ -87,13 +87,16 @@ def _split(address: str) -> SplitResult | None:
     return parts
 
 
+Kind: TypeAlias = Literal["docker", "podman", "nerdctl"]
+
+
 class Engine(Struct, frozen=True, kw_only=True):
     """A container engine that answers.
 
     Attributes:
-        kind: ``docker`` or ``podman`` (also when podman answers to the name docker).
+        kind: ``docker``, ``podman`` (also when podman answers to the name docker) or ``nerdctl``.
         command: the path of its command line program.
-        version, api: of the engine itself; ``api`` is empty for podman.
+        version, api: of the engine itself; only ``docker`` has an ``api``.
         os, arch: of the engine, the architecture as Rust names it.
         rootless: it runs as a user.
         remote: it is on another machine: our folders cannot be mounted.
@@ -102,9 +105,10 @@ class Engine(Struct, frozen=True, kw_only=True):
         store: the image store, ``overlay2``, ``fuse-overlayfs``, ``containerd``, …
         desktop: the product whose virtual machine it runs in (``Docker Desktop``, ``OrbStack``, ``colima``), or empty.
         selinux: labels are enforced.
+        folder: where it keeps images on its machine; empty if it does not tell.
     """
 
-    kind: Literal["docker", "podman"]
+    kind: Kind
     command: str
     version: str
     api: str = ""
@@ -118,6 +122,12 @@ class Engine(Struct, frozen=True, kw_only=True):
     store: str = ""
     desktop: str = ""
     selinux: bool = False
+    folder: str = ""
+
+    @property
+    def program(self) -> Program:
+        """Return how this kind of engine differs from others."""
+        return PROGRAMS[self.kind]
 
     @property
     def platform(self) -> str:
@@ -148,50 +158,45 @@ INFO_LIFE: Final = answer_cache.Life(positive=600)
 
 ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
 
-_NAMES: Final = ("docker", "podman")
-
 
 def ask(look: Look, _question: Question, _facts: Known) -> Engine | Absent:
-    """Ask the configured engine, else docker and then podman; what the first says is the reason if none answers."""
-    names = wanted(look.engine, look.environ)
-    said: list[Absent] = []
-    for name in names:
-        found = _ask(look, name)
-        if isinstance(found, Engine):
-            return found
-        said.append(found)
-    installed = [reason for reason in said if reason.hint != _INSTALL]
+    """Ask the configured engine, else docker and then podman; if none answers, the first one that is installed gives the reason."""
+    reasons: list[Absent] = []
+    for name in candidates(look.engine, look.environ):
+        command = look.which(name)
+        answer = read(look, command) if command else Absent(f"{name} is not on PATH", _INSTALL)
+        if isinstance(answer, Engine):
+            return answer
+        reasons.append(answer)
+    installed = [reason for reason in reasons if reason.hint != _INSTALL]
     if installed:
         return installed[0]
-    return said[0] if len(said) == 1 else Absent("neither docker nor podman is on PATH", _INSTALL)
+    return reasons[0] if len(reasons) == 1 else Absent("neither docker nor podman is on PATH", _INSTALL)
 
 
 _INSTALL: Final = "install Docker or Podman: https://docs.docker.com/engine/install/"
 
 
-def wanted(configured: str, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the engines to ask, in order: the configured one, cross's own ``CROSS_CONTAINER_ENGINE``, else both."""
+def candidates(configured: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the engines to ask, in order: the configured one, cross's own ``CROSS_CONTAINER_ENGINE``, else those of the table."""
     chosen = configured if configured not in {"", "auto"} else environ.get("CROSS_CONTAINER_ENGINE", "")
-    return (chosen,) if chosen else _NAMES
+    return (chosen,) if chosen else tuple(name for name, program in PROGRAMS.items() if program.default)
 
 
-def _ask(look: Look, name: str) -> Engine | Absent:
-    command = look.which(name)
-    if not command:
-        return Absent(f"{name} is not on PATH", _INSTALL)
-    told: Mapping[str, Any] = {}
+def read(look: Look, command: str) -> Engine | Absent:
+    """Ask a command which engine it is, and what that can do; what it answers to decides, not its name."""
+    version: Mapping[str, Any] = {}
     try:
-        version = look.run((command, *ASK), timeout=look.timeout)
-        told = table(version)
-        if kind(told) == "podman-cli":
-            return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look)
-        if told.get("Server"):
-            listens = docker(look, told)
-            return parse(command, told, _info(look, command, f"{listens} {version.out}"), listens, look)
-        why = words(version)
+        done = look.run((command, *ASK), timeout=look.timeout)
+        version = table(done)
+        for program in PROGRAMS.values():
+            if program.answered(version):
+                return program.read(look, command, version)
+        why = words(done)
     except CrosstasksError as error:
         why = error.what
-    return Absent(f"{name} does not answer: {why}", start(Path(name).name, docker(look, told)))
+    name = Path(command).name
+    return Absent(f"{name} does not answer: {why}", start(name, docker(look, version)))
 
 
 def words(done: Done) -> str:
@@ -210,16 +215,8 @@ def table(done: Done) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def kind(version: Mapping[str, Any]) -> Literal["docker", "podman", "podman-cli"]:
-    """Tell who answered ``version``: Docker, Podman's service to Docker's program, or Podman's program whatever its name."""
-    if "APIVersion" in (version.get("Client") or {}):
-        return "podman-cli"
-    parts = (version.get("Server") or {}).get("Components") or []
-    return "podman" if any(part.get("Name") == "Podman Engine" for part in parts) else "docker"
-
-
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
-    """Ask for the rest; kept under all that the engine said of itself, so that another engine is asked anew."""
+    """Ask for the rest; the answer is kept under all that the engine says of its version, so that another engine is asked anew."""
     subject = f"engine {command} {version}"
     told = answer_cache.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
     return {} if isinstance(told, Absent) else told
@@ -231,7 +228,21 @@ def _fresh(look: Look, command: str) -> dict[str, Any] | Absent:
     return {key: told.get(key) for key in _INFO} if told.get("ServerVersion") else Absent(words(done))
 
 
-_INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", "Name", "KernelVersion", "Architecture")
+_INFO: Final = (
+    "Driver",
+    "DriverStatus",
+    "SecurityOptions",
+    "OperatingSystem",
+    "Name",
+    "KernelVersion",
+    "Architecture",
+    "DockerRootDir",
+)
+
+
+def _docker(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
+    listens = docker(look, version)
+    return parse(command, version, _info(look, command, f"{listens} {json.dumps(version)}"), listens, look)
 
 
 def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], listens: str, look: Look) -> Engine:
@@ -242,7 +253,8 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], lis
     names = {option.removeprefix("name=").partition(",")[0] for option in security}
     driver = dict(info.get("DriverStatus") or ())
     context = str((version.get("Client") or {}).get("Context") or "")
-    docker = kind(version) == "docker"
+    # Podman's service answers to Docker's program as well
+    docker = not any(part.get("Name") == "Podman Engine" for part in server.get("Components") or ())
     return Engine(
         kind="docker" if docker else "podman",
         command=command,
@@ -258,6 +270,7 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], lis
         store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
         desktop=desktop(version, info, context, listens),
         selinux="selinux" in names,
+        folder=str(info.get("DockerRootDir") or ""),
     )
 
 
@@ -299,7 +312,77 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
         store=str((told.get("store") or {}).get("graphDriverName", "")),
         desktop="podman machine" if elsewhere and not remote else "",
         selinux=bool(security.get("selinuxEnabled")),
+        folder=str((told.get("store") or {}).get("graphRoot") or ""),
     )
+
+
+def _podman(look: Look, command: str, _version: Mapping[str, Any]) -> Engine | Absent:
+    return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look)
+
+
+def parse_nerdctl(command: str, version: Mapping[str, Any], info: Mapping[str, Any], look: Look) -> Engine:
+    """Read what nerdctl says of itself and its containerd (``version``, ``info``), to which it speaks on its own machine."""
+    client = version.get("Client") or {}
+    components = {part.get("Name") for part in version["Server"].get("Components") or ()}
+    elsewhere = apart(info.get("Name"), info.get("KernelVersion"), look.platform())
+    return Engine(
+        kind="nerdctl",
+        command=command,
+        version=str(client.get("Version", "")).removeprefix("v"),
+        os=str(client.get("Os") or "linux"),
+        arch=arch(str(info.get("Architecture") or client.get("Arch") or "")),
+        rootless="rootlesskit" in components,
+        apart=elsewhere,
+        store=str(info.get("Driver") or ""),
+        desktop=desktop(version, info, "", ""),
+        selinux=any("selinux" in str(option) for option in info.get("SecurityOptions") or ()),
+    )
+
+
+def _nerdctl(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
+    return parse_nerdctl(command, version, _info(look, command, json.dumps(version)), look)
+
+
+class Program(NamedTuple):
+    """
+    How a kind of engine, or rather its program, differs from others.
+
+    Attributes:
+        answered: tells from the answer to ``version`` whether it is this program's, whatever the command is called.
+        read: makes the fact of that answer, and asks for more.
+        default: it is asked without being named.
+        api: it serves Docker's API, by which the SDK pulls, and asks registries.
+        save_several: the option without which only one image is saved into an archive.
+        prefix: what it puts before the name of an image that it loads.
+    """
+
+    answered: Callable[[Mapping[str, Any]], bool]
+    read: Callable[[Look, str, Mapping[str, Any]], Engine | Absent]
+    default: bool = True
+    api: bool = False
+    save_several: tuple[str, ...] = ()
+    prefix: str = ""
+
+
+def _is_podman(version: Mapping[str, Any]) -> bool:
+    return "APIVersion" in (version.get("Client") or {})
+
+
+def _is_nerdctl(version: Mapping[str, Any]) -> bool:
+    server = version.get("Server") or {}
+    return "Version" not in server and any(part.get("Name") == "containerd" for part in server.get("Components") or ())
+
+
+def _is_docker(version: Mapping[str, Any]) -> bool:
+    return "Version" in (version.get("Server") or {}) and not _is_podman(version)
+
+
+PROGRAMS: Final[Mapping[Kind, Program]] = {
+    "docker": Program(_is_docker, _docker, api=True),
+    "podman": Program(_is_podman, _podman, save_several=("--multi-image-archive",), prefix="localhost/"),
+    "nerdctl": Program(_is_nerdctl, _nerdctl, default=False),
+}
+"""The engines that we know. A new one is a row here, its reader, and a set of its recorded answers for the tests."""
 
 
 def ask_image(look: Look, question: Question, facts: Known) -> LocalImage | Absent:

@@ -160,7 +160,7 @@ def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Abse
     loaded = look.run((engine.command, "load"), stdin=archive(platform, tag), timeout=PATIENCE)
     if loaded.code:
         return Absent(f"the engine does not take an image of {platform}: {words(loaded)}")
-    held = tag if engine.kind == "docker" else f"localhost/{tag}"
+    held = f"{engine.program.prefix}{tag}"
     argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, held)
     try:
         return look.run((engine.command, *argv), timeout=PATIENCE)

@@ -10,7 +10,7 @@ from .. import context
 from ..catalog import targets
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
-from ..clients import docker_api
+from ..clients import engines
 from ..core import cache
 from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
@@ -39,7 +39,7 @@ def take(step: Provision, work: Work) -> None:
         case InstallToolchain():
             _install_toolchain(step, work)
         case PullImage(ref=ref, platform=platform):
-            docker_api.pull(work.engine.command, ref, platform, run=work.run, say=work.say)
+            engines.pull(work.engine, ref, platform, work.say)
         case BuildImage(recipe=recipe):
             image.provide(recipe, work)
         case RegisterEmulator():

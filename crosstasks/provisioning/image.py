@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from .. import context
 from ..catalog.recipes import BASE, SPAWN, Recipe
-from ..clients import docker_api
+from ..clients import engines
 from ..clients.debian import Package, megabytes
 from ..clients.debian.deb import PIECE, members
 from ..core import cache, files
@@ -189,7 +189,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-"), say):
-        if docker_api.inspect(engine, (recipe.tag,)):
+        if engines.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)
         trusted = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
@@ -200,7 +200,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
             added = _added(recipe, archive.fetch([trusted])[0], spawn)
             layers = _composed(recipe, parts, archive, added, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
-            docker_api.load(engine, _archive(recipe, layers, every))
+            engines.load(engine, _archive(recipe, layers, every))
 
 
 def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..building.environment import variable
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
-from ..clients import docker_api
+from ..clients import engines, liveness
 from ..core import versions
 from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
@@ -73,7 +73,7 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
         return f"the engine holds no image that runs programs of {target.triple}{needs}"
     held, runner = found
     run = uuid4().hex[:12]
-    labels = (f"--label={label}" for label in docker_api.labels(run))
+    labels = (f"--label={label}" for label in liveness.labels(run))
     shared = ":ro,z" if engine.selinux else ":ro"
     mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
     argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", held["Id"], *runner, f"{INSIDE}/{subject.path.name}")
@@ -82,7 +82,7 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
 
 def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[dict[str, Any], tuple[str, ...]] | None:
     """Return an image and the runner in it: the target's own, or for a static program one of the same architecture."""
-    door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
+    door = engines.EngineClient(engine.command, work.run)
     alike = [
         t for t in catalogue().values() if (t.machine, t.bits, t.endian, t.os) == (target.machine, target.bits, target.endian, target.os)
     ]
@@ -94,7 +94,7 @@ def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tupl
     return None
 
 
-def _held(door: docker_api.EngineDoor, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
+def _held(door: engines.EngineClient, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
     """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
     known = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
     refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *known)))
@@ -184,5 +184,5 @@ def _ran(start: Start, arguments: tuple[str, ...], seconds: float, work: Work) -
     argv = (*start.argv, *arguments)
     if not start.run:
         return work.run(argv, timeout=seconds)
-    with docker_api.ending(start.command, start.run, work.run):
+    with engines.ending(start.command, start.run, work.run):
         return work.run(argv, timeout=seconds)

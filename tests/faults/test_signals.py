@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 WORKER = """
 import sys
-from crosstasks.clients import docker_api, process
+from crosstasks.clients import engines, process
 from crosstasks.core.errors import CrosstasksError
 
 def build(run_id, image, program, timeout=None):
-    labels = [f"--label={label}" for label in docker_api.labels(run_id)]
+    labels = [f"--label={label}" for label in liveness.labels(run_id)]
     docker = ["docker", "run", "--rm", "--init", *labels, image, "sh", "-c", "echo up; sleep 600"]
     argv = ["sh", "-c", program, "sh", *docker]
-    with docker_api.ending("docker", run_id) as end:
+    with engines.ending("docker", run_id) as end:
         print("reaper", end.reaper.pid, flush=True)
         begun = end.begun
         def told(group):

@@ -13,7 +13,7 @@ PROGRAM = "import sys, importlib; importlib.import_module({module!r}); print(*so
 
 
 @pytest.mark.parametrize(
-    "module", ["crosstasks.nox", "crosstasks.invoke", "crosstasks.clients.docker_api", "crosstasks.testing", "crosstasks"]
+    "module", ["crosstasks.nox", "crosstasks.invoke", "crosstasks.clients.engines", "crosstasks.testing", "crosstasks"]
 )
 def test_importing_loads_no_heavy_library(module):
     """The libraries of engines, registries, tables and artifacts are loaded where they are used."""

@@ -19,7 +19,7 @@ import pytest
 from facts_registry import running
 
 from crosstasks import pipeline
-from crosstasks.clients import docker_api, registry_api
+from crosstasks.clients import engines, registry_api
 from crosstasks.core.steps import Question
 from crosstasks.extras.offline import bundle as bundle_archive
 from crosstasks.extras.offline import bundle_load, bundle_make
@@ -199,8 +199,8 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
                 members = tuple(writer.members)
                 made = Manifest(crosstasks="0", targets=(ARM64,), platforms=("linux/amd64",), members=members, images=rows)
                 writer.close(made)
-            assert docker_api.inspect("docker", (rows[0].ref,)) == []
-            assert docker_api.inspect("docker", (at, ref)) != []
+            assert engines.inspect("docker", (rows[0].ref,)) == []
+            assert engines.inspect("docker", (at, ref)) != []
         finally:
             subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
     try:

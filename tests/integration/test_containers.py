@@ -1,4 +1,4 @@
-"""The door to the engine, with a real one, and with a real registry beside it."""
+"""The engine, by its command, with a real one, and with a real registry beside it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
-from crosstasks.clients import docker_api, liveness
-from crosstasks.clients.docker_api import EngineDoor
+from crosstasks.clients import engines, liveness
+from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed, ImageFailed, ToolMissing
+from crosstasks.facts.engine import Engine
+
+DOCKER = Engine(kind="docker", command="docker", version="", arch="x86_64")
 
 
 @pytest.fixture
 def door():
     """The machine's Docker."""
-    return EngineDoor("docker")
+    return EngineClient("docker")
 
 
 @pytest.fixture
@@ -112,29 +116,15 @@ def pushed(registry):
     subprocess.run(("docker", "rmi", "--force", ref), check=False, capture_output=True)
 
 
-def test_version_and_info(door):
-    """The engine tells its version and itself as its own program prints them."""
-    assert door.version()["Server"]["Os"] == "linux"
-    assert door.info()["OSType"] == "linux"
-
-
-def test_context(door, monkeypatch):
-    """The context is the one in use, and DOCKER_HOST wins over it."""
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    assert dict(door.context()) == {"name": "default", "endpoint": "unix:///var/run/docker.sock", "DOCKER_HOST": ""}
-    monkeypatch.setenv("DOCKER_HOST", "unix:///run/docker.sock")
-    assert door.context()["endpoint"] == "unix:///run/docker.sock"
-
-
 def test_engine_that_is_not_there(door, monkeypatch):
     """Without a daemon the error has the engine's own words, and says what to do."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-    for ask in (door.version, door.info, lambda: door.image("x"), lambda: door.containers("x")):
+    for ask in (lambda: door.image("x"), lambda: door.containers("x")):
         with pytest.raises(EngineFailed, match=r"docker does not answer\n(.*\n)*hint: start docker") as caught:
             ask()
         assert "unix:///nowhere.sock" in caught.value.why
     with pytest.raises(ToolMissing):
-        EngineDoor("no-such-docker").version()
+        EngineClient("no-such-docker").image("x")
 
 
 def test_image(door, busybox):
@@ -194,7 +184,7 @@ def test_ending_removes_after_an_exception(door, start):
     start(other)
 
     def fail():
-        with docker_api.ending("docker", run_id):
+        with engines.ending("docker", run_id):
             start(*liveness.labels(run_id))
             raise ValueError("on purpose")
 
@@ -206,7 +196,7 @@ def test_ending_removes_after_an_exception(door, start):
 
 def test_ending_without_an_engine():
     """An engine that is gone does not hide why the block failed."""
-    with pytest.raises(ValueError, match="on purpose"), docker_api.ending("no-such-docker", uuid4().hex):
+    with pytest.raises(ValueError, match="on purpose"), engines.ending("no-such-docker", uuid4().hex):
         raise ValueError("on purpose")
 
 
@@ -256,35 +246,33 @@ def test_load_of_a_broken_archive(door, busybox_layer):
     assert door.image(ref) is None
 
 
-def test_save(door, busybox, tmp_path):
-    """Images are saved whole; a failure leaves neither the file nor a piece of it, and keeps what was there."""
-    path = tmp_path / "images.tar"
-    door.save((busybox,), path)
-    with tarfile.open(path) as archive:
-        assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] == [busybox]
-    before = path.stat().st_mtime_ns
+def test_save(busybox):
+    """Images are saved into one archive, piece by piece; an image that the engine does not hold is a failure."""
+    archive = io.BytesIO()
+    engines.save(DOCKER, (busybox,), archive.write)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as tar:
+        assert json.load(tar.extractfile("manifest.json"))[0]["RepoTags"] == [busybox]
     with pytest.raises(ImageFailed, match="cannot save"):
-        door.save(("crosstasks-test/never:made",), path)
-    assert os.listdir(tmp_path) == ["images.tar"]
-    assert path.stat().st_mtime_ns == before
+        engines.save(DOCKER, ("crosstasks-test/never:made",), archive.write)
 
 
 def test_pull(door, pushed):
     """An image is pulled from its registry, and how far that is is told."""
     told = []
-    door.pull(pushed, "linux/amd64", told.append)
+    engines.pull(DOCKER, pushed, "linux/amd64", told.append)
     assert door.image(pushed) is not None
     assert told[0] == f"pulling {pushed} for linux/amd64"
     assert told[-1] == f"pulled {pushed}: 1 of 1 layers, 3 of 3 MB"
-    door.pull(pushed, "linux/amd64", told.append)
+    engines.pull(DOCKER, pushed, "linux/amd64", told.append)
     assert told[-1] == f"pulled {pushed}: no layer is new"
 
 
 def test_pull_by_the_command_line(pushed, capfd):
     """The command line, podman's way, pulls as well, and shows the engine's own progress on stderr."""
     subprocess.run(("docker", "rmi", "--force", pushed), check=False, capture_output=True)
-    EngineDoor("docker", kind="podman").pull(pushed, "linux/amd64", lambda _: None)
-    assert EngineDoor("docker").image(pushed) is not None
+    engines.pull(replace(DOCKER, kind="podman"), pushed, "linux/amd64", lambda _: None)
+    assert EngineClient("docker").image(pushed) is not None
     seen = capfd.readouterr()
     assert "Downloaded newer image" in seen.err
     assert seen.out == ""
@@ -293,41 +281,19 @@ def test_pull_by_the_command_line(pushed, capfd):
 @pytest.mark.parametrize("kind", ["docker", "podman"])
 def test_pull_that_fails(registry, pushed, kind):
     """A platform that is not offered, an image and a registry that are not there: each says why, and what to do."""
-    door = EngineDoor("docker", kind=kind)
+    engine = replace(DOCKER, kind=kind)
     with pytest.raises(ImageFailed, match=r"no matching manifest[\s\S]*hint: the image is not offered for this platform"):
-        door.pull(f"{registry}/crosstasks-test/busybox:foreign", "linux/amd64", lambda _: None)
+        engines.pull(engine, f"{registry}/crosstasks-test/busybox:foreign", "linux/amd64", lambda _: None)
     with pytest.raises(ImageFailed, match=r"cannot pull [\s\S]*(not found|manifest unknown)"):
-        door.pull(f"{registry}/crosstasks-test/busybox:never", "linux/amd64", lambda _: None)
+        engines.pull(engine, f"{registry}/crosstasks-test/busybox:never", "linux/amd64", lambda _: None)
     with pytest.raises(ImageFailed, match=r"refused[\s\S]*hint: the registry is out of reach"):
-        door.pull("127.0.0.1:1/nothing:here", "linux/amd64", lambda _: None)
+        engines.pull(engine, "127.0.0.1:1/nothing:here", "linux/amd64", lambda _: None)
     assert pushed.startswith(registry)
-
-
-def test_distribution(door, registry, pushed):
-    """Digest and platforms are told before anything is pulled."""
-    plain = door.distribution(pushed)
-    assert plain["Descriptor"]["digest"].startswith("sha256:")
-    assert [one["architecture"] for one in plain["Platforms"]] == ["amd64"]
-    foreign = door.distribution(f"{registry}/crosstasks-test/busybox:foreign")
-    assert [one["architecture"] for one in foreign["Platforms"]] == ["s390x", "unknown"]
-    with pytest.raises(ImageFailed, match="cannot look up"):
-        door.distribution(f"{registry}/crosstasks-test/busybox:never")
-
-
-def test_distribution_has_a_time_limit(door):
-    """A registry that says nothing is left alone after the limit."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        begun = time.monotonic()
-        with pytest.raises(ImageFailed):
-            door.distribution(f"127.0.0.1:{silent.getsockname()[1]}/a:b", timeout=1)
-        assert time.monotonic() - begun < 3
 
 
 def test_reaper_imports_little():
     """The reaper waits with what Python itself has loaded: starting it costs its caller nothing."""
-    program = Path(docker_api.__file__).with_name("reaper.py")
+    program = Path(engines.__file__).with_name("reaper.py")
     command = (sys.executable, "-I", "-S", "-X", "importtime", str(program), "docker", "label=none")
     done = subprocess.run(command, input=b"done\n", capture_output=True, check=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}

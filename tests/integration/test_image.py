@@ -20,7 +20,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.clients import docker_api
+from crosstasks.clients import engines
 from crosstasks.clients.debian import Archive, Package
 from crosstasks.clients.debian.deb import members
 from crosstasks.core.errors import CrosstasksError, ImageFailed, ToolMissing
@@ -91,7 +91,7 @@ def small():
 def build(recipe, archive, folder):
     """Build an image, and return what the engine says of it."""
     image.build(recipe, engine="docker", folder=folder, archive=archive, spawn=SPAWN, say=silent)
-    (found,) = docker_api.inspect("docker", (recipe.tag,))
+    (found,) = engines.inspect("docker", (recipe.tag,))
     return found
 
 
@@ -327,7 +327,7 @@ def test_eight_processes_build_it_once(archive, own, folder):
     told = [child.communicate(timeout=300) for child in children]
     assert [child.returncode for child in children] == [0] * 8, told
     assert sum("building" in out for out, _ in told) == 1
-    assert docker_api.inspect("docker", (recipe.tag,))
+    assert engines.inspect("docker", (recipe.tag,))
 
 
 @pytest.mark.parametrize("moment", ["building", "loading"])
@@ -343,7 +343,7 @@ def test_killed_it_leaves_nothing_half_made(archive, own, folder, moment):
                 break
     assert child.returncode == -signal.SIGKILL
     assert left_in(folder) == []
-    assert docker_api.inspect("docker", (recipe.tag,)) == []
+    assert engines.inspect("docker", (recipe.tag,)) == []
     assert build(recipe, archive, folder)
 
 
@@ -360,7 +360,7 @@ def test_podman_takes_it_as_well(archive, folder, tmp_path):
     with tempfile.TemporaryDirectory(prefix="podman-") as runroot:  # podman wants it to be no longer than 50 characters
         program = podman.made(tmp_path, runroot)
         image.build(recipe, engine=str(program), folder=folder, archive=archive, spawn=SPAWN, say=silent)
-        (found,) = docker_api.inspect(str(program), (recipe.tag,))
+        (found,) = engines.inspect(str(program), (recipe.tag,))
         assert f"{found['Os']}/{found['Architecture']}" == HOST
         assert found["Labels"]["crosstasks.target"] == recipe.target
 
@@ -428,7 +428,7 @@ def test_a_package_that_leads_out_or_holds_devices_is_refused(own, folder, tmp_p
         build(recipe, Forged(forged(tmp_path, (name, fields))), folder)
     assert what in str(error.value)
     assert str(error.value).startswith("forged_1_all.deb")
-    assert docker_api.inspect("docker", (recipe.tag,)) == []
+    assert engines.inspect("docker", (recipe.tag,)) == []
     assert left_in(folder) == []
 
 

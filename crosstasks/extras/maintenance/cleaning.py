@@ -20,7 +20,7 @@ from msgspec.structs import replace as changed
 from ... import pipeline
 from ...building import run
 from ...building.commands import STARTERS
-from ...clients import docker_api
+from ...clients import engines
 from ...clients.liveness import OWNER, abandoned
 from ...config import configuration
 from ...context import Work
@@ -70,7 +70,7 @@ def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bo
 
 def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
     """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
-    door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
+    door = engines.EngineClient(engine.command, work.run)
     dead = door.dead(owner)
     if not dry:
         door.remove(dead)
@@ -83,7 +83,7 @@ def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str =
         yield "the engine holds no image of ours"
 
 
-def _would(door: docker_api.EngineDoor, image: Mapping[str, Any], dead: Sequence[str]) -> str:
+def _would(door: engines.EngineClient, image: Mapping[str, Any], dead: Sequence[str]) -> str:
     """Say what would be done to an image, once the containers that are *dead* are gone."""
     users = [id_ for id_ in door.users(str(image["Id"])) if id_ not in dead]
     line = image_line("would keep" if users else "would remove", image)
@@ -348,7 +348,7 @@ def _images(kept: Wanted, work: Work, label: str, *, dry: bool) -> Iterator[str]
     if isinstance(engine, Absent):
         yield f"images are not looked at: {engine.why}"
         return
-    door = docker_api.EngineDoor(engine.command, work.run, kind=engine.kind)
+    door = engines.EngineClient(engine.command, work.run)
     for image in door.images(label):
         if not kept.images.intersection(image.get("RepoTags") or ()):
             yield image_line("would remove", image) if dry else remove_image(engine, image, work)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +14,6 @@ from msgspec import Struct
 
 from ... import pipeline
 from ...catalog import targets
-from ...clients.docker_api import EngineDoor
 from ...config import configuration
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
@@ -324,7 +322,7 @@ def _disks(work: Work) -> Iterator[Row]:
     engine = work.facts.engine
     if not isinstance(engine, Engine):
         return
-    folder = "" if engine.remote or engine.desktop or engine.apart else _store(engine, work)
+    folder = "" if engine.remote or engine.desktop or engine.apart else engine.folder
     if folder and Path(folder).exists():
         yield _disk("disk of the engine", Path(folder), "`crosstasks tools.clean --images`; `docker system df` says what takes the room")
     else:
@@ -340,13 +338,6 @@ def away(engine: Engine, host: Host | Absent) -> str:
     if engine.desktop:
         return f"in the machine of {engine.desktop}"
     return "outside of the container that we are in" if isinstance(host, Host) and host.container else "not to be seen from here"
-
-
-def _store(engine: Engine, work: Work) -> str:
-    with suppress(CrosstasksError):
-        told = EngineDoor(engine.command, work.run, kind=engine.kind).info()
-        return str(told.get("DockerRootDir") or (told.get("store") or {}).get("graphRoot") or "")
-    return ""
 
 
 def _disk(name: str, folder: Path, fix: str) -> Row:

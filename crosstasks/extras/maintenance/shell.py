@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from ... import pipeline
 from ...building import dependencies, environment, run
-from ...clients import docker_api, network, process
+from ...clients import engines, liveness, network, process
 from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
 
@@ -53,7 +53,7 @@ def open_shell(names: Sequence[str], work: Work) -> int:
     planned, work = pipeline.provide(planned, work)
     dependencies.fetch(planned.route, work)
     run_id = uuid4().hex[:12]
-    with docker_api.ending(work.engine.command, run_id):
+    with engines.ending(work.engine.command, run_id):
         return process.attached(command(planned.route, run_id, work, terminal=streams.attended() and sys.stdout.isatty())).code
 
 
@@ -67,7 +67,7 @@ def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[s
         target_dir="/target",
         cargo_home=str(home),
         user_cargo_home=str(dependencies.user_home(work.environ)),
-        labels=docker_api.labels(run_id),
+        labels=liveness.labels(run_id),
         proxies=network.proxies(work.environ),
         certificates=bool(network.authorities(work.environ)),
         path="",

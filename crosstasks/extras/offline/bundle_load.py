@@ -12,7 +12,7 @@ from msgspec import structs
 
 from ... import pipeline
 from ...catalog.targets import OCI_ARCH
-from ...clients import docker_api
+from ...clients import engines
 from ...core import cache, files, integrity
 from ...core.errors import ConfigError, EngineFailed, ImageFailed
 from ...facts.engine import Engine, identity
@@ -131,7 +131,7 @@ def _images(reader: bundle.Reader, member: Member, work: Work) -> None:
     if not isinstance(work.facts.engine, Engine):
         raise EngineFailed("the bundle holds images, and no engine answers", why=work.facts.engine.why, hint=work.facts.engine.hint)
     content = reader.open(member)
-    docker_api.load(work.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
+    engines.load(work.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
 
 
 def _crates(reader: bundle.Reader, member: Member, work: Work) -> None:
@@ -148,7 +148,7 @@ PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Work], None]]] = {
 
 def _note(image: Bundled, work: Work) -> None:
     """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
-    held = docker_api.inspect(work.engine.command, (image.ref,), work.run)
+    held = engines.inspect(work.engine.command, (image.ref,), work.run)
     if not held:
         raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
     here = structs.replace(image, id=identity(held[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform as here
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,7 @@ from msgspec import structs
 from ... import pipeline, provisioning
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
-from ...clients import docker_api, process
-from ...clients.docker_sdk import failed
+from ...clients import engines
 from ...core.about import __version__
 from ...core.errors import ConfigError, ToolMissing
 from ...facts.engine import Engine, identity
@@ -152,7 +151,7 @@ def saved(writer: bundle.Writer, work: Work, platform: str, plans: Sequence[Plan
         refs = tuple(dict.fromkeys(row.ref for row in rows))
         work.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
         name = platform.replace("/", "-")
-        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: _save(work.engine.command, refs, write))
+        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(work.engine, refs, write))
     return rows
 
 
@@ -177,7 +176,7 @@ def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tupl
 
 
 def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bundled:
-    (held,) = docker_api.inspect(work.engine.command, (ref,), work.run)
+    (held,) = engines.inspect(work.engine.command, (ref,), work.run)
     built = lock_rows.is_built(ref)
     return Bundled(
         ref=ref,
@@ -189,13 +188,6 @@ def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bun
         flavour="" if built else route.flavour,
         packages=work.config.target(route.target).packages,
     )
-
-
-def _save(command: str, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
-    several = ("--multi-image-archive",) if "podman" in Path(command).name and len(refs) > 1 else ()
-    done = process.stream((command, "save", *several, *refs), on_out=write, on_err=lambda _chunk: None)
-    if done.code:
-        raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
 
 
 def _fetched(writer: bundle.Writer, work: Work, machines: Sequence[_Machine]) -> None:

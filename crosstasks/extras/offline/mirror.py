@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.machines import MACHINES
-from ...clients import docker_api, process, registry_copy
+from ...clients import engines, process, registry_copy
 from ...clients.docker_sdk import failed
 from ...clients.registry_copy import Copied
 from ...core import cache, references
@@ -104,7 +104,7 @@ def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
     for step in chosen.image.steps:
         provisioning.take(step, work)
     command = work.engine.command
-    (held,) = docker_api.inspect(command, (chosen.image.ref,), work.run)
+    (held,) = engines.inspect(command, (chosen.image.ref,), work.run)
     there = registry_copy.known(ref)
     if there and there.config == str(held["Id"]):
         return Copied(source=chosen.image.ref, to=ref, digest=there.digest, platforms=(chosen.image.platform,), there=there.blobs)

@@ -9,12 +9,13 @@ from facts_looks import LINUX, Programs, look, recorded
 
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.engine import Engine, kind, parse, parse_image, parse_podman, table, wanted
+from crosstasks.facts.engine import PROGRAMS, Engine, candidates, parse, parse_image, parse_podman, table
 
 VERSION = table(recorded("docker/version-20.10.json"))
 INFO = table(recorded("docker/info-20.10.json"))
 DEAD = recorded("docker/version-dead.json", code=1, err="docker/version-dead.err")
 LIVE = {"docker version": recorded("docker/version-20.10.json"), "docker info": recorded("docker/info-20.10.json")}
+NERDCTL = {"nerdctl version": recorded("nerdctl/version.json"), "nerdctl info": recorded("nerdctl/info.json")}
 PODMAN = {"podman version": recorded("podman/version-4.3.json"), "podman info": recorded("podman/info-4.3.json")}
 
 
@@ -67,7 +68,7 @@ def test_an_arm_engine_is_aarch64(tmp_path):
 )
 def test_which_engines_are_asked(configured, environ, names):
     """The configured one; cross's own variable; else docker before podman."""
-    assert names == wanted(configured, environ)
+    assert names == candidates(configured, environ)
 
 
 def test_docker_that_answers_is_the_engine(tmp_path):
@@ -111,7 +112,44 @@ def test_podman_behind_the_name_docker_is_podman(tmp_path):
     said = {"docker version": PODMAN["podman version"], "docker info": PODMAN["podman info"]}
     engine = ask(Question("engine"), look(tmp_path, Programs(said), programs=("docker",)), Facts())
     assert ("podman", f"{tmp_path}/bin/docker") == (engine.kind, engine.command)
-    assert "podman" == kind({"Client": {"ApiVersion": "1.41"}, "Server": {"Components": [{"Name": "Podman Engine"}]}})
+    served = {**VERSION, "Server": {**VERSION["Server"], "Components": [{"Name": "Podman Engine"}]}}
+    assert "podman" == parse("docker", served, INFO, "", look(tmp_path)).kind
+    assert not engine.program.api
+
+
+def test_every_answer_is_of_one_program():
+    """Podman's own program with a service elsewhere tells of a server too."""
+    both = {"Client": {"APIVersion": "4.3.1"}, "Server": {"Version": "4.3.1"}}
+    for version, expected in (
+        (VERSION, "docker"),
+        (table(PODMAN["podman version"]), "podman"),
+        (table(NERDCTL["nerdctl version"]), "nerdctl"),
+        (both, "podman"),
+    ):
+        assert [expected] == [name for name, program in PROGRAMS.items() if program.answered(version)]
+
+
+def test_nerdctl_is_an_engine_if_it_is_named(tmp_path):
+    """It is one row and one reader: version, architecture, store, and who it runs as."""
+    here = look(tmp_path, Programs(NERDCTL), programs=("nerdctl",), engine="nerdctl")
+    engine = ask(Question("engine"), here, Facts())
+    assert ("nerdctl", "2.1.3", "", "x86_64", "overlayfs") == (engine.kind, engine.version, engine.api, engine.arch, engine.store)
+    assert (True, False, False, "", False) == (engine.rootless, engine.remote, engine.apart, engine.desktop, engine.selinux)
+    assert isinstance(ask(Question("engine"), look(tmp_path, Programs(NERDCTL), programs=("nerdctl",)), Facts()), Absent)
+
+
+def test_nerdctl_without_its_containerd_says_so(tmp_path):
+    """It prints its own part, and fails."""
+    dead = {"nerdctl version": recorded("nerdctl/version-dead.json", code=1, err="nerdctl/version-dead.err")}
+    found = ask(Question("engine"), look(tmp_path, Programs(dead), programs=("nerdctl",), engine="nerdctl"), Facts())
+    assert isinstance(found, Absent)
+    assert "cannot access containerd socket" in found.why
+
+
+def test_the_folder_of_the_images(tmp_path):
+    """Docker and Podman tell where they keep them."""
+    assert INFO["DockerRootDir"] == parse("docker", VERSION, INFO, "", look(tmp_path)).folder
+    assert table(PODMAN["podman info"])["store"]["graphRoot"] == parse_podman("podman", PODMAN["podman info"], look(tmp_path)).folder
 
 
 def test_podman_that_does_not_answer_says_so(tmp_path):
@@ -150,9 +188,9 @@ def test_podman_without_a_service_is_here(tmp_path):
     assert (False, False, "") == (found.remote, found.apart, found.desktop)
 
 
-@pytest.mark.parametrize("engine", ["docker", "podman"])
+@pytest.mark.parametrize("engine", ["docker", "podman", "nerdctl"])
 def test_an_image_has_platform_labels_and_id(engine):
-    """Both engines' inspect answers are one fact."""
+    """The answers of all engines to inspect are one fact."""
     image = parse_image("crosstasks-facts:arm", recorded(f"{engine}/image-arm64.json"))
     assert not isinstance(image, Absent)
     assert "sha256:a2ffa982cd3551c2d5644b01ce306e8c2e2a88048a83f89e5a104b0bac51b084" == image.id

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from crosstasks.clients import liveness, reaper
-from crosstasks.clients.docker_api import EngineDoor
 from crosstasks.clients.docker_sdk import Layers, failed
+from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed
 from crosstasks.core.steps import Done
 
@@ -45,34 +45,18 @@ def test_who_is_alive():
     assert liveness.alive(f"{host}:nonsense")
 
 
-def test_asked_alike_for_both_engines():
-    """Docker and podman are asked for JSON in the same words."""
-    for command, answer in (("docker", '{"Server": {"Version": "28"}}'), ("/usr/bin/podman", '{"Client": {"Version": "4.3"}}')):
-        says = Says(out=answer)
-        EngineDoor(command, says).version()
-        assert says.asked == [(command, "version", "--format", "{{json .}}")]
-
-
-def test_client_without_engine_is_no_answer():
-    """Docker's program prints its own part, and exits with 0 after ``info``, when no engine answers."""
-    says = Says(out='{"ServerErrors": ["Cannot connect to the Docker daemon"], "ClientInfo": {}}')
-    with pytest.raises(EngineFailed, match="Cannot connect to the Docker daemon") as caught:
-        EngineDoor("docker", says).info()
-    assert caught.value.hint
-
-
 @pytest.mark.parametrize("said", ["Error: No such image: x", "Error: x: image not known", "Error response from daemon: no such image: x"])
 def test_image_that_is_not_there(said):
     """The words of both engines for an image that is not there are no failure."""
-    assert EngineDoor("docker", Says(out="[]", err=said, code=1)).image("x") is None
+    assert EngineClient("docker", Says(out="[]", err=said, code=1)).image("x") is None
 
 
 def test_removal_that_someone_else_did():
     """A container that is gone, or just going, is removed; any other complaint is a failure."""
     for said in ("Error: No such container: a", "Error response from daemon: removal of container a is already in progress"):
-        EngineDoor("docker", Says(err=said, code=1)).remove(["a"])
+        EngineClient("docker", Says(err=said, code=1)).remove(["a"])
     with pytest.raises(EngineFailed, match="device busy"):
-        EngineDoor("docker", Says(err="Error: No such container: a\nError: device busy", code=1)).remove(["a", "b"])
+        EngineClient("docker", Says(err="Error: No such container: a\nError: device busy", code=1)).remove(["a", "b"])
 
 
 def test_layers_are_counted():

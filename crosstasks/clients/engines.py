@@ -1,31 +1,27 @@
-"""The door to the container engine.
-
-Its own command line answers and acts, for docker and podman alike: it is what cross calls. The Docker SDK pulls, with
-progress, and asks registries.
-"""
+"""Act: the container engine, by its own command, which is what cross calls; where it serves Docker's API, the SDK pulls with progress."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..core.errors import EngineFailed, ToolMissing
+from ..facts.engine import start, table, words
 from . import docker_sdk, process
 from .docker_sdk import failed
-from .liveness import OWNER, RUN, alive, labels, owner
+from .liveness import OWNER, RUN, alive
 
 if TYPE_CHECKING:
     from ..core.steps import Done, Runner, Say
+    from ..facts.engine import Engine
 
 LIMIT: Final = 10.0
 """Seconds that the engine may take for an answer about itself."""
@@ -37,45 +33,20 @@ STALL: Final = 300
 """Seconds without a word from the engine after which a pull has failed."""
 
 
-class EngineDoor:
+class EngineClient:
     """One engine, by the path of its command."""
 
-    def __init__(self, command: str, run: Runner = process.run, *, kind: Literal["docker", "podman"] | None = None) -> None:
-        """Ask nothing yet; the *kind* is told by the command's name if not given."""
+    def __init__(self, command: str, run: Runner = process.run) -> None:
+        """Ask nothing yet."""
         self.command = command
         self.runner = run
-        self.kind = kind or ("podman" if "podman" in Path(command).name else "docker")
-
-    def version(self) -> dict[str, Any]:
-        """
-        Return what the engine says of its version.
-
-        Raises:
-            EngineFailed: it does not answer; *why* is in its own words.
-            ToolMissing: the command is not there.
-        """
-        return self._told("version", "Server" if self.kind == "docker" else "Client")
-
-    def info(self) -> dict[str, Any]:
-        """Return what the engine says of itself, or raise as ``version`` does."""
-        return self._told("info", "ServerVersion" if self.kind == "docker" else "host")
-
-    def context(self) -> Mapping[str, str]:
-        """Return which engine the command speaks to: ``name`` of the context or connection, ``endpoint``, ``DOCKER_HOST``."""
-        if self.kind == "podman":
-            told = {"name": os.environ.get("CONTAINER_CONNECTION", ""), "endpoint": os.environ.get("CONTAINER_HOST", "")}
-            return {**told, "DOCKER_HOST": ""}
-        found: dict[str, Any] = _first(self._ran("context", "inspect"))
-        endpoint = ((found.get("Endpoints") or {}).get("docker") or {}).get("Host", "")
-        host = os.environ.get("DOCKER_HOST", "")
-        return {"name": str(found.get("Name", "")), "endpoint": host or str(endpoint), "DOCKER_HOST": host}
 
     def image(self, ref: str) -> dict[str, Any] | None:
         """Return ``image inspect`` of one image; None if the engine does not hold it."""
         done = self.runner((self.command, "image", "inspect", ref), timeout=LIMIT)
         if done.code and re.search(r"no such image|image not known|no such object", done.err, re.IGNORECASE):
             return None
-        return _first(_checked(done))
+        return dict(table(_checked(done)))
 
     def images(self, label: str) -> list[dict[str, Any]]:
         """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
@@ -116,25 +87,6 @@ class EngineDoor:
         """Return the containers, also those that have ended, that are of an image."""
         return tuple(self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={image}").out.split())
 
-    def pull(self, ref: str, platform: str, say: Say) -> None:
-        """
-        Pull an image for one platform.
-
-        Raises:
-            ImageFailed: the registry or the engine said no.
-        """
-        say(f"pulling {ref} for {platform}")
-        client = docker_sdk.client(STALL) if self.kind == "docker" else None
-        if client:
-            docker_sdk.pull(client, ref, platform, say)
-        else:
-            self._pull(ref, platform)
-
-    def _pull(self, ref: str, platform: str) -> None:
-        done = process.stream((self.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
-        if done.code:
-            raise failed(f"cannot pull {ref}", done.err.strip()[-1000:])
-
     def load(self, chunks: Iterable[bytes] | IO[bytes]) -> str:
         """
         Load an image archive while it is being made, and return what the engine calls the image.
@@ -151,64 +103,15 @@ class EngineDoor:
         named = re.findall(r"^Loaded image(?: ID|\(s\))?: (\S+)", out.decode(errors="replace"), re.MULTILINE)
         return named[0] if named else ""
 
-    def save(self, refs: Sequence[str], path: Path) -> None:
-        """
-        Write images to an archive, at once or not at all.
-
-        Raises:
-            ImageFailed: the engine does not hold one, or cannot write.
-        """
-        several = ("--multi-image-archive",) if self.kind == "podman" and len(refs) > 1 else ()
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as draft:
-            file = Path(draft, "images.tar")
-            done = self.runner((self.command, "save", *several, "--output", str(file), *refs))
-            if done.code:
-                raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
-            file.chmod(0o644)
-            file.replace(path)
-
-    def distribution(self, ref: str, timeout: float = LIMIT) -> dict[str, Any]:
-        """
-        Ask the registry, through Docker, for digest and platforms of a reference, and pull nothing.
-
-        Raises:
-            ImageFailed: the registry does not know it, refuses, or takes too long.
-            EngineFailed: the engine is podman, which has no such question, or does not answer.
-        """
-        client = docker_sdk.client(timeout) if self.kind == "docker" else None
-        if client is None:
-            raise EngineFailed(f"{self.command} cannot ask registries", hint="ask the registry itself: registry_api.directly")
-        return docker_sdk.distribution(client, ref, timeout)
-
-    def _told(self, what: str, proof: str) -> dict[str, Any]:
-        done = self._ran(what, "--format", "{{json .}}")
-        told = _first(done)
-        if not told.get(proof):
-            raise _silent(self.command, done.err or "; ".join(told.get("ServerErrors") or ()))
-        return told
-
     def _ran(self, *argv: str) -> Done:
         return _checked(self.runner((self.command, *argv), timeout=LIMIT))
 
 
 def _checked(done: Done) -> Done:
     if done.code:
-        raise _silent(done.argv[0] if done.argv else "the engine", done.err)
+        name = Path(done.argv[0] if done.argv else "the engine").name
+        raise EngineFailed(f"{name} does not answer", why=words(done), hint=start(name, ""))
     return done
-
-
-def _silent(command: str, said: str) -> EngineFailed:
-    name = Path(command).name
-    return EngineFailed(f"{name} does not answer", why=said.strip(), hint=f"start {name}, or name another engine with CROSSTASKS_ENGINE")
-
-
-def _first(done: Done) -> dict[str, Any]:
-    try:
-        found = json.loads(done.out)
-    except ValueError:
-        raise EngineFailed("the engine's answer cannot be read", why=done.out[:200] or done.err[:200]) from None
-    found = (found or [{}])[0] if isinstance(found, list) else found
-    return found if isinstance(found, dict) else {}
 
 
 def _to_stderr(chunk: bytes) -> None:
@@ -275,27 +178,52 @@ def ending(command: str, run_id: str, run: Runner = process.run) -> Iterator[End
     finally:
         try:
             if not clean:
-                door = EngineDoor(command, run)
+                client = EngineClient(command, run)
                 with suppress(EngineFailed, ToolMissing):
-                    door.remove(door.containers(label))
+                    client.remove(client.containers(label))
         finally:
             end.close(done=clean)
 
 
-def pull(command: str, ref: str, platform: str, *, run: Runner, say: Say) -> None:
-    """Pull an image through the engine of *command*; see ``EngineDoor.pull``."""
-    EngineDoor(command, run).pull(ref, platform, say)
+def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:
+    """
+    Pull an image for one platform: by the SDK, which tells how far it is, or by the engine's own command.
+
+    Raises:
+        ImageFailed: the registry or the engine refuses.
+    """
+    say(f"pulling {ref} for {platform}")
+    client = docker_sdk.client(STALL) if engine.program.api else None
+    if client:
+        docker_sdk.pull(client, ref, platform, say)
+        return
+    done = process.stream((engine.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
+    if done.code:
+        raise failed(f"cannot pull {ref}", done.err.strip()[-1000:])
+
+
+def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
+    """
+    Write images into one archive, piece by piece as the engine makes it.
+
+    Raises:
+        ImageFailed: the engine does not hold one of them.
+    """
+    several = engine.program.save_several if len(refs) > 1 else ()
+    done = process.stream((engine.command, "save", *several, *refs), on_out=write, on_err=lambda _chunk: None)
+    if done.code:
+        raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
 
 
 def load(command: str, chunks: Iterable[bytes]) -> str:
-    """Load an image archive into the engine of *command*; see ``EngineDoor.load``."""
-    return EngineDoor(command).load(chunks)
+    """Load an image archive into the engine of *command*; see ``EngineClient.load``."""
+    return EngineClient(command).load(chunks)
 
 
 def inspect(command: str, refs: Sequence[str], run: Runner = process.run) -> list[dict[str, Any]]:
     """Return what the engine of *command* says of those images that it holds."""
-    door = EngineDoor(command, run)
-    return [found for found in map(door.image, refs) if found]
+    client = EngineClient(command, run)
+    return [found for found in map(client.image, refs) if found]
 
 
-__all__ = ["Ending", "EngineDoor", "ending", "inspect", "labels", "load", "owner", "pull"]
+__all__ = ["Ending", "EngineClient", "ending", "inspect", "load", "pull", "save"]
