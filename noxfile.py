@@ -135,6 +135,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("interrogate", "crosstasks")
+    session.run("vulture")
+
+
+@nox.session
+def dead(session: nox.Session) -> None:
+    """Name code that nothing but a test uses; what others call by its name is allowed in pyproject.toml, with the reason. Part of lint."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    session.run("vulture", *session.posargs)
 
 
 @nox.session

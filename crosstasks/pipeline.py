@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace as changed
 
@@ -20,12 +20,11 @@ from .building.artifacts import kept, stable
 from .catalog import remedies, targets
 from .clients.process import run as real
 from .config import configuration
-from .config.configuration import Config
 from .context import Work
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
 from .core.results import Result, failed
-from .core.steps import Question, Say, Step, Verb
+from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
 from .planning import plan, request
 from .planning.plan import Plan
@@ -33,6 +32,9 @@ from .provisioning import cache_check
 from .reporting import ci
 from .reporting.report import say as to_stderr
 from .verifying import verify
+
+if TYPE_CHECKING:
+    from .config.configuration import Config
 
 FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided", "lock"))
 """What every plan needs; all of it is on this machine."""
@@ -265,6 +267,3 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None 
         planned, work = make(triple, verb, work)
         made.append(planned)
     return tuple(made)
-
-
-__all__ = ["Config", "Plan", "Result", "Step", "build", "carry_out", "look", "make", "plans", "provide", "select", "start"]

@@ -282,6 +282,3 @@ def _copied(path: Path, target_dir: str, out: Path, triple: str) -> Path:
         except beneath.AstrayError as error:
             raise VerificationFailed(f"{out.joinpath(*names)} is not written", why=str(error), hint="remove it") from error
     return out.joinpath(*names)
-
-
-__all__ = ["Built", "Diagnostic", "Messages", "Product", "kept", "localise", "stable"]

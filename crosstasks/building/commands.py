@@ -311,6 +311,3 @@ STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManage
     "zigbuild": _zigbuild,
     "cargo": _cargo,
 }
-
-
-__all__ = ["CLAIMED", "NAME", "located", "places", "program", "remapped", "variables", "STARTERS", "Started"]

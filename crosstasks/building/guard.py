@@ -22,7 +22,7 @@ from ..clients.liveness import mark
 from ..core import files
 from ..core.errors import ConfigError, NoRoute, ToolMissing
 from ..facts.rustup import Toolchain
-from .outcome import ALLOWED, REFUSED_SUBCOMMANDS, Marks, check_subcommand, explain, subcommand
+from .outcome import Marks
 
 CARGO_REFUSED: Final = 97
 RUSTUP_REFUSED: Final = 98
@@ -269,20 +269,3 @@ def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
         return None
     count, *arguments = mark.split(b"\0")
     return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
-
-
-__all__ = [
-    "Guard",
-    "guarded",
-    "set_up",
-    "remove",
-    "scripts",
-    "variables",
-    "marks",
-    "Marks",
-    "explain",
-    "check_subcommand",
-    "subcommand",
-    "ALLOWED",
-    "REFUSED_SUBCOMMANDS",
-]

@@ -42,23 +42,13 @@ class Marks(Struct, frozen=True, kw_only=True):
     metadata_stderr: str = ""
 
 
-def check_subcommand(argv: Sequence[str]) -> None:
-    """Refuse arguments of cross whose subcommand cross would hand to the host's cargo.
-
-    Raises:
-        RefusedArgument: with what to do instead.
-    """
-    refusal = _refusal(argv)
-    if refusal:
-        raise refusal
-
-
-def _refusal(argv: Sequence[str]) -> RefusedArgument | None:
-    found = subcommand(argv)
-    if found in ALLOWED:
+def refusal(argv: Sequence[str]) -> RefusedArgument | None:
+    """Return why cross may not be given these arguments: it would hand their subcommand to the host's cargo. None if it may."""
+    word = subcommand(argv)
+    if word in ALLOWED:
         return None
-    what = f"cross runs `cargo {found}` on the host, not in a container" if found else "cross was given no subcommand"
-    hint = REFUSED_SUBCOMMANDS.get(found, "it runs only build, check, clippy, doc, run, rustc, test and bench in a container")
+    what = f"cross runs `cargo {word}` on the host, not in a container" if word else "cross was given no subcommand"
+    hint = REFUSED_SUBCOMMANDS.get(word, "it runs only build, check, clippy, doc, run, rustc, test and bench in a container")
     if argv and argv[0].startswith("-") and ALLOWED.intersection(argv):
         hint = "put the subcommand before its options: cross takes the first word for it (cross-rs/cross#903)"
     return RefusedArgument(what, hint=hint)
@@ -128,7 +118,7 @@ _ABORTED: Final = "Errors encountered before cross compilation, aborting."
 
 
 def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
-    failure = _no_image(err) or _refusal(argv)
+    failure = _no_image(err) or refusal(argv)
     if failure:
         return failure
     triple = _target(argv)

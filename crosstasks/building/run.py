@@ -221,6 +221,3 @@ def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
         listed += [] if own.default_features else ["--no-default-features"]
         listed += [f"--features={','.join(own.features)}"] if own.features else []
     return tuple(listed)
-
-
-__all__ = ["Ran", "folder", "run"]

@@ -82,6 +82,3 @@ def as_json(rows: tuple[Remedy, ...]) -> list[dict[str, str]]:
 def shown(rows: tuple[Remedy, ...]) -> str:
     """Return rows as text: name and meaning, what to do, where it is known from."""
     return "\n\n".join(f"{row.name}: {row.what}\n  do: {row.remedy}\n  source: {row.source}" for row in rows)
-
-
-__all__ = ["Remedy", "as_json", "find", "hint", "remedies", "shown", "told", "when"]

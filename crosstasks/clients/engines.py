@@ -224,6 +224,3 @@ def inspect(command: str, refs: Sequence[str], run: Runner = process.run) -> lis
     """Return what the engine of *command* says of those images that it holds."""
     client = EngineClient(command, run)
     return [found for found in map(client.image, refs) if found]
-
-
-__all__ = ["Ending", "EngineClient", "ending", "inspect", "load", "pull", "save"]

@@ -23,7 +23,7 @@ from typing import Any, Final
 from ..catalog import targets
 from ..core.errors import ConfigError
 from .options import Options, Release, TargetOptions
-from .places import FILE, Place, find, locate, top
+from .places import FILE, find, top
 from .problems import Problems
 from .read import Reading, Source
 
@@ -136,6 +136,3 @@ def _nothing(root: Path) -> ConfigError:
         why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
         hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
     )
-
-
-__all__ = ["Config", "Place", "Source", "TargetConfig", "load", "locate"]

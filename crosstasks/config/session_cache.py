@@ -83,6 +83,3 @@ def _content(path: Path) -> tuple[str, ...]:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
-
-
-__all__ = ["Declared", "targets"]

@@ -172,6 +172,3 @@ def _copied(source: int, path: Path, now: os.stat_result) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-__all__ = ["AstrayError", "copy", "file", "opened", "parts"]

@@ -112,6 +112,3 @@ def _hash(path: Path) -> str:
         return files.sha256(path)
     except (OSError, ValueError):  # a damaged list may hold names that none can be
         return ""
-
-
-__all__ = ["ALL", "COMPLETE", "damage", "differing", "note", "once", "told"]

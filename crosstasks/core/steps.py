@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -16,8 +16,6 @@ Verb: TypeAlias = Literal["build", "test"]
 
 Say: TypeAlias = Callable[[str], None]
 """Tell the user one line of progress."""
-
-Fact = TypeVar("Fact")
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -149,21 +147,3 @@ class Failure(Struct, frozen=True, kw_only=True):
     what: str
     step: Step | None = None
     code: int = 1
-
-
-__all__ = [
-    "About",
-    "Absent",
-    "Command",
-    "Diagnostic",
-    "Done",
-    "Env",
-    "Failure",
-    "Fact",
-    "Question",
-    "Refused",
-    "Runner",
-    "Say",
-    "Step",
-    "Verb",
-]

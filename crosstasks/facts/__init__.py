@@ -100,6 +100,3 @@ def ask(question: Question, look: Look, facts: Facts) -> Any:
         raise  # no fact is missing, and nothing could be done with it
     except CrosstasksError as error:
         return absent(error)
-
-
-__all__ = ["ASKERS", "Facts", "ask"]

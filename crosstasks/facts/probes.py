@@ -256,22 +256,3 @@ def _unshared(engine: Engine, folder: Path, said: str) -> Absent:
     hint = HINTS.get(engine.desktop, "let the engine have it at the same path").format(folder=folder)
     why = f"the engine does not see {folder}: {where}, and its container says: {said}"
     return Absent(why, f"{hint}; or `CROSS_REMOTE=1` has all copied to it; zigbuild needs no engine")
-
-
-__all__ = [
-    "CODE",
-    "PLATFORMS",
-    "PROGRAMS",
-    "Proof",
-    "archive",
-    "ask",
-    "ask_shared",
-    "forget",
-    "program",
-    "read",
-    "run",
-    "PLACES",
-    "Shared",
-    "doubtful",
-    "mapped",
-]

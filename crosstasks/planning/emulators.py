@@ -155,5 +155,3 @@ def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) ->
 
 SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build": _build, "package": _package}
 """In order: what goes away at the next start of the machine comes before what stays."""
-
-__all__ = ["DOES", "SOURCES", "Emulator", "Mode", "binfmt", "choose", "installed"]

@@ -178,6 +178,3 @@ def _recipe(target: Target, platform: str, options: TargetConfig, config: Config
     if options.pre_build:
         return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
     return recipes.recipe(target, platform, config.base, packages=options.packages, moment=recipes.moment(config.debian_mirror))
-
-
-__all__ = ["Request", "RustRequest", "make"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..catalog.pins import pins
 from ..core import versions
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import Absent, Refused
 from ..facts.builders import Builder, Builders
 from ..facts.rustup import Rustup
 from .ingredients import CompileCross, InstallWheels, Questions, Tool, first
@@ -239,6 +239,3 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
-
-
-__all__ = ["Question", "cross", "entry", "rustup", "zigbuild"]

@@ -201,6 +201,3 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         beneath = result.get(key)
         result[key] = merged(beneath, value) if isinstance(beneath, dict) and isinstance(value, dict) else value
     return result
-
-
-__all__ = ["Package", "Repository", "Setting", "ask", "merged", "parse"]

@@ -15,7 +15,7 @@ from ..core import cache
 from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from ..reporting import progress, steps
-from . import emulation, image, toolchain, tools
+from . import emulation, image, rustup_home, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Work
@@ -49,7 +49,7 @@ def take(step: Provision, work: Work) -> None:
 
 
 def _install_toolchain(step: InstallToolchain, work: Work) -> None:
-    wanted = toolchain.Wanted(release=step.release, host=step.host, targets=step.targets, source=step.library)
+    wanted = rustup_home.Wanted(release=step.release, host=step.host, targets=step.targets, source=step.library)
     home = work.cache / "rustup"
     if step.source == "rustup":
         with progress.shown(steps.words(step)):

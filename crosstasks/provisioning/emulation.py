@@ -179,6 +179,3 @@ def uninstall(work: Work, platform: str) -> None:
         done = _in_ours(work, platform, recipe, "")
         if done.code:
             raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None
-
-
-__all__ = ["agreed", "entry", "install", "line", "proven", "qemu", "uninstall"]

@@ -23,8 +23,9 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from .. import context
 from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import engines
-from ..clients.debian import Package, megabytes
+from ..clients.debian import megabytes
 from ..clients.debian.deb import PIECE, members
+from ..clients.debian.packages import Package
 from ..core import cache, files
 from ..core.errors import ImageFailed
 
@@ -358,6 +359,3 @@ def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
     yield info.tobuf()
     yield from iter(lambda: content.read(1 << 20), b"")
     yield b"\0" * (-info.size % 512)
-
-
-__all__ = ["MERGED", "Layer", "compose", "copy", "directory", "link", "place", "write", "build", "groups", "packages"]

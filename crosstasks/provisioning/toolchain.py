@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..core import cache, files, integrity
 from ..core.errors import ToolMissing
 from . import rust_packages
-from .rustup_home import SOURCE, Marker, Wanted, complete, draft, inspect, mark, marker, missing, name, path, union
+from .rustup_home import SOURCE, Marker, Wanted, complete, draft, mark, marker, missing, name, path, union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,19 +21,6 @@ RUSTUP_GLIBC: Final = "2.17"
 """What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
 BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
-
-__all__ = [
-    "Wanted",
-    "complete",
-    "fetch_library",
-    "from_debian",
-    "from_rustup",
-    "inspect",
-    "missing",
-    "name",
-    "path",
-    "start_files",
-]
 
 
 def from_debian(

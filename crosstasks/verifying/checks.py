@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from ..catalog.targets import Target, loader
-from ..core import versions
+from ..core import results, versions
 from . import symbols, verify
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     member: str
     path: Path
-    artifact: verify.Artifact
+    artifact: results.Artifact
 
     @property
     def library(self) -> bool:

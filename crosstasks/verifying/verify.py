@@ -262,6 +262,3 @@ def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> t
 def ready() -> None:
     """Import what reads ELF, beforehand: it is a fiftieth of a call with nothing to do."""
     import elftools.elf.elffile  # noqa: F401
-
-
-__all__ = ["Artifact", "check", "inspect", "members", "verify"]

@@ -21,8 +21,9 @@ from msgspec.structs import replace
 
 from crosstasks.catalog import recipes, targets
 from crosstasks.clients import engines
-from crosstasks.clients.debian import Archive, Package
+from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
+from crosstasks.clients.debian.packages import Package
 from crosstasks.core.errors import CrosstasksError, ImageFailed, ToolMissing
 from crosstasks.provisioning import image
 

@@ -161,6 +161,3 @@ def _likely(name: str, indexes: Iterable[Index]) -> str:
     """Return the name that was likely meant: comparing with tens of thousands takes seconds, so only those that begin alike count."""
     alike = {other for index in indexes for other in index.names(name[:LIKE])}
     return next(iter(get_close_matches(name, sorted(alike), n=1)), "")
-
-
-__all__ = ["Archive", "Package", "megabytes"]

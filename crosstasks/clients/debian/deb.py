@@ -76,6 +76,3 @@ def _data(file: IO[bytes]) -> IO[bytes]:
             return content
         file.seek(size + size % 2, io.SEEK_CUR)
     raise ValueError(f"it has no {DATA}")
-
-
-__all__ = ["members"]

@@ -188,6 +188,3 @@ def side_by_side(acts: Sequence[Callable[[], None]]) -> None:
             future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-__all__ = ["Requests", "Unreached", "Web", "file", "side_by_side", "text", "whole"]

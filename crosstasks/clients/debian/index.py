@@ -174,6 +174,3 @@ class Offered:
         if name not in self._providers:
             self._providers[name] = tuple(one for index in self._indexes for one in index.providers(name))
         return self._providers[name]
-
-
-__all__ = ["Index", "Offered", "Provision", "Stanza", "blocks", "lines"]

@@ -52,6 +52,3 @@ def keyring(file: str) -> tuple[Cert, ...]:
     if not keys:
         raise ConfigError(f"debian-keyring: {file!r} holds no keys")
     return keys
-
-
-__all__ = ["archive", "keyring"]

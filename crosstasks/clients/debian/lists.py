@@ -321,6 +321,3 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:  # Windows: another call reads it; it goes with the next change
         return
-
-
-__all__ = ["Kept", "Lists", "State"]

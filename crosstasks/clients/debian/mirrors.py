@@ -65,6 +65,3 @@ def folder(suite: str, mirror: str, keyring: str) -> str:
     """Return the folder for a suite's lists: what comes from elsewhere, or is signed by others, is kept apart."""
     own = f"{mirror} {keyring}".strip()
     return f"{suite}-{hashlib.sha256(own.encode()).hexdigest()[:8]}" if own else suite
-
-
-__all__ = ["bases", "folder", "of_apt", "point_in_time"]

@@ -40,6 +40,3 @@ def package(stanza: Stanza) -> Package:
 def megabytes(packages: Iterable[Package]) -> str:
     """Return how large packages are."""
     return f"{sum(package.size for package in packages) / 1e6:.0f}"
-
-
-__all__ = ["Package", "megabytes", "package"]

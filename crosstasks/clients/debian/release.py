@@ -125,6 +125,3 @@ def current(release: Release, place: str, *, now: datetime, known: datetime | No
         hint = "the mirror is behind, or this machine's clock is wrong; `debian-mirror` names another"
         raise ToolMissing(f"{place} is not valid any more", why=f"it was until {release.until:%Y-%m-%d %H:%M} UTC", hint=hint)
     return known is None or release.date >= known
-
-
-__all__ = ["COMPONENT", "PACKED", "Entry", "Release", "current", "read", "signed"]

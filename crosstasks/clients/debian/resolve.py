@@ -235,6 +235,3 @@ def _shown(relation: Relation) -> str:
 
 def _why(stanza: Stanza, rival: Stanza) -> str:
     return f"{stanza.name} {stanza.version} cannot be beside {rival.name} {rival.version}"
-
-
-__all__ = ["ALL", "Lists", "Relation", "closure", "relations"]

@@ -46,6 +46,3 @@ def _letters(text: str) -> tuple[int, ...]:
 def fits(version: str, operator: str, other: str) -> bool:
     """Tell whether a version is as a relation asks; without an operator each is."""
     return not operator or OPERATORS[operator](key(version), key(other))
-
-
-__all__ = ["fits", "key"]

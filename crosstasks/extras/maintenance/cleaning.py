@@ -22,7 +22,7 @@ from ...building import run
 from ...building.commands import STARTERS
 from ...clients import engines
 from ...clients.liveness import OWNER, abandoned
-from ...config import configuration
+from ...config import places
 from ...context import Work
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
@@ -279,7 +279,7 @@ class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
 
 def wanted(folder: Path, work: Work, known: _Known) -> Wanted:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
-    place = configuration.locate(folder)
+    place = places.locate(folder)
     if not place:
         return Wanted()
     own = pipeline.look(pipeline.start(folder, environ=work.environ, say=work.say, needed=False))
@@ -352,6 +352,3 @@ def _images(kept: Wanted, work: Work, label: str, *, dry: bool) -> Iterator[str]
     for image in door.images(label):
         if not kept.images.intersection(image.get("RepoTags") or ()):
             yield image_line("would remove", image) if dry else remove_image(engine, image, work)
-
-
-__all__ = ["clean", "clean_cache", "clean_engine"]

@@ -377,6 +377,3 @@ def text(rows: Sequence[Row]) -> str:
         if row.fix:
             lines.append(f"    {'':<{width}}  {report.dim_out(f'fix: {row.fix}')}")
     return "\n".join(lines)
-
-
-__all__ = ["CHECKS", "REGISTRY", "Row", "configuration", "away", "code", "examine", "text"]

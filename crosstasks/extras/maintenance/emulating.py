@@ -216,6 +216,3 @@ def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
         left = isinstance(_proven(platform, work).facts.get(Question("emulation-proof", platform)), Proof)
         then = "still works by other means" if left else "is not emulated any more"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"
-
-
-__all__ = ["Row", "install", "named", "status", "text", "uninstall"]

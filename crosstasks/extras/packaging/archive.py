@@ -163,6 +163,3 @@ FORMATS: Final[Mapping[str, Callable[[IO[bytes], str, Iterable[Entry], int], Non
 def suffix(os: str) -> str:
     """Return how the name of an archive ends for an operating system."""
     return ".zip" if os == "windows" else ".tar.gz"
-
-
-__all__ = ["Entry", "documents", "pack", "suffix"]

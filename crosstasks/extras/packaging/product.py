@@ -131,6 +131,3 @@ def products(found: Sequence[Crate], options: Release) -> tuple[Product, ...]:
 def snapshot(product: Product, commit: str, *, dirty: bool = False) -> Product:
     """Return a product as it is without a release: its version tells the commit."""
     return replace(product, version=f"{product.version}-SNAPSHOT-{commit[:9]}{'-dirty' if dirty else ''}", tag="")
-
-
-__all__ = ["Crate", "Product", "crates", "products", "snapshot"]

@@ -166,6 +166,3 @@ def text(rows: tuple[Row, ...]) -> str:
 def complete(rows: tuple[Row, ...], *, without: tuple[str, ...] = ()) -> bool:
     """Tell whether nothing is missing."""
     return all(row.state == "ok" for row in rows if row.name not in without)
-
-
-__all__ = ["Row", "complete", "examine", "text"]

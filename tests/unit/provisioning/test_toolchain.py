@@ -86,22 +86,22 @@ def made(home, *targets, source=False, origin="rustup"):
 
 def test_nothing_there(tmp_path):
     """An empty home lacks all of it, the host's own standard library too."""
-    assert ("rustc", HOST, ARM, "source") == toolchain.missing(tmp_path, wanted(ARM, source=True))
-    assert () == toolchain.inspect(tmp_path)
+    assert ("rustc", HOST, ARM, "source") == rustup_home.missing(tmp_path, wanted(ARM, source=True))
+    assert () == rustup_home.inspect(tmp_path)
 
 
 def test_complete(tmp_path):
     """A marked toolchain with the wanted folders is complete, and one for a further target lacks just that."""
     made(tmp_path, ARM)
-    assert toolchain.complete(tmp_path, wanted(ARM))
-    assert (S390X, "source") == toolchain.missing(tmp_path, wanted(ARM, S390X, source=True))
+    assert rustup_home.complete(tmp_path, wanted(ARM))
+    assert (S390X, "source") == rustup_home.missing(tmp_path, wanted(ARM, S390X, source=True))
 
 
 def test_added_to(tmp_path):
     """What a toolchain holds is noted anew with its files, and no difference in itself."""
     made(tmp_path)
     folder = made(tmp_path, ARM)
-    assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
     assert () == integrity.differing(folder)
 
 
@@ -109,23 +109,23 @@ def test_checked_when_found_again(tmp_path):
     """A marker does not stand for what has gone from the disk."""
     folder = made(tmp_path, ARM)
     (folder / "lib/rustlib" / ARM).rmdir()
-    assert (ARM,) == toolchain.missing(tmp_path, wanted(ARM))
+    assert (ARM,) == rustup_home.missing(tmp_path, wanted(ARM))
     (folder / "bin/rustc").unlink()
-    assert ("rustc", HOST, ARM) == toolchain.missing(tmp_path, wanted(ARM))
+    assert ("rustc", HOST, ARM) == rustup_home.missing(tmp_path, wanted(ARM))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"version": 2}', '{"release": "1.96.0"}'])
 def test_torn_marker(tmp_path, text):
     """A marker that cannot be read makes no toolchain."""
     (made(tmp_path) / ".crosstasks.json").write_text(text)
-    assert not toolchain.complete(tmp_path, wanted())
+    assert not rustup_home.complete(tmp_path, wanted())
 
 
 def test_inspect(tmp_path):
     """What the marker says is what is told of a toolchain; a folder without one is none."""
     folder = made(tmp_path, ARM, source=True, origin="debian")
     (tmp_path / "toolchains" / "half").mkdir()
-    (found,) = toolchain.inspect(tmp_path)
+    (found,) = rustup_home.inspect(tmp_path)
     assert (NAME, str(folder), "1.96.0", HOST) == (found.name, found.path, found.release, found.host)
     assert ((HOST, ARM), True, "debian", "2.36") == (found.targets, found.source, found.origin, found.glibc)
 
@@ -139,7 +139,7 @@ def test_rustup_installs(tmp_path):
     assert ("/x/rustup", "toolchain", "install", NAME, *flags, "--target", ARM, "--component", "rust-src") == argv
     assert env["RUSTUP_HOME"].startswith(str(tmp_path))
     assert env["RUSTUP_TOOLCHAIN"] is None
-    assert toolchain.complete(tmp_path, wanted(ARM, source=True))
+    assert rustup_home.complete(tmp_path, wanted(ARM, source=True))
 
 
 def test_rustup_adds(tmp_path):
@@ -152,7 +152,7 @@ def test_rustup_adds(tmp_path):
         ("rustup", "component", "add", "rust-src", "--toolchain", NAME),
     ] == [argv for argv, _, _ in run.calls]
     assert [str(tmp_path)] * 2 == [env["RUSTUP_HOME"] for _, env, _ in run.calls]
-    assert (HOST, ARM, S390X) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST, ARM, S390X) == rustup_home.inspect(tmp_path)[0].targets
 
 
 def test_rustup_begins_anew(tmp_path):
@@ -161,7 +161,7 @@ def test_rustup_begins_anew(tmp_path):
     run = Recorder(codes=[1])
     toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=run, say=ignore)
     assert ("--target", ARM, "--target", S390X) == run.calls[1][0][-4:]
-    assert (HOST, ARM, S390X) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST, ARM, S390X) == rustup_home.inspect(tmp_path)[0].targets
 
 
 def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
@@ -172,7 +172,7 @@ def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
     ((argv, _, _),) = run.calls
     assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
     assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
-    assert ((HOST, ARM, S390X), ()) == (toolchain.inspect(tmp_path)[0].targets, integrity.differing(tmp_path / "toolchains" / NAME))
+    assert ((HOST, ARM, S390X), ()) == (rustup_home.inspect(tmp_path)[0].targets, integrity.differing(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
@@ -183,7 +183,7 @@ def test_rustup_fails(tmp_path):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=Recorder(codes=[1, 1], err=said), say=ignore)
     assert caught.value.why.startswith("error: component 'rust-std'")
     assert "-Zbuild-std" in caught.value.hint
-    assert toolchain.complete(tmp_path, wanted(ARM))
+    assert rustup_home.complete(tmp_path, wanted(ARM))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
@@ -200,7 +200,7 @@ def test_rustup_fails_half_way(tmp_path):
     made(tmp_path, ARM)
     with pytest.raises(ToolMissing):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
-    assert (HOST, ARM) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
     assert () == integrity.differing(folder)
 
 
@@ -218,7 +218,7 @@ def test_a_second_bundle_takes_nothing_away(tmp_path):
     """What only the toolchain that is there holds is added to the one that replaces it, and noted."""
     (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM)
     rustup_home.keep(place, held, folder, other)
-    (found,) = toolchain.inspect(tmp_path / "b")
+    (found,) = rustup_home.inspect(tmp_path / "b")
     assert (HOST, ARM, S390X) == found.targets
     assert {ARM, S390X} == set(rustup_home.marker(folder).architectures)
     assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
@@ -232,14 +232,14 @@ def test_what_fits_no_other_rustc_is_not_lost(tmp_path, more):
     with pytest.raises(ToolMissing, match="not that of the bundle"):
         rustup_home.keep(place, held, folder, other)
     rustup_home.keep(place, replace(held, targets=(HOST, ARM)), folder, other)
-    assert (HOST, ARM) == toolchain.inspect(tmp_path / "b")[0].targets
+    assert (HOST, ARM) == rustup_home.inspect(tmp_path / "b")[0].targets
 
 
 def test_rustup_lies(tmp_path):
     """A rustup that exits with 0 and brings nothing is found out."""
     with pytest.raises(ToolMissing, match="without rustc"):
         toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
-    assert () == toolchain.inspect(tmp_path)
+    assert () == rustup_home.inspect(tmp_path)
 
 
 def test_rustup_adds_nothing(tmp_path):
@@ -247,7 +247,7 @@ def test_rustup_adds_nothing(tmp_path):
     made(tmp_path)
     with pytest.raises(ToolMissing, match="without"):
         toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
-    assert (HOST,) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST,) == rustup_home.inspect(tmp_path)[0].targets
 
 
 def test_nothing_to_do(tmp_path):
