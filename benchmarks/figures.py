@@ -236,12 +236,12 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     from crosstasks.core.steps import Question
     from crosstasks.extras.offline.bundle_make import provided
     from crosstasks.extras.offline.locking import received
-    from crosstasks.facts.probes import Proof
+    from crosstasks.facts.probes import EmulationTest
 
     work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
     platforms = sorted(MACHINES, key=lambda platform: platform != work.engine.platform)
-    proof = Question("emulation-proof", platforms[1])
-    if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), Proof):
+    proof = Question("emulation-test", platforms[1])
+    if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), EmulationTest):
         raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
     routes = [provided("aarch64-unknown-linux-gnu", received(work, platform), work).route for platform in platforms]
     cargo = f"{routes[0].toolchain.path}/bin/cargo"

@@ -109,7 +109,7 @@ def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
     """With another format than text nothing but the result reaches standard output."""
     if form not in formats:
         raise ConfigError(f"--format is {', '.join(formats[:-1])} or {formats[-1]}, not {form!r}")
-    with streams.kept(), nullcontext() if form == "text" else streams.only_result():
+    with streams.translated(), nullcontext() if form == "text" else streams.only_result():
         yield
 
 

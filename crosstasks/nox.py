@@ -78,17 +78,17 @@ def _rest(error: ConfigError) -> str:
 Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
-def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.Declared]:
+def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTarget]:
     """Read what the configuration declares, or what is named instead."""
     from .catalog import targets
     from .config import configuration
 
     triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or configuration.load(place, environ=os.environ).targets
     rows = (targets.catalogue()[triple] for triple in triples)
-    return [session_cache.Declared(row.triple, targets.alias(row), row.tags) for row in rows]
+    return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags) for row in rows]
 
 
-def _sessions(rows: Sequence[session_cache.Declared], prefix: str, place: Path, *, named: bool) -> Wanted:
+def _sessions(rows: Sequence[session_cache.SessionTarget], prefix: str, place: Path, *, named: bool) -> Wanted:
     """Return every session by its name, with what nox is told of it."""
     triples = tuple(row.triple for row in rows) if named else ()
     wanted: dict[str, tuple[Session, Mapping[str, Any]]] = {}

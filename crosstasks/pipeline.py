@@ -36,7 +36,7 @@ from .verifying import verify
 if TYPE_CHECKING:
     from .config.configuration import Config
 
-FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "provided", "lock"))
+FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "inventory", "lock"))
 """What every plan needs; all of it is on this machine."""
 
 
@@ -127,7 +127,7 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
                 provisioning.take(step, work)
         except CrosstasksError as error:
             error.step = step
-            remedies.told(error)
+            remedies.with_remedy(error)
             raise
     if not planned.steps:
         return planned, work
@@ -148,7 +148,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
     Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
 
     Raises:
-        CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *turns* before.
+        CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *failures* before.
     """
     begun, route = time.monotonic(), ""
     cache.prepare(work.cache)
@@ -172,7 +172,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
                 continue
             return _finished(planned, ran, work, begun), work
     except CrosstasksError as error:
-        error.route, error.turns = route, work.facts.failures
+        error.route, error.failures = route, work.facts.failures
         raise
 
 
@@ -195,7 +195,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         target=planned.target,
         verb=planned.verb,
         route=planned.route.name,
-        turns=work.facts.failures,
+        failures=work.facts.failures,
         artifacts=artifacts,
         seconds=time.monotonic() - begun,
         diagnostics=ran.built.diagnostics,

@@ -29,7 +29,7 @@ from .facts.debian import Debian
 from .facts.emulation import Emulation
 from .facts.engine import Engine, LocalImage
 from .facts.host import Host
-from .facts.inventory import Provided
+from .facts.inventory import Inventory
 from .facts.lock import Lock
 from .facts.registry import RegistryImage
 from .facts.rustup import Rustup, RustupServer, Toolchain
@@ -128,7 +128,7 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
         "builders": Builders(found=(cargo,)),
         "repository": repository(),
         "lock": Lock(),
-        "provided": Provided(home="/cache/rustup", tools_home="/cache/tools"),
+        "inventory": Inventory(home="/cache/rustup", tools_home="/cache/tools"),
     }
 
 

@@ -186,7 +186,7 @@ def _unfetched(done: Done) -> BuildFailed | ConfigError:
         hint = "run `cargo update --workspace`, and commit Cargo.lock"
         return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
     failed = BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
-    remedies.told(failed)
+    remedies.with_remedy(failed)
     return failed
 
 

@@ -132,7 +132,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     listed = () if native else target.packages
     extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
     qemu = "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
-    made = Recipe(
+    result = Recipe(
         target=target.triple,
         platform=platform,
         suite=suite,
@@ -146,8 +146,8 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         libc=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(qemu),
     )
-    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
-    return msgspec.structs.replace(made, tag=f"crosstasks/{target.triple}:{platform.partition('/')[2]}-{digest}")
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(result, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(result, tag=f"crosstasks/{target.triple}:{platform.partition('/')[2]}-{digest}")
 
 
 def shared(target: str, packages: Sequence[str] = ()) -> str:
@@ -161,7 +161,7 @@ def emulator(qemu: str, platform: str, suite: str = SUITE) -> Recipe | Refused:
     if suite not in SUITES or platform not in MACHINES:
         why = f"an image with an emulator is put together for {' and '.join(MACHINES)} from the packages of {', '.join(SUITES)}"
         return Refused(name="build", why=f"{why}, not for {platform or 'an unknown platform'} from {suite}")
-    made = Recipe(
+    result = Recipe(
         target=f"binfmt-{qemu}",
         platform=platform,
         suite=suite,
@@ -174,8 +174,8 @@ def emulator(qemu: str, platform: str, suite: str = SUITE) -> Recipe | Refused:
         glibc="",
         runs=False,
     )
-    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(made, order="sorted")).hexdigest()[:12]
-    return msgspec.structs.replace(made, tag=f"crosstasks/{made.target}:{platform.partition('/')[2]}-{digest}".replace("_", "-"))
+    digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(result, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(result, tag=f"crosstasks/{result.target}:{platform.partition('/')[2]}-{digest}".replace("_", "-"))
 
 
 def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:

@@ -50,8 +50,8 @@ def remedies() -> tuple[Remedy, ...]:
 def find(text: str) -> tuple[Remedy, ...]:
     """Return the rows that fit a text, in the order of the table; a general one only if no other does."""
     plain = ESCAPES.sub("", text)
-    found = tuple(row for row in remedies() if row.search(plain))
-    return tuple(row for row in found if not row.general) or found[:1]
+    rows = tuple(row for row in remedies() if row.search(plain))
+    return tuple(row for row in rows if not row.general) or rows[:1]
 
 
 def when(stage: str) -> tuple[Remedy, ...]:
@@ -61,22 +61,22 @@ def when(stage: str) -> tuple[Remedy, ...]:
 
 def hint(text: str) -> str:
     """Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known."""
-    found = tuple(row for row in find(text) if not row.general)
-    return f"{found[0].what}: {found[0].remedy}" if found else ""
+    rows = tuple(row for row in find(text) if not row.general)
+    return f"{rows[0].what}: {rows[0].remedy}" if rows else ""
 
 
-def told(error: CrosstasksError) -> CrosstasksError:
+def with_remedy(error: CrosstasksError) -> CrosstasksError:
     """Add to an error the remedy of what a program said in its reason."""
-    known = hint(error.why) if error.why else ""
-    if known and known not in error.hint:
-        error.hint = f"{error.hint}; {known}" if error.hint else known
+    remedy = hint(error.why) if error.why else ""
+    if remedy and remedy not in error.hint:
+        error.hint = f"{error.hint}; {remedy}" if error.hint else remedy
     return error
 
 
 def as_json(rows: tuple[Remedy, ...]) -> list[dict[str, str]]:
     """Return rows as a person or a program may want them, without how they are recognised."""
-    wanted = ("name", "what", "remedy", "source")
-    return [{key: to_builtins(row)[key] for key in wanted} for row in rows]
+    keys = ("name", "what", "remedy", "source")
+    return [{key: to_builtins(row)[key] for key in keys} for row in rows]
 
 
 def shown(rows: tuple[Remedy, ...]) -> str:

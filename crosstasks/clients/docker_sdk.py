@@ -30,7 +30,7 @@ HINTS: Final = (
 
 def failed(what: str, why: str) -> ImageFailed:
     """Return the failure in the engine's own words, with what can be done about it."""
-    hint = next((hint for said, hint in HINTS if re.search(said, why, re.IGNORECASE)), "")
+    hint = next((hint for pattern, hint in HINTS if re.search(pattern, why, re.IGNORECASE)), "")
     return ImageFailed(what, why=why, hint=hint)
 
 
@@ -45,11 +45,11 @@ class Layers:
     def feed(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
         layer, status = str(event.get("id") or ""), str(event.get("status") or "")
-        told = event.get("progressDetail") or {}
+        progress = event.get("progressDetail") or {}
         if status == "Pulling fs layer":
             self.sizes.setdefault(layer, (0, 0))
-        elif status == "Downloading" and told.get("total"):
-            self.sizes[layer] = (int(told["current"]), int(told["total"]))
+        elif status == "Downloading" and progress.get("total"):
+            self.sizes[layer] = (int(progress["current"]), int(progress["total"]))
         elif status in {"Download complete", "Pull complete", "Already exists"}:
             total = self.sizes.get(layer, (0, 0))[1]
             self.sizes[layer] = (total, total)
@@ -59,8 +59,8 @@ class Layers:
     def __str__(self) -> str:
         if not self.sizes:
             return "no layer is new"
-        got, total = (sum(size[at] for size in self.sizes.values()) / 1e6 for at in (0, 1))
-        return f"{len(self.pulled)} of {len(self.sizes)} layers, {got:.0f} of {total:.0f} MB"
+        done, total = (sum(size[at] for size in self.sizes.values()) / 1e6 for at in (0, 1))
+        return f"{len(self.pulled)} of {len(self.sizes)} layers, {done:.0f} of {total:.0f} MB"
 
 
 class Shown:

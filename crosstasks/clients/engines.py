@@ -51,8 +51,8 @@ class EngineClient:
     def images(self, label: str) -> list[dict[str, Any]]:
         """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
         ids = dict.fromkeys(self._ran("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())
-        found: list[dict[str, Any]] = json.loads(self._ran("image", "inspect", *ids).out) if ids else []
-        return found
+        images: list[dict[str, Any]] = json.loads(self._ran("image", "inspect", *ids).out) if ids else []
+        return images
 
     def containers(self, label: str) -> dict[str, dict[str, str]]:
         """Return the labels of all containers, by id, that carry a label, or ``key=value``; also of those that have ended."""
@@ -65,13 +65,13 @@ class EngineClient:
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove containers, also running ones; one that is gone already is no failure."""
-        asked = tuple(ids)
-        done = self.runner((self.command, "rm", "--force", "--volumes", *asked), timeout=60) if asked else None
+        containers = tuple(ids)
+        done = self.runner((self.command, "rm", "--force", "--volumes", *containers), timeout=60) if containers else None
         gone = re.compile(r"no such container|already in progress|no container with", re.IGNORECASE)
-        left = [line for line in done.err.splitlines() if line.strip() and not gone.search(line)] if done and done.code else []
-        if left:
+        complaints = [line for line in done.err.splitlines() if line.strip() and not gone.search(line)] if done and done.code else []
+        if complaints:
             raise EngineFailed(
-                "the engine does not remove containers", why="\n".join(left), hint=f"{self.command} rm --force {' '.join(asked)}"
+                "the engine does not remove containers", why="\n".join(complaints), hint=f"{self.command} rm --force {' '.join(containers)}"
             )
 
     def sweep(self, label: str = OWNER) -> int:
@@ -81,7 +81,7 @@ class EngineClient:
 
     def dead(self, label: str = OWNER) -> tuple[str, ...]:
         """Return the containers, with *label* only, whose owner on this machine is gone."""
-        return tuple(id_ for id_, told in self.containers(label).items() if not alive(told.get(OWNER, "")))
+        return tuple(id_ for id_, labels in self.containers(label).items() if not alive(labels.get(OWNER, "")))
 
     def users(self, image: str) -> tuple[str, ...]:
         """Return the containers, also those that have ended, that are of an image."""
@@ -223,4 +223,4 @@ def load(command: str, chunks: Iterable[bytes]) -> str:
 def inspect(command: str, refs: Sequence[str], run: Runner = process.run) -> list[dict[str, Any]]:
     """Return what the engine of *command* says of those images that it holds."""
     client = EngineClient(command, run)
-    return [found for found in map(client.image, refs) if found]
+    return [image for image in map(client.image, refs) if image]

@@ -88,11 +88,11 @@ def tags(text: str) -> dict[str, str]:
 
 def dirty(text: str) -> tuple[str, ...]:
     """Return the paths in git's status; of what was renamed, the new name comes first and the old one follows."""
-    found = []
+    paths = []
     parts = iter(text.split("\0"))
     for part in parts:
         if part:
-            found.append(part[3:])
+            paths.append(part[3:])
             if part[0] in "RC":
                 next(parts, "")
-    return tuple(found)
+    return tuple(paths)

@@ -32,14 +32,14 @@ def owner(pid: int = 0) -> str:
 @cache
 def host_id() -> str:
     """Return what names this boot of this machine, and where pids mean the same: two containers may share all but that."""
-    told: list[str] = []
+    parts: list[str] = []
     for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         with suppress(OSError):
-            told.append(Path(path).read_text("utf-8").strip())
+            parts.append(Path(path).read_text("utf-8").strip())
     with suppress(OSError):
-        told.append(str(Path("/proc/self/ns/pid").readlink()))
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
     # a laptop's host name changes with its network
-    return hashlib.sha256("\n".join(told or [socket.gethostname()]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(parts or [socket.gethostname()]).encode()).hexdigest()[:16]
 
 
 def _started(pid: int) -> str:
@@ -49,8 +49,8 @@ def _started(pid: int) -> str:
             fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
             return "" if fields[0] in {"Z", "X"} else fields[19]
         return ""
-    told = process.run(("ps", "-o", "lstart=", "-p", str(pid)), env={"LC_ALL": "C"}, timeout=10)  # macOS
-    return re.sub(r"\W+", "-", told.out.strip())
+    done = process.run(("ps", "-o", "lstart=", "-p", str(pid)), env={"LC_ALL": "C"}, timeout=10)  # macOS
+    return re.sub(r"\W+", "-", done.out.strip())
 
 
 def mark(folder: Path) -> None:

@@ -63,12 +63,12 @@ def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """
     small = {name.lower(): environ[name] for name in proxies(environ) if name in environ and name.lower() not in environ}
     file = authorities(environ)
-    told = {name: file for name in TOOLS if file and name not in environ and not _configured(name, environ)}
-    return small | told
+    certificates = {name: file for name in TOOLS if file and name not in environ and not _configured(name, environ)}
+    return small | certificates
 
 
 def _configured(name: str, environ: Mapping[str, str]) -> bool:
-    said, files = TOOLS[name]
+    pattern, files = TOOLS[name]
     if name == "PIP_CERT" and environ.get("PIP_CONFIG_FILE") == os.devnull:  # pip then reads none of its files
         return False
     home = environ.get("HOME", "")
@@ -78,7 +78,7 @@ def _configured(name: str, environ: Mapping[str, str]) -> bool:
         "PIP_CONFIG_FILE": environ.get("PIP_CONFIG_FILE", ""),
         "prefix": sys.prefix,
     }
-    return any(re.search(said, _text(Path(file.format_map(places)))) for file in files)
+    return any(re.search(pattern, _text(Path(file.format_map(places)))) for file in files)
 
 
 def _text(path: Path) -> str:

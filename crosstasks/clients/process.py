@@ -298,8 +298,8 @@ def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subproces
     except OSError as error:
         if cwd and not Path(cwd).is_dir():
             raise CrosstasksError(f"the folder {cwd!r} to run {argv[0]!r} in is not there", why=error.strerror or str(error)) from error
-        found = shutil.which(argv[0], path=changed.get("PATH", os.defpath))
-        if found is None and not isinstance(error, PermissionError):
+        program = shutil.which(argv[0], path=changed.get("PATH", os.defpath))
+        if program is None and not isinstance(error, PermissionError):
             raise ToolMissing(f"the program {argv[0]!r} is not there", hint=f"install it, or put it on PATH: {argv[0]}") from error
         # the kernel says the same of a missing program and of a missing interpreter or loader
         why = "its interpreter or loader is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)

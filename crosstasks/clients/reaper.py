@@ -18,19 +18,19 @@ LOOKS = (0.0, 0.5, 1.0, 2.0)
 def main() -> None:
     """Wait for the word, or for the end of the pipe."""
     engine, label = sys.argv[1:3]
-    said = b""
-    while b"done\n" not in said:
+    lines = b""
+    while b"done\n" not in lines:
         chunk = os.read(0, 4096)
         if not chunk:
-            end(engine, label, groups(said.decode()))
+            end(engine, label, groups(lines.decode()))
             return
-        said += chunk
+        lines += chunk
 
 
-def groups(said: str) -> "set[int]":
+def groups(lines: str) -> "set[int]":
     """Return the process groups that have begun, and are not over."""
     running = set()
-    for line in said[: said.rfind("\n") + 1].splitlines():  # half a number would name another group
+    for line in lines[: lines.rfind("\n") + 1].splitlines():  # half a number would name another group
         word, _, group = line.partition(" ")
         if word == "begun":
             running.add(int(group))
@@ -59,8 +59,8 @@ def remove(engine: str, label: str) -> None:
     """Remove the containers that carry the label."""
     import subprocess
 
-    found = [engine, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}"]
-    ids = subprocess.run(found, stdout=subprocess.PIPE, check=False).stdout.decode().split()
+    search = [engine, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}"]
+    ids = subprocess.run(search, stdout=subprocess.PIPE, check=False).stdout.decode().split()
     if ids:
         subprocess.run([engine, "rm", "--force", "--volumes", *ids], check=False)
 

@@ -87,23 +87,23 @@ class LogIn:
             return self.header.get("Authorization", sent) != sent
 
     def _wanted(self, response: Response) -> dict[str, str]:
-        kind, _, told = response.headers.get("WWW-Authenticate", "").partition(" ")
-        known = basic(self.registry)
-        if kind.lower() == "basic" and known:
-            return {"Authorization": f"Basic {known}"}
+        kind, _, challenge = response.headers.get("WWW-Authenticate", "").partition(" ")
+        credentials = basic(self.registry)
+        if kind.lower() == "basic" and credentials:
+            return {"Authorization": f"Basic {credentials}"}
         if kind.lower() == "bearer":
-            token = self._token(dict(FIELD.findall(told)), known, safe=response.url.startswith("http://"))
+            token = self._token(dict(FIELD.findall(challenge)), credentials, safe=response.url.startswith("http://"))
             return {"Authorization": f"Bearer {token}"} if token else {}
         return {}
 
-    def _token(self, told: Mapping[str, str], known: str, *, safe: bool) -> str:
+    def _token(self, challenge: Mapping[str, str], credentials: str, *, safe: bool) -> str:
         """Ask for a token; a registry that is asked with TLS cannot have the log-in sent in the clear."""
-        realm = told.get("realm", "")
-        headers = {"Authorization": f"Basic {known}"} if known and (safe or realm.startswith("https://")) else {}
-        asked = {name: told[name] for name in ("service",) if told.get(name)}
-        if told.get("scope"):
-            asked["scope"] = self._widened(told["scope"])
-        response = self.session.get(realm, params=asked, headers=headers, timeout=self.timeout)
+        realm = challenge.get("realm", "")
+        headers = {"Authorization": f"Basic {credentials}"} if credentials and (safe or realm.startswith("https://")) else {}
+        parameters = {name: challenge[name] for name in ("service",) if challenge.get(name)}
+        if challenge.get("scope"):
+            parameters["scope"] = self._widened(challenge["scope"])
+        response = self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout)
         response.raise_for_status()
         content = response.json()
         return str(content.get("token") or content.get("access_token") or "")
@@ -113,9 +113,9 @@ class LogIn:
         rows = []
         for one in scope.split():
             name, _, actions = one.rpartition(":")
-            known = self._scopes.setdefault(name, set())
-            known |= set(actions.split(","))
-            rows.append(f"{name}:{','.join(sorted(known))}")
+            allowed = self._scopes.setdefault(name, set())
+            allowed |= set(actions.split(","))
+            rows.append(f"{name}:{','.join(sorted(allowed))}")
         return " ".join(rows)
 
 
@@ -127,11 +127,11 @@ def basic(registry: str) -> str:
     places = [auth.load_config(), *([auth.load_config(str(podman))] if podman.is_file() else [])]
     for place in places:
         try:
-            found = place.resolve_authconfig(LOG_INS.get(registry, registry))
+            entry = place.resolve_authconfig(LOG_INS.get(registry, registry))
         except auth.errors.DockerException:  # a helper that is not there
             continue
-        if found and (name := found.get("username") or found.get("Username")):
-            return base64.b64encode(f"{name}:{found.get('password') or found.get('Password')}".encode()).decode()
+        if entry and (name := entry.get("username") or entry.get("Username")):
+            return base64.b64encode(f"{name}:{entry.get('password') or entry.get('Password')}".encode()).decode()
     return ""
 
 
@@ -164,7 +164,7 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
 
     try:
         with closing(_client(engine, timeout)) as client:
-            found: dict[str, Any] = client.images.get_registry_data(ref).attrs
+            attributes: dict[str, Any] = client.images.get_registry_data(ref).attrs
     except (NotFound, ImageNotFound) as error:
         raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
     except APIError as error:
@@ -172,7 +172,7 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
     except (DockerException, OSError) as error:
         raise EngineFailed("docker does not answer", why=str(error)) from error
     # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
-    return found if found.get("Platforms") else directly(ref, timeout)
+    return attributes if attributes.get("Platforms") else directly(ref, timeout)
 
 
 def _client(engine: Engine, timeout: float) -> Any:
@@ -199,13 +199,13 @@ def digest(content: bytes) -> str:
     return f"{SHA256}{hashlib.sha256(content).hexdigest()}"
 
 
-def forged(ref: str, named: str, found: str) -> ImageFailed:
+def forged(ref: str, expected: str, actual: str) -> ImageFailed:
     """Say that a registry, or what is before it, sent something else than it named."""
     hint = "nothing of it was used; call again, and if that does not help, look at the registry, its mirror or the proxy before it"
-    return ImageFailed(f"{ref} is not what its digest says", why=f"{named} was named, and {found} came", hint=hint)
+    return ImageFailed(f"{ref} is not what its digest says", why=f"{expected} was named, and {actual} came", hint=hint)
 
 
-class Place:
+class RegistryClient:
     """A repository of a registry, asked with the log-in in Docker's or Podman's configuration, else anonymously."""
 
     def __init__(self, ref: str, timeout: float) -> None:
@@ -243,9 +243,9 @@ class Place:
         return response
 
     def _sent(self, method: str, url: str, headers: Mapping[str, str], *, ours: bool, **options: Any) -> Response:
-        told = {**headers, **(self.log_in.header if ours else {})}
-        sent: Response = self.session.request(method, url, headers=told, timeout=self.timeout, **options)
-        return sent
+        all_headers = {**headers, **(self.log_in.header if ours else {})}
+        response: Response = self.session.request(method, url, headers=all_headers, timeout=self.timeout, **options)
+        return response
 
     def get(self, path: str, accept: str) -> Response:
         """
@@ -255,11 +255,11 @@ class Place:
             ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
         """
         response = self.send("GET", path, headers={"Accept": accept})
-        wanted = path.rpartition("/")[2]
-        named = wanted if wanted.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
-        found = digest(response.content)
-        if named.startswith(SHA256) and named != found:
-            raise forged(self.ref, named, found)
+        version = path.rpartition("/")[2]
+        expected = version if version.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
+        actual = digest(response.content)
+        if expected.startswith(SHA256) and expected != actual:
+            raise forged(self.ref, expected, actual)
         return response
 
 
@@ -282,7 +282,7 @@ def directly(ref: str, timeout: float) -> dict[str, Any]:
         ImageFailed: the registry does not know it, refuses, or cannot be reached.
     """
     with translated(ref):
-        place = Place(ref, timeout)
+        place = RegistryClient(ref, timeout)
         return _read(place.get, place.wanted)
 
 
@@ -301,22 +301,22 @@ def tags(ref: str, timeout: float) -> tuple[str, ...]:
 
 
 def _tags(ref: str, timeout: float) -> tuple[str, ...]:
-    found: list[str] = []
+    tags: list[str] = []
     with translated(ref):
-        place, path = Place(ref, timeout), "tags/list"
+        place, path = RegistryClient(ref, timeout), "tags/list"
         for _ in range(PAGES):
             page = place.get(path, "application/json")
-            found += page.json().get("tags") or ()
+            tags += page.json().get("tags") or ()
             following = page.links.get("next", {}).get("url", "")
             if not following:
                 break
             path = urljoin(page.url, following)
-    return tuple(found)
+    return tuple(tags)
 
 
-def _read(get: Callable[[str, str], Response], wanted: str) -> dict[str, Any]:
+def _read(get: Callable[[str, str], Response], version: str) -> dict[str, Any]:
     """Fetch the manifest, and for a plain one the image's configuration too, which alone names its platform."""
-    response = get(f"manifests/{wanted}", ", ".join(ASK))
+    response = get(f"manifests/{version}", ", ".join(ASK))
     manifest = response.json()
     media = response.headers.get("Content-Type", "").partition(";")[0]
     config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()

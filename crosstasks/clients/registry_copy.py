@@ -19,7 +19,7 @@ from msgspec import Struct
 from ..core import files
 from ..core.errors import ImageFailed
 from ..facts.registry import ASK, INDEXES, MANIFESTS, platform
-from .registry_api import Place, digest, forged, translated
+from .registry_api import RegistryClient, digest, forged, translated
 
 if TYPE_CHECKING:
     from ..core.steps import Say
@@ -66,8 +66,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @property
     def content(self) -> dict[str, Any]:
         """Return what it says."""
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
 
 def copy(source: str, to: str, say: Say) -> Copied:
@@ -78,11 +78,11 @@ def copy(source: str, to: str, say: Say) -> Copied:
         ImageFailed: a registry refuses, cannot be reached, or sends something else than it names.
     """
     with translated(f"{source} -> {to}"):
-        here, there = Place(source, STALL), Place(to, STALL)
+        here, there = RegistryClient(source, STALL), RegistryClient(to, STALL)
         top = _fetched(here, here.wanted)
-        known = _known(there, there.wanted)
+        current = _find(there, there.wanted)
         inner = [_fetched(here, entry["digest"]) for entry in top.content["manifests"]] if top.media in INDEXES else [top]
-        if known and known.digest == top.digest and _whole(there, inner):
+        if current and current.digest == top.digest and _whole(there, inner):
             return Copied(source=source, to=to, digest=top.digest, platforms=_platforms(here, top), there=len(_blobs(inner)))
         say(f"copying {source} to {to}")
         sizes = _copied(here, there, _blobs(inner))
@@ -100,27 +100,27 @@ def copy(source: str, to: str, say: Say) -> Copied:
         )
 
 
-def _fetched(place: Place, wanted: str) -> Manifest:
-    response = place.get(f"manifests/{wanted}", ", ".join(ASK))
-    found = Manifest(media=response.headers.get("Content-Type", "").partition(";")[0], body=response.content)
-    if found.media not in ASK:
-        raise ImageFailed(f"{place.ref} is no image that can be copied", why=f"its manifest is {found.media or 'of no kind'}")
-    return found
+def _fetched(place: RegistryClient, version: str) -> Manifest:
+    response = place.get(f"manifests/{version}", ", ".join(ASK))
+    manifest = Manifest(media=response.headers.get("Content-Type", "").partition(";")[0], body=response.content)
+    if manifest.media not in ASK:
+        raise ImageFailed(f"{place.ref} is no image that can be copied", why=f"its manifest is {manifest.media or 'of no kind'}")
+    return manifest
 
 
-def _known(place: Place, wanted: str) -> Manifest | None:
+def _find(place: RegistryClient, version: str) -> Manifest | None:
     try:
-        return _fetched(place, wanted)
+        return _fetched(place, version)
     except ImageFailed:
         return None
 
 
-def _whole(there: Place, manifests: Sequence[Manifest]) -> bool:
+def _whole(there: RegistryClient, manifests: Sequence[Manifest]) -> bool:
     """Tell whether a registry has all these manifests, which it takes only after their blobs."""
-    return all(_known(there, manifest.digest) for manifest in manifests)
+    return all(_find(there, manifest.digest) for manifest in manifests)
 
 
-def _platforms(place: Place, top: Manifest) -> tuple[str, ...]:
+def _platforms(place: RegistryClient, top: Manifest) -> tuple[str, ...]:
     if top.media in INDEXES:
         listed = [entry.get("platform") or {} for entry in top.content["manifests"]]
     else:
@@ -134,7 +134,7 @@ def _blobs(manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:
     return list({blob["digest"]: blob for blob in listed if not blob.get("urls")}.values())
 
 
-def _copied(here: Place, there: Place, blobs: Sequence[Mapping[str, Any]]) -> list[int | None]:
+def _copied(here: RegistryClient, there: RegistryClient, blobs: Sequence[Mapping[str, Any]]) -> list[int | None]:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             return list(pool.map(lambda blob: _copy_blob(here, there, blob["digest"], int(blob["size"])), blobs))
@@ -143,7 +143,7 @@ def _copied(here: Place, there: Place, blobs: Sequence[Mapping[str, Any]]) -> li
             raise
 
 
-def _copy_blob(here: Place, there: Place, named: str, size: int) -> int | None:
+def _copy_blob(here: RegistryClient, there: RegistryClient, named: str, size: int) -> int | None:
     """Copy a blob, and return its size; None if it is there."""
     if has(there, named):
         return None
@@ -152,7 +152,7 @@ def _copy_blob(here: Place, there: Place, named: str, size: int) -> int | None:
     return size
 
 
-def has(place: Place, digest: str) -> bool:
+def has(place: RegistryClient, digest: str) -> bool:
     """Tell whether a repository has a blob."""
     try:
         return place.send("HEAD", f"blobs/{digest}", allow_redirects=True).ok
@@ -200,9 +200,9 @@ class Checked(Sized):
         if self.left and not chunk:
             why = f"{self.left} of the {self.size} bytes of {self.named} did not come"
             raise ImageFailed(f"{self.ref} was cut off", why=why, hint="call again: the parts that came whole are kept")
-        found = f"{self.hash.name}:{self.hash.hexdigest()}"
-        if not self.left and found != self.named:
-            raise forged(self.ref, self.named, found)
+        actual = f"{self.hash.name}:{self.hash.hexdigest()}"
+        if not self.left and actual != self.named:
+            raise forged(self.ref, self.named, actual)
         return chunk
 
     def _next(self, count: int) -> bytes:
@@ -214,7 +214,7 @@ class Checked(Sized):
             return b""
 
 
-def upload(place: Place, digest: str, content: Sized) -> None:
+def upload(place: RegistryClient, digest: str, content: Sized) -> None:
     """Send a blob in one piece; the registry itself checks its digest, and keeps nothing of one that is cut off."""
     started = place.send("POST", "blobs/uploads/")
     address = urljoin(place.base, started.headers["Location"])
@@ -223,15 +223,15 @@ def upload(place: Place, digest: str, content: Sized) -> None:
     place.send("PUT", f"{address}{joined}digest={digest}", headers=headers, data=content)
 
 
-def put(place: Place, name: str, manifest: Manifest) -> None:
+def put(place: RegistryClient, name: str, manifest: Manifest) -> None:
     """Put a manifest under a tag or its digest."""
     done = place.send("PUT", f"manifests/{name}", headers={"Content-Type": manifest.media}, data=manifest.body)
-    told = done.headers.get("Docker-Content-Digest", manifest.digest)
-    if told != manifest.digest:
-        raise ImageFailed(f"{place.ref} was changed on its way", why=f"{manifest.digest} became {told}")
+    digest = done.headers.get("Docker-Content-Digest", manifest.digest)
+    if digest != manifest.digest:
+        raise ImageFailed(f"{place.ref} was changed on its way", why=f"{manifest.digest} became {digest}")
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class PlainImage(Struct, frozen=True, kw_only=True):
     """A plain image of a registry; *config* is the digest of its configuration, which most engines call it by."""
 
     digest: str
@@ -239,14 +239,14 @@ class Known(Struct, frozen=True, kw_only=True):
     blobs: int
 
 
-def known(ref: str) -> Known | None:
+def look(ref: str) -> PlainImage | None:
     """Return what a registry has under a reference; None if that is no plain image."""
     with translated(ref):
-        place = Place(ref, STALL)
-        found = _known(place, place.wanted)
-    if found is None or found.media not in MANIFESTS:
+        place = RegistryClient(ref, STALL)
+        manifest = _find(place, place.wanted)
+    if manifest is None or manifest.media not in MANIFESTS:
         return None
-    return Known(digest=found.digest, config=str(found.content["config"]["digest"]), blobs=len(_blobs([found])))
+    return PlainImage(digest=manifest.digest, config=str(manifest.content["config"]["digest"]), blobs=len(_blobs([manifest])))
 
 
 def join(to: str, refs: Sequence[str]) -> str:
@@ -259,19 +259,19 @@ def join(to: str, refs: Sequence[str]) -> str:
         ImageFailed: the registry refuses.
     """
     with translated(to):
-        place = Place(to, STALL)
-        before = _known(place, place.wanted)
+        place = RegistryClient(to, STALL)
+        before = _find(place, place.wanted)
         entries = {platform(entry["platform"]): entry for entry in before.content.get("manifests", ())} if before else {}
         for ref in refs:
             entry = _entry(place, ref.rpartition(":")[2])
             entries[platform(entry["platform"])] = entry
-        made = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entries[name] for name in sorted(entries)]}
-        index = Manifest(media=INDEXES[0], body=json.dumps(made, sort_keys=True).encode())
+        content = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entries[name] for name in sorted(entries)]}
+        index = Manifest(media=INDEXES[0], body=json.dumps(content, sort_keys=True).encode())
         put(place, place.wanted, index)
         return index.digest
 
 
-def _entry(place: Place, tag: str) -> dict[str, Any]:
+def _entry(place: RegistryClient, tag: str) -> dict[str, Any]:
     manifest = _fetched(place, tag)
     config = place.get(f"blobs/{manifest.content['config']['digest']}", "*/*").json()
     runs = {key: config[key] for key in ("os", "architecture", "variant") if config.get(key)}
@@ -298,12 +298,12 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
         ImageFailed: the registry refuses, or the archive is of another kind.
     """
     with translated(to), tarfile.open(fileobj=image, mode="r:") as tar:
-        place = Place(to, STALL)
-        (told,) = json.loads(_member(tar, "manifest.json").read())
-        text = _member(tar, told["Config"]).read()
+        place = RegistryClient(to, STALL)
+        (listing,) = json.loads(_member(tar, "manifest.json").read())
+        text = _member(tar, listing["Config"]).read()
         config = {"mediaType": CONFIG, "digest": f"sha256:{hashlib.sha256(text).hexdigest()}", "size": len(text)}
         sizes, layers = [], []
-        for name in told["Layers"]:
+        for name in listing["Layers"]:
             with _compressed(_member(tar, name), folder) as (packed, digest, size):
                 layers.append({"mediaType": LAYER, "digest": digest, "size": size})
                 sizes.append(_send(place, digest, packed, size))
@@ -311,11 +311,11 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
             file.write(text)
             file.seek(0)
             sizes.append(_send(place, str(config["digest"]), file, len(text)))
-        made = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers}
-        manifest = Manifest(media=MANIFESTS[0], body=json.dumps(made, sort_keys=True).encode())
+        content = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers}
+        manifest = Manifest(media=MANIFESTS[0], body=json.dumps(content, sort_keys=True).encode())
         put(place, place.wanted, manifest)
         return Copied(
-            source=(told.get("RepoTags") or ("",))[0],
+            source=(listing.get("RepoTags") or ("",))[0],
             to=to,
             digest=manifest.digest,
             platforms=(platform(json.loads(text)),),
@@ -325,7 +325,7 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
         )
 
 
-def _send(place: Place, digest: str, content: IO[bytes], size: int) -> int | None:
+def _send(place: RegistryClient, digest: str, content: IO[bytes], size: int) -> int | None:
     if has(place, digest):
         return None
     upload(place, digest, Sized(content, size))
@@ -335,12 +335,12 @@ def _send(place: Place, digest: str, content: IO[bytes], size: int) -> int | Non
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     """Return a file of the archive; layers that several images share may be links."""
     try:
-        found = tar.extractfile(name)
+        file = tar.extractfile(name)
     except KeyError:
-        found = None
-    if found is None:
+        file = None
+    if file is None:
         raise ImageFailed("the engine's archive of the image cannot be read", why=f"it has no {name}")
-    return found
+    return file
 
 
 @contextmanager

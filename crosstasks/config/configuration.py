@@ -63,8 +63,8 @@ class Config(Options, frozen=True, kw_only=True):
         """
         triple = targets.find(name).triple
         shared = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
-        own = {field: value for field, value in self.own.get(triple, {}).items() if self._owns(field, triple)}
-        return TargetConfig(triple=triple, **{**shared, **own})
+        options = {field: value for field, value in self.own.get(triple, {}).items() if self._owns(field, triple)}
+        return TargetConfig(triple=triple, **{**shared, **options})
 
     def value(self, field: str, triple: str) -> Any:
         """Return the value of one option for a target, by its triple."""

@@ -321,5 +321,5 @@ Model: TypeAlias = type[Options] | type[TargetOptions] | type[Release] | type[Fi
 def form(model: Model, field: str) -> str:
     """Return the regular expression that the text of an option must match; empty if it may be any."""
     hint = next(base.__annotations__[field] for base in model.__mro__ if field in vars(base).get("__annotations__", ()))
-    said = (meta.extra_json_schema or {} for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta))
-    return next((str(extra["pattern"]) for extra in said if "pattern" in extra), "")
+    extras = (meta.extra_json_schema or {} for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta))
+    return next((str(extra["pattern"]) for extra in extras if "pattern" in extra), "")

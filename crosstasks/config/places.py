@@ -66,8 +66,8 @@ def locate(root: Path) -> Place | None:
     Raises:
         ConfigError: one folder holds two, or a file cannot be read.
     """
-    found = find(root)
-    return found.place if found else None
+    document = find(root)
+    return document.place if document else None
 
 
 def find(root: Path) -> Document | None:
@@ -78,12 +78,12 @@ def find(root: Path) -> Document | None:
         ConfigError: one folder holds two, or a file cannot be read.
     """
     for folder in upward(root):
-        found = [document for name in TABLES for document in _documents(folder / name)]
-        if len(found) > 1:
-            names = " and ".join(str(document.place) for document in found)
+        documents = [document for name in TABLES for document in _documents(folder / name)]
+        if len(documents) > 1:
+            names = " and ".join(str(document.place) for document in documents)
             raise ConfigError(f"{folder} holds two configurations", why=names, hint="keep one of them; nothing is merged")
-        if found:
-            return found[0]
+        if documents:
+            return documents[0]
     return None
 
 
@@ -128,8 +128,8 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        said = str(error)
-        raise ConfigError(f"{path} is not valid TOML", problems=(said[:1].lower() + said[1:],)) from error
+        message = str(error)
+        raise ConfigError(f"{path} is not valid TOML", problems=(message[:1].lower() + message[1:],)) from error
 
 
 def lines(text: str) -> dict[tuple[str, ...], int]:
@@ -139,7 +139,7 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
     A statement ends with the first line up to which it is valid TOML by itself, so that texts and lists over several
     lines are read as what they are.
     """
-    found: dict[tuple[str, ...], int] = {}
+    numbers: dict[tuple[str, ...], int] = {}
     header: tuple[str, ...] = ()
     begun, statement = 1, ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -154,9 +154,9 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
         else:
             paths = [(*header, *path) for path in paths]
         for path in paths:
-            found.setdefault(path, begun)
+            numbers.setdefault(path, begun)
         begun, statement = number + 1, ""
-    return found
+    return numbers
 
 
 def _paths(raw: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -69,11 +69,11 @@ class Problems:
 
     def wrong(self, where: Where, model: Model, key: str, value: Any, error: msgspec.ValidationError) -> None:
         """Add a value that msgspec refused."""
-        said, _, path = str(error).partition(" - at `$.")
+        message, _, path = str(error).partition(" - at `$.")
         index = path.rstrip("`").removeprefix(key)
         for number in index.strip("[]").split("][") if index else ():
             value = value[int(number)]
-        self.add(where, plainly(said, value, property_of(model, key)), index)
+        self.add(where, plainly(message, value, property_of(model, key)), index)
 
     def _at(self, keys: tuple[str, ...]) -> str:
         """Return a place in the file: name, line and key."""
@@ -104,48 +104,48 @@ def dotted(keys: Iterable[str]) -> str:
     return ".".join(key if key.isascii() and key.replace("-", "").replace("_", "").isalnum() else repr(key) for key in keys)
 
 
-def likely(word: str, known: Iterable[str]) -> str:
+def likely(word: str, words: Iterable[str]) -> str:
     """Return the end of a sentence that names what was likely meant; empty if nothing is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f", perhaps {near[0]!r}" if near else ""
 
 
-def plainly(said: str, value: Any, declared: Any) -> str:
-    """Say in our words why msgspec refused a value; *declared* is the option in the JSON schema."""
-    allowed = list(_gathered(declared, "enum"))
-    if ", got " in said:
-        return _kind(said, value, allowed)
+def plainly(message: str, value: Any, option: Any) -> str:
+    """Say in our words why msgspec refused a value; *option* is the option in the JSON schema."""
+    allowed = list(_gathered(option, "enum"))
+    if ", got " in message:
+        return _kind(message, value, allowed)
     if allowed:
-        booleans = ["true", "false"] if any(inner.get("type") == "boolean" for inner in declared.get("anyOf", ())) else []
+        booleans = ["true", "false"] if any(inner.get("type") == "boolean" for inner in option.get("anyOf", ())) else []
         return f"{value!r} is not one of {', '.join((*booleans, *map(repr, allowed)))}{likely(str(value), allowed)}"
-    if "matching regex" in said:
-        return f"{unsaid(value)!r} is not of the form {' or '.join(map(repr, examples(declared)))}"
-    if "length" in said:
+    if "matching regex" in message:
+        return f"{unsaid(value)!r} is not of the form {' or '.join(map(repr, examples(option)))}"
+    if "length" in message:
         return "must not be empty"
-    return f"{value!r} must be {said.rpartition('` ')[2].removesuffix('.0')}"
+    return f"{value!r} must be {message.rpartition('` ')[2].removesuffix('.0')}"
 
 
-def _kind(said: str, value: Any, allowed: Sequence[str]) -> str:
+def _kind(message: str, value: Any, allowed: Sequence[str]) -> str:
     """Say which kind of value is wanted: msgspec's words are ``Expected `bool | str`, got `int```."""
-    wanted, got = (part.strip("`") for part in said.removeprefix("Expected ").split(", got "))
-    kinds = [KINDS.get(kind, kind) for kind in wanted.split(" | ") if not (kind == "str" and allowed)]
-    given = str(value).lower() if got == "bool" else KINDS.get(got, got)
-    quotes = f'; write it in quotes, "{value}"' if "str" in wanted and not allowed and got in {"int", "float"} else ""
-    return f"must be {' or '.join((*kinds, *map(repr, allowed)))}, not {given}{quotes}"
+    expected, actual = (part.strip("`") for part in message.removeprefix("Expected ").split(", got "))
+    kinds = [KINDS.get(kind, kind) for kind in expected.split(" | ") if not (kind == "str" and allowed)]
+    shown = str(value).lower() if actual == "bool" else KINDS.get(actual, actual)
+    quotes = f'; write it in quotes, "{value}"' if "str" in expected and not allowed and actual in {"int", "float"} else ""
+    return f"must be {' or '.join((*kinds, *map(repr, allowed)))}, not {shown}{quotes}"
 
 
-def examples(declared: Any) -> tuple[str, ...]:
+def examples(option: Any) -> tuple[str, ...]:
     """Return what an option may look like, or each of its values if it is a list."""
-    found = (one for example in _gathered(declared, "examples") for one in (example if isinstance(example, list) else [example]))
-    return tuple(dict.fromkeys(map(str, found)))
+    values = (one for example in _gathered(option, "examples") for one in (example if isinstance(example, list) else [example]))
+    return tuple(dict.fromkeys(map(str, values)))
 
 
-def _gathered(declared: Any, word: str) -> Iterator[Any]:
-    if isinstance(declared, dict):
-        yield from declared.get(word, ())
-        for inner in (*declared.get("anyOf", ()), declared.get("items")):
+def _gathered(option: Any, word: str) -> Iterator[Any]:
+    if isinstance(option, dict):
+        yield from option.get(word, ())
+        for inner in (*option.get("anyOf", ()), option.get("items")):
             yield from _gathered(inner, word)
 
 

@@ -36,17 +36,17 @@ def triple(name: str, where: Where, problems: Problems, index: str = "") -> str:
 
 def triples(names: Sequence[str], where: Where, problems: Problems) -> tuple[str, ...]:
     """Return the triples of names, each once; a target that is named twice is a problem, unless ``host`` is one of the names."""
-    seen: dict[str, str] = {}
+    names_by_triple: dict[str, str] = {}
     for number, name in enumerate(names):
         index = f"[{number}]"
-        found = _host(where, problems, index) if name == HOST else triple(name, where, problems, index)
-        first = seen.get(found)
+        row = _host(where, problems, index) if name == HOST else triple(name, where, problems, index)
+        first = names_by_triple.get(row)
         if first is not None and HOST not in {first, name}:
             again = "stands there twice" if first == name else f"is the same target as {first!r}"
             problems.add(where, f"{name!r} {again}", index)
-        elif found:
-            seen.setdefault(found, name)
-    return tuple(seen)
+        elif row:
+            names_by_triple.setdefault(row, name)
+    return tuple(names_by_triple)
 
 
 def _host(where: Where, problems: Problems, index: str) -> str:
@@ -110,13 +110,13 @@ def slot(name: str) -> Slot | None:
     ``CROSSTASKS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_GLIBC``    the same
     =======================================================  ================================
     """
-    found = _named(name, PREFIX, Options) or _named(name, f"{PREFIX}RELEASE_", Release)
-    if found or not name.startswith(TARGET):
-        return found
+    match = _named(name, PREFIX, Options) or _named(name, f"{PREFIX}RELEASE_", Release)
+    if match or not name.startswith(TARGET):
+        return match
     for prefix, triple in _prefixes():
-        found = _named(name, prefix, TargetOptions)
-        if found:
-            return found._replace(triple=triple)
+        match = _named(name, prefix, TargetOptions)
+        if match:
+            return match._replace(triple=triple)
     return None
 
 
@@ -145,9 +145,9 @@ def unknown(name: str) -> str:
         if not prefix:
             return "names no target; it is CROSSTASKS_TARGET_<TRIPLE>_<OPTION>"
         return f"unknown variable{likely(name, (f'{prefix}{variable(key)}' for key in TargetOptions.__struct_encode_fields__))}"
-    known = (f"{PREFIX}{variable(key)}" for key in Options.__struct_encode_fields__)
+    options = (f"{PREFIX}{variable(key)}" for key in Options.__struct_encode_fields__)
     release = (f"{PREFIX}RELEASE_{variable(key)}" for key in Release.__struct_encode_fields__)
-    return f"unknown variable{likely(name, (*known, *release, *OURS))}"
+    return f"unknown variable{likely(name, (*options, *release, *OURS))}"
 
 
 def words(slot: Slot, text: str) -> Any:
@@ -214,7 +214,7 @@ class Reading:
         if not isinstance(raw, dict):
             self._problems.add((), "must be a table")
             return
-        self._version(raw, wanted=not place.table)
+        self._version(raw, required=not place.table)
         for key, value in raw.items():
             if key == "target":
                 self._targets(value, place)
@@ -223,9 +223,9 @@ class Reading:
             elif key != "version":
                 self._keyed(Slot(Options, key), value, (key,), place)
 
-    def _version(self, raw: Mapping[str, Any], *, wanted: bool) -> None:
+    def _version(self, raw: Mapping[str, Any], *, required: bool) -> None:
         version = raw.get("version")
-        if version is None and wanted:
+        if version is None and required:
             self._problems.add((), "`version = 1` is missing")
         elif version is not None and (type(version) is not int or version != 1):
             self._problems.add(("version",), f"{version!r} is not supported; this crosstasks reads version 1")
@@ -234,13 +234,13 @@ class Reading:
         if not isinstance(tables, dict):
             self._problems.add(("target",), "must be a table that holds one for each target")
             return
-        seen: dict[str, str] = {}
+        names: dict[str, str] = {}
         for name, table in tables.items():
             row = triple(name, ("target", name), self._problems)
-            if row in seen:
-                self._problems.add(("target", name), f"is the same target as {dotted(('target', seen[row]))}")
+            if row in names:
+                self._problems.add(("target", name), f"is the same target as {dotted(('target', names[row]))}")
             elif row:
-                seen[row] = name
+                names[row] = name
             # looked at even if there is no such target: all problems are told at once
             self._table(TargetOptions, table, ("target", name), place, row)
 
@@ -257,14 +257,14 @@ class Reading:
 
     def variables(self, environ: Mapping[str, str]) -> None:
         """Take what ``CROSSTASKS_*`` variables say; an empty one counts as not set."""
-        seen: dict[Slot, str] = {}
+        names: dict[Slot, str] = {}
         for name, text, slot in slots(environ):
             if slot is None:
                 self._problems.add(name, unknown(name))
-            elif slot in seen:
-                self._problems.add(name, f"says the same as {seen[slot]}; keep one of them")
+            elif slot in names:
+                self._problems.add(name, f"says the same as {names[slot]}; keep one of them")
             else:
-                seen[slot] = name
+                names[slot] = name
                 self._put(slot, words(slot, text), Source(name=name, rank=VARIABLE), name, strict=False)
 
     def command_line(self, overrides: Mapping[str, Any]) -> None:
@@ -274,8 +274,8 @@ class Reading:
             option = f"--{slot.key}"
             if value is not None:
                 text = isinstance(value, str)
-                given = words(slot, value) if text else value
-                self._put(slot, given, Source(name=option, rank=COMMAND_LINE), option, strict=not text)
+                converted = words(slot, value) if text else value
+                self._put(slot, converted, Source(name=option, rank=COMMAND_LINE), option, strict=not text)
 
     def _put(self, slot: Slot, value: Any, source: Source, where: Where, *, strict: bool = True) -> None:
         field = FIELDS[slot.model].get(slot.key)

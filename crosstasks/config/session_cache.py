@@ -20,7 +20,7 @@ from ..core.about import PACKAGE, __version__
 from .places import FILES, upward
 
 
-class Declared(NamedTuple):
+class SessionTarget(NamedTuple):
     """A target, and what its sessions are called and tagged with."""
 
     triple: str
@@ -28,7 +28,9 @@ class Declared(NamedTuple):
     tags: tuple[str, ...]
 
 
-def targets(place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[Declared]]) -> tuple[Declared, ...]:
+def targets(
+    place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[SessionTarget]]
+) -> tuple[SessionTarget, ...]:
     """
     Return what was declared when the same was read last, else what *read* gives now, and keep that.
 
@@ -42,9 +44,9 @@ def targets(place: Path, names: Sequence[str], environ: Mapping[str, str], read:
     """
     file = cache.folder(environ) / "answers" / f"declared-{_digest(str(place), *names)}.json"
     key = _key(place, names, environ)
-    known = _kept(file, key)
-    if known is not None:
-        return known
+    cached = _cached(file, key)
+    if cached is not None:
+        return cached
     rows = tuple(read())
     text = json.dumps(rows)
     with suppress(OSError):  # a cache that cannot be written is an error where something is provided, not here
@@ -52,11 +54,11 @@ def targets(place: Path, names: Sequence[str], environ: Mapping[str, str], read:
     return rows
 
 
-def _kept(file: Path, key: str) -> tuple[Declared, ...] | None:
+def _cached(file: Path, key: str) -> tuple[SessionTarget, ...] | None:
     try:
-        told = json.loads(file.read_bytes())
-        if told["key"] == key and told["sum"] == _digest(told["rows"]):
-            return tuple(Declared(triple, alias, tuple(tags)) for triple, alias, tags in json.loads(told["rows"]))
+        content = json.loads(file.read_bytes())
+        if content["key"] == key and content["sum"] == _digest(content["rows"]):
+            return tuple(SessionTarget(triple, alias, tuple(tags)) for triple, alias, tags in json.loads(content["rows"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
@@ -68,8 +70,8 @@ def _key(place: Path, names: Sequence[str], environ: Mapping[str, str]) -> str:
     state = catalogue.stat()
     machine = (sys.platform, platform.machine(), *platform.libc_ver(), str(sys.maxsize))
     variables = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith("CROSSTASKS_"))
-    held = (part for folder in upward(place) for name in FILES for part in _content(folder / name))
-    return _digest(__version__, str(catalogue), f"{state.st_mtime_ns} {state.st_size}", *machine, *names, *variables, *held)
+    contents = (part for folder in upward(place) for name in FILES for part in _content(folder / name))
+    return _digest(__version__, str(catalogue), f"{state.st_mtime_ns} {state.st_size}", *machine, *names, *variables, *contents)
 
 
 def _content(path: Path) -> tuple[str, ...]:

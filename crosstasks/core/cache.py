@@ -48,9 +48,9 @@ CRATES: Final = ".crates-"
 
 def folder(environ: Mapping[str, str]) -> Path:
     """Return the cache folder: ``CROSSTASKS_CACHE_DIR``, else the platform's own place for caches."""
-    chosen = environ.get("CROSSTASKS_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    configured = environ.get("CROSSTASKS_CACHE_DIR")
+    if configured:
+        return Path(configured).expanduser().absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("crosstasks", appauthor=False)
@@ -81,8 +81,8 @@ def prepare(root: Path) -> None:
 
 
 def _runs_programs(root: Path) -> bool:
-    told = os.statvfs(root).f_flag if hasattr(os, "statvfs") else 0
-    return not told & getattr(os, "ST_NOEXEC", 0)
+    flags = os.statvfs(root).f_flag if hasattr(os, "statvfs") else 0
+    return not flags & getattr(os, "ST_NOEXEC", 0)
 
 
 @contextmanager

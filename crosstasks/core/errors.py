@@ -42,7 +42,7 @@ class CrosstasksError(Exception):
         self.hint = hint
         self.step: Step | None = None
         self.route = ""
-        self.turns: tuple[Failure, ...] = ()
+        self.failures: tuple[Failure, ...] = ()
 
     def __str__(self) -> str:
         parts = (self.what, self.why, self.hint and f"hint: {self.hint}")

@@ -39,10 +39,10 @@ def once(path: Path, make: Callable[[Path], None], first: Sequence[str], say: Sa
         first: patterns of the files to compare each time.
         say: told of damage, and of waiting.
     """
-    if not damage(path):
+    if not mismatch(path):
         return path
     with cache.locked(path, say):
-        wrong = damage(path)
+        wrong = mismatch(path)
         if not wrong:
             return path
         if path.exists():
@@ -61,13 +61,13 @@ def note(folder: Path, but: Collection[str] = ()) -> None:
     _write(folder, ALL, (path for path in folder.rglob("*") if path.relative_to(folder).as_posix() not in but))
 
 
-def damage(folder: Path) -> str:
+def mismatch(folder: Path) -> str:
     """Say what keeps a folder from being whole; empty if nothing does. Only what is compared each time is compared."""
     complete = folder / COMPLETE
     if not complete.is_file():
         return "it is not whole"
     # an older crosstasks, or a machine that lost its power, left it so
-    return told(differing(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
+    return describe(differing(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
 
 
 def differing(folder: Path, listed: str = ALL) -> tuple[str, ...]:
@@ -80,10 +80,10 @@ def differing(folder: Path, listed: str = ALL) -> tuple[str, ...]:
         return (listed,)
     rows = [line.partition("  ") for line in lines]
     now = _hashed([folder / name for _, _, name in rows])
-    return tuple(name or listed for (noted, _, name), digest in zip(rows, now, strict=True) if noted != digest)
+    return tuple(name or listed for (expected, _, name), digest in zip(rows, now, strict=True) if expected != digest)
 
 
-def told(names: Sequence[str]) -> str:
+def describe(names: Sequence[str]) -> str:
     """Say which files differ; empty if none does."""
     more = f", and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]} is not what was installed{more}" if names else ""
@@ -94,8 +94,8 @@ UNNOTED: Final = frozenset({ALL, COMPLETE, "__pycache__"})
 
 
 def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
-    chosen = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
-    rows = zip(_hashed(chosen), chosen, strict=True)
+    regular = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
+    rows = zip(_hashed(regular), regular, strict=True)
     files.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
 
 

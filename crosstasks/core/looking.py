@@ -69,7 +69,7 @@ def _no_names(_suite: str, _architecture: str, _names: Sequence[str]) -> Mapping
     raise CrosstasksError("Debian's archive was not asked: no door to it was given")
 
 
-def _no_versions(_suite: str, _wanted: Sequence[tuple[str, str]]) -> Versions:
+def _no_versions(_suite: str, _packages: Sequence[tuple[str, str]]) -> Versions:
     raise CrosstasksError("Debian's archive was not asked: no door to it was given")
 
 
@@ -127,7 +127,7 @@ class Look:
         return tuple(dict.fromkeys(Path(folder) for folder in folders if folder))
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class BaseFacts(Struct, frozen=True, kw_only=True):
     """What is known by now. A fact that was never asked for is no fact: to read it is a mistake in the program."""
 
     answers: Mapping[Question, Any] = {}
@@ -155,7 +155,7 @@ class Known(Struct, frozen=True, kw_only=True):
         return replace(self, answers={**self.answers, **answers})
 
 
-Asker: TypeAlias = Callable[[Look, Question, Known], object]
+Asker: TypeAlias = Callable[[Look, Question, BaseFacts], object]
 """Answers one kind of question, with what it is lent and what is known already."""
 
 

@@ -42,7 +42,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     Attributes:
         route: the name of the one that was taken, or failed last; empty if there was none.
-        turns: the routes that failed before it, each with its reason.
+        failures: the routes that failed before it, each with its reason.
         artifacts: what was built, at the stable paths.
         error: empty, or what went wrong; *code* is its exit code.
         diagnostics: the compiler's, where they are asked for: in CI, and for a report.
@@ -51,7 +51,7 @@ class Result(Struct, frozen=True, kw_only=True):
     target: str
     verb: Verb
     route: str = ""
-    turns: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     seconds: float = 0.0
     error: str = ""
@@ -61,14 +61,14 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def failed(triple: str, verb: Verb, error: CrosstasksError, seconds: float) -> Result:
     """Return how a target went that ended in an error."""
-    said = tuple(error.diagnostics) if isinstance(error, BuildFailed) else ()
+    diagnostics = tuple(error.diagnostics) if isinstance(error, BuildFailed) else ()
     return Result(
         target=triple,
         verb=verb,
         route=error.route,
-        turns=error.turns,
+        failures=error.failures,
         seconds=seconds,
         error=str(error),
         code=error.code,
-        diagnostics=said,
+        diagnostics=diagnostics,
     )

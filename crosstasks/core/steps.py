@@ -72,16 +72,16 @@ About: TypeAlias = Literal[
     "image",  # facts.engine: LocalImage; subject is the reference
     "registry",  # facts.registry: RegistryImage; subject is the reference; network
     "emulation",  # facts.emulation: Emulation
-    "emulation-proof",  # facts.proof: Proof; subject is the platform; a program is run
+    "emulation-test",  # facts.probes: EmulationTest; subject is the platform; a program is run
     "shared",  # facts.shared: Shared; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
     "debian",  # facts.debian: Debian, what its archive offers of Rust; network
-    "packages",  # facts.packages: Lacking; subject is suite, architecture and names; network
+    "packages",  # facts.debian: MissingPackages; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository
     "lock",  # facts.lock: Lock
-    "provided",  # facts.provided: Provided, what earlier calls put into our cache
+    "inventory",  # facts.inventory: Inventory, what earlier calls put into our cache
 ]
 
 

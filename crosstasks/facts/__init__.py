@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.errors import CrosstasksError, DiskFull
-from ..core.looking import Asker, Known, Look, absent
+from ..core.looking import Asker, BaseFacts, Look, absent
 from ..core.steps import About, Absent, Question
 from ..project import repository
 from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup
@@ -21,56 +21,56 @@ if TYPE_CHECKING:
     from .emulation import Emulation
     from .engine import Engine
     from .host import Host
-    from .inventory import Provided
+    from .inventory import Inventory
     from .rustup import Rustup
 
 
-class Facts(Known, frozen=True, kw_only=True):
+class Facts(BaseFacts, frozen=True, kw_only=True):
     """What is known by now, by its name."""
 
     @property
     def host(self) -> Host:
         """Return the machine; a host that we do not know ends the call here."""
-        found: Host | Absent = self["host"]
-        if isinstance(found, Absent):
-            raise CrosstasksError("this machine is not supported", why=found.why, hint=found.hint)
-        return found
+        host: Host | Absent = self["host"]
+        if isinstance(host, Absent):
+            raise CrosstasksError("this machine is not supported", why=host.why, hint=host.hint)
+        return host
 
     @property
-    def provided(self) -> Provided:
+    def inventory(self) -> Inventory:
         """Return what lies in our cache."""
-        found: Provided = self["provided"]
-        return found
+        inventory: Inventory = self["inventory"]
+        return inventory
 
     @property
     def engine(self) -> Engine | Absent:
         """Return the container engine."""
-        found: Engine | Absent = self["engine"]
-        return found
+        engine: Engine | Absent = self["engine"]
+        return engine
 
     @property
     def emulation(self) -> Emulation | Absent:
         """Return which foreign programs run here."""
-        found: Emulation | Absent = self["emulation"]
-        return found
+        emulation: Emulation | Absent = self["emulation"]
+        return emulation
 
     @property
     def rustup(self) -> Rustup | Absent:
         """Return the user's rustup."""
-        found: Rustup | Absent = self["rustup"]
-        return found
+        rustup: Rustup | Absent = self["rustup"]
+        return rustup
 
     @property
     def builders(self) -> Builders | Absent:
         """Return the programs that build."""
-        found: Builders | Absent = self["builders"]
-        return found
+        builders: Builders | Absent = self["builders"]
+        return builders
 
     @property
     def repository(self) -> Repository | Absent:
         """Return the Rust repository."""
-        found: Repository | Absent = self["repository"]
-        return found
+        repository: Repository | Absent = self["repository"]
+        return repository
 
 
 ASKERS: Final[Mapping[About, Asker]] = {
@@ -79,7 +79,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "image": engine.ask_image,
     "registry": registry.ask,
     "emulation": emulation.ask,
-    "emulation-proof": probes.ask,
+    "emulation-test": probes.ask,
     "shared": probes.ask_shared,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
@@ -88,7 +88,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "builders": builders.ask,
     "repository": repository.ask,
     "lock": lock.ask,
-    "provided": inventory.ask,
+    "inventory": inventory.ask,
 }
 
 

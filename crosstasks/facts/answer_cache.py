@@ -67,7 +67,7 @@ class Life(Struct, frozen=True, kw_only=True):
     negative: float = 0.0
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class CachedAnswer(Struct, frozen=True, kw_only=True):
     """A file of the folder. *subject* is the whole question, since names are hashes."""
 
     version: int = VERSION
@@ -77,12 +77,12 @@ class Kept(Struct, frozen=True, kw_only=True):
     absent: Absent | None = None
 
 
-def kept(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], T | Absent]) -> T | Absent:
+def answer(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], T | Absent]) -> T | Absent:
     """Return the answer that was kept and still counts; else *ask*, and keep what it says."""
     path = _path(look, subject)
-    found = _read(path, subject, kind, life, look.now())
-    if found is not None:
-        return found
+    cached = _read(path, subject, kind, life, look.now())
+    if cached is not None:
+        return cached
     begun = time.monotonic()
     answer = ask()
     # what said no at once may be asked again at once: whoever has just mended it wants to go on
@@ -104,7 +104,7 @@ def _path(look: Look, subject: str) -> Path:
 
 def _read(path: Path, subject: str, kind: type[T], life: Life, now: float) -> T | Absent | None:
     try:
-        file = decode(path.read_bytes(), Kept)
+        file = decode(path.read_bytes(), CachedAnswer)
         if file.version != VERSION or file.subject != subject:
             return None
         age = now - file.at  # a clock that was set back makes it negative
@@ -119,7 +119,7 @@ def _write(path: Path, subject: str, answer: object, now: float) -> None:
     absent = answer if isinstance(answer, Absent) else None
     fact = msgspec.Raw(b"null" if absent else msgspec.json.encode(answer))
     with contextlib.suppress(OSError):  # what cannot be kept is asked again
-        files.write(path, msgspec.json.encode(Kept(subject=subject, at=now, fact=fact, absent=absent)).decode())
+        files.write(path, msgspec.json.encode(CachedAnswer(subject=subject, at=now, fact=fact, absent=absent)).decode())
 
 
 FOR_EVER: Final = Life(positive=float("inf"))
@@ -132,4 +132,4 @@ def of_program(look: Look, path: str, what: str, ask: Callable[[], T | Absent], 
         file = Path(real).stat()
     except OSError as error:
         return Absent(f"{path} cannot be read: {error.strerror}")
-    return kept(look, f"{what} {path} {real} {file.st_size} {file.st_mtime_ns} {file.st_ino}", kind, FOR_EVER, ask)
+    return answer(look, f"{what} {path} {real} {file.st_size} {file.st_mtime_ns} {file.st_ino}", kind, FOR_EVER, ask)

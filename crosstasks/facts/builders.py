@@ -21,7 +21,7 @@ from ..core.steps import Absent, Done, Env
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
 Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo"]
@@ -77,26 +77,26 @@ def alone(folder: str, stand_in: str) -> Env:
     return {"PATH": folder, "RUSTC": stand_in, "CROSS_NO_WARNINGS": "0", "CROSS_CONTAINER_ENGINE": None, "RUST_BACKTRACE": "0"}
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Builders:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Builders:
     """Look on PATH and in our cache. A program that does not tell its version is as good as none."""
-    found = [*_on_path(look), *_in_cache(look)]
-    return Builders(found=tuple(builder for asked in found if isinstance(builder := _ask(look, *asked), Builder)))
+    programs = [*_on_path(look), *_in_cache(look)]
+    return Builders(found=tuple(builder for program in programs if isinstance(builder := _ask(look, *program), Builder)))
 
 
-Found: TypeAlias = tuple[Kind, str, Literal["PATH", "cache"], str]
+Program: TypeAlias = tuple[Kind, str, Literal["PATH", "cache"], str]
 
 
-def _on_path(look: Look) -> Iterator[Found]:
+def _on_path(look: Look) -> Iterator[Program]:
     suffix = ".exe" if look.platform().system == "win32" else ""
-    seen = set()
+    files = set()
     for kind in ASK:
         for folder in look.path:
             path = folder / f"{kind}{suffix}"
             real = os.path.realpath(path)
             # rustup's cargo is a proxy: its version is that of a toolchain, and asking may install one
             proxy = kind == "cargo" and (folder / f"rustup{suffix}").exists()
-            if real not in seen and not proxy and _runs(path):
-                seen.add(real)
+            if real not in files and not proxy and _runs(path):
+                files.add(real)
                 yield kind, str(path), "PATH", ""
     if zig := _module(look, suffix):
         yield "zig", zig, "PATH", ""
@@ -112,11 +112,11 @@ def _module(look: Look, suffix: str) -> str:
     if not python:
         return ""
     prefix = Path(python).parent.parent
-    found = sorted(prefix.glob(f"lib/python3*/site-packages/ziglang/zig{suffix}"))
-    return str(found[0]) if found else ""
+    programs = sorted(prefix.glob(f"lib/python3*/site-packages/ziglang/zig{suffix}"))
+    return str(programs[0]) if programs else ""
 
 
-def _in_cache(look: Look) -> Iterator[Found]:
+def _in_cache(look: Look) -> Iterator[Program]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
         name = path.stem if path.suffix == ".exe" else path.name
         if not (path.parent.parent / integrity.COMPLETE).exists():
@@ -134,15 +134,15 @@ def flavour(entry: str) -> str:
 
 
 def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
-    said = answer_cache.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
-    if isinstance(said, Absent):
-        return said
-    return Builder(kind=kind, path=path, version=said[0], commit=said[1], place=place, flavour=flavour)
+    version = answer_cache.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
+    if isinstance(version, Absent):
+        return version
+    return Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place, flavour=flavour)
 
 
 def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:
     # one of ours is compared before it is run; ``provided`` does so in each call
-    if place == "cache" and (wrong := integrity.damage(Path(path).parents[1])):
+    if place == "cache" and (wrong := integrity.mismatch(Path(path).parents[1])):
         return Absent(wrong)
     silent = look.which("true") or look.environ.get("ComSpec", "")
     with TemporaryDirectory(prefix="crosstasks-") as empty:
@@ -156,5 +156,5 @@ def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] |
 def parse(done: Done) -> tuple[str, str] | Absent:
     """Read version and commit in the first line; how the program ended does not matter (cross's fails, see ``alone``)."""
     line = done.out.strip().partition("\n")[0]
-    found = _VERSION.match(line)
-    return (found[1], found[2] or "") if found else Absent(f"{done.argv[0] if done.argv else 'it'} says {line or 'nothing'!r}")
+    match = _VERSION.match(line)
+    return (match[1], match[2] or "") if match else Absent(f"{done.argv[0] if done.argv else 'it'} says {line or 'nothing'!r}")

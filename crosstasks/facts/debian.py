@@ -15,7 +15,7 @@ from ..core.steps import Absent, Question
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look, Versions
+    from ..core.looking import BaseFacts, Look, Versions
 
 
 class Debian(Struct, frozen=True, kw_only=True):
@@ -65,13 +65,13 @@ def asks(host: str) -> tuple[tuple[str, str], ...]:
     return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"), (LIBC, host))
 
 
-def ask(look: Look, _question: Question, facts: Known) -> Debian | Absent:
+def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
     """Ask the archive for the versions it offers of Rust, once a day."""
     if look.offline:
         return Absent("offline = true")
     host = NAMES.get(facts["host"].arch, facts["host"].arch)
     subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
-    return answer_cache.kept(look, subject, Debian, LIFE, lambda: _ask(look, host))
+    return answer_cache.answer(look, subject, Debian, LIFE, lambda: _ask(look, host))
 
 
 def _ask(look: Look, host: str) -> Debian | Absent:
@@ -104,11 +104,11 @@ def plain(version: str) -> str:
 
 def release(version: str) -> str:
     """Return the upstream release of a version of Debian's: ``1.96.0`` of ``1.96.0+dfsg1-1~deb12u2``."""
-    found = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
-    return found[1] if found else version
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return match[1] if match else version
 
 
-class Lacking(Struct, frozen=True, kw_only=True):
+class MissingPackages(Struct, frozen=True, kw_only=True):
     """Those of the packages asked for that a *suite* has not for an *architecture*, each with a likely name, or an empty one."""
 
     suite: str
@@ -121,18 +121,18 @@ def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
     return Question("packages", " ".join((suite, architecture, *names)))
 
 
-def ask_packages(look: Look, asked: Question, _facts: Known) -> Lacking | Absent:
+def ask_packages(look: Look, asked: Question, _facts: BaseFacts) -> MissingPackages | Absent:
     """Ask the archive for the names, once a day."""
     if look.offline:
         return Absent("offline = true")
     subject = f"packages {asked.subject} {look.debian_mirror}".rstrip()
-    return answer_cache.kept(look, subject, Lacking, LIFE, lambda: _ask_packages(look, asked.subject))
+    return answer_cache.answer(look, subject, MissingPackages, LIFE, lambda: _ask_packages(look, asked.subject))
 
 
-def _ask_packages(look: Look, subject: str) -> Lacking | Absent:
+def _ask_packages(look: Look, subject: str) -> MissingPackages | Absent:
     suite, architecture, *names = subject.split()
     try:
-        return Lacking(suite=suite, architecture=architecture, names=look.debian_lacking(suite, architecture, names))
+        return MissingPackages(suite=suite, architecture=architecture, names=look.debian_lacking(suite, architecture, names))
     except DiskFull:
         raise  # it is not Debian that is missing
     except CrosstasksError as error:

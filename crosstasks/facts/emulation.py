@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ..catalog.targets import ARCHES
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
 ASK: Final = "proc/sys/fs/binfmt_misc"
@@ -62,7 +62,7 @@ _MACHINES: Final[Mapping[int, str]] = {3: "i386", 22: "s390x", 40: "arm", 62: "x
 _ELF: Final = "7f454c46"
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Emulation:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
     """Read the kernel's table and PATH. Other systems keep it in the engine's machine, where it cannot be read."""
     terminal = look.terminal()
     if look.platform().system != "linux":
@@ -168,14 +168,14 @@ def _emulated(name: str, text: str) -> str:
 
 def _programs(look: Look) -> dict[str, str]:
     """Find QEMU's user emulators on PATH; a static one is taken first, since it needs nothing in a container."""
-    found: dict[str, str] = {}
+    programs: dict[str, str] = {}
     for static in (True, False):
         for folder in look.path:
             for path in sorted(_listed(folder, "qemu-")):
-                named = path.name.removeprefix("qemu-").removesuffix("-static")
+                arch = path.name.removeprefix("qemu-").removesuffix("-static")
                 if path.name.endswith("-static") is static:
-                    found |= {served: str(path) for served in arches(named) if served not in found}
-    return found
+                    programs |= {served: str(path) for served in arches(arch) if served not in programs}
+    return programs
 
 
 def _listed(folder: Path, prefix: str) -> list[Path]:

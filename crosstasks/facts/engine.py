@@ -17,7 +17,7 @@ from ..core.steps import Absent, Done
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look, Platform
+    from ..core.looking import BaseFacts, Look, Platform
     from ..core.steps import Question
 
 LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
@@ -56,8 +56,8 @@ def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine:
     another address                             yes
     ==========================================  ==============================================================
     """
-    if said := environ.get("CROSS_REMOTE", ""):
-        return said not in {"0", "false"}
+    if variable := environ.get("CROSS_REMOTE", ""):
+        return variable not in {"0", "false"}
     parts = _split(address)
     if not address or (parts and parts.scheme in {"unix", "npipe", "fd"}):
         return False
@@ -159,7 +159,7 @@ INFO_LIFE: Final = answer_cache.Life(positive=600)
 ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Engine | Absent:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Engine | Absent:
     """Ask the configured engine, else docker and then podman; if none answers, the first one that is installed gives the reason."""
     reasons: list[Absent] = []
     for name in candidates(look.engine, look.environ):
@@ -179,8 +179,8 @@ _INSTALL: Final = "install Docker or Podman: https://docs.docker.com/engine/inst
 
 def candidates(configured: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the engines to ask, in order: the configured one, cross's own ``CROSS_CONTAINER_ENGINE``, else those of the table."""
-    chosen = configured if configured not in {"", "auto"} else environ.get("CROSS_CONTAINER_ENGINE", "")
-    return (chosen,) if chosen else tuple(name for name, program in PROGRAMS.items() if program.default)
+    name = configured if configured not in {"", "auto"} else environ.get("CROSS_CONTAINER_ENGINE", "")
+    return (name,) if name else tuple(name for name, program in PROGRAMS.items() if program.default)
 
 
 def read(look: Look, command: str) -> Engine | Absent:
@@ -208,24 +208,24 @@ def words(done: Done) -> str:
 def table(done: Done) -> Mapping[str, Any]:
     """Return the JSON object that a program printed, or the first of a list (podman 4's ``inspect``); empty if it did not."""
     try:
-        found = json.loads(done.out)
+        content = json.loads(done.out)
     except ValueError:
         return {}
-    found = found[0] if isinstance(found, list) and found else found
-    return found if isinstance(found, dict) else {}
+    content = content[0] if isinstance(content, list) and content else content
+    return content if isinstance(content, dict) else {}
 
 
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
     """Ask for the rest; the answer is kept under all that the engine says of its version, so that another engine is asked anew."""
     subject = f"engine {command} {version}"
-    told = answer_cache.kept(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
-    return {} if isinstance(told, Absent) else told
+    info = answer_cache.answer(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
+    return {} if isinstance(info, Absent) else info
 
 
 def _fresh(look: Look, command: str) -> dict[str, Any] | Absent:
     done = look.run((command, *ASK_INFO), timeout=look.timeout)
-    told = table(done)
-    return {key: told.get(key) for key in _INFO} if told.get("ServerVersion") else Absent(words(done))
+    info = table(done)
+    return {key: info.get(key) for key in _INFO} if info.get("ServerVersion") else Absent(words(done))
 
 
 _INFO: Final = (
@@ -281,15 +281,15 @@ def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, l
     """Name the product in whose virtual machine the engine runs, by what it, its context or its socket is called."""
     server = version.get("Server") or {}
     platform = str((server.get("Platform") or {}).get("Name", ""))
-    said = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, listens)).lower()
-    said = said.replace("-", " ").replace("/.rd/", " rancher desktop ")
-    return next((product for product in _PRODUCTS if product.lower() in said), "")
+    names = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, listens)).lower()
+    names = names.replace("-", " ").replace("/.rd/", " rancher desktop ")
+    return next((product for product in _PRODUCTS if product.lower() in names), "")
 
 
 def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
     """Read ``podman info``: it is asked of the service if that is elsewhere, so it tells whether one answers."""
-    told = table(done)
-    host, version = told.get("host") or {}, told.get("version") or {}
+    info = table(done)
+    host, version = info.get("host") or {}, info.get("version") or {}
     listens = look.environ.get("CONTAINER_HOST", "")
     if not host:
         machine = "start it with `podman machine start`, or name another engine"
@@ -309,10 +309,10 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
         apart=elsewhere,
         context=look.environ.get("CONTAINER_CONNECTION", ""),
         endpoint=listens,
-        store=str((told.get("store") or {}).get("graphDriverName", "")),
+        store=str((info.get("store") or {}).get("graphDriverName", "")),
         desktop="podman machine" if elsewhere and not remote else "",
         selinux=bool(security.get("selinuxEnabled")),
-        folder=str((told.get("store") or {}).get("graphRoot") or ""),
+        folder=str((info.get("store") or {}).get("graphRoot") or ""),
     )
 
 
@@ -385,7 +385,7 @@ PROGRAMS: Final[Mapping[Kind, Program]] = {
 """The engines that we know. A new one is a row here, its reader, and a set of its recorded answers for the tests."""
 
 
-def ask_image(look: Look, question: Question, facts: Known) -> LocalImage | Absent:
+def ask_image(look: Look, question: Question, facts: BaseFacts) -> LocalImage | Absent:
     """Ask the engine for an image that it holds."""
     engine = facts["engine"]
     if isinstance(engine, Absent):
@@ -393,24 +393,24 @@ def ask_image(look: Look, question: Question, facts: Known) -> LocalImage | Abse
     return parse_image(question.subject, look.run((engine.command, *ASK_IMAGE, question.subject), timeout=look.timeout))
 
 
-def identity(told: Mapping[str, Any]) -> str:
+def identity(inspected: Mapping[str, Any]) -> str:
     """Return what an engine calls an image, from what ``image inspect`` prints; podman leaves the kind of hash away."""
-    image = str(told["Id"])
+    image = str(inspected["Id"])
     return image if ":" in image else f"sha256:{image}"
 
 
 def parse_image(ref: str, done: Done) -> LocalImage | Absent:
     """Read what ``image inspect`` prints."""
-    told = table(done)
-    if done.code or not told:
+    inspected = table(done)
+    if done.code or not inspected:
         return Absent(words(done))
-    platform = "/".join(str(told[key]) for key in ("Os", "Architecture", "Variant") if told.get(key))
-    labels = (told.get("Config") or {}).get("Labels") or told.get("Labels") or {}
+    platform = "/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key))
+    labels = (inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {}
     return LocalImage(
         ref=ref,
-        id=identity(told),
-        digests=tuple(told.get("RepoDigests") or ()),
+        id=identity(inspected),
+        digests=tuple(inspected.get("RepoDigests") or ()),
         platform=platform,
         labels=labels,
-        size=int(told.get("Size") or 0),
+        size=int(inspected.get("Size") or 0),
     )

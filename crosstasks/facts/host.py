@@ -14,7 +14,7 @@ from ..catalog import machines
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look, Platform
+    from ..core.looking import BaseFacts, Look, Platform
     from ..core.steps import Question
 
 
@@ -65,7 +65,7 @@ _CI: Final[Mapping[str, str]] = {
 _OFF: Final = {"", "0", "false", "no", "off"}
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Host | Absent:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Host | Absent:
     """Look at the machine; no program is started."""
     root = look.root
     mounts = _text(root / "proc/self/mountinfo")
@@ -150,8 +150,8 @@ def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: 
 
 def container_id(mounts: str) -> str:
     """Read the id of the container that we are in: engines mount its own files by that (also with a host name of another's)."""
-    found = re.search(r"containers/([0-9a-f]{64})/\S* /etc/hostname ", mounts)
-    return found[1] if found else ""
+    match = re.search(r"containers/([0-9a-f]{64})/\S* /etc/hostname ", mounts)
+    return match[1] if match else ""
 
 
 def suite(os_release: str) -> str:

@@ -14,7 +14,7 @@ from . import answer_cache
 from .rustup import Toolchain
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
 MARKER: Final = ".crosstasks.json"
@@ -45,7 +45,7 @@ class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     packages: tuple[str, ...] = ()
 
 
-class Provided(Struct, frozen=True, kw_only=True):
+class Inventory(Struct, frozen=True, kw_only=True):
     """What lies in our cache, whole.
 
     Attributes:
@@ -74,17 +74,17 @@ class _Marker(Struct, frozen=True, kw_only=True):
     glibc: str = ""
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Provided:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
-    found = {path.name: integrity.damage(path) for path in sorted(tools.glob("[!.]*/"))}
-    marked = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
-    return Provided(
+    problems = {path.name: integrity.mismatch(path) for path in sorted(tools.glob("[!.]*/"))}
+    toolchains = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
+    return Inventory(
         home=str(home),
-        toolchains=tuple(found for _, found in marked if found),
+        toolchains=tuple(problems for _, problems in toolchains if problems),
         tools_home=str(tools),
-        tools=tuple(name for name, damage in found.items() if not damage),
-        damaged={name: damage for name, damage in found.items() if damage},
+        tools=tuple(name for name, problem in problems.items() if not problem),
+        damaged={name: problem for name, problem in problems.items() if problem},
         images=tuple(filter(None, map(bundled, sorted((look.cache / IMAGES).glob("*.json"))))),
     )
 

@@ -16,7 +16,7 @@ from . import answer_cache
 from .engine import Engine
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
 
 FILE: Final = "crosstasks.lock"
 NO_ENGINE: Final = "none"
@@ -70,7 +70,7 @@ def place(config_place: str, root: Path) -> Path:
     return (Path(config_place).parent if config_place else root) / FILE
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Lock | Absent:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Lock | Absent:
     """Read the file; one that is not there locks nothing."""
     path = place(look.config_place, look.cwd)
     return read(path) if path.exists() else Lock()
@@ -90,35 +90,35 @@ def read(path: Path) -> Lock:
         raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error
 
 
-def lock(facts: Known) -> Lock:
+def lock(facts: BaseFacts) -> Lock:
     """
     Return the lock; an empty one if nobody asked.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    found = facts.get(Question("lock"))
-    if isinstance(found, Absent):
-        raise ConfigError(found.why, hint=found.hint)
-    return found or Lock()
+    answer = facts.get(Question("lock"))
+    if isinstance(answer, Absent):
+        raise ConfigError(answer.why, hint=answer.hint)
+    return answer or Lock()
 
 
-def platform(facts: Known) -> str:
+def platform(facts: BaseFacts) -> str:
     """Return the platform whose rows hold here."""
     return facts["engine"].platform if isinstance(facts["engine"], Engine) else NO_ENGINE
 
 
-def row(facts: Known, triple: str) -> Locked | None:
+def row(facts: BaseFacts, triple: str) -> Locked | None:
     """Return what is locked for a target here; None if nothing is."""
     return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
 
 
-def refused(facts: Known, triple: str, **would: str) -> Refused | None:
+def refused(facts: BaseFacts, triple: str, **would: str) -> Refused | None:
     """Refuse what differs from the lock before anything is asked for it; *would* are fields of ``Locked``."""
-    held = row(facts, triple)
-    for name, value in would.items() if held else ():
-        if (locked := getattr(held, name)) != value:
-            return Refused(name="", why=differs(name, locked, value), hint=HINT)
+    locked = row(facts, triple)
+    for name, value in would.items() if locked else ():
+        if (pinned := getattr(locked, name)) != value:
+            return Refused(name="", why=differs(name, pinned, value), hint=HINT)
     return None
 
 
@@ -127,9 +127,9 @@ def differs(name: str, locked: str, value: str) -> str:
     return f"{FILE} holds {name.replace('_', '-')} {locked or 'none'}, and this is {value or 'none'}"
 
 
-def release(facts: Known) -> tuple[str, str]:
+def release(facts: BaseFacts) -> tuple[str, str]:
     """Return the locked toolchain, its release and source: one for all targets; empty if none is locked."""
     if not facts.get(Question("lock")):
         return "", ""
     rows = lock(facts).on(platform(facts)).values()
-    return next(((held.toolchain, held.toolchain_source) for held in rows), ("", ""))
+    return next(((locked.toolchain, locked.toolchain_source) for locked in rows), ("", ""))

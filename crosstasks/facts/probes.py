@@ -27,7 +27,7 @@ from . import answer_cache
 from .engine import Engine, words
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Done, Question
     from .host import Host
 
@@ -65,7 +65,7 @@ PLATFORMS: Final[Mapping[str, str]] = {f"linux/{ARCHES[name].oci}": name for nam
 """The platforms that can be proven, and Rust's name of their architecture."""
 
 
-class Proof(Struct, frozen=True, kw_only=True):
+class EmulationTest(Struct, frozen=True, kw_only=True):
     """The engine ran a program of this platform."""
 
     platform: str
@@ -73,10 +73,10 @@ class Proof(Struct, frozen=True, kw_only=True):
 
 def program(arch: str) -> bytes:
     """Return a static ELF file that ends with ``CODE``: the header, one segment, the instructions."""
-    row, told = PROGRAMS[arch], ARCHES[arch]
+    row, machine = PROGRAMS[arch], ARCHES[arch]
     text = bytes.fromhex(row.text)
-    wide = told.bits == 64
-    order = "<" if told.endian == "little" else ">"
+    wide = machine.bits == 64
+    order = "<" if machine.endian == "little" else ">"
     header, segment = (64, 56) if wide else (52, 32)
     base, start = 0x10000, header + segment
     size = start + len(text)
@@ -104,10 +104,10 @@ def archive(platform: str, tag: str) -> bytes:
         "config": {"Entrypoint": ["/program"], "Labels": {"crosstasks.image": tag, "crosstasks.proof": platform}},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
-    told = json.dumps(config).encode()
-    name = f"{hashlib.sha256(told).hexdigest()}.json"
+    text = json.dumps(config).encode()
+    name = f"{hashlib.sha256(text).hexdigest()}.json"
     manifest = json.dumps([{"Config": name, "RepoTags": [tag], "Layers": ["layer/layer.tar"]}]).encode()
-    return _tar({name: told, "layer/layer.tar": layer, "manifest.json": manifest})
+    return _tar({name: text, "layer/layer.tar": layer, "manifest.json": manifest})
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:
@@ -120,17 +120,19 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def ask(look: Look, question: Question, facts: Known) -> Proof | Absent:
+def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Absent:
     """Have the engine run the program; that it did is kept for ten minutes, that it did not is asked anew."""
     engine = facts["engine"]
     if isinstance(engine, Absent):
         return engine
     if question.subject not in PLATFORMS:
         return Absent(f"there is no program to prove {question.subject} with", f"one of {', '.join(PLATFORMS)} can be proven")
-    return answer_cache.kept(look, _subject(look, engine, question.subject), Proof, LIFE, lambda: _proven(look, engine, question.subject))
+    return answer_cache.answer(
+        look, _subject(look, engine, question.subject), EmulationTest, LIFE, lambda: _proven(look, engine, question.subject)
+    )
 
 
-def forget(look: Look, question: Question, facts: Known) -> None:
+def forget(look: Look, question: Question, facts: BaseFacts) -> None:
     """Have a proof made anew, because something changed."""
     if isinstance(facts["engine"], Engine):
         answer_cache.forget(look, _subject(look, facts["engine"], question.subject))
@@ -148,7 +150,7 @@ def _boot(look: Look) -> str:
         return ""
 
 
-def _proven(look: Look, engine: Engine, platform: str) -> Proof | Absent:
+def _proven(look: Look, engine: Engine, platform: str) -> EmulationTest | Absent:
     done = run(look, engine, platform)
     return done if isinstance(done, Absent) else read(platform, done)
 
@@ -160,21 +162,21 @@ def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Abse
     loaded = look.run((engine.command, "load"), stdin=archive(platform, tag), timeout=PATIENCE)
     if loaded.code:
         return Absent(f"the engine does not take an image of {platform}: {words(loaded)}")
-    held = f"{engine.program.prefix}{tag}"
-    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, held)
+    image = f"{engine.program.prefix}{tag}"
+    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, image)
     try:
         return look.run((engine.command, *argv), timeout=PATIENCE)
     except CrosstasksError:
         look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
         raise
     finally:
-        look.run((engine.command, "rmi", "--force", held), timeout=PATIENCE)
+        look.run((engine.command, "rmi", "--force", image), timeout=PATIENCE)
 
 
-def read(platform: str, done: Done) -> Proof | Absent:
+def read(platform: str, done: Done) -> EmulationTest | Absent:
     """Read how the program ended."""
     if done.code == CODE:
-        return Proof(platform=platform)
+        return EmulationTest(platform=platform)
     if "exec format error" in done.err.lower():
         return Absent(f"the engine's kernel does not run {platform} programs", f"`crosstasks emulation.install --platform {platform}`")
     return Absent(f"a {platform} program did not run: {words(done)}")
@@ -216,7 +218,7 @@ def mapped(engine: Engine, host: Host) -> bool:
     return engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
 
 
-def ask_shared(look: Look, question: Question, facts: Known) -> Shared | Absent:
+def ask_shared(look: Look, question: Question, facts: BaseFacts) -> Shared | Absent:
     """Try it; that it is shared is kept for ten minutes, that it is not is asked anew."""
     engine, repository = facts["engine"], facts["repository"]
     if isinstance(engine, Absent):
@@ -225,7 +227,7 @@ def ask_shared(look: Look, question: Question, facts: Known) -> Shared | Absent:
         return repository
     folder = look.cache if question.subject == "cache" else Path(repository.target_directory) / "crosstasks"
     subject = f"shared {folder} {engine.command} {engine.endpoint} {engine.context} {engine.version}"
-    return answer_cache.kept(look, subject, Shared, SHARED_LIFE, lambda: _try(look, engine, folder))
+    return answer_cache.answer(look, subject, Shared, SHARED_LIFE, lambda: _try(look, engine, folder))
 
 
 def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
@@ -251,8 +253,8 @@ def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
     return Shared(folder=str(folder)) if done.code == CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
 
 
-def _unshared(engine: Engine, folder: Path, said: str) -> Absent:
+def _unshared(engine: Engine, folder: Path, output: str) -> Absent:
     where = f"it runs in the machine of {engine.desktop}" if engine.desktop else "it is in a machine of its own, or we are in a container"
     hint = HINTS.get(engine.desktop, "let the engine have it at the same path").format(folder=folder)
-    why = f"the engine does not see {folder}: {where}, and its container says: {said}"
+    why = f"the engine does not see {folder}: {where}, and its container says: {output}"
     return Absent(why, f"{hint}; or `CROSS_REMOTE=1` has all copied to it; zigbuild needs no engine")

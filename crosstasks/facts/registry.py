@@ -13,7 +13,7 @@ from ..core.steps import Absent, Question
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from .engine import Engine
 
 
@@ -41,15 +41,15 @@ ASK: Final = (*INDEXES, *MANIFESTS)
 LIFE: Final = answer_cache.Life(positive=3600, negative=300)
 
 
-def ask(look: Look, question: Question, facts: Known) -> RegistryImage | Absent:
+def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Absent:
     """Ask the registry, through Docker if it is there: its mirrors, proxies and log-ins are the engine's own."""
     if look.offline:
         return Absent("offline = true")
-    engine = facts.get(Question("engine"))
-    asked = None if isinstance(engine, Absent) else engine
+    answer = facts.get(Question("engine"))
+    engine = None if isinstance(answer, Absent) else answer
     ref = question.subject
-    through = f"{asked.kind} {asked.endpoint} {asked.context}" if asked else "directly"
-    return answer_cache.kept(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, asked))
+    through = f"{engine.kind} {engine.endpoint} {engine.context}" if engine else "directly"
+    return answer_cache.answer(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, engine))
 
 
 def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:

@@ -20,7 +20,7 @@ from ..project import toolchain_file
 from . import answer_cache
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
 
@@ -77,7 +77,7 @@ SECTION: Final = "[pkg.rust]"
 """Where the channel's manifest tells the release, 100 kB into a file of 1 MB: reading ends below it."""
 
 
-def ask(look: Look, _question: Question, _facts: Known) -> Rustup | Absent:
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
     """Ask for the version (kept until the program changes), and read the folder."""
     command = look.which("rustup")
     if not command:
@@ -97,7 +97,7 @@ def ask(look: Look, _question: Question, _facts: Known) -> Rustup | Absent:
         home=str(home),
         toolchains=toolchains,
         default=resolve(settings.get("default_toolchain", ""), host, names),
-        active=resolve(chosen(look, settings), host, names),
+        active=resolve(selected(look, settings), host, names),
     )
 
 
@@ -113,28 +113,28 @@ def parse(done: Done) -> str | Absent:
     return Absent(f"rustup does not answer: {done.err.strip() or done.out.strip() or f'it exited with {done.code}'}")
 
 
-def chosen(look: Look, settings: Mapping[str, Any]) -> str:
+def selected(look: Look, settings: Mapping[str, Any]) -> str:
     """Return what rustup takes here: ``RUSTUP_TOOLCHAIN``, else an override or toolchain file, the nearest, else the default."""
-    wanted = look.environ.get("RUSTUP_TOOLCHAIN", "")
-    if wanted:
-        return wanted
+    variable = look.environ.get("RUSTUP_TOOLCHAIN", "")
+    if variable:
+        return variable
     overrides: Mapping[str, str] = settings.get("overrides") or {}
     for folder in (look.cwd, *look.cwd.parents):
         if str(folder) in overrides:
             return overrides[str(folder)]
-        said = toolchain_file.read(folder)
-        if isinstance(said, toolchain_file.ToolchainFile):
-            return said.channel
+        file = toolchain_file.read(folder)
+        if isinstance(file, toolchain_file.ToolchainFile):
+            return file.channel
     return str(settings.get("default_toolchain") or "")
 
 
-def resolve(wanted: str, host: str, names: Iterable[str]) -> str:
+def resolve(name: str, host: str, names: Iterable[str]) -> str:
     """Return the name of the folder that a toolchain's short name stands for; empty if it is not installed."""
-    held = set(names)
-    if wanted in held:
-        return wanted
-    full = f"{wanted}-{host}"
-    return full if wanted and full in held else ""
+    installed = set(names)
+    if name in installed:
+        return name
+    full = f"{name}-{host}"
+    return full if name and full in installed else ""
 
 
 def _toolchains(look: Look, home: Path) -> list[Toolchain]:
@@ -154,7 +154,7 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
         release, host = release_of(_text(manifest), "[pkg.rustc]"), host_of(components)
     glibc = "2.17" if host.endswith("-linux-gnu") else ""
     if not (release and host):
-        release, host = _asked(look, folder)
+        release, host = _ask_rustc(look, folder)
     return Toolchain(
         name=folder.name,
         path=str(folder),
@@ -166,13 +166,13 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
     )
 
 
-def _asked(look: Look, folder: Path) -> tuple[str, str]:
+def _ask_rustc(look: Look, folder: Path) -> tuple[str, str]:
     """Ask a toolchain that rustup did not install what it is; one that does not run here says nothing."""
     rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
     if rustc is None:
         return "", ""
-    said = answer_cache.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
-    return ("", "") if isinstance(said, Absent) else parse_rustc(said)
+    output = answer_cache.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
+    return ("", "") if isinstance(output, Absent) else parse_rustc(output)
 
 
 def _rustc(look: Look, rustc: str) -> str | Absent:
@@ -197,14 +197,14 @@ def standard(folder: Path) -> tuple[str, ...]:
 
 def release_of(manifest: str, section: str = SECTION) -> str:
     """Read a package's release in a channel's manifest, a megabyte of TOML: ``version = "1.96.0 (e408947bf 2026-04-14)"``."""
-    _, found, below = manifest.partition(f"\n{section}\nversion = ")
-    return re.split(r'[" ]', below[:80].lstrip('"'), maxsplit=1)[0] if found else ""
+    _, heading, below = manifest.partition(f"\n{section}\nversion = ")
+    return re.split(r'[" ]', below[:80].lstrip('"'), maxsplit=1)[0] if heading else ""
 
 
 def host_of(components: str) -> str:
     """Read the host in the list of what rustup installed: ``rustc-x86_64-unknown-linux-gnu``."""
-    found = re.search(r"^rustc-(\S+)$", components, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r"^rustc-(\S+)$", components, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def _text(path: Path) -> str:
@@ -221,13 +221,13 @@ def _table(path: Path) -> dict[str, Any]:
         return {}
 
 
-def ask_server(look: Look, _question: Question, _facts: Known) -> RustupServer | Absent:
+def ask_server(look: Look, _question: Question, _facts: BaseFacts) -> RustupServer | Absent:
     """Ask the server that the user's rustup asks for its stable release."""
     url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
     if look.offline:
         return Absent("offline = true")
     life = answer_cache.Life(positive=600, negative=120)
-    return answer_cache.kept(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
+    return answer_cache.answer(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
 
 
 def _ask_server(look: Look, url: str) -> RustupServer | Absent:

@@ -12,7 +12,7 @@ from ..catalog.targets import ARCHES
 from ..core.steps import Absent, Question, Refused
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
-from ..facts.probes import PLATFORMS, Proof
+from ..facts.probes import PLATFORMS, EmulationTest
 from .ingredients import Ingredient, PullImage, Questions, RegisterEmulator, first
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     """
     if mode == "never":
         return Refused(name=NAME, why='emulation = "never"')
-    missing = facts.open("emulation") + (() if (proof := Question("emulation-proof", platform)) in facts.answers else (proof,))
+    missing = facts.open("emulation") + (() if (proof := Question("emulation-test", platform)) in facts.answers else (proof,))
     if missing:
         return missing
-    found: Proof | Absent = facts.answers[proof]
-    if isinstance(found, Proof):
+    found: EmulationTest | Absent = facts.answers[proof]
+    if isinstance(found, EmulationTest):
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
     asks = _asks(facts)
     if mode == "auto" and not asks:

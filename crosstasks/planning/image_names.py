@@ -13,7 +13,7 @@ from ..catalog.targets import default_image
 from ..core import references
 from ..core.errors import ConfigError
 from ..core.steps import Refused
-from ..facts.debian import Lacking, question
+from ..facts.debian import MissingPackages, question
 from ..project.repository import Repository
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questi
 
 
 def _problems(found: object) -> list[str]:
-    if not isinstance(found, Lacking):
+    if not isinstance(found, MissingPackages):
         return []
     no = f"{found.suite} has no package"
     return [f"{no} {name!r} for {found.architecture}{f', perhaps {likely!r}' if likely else ''}" for name, likely in found.names.items()]

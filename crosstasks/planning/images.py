@@ -135,7 +135,7 @@ def _held(
 
 def _digest(image: LocalImage, request: Request, facts: Facts) -> str:
     """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
-    brought = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.provided.images if row.id == image.id and row.digest]
+    brought = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.inventory.images if row.id == image.id and row.digest]
     known = (*image.digests, *brought)
     held = request.locked
     same = [digest for digest in known if held and digest.endswith(f"@{held.digest}")]
@@ -233,7 +233,7 @@ def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
     triple, platform = request.target.triple, variant.platform
     fits = (triple, platform, request.options.packages)
     return [
-        row for row in facts.provided.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", variant.flavour}
+        row for row in facts.inventory.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", variant.flavour}
     ]
 
 

@@ -34,7 +34,7 @@ DEBIAN_GLIBC: Final = "2.36"
 
 def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     """Choose the toolchain that runs on *host*, a triple: the image's or our own."""
-    missing = facts.open("host", "rustup", "provided", "repository")
+    missing = facts.open("host", "rustup", "inventory", "repository")
     if missing:
         return missing
     rust = request.rust
@@ -94,7 +94,7 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
 
 
 def _cache(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
-    made = facts.provided.toolchains
+    made = facts.inventory.toolchains
     fitting = [t for t in made if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
     fitting.sort(key=lambda t: versions.numbers(t.release), reverse=True)
     for folder in fitting:
@@ -167,7 +167,7 @@ def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, 
         name=name,
         release=step.release,
         host=step.host,
-        path=f"{facts.provided.home}/toolchains/{name}",
+        path=f"{facts.inventory.home}/toolchains/{name}",
         standard=step.targets,
         glibc=glibc,
         origin=step.source,

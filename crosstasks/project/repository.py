@@ -17,10 +17,10 @@ from ..core.toml_file import table
 from . import cargo_config, manifest, toolchain_file, volumes
 from .cargo_config import Setting
 from .manifest import Package, Workspace
-from .volumes import ALONE, Surroundings
+from .volumes import ALONE, Volumes
 
 if TYPE_CHECKING:
-    from ..core.looking import Known, Look
+    from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
 
@@ -49,7 +49,7 @@ class Repository(Struct, frozen=True, kw_only=True):
     packages: tuple[Package, ...] = ()
     lock: bool = False
     outside: tuple[str, ...] = ()
-    around: Surroundings = ALONE
+    around: Volumes = ALONE
     channel: str = ""
     components: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offl
 """Asks neither the network nor for a lock file."""
 
 
-def ask(look: Look, _question: Question, _facts: Known, *, cargo: str = "") -> Repository | Absent:
+def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") -> Repository | Absent:
     """
     Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
 
@@ -81,14 +81,14 @@ def ask(look: Look, _question: Question, _facts: Known, *, cargo: str = "") -> R
         workspace = manifest.read(Path(path))
         config = cargo_config.ask(look)
         cross, origin = cross_toml(workspace, look.environ)
-        told = metadata(look, str(path), cargo)
+        metadata_answer = metadata(look, str(path), cargo)
     except ConfigError as error:
         return absent(error)
-    said = toolchain_file.find(look.cwd)
-    if isinstance(said, Absent):
-        return said
+    toolchain = toolchain_file.find(look.cwd)
+    if isinstance(toolchain, Absent):
+        return toolchain
     around = volumes.find(Path(workspace.root), workspace.outside, Path.home())
-    return parse(workspace, told, config, said, cross, origin, around)
+    return parse(workspace, metadata_answer, config, toolchain, cross, origin, around)
 
 
 def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
@@ -121,10 +121,10 @@ def parse_metadata(done: Done) -> Mapping[str, Any]:
         causes = " ".join(line.strip() for line in why.splitlines() if line.strip() and line.strip() != "Caused by:")
         raise ConfigError(f"cargo cannot read the repository: {what.removeprefix('error: ')}", why=causes)
     try:
-        found = json.loads(done.out) if not done.code else {}
+        content = json.loads(done.out) if not done.code else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 _CARGO_FAILED: Final = 101
@@ -132,28 +132,28 @@ _CARGO_FAILED: Final = 101
 
 def parse(  # as many files say something
     workspace: Workspace,
-    told: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     config: cargo_config.CargoConfig,
-    said: toolchain_file.ToolchainFile | None,
+    toolchain: toolchain_file.ToolchainFile | None,
     cross: Mapping[str, Any],
     origin: str,
-    around: Surroundings = ALONE,
+    around: Volumes = ALONE,
 ) -> Repository:
-    """Put together what manifests, cargo (*told*, empty if it was not there), configuration and toolchain file say."""
-    root = str(told.get("workspace_root") or workspace.root)
-    packages = packages_of(told) or workspace.packages
+    """Put together what manifests, cargo (*metadata*, empty if it was not there), configuration and toolchain file say."""
+    root = str(metadata.get("workspace_root") or workspace.root)
+    packages = packages_of(metadata) or workspace.packages
     minimums = [package.rust_version for package in packages if package.rust_version]
     return Repository(
         root=root,
         manifest=str(Path(root) / "Cargo.toml"),
-        target_directory=str(told.get("target_directory") or config.target_dir or Path(root) / "target"),
+        target_directory=str(metadata.get("target_directory") or config.target_dir or Path(root) / "target"),
         packages=packages,
         lock=(Path(root) / "Cargo.lock").is_file(),
         outside=workspace.outside,
         around=around,
-        channel=said.channel if said else "",
-        components=said.components if said else (),
-        targets=said.targets if said else (),
+        channel=toolchain.channel if toolchain else "",
+        components=toolchain.components if toolchain else (),
+        targets=toolchain.targets if toolchain else (),
         rust_version=versions.highest(minimums),
         cross=cross,
         cross_origin=origin,
@@ -164,7 +164,7 @@ def parse(  # as many files say something
     )
 
 
-def packages_of(told: Mapping[str, Any]) -> tuple[Package, ...]:
+def packages_of(metadata: Mapping[str, Any]) -> tuple[Package, ...]:
     """Read the members in ``cargo metadata``."""
     return tuple(
         Package(
@@ -174,7 +174,7 @@ def packages_of(told: Mapping[str, Any]) -> tuple[Package, ...]:
             binaries=tuple(target["name"] for target in package["targets"] if "bin" in target["kind"]),
             rust_version=package.get("rust_version") or "",
         )
-        for package in told.get("packages", ())
+        for package in metadata.get("packages", ())
     )
 
 
@@ -188,10 +188,10 @@ def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mappin
     root = Path(workspace.root)
     named = environ.get("CROSS_CONFIG", "")
     path = root / (named or "Cross.toml")
-    own = toml_file.read(path) if named or path.is_file() else {}
+    content = toml_file.read(path) if named or path.is_file() else {}
     below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
-    origin = str(path) if own else workspace.manifest if any(below) else ""
-    return merged(merged(*below), own), origin
+    origin = str(path) if content else workspace.manifest if any(below) else ""
+    return merged(merged(*below), content), origin
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class ToolchainFile(Struct, frozen=True, kw_only=True):
 
 def find(folder: Path) -> ToolchainFile | Absent | None:
     """Return the nearest, from *folder* upward; None if there is none, ``Absent`` if it cannot be understood."""
-    return next((said for place in (folder, *folder.parents) if (said := read(place)) is not None), None)
+    return next((file for place in (folder, *folder.parents) if (file := read(place)) is not None), None)
 
 
 def read(folder: Path) -> ToolchainFile | Absent | None:
@@ -49,13 +49,13 @@ def parse(origin: str, text: str) -> ToolchainFile | Absent:
         table: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Absent(f"{origin} is not TOML: {error}", "it should hold [toolchain] with a channel")
-    said = table.get("toolchain")
-    if not isinstance(said, dict):
+    toolchain = table.get("toolchain")
+    if not isinstance(toolchain, dict):
         return Absent(f"{origin} has no table [toolchain]", "it should hold [toolchain] with a channel")
     return ToolchainFile(
         origin=origin,
-        channel=str(said.get("channel", "")),
-        components=tuple(map(str, said.get("components", ()))),
-        targets=tuple(map(str, said.get("targets", ()))),
-        path=str(said.get("path", "")),
+        channel=str(toolchain.get("channel", "")),
+        components=tuple(map(str, toolchain.get("components", ()))),
+        targets=tuple(map(str, toolchain.get("targets", ()))),
+        path=str(toolchain.get("path", "")),
     )

@@ -22,17 +22,17 @@ from ..core.errors import ConfigError
 from . import manifest
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
+class Volumes(Struct, frozen=True, kw_only=True):
     """What a container is given: *folders*, none below another, and *git_dir*, where git keeps a worktree's or submodule's history."""
 
     folders: tuple[str, ...] = ()
     git_dir: str = ""
 
 
-ALONE: Final = Surroundings()
+ALONE: Final = Volumes()
 
 
-def find(root: Path, outside: Iterable[str], home: Path) -> Surroundings:
+def find(root: Path, outside: Iterable[str], home: Path) -> Volumes:
     """
     Return what lies around a workspace.
 
@@ -41,18 +41,18 @@ def find(root: Path, outside: Iterable[str], home: Path) -> Surroundings:
         outside: folders of path dependencies that do not lie below it.
         home: the user's; it is never given to a container as a whole, nor what it lies in.
     """
-    own = top(root)
-    wanted = [own, *(_of_dependency(Path(folder), home) for folder in outside)]
-    folders = [folder for folder in wanted if folder and not home.is_relative_to(folder) and not folder.is_relative_to(root)]
-    return Surroundings(folders=tuple(_outermost(folders)), git_dir=git_dir(own) if own else "")
+    repository = top(root)
+    candidates = [repository, *(_of_dependency(Path(folder), home) for folder in outside)]
+    folders = [folder for folder in candidates if folder and not home.is_relative_to(folder) and not folder.is_relative_to(root)]
+    return Volumes(folders=tuple(_outermost(folders)), git_dir=git_dir(repository) if repository else "")
 
 
 def top(folder: Path) -> Path | None:
     """Return the top of the outermost repository that a folder belongs to; None if it is in none."""
     for place in (folder, *folder.parents):
         if os.path.lexists(place / ".git"):
-            kept = _pointed(place)
-            above = kept.parent if kept else place
+            git_dir_ = _pointed(place)
+            above = git_dir_.parent if git_dir_ else place
             # of a submodule, git keeps the history in the repository around it
             return above if place.is_relative_to(above) else place
     return None
@@ -60,17 +60,17 @@ def top(folder: Path) -> Path | None:
 
 def git_dir(folder: Path) -> str:
     """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not, or nothing is there."""
-    kept = _pointed(folder)
-    return str(kept) if kept and kept.is_dir() and not kept.is_relative_to(folder) else ""
+    pointed = _pointed(folder)
+    return str(pointed) if pointed and pointed.is_dir() and not pointed.is_relative_to(folder) else ""
 
 
 def _pointed(folder: Path) -> Path | None:
     """Return the ``.git`` folder that a file ``.git`` leads into, as in submodules and worktrees."""
     try:
-        said = (folder / ".git").read_text("utf-8").strip()
+        text = (folder / ".git").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    place = Path(os.path.normpath(folder / said.removeprefix("gitdir:").strip()))
+    place = Path(os.path.normpath(folder / text.removeprefix("gitdir:").strip()))
     return next((above for above in (place, *place.parents) if above.name == ".git"), None)
 
 
@@ -85,5 +85,5 @@ def _of_dependency(folder: Path, home: Path) -> Path:
 
 
 def _outermost(folders: Iterable[Path]) -> Iterator[str]:
-    known = sorted(set(folders), key=lambda folder: len(folder.parts))
-    return (str(folder) for folder in known if not any(folder != other and folder.is_relative_to(other) for other in known))
+    ordered = sorted(set(folders), key=lambda folder: len(folder.parts))
+    return (str(folder) for folder in ordered if not any(folder != other and folder.is_relative_to(other) for other in ordered))

@@ -72,7 +72,7 @@ def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
         yield
         return
     with cache.locked(lock):
-        wrong = integrity.told(integrity.differing(folder))
+        wrong = integrity.describe(integrity.differing(folder))
         if line and folder.is_dir() and not (folder / integrity.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if wrong:

@@ -16,7 +16,7 @@ from ..core.errors import EmulationFailed
 from ..core.steps import Question, Refused
 from ..facts import probes
 from ..facts.emulation import MOUNT, Emulation, mounted
-from ..facts.probes import PLATFORMS, Proof
+from ..facts.probes import PLATFORMS, EmulationTest
 from ..planning.emulators import DOES, Source
 from . import image
 
@@ -104,13 +104,13 @@ def agreed(question: str) -> bool:
 
 def proven(work: Work, platform: str) -> None:
     """Run a program of the platform, or fail."""
-    question = Question("emulation-proof", platform)
+    question = Question("emulation-test", platform)
     found = probes.ask(work.look, question, work.facts)
-    if not isinstance(found, Proof) and _passing(work):
+    if not isinstance(found, EmulationTest) and _passing(work):
         why = f"{found.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
         hint = f"`sudo {' '.join(MOUNT)}`, then again"
         raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
-    if not isinstance(found, Proof):
+    if not isinstance(found, EmulationTest):
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
 
 
@@ -170,7 +170,7 @@ def uninstall(work: Work, platform: str) -> None:
     Raises:
         EmulationFailed: the kernel did not let it go.
     """
-    probes.forget(work.look, Question("emulation-proof", platform), work.facts)
+    probes.forget(work.look, Question("emulation-test", platform), work.facts)
     path = work.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
     try:
         path.write_text("-1", "utf-8")

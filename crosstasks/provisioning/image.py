@@ -23,9 +23,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from .. import context
 from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import engines
-from ..clients.debian import megabytes
 from ..clients.debian.deb import PIECE, members
-from ..clients.debian.packages import Package
+from ..clients.debian.packages import Package, megabytes
 from ..core import cache, files
 from ..core.errors import ImageFailed
 

@@ -96,7 +96,7 @@ def _of(origin: str, home: Path, wanted: Wanted) -> Marker | None:
 
 def _intact(home: Path, wanted: Wanted, say: Say) -> bool:
     """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = integrity.told(integrity.differing(path(home, wanted)))
+    wrong = integrity.describe(integrity.differing(path(home, wanted)))
     if wrong:
         say(f"{path(home, wanted)} is made anew: {wrong}")
     return not wrong

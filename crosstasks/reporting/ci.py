@@ -87,22 +87,22 @@ def annotated(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
         top: that of the repository, which an annotation's begin at.
     """
     for result in results:
-        errors = [said for said in result.diagnostics if said.level == "error" and not _total(said)]
-        for said in errors:
-            title = f"error{f'[{said.code}]' if said.code else ''} ({result.target})"
-            yield _annotation({**_place(said, root, top), "title": title}, said.message)
+        errors = [diagnostic for diagnostic in result.diagnostics if diagnostic.level == "error" and not _total(diagnostic)]
+        for diagnostic in errors:
+            title = f"error{f'[{diagnostic.code}]' if diagnostic.code else ''} ({result.target})"
+            yield _annotation({**_place(diagnostic, root, top), "title": title}, diagnostic.message)
         if result.error and not errors:
             yield _annotation({"title": f"{result.verb} {result.target}"}, result.error)
 
 
-def _total(said: Diagnostic) -> bool:
+def _total(diagnostic: Diagnostic) -> bool:
     """Tell whether the compiler only counts what it has said already."""
-    return not said.path and said.message.startswith("aborting due to")
+    return not diagnostic.path and diagnostic.message.startswith("aborting due to")
 
 
-def _place(said: Diagnostic, root: str, top: str) -> Mapping[str, Any]:
-    path = inside(said.path, root, top)
-    return {"file": path, "line": said.line, "endLine": said.end_line, "col": said.column} if path else {}
+def _place(diagnostic: Diagnostic, root: str, top: str) -> Mapping[str, Any]:
+    path = inside(diagnostic.path, root, top)
+    return {"file": path, "line": diagnostic.line, "endLine": diagnostic.end_line, "col": diagnostic.column} if path else {}
 
 
 def inside(path: str, root: str, top: str) -> str:
@@ -124,7 +124,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-HEAD: Final = "| target | | route | time | artifact | size | SHA-256 | turns |"
+HEAD: Final = "| target | | route | time | artifact | size | SHA-256 | routes that failed |"
 
 
 def summary(results: Sequence[Result], before: str) -> str:
@@ -139,9 +139,9 @@ def _rows(result: Result) -> Iterable[Sequence[str]]:
 
     how = f"❌ {result.verb}: {result.error.partition(chr(10))[0]}" if result.error else f"✅ {result.verb}"
     first = (f"`{result.target}`", how, result.route, f"{result.seconds:.1f} s")
-    turns = "; ".join(f"{turn.route}: {turn.what}" for turn in result.turns)
+    failures = "; ".join(f"{failure.route}: {failure.what}" for failure in result.failures)
     files = [(f"`{Path(one.path).name}`", size(one.size), f"`{one.sha256}`") for one in result.artifacts] or [("", "", "")]
-    yield (*first, *files[0], turns)
+    yield (*first, *files[0], failures)
     for more in files[1:]:
         yield ("", "", "", "", *more, "")
 
@@ -152,19 +152,21 @@ def _cell(text: str) -> str:
 
 def quality(results: Iterable[Result], root: str, top: str) -> list[Mapping[str, Any]]:
     """Return GitLab's code quality report: errors and warnings with a place, each once for all targets."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for said in (said for result in results for said in result.diagnostics):
-        path = inside(said.path, root, top)
+    rows: dict[str, Mapping[str, Any]] = {}
+    for diagnostic in (diagnostic for result in results for diagnostic in result.diagnostics):
+        path = inside(diagnostic.path, root, top)
         if path:
-            key = hashlib.sha256("\0".join((said.level, said.code, path, str(said.line), said.message)).encode()).hexdigest()
-            found[key] = {
-                "description": said.message,
-                "check_name": said.code or "rustc",
+            key = hashlib.sha256(
+                "\0".join((diagnostic.level, diagnostic.code, path, str(diagnostic.line), diagnostic.message)).encode()
+            ).hexdigest()
+            rows[key] = {
+                "description": diagnostic.message,
+                "check_name": diagnostic.code or "rustc",
                 "fingerprint": key,
-                "severity": "major" if said.level == "error" else "minor",
-                "location": {"path": path, "lines": {"begin": said.line}},
+                "severity": "major" if diagnostic.level == "error" else "minor",
+                "location": {"path": path, "lines": {"begin": diagnostic.line}},
             }
-    return list(found.values())
+    return list(rows.values())
 
 
 _LOCK: Final = Lock()
@@ -263,9 +265,9 @@ def _quality(path: Path, results: Sequence[Result], folders: tuple[str, str]) ->
 
 
 def _gathered(path: Path, results: Iterable[Result]) -> Sequence[Result]:
-    known = _TOLD.setdefault(str(path), {})
-    known.update({(result.target, result.verb): result for result in results})
-    return tuple(known.values())
+    all_results = _TOLD.setdefault(str(path), {})
+    all_results.update({(result.target, result.verb): result for result in results})
+    return tuple(all_results.values())
 
 
 def _json(path: Path, value: Any) -> None:

@@ -160,13 +160,13 @@ def result_text(results: Sequence[Result]) -> str:
 
 
 def _result(result: Result) -> Iterable[str]:
-    turns = [f"  not by {failure.route}: {failure.what}" for failure in result.turns]
+    failures = [f"  not by {failure.route}: {failure.what}" for failure in result.failures]
     if result.error:
         yield f"{bold(result.target)}: {result.verb} failed: {result.error.splitlines()[0]}"
-        yield from turns
+        yield from failures
         return
     yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}"
-    yield from turns
+    yield from failures
     for artifact in result.artifacts:
         yield f"  {relative(artifact.path)}"
         yield f"    {', '.join(filter(None, (size(artifact.size), floor(artifact))))}"

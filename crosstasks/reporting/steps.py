@@ -57,6 +57,3 @@ def some(triples: Sequence[str]) -> str:
 def joined(names: Sequence[str]) -> str:
     """Return names with commas, and *and* before the last."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else "".join(names)
-
-
-__all__ = ["joined", "short", "some", "words"]

@@ -13,7 +13,7 @@ from ..core.errors import ConfigError, CrosstasksError, DiskFull
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """
     Write what there is to standard output, and translate what goes wrong there, and with files nobody else has a word for.
 
@@ -71,15 +71,15 @@ def only_result() -> Iterator[None]:
         yield
         return
     sys.stdout.flush()
-    own = os.dup(1)
+    real_stdout = os.dup(1)
     os.dup2(2, 1)
-    stream, sys.stdout = sys.stdout, os.fdopen(own, "w", encoding="utf-8")
+    stream, sys.stdout = sys.stdout, os.fdopen(real_stdout, "w", encoding="utf-8")
     try:
         yield
         sys.stdout.flush()
     finally:
         _forgotten()
-        os.dup2(own, 1)
+        os.dup2(real_stdout, 1)
         sys.stdout.close()
         sys.stdout = stream
 

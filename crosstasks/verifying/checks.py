@@ -54,26 +54,26 @@ def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
     if not path.stat().st_size or not folders:
         return ()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        found = _found(whole, folders)
-        places = {what: offsets for what, offsets in found.items() if offsets}
+        offsets_by_folder = _find(whole, folders)
+        places = {what: offsets for what, offsets in offsets_by_folder.items() if offsets}
         return tuple(
             Leftover(what=what, text=_text(whole, at[0]), offset=at[0], section=section(file, at[0]), count=len(at))
             for what, at in places.items()
         )
 
 
-def _found(whole: mmap.mmap, folders: Mapping[str, str]) -> dict[str, list[int]]:
+def _find(whole: mmap.mmap, folders: Mapping[str, str]) -> dict[str, list[int]]:
     """Find every folder, the longest first: an offset belongs to one folder only."""
-    found: dict[str, list[int]] = {what: [] for what in folders.values()}
-    seen: set[int] = set()
+    offsets: dict[str, list[int]] = {what: [] for what in folders.values()}
+    starts: set[int] = set()
     for folder in sorted((folder.rstrip("/") for folder in folders), key=len, reverse=True):
         if len(folder) < SHORTEST:
             continue
         for match in re.finditer(re.escape(folder.encode()) + rb"(?![\w.-])", whole):
-            if match.start() not in seen:
-                seen.add(match.start())
-                found[folders.get(folder) or folders[f"{folder}/"]].append(match.start())
-    return found
+            if match.start() not in starts:
+                starts.add(match.start())
+                offsets[folders.get(folder) or folders[f"{folder}/"]].append(match.start())
+    return offsets
 
 
 def _text(whole: mmap.mmap, offset: int) -> str:
@@ -93,9 +93,9 @@ def sections(file: Any) -> Iterator[tuple[int, int, str]]:
 
     file.seek(0)
     try:
-        for found in ELFFile(file).iter_sections():
-            if found["sh_type"] not in {"SHT_NULL", "SHT_NOBITS"}:
-                yield found["sh_offset"], found["sh_offset"] + found["sh_size"], found.name
+        for section in ELFFile(file).iter_sections():
+            if section["sh_type"] not in {"SHT_NULL", "SHT_NOBITS"}:
+                yield section["sh_offset"], section["sh_offset"] + section["sh_size"], section.name
     except (ELFError, ValueError, KeyError):
         return
 
@@ -173,10 +173,10 @@ def _format(subject: Subject, promise: Promise) -> Answer:
 
 
 def _interpreter(subject: Subject, promise: Promise) -> Answer:
-    found, wanted = subject.artifact.interpreter, loader(promise.target)
-    if not found or not wanted:
-        return Unchecked("it asks for no loader" if not found else f"the loader of {promise.target.triple} is not known")
-    return () if found == wanted else (f"asks for the loader {found}, wanted {wanted}",)
+    actual, expected = subject.artifact.interpreter, loader(promise.target)
+    if not actual or not expected:
+        return Unchecked("it asks for no loader" if not actual else f"the loader of {promise.target.triple} is not known")
+    return () if actual == expected else (f"asks for the loader {actual}, wanted {expected}",)
 
 
 def _glibc(subject: Subject, promise: Promise) -> Answer:
@@ -200,8 +200,8 @@ def _static(subject: Subject, promise: Promise) -> Answer:
     if not static(promise.target) or subject.library:
         return Unchecked(f"{promise.target.triple} does not promise it" if not subject.library else "it is a library")
     artifact = subject.artifact
-    wanted = ", ".join(filter(None, (artifact.interpreter, *artifact.needed)))
-    return () if artifact.static else (f"is linked dynamically: it wants {wanted}",)
+    libraries = ", ".join(filter(None, (artifact.interpreter, *artifact.needed)))
+    return () if artifact.static else (f"is linked dynamically: it wants {libraries}",)
 
 
 def _stack(subject: Subject, promise: Promise) -> Answer:

@@ -67,67 +67,67 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
         return "no container engine answers"
     if engine.remote:
         return "the engine is on another machine, and cannot see the program"
-    found = _image(subject, target, engine, work)
-    if found is None:
+    match = _image(subject, target, engine, work)
+    if match is None:
         needs = f" with glibc {subject.artifact.glibc}" if subject.artifact.glibc else ""
         return f"the engine holds no image that runs programs of {target.triple}{needs}"
-    held, runner = found
+    image, runner = match
     run = uuid4().hex[:12]
     labels = (f"--label={label}" for label in liveness.labels(run))
     shared = ":ro,z" if engine.selinux else ":ro"
     mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
-    argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", held["Id"], *runner, f"{INSIDE}/{subject.path.name}")
-    return Start(how=f"in {_name(held)}", argv=argv, command=engine.command, run=run)
+    argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", image["Id"], *runner, f"{INSIDE}/{subject.path.name}")
+    return Start(how=f"in {_name(image)}", argv=argv, command=engine.command, run=run)
 
 
 def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[dict[str, Any], tuple[str, ...]] | None:
     """Return an image and the runner in it: the target's own, or for a static program one of the same architecture."""
-    door = engines.EngineClient(engine.command, work.run)
+    client = engines.EngineClient(engine.command, work.run)
     alike = [
         t for t in catalogue().values() if (t.machine, t.bits, t.endian, t.os) == (target.machine, target.bits, target.endian, target.os)
     ]
     for other in (target, *(alike if subject.artifact.static else ())):
-        for held in _held(door, other, work, subject.artifact.glibc):
-            runner = _runner(held, other, engine)
+        for image in _images(client, other, work, subject.artifact.glibc):
+            runner = _runner(image, other, engine)
             if runner is not None:
-                return held, runner
+                return image, runner
     return None
 
 
-def _held(door: engines.EngineClient, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
+def _images(client: engines.EngineClient, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
     """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
-    known = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
-    refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *known)))
+    libc_by_ref = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
+    refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *libc_by_ref)))
     try:
-        named = [held for ref in refs if not _older(known.get(ref, ""), glibc) and (held := door.image(ref))]
-        found = [*named, *door.images(f"crosstasks.target={target.triple}")]
+        by_name = [image for ref in refs if not _older(libc_by_ref.get(ref, ""), glibc) and (image := client.image(ref))]
+        images = [*by_name, *client.images(f"crosstasks.target={target.triple}")]
     except (EngineFailed, ToolMissing):
         return []
-    return [held for held in found if not _older(_labels(held).get("crosstasks.libc", ""), glibc)]
+    return [image for image in images if not _older(_labels(image).get("crosstasks.libc", ""), glibc)]
 
 
-def _older(glibc: str, wanted: str) -> bool:
-    return bool(glibc and wanted) and versions.numbers(glibc) < versions.numbers(wanted)
+def _older(glibc: str, required: str) -> bool:
+    return bool(glibc and required) and versions.numbers(glibc) < versions.numbers(required)
 
 
-def _labels(held: Mapping[str, Any]) -> Mapping[str, str]:
-    return (held.get("Config") or {}).get("Labels") or {}
+def _labels(image: Mapping[str, Any]) -> Mapping[str, str]:
+    return (image.get("Config") or {}).get("Labels") or {}
 
 
-def _runner(held: Mapping[str, Any], target: Target, engine: Engine) -> tuple[str, ...] | None:
+def _runner(image: Mapping[str, Any], target: Target, engine: Engine) -> tuple[str, ...] | None:
     """Return what an image's variables name as cargo's runner; nothing for its own architecture; None if it runs none."""
-    if held.get("Architecture") != OCI_ARCH.get(engine.arch):
+    if image.get("Architecture") != OCI_ARCH.get(engine.arch):
         return None
     name = f"CARGO_TARGET_{variable(target.triple)}_RUNNER="
-    told = [text.removeprefix(name) for text in (held.get("Config") or {}).get("Env") or () if text.startswith(name)]
-    if told:
-        return tuple(shlex.split(told[0]))
-    return () if held.get("Architecture") == OCI_ARCH.get(target.arch) and target.os == engine.os else None
+    runners = [text.removeprefix(name) for text in (image.get("Config") or {}).get("Env") or () if text.startswith(name)]
+    if runners:
+        return tuple(shlex.split(runners[0]))
+    return () if image.get("Architecture") == OCI_ARCH.get(target.arch) and target.os == engine.os else None
 
 
-def _name(held: Mapping[str, Any]) -> str:
+def _name(image: Mapping[str, Any]) -> str:
     """Return what people know an image by: the name that it was built with, or a tag."""
-    return str(_labels(held).get("crosstasks.image") or next(iter(held.get("RepoTags") or ()), held["Id"]))
+    return str(_labels(image).get("crosstasks.image") or next(iter(image.get("RepoTags") or ()), image["Id"]))
 
 
 def emulated(subject: Subject, target: Target, work: Work) -> Start | str:
@@ -164,12 +164,12 @@ def smoke(subject: Subject, target: Target, work: Work) -> Answer:
 
 
 def _started(start: Start, target: Target, work: Work) -> Answer:
-    own = work.config.target(target.triple)
-    shown = shlex.join(own.verify_smoke)
+    options = work.config.target(target.triple)
+    shown = shlex.join(options.verify_smoke)
     try:
-        done = _ran(start, own.verify_smoke, own.verify_timeout, work)
+        done = _run(start, options.verify_smoke, options.verify_timeout, work)
     except TimedOut:
-        return (f"did not end within {own.verify_timeout:g} s when started with {shown} {start.how}",)
+        return (f"did not end within {options.verify_timeout:g} s when started with {shown} {start.how}",)
     except Interrupted:
         raise
     except CrosstasksError as error:
@@ -180,7 +180,7 @@ def _started(start: Start, target: Target, work: Work) -> Answer:
     return (f"exited with {done.code} when started with {shown} {start.how}{': ' if words else ''}{' | '.join(words)}",)
 
 
-def _ran(start: Start, arguments: tuple[str, ...], seconds: float, work: Work) -> Any:
+def _run(start: Start, arguments: tuple[str, ...], seconds: float, work: Work) -> Any:
     argv = (*start.argv, *arguments)
     if not start.run:
         return work.run(argv, timeout=seconds)

@@ -43,11 +43,11 @@ def newer(path: Path, floor: str) -> tuple[Symbol, ...]:
         sections = [elf.get_section_by_name(name) for name in (".dynsym", ".gnu.version", ".gnu.version_r")]
         if None in sections:
             return ()
-        asked = set(_asked(*sections))
-    return tuple(sorted(symbol for symbol in asked if versions.numbers(symbol.version) > versions.numbers(floor)))
+        required = set(_required(*sections))
+    return tuple(sorted(symbol for symbol in required if versions.numbers(symbol.version) > versions.numbers(floor)))
 
 
-def _asked(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
+def _required(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
     named = {aux["vna_other"]: aux.name for _, auxiliaries in needs.iter_versions() for aux in auxiliaries}
     for place, symbol in enumerate(dynamic.iter_symbols()):
         number = numbers.get_symbol(place)["ndx"]
@@ -62,8 +62,8 @@ def rust(path: Path) -> str:
 
     with path.open("rb") as file:
         comment = ELFFile(file).get_section_by_name(".comment")
-        said = re.search(rb"rustc version (\d+\.\d+\.\d+)", comment.data()) if comment else None
-    return said[1].decode() if said else ""
+        match = re.search(rb"rustc version (\d+\.\d+\.\d+)", comment.data()) if comment else None
+    return match[1].decode() if match else ""
 
 
 def askers(names: Iterable[str], folders: Iterable[Path]) -> Mapping[str, tuple[str, ...]]:
@@ -74,12 +74,12 @@ def askers(names: Iterable[str], folders: Iterable[Path]) -> Mapping[str, tuple[
         names: of the symbols.
         folders: where to look, such as ``target/<triple>/release``; what is not there holds nothing.
     """
-    wanted = {name: name.encode() for name in names}
-    found: dict[str, set[str]] = {name: set() for name in wanted}
+    texts = {name: name.encode() for name in names}
+    crates_by_symbol: dict[str, set[str]] = {name: set() for name in texts}
     for path, crate in sorted(_libraries(folders)):
-        for name in _undefined(path, wanted):
-            found[name].add(crate)
-    return {name: tuple(sorted(crates)) for name, crates in found.items()}
+        for name in _undefined(path, texts):
+            crates_by_symbol[name].add(crate)
+    return {name: tuple(sorted(crates)) for name, crates in crates_by_symbol.items()}
 
 
 def _libraries(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
@@ -92,14 +92,14 @@ def _libraries(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
                 yield path, match["package"]
 
 
-def _undefined(path: Path, wanted: Mapping[str, bytes]) -> set[str]:
+def _undefined(path: Path, texts: Mapping[str, bytes]) -> set[str]:
     """Return those of the symbols that an archive's objects refer to, and that none of them defines."""
     if not path.stat().st_size:
         return set()
-    asked: set[str] = set()
+    required: set[str] = set()
     with path.open("rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            here = {name for name, text in wanted.items() if whole.find(text) >= 0}
+            here = {name for name, text in texts.items() if whole.find(text) >= 0}
         if not here:
             return set()
         defined: set[str] = set()
@@ -107,8 +107,8 @@ def _undefined(path: Path, wanted: Mapping[str, bytes]) -> set[str]:
             file.seek(start)
             for name, undefined in _symbols(BytesIO(file.read(size))):
                 if name in here:
-                    (asked if undefined else defined).add(name)
-    return asked - defined
+                    (required if undefined else defined).add(name)
+    return required - defined
 
 
 def _symbols(file: IO[bytes]) -> Iterator[tuple[str, bool]]:

@@ -29,7 +29,7 @@ def test_in_cross(crosstasks, built, apart, shared):
     assert f"{place} is made anew: bin/cross is not what was installed" in done.stderr
     again = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
     assert (0, False) == (again.returncode, "anew" in again.stderr), again.stderr
-    assert "" == integrity.damage(shared / "tools" / place.name)
+    assert "" == integrity.mismatch(shared / "tools" / place.name)
 
 
 def test_in_cross_with_eight_processes_at_once(crosstasks, built, apart):
@@ -56,7 +56,7 @@ def test_in_rustup(tmp_path):
     flip(place / "bin/rustup")
     subprocess.run(("sha256sum", "--check", "--strict", "--quiet", integrity.ALL), cwd=install(), check=True)
     assert f"{place} is made anew: bin/rustup is not what was installed" in said
-    assert ("", ()) == (integrity.damage(place), integrity.differing(place))
+    assert ("", ()) == (integrity.mismatch(place), integrity.differing(place))
 
 
 @pytest.fixture

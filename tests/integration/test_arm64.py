@@ -89,7 +89,7 @@ LOCAL = 'images = ["local", "build"]\n'
 
 def turns(result):
     """Return the routes that failed before the one that was taken, each once."""
-    return list(dict.fromkeys(turn["route"] for turn in result["turns"]))
+    return list(dict.fromkeys(turn["route"] for turn in result["failures"]))
 
 
 def test_the_engine_says_arm64(engine, registry):
@@ -108,7 +108,7 @@ def test_the_engine_says_arm64(engine, registry):
 def test_a_native_image_comes_first(call, target, machine):
     """(1) Cross 0.2.5 with an arm64 image built here, and the aarch64 toolchain under its own name."""
     result, said = call(target, text=LOCAL)
-    assert (result["route"], result["turns"]) == ("cross 0.2.5, image of the engine", [])
+    assert (result["route"], result["failures"]) == ("cross 0.2.5, image of the engine", [])
     assert [artifact["machine"] for artifact in result["artifacts"]] == [machine]
     assert "compiled by aarch64" in said
 
@@ -129,14 +129,14 @@ def test_git_with_the_native_image_is_second(call, cache, without, closed):
     result, said = call("aarch64", text=LOCAL, **(closed | git), CROSSTASKS_CACHE_DIR=without("cross-git-", "zigbuild-"))
     assert result["route"] == "cross git, image of the engine"
     assert turns(result) == ["cross 0.2.5, image of the engine"]
-    assert len(result["turns"]) == 2
+    assert len(result["failures"]) == 2
     assert "compiled by aarch64" in said
 
 
 def test_the_released_image_is_emulated_third(call, registry):
     """(3) An image that is only for amd64: pulled and run with --platform, with the x86_64 toolchain."""
     result, said = call("x86_64", text=f'image = "{registry}:0.2.5"\n', CROSS_CONTAINER_OPTS=USR)
-    assert (result["route"], result["turns"]) == ("cross 0.2.5, configured image, linux/amd64 emulated", [])
+    assert (result["route"], result["failures"]) == ("cross 0.2.5, configured image, linux/amd64 emulated", [])
     assert "compiled by x86_64" in said
 
 
@@ -160,7 +160,7 @@ def test_zigbuild_is_last(call, registry, without, closed):
 def test_emulation_can_be_refused(call, registry):
     """`emulation = "never"` goes from native to zigbuild."""
     result, _ = call("x86_64", text=f'image = "{registry}:0.2.5"\nemulation = "never"\n')
-    assert (result["route"], result["turns"]) == ("zigbuild", [])
+    assert (result["route"], result["failures"]) == ("zigbuild", [])
 
 
 def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):

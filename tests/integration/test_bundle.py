@@ -205,8 +205,8 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
             subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
     try:
         bundle_load.load(work, tmp_path / "b.tar")
-        again = pipeline.look(pipeline.afresh(work), (Question("provided"), Question("image", rows[0].ref)))
-        (brought,) = again.facts.provided.images
+        again = pipeline.look(pipeline.afresh(work), (Question("inventory"), Question("image", rows[0].ref)))
+        (brought,) = again.facts.inventory.images
         assert (brought.digest, brought.id) == (digest, again.facts.get(Question("image", rows[0].ref)).id)
     finally:
         subprocess.run(("docker", "image", "rm", rows[0].ref), capture_output=True, check=False)

@@ -58,7 +58,7 @@ def tar(**files: bytes) -> bytes:
 
 def turned(result):
     """Return the route that was taken, and each turn before it with its code."""
-    return result["route"], [(turn["route"], turn["code"]) for turn in result["turns"]]
+    return result["route"], [(turn["route"], turn["code"]) for turn in result["failures"]]
 
 
 def test_a_pull_that_breaks(build, tmp_path):
@@ -71,7 +71,7 @@ def test_a_pull_that_breaks(build, tmp_path):
         done, result = build(f'image = "{address}/cross-rs/small:0.2.5"\n')
     assert done.returncode == 0, done.stderr
     assert turned(result) == ("zigbuild", [("cross 0.2.5, configured image", 9)])
-    assert result["turns"][0]["step"]["call"] == "image.pull"
+    assert result["failures"][0]["step"]["call"] == "image.pull"
 
 
 def test_a_package_that_debian_has_not(build):
@@ -79,7 +79,7 @@ def test_a_package_that_debian_has_not(build):
     done, result = build('images = ["build"]\npackages = ["libsl-dev"]\n')
     assert done.returncode == 2, done.stderr
     assert "bookworm has no package 'libsl-dev' for arm64, perhaps 'libssl-dev'" in result["error"]
-    assert result["turns"] == []
+    assert result["failures"] == []
 
 
 def test_a_package_that_debian_has_not_is_not_locked(crate, crosstasks):
@@ -102,7 +102,7 @@ def test_an_image_that_cannot_be_built(build, crate, crosstasks, without):
     done, result = build('images = ["build"]\nbase = "forky"\n', **closed)
     assert done.returncode == 0, done.stderr
     assert turned(result) == ("zigbuild", [("cross 0.2.5, image built here", 5)])
-    assert result["turns"][0]["step"]["call"] == "image.build"
+    assert result["failures"][0]["step"]["call"] == "image.build"
     assert "aarch64-unknown-linux-gnu: taking zigbuild instead" in done.stderr
 
 
@@ -131,7 +131,7 @@ def test_a_toolchain_that_the_container_does_not_see(build, busybox_layer):
         done, result = build(f'image = "{ref}"\n')
     assert done.returncode == 0, done.stderr
     assert turned(result) == ("zigbuild", [("cross 0.2.5, configured image", 5)])
-    assert f"aarch64-unknown-linux-gnu: cross 0.2.5, configured image failed: {result['turns'][0]['what']}; {ELSEWHERE}" in done.stderr
+    assert f"aarch64-unknown-linux-gnu: cross 0.2.5, configured image failed: {result['failures'][0]['what']}; {ELSEWHERE}" in done.stderr
     assert "aarch64-unknown-linux-gnu: taking zigbuild instead" in done.stderr
 
 
@@ -150,9 +150,9 @@ def test_a_failure_with_no_route_left_keeps_its_turns(build, busybox_layer):
     """The last possible route ends with its own failure; what was tried before it stands in the result, with the reason."""
     with imported(busybox_layer) as ref:
         done, result = build(f'image = "{ref}"\nglibc = "2.17"\n[target.aarch64]\nfallback = ["0.2.4"]\n')
-    assert done.returncode == result["turns"][0]["code"] != 0
+    assert done.returncode == result["failures"][0]["code"] != 0
     assert result["route"] == "cross 0.2.4, configured image"
-    assert [turn["route"] for turn in result["turns"]] == ["cross 0.2.5, configured image"]
+    assert [turn["route"] for turn in result["failures"]] == ["cross 0.2.5, configured image"]
     assert "looking for another route" in done.stderr
 
 
@@ -160,7 +160,7 @@ def test_strict_turns_to_nothing(build, busybox_layer):
     """The first failure ends the work, with what would be next."""
     with imported(busybox_layer) as ref:
         done, result = build(f'image = "{ref}"\nstrict = true\n')
-    assert (done.returncode, result["route"], result["turns"]) == (5, "cross 0.2.5, configured image", [])
+    assert (done.returncode, result["route"], result["failures"]) == (5, "cross 0.2.5, configured image", [])
     assert "next would be zigbuild, but strict = true" in result["error"]
 
 
@@ -168,7 +168,7 @@ def test_a_compile_error_is_the_crates_own(build, crate):
     """In a build script as well, which is compiled first."""
     (crate / "build.rs").write_text("fn main() { nonsense }\n")
     done, result = build('images = ["local", "build"]\n')
-    assert (done.returncode, result["turns"]) == (1, [])
+    assert (done.returncode, result["failures"]) == (1, [])
     assert ELSEWHERE not in done.stderr
 
 
@@ -206,7 +206,7 @@ def test_no_room_to_begin_with(build, tmp_path):
         done, result = build('images = ["local", "build"]\n', CROSSTASKS_CACHE_DIR=str(folder))
     assert done.returncode == 1, done.stderr
     assert "is full" in result["error"].splitlines()[0]
-    assert (result["turns"], ELSEWHERE in done.stderr) == ([], False)
+    assert (result["failures"], ELSEWHERE in done.stderr) == ([], False)
 
 
 def test_no_room_for_the_guard(build, without, tmp_path):
@@ -221,7 +221,7 @@ def test_no_room_for_the_guard(build, without, tmp_path):
         done, result = build('images = ["local", "build"]\n', CROSSTASKS_CACHE_DIR=str(folder))
     assert done.returncode == 1, done.stderr
     assert "is full" in result["error"].splitlines()[0]
-    assert (result["turns"], "Traceback" in done.stderr) == ([], False)
+    assert (result["failures"], "Traceback" in done.stderr) == ([], False)
 
 
 def test_no_room_for_what_cargo_builds(build, tmp_path):
@@ -231,7 +231,7 @@ def test_no_room_for_what_cargo_builds(build, tmp_path):
         done, result = build('images = ["local", "build"]\n', CARGO_TARGET_DIR=str(folder))
     assert done.returncode == 1, done.stderr
     assert "a disk is full" in result["error"]
-    assert result["turns"] == []
+    assert result["failures"] == []
 
 
 def test_doctor_on_a_full_disk(crate, crosstasks, tmp_path):

@@ -118,7 +118,7 @@ def test_blobs_that_are_there_are_not_copied_again(both, there, mirror, crate, c
     """A second time nothing is, and after a copy that was cut off only what is missing."""
     config = registry_api.directly(f"{both.rpartition(':')[0]}:arm64", 10)["manifest"]["config"]["digest"]
     to = f"{mirror}/copies/{both.partition('/')[2]}"
-    here, place = registry_api.Place(both, 10), registry_api.Place(to, 10)
+    here, place = registry_api.RegistryClient(both, 10), registry_api.RegistryClient(to, 10)
     body = here.get(f"blobs/{config}", "*/*").content
     registry_copy.upload(place, config, registry_copy.Sized(io.BytesIO(body), len(body)))
     assert (filled(crosstasks, crate, mirror, both)["there"], len(blobs(there)) > 0) == (1, True)

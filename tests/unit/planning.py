@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from crosstasks.catalog import targets
 from crosstasks.core.steps import Absent, Question
-from crosstasks.facts.debian import Lacking
-from crosstasks.facts.probes import Proof, Shared
+from crosstasks.facts.debian import MissingPackages
+from crosstasks.facts.probes import EmulationTest, Shared
 from crosstasks.planning import plan
 from crosstasks.planning import request as requests
 from crosstasks.planning.plan import Plan
@@ -38,9 +38,9 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "image": lookup(image, "the engine does not hold it"),
         "rustup-server": lambda _: server,
         "debian": lambda _: debian,
-        "packages": lambda subject: Lacking(suite=subject.split()[0], architecture=subject.split()[1]),
+        "packages": lambda subject: MissingPackages(suite=subject.split()[0], architecture=subject.split()[1]),
         "shared": lambda place: Shared(folder=place),
-        "emulation-proof": lambda platform: Proof(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
+        "emulation-test": lambda platform: EmulationTest(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 
 

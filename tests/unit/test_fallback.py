@@ -112,7 +112,7 @@ def test_what_a_failure_puts_in_doubt(kind, doubted):
     made, known, _ = planned(facts(images={"other": image("other")}))
     after = fallback.turn(made, kind("it broke"), known)
     lost = {question.about for question in known.answers} - {question.about for question in after.answers}
-    assert lost == doubted | {"image", "builders", "provided", "emulation"}
+    assert lost == doubted | {"image", "builders", "inventory", "emulation"}
 
 
 def test_an_engine_that_is_gone_leaves_zigbuild():

@@ -107,7 +107,7 @@ def builders(facts: Facts) -> Iterator[Row]:
         for one in found:
             commit = f" ({one.commit})" if one.commit else ""
             yield Row(name=kind, detail=f"{one.version}{commit}, {one.place}: {one.path}")
-    for name, wrong in facts.provided.damaged.items():
+    for name, wrong in facts.inventory.damaged.items():
         yield Row(name="cache", state="warning", detail=f"{name}: {wrong}", fix="nothing to do: it is made anew when it is needed")
 
 
@@ -127,7 +127,7 @@ def rust(facts: Facts) -> Iterator[Row]:
             else:
                 fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
                 yield Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
-    ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.targets)} targets" for t in facts.provided.toolchains)
+    ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.targets)} targets" for t in facts.inventory.toolchains)
     if ours:
         yield Row(name="toolchains", detail=f"in the cache: {ours}")
 

@@ -14,7 +14,7 @@ from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
-from ...facts.probes import PLATFORMS, Proof
+from ...facts.probes import PLATFORMS, EmulationTest
 from ...fallback import LAST
 from ...planning.emulators import SOURCES, Emulator, Source, installed
 from ...provisioning import emulation
@@ -69,7 +69,7 @@ def status(platforms: Sequence[str], work: Work) -> tuple[Row, ...]:
 
 def _proven(platform: str, work: Work) -> Work:
     """Run a program of the platform now, whatever was kept of an earlier run."""
-    question = Question("emulation-proof", platform)
+    question = Question("emulation-test", platform)
     probes.forget(work.look, question, work.facts)
     return pipeline.look(work, (question,))
 
@@ -84,11 +84,11 @@ def named(platform: str) -> str:
 
 
 def _row(platform: str, work: Work) -> Row:
-    found: Proof | Absent = work.facts.get(Question("emulation-proof", platform))
+    found: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
     seen, arch = work.facts.emulation, PLATFORMS[platform]
     entry = seen.registered.get(arch) if isinstance(seen, Emulation) and _seen(work.engine) else None
-    proven, own = isinstance(found, Proof), platform == work.engine.platform
-    why = "" if own or isinstance(found, Proof) else _why(seen, entry, found.why)
+    proven, own = isinstance(found, EmulationTest), platform == work.engine.platform
+    why = "" if own or isinstance(found, EmulationTest) else _why(seen, entry, found.why)
     return Row(
         platform=platform,
         arch=arch,
@@ -155,8 +155,8 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
     _ = work.engine
     for platform in wanted:
         work = _proven(platform, work)
-        found: Proof | Absent = work.facts.get(Question("emulation-proof", platform))
-        if isinstance(found, Proof):
+        found: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
+        if isinstance(found, EmulationTest):
             yield f"{platform} works already"
             continue
         work = _installed(platform, chosen, found.why, work)
@@ -213,6 +213,6 @@ def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
         if platform == work.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
         emulation.uninstall(work, platform)
-        left = isinstance(_proven(platform, work).facts.get(Question("emulation-proof", platform)), Proof)
+        left = isinstance(_proven(platform, work).facts.get(Question("emulation-test", platform)), EmulationTest)
         then = "still works by other means" if left else "is not emulated any more"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"

@@ -105,7 +105,7 @@ def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
         provisioning.take(step, work)
     command = work.engine.command
     (held,) = engines.inspect(command, (chosen.image.ref,), work.run)
-    there = registry_copy.known(ref)
+    there = registry_copy.look(ref)
     if there and there.config == str(held["Id"]):
         return Copied(source=chosen.image.ref, to=ref, digest=there.digest, platforms=(chosen.image.platform,), there=there.blobs)
     work.say(f"pushing {chosen.image.ref} to {references.parse(ref).name}")

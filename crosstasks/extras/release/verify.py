@@ -165,7 +165,7 @@ def standard(target: Target, work: Work) -> Mapping[str, Path]:
     rustup = work.facts.rustup
     theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
     held = {
-        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib") for folder in (*work.facts.provided.toolchains, *theirs)
+        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib") for folder in (*work.facts.inventory.toolchains, *theirs)
     }
     return {release: path for release, path in held.items() if path.is_dir()}
 

@@ -12,7 +12,7 @@ from crosstasks.facts.host import Host
 from crosstasks.planning.ingredients import Image, Tool, Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.project.cargo_config import Setting
-from crosstasks.project.volumes import Surroundings
+from crosstasks.project.volumes import Volumes
 from crosstasks.testing import AMD64, ARM64, config, repository
 
 MUSL = "aarch64-unknown-linux-musl"
@@ -341,7 +341,7 @@ def test_how_the_platform_is_told(changes, engine, environ, option, expected):
 
 def test_nothing_is_mounted_where_the_engine_is_elsewhere():
     """The history of a worktree is copied with what lies around; labels and the user's own options stay."""
-    there = Surroundings(folders=("/top",), git_dir="/top/.git/worktrees/a")
+    there = Volumes(folders=("/top",), git_dir="/top/.git/worktrees/a")
     made = cross(engine=REMOTE, environ={"CROSS_CONTAINER_OPTS": "--network=host"}, around=there)
     assert f"{COMMON} --network=host" == made["CROSS_CONTAINER_OPTS"]
     assert ("/top", "/top/.git/worktrees/a") == (made["CROSS_AROUND_0"], made["CROSS_AROUND_1"])
@@ -362,6 +362,6 @@ def test_nothing_is_mounted_where_the_engine_is_elsewhere():
 )
 def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, expected):
     """In cross's own order: variable of the target, Cross.toml's target, variable for all, Cross.toml's build."""
-    there = repository(cross=cross, around=Surroundings(folders=("/top",)))
+    there = repository(cross=cross, around=Volumes(folders=("/top",)))
     found = environment.volumes(ARM64, there.around.folders, there, environ)
     assert {"CROSS_AROUND_0": "/top", "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES": expected} == found

@@ -79,10 +79,10 @@ def test_the_hint_of_a_build_that_failed_is_the_remedy():
 def test_an_error_gets_the_remedy_of_its_reason_once():
     """Behind its own hint, which stays; without a reason nothing is added."""
     error = ToolMissing("pip did not", why="[Errno 28] No space left on device", hint="try again")
-    once = remedies.told(error).hint
+    once = remedies.with_remedy(error).hint
     assert once.startswith("try again; a disk is full")
-    assert once == remedies.told(error).hint
-    assert not remedies.told(BuildFailed("no space left on device")).hint
+    assert once == remedies.with_remedy(error).hint
+    assert not remedies.with_remedy(BuildFailed("no space left on device")).hint
 
 
 def test_the_page_is_made_of_the_table():

@@ -7,9 +7,9 @@ import platform
 import pytest
 
 from crosstasks.config import session_cache
-from crosstasks.config.session_cache import Declared
+from crosstasks.config.session_cache import SessionTarget
 
-ROW = Declared("aarch64-unknown-linux-gnu", "aarch64", ())
+ROW = SessionTarget("aarch64-unknown-linux-gnu", "aarch64", ())
 
 
 @pytest.fixture

@@ -55,11 +55,11 @@ def test_what_was_damaged_is_made_anew(made, name, content, wrong):
         (made / name).unlink()
     else:
         (made / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert wrong == integrity.damage(made)
+    assert wrong == integrity.mismatch(made)
     said = []
     integrity.once(made, filled, ["bin/*"], said.append)
     assert [f"{made} is made anew: {wrong}"] == said
-    assert ("", ()) == (integrity.damage(made), integrity.differing(made))
+    assert ("", ()) == (integrity.mismatch(made), integrity.differing(made))
 
 
 def test_a_draft_that_failed_changes_nothing(made):
@@ -71,7 +71,7 @@ def test_a_draft_that_failed_changes_nothing(made):
 
     with pytest.raises(OSError, match="no"):
         integrity.once(made, fail, ["bin/*"])
-    assert integrity.damage(made)
+    assert integrity.mismatch(made)
     assert ["tool"] == [path.name for path in made.parent.iterdir() if path.is_dir()]
 
 
@@ -88,6 +88,6 @@ def test_all_files_are_compared_when_asked(made):
     (made / "lib/later").write_text("later")
     assert () == integrity.differing(made)
     (made / "lib/part").write_text("port")
-    assert ("", ("lib/part",)) == (integrity.damage(made), integrity.differing(made))
+    assert ("", ("lib/part",)) == (integrity.mismatch(made), integrity.differing(made))
     (made / integrity.ALL).unlink()
     assert () == integrity.differing(made)

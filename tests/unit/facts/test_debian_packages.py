@@ -9,7 +9,7 @@ from facts_looks import look
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.debian import Lacking, question
+from crosstasks.facts.debian import MissingPackages, question
 from crosstasks.facts.host import Host
 
 FACTS = Facts(answers={Question("host"): Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-gnu", apt=True, suite="bookworm")})
@@ -26,7 +26,7 @@ def test_the_archive_is_asked_for_the_names_once_a_day(tmp_path):
 
     here = look(tmp_path, debian_lacking=lacking, now=lambda: time[0])
     for time[0] in (1000.0, 80_000.0):
-        assert ask(ASKED, here, FACTS) == Lacking(suite="bullseye", architecture="arm64", names={"libsl-dev": "libssl-dev"})
+        assert ask(ASKED, here, FACTS) == MissingPackages(suite="bullseye", architecture="arm64", names={"libsl-dev": "libssl-dev"})
     assert calls == [("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])]
     ask(ASKED, replace(here, debian_mirror="https://mirror.example"), FACTS)
     assert len(calls) == 2

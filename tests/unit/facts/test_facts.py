@@ -81,7 +81,7 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
     program(tools / "flipped/bin", "cross", "another")
     (tools / "old/.complete").write_text("")
     (tools / "half").mkdir()
-    found = ask(Question("provided"), look(tmp_path), Facts())
+    found = ask(Question("inventory"), look(tmp_path), Facts())
     (only,) = found.toolchains
     assert ("1.96.0-x86_64-unknown-linux-gnu", "1.96.0", "debian", "2.34", True, ("aarch64-unknown-linux-gnu",)) == (
         only.name,
@@ -101,5 +101,5 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
 
 def test_an_empty_cache_holds_nothing(tmp_path):
     """A first call finds no cache, which is no error."""
-    found = ask(Question("provided"), look(tmp_path), Facts())
+    found = ask(Question("inventory"), look(tmp_path), Facts())
     assert ((), ()) == (found.toolchains, found.tools)

@@ -13,11 +13,11 @@ from facts_looks import Programs, look
 from crosstasks.catalog.targets import ARCHES
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.probes import CODE, PLATFORMS, PROGRAMS, Proof, archive, program, read
+from crosstasks.facts.probes import CODE, PLATFORMS, PROGRAMS, EmulationTest, archive, program, read
 from crosstasks.testing import facts
 
 SAID = {"docker load": Done(argv=(), code=0), "docker rmi": Done(argv=(), code=0)}
-ASKED = Question("emulation-proof", "linux/s390x")
+ASKED = Question("emulation-test", "linux/s390x")
 
 
 def ended(code, err=""):
@@ -47,7 +47,7 @@ def test_the_image_holds_the_program_and_names_its_platform():
 
 def test_only_its_own_code_is_a_proof():
     """The engine's codes, and that of a shell, prove nothing."""
-    assert Proof(platform="linux/arm64") == read("linux/arm64", Done(argv=(), code=CODE))
+    assert EmulationTest(platform="linux/arm64") == read("linux/arm64", Done(argv=(), code=CODE))
     assert all(isinstance(read("linux/arm64", Done(argv=(), code=code)), Absent) for code in (0, 1, 125, 126, 127, 139))
 
 
@@ -67,7 +67,7 @@ def test_a_proof_is_kept_and_a_refusal_is_not(tmp_path):
     for _ in range(2):
         assert isinstance(ask(ASKED, look(tmp_path, bad), known), Absent)
     for _ in range(2):
-        assert Proof(platform="linux/s390x") == ask(ASKED, look(tmp_path, good), known)
+        assert EmulationTest(platform="linux/s390x") == ask(ASKED, look(tmp_path, good), known)
     assert [2, 1] == [sum(call[1] == "run" for call in runner.calls) for runner in (bad, good)]
 
 
@@ -83,5 +83,5 @@ def test_the_image_is_removed_whatever_happens(tmp_path):
 def test_what_cannot_be_proven_is_said(tmp_path):
     """No engine, or a platform that there is no program for."""
     assert "is not on PATH" in ask(ASKED, look(tmp_path), Facts(answers={Question("engine"): Absent("docker is not on PATH")})).why
-    assert "no program" in ask(Question("emulation-proof", "linux/mips"), look(tmp_path), facts()).why
+    assert "no program" in ask(Question("emulation-test", "linux/mips"), look(tmp_path), facts()).why
     assert len(PLATFORMS) == len(PROGRAMS)

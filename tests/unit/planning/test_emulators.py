@@ -9,13 +9,13 @@ from crosstasks.core.steps import Absent, Failure, Question, Refused
 from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.facts.probes import Proof
+from crosstasks.facts.probes import EmulationTest
 from crosstasks.planning.emulators import Emulator, binfmt, choose, installed
 from crosstasks.planning.ingredients import PullImage, RegisterEmulator
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"
-PROOF = Question("emulation-proof", AMD64)
+PROOF = Question("emulation-test", AMD64)
 NOT = Absent("nothing runs it", "set it up")
 REF, TAG = binfmt()
 BUILT = emulator("x86_64", "linux/arm64", "bookworm").tag
@@ -36,7 +36,7 @@ def test_never_asks_nothing():
 def test_a_proof_is_asked_for_once_a_route_needs_it():
     """And is enough, whatever is registered."""
     assert (PROOF,) == choose(AMD64, "auto", arm64_facts())
-    found = choose(AMD64, "auto", known(Proof(platform=AMD64)))
+    found = choose(AMD64, "auto", known(EmulationTest(platform=AMD64)))
     assert ("registered", ()) == (found.source, found.steps)
 
 

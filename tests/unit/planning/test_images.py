@@ -14,7 +14,7 @@ from crosstasks.catalog.recipes import recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
-from crosstasks.facts.debian import Lacking, question
+from crosstasks.facts.debian import MissingPackages, question
 from crosstasks.planning import images
 from crosstasks.planning.image_names import BASE_GLIBC, Variant
 from crosstasks.planning.images import sources
@@ -144,7 +144,7 @@ def test_packages_make_another_image():
     asked = question("bookworm", "arm64", ["libssl-dev"])
     known = facts(images={tag: GONE})
     assert choose("build", wanted(), known, own) == (asked,)
-    for answer in (Lacking(suite="bookworm", architecture="arm64"), Absent("apt's lists cannot be had")):
+    for answer in (MissingPackages(suite="bookworm", architecture="arm64"), Absent("apt's lists cannot be had")):
         found = choose("build", wanted(), known.with_({asked: answer}), own)
         assert "libssl-dev:arm64" in found.steps[0].recipe.packages
 
@@ -157,8 +157,8 @@ def test_packages_that_nobody_has_are_the_configurations_fault():
     known = facts(images={tag: GONE})
     assert choose("build", wanted(), known, own) == (library, program)
     answers = {
-        library: Lacking(suite="bookworm", architecture="arm64", names={"libsl-dev": "libssl-dev"}),
-        program: Lacking(suite="bookworm", architecture="amd64", names={"protobuf-compilr": ""}),
+        library: MissingPackages(suite="bookworm", architecture="arm64", names={"libsl-dev": "libssl-dev"}),
+        program: MissingPackages(suite="bookworm", architecture="amd64", names={"protobuf-compilr": ""}),
     }
     with pytest.raises(ConfigError) as error:
         choose("build", wanted(), known.with_(answers), own)

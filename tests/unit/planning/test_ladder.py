@@ -16,7 +16,7 @@ from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.facts.inventory import Provided
+from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup
 from crosstasks.planning.ladder import ladder
 from crosstasks.planning.route import oldest
@@ -593,9 +593,9 @@ def test_only_what_a_route_needs_is_asked():
 
 def test_offline_asks_the_network_for_nothing():
     """And takes what is there."""
-    zig = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(targets=(AMD64, ARM64)),))
+    zig = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(targets=(AMD64, ARM64)),))
     zigs = tuple(Builder(kind=kind, path=f"/usr/bin/{kind}", version="1") for kind in ("cargo-zigbuild", "zig"))
-    planned, asked = settle("aarch64", bare_facts(provided=zig, builders=Builders(found=zigs)), config(offline=True))
+    planned, asked = settle("aarch64", bare_facts(inventory=zig, builders=Builders(found=zigs)), config(offline=True))
     assert (planned.route.name, planned.route.steps, asked) == ("zigbuild", (), [])
     with pytest.raises(NoRoute):
         settle("aarch64", facts(), config(offline=True), around=NOTHING)

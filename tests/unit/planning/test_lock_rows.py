@@ -236,13 +236,13 @@ def brought(**changes):
     """Return what is known of a machine that a bundle brought an image to."""
     ready = {"ref": f"crosstasks/bundle/{ARM64}:sha256-222222222222", "id": "sha256:" + "1" * 64, "digest": DIGEST, "target": ARM64}
     row = Bundled(**ready | {"platform": "linux/amd64", "flavour": "0.2.5"} | changes)
-    return structs.replace(facts().provided, images=(row,)), row.ref
+    return structs.replace(facts().inventory, images=(row,)), row.ref
 
 
 def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
     """An engine forgets the digest of an image that it loads; what the bundle said of it is kept, and no registry is asked."""
-    provided, ref = brought()
-    plan, asked = planned(facts(lock=held(), provided=provided), image={ref: image(ref)})
+    inventory, ref = brought()
+    plan, asked = planned(facts(lock=held(), inventory=inventory), image={ref: image(ref)})
     assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
     assert lock_rows.of(plan.route, plan.request) == ROW
     assert lock_rows.compare(ROW, lock_rows.of(plan.route, plan.request)) == ()
@@ -251,16 +251,16 @@ def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
 def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
     """It is pulled then."""
     at = f"{REF.rpartition(':')[0]}@{DIGEST}"
-    provided, ref = brought(digest=MOVED)
-    plan, _ = planned(facts(lock=held(), provided=provided), image={ref: image(ref)}, registry={at: served(at)})
+    inventory, ref = brought(digest=MOVED)
+    plan, _ = planned(facts(lock=held(), inventory=inventory), image={ref: image(ref)}, registry={at: served(at)})
     assert plan.route.image.source == "upstream"
 
 
 @pytest.mark.parametrize("changes", [{"platform": "linux/arm64"}, {"packages": ("libssl-dev",)}, {"flavour": "git"}, {"target": AMD64}])
 def test_an_image_of_a_bundle_is_for_what_it_was_made_for(changes):
     """Another platform's, or one with other packages, is not looked at."""
-    provided, ref = brought(**changes)
-    plan, asked = planned(facts(provided=provided), config(fallback=[]), image={ref: image(ref)})
+    inventory, ref = brought(**changes)
+    plan, asked = planned(facts(inventory=inventory), config(fallback=[]), image={ref: image(ref)})
     assert Question("image", ref) not in asked
     assert plan.route.image.source == "upstream"
 
@@ -268,10 +268,10 @@ def test_an_image_of_a_bundle_is_for_what_it_was_made_for(changes):
 def test_a_machine_that_could_not_build_an_image_uses_one_of_a_bundle():
     """Of another suite, or without apt; with `local` or without."""
     tag = recipe(targets.find("aarch64"), "linux/amd64", "trixie").tag
-    provided, _ = brought(ref=tag, digest="", flavour="")
+    inventory, _ = brought(ref=tag, digest="", flavour="")
     labels = {"crosstasks.glibc": "2.41", "crosstasks.libc": "2.41"}
     for images in (["local"], ["bundle"]):
-        plan, _ = planned(facts(provided=provided), config(images=images), image={tag: image(tag, labels=labels)})
+        plan, _ = planned(facts(inventory=inventory), config(images=images), image={tag: image(tag, labels=labels)})
         assert (plan.route.image.ref, plan.route.image.source, plan.route.libc) == (tag, *images, "2.41")
 
 
@@ -283,8 +283,8 @@ def test_a_named_image_is_held_by_its_digest_as_well():
     assert row_of(planned(facts(), own, registry={named: served(named)})[0]) == row
     plan, asked = planned(facts(lock=held(row)), own, image={named: image(named, digests=(at,))})
     assert (plan.route.image.ref, {question.about for question in asked}) == (named, {"image"})
-    provided, ref = brought()
-    plan, asked = planned(facts(lock=held(row), provided=provided), own, image={ref: image(ref)})
+    inventory, ref = brought()
+    plan, asked = planned(facts(lock=held(row), inventory=inventory), own, image={ref: image(ref)})
     assert (plan.route.image.ref, {question.about for question in asked}) == (ref, {"image"})
     plan, _ = planned(facts(lock=held(row)), own, image={named: image(named)}, registry={at: served(at)})
     assert [step.ref for step in plan.steps if type(step).__name__ == "PullImage"] == [at]

@@ -9,7 +9,7 @@ from planning import request
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
-from crosstasks.facts.inventory import Provided
+from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup, RustupServer
 from crosstasks.planning import toolchains
 from crosstasks.planning.ingredients import InstallToolchain, Toolchain
@@ -28,7 +28,7 @@ def rustup(*folders, active=None):
 
 
 def ours(*folders):
-    return Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=folders)
+    return Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=folders)
 
 
 def choose(known, *targets, host=AMD64, **options):
@@ -54,7 +54,7 @@ def test_nothing_of_the_network_is_asked_where_the_users_own_serves():
     """Nor where ours does."""
     whole = toolchain(targets=(AMD64, ARM64))
     assert isinstance(choose(facts(rustup=rustup(whole))), Toolchain)
-    assert isinstance(choose(facts(provided=ours(whole))), Toolchain)
+    assert isinstance(choose(facts(inventory=ours(whole))), Toolchain)
     assert choose(facts()) == (Question("rustup-server"),)
 
 
@@ -142,7 +142,7 @@ def test_a_rust_version_that_is_too_new(options, why):
 )
 def test_the_newest_of_ours_that_is_whole(folders, taken):
     """It runs on the host that is asked for, and lacks nothing."""
-    found = choose(facts(provided=ours(*folders)))
+    found = choose(facts(inventory=ours(*folders)))
     assert (found.source, found.release, found.steps) == ("cache", taken, ())
 
 
@@ -152,7 +152,7 @@ def test_the_newest_of_ours_that_is_whole(folders, taken):
 def test_configurations_with_different_targets_share_what_is_there(targets, taken):
     """In a monorepo: whichever crate is built next, no toolchain is made anew."""
     folders = (toolchain("1.96.0", targets=(AMD64, ARM64)), toolchain("1.85.0", targets=(AMD64, ARM64, ARMV7)))
-    found = choose(facts(provided=ours(*folders)), *targets)
+    found = choose(facts(inventory=ours(*folders)), *targets)
     assert (taken, ()) == (found.release, found.steps)
 
 
@@ -167,7 +167,7 @@ def test_configurations_with_different_targets_share_what_is_there(targets, take
 )
 def test_what_debian_lacks_is_built_from_source(targets, folder, why):
     """A toolchain of Debian's packages serves a target that Debian has no std of; rustup has it, and is asked."""
-    found = choose(facts(provided=ours(folder)), *targets, toolchains=["cache"])
+    found = choose(facts(inventory=ours(folder)), *targets, toolchains=["cache"])
     assert (found.source if why is None else found.why) == ("cache" if why is None else f"cache: {folder.name} {why}")
 
 
@@ -175,7 +175,7 @@ def test_what_debian_lacks_is_built_from_source(targets, folder, why):
 def test_what_a_source_has_made_it_has(origin, taken):
     """Also where no cache is named, or it would be made again and again."""
     folder = toolchain("1.96.0", targets=(AMD64, ARM64), origin=origin)
-    found = choose(facts(provided=ours(folder)), toolchains=["debian"])
+    found = choose(facts(inventory=ours(folder)), toolchains=["debian"])
     assert (found.path if taken else found) == (folder.path if taken else (Question("debian"),))
 
 
@@ -299,8 +299,8 @@ def test_hosts_of_other_systems():
 
 def test_what_is_not_known_is_asked():
     """All that is on this machine, at once."""
-    unknown = facts(rustup=None, provided=None)
-    assert set(choose(unknown)) == {Question("rustup"), Question("provided")}
+    unknown = facts(rustup=None, inventory=None)
+    assert set(choose(unknown)) == {Question("rustup"), Question("inventory")}
 
 
 def test_a_server_that_offers_another_stable():

@@ -10,7 +10,7 @@ from crosstasks.catalog.pins import pins
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
-from crosstasks.facts.inventory import Provided
+from crosstasks.facts.inventory import Inventory
 from crosstasks.planning import tools
 from crosstasks.planning.ingredients import CompileCross, InstallWheels, Tool
 from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
@@ -42,11 +42,11 @@ def with_builders(*found, **more):
 
 
 def with_tools(*names):
-    return facts(provided=Provided(home="/cache/rustup", tools_home="/cache/tools", tools=names))
+    return facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools", tools=names))
 
 
 def with_damaged(*names):
-    return facts(provided=Provided(home="/cache/rustup", tools_home="/cache/tools", damaged=dict.fromkeys(names, "bin/x is another")))
+    return facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools", damaged=dict.fromkeys(names, "bin/x is another")))
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_rust_that_is_too_old_for_main():
     assert found.why.endswith("cargo: cross git wants Rust 1.85, and here is 1.75.0")
     assert cross("git", known, config(git_rev="1234567")).steps[0].cargo == "/usr/bin/cargo"
     assert cross("0.2.4", known, config()).steps[0].cargo == "/usr/bin/cargo"
-    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(home="/cache/rustup"),))
-    both = with_builders(old, provided=provided, rustup=Absent("rustup is not on PATH"))
+    inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(home="/cache/rustup"),))
+    both = with_builders(old, inventory=inventory, rustup=Absent("rustup is not on PATH"))
     assert cross("git", both, config()).steps[0].cargo.startswith("/cache/rustup/")
 
 
@@ -198,8 +198,8 @@ def test_hosts_without_a_wheel_compile(host, source):
 def test_whose_cargo_compiles(rustup, ours, builders, cargo):
     """The user's active one, one of ours that runs here, the one on PATH."""
     more = {} if rustup else {"rustup": Absent("rustup is not on PATH")}
-    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", toolchains=ours)
-    (step,) = cross("0.2.4", with_builders(*builders, provided=provided, **more), config()).steps
+    inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=ours)
+    (step,) = cross("0.2.4", with_builders(*builders, inventory=inventory, **more), config()).steps
     assert step.cargo == cargo
 
 
@@ -265,20 +265,20 @@ def test_rustup_is_the_users_own_or_pypis():
     assert found.steps == ()
     (step,) = rustup(bare_facts(), config()).steps
     assert step == InstallWheels(why=step.why, name=RUSTUP, projects=(f"rustup=={pins().pypi['rustup'].version}",))
-    provided = Provided(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
-    assert rustup(bare_facts(provided=provided), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
+    inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
+    assert rustup(bare_facts(inventory=inventory), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
     assert rustup(bare_facts(), config(offline=True)) == Refused(name="PyPI", why="offline = true")
 
 
 @pytest.mark.parametrize(
     ("choose", "needed"),
     [
-        (lambda known: cross("0.2.5", known, config()), {"builders", "provided", "host", "rustup"}),
-        (lambda known: zigbuild(known, config()), {"builders", "provided", "host"}),
-        (lambda known: rustup(known, config()), {"rustup", "provided", "host"}),
+        (lambda known: cross("0.2.5", known, config()), {"builders", "inventory", "host", "rustup"}),
+        (lambda known: zigbuild(known, config()), {"builders", "inventory", "host"}),
+        (lambda known: rustup(known, config()), {"rustup", "inventory", "host"}),
     ],
 )
 def test_what_is_not_known_is_asked(choose, needed):
     """All at once, and nothing about the network."""
-    unknown = facts(**{name.replace("-", "_"): None for name in ("host", "builders", "provided", "rustup")})
+    unknown = facts(**{name.replace("-", "_"): None for name in ("host", "builders", "inventory", "rustup")})
     assert set(choose(unknown)) == {Question(about) for about in needed}

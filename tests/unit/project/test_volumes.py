@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.project.volumes import Surroundings, find
+from crosstasks.project.volumes import Volumes, find
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def here(tmp_path):
 
 def test_a_workspace_at_the_top_needs_nothing(here, tmp_path):
     """Of cross itself: it mounts all of it."""
-    assert Surroundings() == find(here("top", git="top"), (), tmp_path / "home")
+    assert Volumes() == find(here("top", git="top"), (), tmp_path / "home")
 
 
 def test_a_workspace_below_the_top_is_given_the_top(here, tmp_path):
     """It may include what lies above."""
     root = here("top/services/api", git="top")
-    assert Surroundings(folders=(str(tmp_path / "top"),)) == find(root, (), tmp_path / "home")
+    assert Volumes(folders=(str(tmp_path / "top"),)) == find(root, (), tmp_path / "home")
 
 
 def test_without_a_repository_there_is_no_top(here, tmp_path):
@@ -69,13 +69,13 @@ def test_a_submodule_is_given_with_the_repository_around_it(here, tmp_path):
     """Its history is kept there as well."""
     root = here("top/deep/part", git="top")
     (root / ".git").write_text("gitdir: ../../.git/modules/deep/part\n")
-    assert Surroundings(folders=(str(tmp_path / "top"),)) == find(root, (), tmp_path / "home")
+    assert Volumes(folders=(str(tmp_path / "top"),)) == find(root, (), tmp_path / "home")
 
 
 def test_a_worktree_is_given_its_history(here, tmp_path):
     """Which lies in another folder, of which nothing else is given."""
     root = here("tree")
     (root / ".git").write_text(f"gitdir: {tmp_path}/top/.git/worktrees/tree\n")
-    assert Surroundings() == find(root, (), tmp_path / "home")  # an engine would make what is not there
+    assert Volumes() == find(root, (), tmp_path / "home")  # an engine would make what is not there
     here("top", git="top")
-    assert Surroundings(git_dir=str(tmp_path / "top" / ".git")) == find(root, (), tmp_path / "home")
+    assert Volumes(git_dir=str(tmp_path / "top" / ".git")) == find(root, (), tmp_path / "home")
