@@ -49,7 +49,8 @@ targets = [
 {targets}]
 
 # The Debian suite that images built here are made of: what is linked in them may need its glibc, 2.36, on every machine alike.
-base = "bookworm"
+# Whoever names one has every build in such an image, and none where there is no engine.
+# base = "bookworm"
 
 # The newest glibc that artifacts may need; without it every route decides by itself.
 # glibc = "2.28"
