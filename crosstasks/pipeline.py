@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -136,6 +136,20 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
         left = "; ".join(map(str, again.steps))
         raise CrosstasksError(f"{planned.target}: providing left something to do", why=left, hint="please report this")
     return again, work
+
+
+def provision(names: Sequence[str], verb: Verb, work: Work) -> Iterator[Plan]:
+    """
+    Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
+
+    Raises:
+        CrosstasksError: as of ``make`` and ``provide``.
+    """
+    cache.prepare(work.cache)
+    for triple in select(names, work):
+        planned, work = make(triple, verb, work)
+        planned, work = provide(planned, work)
+        yield planned
 
 
 def afresh(work: Work) -> Work:

@@ -29,19 +29,14 @@ def plan(call: Call) -> None:
 def provision(call: Call) -> None:
     """Provide what the plans need, and build nothing; with --from out of a bundle, without a network."""
     from .. import pipeline
-    from ..core import cache
     from ..reporting import report
 
     if call.options.get("from_"):
         from ..extras.offline import bundle_load
 
         bundle_load.load(call.work(), Path(call.options["from_"]))
-    work = call.work()
-    cache.prepare(work.cache)
-    for triple in pipeline.select(call.names, work):
-        made, work = pipeline.make(triple, call.verb, work)
-        made, work = pipeline.provide(made, work)
-        print(report.plan_text(made))  # noqa: T201
+    for planned in pipeline.provision(call.names, call.verb, call.work()):
+        print(report.plan_text(planned))  # noqa: T201
 
 
 def build(call: Call) -> int:
