@@ -105,6 +105,11 @@ def test_the_floor_is_that_of_the_program(fields, words):
 def test_a_failure_names_the_routes_that_failed_before():
     """With the error's first line."""
     result = Result(
-        target=ARM64, verb="test", route="zigbuild", error="it broke\nmore", code=1, turns=(Failure(route="cross 0.2.5", what="no image"),)
+        target=ARM64,
+        verb="test",
+        route="zigbuild",
+        error="it broke\nmore",
+        code=1,
+        failures=(Failure(route="cross 0.2.5", what="no image"),),
     )
     assert f"{ARM64}: test failed: it broke\n  not by cross 0.2.5: no image" == report.result_text((result,))
