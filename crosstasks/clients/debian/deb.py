@@ -5,7 +5,6 @@ A ``.deb`` is an archive of Unix's ar with ``debian-binary``, the control files 
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import lzma
@@ -20,14 +19,11 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PIECE: Final = 1 << 18
-"""Bytes that are read at a time."""
+"""Bytes that are read at a time; few large steps, since several packages are read side by side, and each step waits for Python's lock."""
 
 MAGIC: Final = b"!<arch>\n"
 HEADER: Final = 60
 DATA: Final = "data.tar"
-
-OPENERS: Final[Mapping[str, Callable[[Any], Any]]] = {"": lambda file: file, ".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
-"""How the files of a package may be packed, by the name's end; Debian's are ``.xz``."""
 
 
 class _Part(io.RawIOBase):
@@ -47,6 +43,37 @@ class _Part(io.RawIOBase):
         return len(content)
 
 
+class _Unpacked(io.RawIOBase):
+    """What a file holds that is packed by xz, in pieces that are asked for: ``lzma.open`` takes 8 KB at a time."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._reader, self._rest = file, lzma.LZMADecompressor(format=lzma.FORMAT_XZ), memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        if not self._rest and not self._reader.eof:
+            self._rest = memoryview(self._following())
+        size = min(len(view), len(self._rest))
+        view[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def _following(self) -> bytes:
+        piece = b""
+        while not piece and not self._reader.eof:
+            packed = self._file.read(PIECE) if self._reader.needs_input else b""
+            if self._reader.needs_input and not packed:
+                raise EOFError("it ends early")
+            piece = self._reader.decompress(packed, 4 * PIECE)
+        return piece
+
+
+OPENERS: Final[Mapping[str, Callable[[Any], Any]]] = {"": lambda file: file, ".xz": _Unpacked, ".gz": gzip.open}
+"""How the files of a package may be packed, by the name's end; Debian's are ``.xz``."""
+
+
 def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """
     Read the files of a package one by one.
@@ -55,7 +82,7 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
         ToolMissing: the package cannot be read to its end.
     """
     try:
-        with deb.open("rb") as file, _data(file) as content, tarfile.open(fileobj=content, mode="r|", bufsize=PIECE) as tar:
+        with deb.open("rb") as file, _data(file) as content, tarfile.open(fileobj=content, mode="r|", bufsize=4 * PIECE) as tar:
             for member in tar:
                 yield member, tar.extractfile(member) if member.isreg() else None
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, OSError) as error:
