@@ -19,7 +19,7 @@ from .building import run
 from .building.artifacts import kept, stable
 from .catalog import remedies, targets
 from .clients.process import run as real
-from .config import configuration
+from .config import configuration, read
 from .context import Work
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
@@ -28,6 +28,7 @@ from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
 from .planning import plan, request
 from .planning.plan import Plan
+from .project import manifest
 from .provisioning import cache_check
 from .reporting import ci
 from .reporting.report import say as to_stderr
@@ -54,19 +55,27 @@ def start(
 
     Args:
         root: the folder of the Rust repository.
-        names: targets that are declared as well; with them no configuration is needed.
+        names: the targets to work on, instead of those that are configured; with them no configuration is needed.
         environ: the user's environment.
         overrides: values of the command line, by option.
         needed: that there is no configuration is an error.
         say: is told of progress.
 
     Raises:
-        ConfigError: crosstasks.toml, an option, a name or a variable is wrong.
+        ConfigError: crosstasks.toml, an option, a name or a variable is wrong, or names what the workspace does not have.
     """
     place = Path(root).absolute()
     loaded = configuration.load(place, environ=environ, overrides=overrides, needed=needed and not names)
-    declared = dict.fromkeys((*loaded.targets, *(targets.find(name).triple for name in names)))
-    return begin(changed(loaded, targets=tuple(declared)), place, environ, say)
+    chosen = tuple(dict.fromkeys(map(read.named, names))) or loaded.targets
+    configuration.check_members(loaded, lambda: _packages(place), place)
+    return begin(changed(loaded, targets=chosen), place, environ, say)
+
+
+def _packages(place: Path) -> frozenset[str] | None:
+    try:
+        return frozenset(package.name for package in manifest.read(manifest.find(place)).packages)
+    except ConfigError:  # it is told where a workspace is needed
+        return None
 
 
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
@@ -91,10 +100,10 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
     Plan for one target: think, ask what that needs, think again.
 
     Raises:
-        ConfigError: no such target, or no Rust repository.
+        ConfigError: no such target or verb, or no Rust repository.
         NoRoute: nothing is possible.
     """
-    row = targets.find(target)
+    row, verb = targets.find(read.named(target)), read.verb(verb)
     work = look(work)
     _ = work.repository  # nothing is provided for a folder that holds none
     asked = request.make(row, verb, work.facts, work.config)
@@ -108,7 +117,7 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
 
 def select(names: Sequence[str], work: Work) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    chosen = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or work.config.targets
+    chosen = tuple(dict.fromkeys(map(read.named, names))) or work.config.targets
     if not chosen:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
     return chosen

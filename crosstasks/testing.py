@@ -160,7 +160,7 @@ def config(*targets: str, **options: Any) -> Config:
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
     reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
     problems.fail()
-    return Config(**reading.values, release=Release(**reading.release), own=reading.own, sources=reading.sources)
+    return Config(**reading.values, release=Release(**reading.release), declared=reading.declared, own=reading.own, sources=reading.sources)
 
 
 class FakeRunner:

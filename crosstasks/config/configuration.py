@@ -6,25 +6,23 @@ source, what it says of a single target wins over what it says of all.
 ::
 
     options           every option, with its default and what it means
-    config_places     where the file is, and on which line a key stands
-    config_variables  the names of variables
-    config_targets    the names of targets
-    config_read       the values, converted one by one
-    config_problems   what is wrong, each with its place and the likely word
-    config_schema     the JSON schema and the tables of docs/config.md
+    places    where the file is, and on which line a key stands
+    read      the values, converted one by one, and the names of variables and targets
+    problems  what is wrong, each with its place and the likely word
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from ..catalog import targets
 from ..core.errors import ConfigError
 from .options import Options, Release, TargetOptions
-from .places import FILE, find, top
-from .problems import Problems
+from .places import FILE, find, lines, shown, top
+from .problems import Problems, dotted, likely
 from .read import Reading, Source
 
 DEFAULT: Final = Source()
@@ -40,13 +38,15 @@ class Config(Options, frozen=True, kw_only=True):
     """The whole configuration.
 
     Attributes:
-        targets: triples.
+        targets: the triples that are selected: on the command line, else in the environment, else those of the file.
+        declared: those of the file, selected or not.
         own: what is said of single targets, by triple and field.
         sources: where each value that is no default came from, by ``field``, ``triple.field`` or ``release.field``.
         place: where the file is; empty without one.
     """
 
     release: Release = Release()
+    declared: tuple[str, ...] = ()
     own: Mapping[str, Mapping[str, Any]] = {}
     sources: Mapping[str, Source] = {}
     place: str = ""
@@ -95,6 +95,11 @@ class Config(Options, frozen=True, kw_only=True):
             return False
         return self.sources.get(f"{triple}.{field}", DEFAULT).rank >= self.sources.get(field, DEFAULT).rank
 
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Return the targets that are selected of more: what others have stays as it is; empty if it is all of the file's."""
+        return () if self.declared and set(self.declared) <= set(self.targets) else self.targets
+
     def is_strict(self, ci: str, *, lock: bool = False, release: bool = False) -> bool:
         """Tell whether the first failed step ends the work; ``auto`` is yes in CI, with a lock, and in a release."""
         return (bool(ci) or lock or release) if self.strict == "auto" else self.strict
@@ -127,7 +132,14 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     if needed and not document and not reading.values.get("targets"):
         raise _nothing(root)
     place = str(document.place) if document else ""
-    return Config(**reading.values, release=Release(**reading.release), own=reading.own, sources=reading.sources, place=place)
+    return Config(
+        **reading.values,
+        release=Release(**reading.release),
+        declared=reading.declared,
+        own=reading.own,
+        sources=reading.sources,
+        place=place,
+    )
 
 
 def _nothing(root: Path) -> ConfigError:
@@ -136,3 +148,49 @@ def _nothing(root: Path) -> ConfigError:
         why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
         hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
     )
+
+
+def check_members(config: Config, packages: Callable[[], Collection[str] | None], root: Path) -> None:
+    """
+    Refuse ``members`` and ``exclude`` that name no package.
+
+    Args:
+        config: of the repository.
+        packages: returns the names of those that the workspace holds, None if it cannot be read; asked only where some are named.
+        root: the folder that the configuration was read for.
+
+    Raises:
+        ConfigError: with every such name, its place and the likely word.
+    """
+    specs = tuple(_members(config))
+    held = packages() if specs else None
+    problems = [
+        f"{_place(source, root)}[{number}]: the workspace has no package {spec!r}{likely(spec, held)}"
+        for source, number, spec in specs
+        if held is not None and not _names(spec, held)
+    ]
+    if held is not None and problems:
+        raise ConfigError("the configuration is wrong", problems=problems, hint=f"it has {', '.join(sorted(held))}")
+
+
+def _members(config: Config) -> Iterator[tuple[Source, int, str]]:
+    """Give every package that is named, with where that is said, and at which place of the list."""
+    for field in ("members", "exclude"):
+        yield from ((config.origin(field), number, spec) for number, spec in enumerate(getattr(config, field)))
+        for triple, own in config.own.items():
+            yield from ((config.sources[f"{triple}.{field}"], number, spec) for number, spec in enumerate(own.get(field, ())))
+
+
+def _names(spec: str, packages: Collection[str]) -> bool:
+    """Tell whether what cargo's ``--package`` would be given names a package; of an address cargo itself is the judge."""
+    name = spec.partition("@")[0]
+    return any(sign in name for sign in "/:#") or any(fnmatchcase(package, name) for package in packages)
+
+
+def _place(source: Source, root: Path) -> str:
+    """Return where a value stands: file, line and key, or the name of its variable or option."""
+    document = find(root) if source.key else None
+    if document is None:
+        return source.name
+    line = next((line for keys, line in lines(document.text).items() if dotted(keys) == source.key), 0)
+    return f"{shown(document.place, root)}{f':{line}' if line else ''}: {source.key}"

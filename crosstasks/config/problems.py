@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.about import PACKAGE
 from ..core.errors import ConfigError
-from .options import Model, Options, Release, TargetOptions
+from .options import File, Model, Options, Release, TargetOptions
 from .places import Document, lines, shown
 
 KINDS: Final = {
@@ -63,9 +63,8 @@ class Problems:
     def unknown(self, where: Where, model: Model, key: str) -> None:
         """Add an option that there is not, with the likely one, or where it belongs."""
         place = next((place for other, place in BELONGS if other is not model and key in other.__struct_encode_fields__), "")
-        self.add(
-            where, f"unknown option, {key!r} belongs {place}" if place else f"unknown option{likely(key, model.__struct_encode_fields__)}"
-        )
+        known = (File if model is Options else model).__struct_encode_fields__
+        self.add(where, f"unknown option, {key!r} belongs {place}" if place else f"unknown option{likely(key, known)}")
 
     def wrong(self, where: Where, model: Model, key: str, value: Any, error: msgspec.ValidationError) -> None:
         """Add a value that msgspec refused."""

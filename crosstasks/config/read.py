@@ -9,13 +9,14 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
 
 from ..catalog import targets
 from ..core.errors import ConfigError
+from ..core.steps import Absent, Verb
 from .options import Model, Options, Release, TargetOptions, form
 from .problems import Problems, Where, dotted, likely
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .places import Place
 
 HOST = "host"
+
+GLIBC: Final = "2.44"
+"""The newest glibc that there is, of August 2026; a higher one is a slip of the pen. Two come out every year: https://sourceware.org/glibc"""
 
 
 def triple(name: str, where: Where, problems: Problems, index: str = "") -> str:
@@ -50,19 +54,50 @@ def triples(names: Sequence[str], where: Where, problems: Problems) -> tuple[str
 
 
 def _host(where: Where, problems: Problems, index: str) -> str:
+    match here():
+        case str() as triple:
+            return triple
+        case absent:
+            problems.add(where, f"'host' is no target here: {absent.why}", index)
+            return ""
+
+
+def here() -> str | Absent:
     """Return the machine's own target: what Rust's programs would say, without asking one."""
     from ..catalog import machines
     from ..core.looking import Platform
 
-    match machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1"))):
-        case str() as here if here in targets.catalogue():
-            return here
-        case str() as here:
-            why = f"it is {here}, which the catalogue does not have"
+    found = machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    if isinstance(found, str) and found not in targets.catalogue():
+        return Absent(f"it is {found}, which the catalogue does not have")
+    return found
+
+
+def named(name: str) -> str:
+    """
+    Return the triple that a name of the command line, or of the user's code, stands for.
+
+    Raises:
+        ConfigError: no target is called so.
+    """
+    match here() if name == HOST else targets.find(name).triple:
+        case str() as triple:
+            return triple
         case absent:
-            why = absent.why
-    problems.add(where, f"'host' is no target here: {why}", index)
-    return ""
+            raise ConfigError("'host' is no target here", why=absent.why, hint="`crosstasks targets` lists all")
+
+
+def verb(text: str, where: str = "the verb") -> Verb:
+    """
+    Return what is to be done with a target.
+
+    Raises:
+        ConfigError: that cannot be done.
+    """
+    known: tuple[Verb, ...] = get_args(Verb)
+    if text not in known:
+        raise ConfigError(f"{where} is {' or '.join(known)}, not {text!r}{likely(text, known)}")
+    return known[known.index(text)]
 
 
 PREFIX: Final = "CROSSTASKS_"
@@ -199,6 +234,7 @@ class Reading:
     Attributes:
         values: of the top level, by field; ``own`` those of single targets, ``release`` those of ``[release]``.
         sources: where each came from, by ``field``, ``triple.field`` or ``release.field``.
+        declared: the targets of the file.
     """
 
     def __init__(self, problems: Problems) -> None:
@@ -207,6 +243,7 @@ class Reading:
         self.own: dict[str, dict[str, Any]] = {}
         self.release: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
+        self.declared: tuple[str, ...] = ()
         self._problems = problems
 
     def file(self, place: Place, raw: Any) -> None:
@@ -290,9 +327,16 @@ class Reading:
             return
         if slot.key == "targets":
             converted = triples(converted, where, self._problems)
-        if slot.key == "glibc" and converted and slot.triple and targets.catalogue()[slot.triple].libc != "gnu":
-            self._problems.add(where, f"{slot.triple} has no glibc")
+            self.declared = converted if source.rank == FILE else self.declared
+        if slot.key == "glibc" and converted:
+            self._glibc(converted, slot.triple, where)
         self._store(slot, field, converted, source)
+
+    def _glibc(self, glibc: str, triple: str, where: Where) -> None:
+        if triple and targets.catalogue()[triple].libc != "gnu":
+            self._problems.add(where, f"{triple} has no glibc")
+        if tuple(map(int, glibc.split("."))) > tuple(map(int, GLIBC.split("."))):
+            self._problems.add(where, f"there is no glibc {glibc}; the newest is {GLIBC}")
 
     def _store(self, slot: Slot, field: str, value: Any, source: Source) -> None:
         if slot.model is Release:

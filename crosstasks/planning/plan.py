@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct, to_builtins
 
@@ -149,16 +150,26 @@ def likely(request: Request, facts: Facts) -> str:
 
 def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
     """Say why nothing is possible, route by route, and the first thing that would help."""
-    reasons: dict[str, list[str]] = {}
-    for refusal in refused:
-        reasons.setdefault(refusal.why, []).append(refusal.name)
-    lines = "\n".join(f"  {names[0]}{f' (and {len(names) - 1} more)' if names[1:] else ''}: {why}" for why, names in reasons.items())
+    groups = alike(refused)
+    lines = "\n".join(f"  {same[0].name}{f' (and {len(same) - 1} more)' if same[1:] else ''}: {why}" for why, same in groups)
     hints = sorted((refusal.hint for refusal in refused if refusal.hint), key=lambda hint: hint == HINT)
     return NoRoute(
         f"no route to {request.verb} {request.target.triple}",
         why=lines,
         hint=hints[0] if hints else "`crosstasks doctor` shows what is missing",
     )
+
+
+_TAGGED: Final = re.compile(r"(\S+/[^\s:]+):[\w.-]+")
+"""An image with its tag: what a registry that is out of reach says of one, it says of all."""
+
+
+def alike(refused: Sequence[Refused]) -> list[tuple[str, list[Refused]]]:
+    """Return the refused routes by their reasons; those that differ only in the tag of an image are one."""
+    groups: dict[str, list[Refused]] = {}
+    for refusal in refused:
+        groups.setdefault(_TAGGED.sub(r"\1", refusal.why), []).append(refusal)
+    return [(same[0].why if len({one.why for one in same}) == 1 else why, same) for why, same in groups.items()]
 
 
 class StepDocument(Struct, frozen=True, kw_only=True):

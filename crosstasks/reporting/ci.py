@@ -124,13 +124,13 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-HEAD: Final = "| target | | route | time | artifact | size | SHA-256 | routes that failed |"
+HEAD: Final = "| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed |"
 
 
 def summary(results: Sequence[Result], before: str) -> str:
     """Return what a step summary is given: a table, or more rows of the one that it ends with."""
     continues = HEAD in before and before.rstrip("\n").rpartition("\n")[2].startswith("| ")
-    head = "" if continues else f"{chr(10) if before else ''}### crosstasks\n\n{HEAD}\n|{' --- |' * 8}\n"
+    head = "" if continues else f"{chr(10) if before else ''}### crosstasks\n\n{HEAD}\n|{' --- |' * 9}\n"
     return head + "".join(f"| {' | '.join(map(_cell, row))} |\n" for result in results for row in _rows(result))
 
 
@@ -140,7 +140,7 @@ def _rows(result: Result) -> Iterable[Sequence[str]]:
     how = f"❌ {result.verb}: {result.error.partition(chr(10))[0]}" if result.error else f"✅ {result.verb}"
     first = (f"`{result.target}`", how, result.route, f"{result.seconds:.1f} s")
     failures = "; ".join(f"{failure.route}: {failure.what}" for failure in result.failures)
-    files = [(f"`{Path(one.path).name}`", size(one.size), f"`{one.sha256}`") for one in result.artifacts] or [("", "", "")]
+    files = [(f"`{Path(one.path).name}`", size(one.size), one.glibc, f"`{one.sha256}`") for one in result.artifacts] or [("",) * 4]
     yield (*first, *files[0], failures)
     for more in files[1:]:
         yield ("", "", "", "", *more, "")

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ..catalog import targets
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
+from ..planning.plan import alike
 from . import steps, tables
 
 if TYPE_CHECKING:
@@ -90,11 +91,9 @@ SHOWN: Final = 3
 
 def grouped(refused: Sequence[Refused]) -> list[str]:
     """Return the refused routes, those with one reason together."""
-    reasons: dict[str, list[str]] = {}
-    for refusal in refused:
-        reasons.setdefault(refusal.why, []).append(refusal.name)
-    lines = [f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}" for why, names in reasons.items()]
-    rest = sum(map(len, list(reasons.values())[SHOWN:]))
+    groups = alike(refused)
+    lines = [f"{same[0].name}{f' and {len(same) - 1} more' if same[1:] else ''}: {why}" for why, same in groups]
+    rest = sum(len(same) for _, same in groups[SHOWN:])
     return [*lines[:SHOWN], *([f"{rest} more routes"] if rest else [])]
 
 
@@ -181,7 +180,12 @@ def relative(path: str) -> str:
 
 def floor(artifact: Artifact) -> str:
     """Return the oldest glibc that a program or library runs with; empty if it is not linked against glibc."""
-    return f"runs with glibc {artifact.glibc} or newer" if artifact.glibc else "needs no library" if artifact.static else ""
+    return runs_with(artifact.glibc) if artifact.glibc else "needs no library" if artifact.static else ""
+
+
+def runs_with(glibc: str) -> str:
+    """Return what the newest version of a symbol of glibc says that a program needs; empty if it needs none."""
+    return f"runs with glibc {glibc} or newer" if glibc else ""
 
 
 def size(count: int) -> str:

@@ -26,17 +26,29 @@ def plan(call: Call) -> None:
     call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in made))
 
 
-def provision(call: Call) -> None:
+def provision(call: Call) -> int:
     """Provide what the plans need, and build nothing; with --from out of a bundle, without a network."""
     from .. import pipeline
     from ..reporting import report
 
     if call.options.get("from_"):
-        from ..extras.offline import bundle_load
-
-        bundle_load.load(call.work(), Path(call.options["from_"]))
+        return _loaded(call)
     for planned in pipeline.provision(call.names, call.verb, call.work()):
         print(report.plan_text(planned))  # noqa: T201
+    return 0
+
+
+def _loaded(call: Call) -> int:
+    """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
+    from ..extras.offline import bundle_load
+
+    manifest = bundle_load.load(call.work(needed=False), Path(call.options["from_"]))
+    rows = bundle_load.readiness(call.work(needed=False), manifest.targets, call.verb)
+    print(bundle_load.text(rows))  # noqa: T201
+    failed = [row for row in rows if row.error]
+    for row in failed:
+        print(f"error: {row.target}: {row.error}", file=sys.stderr)  # noqa: T201
+    return failed[0].error.code if failed and failed[0].error else 0
 
 
 def build(call: Call) -> int:

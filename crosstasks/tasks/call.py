@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from .. import parts
-from ..config.read import CHANGED_SINCE
+from ..config import read
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Option(NamedTuple):
 
 
 OPTIONS: Final[Mapping[str, Option]] = {
-    "target": Option(None, "a triple or an alias; may be given several times; all configured targets if not given", short="t"),
+    "target": Option(None, "a triple or an alias, or host; may be given several times; all configured targets if not given", short="t"),
     "verb": Option("build", "build or test"),
     "all": Option(False, "also each ingredient with its reason, each refused route, and each step with its values"),
     "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),
@@ -76,9 +76,10 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
 BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
-RELEASING: Final = ("package", "skip", "snapshot")
+PREPARING: Final = ("package", "skip", "snapshot")
+RELEASING: Final = ("target", *PREPARING)
 VERIFYING: Final = ("target", "format", "engine", "rebuild")
-PACKING: Final = ("target", "format", *OVERRIDES, "yes", *RELEASING, "jobs")
+PACKING: Final = ("format", *OVERRIDES, "yes", *RELEASING, "jobs")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Call:
     place: Path
     options: Mapping[str, Any]
     arguments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a verb that is none before anything is done."""
+        if "verb" in self.options:
+            _ = self.verb
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,10 +108,7 @@ class Call:
     @property
     def verb(self) -> Verb:
         """Return what is to be done."""
-        verb: str = self.options["verb"]
-        if verb not in {"build", "test"}:
-            raise ConfigError(f"--verb is build or test, not {verb!r}")
-        return cast("Verb", verb)
+        return read.verb(self.options["verb"], "--verb")
 
     def work(self, *, needed: bool = True, **overrides: str) -> Work:
         """Read the configuration."""
@@ -121,14 +124,14 @@ class Call:
     @property
     def changed_since(self) -> str:
         """Return the revision since which something must have changed; empty if all is to be done."""
-        return str(self.options.get("changed_since") or os.environ.get(CHANGED_SINCE, ""))
+        return str(self.options.get("changed_since") or os.environ.get(read.CHANGED_SINCE, ""))
 
     def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
         work = self.work()
         if not self.changed_since:
             return self.names, work
-        needed("ci", CHANGED_SINCE)
+        needed("ci", read.CHANGED_SINCE)
         from ..extras.ci import changes
 
         work = changes.narrow(work, self.names, self.changed_since, verb)

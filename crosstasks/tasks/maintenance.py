@@ -118,6 +118,8 @@ def clean(call: Call) -> None:
     images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):
         raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
+    if call.names and (cache or old):
+        raise ConfigError(f"{'--cache' if cache else '--stale'} is of all targets", hint="--target goes with what was built, and --images")
     work = call.work(needed=False)
     for line in cleaning.clean_stale(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache, dry=dry):
         print(line, flush=True)  # noqa: T201
@@ -167,7 +169,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "explain": Task(explain, ("text", "format")),
     "tools.targets": Task(targets, ("format",)),
     "tools.vendor": Task(vendor, ("into", "with_", "check", "update", "force")),
-    "tools.clean": Task(clean, ("images", "cache", "stale", "dry_run", "engine")),
+    "tools.clean": Task(clean, ("target", "images", "cache", "stale", "dry_run", "engine")),
     "emulation.status": Task(status, ("platform", "engine", "format")),
     "emulation.install": Task(install, ("platform", "source", "engine", "offline")),
     "emulation.uninstall": Task(uninstall, ("platform", "engine")),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, OVERRIDES, PACKING, RELEASING, VERIFYING, Call, Task
+from .call import OPTIONS, OVERRIDES, PACKING, PREPARING, RELEASING, VERIFYING, Call, Task
 
 if TYPE_CHECKING:
     from ..context import Work
@@ -102,7 +102,7 @@ def sign(call: Call) -> int:
     context = _context(call)
     if not context.work.config.release.hooks:
         raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
-    if not dist.listing(context.dist):
+    if not dist.chosen(context):
         raise NothingSelected(f"there is nothing to sign in {context.dist}", hint="`release.build` makes it")
     left_out = "nothing was signed: hooks are left out" if "hooks" in context.skip else "all of it is signed"
     print("\n".join(hooks.run(context)) or left_out)  # noqa: T201
@@ -169,7 +169,7 @@ def everything(call: Call) -> int:
         _publishable(context)
     for line in publish.publish(context):
         print(line)  # noqa: T201
-    names = ("packages",) if context.snapshot or call.names else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
+    names = ("packages",) if context.snapshot else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
     code = _looked_again(context, names)
     print(_ending(context))  # noqa: T201
     return code
@@ -232,7 +232,7 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
     else:
         build.prepared(context)
         parts = workers.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
-    dist.finish(context, tuple(dict.fromkeys((*context.work.config.targets, *triples))))
+    dist.finish(context, triples)
     return parts
 
 
@@ -289,7 +289,7 @@ def verify(call: Call) -> int:
 
     work = pipeline.look(call.work(needed=False))
     dist = Path(work.repository.root, work.config.release.dist)
-    findings = verifying.examine(dist, work, pipeline.select(call.names, work) if call.names else ())
+    findings = verifying.examine(dist, work, work.config.chosen)
     error = verifying.failed(findings)
     found = _again(call, dist, work) if call.options["rebuild"] else None
 
@@ -315,7 +315,7 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
-    held = contents.listed(dist, pipeline.select(call.names, work) if call.names else ())
+    held = contents.listed(dist, work.config.chosen)
     triples = tuple(dict.fromkeys(package.target.triple for package in held))
     given = {
         "target": list(triples),
@@ -338,11 +338,11 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
 
 TASKS: Final[Mapping[str, Task]] = {
     "release.status": Task(status, ("format", *RELEASING)),
-    "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *RELEASING)),
+    "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *PREPARING)),
     "release.build": Task(build, PACKING),
     "release.verify": Task(verify, VERIFYING),
     "release.sign": Task(sign, RELEASING),
     "release.publish": Task(publish, ("dry_run", "yes", *RELEASING)),
-    "release.all": Task(everything, ("bump", "dry_run", "yes", "target", *OVERRIDES, *RELEASING, "jobs")),
+    "release.all": Task(everything, ("bump", "dry_run", "yes", *OVERRIDES, *RELEASING, "jobs")),
 }
 """The rows of this module, by the names of the tasks."""

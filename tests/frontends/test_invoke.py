@@ -132,6 +132,7 @@ def test_a_task_explains_its_options(program):
         (("release.build", "--package", "--snapshot"), "--package is given no value"),
         (("build", "--format", "xml"), "text or json, not 'xml'"),
         (("plan", "--verb", "run"), "build or test, not 'run'"),
+        (("provision", "--from", "none.tar", "--verb", "tets"), "--verb is build or test, not 'tets', perhaps 'test'"),
         (("plan", "--target", "arch64"), "no target is called 'arch64'"),
         (("plan", "--cross", "9"), "--cross"),
         (("build", "--target", "aarch64", "--", "--target", "x"), "these arguments are not handed to cargo"),

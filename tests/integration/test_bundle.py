@@ -91,6 +91,20 @@ def test_a_bundle_builds_and_tests_where_there_is_no_network(made, alone, tmp_pa
     assert [] == [path.name for path in tmp_path.rglob(".crosstasks-*")]
 
 
+def test_a_bundle_of_one_target_is_loaded_where_more_are_declared(made, alone):
+    """Nothing need be named: what it brings is ready, the rest is told as not, and all is well."""
+    folder, _ = made
+    loaded = alone("provision", "--from", str(folder / "b.tar"))
+    assert loaded.returncode == 0, loaded.stderr
+    lines = {words[0]: words[1:3] for line in loaded.stdout.rpartition("\n\n")[2].splitlines() if (words := line.split())}
+    assert ["ready", "cross"] == lines["aarch64-unknown-linux-gnu"]
+    assert ["not", "ready"] == lines["s390x-unknown-linux-gnu"]
+    named = alone("provision", "--from", str(folder / "b.tar"), "--target", "s390x")
+    assert named.returncode
+    assert "s390x-unknown-linux-gnu  not ready" in named.stdout
+    assert "error: s390x-unknown-linux-gnu: " in named.stderr
+
+
 def _architectures(told):
     """Return those of the bundle's images that the engine holds."""
     refs = [image["ref"] for image in told["images"]]

@@ -322,6 +322,17 @@ def test_a_snapshot_is_made_of_what_is_not_committed(project, release):
     assert release("release.publish", "--snapshot", "--yes", cwd=project).returncode == 2
 
 
+def test_a_snapshot_of_one_target_is_whole(project, release):
+    """What is selected is what is counted, by an option or a variable: one of one, and nothing is left to do."""
+    (project / "crosstasks.toml").write_text(OPTIONS.replace('["x86_64"]', '["aarch64", "x86_64", "s390x"]'))
+    committed(project)
+    named = release("release", "--snapshot", "--yes", "--target", "x86_64", cwd=project)
+    by_variable = release("release.status", cwd=project, CROSSTASKS_TARGETS="x86_64")
+    assert (0, True) == (named.returncode, "1 of 1 targets" in named.stdout), named.stderr
+    assert "1 of 1 targets" in by_variable.stdout
+    assert "1 of 3 targets" in release("release.status", cwd=project).stdout
+
+
 def test_a_wrong_part_to_skip_lists_the_right_ones(project, release):
     """With the likely one."""
     done = release("release.build", "--skip=sbon", cwd=project)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from crosstasks import pipeline
 from crosstasks.context import Work, look_of
-from crosstasks.core.errors import ToolDamaged
+from crosstasks.core.errors import ConfigError, ToolDamaged
 from crosstasks.core.steps import Question
 from crosstasks.facts.inventory import Inventory
 from crosstasks.testing import AMD64, ARM64, FakeRunner, config, facts
@@ -27,3 +29,20 @@ def test_what_one_target_found_damaged_is_not_there_for_the_next():
     results = pipeline.each((), act, "build", work)
     assert seen == [(AMD64, True), (ARM64, False)]
     assert [result.code for result in results] == [5, 5]
+
+
+def test_what_is_named_is_what_is_selected(tmp_path):
+    """Names on the command line select, as the variable does; what the file declares is known all the same."""
+    (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64", "aarch64"]\n')
+    named = pipeline.start(tmp_path, names=("aarch64",), environ={})
+    variable = pipeline.start(tmp_path, environ={"CROSSTASKS_TARGETS": "aarch64"})
+    assert ((ARM64,), (AMD64, ARM64)) == (named.config.targets, named.config.declared)
+    assert named.config.targets == variable.config.targets == pipeline.select((), named)
+
+
+def test_members_are_checked_before_anything_is_done(tmp_path):
+    """A package that the workspace does not have is told when the configuration is read."""
+    (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64"]\nmembers = ["nope"]\n')
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "hello"\n')
+    with pytest.raises(ConfigError, match="the workspace has no package 'nope'"):
+        pipeline.start(tmp_path, environ={})

@@ -47,6 +47,8 @@ def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bo
     """
     Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
 
+    Where some targets are selected of more, only what is theirs goes, images as well.
+
     Args:
         work: of this call; without a repository only the other two are done.
         images: remove the images that were built here, and containers whose owner is gone.
@@ -60,12 +62,22 @@ def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bo
     """
     work = pipeline.look(work, (Question("repository"),))
     if isinstance(work.facts.repository, Repository) or not (images or everything):
-        yield _removed(Path(work.repository.target_directory) / "crosstasks", dry=dry)
+        for place in _built(Path(work.repository.target_directory) / "crosstasks", work.config.chosen):
+            yield _removed(place, dry=dry)
     if images:
         work = pipeline.look(work, (Question("host"), Question("engine")))
         yield from clean_engine(work.engine, work, dry=dry)
     if everything:
         yield clean_cache(work.cache, work.root, dry=dry)
+
+
+def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
+    """Give what builds left of the chosen targets; the whole folder if it is of all."""
+    if not chosen:
+        yield folder
+    for triple in chosen:
+        yield folder / triple
+        yield from (place for pattern in (f".*-*/{triple}", f"logs/{triple}.log") for place in sorted(folder.glob(pattern)))
 
 
 def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
@@ -76,11 +88,17 @@ def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str =
         door.remove(dead)
     if dead:
         yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
-    held = door.images(label)
+    held = [image for image in door.images(label) if is_of(image, work.config.chosen)]
     for image in held:
         yield _would(door, image, dead) if dry else remove_image(engine, image, work)
     if not held:
         yield "the engine holds no image of ours"
+
+
+def is_of(image: Mapping[str, Any], chosen: Sequence[str]) -> bool:
+    """Tell whether an image is of one of the chosen targets, which its name tells; of all that are there, if none is chosen."""
+    names = [str(name) for name in image.get("RepoTags") or image.get("NamesHistory") or ()]
+    return not chosen or any(f"/{triple}:" in name for name in names for triple in chosen)
 
 
 def _would(door: engines.EngineClient, image: Mapping[str, Any], dead: Sequence[str]) -> str:
@@ -192,10 +210,11 @@ def _removed(folder: Path, *, dry: bool) -> str:
 
 
 def remove(path: Path) -> int:
-    """Remove a folder that nobody sees half gone, and return its size; of a link only the link."""
-    if path.is_symlink():
+    """Remove a folder that nobody sees half gone, or a file, and return its size; of a link only the link."""
+    if path.is_symlink() or path.is_file():
+        taken = 0 if path.is_symlink() else path.stat().st_size
         path.unlink()
-        return 0
+        return taken
     if not path.exists():
         return 0
     taken = room(path)
@@ -304,7 +323,8 @@ PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages":
 
 
 def _routes(work: Work) -> Iterator[Route]:
-    for triple in work.config.targets:
+    # what a variable selects for one call is not all that is wanted
+    for triple in dict.fromkeys((*work.config.declared, *work.config.targets)):
         for verb in VERBS:
             with suppress(NoRoute):
                 planned, work = pipeline.make(triple, verb, work)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -14,16 +15,18 @@ from ... import pipeline
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
 from ...core import cache, files, integrity
-from ...core.errors import ConfigError, EngineFailed, ImageFailed
+from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute
 from ...facts.engine import Engine, identity
 from ...facts.inventory import IMAGES, Bundled
 from ...provisioning import rustup_home
 from ...provisioning.tools import PROGRAMS
-from ...reporting import report
+from ...reporting import report, tables
 from . import bundle
 
 if TYPE_CHECKING:
     from ...context import Work
+    from ...core.steps import Verb
+    from ...planning.plan import Plan
     from .bundle import Kind, Manifest, Member
 
 
@@ -51,6 +54,63 @@ def load(work: Work, path: Path) -> Manifest:
             if image.engine == engine:
                 _note(image, work)
         return reader.manifest
+
+
+class Ready(NamedTuple):
+    """What is known of a target when a bundle was loaded: its *plan*, without steps, or *why* not; an *error* is what must not be."""
+
+    target: str
+    plan: Plan | None = None
+    why: str = ""
+    error: CrosstasksError | None = None
+
+
+def readiness(work: Work, brought: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
+    """
+    Look, target by target, whether all is there now.
+
+    Args:
+        work: of a call after loading.
+        brought: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
+        verb: what is to be done with them.
+
+    Returns:
+        a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
+    """
+    chosen = work.config.chosen
+    triples = chosen or tuple(dict.fromkeys((*brought, *work.config.targets)))
+    return tuple(_provided(triple, verb, work) if triple in (chosen or brought) else _there(triple, verb, work) for triple in triples)
+
+
+def _provided(triple: str, verb: Verb, work: Work) -> Ready:
+    try:
+        planned, work = pipeline.make(triple, verb, _only(work, triple))
+        planned, _ = pipeline.provide(planned, work)
+    except Interrupted:
+        raise
+    except CrosstasksError as error:
+        return Ready(triple, why=error.what, error=error)
+    return Ready(triple, planned)
+
+
+def _there(triple: str, verb: Verb, work: Work) -> Ready:
+    """Tell whether a target that the bundle does not bring is there all the same; the network is not asked for it."""
+    config = structs.replace(work.config, offline=True)
+    try:
+        planned, _ = pipeline.make(triple, verb, _only(pipeline.begin(config, work.root, work.environ, work.say), triple))
+    except NoRoute:
+        return Ready(triple, why="the bundle was made without it")
+    return Ready(triple, why=f"the bundle was made without it: {planned.steps[0].why}") if planned.steps else Ready(triple, planned)
+
+
+def _only(work: Work, triple: str) -> Work:
+    return replace(work, config=structs.replace(work.config, targets=(triple,)))
+
+
+def text(rows: Sequence[Ready]) -> str:
+    """Return the plans of what is ready, and a line for each target."""
+    lines = [(row.target, "ready" if row.plan else "not ready", row.plan.route.name if row.plan else row.why) for row in rows]
+    return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), tables.aligned(lines)))
 
 
 def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str]:

@@ -71,7 +71,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
     Write the lock: what is locked already is kept, unless it is to be updated; and so are the rows of other platforms.
 
     Args:
-        names: targets to lock; all that are configured, and no others, if empty.
+        names: targets to lock; all that are selected if empty. Where that is all that is configured, no others stay.
         platforms: of engines; that of this machine's if empty.
         update: resolve them anew.
 
@@ -83,7 +83,7 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
     found = held(every[0].facts)
     for machine in every:
         found = _resolved(machine, names, found, update=update)
-    found = found if names else lock_rows.only(found, work.config.targets)
+    found = found if names or work.config.chosen else lock_rows.only(found, work.config.targets)
     files.write(path(work), dump(found))
     return found
 
@@ -95,7 +95,7 @@ def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -
         try:
             planned, work = pipeline.make(triple, "build", _with(work, found))
         except NoRoute as error:
-            if names or triple in found.on(here) or len(triples) == 1:
+            if names or work.config.chosen or triple in found.on(here) or len(triples) == 1:
                 raise
             work.say(f"{triple} is not locked for {here}: {error.what}")
             continue
@@ -115,7 +115,8 @@ def check(work: Work, names: Sequence[str], platforms: Sequence[str] = ()) -> tu
         rows = held(machine.facts).on(platform(machine.facts))
         for triple in triples:
             different += _checked(machine, triple, rows.get(triple))
-        stale = [triple for triple in rows if not names and triple not in work.config.targets]
+        some = names or work.config.chosen
+        stale = [triple for triple in rows if not some and triple not in work.config.targets]
         different += [_difference(machine, triple, "target", "locked", "not configured") for triple in stale]
     return tuple(different)
 

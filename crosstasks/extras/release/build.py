@@ -246,7 +246,7 @@ def run(context: Context) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a command said no.
     """
-    listed = dist.listing(context.dist)
+    listed = dist.chosen(context)
     if "hooks" in context.skip or not listed:
         return ()
     told = []

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from ...core import cache, files
+from ...catalog.targets import catalogue
+from ...core import cache, files, versions
 from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
 from ..packaging import archive
-from .context import Context
+from ..packaging.contents import target_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -102,10 +103,19 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     return tuple(found for target in targets if (found := part(dist, target)))
 
 
-def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
+def _every(context: Context, built: Iterable[str]) -> tuple[str, ...]:
+    """Return the targets that the folder is of, not only those of this call: declared, or built of this very commit by another one."""
+    declared, commit = context.work.config.declared, "" if context.git.dirty else context.git.commit
+    others = sorted(path.stem for path in (context.dist / ".parts").glob("*.json") if path.stem in catalogue())
+    same = (triple for triple in others if (found := part(context.dist, triple)) and commit and found.commit == commit)
+    return tuple(dict.fromkeys((*declared, *built, *same)))
+
+
+def finish(context: Context, built: Iterable[str]) -> tuple[File, ...]:
     """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
     dist = context.dist
     with cache.locked(dist / ".parts" / SUMS):
+        targets = _every(context, built)
         versions = {(product.name, product.version) for product in context.products}
         listed = sorted(
             (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name
@@ -115,7 +125,7 @@ def finish(context: Context, targets: Sequence[str]) -> tuple[File, ...]:
             archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
         archive.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
         archive.write(dist / "artifacts.json", _json({"artifacts": listed}))
-        archive.write(dist / "metadata.json", _json(_metadata(context, targets)))
+        archive.write(dist / "metadata.json", _json(_metadata(context, listed)))
     return tuple(listed)
 
 
@@ -135,9 +145,10 @@ def _json(value: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})) + b"\n"
 
 
-def _metadata(context: Context, targets: Sequence[str]) -> dict[str, Any]:
+def _metadata(context: Context, listed: Sequence[File]) -> dict[str, Any]:
     """Return what holds for the whole release; nothing in it differs from call to call on one commit."""
     config = context.work.config
+    floors = {triple: newest(one for file in listed if file.target == triple for one in file.programs) for triple in _targets(listed)}
     return {
         "crosstasks": __version__,
         "commit": context.git.commit,
@@ -149,12 +160,22 @@ def _metadata(context: Context, targets: Sequence[str]) -> dict[str, Any]:
         "targets": {
             triple: {
                 "glibc": config.target(triple).glibc,
+                "glibc_floor": floor,
                 "features": config.target(triple).features,
                 "default_features": config.target(triple).default_features,
             }
-            for triple in targets
+            for triple, floor in floors.items()
         },
     }
+
+
+def _targets(listed: Iterable[File]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(file.target for file in listed))
+
+
+def newest(programs: Iterable[Program]) -> str:
+    """Return the newest glibc that one of the programs needs: none of them starts with an older one; empty if none needs any."""
+    return versions.highest(one.glibc for one in programs)
 
 
 ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
@@ -163,12 +184,12 @@ ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
 
 def listed(context: Context) -> tuple[Path, ...]:
     """
-    Return the files to publish: those that are listed, their checksums, what hooks made of them, and the lists themselves.
+    Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
 
     Raises:
         CrosstasksError: there are none, or one is not as it is listed.
     """
-    named = listing(context.dist)
+    named = chosen(context)
     if not named:
         raise CrosstasksError(f"there is nothing to publish in {context.dist}", hint="`release.build` makes it")
     for name, checksum in named.items():
@@ -179,6 +200,17 @@ def listed(context: Context) -> tuple[Path, ...]:
     more = sorted(path for path in context.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
     there = (context.dist / name for name in heads)
     return tuple(dict.fromkeys(path for path in (*there, *more) if path.is_file()))
+
+
+def chosen(context: Context) -> dict[str, str]:
+    """Return what SHA256SUMS lists of the selected targets."""
+    some = context.work.config.chosen
+    return {name: checksum for name, checksum in listing(context.dist).items() if not some or _of(name) in some}
+
+
+def _of(name: str) -> str:
+    target = target_of(name)
+    return target.triple if target else ""
 
 
 def listing(folder: Path) -> dict[str, str]:

@@ -124,7 +124,7 @@ def _packages(context: Context) -> Iterator[Row]:
 
 def _published(context: Context) -> Iterator[Row]:
     for name in publish.places(context):
-        if not dist.listing(context.dist):
+        if not dist.chosen(context):
             yield Row(name="published", state="missing", found=f"{name}: nothing is built yet", next="`release.build`")
             continue
         if context.work.config.offline and name != "directory":

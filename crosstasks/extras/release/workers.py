@@ -19,7 +19,7 @@ from ...clients.process import Asked, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report
-from .dist import Part
+from .dist import File, Part, newest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -181,12 +181,16 @@ def _env() -> dict[str, str | None]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, (str(above), path))), "FORCE_COLOR": None}
 
 
+def _told(file: File) -> tuple[str, ...]:
+    return (file.name, report.size(file.size), report.runs_with(newest(file.programs)), f"sha256 {file.sha256[:16]}")
+
+
 def results(parts: Sequence[Part]) -> str:
     """Return how each target went, as text."""
     lines = []
     for part in parts:
         how = "kept from before" if part.kept else f"built in {part.seconds:.1f} s, {part.route}"
         lines.append(f"{report.bold(part.target)}: {'failed: ' + part.error.splitlines()[0] if part.error else how}")
-        lines += [f"  {file.name}  {report.size(file.size)}  sha256 {file.sha256[:16]}" for file in part.files]
+        lines += [f"  {'  '.join(filter(None, _told(file)))}" for file in part.files]
         lines += [f"  {note}" for note in part.notes]
     return "\n".join(lines)

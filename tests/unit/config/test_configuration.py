@@ -13,10 +13,10 @@ import pytest
 from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
 from crosstasks.catalog import targets
-from crosstasks.config.configuration import Config, load
+from crosstasks.config.configuration import Config, check_members, load
 from crosstasks.config.options import File, Options, Release, TargetOptions
 from crosstasks.config.places import lines, locate
-from crosstasks.config.read import OURS, slot, variable
+from crosstasks.config.read import OURS, named, slot, variable, verb
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.looking import Platform
 from crosstasks.facts.host import parse
@@ -431,6 +431,10 @@ def test_all_problems_at_once(problems):
     ("line", "said"),
     [
         ('linker = "ld"', "crosstasks.toml:2: linker: unknown option, 'linker' belongs in [target.<name>]"),
+        ('[relase]\ndist = "out"', "crosstasks.toml:2: relase: unknown option, perhaps 'release'"),
+        ("[targt.aarch64]", "crosstasks.toml:2: targt: unknown option, perhaps 'target'"),
+        ('glibc = "2.99"', "crosstasks.toml:2: glibc: there is no glibc 2.99; the newest is 2.44"),
+        ('target.aarch64.glibc = "3.0"', "crosstasks.toml:2: target.aarch64.glibc: there is no glibc 3.0; the newest is 2.44"),
         ('dist = "out"', "crosstasks.toml:2: dist: unknown option, 'dist' belongs in [release]"),
         ("target = 3", "crosstasks.toml:2: target: must be a table that holds one for each target"),
         ("target.aarch64 = 3", "crosstasks.toml:2: target.aarch64: must be a table"),
@@ -678,3 +682,86 @@ def test_every_option_is_described(model):
     for key in model.__struct_encode_fields__:
         said = config_schema.property_of(model, key).get("description", "") if key not in {"release", "target"} else "."
         assert said.endswith("."), key
+
+
+# what only the workspace tells
+
+
+MEMBERS = """\
+version = 1
+members = ["server", "nope"]
+exclude = ["desk*", "mobil*"]
+[target.armv7]
+members = ["serve"]
+"""
+
+
+@pytest.fixture
+def strangers(configured, project):
+    """What is said of the packages that a text names, where the workspace holds two."""
+
+    def strangers(text: str, held=frozenset({"server", "desktop"}), **environ: str) -> list[str]:
+        loaded = configured(text, **environ)
+        try:
+            check_members(loaded, lambda: held, project)
+        except ConfigError as error:
+            return [*error.problems, error.hint]
+        return []
+
+    return strangers
+
+
+def test_members_that_the_workspace_does_not_have(strangers):
+    """Each is told with its place and the likely word: of all targets, and of one."""
+    assert [
+        "crosstasks.toml:2: members[1]: the workspace has no package 'nope'",
+        "crosstasks.toml:5: target.armv7.members[0]: the workspace has no package 'serve', perhaps 'server'",
+        "crosstasks.toml:3: exclude[1]: the workspace has no package 'mobil*'",
+        "it has desktop, server",
+    ] == strangers(MEMBERS)
+
+
+def test_members_of_a_variable(strangers):
+    """Their place is the variable's name."""
+    told = strangers("version = 1\n", CROSSTASKS_MEMBERS="server destop")
+    assert "CROSSTASKS_MEMBERS[1]: the workspace has no package 'destop', perhaps 'desktop'" == told[0]
+
+
+@pytest.mark.parametrize("spec", ["server", "server@1.0.0", "s*", "file:///srv/other#1.0.0"])
+def test_what_cargo_takes_is_no_stranger(strangers, spec):
+    """A version, a pattern and an address are cargo's to judge."""
+    assert [] == strangers(f'version = 1\nmembers = ["{spec}"]\n')
+
+
+def test_without_members_no_manifest_is_read(configured, project):
+    """The workspace is read only where a package is named; and one that cannot be read is told elsewhere."""
+    check_members(configured("version = 1\n"), lambda: pytest.fail("it was read"), project)
+    check_members(configured(MEMBERS), lambda: None, project)
+
+
+# what is selected
+
+
+def test_what_is_declared_stays_known(configured):
+    """A variable selects: what the file declares is known all the same."""
+    text = 'version = 1\ntargets = ["aarch64", "armv7"]\n'
+    some, every = configured(text, CROSSTASKS_TARGETS="armv7"), configured(text)
+    assert ((ARMV7,), (ARM, ARMV7), (ARMV7,)) == (some.targets, some.declared, some.chosen)
+    assert ((ARM, ARMV7), (ARM, ARMV7), ()) == (every.targets, every.declared, every.chosen)
+
+
+def test_a_name_stands_for_a_triple(monkeypatch):
+    """On the command line as in the file: an alias, a triple, or the machine itself; where that is no target it is said."""
+    monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="aarch64"))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    assert (ARM, ARM, ARM) == tuple(map(named, ("aarch64", ARM, "host")))
+    monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="vax"))
+    with pytest.raises(ConfigError, match="'host' is no target here"):
+        named("host")
+
+
+def test_a_verb_that_is_none():
+    """The likely one is named."""
+    assert "test" == verb("test")
+    with pytest.raises(ConfigError, match="the verb is build or test, not 'tets', perhaps 'test'"):
+        verb("tets")

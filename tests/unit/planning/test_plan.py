@@ -18,10 +18,10 @@ from crosstasks.catalog.targets import find
 from crosstasks.config.configuration import Config
 from crosstasks.core.about import PACKAGE
 from crosstasks.core.errors import NoRoute
-from crosstasks.core.steps import Failure, Question, Step
+from crosstasks.core.steps import Failure, Question, Refused, Step
 from crosstasks.facts import lock
 from crosstasks.planning import plan
-from crosstasks.planning.plan import Plan, as_json
+from crosstasks.planning.plan import Plan, alike, as_json
 from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"
@@ -149,6 +149,20 @@ def test_no_route_says_why_route_by_route():
     with pytest.raises(NoRoute) as caught:
         settle("freebsd", bare_facts(), config("freebsd"), "test")
     assert (caught.value.what, caught.value.hint) == ("no route to test x86_64-unknown-freebsd", "start docker, or install podman")
+
+
+def test_what_repeats_itself_is_told_once():
+    """In one line, with the number: a registry that is out of reach is so for every tag; what differs otherwise stays apart."""
+    away = "ghcr.io/cross-rs/x86_64-unknown-freebsd:{} could not be looked up: no such host"
+    refused = [Refused(name=f"cross {tag}", why=away.format(tag)) for tag in ("0.2.5", "main", "0.2.4")]
+    other = Refused(name="cross git, image of the mirror", why="10.0.0.1:5000/x/y:main is not in its registry")
+    cargo = [Refused(name=name, why="no cargo") for name in ("cargo", "zigbuild")]
+    assert alike((refused[0], other, *refused[1:], *cargo)) == [
+        ("ghcr.io/cross-rs/x86_64-unknown-freebsd could not be looked up: no such host", refused),
+        ("10.0.0.1:5000/x/y:main is not in its registry", [other]),
+        ("no cargo", cargo),
+    ]
+    assert alike(refused[:1]) == [(away.format("0.2.5"), refused[:1])]
 
 
 def test_json_has_all_of_it():

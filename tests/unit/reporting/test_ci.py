@@ -76,16 +76,18 @@ def test_what_the_compiler_did_not_say_is_annotated_as_ours():
 
 def test_a_summary_is_a_table_that_grows():
     """With a row for every artifact; a second session adds rows, but begins a table of its own below other text."""
-    files = (Artifact(path="/t/one", size=1_500_000, sha256="ab" * 32), Artifact(path="/t/two.so", size=10, sha256="cd" * 32))
+    files = (Artifact(path="/t/one", size=1_500_000, glibc="2.34", sha256="ab" * 32), Artifact(path="/t/two.so", size=10, sha256="cd" * 32))
     failures = (Failure(route="cross git", what="no | image"),)
     first = ci.summary([result(artifacts=files, failures=failures)], "")
-    assert first.startswith("### crosstasks\n\n| target | | route | time | artifact | size | SHA-256 | routes that failed |\n| --- |")
+    assert first.startswith(
+        "### crosstasks\n\n| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed |\n| --- |"
+    )
     assert first.splitlines()[4:] == [
-        f"| `s390x-unknown-linux-gnu` | ✅ build | cross 0.2.5, image built here | 1.3 s | `one` | 1.5 MB | `{'ab' * 32}` | cross git: no \\| image |",
-        f"|  |  |  |  | `two.so` | 10 B | `{'cd' * 32}` |  |",
+        f"| `s390x-unknown-linux-gnu` | ✅ build | cross 0.2.5, image built here | 1.3 s | `one` | 1.5 MB | 2.34 | `{'ab' * 32}` | cross git: no \\| image |",
+        f"|  |  |  |  | `two.so` | 10 B |  | `{'cd' * 32}` |  |",
     ]
     more = ci.summary([result(error="broken\nfor a reason")], first)
-    assert more == "| `s390x-unknown-linux-gnu` | ❌ build: broken | cross 0.2.5, image built here | 1.3 s |  |  |  |  |\n"
+    assert more == "| `s390x-unknown-linux-gnu` | ❌ build: broken | cross 0.2.5, image built here | 1.3 s |  |  |  |  |  |\n"
     assert ci.summary([result()], first + "\nother\n").startswith("\n### crosstasks\n")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from planning import request
 
 from crosstasks.catalog import recipes, targets
@@ -13,6 +15,7 @@ from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
 from crosstasks.extras.offline.bundle_make import translated
+from crosstasks.facts.lock import Lock, Locked
 from crosstasks.planning import plan
 from crosstasks.planning.ingredients import CompileCross
 from crosstasks.planning.plan import Plan
@@ -81,3 +84,27 @@ def test_wheels_for_another_machine_are_asked_for_by_its_platform(monkeypatch, m
     monkeypatch.setattr("platform.machine", lambda: machine)
     monkeypatch.setattr("sys.platform", "linux")
     assert tools.foreign(name) == expected
+
+
+ROW = Locked(builder="zigbuild", toolchain="1.96.0")
+
+
+@pytest.mark.parametrize(("selected", "stale"), [((), ["s390x-unknown-linux-gnu"]), (("aarch64-unknown-linux-gnu",), [])])
+def test_what_is_selected_is_what_is_compared(monkeypatch, selected, stale):
+    """A row of what is not selected is none that nobody configures."""
+    monkeypatch.setattr(locking, "_checked", lambda *_: [])
+    held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}, "x86_64-unknown-linux-gnu": {"linux/amd64": ROW}})
+    options = config("aarch64", "x86_64")
+    here = replace(work(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
+    assert stale == [row.target for row in locking.check(here, ())]
+
+
+@pytest.mark.parametrize(("selected", "kept"), [((), False), (("aarch64-unknown-linux-gnu",), True)])
+def test_what_is_not_selected_stays_locked(monkeypatch, tmp_path, selected, kept):
+    """Only a lock of all that is declared takes rows away."""
+    monkeypatch.setattr(locking, "_resolved", lambda _work, _names, before, **_: before)
+    monkeypatch.setattr(locking, "path", lambda _: tmp_path / "crosstasks.lock")
+    held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}})
+    options = config("aarch64", "x86_64")
+    here = replace(work(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
+    assert kept is ("s390x-unknown-linux-gnu" in locking.make(here, ()).target)

@@ -1,0 +1,59 @@
+"""What is removed where some targets are selected of more."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from crosstasks.context import Work, look_of
+from crosstasks.extras.maintenance import cleaning
+from crosstasks.testing import ARM64, FakeRunner, config, facts, repository
+
+STAYS = ("x86_64-unknown-linux-gnu/debug/hello", ".cross-1-2/x86_64-unknown-linux-gnu/x", ".cross-1-2/debug/build/x", "logs/x86_64.log")
+GOES = (f"{ARM64}/debug/hello", f".cross-1-2/{ARM64}/x", f".zigbuild-3/{ARM64}/x", f"logs/{ARM64}.log")
+
+
+@pytest.fixture
+def clean(tmp_path):
+    """Clean what builds of two targets left, with these selected; what is left is returned."""
+    folder = tmp_path / "target" / "crosstasks"
+    for name in (*STAYS, *GOES):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+    def clean(*selected, dry=False):
+        options = config("x86_64", "aarch64")
+        options = replace(options, targets=selected or options.targets)
+        known = facts(repository=repository(root=str(tmp_path), target_directory=str(tmp_path / "target")))
+        look = look_of(tmp_path, tmp_path, options, {}, FakeRunner())
+        work = Work(config=options, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known)
+        list(cleaning.clean(work, dry=dry))
+        return {name for name in (*STAYS, *GOES) if (folder / name).exists()}
+
+    return clean
+
+
+def test_only_what_is_selected_goes(clean):
+    """Its artifacts, what cargo keeps of it under every builder, and its log; what the host's programs are built of is of all."""
+    assert {*STAYS, *GOES} == clean(ARM64, dry=True)
+    assert set(STAYS) == clean(ARM64)
+
+
+def test_without_a_selection_all_goes(clean):
+    """The whole folder."""
+    assert set() == clean()
+
+
+@pytest.mark.parametrize(
+    ("tags", "chosen", "goes"),
+    [
+        ([f"crosstasks/{ARM64}:amd64-0123456789ab"], (ARM64,), True),
+        ([f"mirror.example.org/crosstasks/{ARM64}:amd64-0123456789ab"], (ARM64,), True),
+        (["crosstasks/aarch64-unknown-linux-musl:amd64-0123456789ab"], (ARM64,), False),
+        ([f"crosstasks/{ARM64}:amd64-0123456789ab"], (), True),
+        ([], (ARM64,), False),
+    ],
+)
+def test_an_image_is_of_the_target_in_its_name(tags, chosen, goes):
+    """Where none is selected all are meant."""
+    assert goes is cleaning.is_of({"Id": "sha256:1", "RepoTags": tags}, chosen)
