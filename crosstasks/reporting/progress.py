@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -31,14 +32,32 @@ def shown(words: str) -> Iterator[None]:
         watcher.join()
 
 
+CLEAR: Final = "\r\x1b[K"
+_drawn = threading.Event()
+
+
+def cleared() -> str:
+    """Return what takes the line away that is drawn now, for whoever writes another."""
+    return CLEAR if _drawn.is_set() else ""
+
+
+def line(words: str, seconds: float, width: int) -> str:
+    """Return the line, no wider than a terminal: one that is broken cannot be written over."""
+    after = f": {seconds:.0f} s"
+    room = width - len(after) - 3
+    return f"  {words if len(words) <= room else f'{words[: room - 1]}…'}{after}"
+
+
 def _watch(words: str, done: threading.Event, terminal: bool) -> None:  # noqa: FBT001
-    began = time.monotonic()
-    wait, every, lines = (SILENT, 1.0, False) if terminal else (LOG, LOG, False)
+    began, wait = time.monotonic(), SILENT if terminal else LOG
     while not done.wait(wait):
-        _write(f"\r  {words}: {time.monotonic() - began:.0f} s\x1b[K" if terminal else f"  {words}: {time.monotonic() - began:.0f} s\n")
-        wait, lines = every, True
-    if terminal and lines:
-        _write("\r\x1b[K")
+        text = line(words, time.monotonic() - began, shutil.get_terminal_size((80, 24)).columns if terminal else 200)
+        if terminal:
+            _drawn.set()
+        _write(f"{CLEAR}{text}" if terminal else f"{text}\n")
+        wait = 1.0 if terminal else LOG
+    _write(cleared())
+    _drawn.clear()
 
 
 def _write(text: str) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..catalog import targets
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
 from ..planning.plan import alike
-from . import steps, tables
+from . import progress, steps, tables
 
 if TYPE_CHECKING:
     from ..core.results import Artifact, Result
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """Tell one line of progress, on stderr."""
-    print(f"{dim('*')} {line}", file=sys.stderr, flush=True)
+    print(f"{progress.cleared()}{dim('*')} {line}", file=sys.stderr, flush=True)
 
 
 def coloured(stream: object, environ: Mapping[str, str]) -> bool:
