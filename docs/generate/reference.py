@@ -22,6 +22,7 @@ def tasks() -> str:
     """Return the page of tasks."""
     parts = [
         "# Tasks",
+        "After this page you can call every task with the options that it has.",
         (
             "The same tasks are the program `crosstasks`, `python -m crosstasks`, and Invoke's in a `tasks.py` that calls"
             "\n`crosstasks.invoke.collection()`. This page is made from them."
@@ -68,7 +69,7 @@ def targets() -> str:
         "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages; *tests* can be run in"
         "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks tools.targets` prints the same."
     )
-    return f"# Targets\n\n{said}\n\n{_table(head, cells)}\n"
+    return f"# Targets\n\nAfter this page you know every target that can be named, and what is possible for it.\n\n{said}\n\n{_table(head, cells)}\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
