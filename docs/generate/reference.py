@@ -69,7 +69,8 @@ def targets() -> str:
         "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages; *tests* can be run in"
         "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks tools.targets` prints the same."
     )
-    return f"# Targets\n\nAfter this page you know every target that can be named, and what is possible for it.\n\n{said}\n\n{_table(head, cells)}\n"
+    after = "After this page you know every target that can be named, and what is possible for it."
+    return f"# Targets\n\n{after}\n\n{said}\n\n{_table(head, cells)}\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
