@@ -71,10 +71,12 @@ def images(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the distributions into dist/, and test the wheel, away from the sources."""
-    session.install("build>=1.3", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
+    """Build the distributions into dist/, look at what is in them, and test the wheel, away from the sources."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "wheel", "test"))
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("check-wheel-contents", *map(str, Path("dist").glob("*.whl")))
     session.install(*map(str, Path("dist").glob("*.whl")))
     away = Path(session.create_tmp(), "away")
     shutil.rmtree(away, ignore_errors=True)
@@ -129,12 +131,13 @@ def attacks(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Lint, format check and types."""
+    """Lint, format check, types and spelling."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint", "test"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("interrogate", "crosstasks")
+    session.run("codespell")
     session.run("vulture")
 
 

@@ -94,7 +94,7 @@ def grouped(refused: Sequence[Refused]) -> list[str]:
     groups = alike(refused)
     lines = [f"{same[0].name}{f' and {len(same) - 1} more' if same[1:] else ''}: {why}" for why, same in groups]
     rest = sum(len(same) for _, same in groups[SHOWN:])
-    return [*lines[:SHOWN], *([f"{rest} more routes"] if rest else [])]
+    return [*lines[:SHOWN], *([f"{rest} more route{'s' if rest > 1 else ''}"] if rest else [])]
 
 
 def _parts(plan: Plan) -> Iterable[tuple[str, Ingredient]]:

@@ -34,7 +34,7 @@ def provision(call: Call) -> int:
     if call.options.get("from_"):
         return _loaded(call)
     for planned in pipeline.provision(call.names, call.verb, call.work()):
-        print(report.plan_text(planned))  # noqa: T201
+        print(report.plan_text(planned, everything=True))  # noqa: T201
     return 0
 
 

@@ -177,11 +177,9 @@ def everything(call: Call) -> int:
 
 def _ending(context: Context) -> str:
     """Return where the packages lie, and what is left to the user."""
-    from ..extras.release import dist
     from ..reporting import report
 
-    count = len(dist.listing(context.dist))
-    where = f"{report.relative(str(context.dist))}/ holds {count} files; `sha256sum --check SHA256SUMS` there compares them"
+    where = f"the packages are in {report.relative(str(context.dist))}/: `sha256sum --check SHA256SUMS` in there compares their checksums"
     if context.snapshot:
         return f"{where}\nnext: `invoke release --bump patch` makes a release of it"
     pushed = f"git push origin HEAD {' '.join(context.tags)}"

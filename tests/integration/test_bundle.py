@@ -77,7 +77,7 @@ def test_a_bundle_builds_and_tests_where_there_is_no_network(made, alone, tmp_pa
     assert alone("build", "--target", "aarch64", "--builder", "cross").returncode == 4
     loaded = alone("provision", "--from", str(folder / "b.tar"), "--target", "aarch64", "--offline")
     assert loaded.returncode == 0, loaded.stderr
-    assert "steps      none: everything is there" in loaded.stdout
+    assert "to do      nothing: everything is there" in loaded.stdout
     assert "left where it is, for other machines: " in loaded.stderr
     assert {path.name.partition("-")[2] for path in (tmp_path / "cache" / "rustup" / "toolchains").iterdir()} == {
         "x86_64-unknown-linux-gnu"

@@ -217,7 +217,8 @@ def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
     if not local and (made.version, made.parts) == (__version__, tuple(sorted(parts))) and not compare(made.files, fresh):
         return f"{into} is crosstasks {__version__} already"
     _write(copy, fresh, parts)
-    return f"{into}: crosstasks {made.version} -> {__version__}"
+    versions = f"{made.version} -> {__version__}" if made.version != __version__ else f"{__version__}, renewed"
+    return f"{into}: crosstasks {versions}"
 
 
 def check(into: str) -> tuple[str, str]:
@@ -241,7 +242,8 @@ def original(parts: Sequence[str]) -> Files:
     Raises:
         ConfigError: a part is unknown or not there, or the licence is not.
     """
-    licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE") if path.is_file()), None)
+    installed = PACKAGE.parent.glob(f"{PACKAGE.name}-*.dist-info/licenses/LICENSE")
+    licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE", *installed) if path.is_file()), None)
     if licence is None:
         raise ConfigError(f"{PACKAGE} has no LICENSE", hint="install crosstasks anew")
     _possible(parts)
