@@ -234,7 +234,7 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     from crosstasks import pipeline
     from crosstasks.catalog.machines import MACHINES
     from crosstasks.core.steps import Question
-    from crosstasks.extras.offline.bundle_make import provided
+    from crosstasks.extras.offline.bundle_make import provide
     from crosstasks.extras.offline.locking import received
     from crosstasks.facts.probes import EmulationTest
 
@@ -243,7 +243,7 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     proof = Question("emulation-test", platforms[1])
     if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), EmulationTest):
         raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
-    routes = [provided("aarch64-unknown-linux-gnu", received(work, platform), work).route for platform in platforms]
+    routes = [provide("aarch64-unknown-linux-gnu", received(work, platform), work).route for platform in platforms]
     cargo = f"{routes[0].toolchain.path}/bin/cargo"
     home = place.folder / "cargo-home"
     run((cargo, "fetch"), crate, {**place.env, "CARGO_HOME": str(home)})

@@ -125,7 +125,7 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
             default=own.name,
             active=own.name,
         ),
-        "builders": Builders(found=(cargo,)),
+        "builders": Builders(programs=(cargo,)),
         "repository": repository(),
         "lock": Lock(),
         "inventory": Inventory(home="/cache/rustup", tools_home="/cache/tools"),
@@ -160,7 +160,13 @@ def config(*targets: str, **options: Any) -> Config:
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
     reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
     problems.fail()
-    return Config(**reading.values, release=Release(**reading.release), declared=reading.declared, own=reading.own, sources=reading.sources)
+    return Config(
+        **reading.values,
+        release=Release(**reading.release),
+        declared=reading.declared,
+        by_target=reading.by_target,
+        sources=reading.sources,
+    )
 
 
 class FakeRunner:

@@ -72,7 +72,7 @@ def _toolchain(place, cache, crate):
     program = (sys.executable, "-m", "crosstasks")
     subprocess.run((*program, "provision"), cwd=crate, env=env, check=True)
     told = subprocess.run((*program, "plan", "--format", "json"), cwd=crate, env=env, check=True, stdout=subprocess.PIPE).stdout
-    return Path(json.loads(told)["plans"][0]["route"]["own"]["path"])
+    return Path(json.loads(told)["plans"][0]["route"]["host_toolchain"]["path"])
 
 
 @pytest.fixture

@@ -266,15 +266,15 @@ def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
     )
     return guard.Guard(
         folder=place,
-        cargo=f"{route.own.path}/bin/cargo",
-        rustc=f"{route.own.path}/bin/rustc",
+        cargo=f"{route.host_toolchain.path}/bin/cargo",
+        rustc=f"{route.host_toolchain.path}/bin/rustc",
         toolchain=folder,
         locked=work.repository.lock,
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
         claimed="" if route.flavour == "git" else CLAIMED,
-        answers=_answers(f"{route.own.path}/bin/rustc", work),
+        answers=_answers(f"{route.host_toolchain.path}/bin/rustc", work),
         target=route.target,
     )
 
@@ -296,14 +296,14 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     env = environment.host(route, _call(target_dir, work), work.environ)
-    yield _audited(Started(program=(f"{route.own.path}/bin/cargo",), env=env), route, work)
+    yield _audited(Started(program=(f"{route.host_toolchain.path}/bin/cargo",), env=env), route, work)
 
 
 def _audited(started: Started, route: Route, work: Work) -> Started:
     """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
     if not work.extra.wrapper:
         return started
-    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.own.path}/bin/cargo"})
+    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"})
 
 
 STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {

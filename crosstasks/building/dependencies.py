@@ -98,25 +98,25 @@ def fetch(route: Route, work: Work) -> None:
     repository = work.repository
     lock = Path(repository.root) / "Cargo.lock"
     stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
-    key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.own.release.encode()))).hexdigest()
+    key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.host_toolchain.release.encode()))).hexdigest()
     if not _fetched(stamp, key):
         work.say(f"fetching the dependencies of {Path(repository.root).name}")
         # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
-        targets = dict.fromkeys(filter(None, (route.target, route.own.host)))
-        old = route.own.release.startswith(_ONE_TARGET)
+        targets = dict.fromkeys(filter(None, (route.target, route.host_toolchain.host)))
+        old = route.host_toolchain.release.startswith(_ONE_TARGET)
         wanted = [] if old else [f"--target={triple}" for triple in targets]
         done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *wanted)
         if done.code:
             raise _unfetched(done)
         crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
-        key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.own.release.encode()))).hexdigest() if lock.exists() else key
+        key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.host_toolchain.release.encode()))).hexdigest() if lock.exists() else key
         files.write(stamp, json.dumps({"key": key, "crates": crates}))
     if route.build_std:
         from ..provisioning import toolchain
 
-        toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.own.path), run=work.run, say=work.say)
+        toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.host_toolchain.path), run=work.run, say=work.say)
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
-            toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.own.path), run=work.run)
+            toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.host_toolchain.path), run=work.run)
 
 
 def _fetched(stamp: Path, key: str) -> bool:
@@ -176,8 +176,8 @@ def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]
 
 
 def _cargo(route: Route, work: Work, *arguments: str) -> Done:
-    env: Env = {"RUSTC": f"{route.own.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    return work.run((f"{route.own.path}/bin/cargo", *arguments), env=env, cwd=work.repository.root)
+    env: Env = {"RUSTC": f"{route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    return work.run((f"{route.host_toolchain.path}/bin/cargo", *arguments), env=env, cwd=work.repository.root)
 
 
 def _unfetched(done: Done) -> BuildFailed | ConfigError:

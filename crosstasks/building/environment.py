@@ -233,7 +233,7 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
 
 def host(route: Route, call: Call, environ: Mapping[str, str]) -> Env:
     """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
-    own = route.own.path
+    own = route.host_toolchain.path
     env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
     if route.build_std:

@@ -40,14 +40,14 @@ class Config(Options, frozen=True, kw_only=True):
     Attributes:
         targets: the triples that are selected: on the command line, else in the environment, else those of the file.
         declared: those of the file, selected or not.
-        own: what is said of single targets, by triple and field.
+        by_target: what is said of single targets, by triple and field.
         sources: where each value that is no default came from, by ``field``, ``triple.field`` or ``release.field``.
         place: where the file is; empty without one.
     """
 
     release: Release = Release()
     declared: tuple[str, ...] = ()
-    own: Mapping[str, Mapping[str, Any]] = {}
+    by_target: Mapping[str, Mapping[str, Any]] = {}
     sources: Mapping[str, Source] = {}
     place: str = ""
 
@@ -63,12 +63,12 @@ class Config(Options, frozen=True, kw_only=True):
         """
         triple = targets.find(name).triple
         shared = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
-        options = {field: value for field, value in self.own.get(triple, {}).items() if self._owns(field, triple)}
+        options = {field: value for field, value in self.by_target.get(triple, {}).items() if self._owns(field, triple)}
         return TargetConfig(triple=triple, **{**shared, **options})
 
     def value(self, field: str, triple: str) -> Any:
         """Return the value of one option for a target, by its triple."""
-        return self.own[triple][field] if self._owns(field, triple) else getattr(self, field)
+        return self.by_target[triple][field] if self._owns(field, triple) else getattr(self, field)
 
     def origin(self, name: str, target: str = "") -> Source:
         """
@@ -91,7 +91,7 @@ class Config(Options, frozen=True, kw_only=True):
 
     def _owns(self, field: str, triple: str) -> bool:
         """Tell whether what is said of the target itself holds, and not what a better source says of all targets."""
-        if field not in self.own.get(triple, {}):
+        if field not in self.by_target.get(triple, {}):
             return False
         return self.sources.get(f"{triple}.{field}", DEFAULT).rank >= self.sources.get(field, DEFAULT).rank
 
@@ -136,7 +136,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
         **reading.values,
         release=Release(**reading.release),
         declared=reading.declared,
-        own=reading.own,
+        by_target=reading.by_target,
         sources=reading.sources,
         place=place,
     )
@@ -177,7 +177,7 @@ def _members(config: Config) -> Iterator[tuple[Source, int, str]]:
     """Give every package that is named, with where that is said, and at which place of the list."""
     for field in ("members", "exclude"):
         yield from ((config.origin(field), number, spec) for number, spec in enumerate(getattr(config, field)))
-        for triple, own in config.own.items():
+        for triple, own in config.by_target.items():
             yield from ((config.sources[f"{triple}.{field}"], number, spec) for number, spec in enumerate(own.get(field, ())))
 
 

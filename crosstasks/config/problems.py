@@ -52,13 +52,13 @@ class Problems:
 
     def __init__(self, document: Document | None, root: Path) -> None:
         """Begin with none; *document* and *root* tell where keys of the file stand."""
-        self.found: list[str] = []
+        self.messages: list[str] = []
         self._document = document
         self._root = root
 
     def add(self, where: Where, what: str, index: str = "") -> None:
         """Add one, at a place; *index* is of the value in a list: ``[2]``."""
-        self.found.append(f"{where if isinstance(where, str) else self._at(where)}{index}: {what}")
+        self.messages.append(f"{where if isinstance(where, str) else self._at(where)}{index}: {what}")
 
     def unknown(self, where: Where, model: Model, key: str) -> None:
         """Add an option that there is not, with the likely one, or where it belongs."""
@@ -94,8 +94,8 @@ class Problems:
         Raises:
             ConfigError: with all of it.
         """
-        if self.found:
-            raise ConfigError("the configuration is wrong", problems=self.found, hint=f"{SCHEMA} has every option with its meaning")
+        if self.messages:
+            raise ConfigError("the configuration is wrong", problems=self.messages, hint=f"{SCHEMA} has every option with its meaning")
 
 
 def dotted(keys: Iterable[str]) -> str:

@@ -240,7 +240,7 @@ class Reading:
     def __init__(self, problems: Problems) -> None:
         """Begin with nothing."""
         self.values: dict[str, Any] = {}
-        self.own: dict[str, dict[str, Any]] = {}
+        self.by_target: dict[str, dict[str, Any]] = {}
         self.release: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
         self.declared: tuple[str, ...] = ()
@@ -343,7 +343,7 @@ class Reading:
             self.release[field] = value
             self.sources[f"release.{field}"] = source
         elif slot.model is TargetOptions:
-            self.own.setdefault(slot.triple, {})[field] = value
+            self.by_target.setdefault(slot.triple, {})[field] = value
             self.sources[f"{slot.triple}.{field}"] = source
         else:
             self.values[field] = value

@@ -49,11 +49,11 @@ class Builder(Struct, frozen=True, kw_only=True):
 class Builders(Struct, frozen=True, kw_only=True):
     """All that were found, in the order of PATH, then our cache."""
 
-    found: tuple[Builder, ...] = ()
+    programs: tuple[Builder, ...] = ()
 
     def all(self, kind: str) -> tuple[Builder, ...]:
         """Return those of one kind."""
-        return tuple(builder for builder in self.found if builder.kind == kind)
+        return tuple(builder for builder in self.programs if builder.kind == kind)
 
 
 ASK: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -80,7 +80,7 @@ def alone(folder: str, stand_in: str) -> Env:
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Builders:
     """Look on PATH and in our cache. A program that does not tell its version is as good as none."""
     programs = [*_on_path(look), *_in_cache(look)]
-    return Builders(found=tuple(builder for program in programs if isinstance(builder := _ask(look, *program), Builder)))
+    return Builders(programs=tuple(builder for program in programs if isinstance(builder := _ask(look, *program), Builder)))
 
 
 Program: TypeAlias = tuple[Kind, str, Literal["PATH", "cache"], str]

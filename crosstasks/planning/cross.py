@@ -124,7 +124,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
                 flavour=flavour,
                 tool=tool,
                 toolchain=toolchain,
-                own=on_host,
+                host_toolchain=on_host,
                 image=image,
                 emulated=emulator is not None,
                 emulator=emulator,

@@ -40,7 +40,7 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
         target=request.target.triple,
         builder="cargo",
         toolchain=toolchain,
-        own=toolchain,
+        host_toolchain=toolchain,
         libc=facts.host.libc_version if request.target.libc == "gnu" else "",
         build_std=from_source(request, toolchain),
     )
@@ -74,7 +74,7 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 builder="zigbuild",
                 tool=tool,
                 toolchain=toolchain,
-                own=toolchain,
+                host_toolchain=toolchain,
                 libc=glibc,
                 build_std=from_source(request, toolchain),
             )

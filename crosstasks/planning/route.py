@@ -25,7 +25,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: ``cross 0.2.5, image built here``; unique in a ladder.
-        own: the toolchain whose cargo runs on the host, to read the workspace and fetch its dependencies.
+        host_toolchain: the toolchain whose cargo runs on the host, to read the workspace and fetch its dependencies.
         emulator: what runs the programs of an image that is not of the engine's own platform.
         emulated: the container's programs run under emulation, which costs about 11x (docs/routes.md).
         libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
@@ -39,7 +39,7 @@ class Route(Struct, frozen=True, kw_only=True):
     flavour: str = ""
     tool: Tool | None = None
     toolchain: Toolchain
-    own: Toolchain
+    host_toolchain: Toolchain
     image: Image | None = None
     emulator: Emulator | None = None
     emulated: bool = False
@@ -51,7 +51,7 @@ class Route(Struct, frozen=True, kw_only=True):
     def steps(self) -> tuple[Provision, ...]:
         """Return what is still to be provided, each once."""
         steps: list[Provision] = []
-        for part in (self.emulator, self.tool, self.own, self.toolchain, self.image):
+        for part in (self.emulator, self.tool, self.host_toolchain, self.toolchain, self.image):
             steps += [step for step in (part.steps if part else ()) if step not in steps]
         return tuple(steps)
 

@@ -44,7 +44,7 @@ def smell(said: str) -> str:
 def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
     """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
     line = smell(said)
-    parts = (route.toolchain.path, route.own.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
+    parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     try:
         for path in dict.fromkeys(parts) if line else ():
             with sound(Path(path), work, line):

@@ -104,7 +104,7 @@ def _parts(plan: Plan) -> Iterable[tuple[str, Ingredient]]:
         ("image", route.image),
         ("emulation", route.emulator),
         ("toolchain", route.toolchain),
-        ("host cargo", route.own if route.own != route.toolchain else None),
+        ("host cargo", route.host_toolchain if route.host_toolchain != route.toolchain else None),
     ]
     return [(label, part) for label, part in parts if part]
 

@@ -141,7 +141,7 @@ def _publishable(context: Context) -> None:
     if context.snapshot:
         raise ConfigError("a snapshot is not published", hint="`release.prepare` makes a release")
     rows = [row for row in status.examine(context) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
-    wrong = [f"{row.name}: {row.found}" for row in rows if row.state != "ok" and row.name not in context.skip]
+    wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok" and row.name not in context.skip]
     if wrong:
         raise ConfigError("this is no whole release yet", problems=wrong, hint="`release.status` says what comes next")
 
@@ -229,7 +229,7 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
         parts = build.build(context, triples, _compiled, given)
     else:
         build.prepared(context)
-        parts = workers.Crew(context, lambda triple: _words(call, triple)).build(triples, jobs)
+        parts = workers.Workers(context, lambda triple: _words(call, triple)).build(triples, jobs)
     dist.finish(context, triples)
     return parts
 

@@ -206,7 +206,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         digest = registry_api.directly(ref, 10)["digest"]
         at = f"{address}/small@{digest}"
         image = Image(ref=at, platform="linux/amd64", digest=at, source="upstream", why="")
-        route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, own=own, image=image)
+        route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, host_toolchain=own, image=image)
         try:
             with bundle_archive.writing(tmp_path / "b.tar") as writer:
                 rows = bundle_make.saved(writer, work, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])

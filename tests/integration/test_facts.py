@@ -255,7 +255,7 @@ def test_cross_tells_its_version_and_does_nothing_else(tmp_path, cross):
     assert ("0.2.5", "88f49ff 2023-02-04", "PATH") == (found.version, found.commit, found.place)
     assert not (tmp_path / "called").exists()
     begun = time.perf_counter()
-    assert found in ask(Question("builders"), look, Facts()).found
+    assert found in ask(Question("builders"), look, Facts()).programs
     assert time.perf_counter() - begun < 0.1
 
 

@@ -64,16 +64,16 @@ Mentions = Callable[[Crate, "re.Pattern[str]"], bool]
 """Tells whether a crate's sources hold what a pattern finds."""
 
 
-def crates(told: Mapping[str, Any], *, members: bool, verb: Verb = "test") -> tuple[Crate, ...]:
+def crates(metadata: Mapping[str, Any], *, members: bool, verb: Verb = "test") -> tuple[Crate, ...]:
     """
     Read the packages in ``cargo metadata --no-deps``.
 
     Args:
-        told: by cargo; before 1.71 it does not tell which packages it builds by itself.
+        metadata: by cargo; before 1.71 it does not tell which packages it builds by itself.
         members: these belong to the workspace.
         verb: what only tests need is left out of a build.
     """
-    default = set(told.get("workspace_default_members", told.get("workspace_members", ())))
+    default = set(metadata.get("workspace_default_members", metadata.get("workspace_members", ())))
     return tuple(
         Crate(
             name=package["name"],
@@ -85,30 +85,32 @@ def crates(told: Mapping[str, Any], *, members: bool, verb: Verb = "test") -> tu
             member=members,
             default=members and package["id"] in default,
         )
-        for package in told.get("packages", ())
+        for package in metadata.get("packages", ())
     )
 
 
 def _folders(package: Mapping[str, Any]) -> Iterator[Path]:
-    own = Path(package["manifest_path"]).parent
-    yield own
-    yield from dict.fromkeys(folder for target in package["targets"] if not (folder := Path(target["src_path"]).parent).is_relative_to(own))
+    folder = Path(package["manifest_path"]).parent
+    yield folder
+    yield from dict.fromkeys(
+        source for target in package["targets"] if not (source := Path(target["src_path"]).parent).is_relative_to(folder)
+    )
 
 
-def owners(path: Path, known: Sequence[Crate]) -> set[Crate]:
+def crates_of(path: Path, all_crates: Sequence[Crate]) -> set[Crate]:
     """Return the innermost crates that a changed path lies in, and those that lie in it, if it is a submodule."""
-    inside = {crate for crate in known if any(folder.is_relative_to(path) for folder in crate.folders)}
-    holding = [(len(folder.parts), crate) for crate in known for folder in crate.folders if path.is_relative_to(folder)]
+    inside = {crate for crate in all_crates if any(folder.is_relative_to(path) for folder in crate.folders)}
+    holding = [(len(folder.parts), crate) for crate in all_crates for folder in crate.folders if path.is_relative_to(folder)]
     deepest = max((depth for depth, _ in holding), default=0)
     return inside | {crate for depth, crate in holding if depth == deepest}
 
 
-def dependents(changed: Collection[Crate], known: Sequence[Crate], locked: Collection[tuple[str, str]] = ()) -> set[Crate]:
+def dependents(changed: Collection[Crate], all_crates: Sequence[Crate], locked: Collection[tuple[str, str]] = ()) -> set[Crate]:
     """Return the *changed* crates, those whose dependencies in the lock file are others now, and all that depend on them."""
-    reached = {*changed, *(crate for crate in known if (crate.name, crate.version) in locked)}
+    reached = {*changed, *(crate for crate in all_crates if (crate.name, crate.version) in locked)}
     while True:
         folders = {folder for crate in reached for folder in crate.folders}
-        more = {crate for crate in known if crate not in reached and folders.intersection(crate.needs)}
+        more = {crate for crate in all_crates if crate not in reached and folders.intersection(crate.needs)}
         if not more:
             return reached
         reached |= more
@@ -154,8 +156,8 @@ def shared(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _common(content: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: content[name] for name in SHARED if name in content}
-    return {**kept, "workspace": {key: value for key, value in table(content, "workspace").items() if key not in LISTS}}
+    shared_tables = {name: content[name] for name in SHARED if name in content}
+    return {**shared_tables, "workspace": {key: value for key, value in table(content, "workspace").items() if key not in LISTS}}
 
 
 def inherited(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
@@ -167,7 +169,9 @@ def inherited(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
 def inherits(content: Mapping[str, Any], names: Collection[str]) -> bool:
     """Tell whether a crate's manifest takes one of the *names* from its workspace."""
     return any(
-        name in names and isinstance(one, Mapping) and one.get("workspace") for held in dependencies(content) for name, one in held.items()
+        name in names and isinstance(one, Mapping) and one.get("workspace")
+        for dependencies_ in dependencies(content)
+        for name, one in dependencies_.items()
     )
 
 
@@ -182,50 +186,50 @@ def mention(path: Path, floor: Path) -> re.Pattern[str]:
     return re.compile(rf"""["/](?:{"|".join(map(re.escape, names))})/?["]""")
 
 
-def reached(files: Iterable[Path], known: Sequence[Crate], top: Path, mentions: Mentions) -> set[Crate]:
+def reached(files: Iterable[Path], all_crates: Sequence[Crate], top: Path, mentions: Mentions) -> set[Crate]:
     """Return the crates that changed *files* of a repository belong to, and those whose sources name one, as ``include_str!`` does."""
-    found: set[Crate] = set()
+    crates_: set[Crate] = set()
     for path in files:
-        held = owners(path, known)
-        floor = max((folder for crate in held for folder in crate.folders if path.is_relative_to(folder)), key=_depth, default=top)
+        inner = crates_of(path, all_crates)
+        floor = max((folder for crate in inner for folder in crate.folders if path.is_relative_to(folder)), key=_depth, default=top)
         pattern = mention(path, floor)
-        found |= held | {crate for crate in known if crate not in found and mentions(crate, pattern)}
-    return found
+        crates_ |= inner | {crate for crate in all_crates if crate not in crates_ and mentions(crate, pattern)}
+    return crates_
 
 
 def _depth(folder: Path) -> int:
     return len(folder.parts)
 
 
-def narrowed(config: Config, triples: Iterable[str], known: Sequence[Crate], names: Collection[str], source: str) -> Config:
+def narrowed(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
     """
     Return the configuration with only the targets, and of each only the packages, that are *reached*.
 
     Args:
         config: what is configured.
         triples: the targets to work on.
-        known: every crate.
+        all_crates: every crate.
         names: those that a change reaches.
         source: how users know where that came from.
     """
-    own, sources, targets = dict(config.own), dict(config.sources), []
-    said = Source(name=source, rank=RANK)
+    options, sources, targets = dict(config.by_target), dict(config.sources), []
+    origin = Source(name=source, rank=RANK)
     for triple in triples:
-        chosen = tuple(crate.name for crate in known if crate.name in names and _wanted(crate, config, triple))
-        if chosen:
+        members = tuple(crate.name for crate in all_crates if crate.name in names and _is_selected(crate, config, triple))
+        if members:
             targets.append(triple)
-            own[triple] = {**own.get(triple, {}), "members": chosen, "exclude": ()}
-            sources |= {f"{triple}.members": said, f"{triple}.exclude": said}
-    return changed(config, targets=tuple(targets), own=own, sources=sources)
+            options[triple] = {**options.get(triple, {}), "members": members, "exclude": ()}
+            sources |= {f"{triple}.members": origin, f"{triple}.exclude": origin}
+    return changed(config, targets=tuple(targets), by_target=options, sources=sources)
 
 
-def _wanted(crate: Crate, config: Config, triple: str) -> bool:
+def _is_selected(crate: Crate, config: Config, triple: str) -> bool:
     """Tell whether a crate is built for a target: one of ``members``, else none of ``exclude``, else what cargo builds by itself."""
-    own = config.target(triple)
-    if own.members:
-        return crate.member and any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in own.members)
-    if own.exclude:
-        return crate.member and not any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in own.exclude)
+    options = config.target(triple)
+    if options.members:
+        return crate.member and any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in options.members)
+    if options.exclude:
+        return crate.member and not any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in options.exclude)
     return crate.default
 
 
@@ -258,10 +262,10 @@ class Git:
 
     def changed(self) -> tuple[Path, ...]:
         """Return every path that differs from the base, committed or not, with those that git does not know yet."""
-        said = "git does not tell what has changed"
+        failure = "git does not tell what has changed"
         diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", self.base, "--")
         new = ("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(self.top))
-        listed = self._ask(*diff, failed=said).split("\0") + self._ask(*new, failed=said).split("\0")
+        listed = self._ask(*diff, failed=failure).split("\0") + self._ask(*new, failed=failure).split("\0")
         return tuple(self.top / name for name in dict.fromkeys(listed) if name)
 
     def before(self, path: Path) -> str:
@@ -289,13 +293,13 @@ def narrow(work: Work, names: Sequence[str], ref: str, verb: Verb) -> Work:
     work = pipeline.look(work, (Question("repository"),))
     root = Path(work.repository.root)
     git = Git(work, root, ref)
-    known = _crates(work, root, verb)
+    all_crates = _crates(work, root, verb)
     files = [path for path in git.changed() if not path.is_relative_to(work.repository.target_directory)]
-    reached = _reached(files, known, git, work)
+    reached = _reached(files, all_crates, git, work)
     if reached is None:
         work.say(f"changed since {ref}: what all crates share; everything is selected")
         return replace(work, config=_only(work, triples))
-    config = narrowed(work.config, triples, known, {crate.name for crate in reached}, f"--changed-since {ref}")
+    config = narrowed(work.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
     if not config.targets:
         why = f"{len(files)} path{'s have' if len(files) != 1 else ' has'} changed since {ref}, and none reaches a package that is built"
         raise NothingSelected("nothing is selected", why=why, hint="without --changed-since everything is")
@@ -311,30 +315,30 @@ def _only(work: Work, triples: Sequence[str]) -> Any:
 
 def _crates(work: Work, root: Path, verb: Verb) -> tuple[Crate, ...]:
     """Return the members of the workspace, and the crates outside that paths lead to, from cargo."""
-    known = dict.fromkeys(crates(_told(work, root), members=True, verb=verb))
-    waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in known for need in crate.needs)]
-    seen = {crate.folders[0] for crate in known}
+    found_crates = dict.fromkeys(crates(_metadata(work, root), members=True, verb=verb))
+    waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in found_crates for need in crate.needs)]
+    folders = {crate.folders[0] for crate in found_crates}
     while waiting:
         folder = waiting.pop()
-        if folder not in seen and (folder / "Cargo.toml").is_file():
-            seen.add(folder)
-            for crate in crates(_told(work, folder), members=False, verb=verb):
+        if folder not in folders and (folder / "Cargo.toml").is_file():
+            folders.add(folder)
+            for crate in crates(_metadata(work, folder), members=False, verb=verb):
                 if crate.folders[0] == folder:
-                    known[crate] = None
+                    found_crates[crate] = None
                     waiting += crate.needs
-    return tuple(known)
+    return tuple(found_crates)
 
 
-def _told(work: Work, folder: Path) -> Mapping[str, Any]:
+def _metadata(work: Work, folder: Path) -> Mapping[str, Any]:
     """Ask the cargo on PATH, or one of ours."""
     ours = sorted(map(str, (work.cache / "rustup" / "toolchains").glob("*/bin/cargo")), reverse=True)
     for cargo in (work.look.which("cargo") or "", *ours):
-        if cargo and (told := metadata(work.look, str(folder / "Cargo.toml"), cargo)):
-            return told
+        if cargo and (answer := metadata(work.look, str(folder / "Cargo.toml"), cargo)):
+            return answer
     raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks tools.provision` provides one")
 
 
-def _reached(files: Sequence[Path], known: Sequence[Crate], git: Git, work: Work) -> set[Crate] | None:
+def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, work: Work) -> set[Crate] | None:
     """Return the crates that changed files reach; None for all of them."""
     root = Path(work.repository.root)
     lock, top = root / "Cargo.lock", root / "Cargo.toml"
@@ -346,14 +350,14 @@ def _reached(files: Sequence[Path], known: Sequence[Crate], git: Git, work: Work
         if shared(before, after):
             return None
         names = inherited(before, after)
-        inheriting = {crate for crate in known if names and inherits(_toml(crate.folders[0] / "Cargo.toml"), names)}
+        inheriting = {crate for crate in all_crates if names and inherits(_toml(crate.folders[0] / "Cargo.toml"), names)}
     locked: set[tuple[str, str]] = set()
     if lock in files:
         if not lock.is_file():
             return None
         locked = lock_changes(git.before(lock), lock.read_text("utf-8"))
     rest = [path for path in files if path != lock and (path != top or "package" in _toml(top))]
-    return dependents(inheriting | reached(rest, known, git.top, _Mentions()), known, locked)
+    return dependents(inheriting | reached(rest, all_crates, git.top, _Mentions()), all_crates, locked)
 
 
 def _shared(work: Work, root: Path, git: Git) -> Iterator[Path]:

@@ -104,7 +104,7 @@ def place(target: Target) -> tuple[Platform, str]:
 
 def jobs(
     config: Config,
-    chosen: Sequence[str],
+    triples: Sequence[str],
     verbs: Sequence[Verb],
     hashes: Hashes,
     *,
@@ -117,7 +117,7 @@ def jobs(
 
     Args:
         config: its ``ci-runners`` win over our labels.
-        chosen: triples.
+        triples: triples.
         verbs: ``build``, ``test``.
         hashes: for the keys of caches.
         provider: whose labels are wanted.
@@ -131,7 +131,7 @@ def jobs(
     return tuple(
         _job(targets.catalogue()[triple], verb, package, config, hashes, labels=labels, prefix=prefix)
         for verb in verbs
-        for triple in chosen
+        for triple in triples
         for package in packages or ("",)
     )
 
@@ -156,7 +156,7 @@ def _job(row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, 
     )
 
 
-def runners(given: Sequence[str]) -> Mapping[str, str]:
+def runners(texts: Sequence[str]) -> Mapping[str, str]:
     """
     Return the labels that the user gives, by platform and triple; the later ones win.
 
@@ -164,7 +164,7 @@ def runners(given: Sequence[str]) -> Mapping[str, str]:
         ConfigError: one is not ``<platform or target>=<label>``.
     """
     labels: dict[str, str] = {}
-    for text in given:
+    for text in texts:
         name, _, label = text.partition("=")
         if not label:
             raise ConfigError(f"{text!r} names no runner", hint="it is linux/arm64=<label>, or aarch64=<label> for one target")
@@ -185,11 +185,11 @@ def digest(*parts: bytes) -> str:
     return whole.hexdigest()[:16]
 
 
-def text(made: Sequence[Job]) -> str:
+def text(all_jobs: Sequence[Job]) -> str:
     """Return the jobs as a table for people; packages have a column if there are any."""
     rows = [
         ("session", "package", "runner", "glibc", "why"),
-        *((job.session, job.package, job.runner, job.glibc or "-", job.why) for job in made),
+        *((job.session, job.package, job.runner, job.glibc or "-", job.why) for job in all_jobs),
     ]
     columns = [column for column in zip(*rows, strict=True) if column[0] != "package" or any(column[1:])]
     return tables.aligned(zip(*columns, strict=True))

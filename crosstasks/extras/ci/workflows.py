@@ -59,13 +59,13 @@ class _Service(NamedTuple):
     files: Callable[[Sequence[str]], str]
 
 
-def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
+def text(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
     """
     Return the file of a service.
 
     Args:
         provider: whose file.
-        made: the jobs.
+        all_jobs: the jobs.
         layout: of the repository.
         minutes: after which a job is ended.
         install: what pip installs before Nox is called.
@@ -84,24 +84,24 @@ def text(provider: Provider, made: Sequence[Job], layout: Layout, *, minutes: in
         "under": layout.under,
         "shipped": shipped(),
         "install": install,
-        "include": service.jobs(made) if provider == "github" else "",
+        "include": service.jobs(all_jobs) if provider == "github" else "",
         "provision": service.files([f"{layout.under}{name}" for name in (layout.config, *PROVIDING)]),
         **{name: f"{name}@{pin.rev}  # {pin.tag}" for name, pin in pins().actions.items()},
     }
     body = _filled(template, words)
-    return body if provider == "github" else f"{body}{service.jobs(made)}"
+    return body if provider == "github" else f"{body}{service.jobs(all_jobs)}"
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
-    return re.sub(r"@([a-z/-]+)@", lambda found: words[found[1]], template)
+    return re.sub(r"@([a-z/-]+)@", lambda match: words[match[1]], template)
 
 
-def _github_jobs(made: Sequence[Job]) -> str:
-    if len(made) > GITHUB_JOBS:
-        why = f"{len(made)} jobs, and a matrix of GitHub holds {GITHUB_JOBS}"
+def _github_jobs(all_jobs: Sequence[Job]) -> str:
+    if len(all_jobs) > GITHUB_JOBS:
+        why = f"{len(all_jobs)} jobs, and a matrix of GitHub holds {GITHUB_JOBS}"
         raise ConfigError("this is too much for one workflow", why=why, hint="`ci-verbs` and --target choose less")
     rows = (
-        {"session": job.session, "runner": job.runner, "target": job.target, "platform": job.platform.replace("/", "-")} for job in made
+        {"session": job.session, "runner": job.runner, "target": job.target, "platform": job.platform.replace("/", "-")} for job in all_jobs
     )
     return "\n".join(f"          - {{ {', '.join(f'{key}: {json.dumps(value)}' for key, value in row.items())} }}" for row in rows)
 
@@ -110,8 +110,8 @@ def _github_files(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _gitlab_jobs(made: Sequence[Job]) -> str:
-    return "".join(map(_gitlab_job, made))
+def _gitlab_jobs(all_jobs: Sequence[Job]) -> str:
+    return "".join(map(_gitlab_job, all_jobs))
 
 
 def _gitlab_job(job: Job) -> str:
@@ -138,7 +138,7 @@ def ours(content: str) -> bool:
     return MARK in content.partition("\n")[0]
 
 
-def difference(there: str, wanted: str, name: str) -> str:
+def difference(there: str, expected: str, name: str) -> str:
     """Return how a file differs from what it should be, empty if it does not."""
-    lines = difflib.unified_diff(there.splitlines(), wanted.splitlines(), name, f"{name}, as it would be written", lineterm="")
+    lines = difflib.unified_diff(there.splitlines(), expected.splitlines(), name, f"{name}, as it would be written", lineterm="")
     return "\n".join(lines)

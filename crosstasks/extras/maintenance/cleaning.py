@@ -82,16 +82,16 @@ def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
 
 def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
     """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
-    door = engines.EngineClient(engine.command, work.run)
-    dead = door.dead(owner)
+    client = engines.EngineClient(engine.command, work.run)
+    dead = client.dead(owner)
     if not dry:
-        door.remove(dead)
+        client.remove(dead)
     if dead:
         yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
-    held = [image for image in door.images(label) if is_of(image, work.config.chosen)]
-    for image in held:
-        yield _would(door, image, dead) if dry else remove_image(engine, image, work)
-    if not held:
+    images = [image for image in client.images(label) if is_of(image, work.config.chosen)]
+    for image in images:
+        yield _would(client, image, dead) if dry else remove_image(engine, image, work)
+    if not images:
         yield "the engine holds no image of ours"
 
 
@@ -101,9 +101,9 @@ def is_of(image: Mapping[str, Any], chosen: Sequence[str]) -> bool:
     return not chosen or any(f"/{triple}:" in name for name in names for triple in chosen)
 
 
-def _would(door: engines.EngineClient, image: Mapping[str, Any], dead: Sequence[str]) -> str:
+def _would(client: engines.EngineClient, image: Mapping[str, Any], dead: Sequence[str]) -> str:
     """Say what would be done to an image, once the containers that are *dead* are gone."""
-    users = [id_ for id_ in door.users(str(image["Id"])) if id_ not in dead]
+    users = [id_ for id_ in client.users(str(image["Id"])) if id_ not in dead]
     line = image_line("would keep" if users else "would remove", image)
     return f"{line}: container {users[0][:12]} uses it" if users else line
 
@@ -134,10 +134,10 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
     if not folder.is_dir():
         return f"{folder} is not there"
     try:
-        marked = (folder / "CACHEDIR.TAG").read_text("utf-8", errors="replace") == cache.TAG
+        is_ours = (folder / "CACHEDIR.TAG").read_text("utf-8", errors="replace") == cache.TAG
     except OSError:
-        marked = False
-    if not marked:
+        is_ours = False
+    if not is_ours:
         hint = f"is CROSSTASKS_CACHE_DIR right? if it is a cache of crosstasks, remove it by hand: {folder}"
         raise ConfigError(f"{folder} is not removed", why="it has no CACHEDIR.TAG of crosstasks", hint=hint)
     here = (Path.home().resolve(), root.resolve())
@@ -148,13 +148,13 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        taken = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.CRATES}*"))))
+        size = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.CRATES}*"))))
         (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:
-        return f"removed {folder} but for {', '.join(rest)}, {report.size(taken)}"
+        return f"removed {folder} but for {', '.join(rest)}, {report.size(size)}"
     folder.rmdir()
-    return f"removed {folder}, {report.size(taken)}"
+    return f"removed {folder}, {report.size(size)}"
 
 
 def _lock(folder: Path, locks: ExitStack) -> None:
@@ -212,12 +212,12 @@ def _removed(folder: Path, *, dry: bool) -> str:
 def remove(path: Path) -> int:
     """Remove a folder that nobody sees half gone, or a file, and return its size; of a link only the link."""
     if path.is_symlink() or path.is_file():
-        taken = 0 if path.is_symlink() else path.stat().st_size
+        size = 0 if path.is_symlink() else path.stat().st_size
         path.unlink()
-        return taken
+        return size
     if not path.exists():
         return 0
-    taken = room(path)
+    size = room(path)
     aside = path.with_name(f".{path.name}.removing.{os.getpid()}")
     try:
         path.rename(aside)
@@ -225,17 +225,17 @@ def remove(path: Path) -> int:
     except OSError as error:
         hint = f"a container of another user may have written it: sudo rm -r {aside if aside.exists() else path}"
         raise CrosstasksError(f"{path} cannot be removed", why=f"{error.strerror}: {error.filename}", hint=hint) from error
-    return taken
+    return size
 
 
 def room(folder: Path) -> int:
     """Return the bytes that a folder takes on its disk; hard links count once."""
-    seen: dict[tuple[int, int], int] = {}
+    sizes: dict[tuple[int, int], int] = {}
     for place, _, names in os.walk(folder):
         for name in names:
-            found = Path(place, name).lstat()
-            seen[found.st_dev, found.st_ino] = getattr(found, "st_blocks", -(-found.st_size // 512)) * 512
-    return sum(seen.values())
+            status = Path(place, name).lstat()
+            sizes[status.st_dev, status.st_ino] = getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
+    return sum(sizes.values())
 
 
 VERBS: Final[tuple[Verb, ...]] = ("build", "test")
@@ -243,15 +243,15 @@ VERBS: Final[tuple[Verb, ...]] = ("build", "test")
 PASSED: Final = frozenset({"target", "node_modules"})
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Needed(Struct, frozen=True, kw_only=True):
     """What plans name: *paths* in the cache and of target folders, and *images*; *targets* are the folders that builds lie in."""
 
     paths: frozenset[Path] = frozenset()
     images: frozenset[str] = frozenset()
     targets: frozenset[Path] = frozenset()
 
-    def __or__(self, other: Wanted) -> Wanted:
-        return Wanted(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
+    def __or__(self, other: Needed) -> Needed:
+        return Needed(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
 
 
 def clean_stale(work: Work, *, label: str = LABEL, dry: bool = False) -> Iterator[str]:
@@ -267,17 +267,17 @@ def clean_stale(work: Work, *, label: str = LABEL, dry: bool = False) -> Iterato
         ConfigError: the repository has no configuration, or one of them is wrong: then it is not known what is wanted.
         CrosstasksError: a build is running.
     """
-    kept, known = Wanted(), _Known()
+    needed, routes_by_place = Needed(), _Known()
     for folder in workspaces(volumes.top(work.root) or work.root):
-        kept |= wanted(folder, work, known)
-    if not kept.targets:
+        needed |= needed_by(folder, work, routes_by_place)
+    if not needed.targets:
         raise ConfigError(
             f"no configuration in {work.root}",
             why="so nothing is wanted, and all would go",
             hint="`tools.clean --images --cache` does that",
         )
     idle(work.cache)
-    removed = [*_folders(kept, work.cache, dry=dry), *_images(kept, work, label, dry=dry)]
+    removed = [*_folders(needed, work.cache, dry=dry), *_images(needed, work, label, dry=dry)]
     yield from removed or ["everything that is there is wanted"]
 
 
@@ -296,24 +296,24 @@ class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
     """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
 
 
-def wanted(folder: Path, work: Work, known: _Known) -> Wanted:
+def needed_by(folder: Path, work: Work, routes_by_place: _Known) -> Needed:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
     place = places.locate(folder)
     if not place:
-        return Wanted()
-    own = pipeline.look(pipeline.start(folder, environ=work.environ, say=work.say, needed=False))
-    repository = own.facts.repository
+        return Needed()
+    here = pipeline.look(pipeline.start(folder, environ=work.environ, say=work.say, needed=False))
+    repository = here.facts.repository
     if isinstance(repository, Absent):
         work.say(f"{folder} is passed over: {repository.why}")
-        return Wanted()
+        return Needed()
     key = str(place.path), msgspec.json.encode(changed(repository, **PLACES))
-    if key not in known:
-        known[key] = tuple(_routes(own))
-    paths = {Path(part.path) for route in known[key] for part in (route.toolchain, route.own, route.tool) if part}
+    if key not in routes_by_place:
+        routes_by_place[key] = tuple(_routes(here))
+    paths = {Path(part.path) for route in routes_by_place[key] for part in (route.toolchain, route.host_toolchain, route.tool) if part}
     built = Path(repository.target_directory) / "crosstasks"
-    return Wanted(
-        paths=frozenset(paths | {run.folder(route, repository) for route in known[key]}),
-        images=frozenset(route.image.ref for route in known[key] if route.image),
+    return Needed(
+        paths=frozenset(paths | {run.folder(route, repository) for route in routes_by_place[key]}),
+        images=frozenset(route.image.ref for route in routes_by_place[key] if route.image),
         targets=frozenset({built}),
     )
 
@@ -331,13 +331,13 @@ def _routes(work: Work) -> Iterator[Route]:
                 yield planned.route
 
 
-def _folders(kept: Wanted, cache: Path, *, dry: bool) -> Iterator[str]:
+def _folders(needed: Needed, cache: Path, *, dry: bool) -> Iterator[str]:
     """Remove tools, toolchains and target folders."""
     places = [cache / "tools", cache / "rustup" / "toolchains"]
-    found = [path for place in places if place.is_dir() for path in place.iterdir() if not path.name.startswith(".")]
-    found += [path for place in kept.targets for path in place.glob(".*-*") if path.name.startswith(PREFIXES)]
-    for path in sorted(found):
-        if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in kept.paths):
+    paths = [path for place in places if place.is_dir() for path in place.iterdir() if not path.name.startswith(".")]
+    paths += [path for place in needed.targets for path in place.glob(".*-*") if path.name.startswith(PREFIXES)]
+    for path in sorted(paths):
+        if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in needed.paths):
             busy = _user(path)
             with free(path) as unlocked:
                 if busy or not unlocked:
@@ -361,14 +361,14 @@ def _user(folder: Path) -> str:
     return ""
 
 
-def _images(kept: Wanted, work: Work, label: str, *, dry: bool) -> Iterator[str]:
+def _images(needed: Needed, work: Work, label: str, *, dry: bool) -> Iterator[str]:
     """Remove images that no plan names; where no engine answers there are none to name either."""
     work = pipeline.look(work, (Question("host"), Question("engine")))
     engine = work.facts.engine
     if isinstance(engine, Absent):
         yield f"images are not looked at: {engine.why}"
         return
-    door = engines.EngineClient(engine.command, work.run)
-    for image in door.images(label):
-        if not kept.images.intersection(image.get("RepoTags") or ()):
+    client = engines.EngineClient(engine.command, work.run)
+    for image in client.images(label):
+        if not needed.images.intersection(image.get("RepoTags") or ()):
             yield image_line("would remove", image) if dry else remove_image(engine, image, work)

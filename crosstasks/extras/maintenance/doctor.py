@@ -68,10 +68,10 @@ def host(facts: Facts) -> Iterator[Row]:
         case Absent() as why:
             fix = why.hint or "run crosstasks on Linux, macOS or Windows"
             yield Row(name="host", state="missing", detail=why.why, fix=fix, code=CrosstasksError.code)
-        case Host() as found:
-            libc = {"gnu": f", glibc {found.libc_version}", "musl": ", musl"}.get(found.libc, "")
-            extra = [f"in a container ({found.container})"] * bool(found.container) + [f"in CI ({found.ci})"] * bool(found.ci)
-            yield Row(name="host", detail=", ".join((f"{found.os}{libc}, {found.triple}", *extra)))
+        case Host() as machine:
+            libc = {"gnu": f", glibc {machine.libc_version}", "musl": ", musl"}.get(machine.libc, "")
+            extra = [f"in a container ({machine.container})"] * bool(machine.container) + [f"in CI ({machine.ci})"] * bool(machine.ci)
+            yield Row(name="host", detail=", ".join((f"{machine.os}{libc}, {machine.triple}", *extra)))
 
 
 def engine(facts: Facts) -> Iterator[Row]:
@@ -79,12 +79,12 @@ def engine(facts: Facts) -> Iterator[Row]:
     match facts.engine:
         case Absent() as why:
             yield absent("engine", why, "start Docker or Podman")
-        case Engine() as found:
-            parts = [f"{found.kind} {found.version}", found.platform]
-            parts += [f"context {found.context or 'default'}", f"store {found.store or 'unknown'}"]
-            parts += [found.desktop] * bool(found.desktop) + ["rootless"] * found.rootless + ["SELinux"] * found.selinux
-            if found.remote:
-                where = found.endpoint or found.context or "its socket"
+        case Engine() as answer:
+            parts = [f"{answer.kind} {answer.version}", answer.platform]
+            parts += [f"context {answer.context or 'default'}", f"store {answer.store or 'unknown'}"]
+            parts += [answer.desktop] * bool(answer.desktop) + ["rootless"] * answer.rootless + ["SELinux"] * answer.selinux
+            if answer.remote:
+                where = answer.endpoint or answer.context or "its socket"
                 parts.append(f"remote at {where}: all that a build needs is copied there each time")
             yield Row(name="engine", detail=", ".join(parts))
 
@@ -101,10 +101,10 @@ def builders(facts: Facts) -> Iterator[Row]:
         yield absent("builders", facts.builders)
         return
     for kind, fix in _KINDS.items():
-        found = facts.builders.all(kind)
-        if not found:
+        programs = facts.builders.all(kind)
+        if not programs:
             yield Row(name=kind, state="warning", detail="neither on PATH nor in the cache", fix=fix)
-        for one in found:
+        for one in programs:
             commit = f" ({one.commit})" if one.commit else ""
             yield Row(name=kind, detail=f"{one.version}{commit}, {one.place}: {one.path}")
     for name, wrong in facts.inventory.damaged.items():
@@ -119,11 +119,11 @@ def rust(facts: Facts) -> Iterator[Row]:
     match facts.rustup:
         case Absent() as why:
             yield absent("rustup", why)
-        case Rustup() as found:
-            yield Row(name="rustup", detail=f"{found.version}, {found.command}, home {found.home}")
-            held = ", ".join(f"{t.name}{' (active)' if t.name == found.active else ''}" for t in found.toolchains)
-            if held:
-                yield Row(name="toolchains", detail=held)
+        case Rustup() as answer:
+            yield Row(name="rustup", detail=f"{answer.version}, {answer.command}, home {answer.home}")
+            names = ", ".join(f"{t.name}{' (active)' if t.name == answer.active else ''}" for t in answer.toolchains)
+            if names:
+                yield Row(name="toolchains", detail=names)
             else:
                 fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
                 yield Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
@@ -184,12 +184,12 @@ def repository(facts: Facts) -> Iterator[Row]:
         case Absent() as why:
             fix = why.hint or "run crosstasks in the folder of a Cargo.toml"
             yield Row(name="repository", state="missing", detail=why.why, fix=fix, code=ConfigError.code)
-        case Repository() as found:
-            count = len(found.packages)
-            parts = [found.root, f"{count} package{'s' * (count != 1)}", f"target folder {found.target_directory}"]
-            parts += [f"toolchain {found.channel}"] * bool(found.channel) + [found.cross_origin] * bool(found.cross_origin)
+        case Repository() as project:
+            count = len(project.packages)
+            parts = [project.root, f"{count} package{'s' * (count != 1)}", f"target folder {project.target_directory}"]
+            parts += [f"toolchain {project.channel}"] * bool(project.channel) + [project.cross_origin] * bool(project.cross_origin)
             detail = ", ".join(parts)
-            if found.lock:
+            if project.lock:
                 yield Row(name="repository", detail=detail)
             else:
                 fix = "`cargo generate-lockfile`, and commit Cargo.lock: builds are then the same everywhere"
@@ -214,7 +214,7 @@ NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY), Que
 ROOM: Final = 5e9
 """Bytes that a toolchain, an image and a build need, and some to spare."""
 
-Found = Mapping[str, Plan | NoRoute | EngineFailed]
+Plans = Mapping[str, Plan | NoRoute | EngineFailed]
 
 
 def examine(place: Path) -> tuple[Row, ...]:
@@ -229,10 +229,10 @@ def examine(place: Path) -> tuple[Row, ...]:
     """
     work, configured = _begun(place)
     work = _look(pipeline.look(work), NETWORK)
-    found, work = _chosen(work)
+    plans, work = _plans(work)
     rows = [row for check in CHECKS for row in check(work.facts)]
-    rows = [_needed(row, found, work) for row in (rows[0], _python(), *rows[1:])]
-    return (*rows, *_toolchain(found, work), *_disks(work), configured, *_targets(found))
+    rows = [_needed(row, plans, work) for row in (rows[0], _python(), *rows[1:])]
+    return (*rows, *_toolchain(plans, work), *_disks(work), configured, *_targets(plans))
 
 
 def _begun(place: Path) -> tuple[Work, Row]:
@@ -246,25 +246,25 @@ def _begun(place: Path) -> tuple[Work, Row]:
     return work, configured_targets(work.config)
 
 
-def _chosen(work: Work) -> tuple[Found, Work]:
+def _plans(work: Work) -> tuple[Plans, Work]:
     """Choose a route for every configured target; what all of them still have to know is asked at once."""
     if not isinstance(work.facts["host"], Host):
         return {}, work
     while True:
-        found: dict[str, Plan | NoRoute | EngineFailed] = {}
+        plans: dict[str, Plan | NoRoute | EngineFailed] = {}
         missing: list[Question] = []
         for triple in work.config.targets:
             try:
-                made = plan.make(request.make(targets.find(triple), "build", work.facts, work.config), work.facts)
+                result = plan.make(request.make(targets.find(triple), "build", work.facts, work.config), work.facts)
             except (NoRoute, EngineFailed) as error:
-                found[triple] = error
+                plans[triple] = error
                 continue
-            if isinstance(made, Plan):
-                found[triple] = made
+            if isinstance(result, Plan):
+                plans[triple] = result
             else:
-                missing += made
+                missing += result
         if not missing:
-            return found, work
+            return plans, work
         work = _look(work, missing)
 
 
@@ -273,42 +273,44 @@ def _look(work: Work, questions: Iterable[Question]) -> Work:
     try:
         return pipeline.look(work, questions)
     except DiskFull as error:
-        known = work.facts.with_({Question("debian"): Absent(error.what, error.hint)})
-        return pipeline.look(replace(work, facts=known), questions)
+        facts = work.facts.with_({Question("debian"): Absent(error.what, error.hint)})
+        return pipeline.look(replace(work, facts=facts), questions)
 
 
 def _python() -> Row:
     """Tell of Python and the libraries that we need; a copy that was not installed may lack some."""
-    held, lacking = [], []
+    present, lacking = [], []
     listed = (PACKAGE / "requirements.txt").read_text("utf-8").split()
     for name in (line.partition(">")[0] for line in listed):
         try:
-            held.append(f"{name} {metadata.version(name)}")
+            present.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             lacking.append(name)
     version = ".".join(map(str, sys.version_info[:3]))
     if lacking:
         fix = f"{sys.executable} -m pip install {' '.join(lacking)}"
         return Row(name="python", state="missing", detail=f"{version}, without {', '.join(lacking)}", fix=fix, code=ToolMissing.code)
-    return Row(name="python", detail=f"{version}, {', '.join(held)}")
+    return Row(name="python", detail=f"{version}, {', '.join(present)}")
 
 
-def _needed(row: Row, found: Found, work: Work) -> Row:
+def _needed(row: Row, plans: Plans, work: Work) -> Row:
     """Call an engine that does not answer missing if a target has no route for want of it, or the user names it."""
     if row.name != "engine" or not isinstance(work.facts.engine, Absent):
         return row
-    wanting = any(not isinstance(made, Plan) and work.config.target(triple).builder in {"auto", "cross"} for triple, made in found.items())
+    wanting = any(
+        not isinstance(result, Plan) and work.config.target(triple).builder in {"auto", "cross"} for triple, result in plans.items()
+    )
     if not wanting and work.config.engine == "auto":
         return row
     return Row(name=row.name, state="missing", detail=row.detail, fix=row.fix, code=EngineFailed.code)
 
 
-def _toolchain(found: Found, work: Work) -> Iterator[Row]:
+def _toolchain(plans: Plans, work: Work) -> Iterator[Row]:
     """Tell of the toolchain only if none can be had, and a target lacks it."""
-    if not any(isinstance(made, NoRoute) for made in found.values()):
+    if not any(isinstance(result, NoRoute) for result in plans.values()):
         return
-    asked = request.make(targets.find(next(iter(found))), "build", work.facts, work.config)
-    match toolchains.choose(work.facts.host.triple, asked, work.facts):
+    target_request = request.make(targets.find(next(iter(plans))), "build", work.facts, work.config)
+    match toolchains.choose(work.facts.host.triple, target_request, work.facts):
         case Refused(why=why, hint=hint):
             fix = hint or "reach rustup's server, or have rustup install the toolchain"
             yield Row(name="toolchain", state="missing", detail=why, fix=fix, code=ToolMissing.code)
@@ -347,9 +349,9 @@ def _disk(name: str, folder: Path, fix: str) -> Row:
     return Row(name=name, detail=detail) if free >= ROOM else Row(name=name, state="warning", detail=detail, fix=fix)
 
 
-def _targets(found: Found) -> Iterator[Row]:
-    for triple, made in found.items():
-        match made:
+def _targets(plans: Plans) -> Iterator[Row]:
+    for triple, result in plans.items():
+        match result:
             case Plan(route=route, steps=steps):
                 slow = ", emulated: slow" if route.emulated else ""
                 todo = f", {len(steps)} step{'s' * (len(steps) != 1)} to provide it" if steps else ", all there"

@@ -32,7 +32,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     Attributes:
         platform: ``linux/arm64``; *arch*: as Rust names it.
-        own: it is the engine's own.
+        native: it is the engine's own.
         registered: the entry of the kernel's table, empty if there is none to be seen from here.
         fixed: the entry has the flag F, which containers need.
         proven: the engine ran a program of the platform.
@@ -41,7 +41,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     platform: str
     arch: str
-    own: bool = False
+    native: bool = False
     registered: str = ""
     interpreter: str = ""
     flags: str = ""
@@ -59,12 +59,12 @@ def status(platforms: Sequence[str], work: Work) -> tuple[Row, ...]:
         ConfigError: there is no such platform.
         EngineFailed: no engine answers.
     """
-    wanted = tuple(map(named, platforms)) or tuple(PLATFORMS)
+    all_platforms = tuple(map(named, platforms)) or tuple(PLATFORMS)
     work = pipeline.look(work, ASKED)
     _ = work.engine
-    for platform in wanted:  # one after another: side by side, the engine is slower for all of them
+    for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them
         work = _proven(platform, work)
-    return tuple(_row(platform, work) for platform in wanted)
+    return tuple(_row(platform, work) for platform in all_platforms)
 
 
 def _proven(platform: str, work: Work) -> Work:
@@ -84,45 +84,47 @@ def named(platform: str) -> str:
 
 
 def _row(platform: str, work: Work) -> Row:
-    found: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
-    seen, arch = work.facts.emulation, PLATFORMS[platform]
-    entry = seen.registered.get(arch) if isinstance(seen, Emulation) and _seen(work.engine) else None
-    proven, own = isinstance(found, EmulationTest), platform == work.engine.platform
-    why = "" if own or isinstance(found, EmulationTest) else _why(seen, entry, found.why)
+    test: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
+    emulators, arch = work.facts.emulation, PLATFORMS[platform]
+    entry = emulators.registered.get(arch) if isinstance(emulators, Emulation) and _shares_kernel(work.engine) else None
+    proven, native = isinstance(test, EmulationTest), platform == work.engine.platform
+    why = "" if native or isinstance(test, EmulationTest) else _why(emulators, entry, test.why)
     return Row(
         platform=platform,
         arch=arch,
-        own=own,
+        native=native,
         registered=entry.name if entry else "",
         interpreter=entry.interpreter if entry else "",
         flags=entry.flags if entry else "",
         fixed=entry.fixed if entry else False,
         proven=proven,
         why=why,
-        fix=fix(seen, entry, platform, work.engine) if why else "",
+        fix=fix(emulators, entry, platform, work.engine) if why else "",
     )
 
 
-def _seen(engine: Engine) -> bool:
+def _shares_kernel(engine: Engine) -> bool:
     """Tell whether this machine's kernel is the engine's."""
     return not engine.remote and not engine.desktop
 
 
-def _why(seen: Emulation | Absent, entry: Registration | None, said: str) -> str:
-    if entry and isinstance(seen, Emulation):
-        return fault(entry) or ("the kernel's table is turned off" if not seen.enabled else f"it is registered, and does not work: {said}")
-    return said
+def _why(emulators: Emulation | Absent, entry: Registration | None, reason: str) -> str:
+    if entry and isinstance(emulators, Emulation):
+        return fault(entry) or (
+            "the kernel's table is turned off" if not emulators.enabled else f"it is registered, and does not work: {reason}"
+        )
+    return reason
 
 
-def fix(seen: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
+def fix(emulators: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
     """Return the least that has a platform's programs run: the command for a shell."""
     table = "/proc/sys/fs/binfmt_misc"
-    if isinstance(seen, Emulation) and not seen.enabled:
+    if isinstance(emulators, Emulation) and not emulators.enabled:
         return f"echo 1 | sudo tee {table}/status"
     if entry and not entry.enabled:
         return f"echo 1 | sudo tee {table}/{entry.name}"
     install = f"crosstasks emulation.install --platform {platform}"
-    if isinstance(seen, Emulation) and _seen(engine) and not seen.mounted and not seen.root:
+    if isinstance(emulators, Emulation) and _shares_kernel(engine) and not emulators.mounted and not emulators.root:
         return f"sudo {' '.join(MOUNT)} && {install}"
     return install
 
@@ -136,7 +138,7 @@ def text(rows: Sequence[Row]) -> str:
 
 
 def _works(row: Row) -> str:
-    return "no" if not row.proven else "native" if row.own else "proven"
+    return "no" if not row.proven else "native" if row.native else "proven"
 
 
 def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
@@ -147,26 +149,26 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
         ConfigError: no platform, or no such one, or no such source.
         EmulationFailed: it cannot be set up here.
     """
-    chosen = tuple(name for name in SOURCES if source in {"", name})
-    if not chosen:
+    sources = tuple(name for name in SOURCES if source in {"", name})
+    if not sources:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
-    wanted = _some(platforms)
+    all_platforms = _some(platforms)
     work = pipeline.look(work, ASKED)
     _ = work.engine
-    for platform in wanted:
+    for platform in all_platforms:
         work = _proven(platform, work)
-        found: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
-        if isinstance(found, EmulationTest):
+        test: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
+        if isinstance(test, EmulationTest):
             yield f"{platform} works already"
             continue
-        work = _installed(platform, chosen, found.why, work)
+        work = _installed(platform, sources, test.why, work)
         yield f"{platform} works: a program of it was run"
 
 
 def _installed(platform: str, sources: Sequence[Source], why: str, work: Work) -> Work:
     """Take the steps of one source after another, until one has worked."""
     while True:
-        emulator, work = _chosen(platform, sources, why, work)
+        emulator, work = _choose(platform, sources, why, work)
         try:
             for step in emulator.steps:
                 provisioning.take(step, work)
@@ -188,7 +190,7 @@ def _some(platforms: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(named, platforms))
 
 
-def _chosen(platform: str, sources: Sequence[Source], why: str, work: Work) -> tuple[Emulator, Work]:
+def _choose(platform: str, sources: Sequence[Source], why: str, work: Work) -> tuple[Emulator, Work]:
     while True:
         match installed(platform, sources, why, work.facts, offline=work.config.offline):
             case Emulator() as emulator:
@@ -207,12 +209,12 @@ def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
         ConfigError: no platform, or no such one.
         EmulationFailed: one cannot be taken out, or its programs run all the same.
     """
-    wanted = _some(platforms)
+    all_platforms = _some(platforms)
     work = pipeline.look(work, ASKED)
-    for platform in wanted:
+    for platform in all_platforms:
         if platform == work.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
         emulation.uninstall(work, platform)
-        left = isinstance(_proven(platform, work).facts.get(Question("emulation-test", platform)), EmulationTest)
-        then = "still works by other means" if left else "is not emulated any more"
+        works = isinstance(_proven(platform, work).facts.get(Question("emulation-test", platform)), EmulationTest)
+        then = "still works by other means" if works else "is not emulated any more"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"

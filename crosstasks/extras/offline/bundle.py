@@ -155,9 +155,9 @@ def writing(path: Path) -> Iterator[Writer]:
     What a killed call leaves beside it is some hundred MB: the draft is named after its owner, and the next call removes those of the dead.
     """
     start, end = f".{path.name}.", ".part"
-    for left in path.parent.glob(f"{glob.escape(start)}*{end}"):
-        if not liveness.alive(left.name[len(start) : -len(end)].replace("_", ":")):
-            left.unlink(missing_ok=True)
+    for rest in path.parent.glob(f"{glob.escape(start)}*{end}"):
+        if not liveness.alive(rest.name[len(start) : -len(end)].replace("_", ":")):
+            rest.unlink(missing_ok=True)
     with files.draft(path, label=f"{liveness.owner().replace(':', '_')}{end}") as file:
         yield Writer(file)
 
@@ -276,26 +276,26 @@ def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object
             if (theirs / name).is_file():
                 (home / name).symlink_to(theirs / name)
         _fetch(routes, work, home)
-        pack(home, write, keep=_wanted)
+        pack(home, write, keep=_is_crate)
 
 
-def _wanted(name: str) -> bool:
+def _is_crate(name: str) -> bool:
     return f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache")
 
 
 def _fetch(routes: Sequence[Route], work: Work, home: Path) -> None:
-    own = Path(routes[0].own.path)
+    host_toolchain = Path(routes[0].host_toolchain.path)
     root = Path(work.repository.root)
     flags = [word for route in routes for word in ("--target", route.target)]
     locked = ("--locked",) if (root / "Cargo.lock").exists() else ()
-    env = {"CARGO_HOME": str(home), "RUSTC": str(own / "bin" / "rustc"), "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    env = {"CARGO_HOME": str(home), "RUSTC": str(host_toolchain / "bin" / "rustc"), "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
     work.say(f"fetching the dependencies of {root.name}")
-    done = work.run((str(own / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
+    done = work.run((str(host_toolchain / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
     if done.code:
         hint = "`cargo fetch --locked` in the repository says the same"
         raise BuildFailed("the dependencies cannot be fetched", why=done.err.strip(), hint=hint)
     for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
-        toolchain.fetch_library(place, own=own, cargo_home=str(home), run=work.run, say=work.say)
+        toolchain.fetch_library(place, own=host_toolchain, cargo_home=str(home), run=work.run, say=work.say)
 
 
 def put(content: IO[bytes], work: Work) -> None:

@@ -44,12 +44,12 @@ def load(work: Work, path: Path) -> Manifest:
     with bundle.reading(path) as reader:
         host, engine = _checked(path, reader.manifest.platforms, work)
         for member in reader.manifest.members:
-            if wanted(member, host, engine):
+            if fits(member, host, engine):
                 work.say(f"loading {member.path}")
                 PLACES[member.kind](reader, member, work)
-        if left := [member for member in reader.manifest.members if not wanted(member, host, engine)]:
-            told = ", ".join(member.path for member in left)
-            work.say(f"left where it is, for other machines: {told}, {report.size(sum(member.size for member in left))}")
+        if others := [member for member in reader.manifest.members if not fits(member, host, engine)]:
+            names = ", ".join(member.path for member in others)
+            work.say(f"left where it is, for other machines: {names}, {report.size(sum(member.size for member in others))}")
         for image in reader.manifest.images:
             if image.engine == engine:
                 _note(image, work)
@@ -115,15 +115,15 @@ def text(rows: Sequence[Ready]) -> str:
 
 def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str]:
     """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
-    told = work.facts.host
-    host = f"{told.os}/{OCI_ARCH.get(told.arch, told.arch)}"
+    machine = work.facts.host
+    host = f"{machine.os}/{OCI_ARCH.get(machine.arch, machine.arch)}"
     engine = work.facts.engine.platform if isinstance(work.facts.engine, Engine) else host
     needed = dict.fromkeys((host, engine))
-    if told.os != "linux":
+    if machine.os != "linux":
         # what runs in the image comes all the same
         needed = dict.fromkeys((engine,))
         work.say(
-            f"a bundle holds no programs that run on {told.triple}: cross, and Rust for this machine, must be there or be had otherwise"
+            f"a bundle holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or be had otherwise"
         )
     if lacking := [platform for platform in needed if platform not in platforms]:
         here = host if host == engine else f"{host} with an engine of {engine}"
@@ -132,7 +132,7 @@ def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str
     return host, engine
 
 
-def wanted(member: Member, host: str, engine: str) -> bool:
+def fits(member: Member, host: str, engine: str) -> bool:
     """
     Tell whether a machine takes a member, by its own platform and its engine's.
 
@@ -172,19 +172,19 @@ def _toolchain(reader: bundle.Reader, member: Member, work: Work) -> None:
         draft = folder / member.name
         draft.mkdir()
         bundle.unpack(reader.open(member), draft, member.path)
-        brought, held = rustup_home.marker(draft), rustup_home.marker(place)
-        if brought is None or f"{brought.release}-{brought.host}" != member.name:
+        new, present = rustup_home.marker(draft), rustup_home.marker(place)
+        if new is None or f"{new.release}-{new.host}" != member.name:
             raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
-        if held and not integrity.differing(place):
-            if _covers(held, brought):
+        if present and not integrity.differing(place):
+            if _covers(present, new):
                 return
-            rustup_home.keep(place, held, draft, brought)
+            rustup_home.keep(place, present, draft, new)
         files.replace_folder(draft, place)
 
 
-def _covers(held: rustup_home.Marker, brought: rustup_home.Marker) -> bool:
+def _covers(present: rustup_home.Marker, new: rustup_home.Marker) -> bool:
     """Tell whether what is there already holds all that the bundle would bring."""
-    return held.origin == brought.origin and set(brought.targets) <= set(held.targets) and held.source >= brought.source
+    return present.origin == new.origin and set(new.targets) <= set(present.targets) and present.source >= new.source
 
 
 def _images(reader: bundle.Reader, member: Member, work: Work) -> None:
@@ -208,10 +208,10 @@ PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Work], None]]] = {
 
 def _note(image: Bundled, work: Work) -> None:
     """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
-    held = engines.inspect(work.engine.command, (image.ref,), work.run)
-    if not held:
+    loaded = engines.inspect(work.engine.command, (image.ref,), work.run)
+    if not loaded:
         raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
-    here = structs.replace(image, id=identity(held[0]))
+    here = structs.replace(image, id=identity(loaded[0]))
     # containerd's store calls an image by its manifest, which loading makes anew
     if here.id != image.id and work.engine.store != "containerd":
         raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")

@@ -57,34 +57,34 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     work = pipeline.look(work)
     _ = work.repository
     triples = pipeline.select(names, work)
-    wanted = tuple(dict.fromkeys(platforms)) or (_own(work),)
+    all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(work),)
     with bundle.writing(to) as writer:
-        found = tuple(_collected(writer, work, platform, triples) for platform in wanted)
-        machines = tuple(machine for machine, _ in found)
+        collected = tuple(_collected(writer, work, platform, triples) for platform in all_platforms)
+        machines = tuple(machine for machine, _ in collected)
         _fetched(writer, work, machines)
         manifest = Manifest(
             crosstasks=__version__,
             targets=triples,
-            platforms=wanted,
+            platforms=all_platforms,
             members=tuple(structs.replace(member, platforms=_users(member.kind, member.name, machines)) for member in writer.members),
-            images=tuple(image for _, images in found for image in images),
+            images=tuple(image for _, images in collected for image in images),
         )
         writer.close(manifest)
     return manifest
 
 
-def _own(work: Work) -> str:
+def _engine_platform(work: Work) -> str:
     engine = work.facts.engine
     arch = work.facts.host.arch
     return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
 
 
 def _collected(writer: bundle.Writer, work: Work, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
-    plans = tuple(provided(triple, received(work, platform), work) for triple in triples)
-    known = {member.path for member in writer.members}
+    plans = tuple(provide(triple, received(work, platform), work) for triple in triples)
+    paths = {member.path for member in writer.members}
     for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
         path = f"{kind}s/{folder.name}.tar.gz"
-        if path not in known:
+        if path not in paths:
             work.say(f"packing {folder.name}")
             with cache_check.sound(folder, work):
                 writer.add(path, kind, folder.name, partial(bundle.pack, folder))
@@ -95,11 +95,11 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
     """Name the folders of our cache that a plan uses."""
     if plan.route.tool:
         yield "tool", Path(plan.route.tool.path).parents[1]
-    for toolchain in (plan.route.toolchain, plan.route.own):
+    for toolchain in (plan.route.toolchain, plan.route.host_toolchain):
         yield "toolchain", Path(toolchain.path)
 
 
-def provided(triple: str, machine: Work, work: Work) -> Plan:
+def provide(triple: str, machine: Work, work: Work) -> Plan:
     """
     Plan for a machine, and take the steps here.
 
@@ -118,7 +118,7 @@ def provided(triple: str, machine: Work, work: Work) -> Plan:
     return planned
 
 
-def translated(step: Provision, platform: str, asked: Request, work: Work) -> Provision:
+def translated(step: Provision, platform: str, request: Request, work: Work) -> Provision:
     """
     Return a step for another machine as it is taken on this one.
 
@@ -132,11 +132,11 @@ def translated(step: Provision, platform: str, asked: Request, work: Work) -> Pr
             why = "cross is compiled by cargo, for the machine that it runs on"
             raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
         case InstallToolchain(source="rustup"):
-            tool = tools.rustup(asked, work.facts)
+            tool = tools.rustup(request, work.facts)
             if not isinstance(tool, Tool):
                 raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
-            for own in tool.steps:
-                provisioning.take(own, work)
+            for rustup_step in tool.steps:
+                provisioning.take(rustup_step, work)
             return structs.replace(step, rustup=tool.path)
         case _:
             return step
@@ -158,7 +158,7 @@ def saved(writer: bundle.Writer, work: Work, platform: str, plans: Sequence[Plan
 @contextmanager
 def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
     """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
-    command, made, rows = work.engine.command, [], []
+    command, tags, rows = work.engine.command, [], []
     try:
         for route in routes:
             if image := route.image:
@@ -167,20 +167,20 @@ def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tupl
                     # in a repository of our own: with the last tag of one an engine forgets its digests too
                     ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
                     work.run((command, "tag", image.ref, ref))
-                    made.append(ref)
+                    tags.append(ref)
                 rows.append(_row(route, image, ref, platform, work))
         yield tuple(rows)
     finally:
-        if made:
-            work.run((command, "image", "rm", "--no-prune", *dict.fromkeys(made)))
+        if tags:
+            work.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
 
 
 def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bundled:
-    (held,) = engines.inspect(work.engine.command, (ref,), work.run)
+    (inspected,) = engines.inspect(work.engine.command, (ref,), work.run)
     built = lock_rows.is_built(ref)
     return Bundled(
         ref=ref,
-        id=identity(held),
+        id=identity(inspected),
         digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
         target=route.target,
         platform=image.platform,
@@ -193,15 +193,15 @@ def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bun
 def _fetched(writer: bundle.Writer, work: Work, machines: Sequence[_Machine]) -> None:
     """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
     routes = [plan.route for machine in machines for plan in machine.plans]
-    native = [route for route in routes if route.own.host == work.facts.host.triple]
+    native = [route for route in routes if route.host_toolchain.host == work.facts.host.triple]
     if not native:
-        config = structs.replace(work.config, toolchain=routes[0].own.release)
+        config = structs.replace(work.config, toolchain=routes[0].host_toolchain.release)
         changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, work.root, work.environ, work.say))
-        for step in changed.route.own.steps:
+        for step in changed.route.host_toolchain.steps:
             provisioning.take(step, work)
-        routes = [structs.replace(route, own=changed.route.own) for route in routes]
+        routes = [structs.replace(route, host_toolchain=changed.route.host_toolchain) for route in routes]
     else:
-        routes = [*native, *(structs.replace(route, own=native[0].own) for route in routes if route not in native)]
+        routes = [*native, *(structs.replace(route, host_toolchain=native[0].host_toolchain) for route in routes if route not in native)]
     writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, work, write))
 
 

@@ -80,31 +80,31 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
             cannot be built on such a machine at all is told, and left to a machine that can.
     """
     every = machines(work, platforms)
-    found = held(every[0].facts)
+    result = held(every[0].facts)
     for machine in every:
-        found = _resolved(machine, names, found, update=update)
-    found = found if names or work.config.chosen else lock_rows.only(found, work.config.targets)
-    files.write(path(work), dump(found))
-    return found
+        result = _resolved(machine, names, result, update=update)
+    result = result if names or work.config.chosen else lock_rows.only(result, work.config.targets)
+    files.write(path(work), dump(result))
+    return result
 
 
 def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
     here, triples = platform(work.facts), pipeline.select(names, work)
-    found = lock_rows.without(before, here, triples) if update else before
+    result = lock_rows.without(before, here, triples) if update else before
     for triple in triples:
         try:
-            planned, work = pipeline.make(triple, "build", _with(work, found))
+            planned, work = pipeline.make(triple, "build", _with(work, result))
         except NoRoute as error:
-            if names or work.config.chosen or triple in found.on(here) or len(triples) == 1:
+            if names or work.config.chosen or triple in result.on(here) or len(triples) == 1:
                 raise
             work.say(f"{triple} is not locked for {here}: {error.what}")
             continue
-        found = lock_rows.merged(found, here, {triple: lock_rows.of(planned.route, planned.request)})
-    return found
+        result = lock_rows.merged(result, here, {triple: lock_rows.of(planned.route, planned.request)})
+    return result
 
 
-def _with(work: Work, found: Lock) -> Work:
-    return replace(work, facts=work.facts.with_({LOCK: found}))
+def _with(work: Work, lock: Lock) -> Work:
+    return replace(work, facts=work.facts.with_({LOCK: lock}))
 
 
 def check(work: Work, names: Sequence[str], platforms: Sequence[str] = ()) -> tuple[Difference, ...]:
@@ -160,9 +160,9 @@ def text(lock: Lock) -> str:
     return aligned(lines)
 
 
-def differences_text(found: Iterable[Difference]) -> str:
+def differences_text(differences: Iterable[Difference]) -> str:
     """Return what differs as a table for people."""
-    rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in found]
+    rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in differences]
     return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
 
 

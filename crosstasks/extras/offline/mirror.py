@@ -56,12 +56,12 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
     joined: dict[str, list[str]] = {}
     for machine in machines:
         for triple in pipeline.select(names, machine):
-            chosen = choose(triple, lock.platform(machine.facts), machine)
-            ref = references.moved(chosen.name, to)
-            if chosen.shared:
-                joined.setdefault(f"{to.rstrip('/')}/{chosen.shared}", []).append(ref)
+            choice = choose(triple, lock.platform(machine.facts), machine)
+            ref = references.moved(choice.name, to)
+            if choice.shared:
+                joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
             if ref not in done:
-                done[ref] = _built(chosen, ref, machine) if chosen.shared else registry_copy.copy(chosen.image.ref, ref, work.say)
+                done[ref] = _built(choice, ref, machine) if choice.shared else registry_copy.copy(choice.image.ref, ref, work.say)
     for ref, parts in joined.items():
         registry_copy.join(ref, tuple(dict.fromkeys(parts)))
     return tuple(done.values())
@@ -74,48 +74,48 @@ def choose(triple: str, platform: str, work: Work) -> _Chosen:
     Raises:
         ImageFailed: there is none; every source is named with its reason.
     """
-    asked = request.make(targets.catalogue()[triple], "build", work.facts, work.config)
-    row, options = asked.locked, asked.options
+    target_request = request.make(targets.catalogue()[triple], "build", work.facts, work.config)
+    row, options = target_request.locked, target_request.options
     variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)
     reasons = []
     for source in ("served",) if options.image else SOURCES:
-        image, work = _ask(source, variant, asked, work)
+        image, work = _ask(source, variant, target_request, work)
         if isinstance(image, Image):
             shared = recipes.shared(triple, options.packages) if source == "build" else ""
-            upstream = options.image or targets.default_image(asked.target, variant.flavour) or ""
+            upstream = options.image or targets.default_image(target_request.target, variant.flavour) or ""
             return _Chosen(image, image.ref if shared else upstream, shared)
         reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
 
-def _ask(source: str, variant: Variant, asked: Request, work: Work) -> tuple[Image | Refused, Work]:
+def _ask(source: str, variant: Variant, target_request: Request, work: Work) -> tuple[Image | Refused, Work]:
     while True:
         if source == "served":
-            choice = images.served(asked.options.image, variant, asked, work.facts)
+            choice = images.served(target_request.options.image, variant, target_request, work.facts)
         else:
-            choice = images.choose(source, variant, asked, work.facts)
+            choice = images.choose(source, variant, target_request, work.facts)
         if isinstance(choice, Image | Refused):
             return choice, work
         work = pipeline.look(work, choice)
 
 
-def _built(chosen: _Chosen, ref: str, work: Work) -> Copied:
+def _built(choice: _Chosen, ref: str, work: Work) -> Copied:
     """Build an image if need be, and push it, unless the mirror has that very image."""
-    for step in chosen.image.steps:
+    for step in choice.image.steps:
         provisioning.take(step, work)
     command = work.engine.command
-    (held,) = engines.inspect(command, (chosen.image.ref,), work.run)
+    (inspected,) = engines.inspect(command, (choice.image.ref,), work.run)
     there = registry_copy.look(ref)
-    if there and there.config == str(held["Id"]):
-        return Copied(source=chosen.image.ref, to=ref, digest=there.digest, platforms=(chosen.image.platform,), there=there.blobs)
-    work.say(f"pushing {chosen.image.ref} to {references.parse(ref).name}")
+    if there and there.config == str(inspected["Id"]):
+        return Copied(source=choice.image.ref, to=ref, digest=there.digest, platforms=(choice.image.platform,), there=there.blobs)
+    work.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
     folder = work.cache / "images"
     cache.prepare(work.cache)
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        done = process.stream((command, "save", chosen.image.ref), on_out=file.write, on_err=lambda _chunk: None)
+        done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)
         if done.code:
-            raise failed(f"cannot save {chosen.image.ref}", done.err.strip())
+            raise failed(f"cannot save {choice.image.ref}", done.err.strip())
         file.seek(0)
         return registry_copy.push(file, ref, folder)
 

@@ -69,11 +69,11 @@ def look(work: Work, names: Sequence[str]) -> tuple[Row, ...]:
     triples = pipeline.select(names, work)
     rows = {triple: lock.row(work.facts, triple) for triple in triples}
     images = _images(work, rows)
-    held = tuple(filter(None, rows.values()))
-    asked: list[Callable[[], Row]] = [lambda: _crate(work, held), lambda: _head(work, held), lambda: _rust(work, held)]
-    asked += [_image(work, ref, held, users) for (ref, held), users in images.items()]
-    with ThreadPoolExecutor(min(len(asked), SIDE_BY_SIDE)) as pool:
-        return tuple(pool.map(lambda ask: ask(), asked))
+    locked = tuple(filter(None, rows.values()))
+    questions: list[Callable[[], Row]] = [lambda: _crate(work, locked), lambda: _head(work, locked), lambda: _rust(work, locked)]
+    questions += [_image(work, ref, locked, users) for (ref, locked), users in images.items()]
+    with ThreadPoolExecutor(min(len(questions), SIDE_BY_SIDE)) as pool:
+        return tuple(pool.map(lambda ask: ask(), questions))
 
 
 def _crate(work: Work, rows: Sequence[Locked]) -> Row:
@@ -84,7 +84,7 @@ def _crate(work: Work, rows: Sequence[Locked]) -> Row:
         versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
         newest = max(versions, key=numbers)
     except (CrosstasksError, ValueError, KeyError) as error:
-        return Row(what="cross", current=current, state="unknown", note=_said(error))
+        return Row(what="cross", current=current, state="unknown", note=_words(error))
     new = numbers(newest) > numbers(current)
     return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
 
@@ -100,11 +100,11 @@ def _head(work: Work, rows: Sequence[Locked]) -> Row:
         env = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
         done = work.run((git, "ls-remote", url, "HEAD"), env=env, timeout=work.config.network_timeout)
     except CrosstasksError as error:
-        return Row(what="cross git", current=current, state="unknown", note=_said(error))
+        return Row(what="cross git", current=current, state="unknown", note=_words(error))
     head = done.out.partition("\t")[0].strip()
     if done.code or not head:
-        said = done.err.strip().splitlines()
-        return Row(what="cross git", current=current, state="unknown", note=said[-1] if said else f"{url} has no HEAD")
+        lines = done.err.strip().splitlines()
+        return Row(what="cross git", current=current, state="unknown", note=lines[-1] if lines else f"{url} has no HEAD")
     return Row(what="cross git", current=current, upstream=head, state="current" if head.startswith(current) else "new", note=url)
 
 
@@ -119,17 +119,19 @@ def _rust(work: Work, rows: Sequence[Locked]) -> Row:
 
 def _images(work: Work, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the references to ask for, each with the locked digest and the targets that it is for."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for triple, held in rows.items():
-        config, row = work.config.target(triple), targets.catalogue()[triple]
-        refs = [config.image] if config.image else [targets.default_image(row, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
+    triples_by_image: dict[tuple[str, str], list[str]] = {}
+    for triple, row in rows.items():
+        config, target = work.config.target(triple), targets.catalogue()[triple]
+        refs = (
+            [config.image] if config.image else [targets.default_image(target, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
+        )
         for ref in filter(None, refs):
-            locked = held.digest if held and held.digest and held.image == ref else ""
-            found.setdefault((ref, locked), []).append(triple)
-    return {key: tuple(triples) for key, triples in found.items()}
+            digest = row.digest if row and row.digest and row.image == ref else ""
+            triples_by_image.setdefault((ref, digest), []).append(triple)
+    return {key: tuple(triples) for key, triples in triples_by_image.items()}
 
 
-def _image(work: Work, ref: str, held: str, users: tuple[str, ...]) -> Callable[[], Row]:
+def _image(work: Work, ref: str, locked: str, users: tuple[str, ...]) -> Callable[[], Row]:
     def ask() -> Row:
         engine = work.facts.engine
         try:
@@ -137,16 +139,16 @@ def _image(work: Work, ref: str, held: str, users: tuple[str, ...]) -> Callable[
             answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, work.config.network_timeout))
             tags = registry_api.tags(ref, work.config.network_timeout)
         except CrosstasksError as error:
-            return Row(what=ref, targets=users, current=held, state="unknown", note=_said(error))
+            return Row(what=ref, targets=users, current=locked, state="unknown", note=_words(error))
         if not isinstance(answer, RegistryImage):
-            return Row(what=ref, targets=users, current=held, state="unknown", note=answer.why)
-        return judged(answer, held, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users}, tags)
+            return Row(what=ref, targets=users, current=locked, state="unknown", note=answer.why)
+        return judged(answer, locked, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users}, tags)
 
     return ask
 
 
 def judged(
-    answer: RegistryImage, held: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None], tags: Sequence[str] = ()
+    answer: RegistryImage, locked: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None], tags: Sequence[str] = ()
 ) -> Row:
     """
     Pure: compare what a registry serves with what is locked; every line that holds is told.
@@ -162,13 +164,13 @@ def judged(
     """
     foreign = any(_foreign(row, platform) for row in rows.values())
     higher = newest(answer.ref, tags)
-    notes = ["the tag has moved"] if held and held != answer.digest else []
+    notes = ["the tag has moved"] if locked and locked != answer.digest else []
     notes += [f"an image for {platform} is there now"] if platform in answer.platforms and foreign else []
     notes += [f"there is {higher}"] if higher else []
     return Row(
         what=answer.ref,
         targets=users,
-        current=held,
+        current=locked,
         upstream=answer.digest,
         state="new" if notes else "current",
         note="; ".join((*notes, f"for {', '.join(answer.platforms)}")),
@@ -177,8 +179,8 @@ def judged(
 
 def newest(ref: str, tags: Sequence[str]) -> str:
     """Pure: return the highest tag that is a version above that of a reference; empty if there is none, or its own tag is no version."""
-    own = references.parse(ref).tag
-    higher = [tag for tag in tags if VERSION.fullmatch(own) and VERSION.fullmatch(tag) and numbers(tag) > numbers(own)]
+    current = references.parse(ref).tag
+    higher = [tag for tag in tags if VERSION.fullmatch(current) and VERSION.fullmatch(tag) and numbers(tag) > numbers(current)]
     return max(higher, key=numbers, default="")
 
 
@@ -189,7 +191,7 @@ def _foreign(row: Locked | None, platform: str) -> bool:
     return bool(row.recipe) or row.builder != "cross" or row.platform != platform
 
 
-def _said(error: Exception) -> str:
+def _words(error: Exception) -> str:
     parts = (getattr(error, "what", str(error)), getattr(error, "why", ""))
     return ": ".join(filter(None, parts)).replace("\n", " ")
 

@@ -78,13 +78,13 @@ def documents(product: Product, root: Path, options: Release) -> tuple[Entry, ..
     Raises:
         ConfigError: a configured pattern fits nothing, or leads out of the repository.
     """
-    found = {path.name: path for folder in (root, *map(Path, _folders(product))) for path in _documents(folder)}
+    paths = {path.name: path for folder in (root, *map(Path, _folders(product))) for path in _documents(folder)}
     for crate in product.crates:
-        named = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
-        found |= {path.name: path for path in named if path.is_file()}
+        by_manifest = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
+        paths |= {path.name: path for path in by_manifest if path.is_file()}
     for pattern in options.files:
-        found |= dict(_configured(root, pattern))
-    return tuple(Entry(name=name, source=path) for name, path in sorted(found.items()))
+        paths |= dict(_configured(root, pattern))
+    return tuple(Entry(name=name, source=path) for name, path in sorted(paths.items()))
 
 
 def _folders(product: Product) -> list[str]:
@@ -100,10 +100,10 @@ def _configured(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
     where = f"release.files: {pattern!r}"
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise ConfigError(f"{where} leads out of the repository", hint="patterns begin at the repository's root")
-    found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
-    if not found:
+    paths = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+    if not paths:
         raise ConfigError(f"{where} fits no file", hint=f"patterns begin at {root}")
-    return ((path.relative_to(root).as_posix(), path) for path in found)
+    return ((path.relative_to(root).as_posix(), path) for path in paths)
 
 
 def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:

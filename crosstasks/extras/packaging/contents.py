@@ -46,19 +46,19 @@ def listed(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
         NothingSelected: there is none.
     """
     files = sorted(path for path in dist.glob("*") if path.name.endswith(SUFFIXES))
-    found = [Package(path=path, target=target) for path in files if (target := target_of(path.name))]
-    chosen = tuple(package for package in found if not triples or package.target.triple in triples)
-    missing = sorted(set(triples) - {package.target.triple for package in chosen})
-    if missing or not chosen:
+    packages = [Package(path=path, target=target) for path in files if (target := target_of(path.name))]
+    selection = tuple(package for package in packages if not triples or package.target.triple in triples)
+    missing = sorted(set(triples) - {package.target.triple for package in selection})
+    if missing or not selection:
         what = f"there is no package of {', '.join(missing)} in {dist}" if missing else f"there is no package in {dist}"
         raise NothingSelected(what, why="a package is named {name}-{target}-v{version}.tar.gz or .zip", hint="`release.build` makes them")
-    return chosen
+    return selection
 
 
 def target_of(name: str) -> Target | None:
     """Return the target that a name like ``hello-aarch64-unknown-linux-gnu-v1.0.0.tar.gz`` tells; the longest that is in it."""
-    held = [triple for triple in catalogue() if f"-{triple}-v" in name or f"-{triple}." in name]
-    return catalogue()[max(held, key=len)] if held else None
+    triples = [triple for triple in catalogue() if f"-{triple}-v" in name or f"-{triple}." in name]
+    return catalogue()[max(triples, key=len)] if triples else None
 
 
 @contextmanager
@@ -95,8 +95,8 @@ def problems(package: Package, files: Collection[Path]) -> tuple[str, ...]:
     """Return what is wrong with the archive itself: its folder, and its checksums."""
     root = next((parent for file in files for parent in file.parents if parent.name == "package"), None)
     heads = sorted({file.relative_to(root).parts[0] for file in files}) if root else []
-    found = [] if heads == [package.name] else [f"holds {', '.join(heads) or 'nothing'}, wanted one folder {package.name}"]
-    return (*found, *_sums(package.path))
+    wrong = [] if heads == [package.name] else [f"holds {', '.join(heads) or 'nothing'}, wanted one folder {package.name}"]
+    return (*wrong, *_sums(package.path))
 
 
 def _sums(path: Path) -> Iterator[str]:
@@ -105,11 +105,11 @@ def _sums(path: Path) -> Iterator[str]:
     for source in (path.with_name(SUMS), path.with_name(f"{path.name}.sha256")):
         lines = source.read_text("utf-8").splitlines() if source.is_file() else []
         words = [line.split(maxsplit=1) for line in lines]
-        told = {pair[1].lstrip("*"): pair[0] for pair in words if len(pair) == 2}
-        if lines and told.get(path.name) is None:
+        checksums = {pair[1].lstrip("*"): pair[0] for pair in words if len(pair) == 2}
+        if lines and checksums.get(path.name) is None:
             yield f"is not listed in {source.name}"
-        elif lines and told[path.name] != real:
-            yield f"is not what {source.name} lists: SHA-256 {real[:16]}…, there {told[path.name][:16]}…"
+        elif lines and checksums[path.name] != real:
+            yield f"is not what {source.name} lists: SHA-256 {real[:16]}…, there {checksums[path.name][:16]}…"
 
 
 CHUNK: Final = 1 << 20
@@ -152,10 +152,10 @@ def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tup
     """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte."""
     here, there = _packages(first, triples), _packages(second, triples)
     lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
-    found = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
+    result = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
     for name in sorted(here.keys() & there.keys()):
-        found += _compared(here[name], there[name])
-    return tuple(found)
+        result += _compared(here[name], there[name])
+    return tuple(result)
 
 
 def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
@@ -170,7 +170,7 @@ def _compared(first: Path, second: Path) -> Iterator[Difference]:
     here, there = _members(first), _members(second)
     for name in sorted(here.keys() ^ there.keys()):
         yield Difference(package=first.name, member=name, what=f"is only in the {'first' if name in here else 'second'}")
-    inner = [found for name in sorted(here.keys() & there.keys()) for found in _member(first.name, name, here[name], there[name])]
+    inner = [difference for name in sorted(here.keys() & there.keys()) for difference in _member(first.name, name, here[name], there[name])]
     yield from inner
     if not inner and here.keys() == there.keys():
         order = list(here) != list(there)
@@ -204,10 +204,10 @@ def _first(first: bytes, second: bytes) -> int:
         return -1
     shorter = min(len(first), len(second))
     for start in range(0, shorter, CHUNK):
-        left, right = first[start : start + CHUNK], second[start : start + CHUNK]
-        if left != right:
-            differing = (place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)
-            return start + next(differing, min(len(left), len(right)))
+        one, other = first[start : start + CHUNK], second[start : start + CHUNK]
+        if one != other:
+            differing = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+            return start + next(differing, min(len(one), len(other)))
     return shorter
 
 

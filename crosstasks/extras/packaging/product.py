@@ -74,22 +74,22 @@ def crates(repository: Repository, options: Release, names: Sequence[str] = ()) 
         ConfigError: there is no such package, or packages of different versions would share a tag.
     """
     members = {package.name: package for package in repository.packages}
-    wanted = names or options.packages or tuple(members)
-    for name in wanted:
+    selection = names or options.packages or tuple(members)
+    for name in selection:
         if name not in members:
             raise ConfigError(f"no cargo package is called {name!r}{likely(name, members)}", hint=f"there are {', '.join(members)}")
     workspace = table(read(Path(repository.manifest)), "workspace", "package")
-    found = tuple(_crate(members[name], workspace, options.tag) for name in dict.fromkeys(wanted))
-    _one_version(found, options)
-    return found
+    result = tuple(_crate(members[name], workspace, options.tag) for name in dict.fromkeys(selection))
+    _one_version(result, options)
+    return result
 
 
 def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
-    own = table(read(Path(package.manifest)), "package")
+    table_ = table(read(Path(package.manifest)), "package")
 
     def value(key: str) -> Any:
-        said = own.get(key)
-        return workspace.get(key) if isinstance(said, dict) and said.get("workspace") else said
+        entry = table_.get(key)
+        return workspace.get(key) if isinstance(entry, dict) and entry.get("workspace") else entry
 
     publish = value("publish")
     registries = tuple(map(str, publish)) if isinstance(publish, list) else () if publish is False else None
@@ -105,22 +105,22 @@ def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
     )
 
 
-def _one_version(found: Sequence[Crate], options: Release) -> None:
-    versions = {crate.version: crate.name for crate in found}
+def _one_version(crates: Sequence[Crate], options: Release) -> None:
+    versions = {crate.version: crate.name for crate in crates}
     if len(versions) > 1 and ("{package}" not in options.tag or options.name):
-        said = ", ".join(f"{crate.name} {crate.version}" for crate in found)
+        names = ", ".join(f"{crate.name} {crate.version}" for crate in crates)
         hint = 'set `tag = "{package}-v{version}"` in [release], or name one with --package or `packages`'
-        raise ConfigError("packages of different versions cannot share a release", why=said, hint=hint)
+        raise ConfigError("packages of different versions cannot share a release", why=names, hint=hint)
 
 
-def products(found: Sequence[Crate], options: Release) -> tuple[Product, ...]:
+def products(crates: Sequence[Crate], options: Release) -> tuple[Product, ...]:
     """
     Return what there is an archive of: all programs under the configured name, else one for each crate that has some.
 
     Raises:
         NothingSelected: no package has a program.
     """
-    programs = tuple(crate for crate in found if crate.binaries)
+    programs = tuple(crate for crate in crates if crate.binaries)
     if not programs:
         raise NothingSelected("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     if options.name:

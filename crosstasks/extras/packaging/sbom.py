@@ -62,8 +62,8 @@ def parse(text: str) -> Tree:
     components: dict[str, Component] = {}
     edges: dict[str, dict[str, None]] = {}
     above: list[str] = []
-    for found in filter(None, map(_LINE.match, text.splitlines())):
-        depth, name, version, rest, licence = found.groups()
+    for match in filter(None, map(_LINE.match, text.splitlines())):
+        depth, name, version, rest, licence = match.groups()
         source = _SOURCE.search(rest)
         one = Component(name=name, version=version, source=source[1] if source else "", licence=licence)
         components.setdefault(one.purl, one)
@@ -94,8 +94,10 @@ def document(product: Product, target: str, everything: Tree, shipped: Tree, loc
         epoch: the time of the commit, so that the same commit gives the same document.
     """
     sums = checksums(lock)
-    own = {ref for ref, one in everything.components.items() if (one.name, one.version) in {(c.name, c.version) for c in product.crates}}
-    listed = [_component(ref, one, sums, shipped) for ref, one in sorted(everything.components.items()) if ref not in own]
+    released = {
+        ref for ref, one in everything.components.items() if (one.name, one.version) in {(c.name, c.version) for c in product.crates}
+    }
+    listed = [_component(ref, one, sums, shipped) for ref, one in sorted(everything.components.items()) if ref not in released]
     top = (
         f"pkg:cargo/{product.crates[0].name}@{product.crates[0].version}"
         if len(product.crates) == 1
@@ -114,24 +116,24 @@ def document(product: Product, target: str, everything: Tree, shipped: Tree, loc
             "properties": [{"name": f"crosstasks:{name}", "value": value} for name, value in sorted({**facts, "target": target}.items())],
         },
         "components": listed,
-        "dependencies": _dependencies(everything, own, top),
+        "dependencies": _dependencies(everything, released, top),
     }
     return (json.dumps(raw, indent=2) + "\n").encode()
 
 
 def _component(ref: str, one: Component, sums: Mapping[tuple[str, str], str], shipped: Tree) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "library", "bom-ref": ref, "name": one.name, "version": one.version, "purl": ref}
-    found["scope"] = "required" if ref in shipped.components else "excluded"
+    result: dict[str, Any] = {"type": "library", "bom-ref": ref, "name": one.name, "version": one.version, "purl": ref}
+    result["scope"] = "required" if ref in shipped.components else "excluded"
     if checksum := sums.get((one.name, one.version)):
-        found["hashes"] = [{"alg": "SHA-256", "content": checksum}]
+        result["hashes"] = [{"alg": "SHA-256", "content": checksum}]
     if one.licence:
-        found["licenses"] = [{"expression": one.licence.replace("/", " OR ")}]
-    return found
+        result["licenses"] = [{"expression": one.licence.replace("/", " OR ")}]
+    return result
 
 
-def _dependencies(tree: Tree, own: Iterable[str], top: str) -> list[dict[str, Any]]:
+def _dependencies(tree: Tree, released: Iterable[str], top: str) -> list[dict[str, Any]]:
     """Return the edges, with the product's own crates as one."""
-    inside = set(own)
+    inside = set(released)
     below = sorted({ref for one in inside for ref in tree.edges[one]} - inside)
-    others = [{"ref": ref, "dependsOn": list(found)} for ref, found in sorted(tree.edges.items()) if ref not in inside]
+    others = [{"ref": ref, "dependsOn": list(refs)} for ref, refs in sorted(tree.edges.items()) if ref not in inside]
     return [{"ref": top, "dependsOn": below}, *others]

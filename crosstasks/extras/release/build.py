@@ -60,54 +60,54 @@ def prepared(context: Context) -> Work:
     return replace(work, config=changed(work.config, strict=strict), extra=extra)
 
 
-def arguments(context: Context, given: Sequence[str]) -> tuple[str, ...]:
+def arguments(context: Context, more: Sequence[str]) -> tuple[str, ...]:
     """Return what cargo is told: the profile, the programs of the packages that are released, and what the user adds."""
     packages = [f"--package={crate.name}" for product in context.products for crate in product.crates]
-    return (f"--profile={context.work.config.release.profile}", *packages, "--bins", *given)
+    return (f"--profile={context.work.config.release.profile}", *packages, "--bins", *more)
 
 
-def key(context: Context, triple: str, given: Sequence[str]) -> str:
+def key(context: Context, triple: str, more: Sequence[str]) -> str:
     """Return what stands for how a target is built: whatever changes it makes an earlier archive useless."""
     config = context.work.config
     packed = (config.release.name, config.release.files, config.release.auditable, "sbom" in context.skip)
-    parts = (config.target(triple), packed, arguments(context, given), __version__, context.products)
+    parts = (config.target(triple), packed, arguments(context, more), __version__, context.products)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def build(context: Context, triples: Sequence[str], compiled: Compile, given: Sequence[str] = ()) -> tuple[Part, ...]:
+def build(context: Context, triples: Sequence[str], compiled: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
     """Build one target after another; one that fails does not keep the others from being finished."""
     work = prepared(context)
     parts = []
     for triple in triples:
-        part, work = one(replace(context, work=work), triple, compiled, given)
+        part, work = one(replace(context, work=work), triple, compiled, more)
         dist.remember(context.dist, part)
         parts.append(part)
     return tuple(parts)
 
 
-def one(context: Context, triple: str, compiled: Compile, given: Sequence[str]) -> tuple[Part, Work]:
+def one(context: Context, triple: str, compiled: Compile, more: Sequence[str]) -> tuple[Part, Work]:
     """Build and pack one target, if an earlier call has not."""
-    if part := kept(context, triple, given):
+    if part := earlier(context, triple, more):
         return part, context.work
     begun, work = time.monotonic(), context.work
     commit = "" if context.git.dirty else context.git.commit
     try:
-        planned, artifacts, work = compiled(triple, arguments(context, given), work)
-        made, said = pack(replace(context, work=work), planned, artifacts)
+        planned, artifacts, work = compiled(triple, arguments(context, more), work)
+        files, remarks = pack(replace(context, work=work), planned, artifacts)
     except Interrupted:
         raise
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), work
-    part = Part(target=triple, commit=commit, key=key(context, triple, given), route=planned.route.name, files=made, notes=said)
+    part = Part(target=triple, commit=commit, key=key(context, triple, more), route=planned.route.name, files=files, notes=remarks)
     return changed(part, seconds=time.monotonic() - begun), work
 
 
-def kept(context: Context, triple: str, given: Sequence[str]) -> Part | None:
+def earlier(context: Context, triple: str, more: Sequence[str]) -> Part | None:
     """Return what an earlier call made of this very commit; of what is not committed nothing is kept."""
     part = dist.part(context.dist, triple)
-    if not part or part.error or context.git.dirty or (part.commit, part.key) != (context.git.commit, key(context, triple, given)):
+    if not part or part.error or context.git.dirty or (part.commit, part.key) != (context.git.commit, key(context, triple, more)):
         return None
-    return changed(part, kept=True)
+    return changed(part, reused=True)
 
 
 def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tuple[tuple[File, ...], tuple[str, ...]]:
@@ -120,13 +120,13 @@ def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tupl
     Raises:
         CrosstasksError: a program was not built, or a file cannot be written.
     """
-    found: list[File] = []
+    result: list[File] = []
     for product in context.products:
         programs = _programs(product, planned.target, artifacts)
-        found.append(_archive(context, product, planned.target, programs))
+        result.append(_archive(context, product, planned.target, programs))
         if "sbom" not in context.skip:
-            found.append(_sbom(context, product, planned))
-    return tuple(found), notes(context, planned)
+            result.append(_sbom(context, product, planned))
+    return tuple(result), notes(context, planned)
 
 
 def notes(context: Context, planned: Plan) -> tuple[str, ...]:
@@ -153,14 +153,14 @@ def _archive(context: Context, product: Product, triple: str, programs: dict[str
     stem = product.stem(triple)
     target = context.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
     entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
-    taken = {entry.name for entry in entries}
-    more = [entry for entry in archive.documents(product, context.root, context.work.config.release) if entry.name not in taken]
+    names = {entry.name for entry in entries}
+    more = [entry for entry in archive.documents(product, context.root, context.work.config.release) if entry.name not in names]
     archive.pack(target, stem, [*entries, *more], context.git.time)
-    told = tuple(
+    contents = tuple(
         Program(name=name, size=artifact.size, sha256=artifact.sha256, glibc=artifact.glibc, static=artifact.static)
         for name, artifact in sorted(programs.items())
     )
-    return _file(target, "archive", product, triple, told)
+    return _file(target, "archive", product, triple, contents)
 
 
 def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: tuple[Program, ...] = ()) -> File:
@@ -178,10 +178,10 @@ def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: 
 
 def _sbom(context: Context, product: Product, planned: Plan) -> File:
     everything, shipped = (_tree(context, product, planned, edges) for edges in ("normal,build", "normal,no-proc-macro"))
-    own = context.work.config.target(planned.target)
+    options = context.work.config.target(planned.target)
     facts = {
-        "features": ",".join(own.features),
-        "default-features": str(own.default_features).lower(),
+        "features": ",".join(options.features),
+        "default-features": str(options.default_features).lower(),
         "rustc": planned.route.toolchain.release,
     }
     lock = (context.root / "Cargo.lock").read_text("utf-8")
@@ -192,15 +192,15 @@ def _sbom(context: Context, product: Product, planned: Plan) -> File:
 
 def _tree(context: Context, product: Product, planned: Plan, edges: str) -> sbom.Tree:
     """Ask cargo what it builds; the dependencies were fetched for the build, so it need not ask the network."""
-    own = context.work.config.target(planned.target)
-    chosen = [
-        *([] if own.default_features else ["--no-default-features"]),
-        *([f"--features={','.join(own.features)}"] if own.features else []),
+    options = context.work.config.target(planned.target)
+    features = [
+        *([] if options.default_features else ["--no-default-features"]),
+        *([f"--features={','.join(options.features)}"] if options.features else []),
     ]
     packages = [f"--package={crate.name}" for crate in product.crates]
-    cargo = f"{planned.route.own.path}/bin/cargo"
-    env: Env = {"RUSTC": f"{planned.route.own.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, "--target", planned.target, *packages, *chosen)
+    cargo = f"{planned.route.host_toolchain.path}/bin/cargo"
+    env: Env = {"RUSTC": f"{planned.route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, "--target", planned.target, *packages, *features)
     done = context.work.run(argv, env=env, cwd=str(context.root))
     if done.code:
         raise CrosstasksError(
@@ -249,27 +249,27 @@ def run(context: Context) -> tuple[str, ...]:
     listed = dist.chosen(context)
     if "hooks" in context.skip or not listed:
         return ()
-    told = []
+    lines_ = []
     place = context.dist / ".parts" / "hooks.json"
-    known = _known(place)
+    done_keys = _done_keys(place)
     for command in context.work.config.release.hooks:
         for argv, names in calls(command, context.dist, tuple(listed)):
             lines = "".join(f"{listed[name]}  {name}\n" for name in names)
             key = hashlib.sha256(json.dumps([argv, lines]).encode()).hexdigest()
-            if key in known:
+            if key in done_keys:
                 continue
             context.work.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
             done = context.work.run(argv, cwd=str(context.root), env={"CROSSTASKS_SUBJECTS": lines, "CROSSTASKS_RELEASE": context.version})
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"the hook {argv[0]!r} ended with {done.code}", why=why, hint="`--skip=hooks` does without")
-            known.append(key)
-            archive.write(place, json.dumps(known).encode())
-            told.append(" ".join(argv))
-    return tuple(told)
+            done_keys.append(key)
+            archive.write(place, json.dumps(done_keys).encode())
+            lines_.append(" ".join(argv))
+    return tuple(lines_)
 
 
-def _known(place: Path) -> list[str]:
+def _done_keys(place: Path) -> list[str]:
     try:
         return [str(key) for key in json.loads(place.read_text("utf-8"))]
     except (OSError, ValueError):

@@ -87,10 +87,10 @@ def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), 
         root, work.run, without=(root / options.dist, Path(work.repository.target_directory), *_published(root, options.directory))
     )
     crates = product.crates(work.repository, options, packages)
-    made = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
+    result = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
     if snapshot:
-        made = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in made)
-    return Context(work=work, git=state, crates=crates, products=made, skip=left_out, snapshot=snapshot)
+        result = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in result)
+    return Context(work=work, git=state, crates=crates, products=result, skip=left_out, snapshot=snapshot)
 
 
 def _published(root: Path, template: str) -> tuple[Path, ...]:

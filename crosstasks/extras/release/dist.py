@@ -64,7 +64,7 @@ class Part(Struct, frozen=True, kw_only=True):
         route: how.
         files: what was made; none if there is an *error*.
         notes: what was left out, each with its reason.
-        kept: it had been made by an earlier call.
+        reused: it had been made by an earlier call.
     """
 
     target: str
@@ -76,7 +76,7 @@ class Part(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     error: str = ""
     code: int = 0
-    kept: bool = False
+    reused: bool = False
 
 
 def _place(dist: Path, target: str) -> Path:
@@ -91,16 +91,16 @@ def remember(dist: Path, part: Part) -> None:
 def part(dist: Path, target: str) -> Part | None:
     """Return how a target went the last time, if its files are as they were then."""
     try:
-        found = msgspec.json.decode(_place(dist, target).read_bytes(), type=Part)
-        whole = all((dist / file.name).is_file() and files.sha256(dist / file.name) == file.sha256 for file in found.files)
+        result = msgspec.json.decode(_place(dist, target).read_bytes(), type=Part)
+        whole = all((dist / file.name).is_file() and files.sha256(dist / file.name) == file.sha256 for file in result.files)
     except (OSError, msgspec.DecodeError):
         return None
-    return found if whole else None
+    return result if whole else None
 
 
 def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     """Return how each target went, of those that were built."""
-    return tuple(found for target in targets if (found := part(dist, target)))
+    return tuple(result for target in targets if (result := part(dist, target)))
 
 
 def _every(context: Context, built: Iterable[str]) -> tuple[str, ...]:

@@ -138,11 +138,11 @@ class Head:
         texts = {path: tomllib.loads(text) for path, text in self.manifests().items()}
         root = texts.get(self.path(self.context.work.repository.manifest), {})
         inherited = root.get("workspace", {}).get("package", {}).get("version", "0.0.0")
-        found: dict[str, str] = {}
+        result: dict[str, str] = {}
         for crate in self.context.crates:
-            said: Any = texts.get(self.path(Path(crate.folder) / "Cargo.toml"), {}).get("package", {}).get("version", "0.0.0")
-            found[crate.name] = said if isinstance(said, str) else inherited
-        return found
+            version: Any = texts.get(self.path(Path(crate.folder) / "Cargo.toml"), {}).get("package", {}).get("version", "0.0.0")
+            result[crate.name] = version if isinstance(version, str) else inherited
+        return result
 
 
 def _message(context: Context, versions: Mapping[str, str]) -> str:
@@ -163,12 +163,12 @@ def _tags(context: Context, versions: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tags that are not there yet; one on another commit is no name for this."""
     if "tag" in context.skip:
         return ()
-    wanted = _named(context, versions)
-    elsewhere = [tag for tag in wanted if context.git.tags.get(tag, context.git.commit) != context.git.commit]
+    tags = _named(context, versions)
+    elsewhere = [tag for tag in tags if context.git.tags.get(tag, context.git.commit) != context.git.commit]
     if elsewhere:
         why = f"it names {context.git.tags[elsewhere[0]][:12]}, and HEAD is {context.git.commit[:12]}"
         raise ConfigError(f"the tag {elsewhere[0]} is there already, for another commit", why=why, hint="--bump gives the next version")
-    return tuple(tag for tag in wanted if tag not in context.git.tags)
+    return tuple(tag for tag in tags if tag not in context.git.tags)
 
 
 def _is_prepared(context: Context, versions: Mapping[str, str]) -> bool:
@@ -178,17 +178,17 @@ def _is_prepared(context: Context, versions: Mapping[str, str]) -> bool:
 
 
 def _on_branch(context: Context) -> None:
-    wanted, found = context.work.config.release.branch, context.git.branch
-    if wanted and found != wanted:
-        raise ConfigError(f"releases are made on {wanted}, and this is {found or 'no branch'}", hint=f"`git switch {wanted}`")
+    expected, current = context.work.config.release.branch, context.git.branch
+    if expected and current != expected:
+        raise ConfigError(f"releases are made on {expected}, and this is {current or 'no branch'}", hint=f"`git switch {expected}`")
 
 
 def _clean(context: Context, writes: Mapping[str, str]) -> None:
     """Refuse a tree with anything in it that is not committed, but for what an interrupted call has written already."""
     ours = {path for path, text in writes.items() if _text(Path(context.git.top) / path) == text}
-    left = [path for path in context.git.dirty if path not in ours]
-    if left:
-        shown = "\n".join([*left[:10], *(["…"] if len(left) > 10 else [])])
+    dirty = [path for path in context.git.dirty if path not in ours]
+    if dirty:
+        shown = "\n".join([*dirty[:10], *(["…"] if len(dirty) > 10 else [])])
         raise ConfigError("not everything is committed", why=shown, hint="commit it, or put it aside with `git stash --include-untracked`")
 
 
@@ -203,10 +203,10 @@ def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> di
     if now == new:
         return {}
     repository = head.context.work.repository
-    made = version.manifests(head.manifests(), head.path(repository.manifest), new)
+    changes = version.manifests(head.manifests(), head.path(repository.manifest), new)
     lock = head.path(Path(repository.root) / "Cargo.lock")
     text = head.text(lock)
-    return made | ({lock: version.lock(text, new, now)} if text is not None else {})
+    return changes | ({lock: version.lock(text, new, now)} if text is not None else {})
 
 
 def _changelogs(context: Context, head: Head, new: Mapping[str, str], today: str) -> dict[str, str]:
@@ -223,13 +223,13 @@ def changelogs(context: Context, head: Head) -> Iterator[tuple[str, Crate]]:
     options = context.work.config.release
     if not options.changelog or "changelog" in context.skip:
         return
-    seen: set[str] = set()
+    names: set[str] = set()
     for crate in context.crates:
         places = (Path(crate.folder), context.root) if "{package}" in options.tag else (context.root,)
         paths = [head.path(place / options.changelog) for place in places]
         path = next((path for path in paths if head.text(path) is not None), "")
-        if path and path not in seen:
-            seen.add(path)
+        if path and path not in names:
+            names.add(path)
             yield path, crate
         elif not path and context.work.config.origin("release.changelog").rank:
             raise ConfigError(f"the changelog {options.changelog!r} is not committed", hint="`changelog` in [release] names it")

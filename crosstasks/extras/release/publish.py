@@ -45,17 +45,17 @@ def _github(context: Context) -> Iterator[Action]:
 
 
 def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str, ...]) -> Iterator[Action]:
-    found = _view(context, tag, where)
+    release = _view(context, tag, where)
     notes = context.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
     archive.write(notes, (_notes(context, tag) or tag).encode())
     early = ("--prerelease",) if _early(next(one.version for one in context.products if one.tag == tag)) else ()
     make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
-    yield Action(what=f"release {tag}", done=found is not None, step=Command(why="a draft, for the tag that is there", argv=make))
-    there = {asset["name"]: asset for asset in (found or {}).get("assets", ())}
+    yield Action(what=f"release {tag}", done=release is not None, step=Command(why="a draft, for the tag that is there", argv=make))
+    there = {asset["name"]: asset for asset in (release or {}).get("assets", ())}
     for path in paths:
         yield _asset(context, tag, path, there.get(path.name), where)
     shown = Command(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
-    yield Action(what=f"{tag} is shown", done=found is not None and not found.get("isDraft"), step=shown)
+    yield Action(what=f"{tag} is shown", done=release is not None and not release.get("isDraft"), step=shown)
 
 
 def _early(version: str) -> bool:
@@ -69,8 +69,8 @@ def _view(context: Context, tag: str, where: tuple[str, ...]) -> dict[str, Any] 
         if "not found" in done.err.lower():
             return None
         raise CrosstasksError("gh does not tell what is published", why=done.err.strip(), hint="`gh auth status` shows who you are")
-    found: dict[str, Any] = json.loads(done.out)
-    return found
+    release: dict[str, Any] = json.loads(done.out)
+    return release
 
 
 def _asset(context: Context, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
@@ -98,9 +98,9 @@ def _notes(context: Context, tag: str) -> str:
     """Return what the changelog says of the version."""
     head = prepare.Head(context)
     for path, crate in prepare.changelogs(context, head):
-        said = notes(head.text(path) or "", crate.version)
-        if said and (crate.tag == tag or len(context.tags) == 1):
-            return said
+        section = notes(head.text(path) or "", crate.version)
+        if section and (crate.tag == tag or len(context.tags) == 1):
+            return section
     return ""
 
 
@@ -157,27 +157,27 @@ def _edges(context: Context) -> dict[str, list[str]]:
     }
 
 
-def _published(context: Context, name: str, wanted: str) -> str:
+def _published(context: Context, name: str, number: str) -> str:
     """Return the checksum that the registry's index has of a package; empty if it has not that version."""
     registry = context.work.config.release.registry
-    said = f', registry = "{registry}"' if registry and registry != "crates-io" else ""
+    setting = f', registry = "{registry}"' if registry and registry != "crates-io" else ""
     with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
         manifest = Path(folder, "Cargo.toml")
-        manifest.write_text(ASKING.format(name=name, version=wanted, registry=said), "utf-8")
+        manifest.write_text(ASKING.format(name=name, version=number, registry=setting), "utf-8")
         # from the workspace, whose .cargo/config.toml may name the registry
         done = ask(context, ("cargo", "generate-lockfile", "--quiet", "--manifest-path", str(manifest)))
         if not done.code:
             rows = tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8"))["package"]
-            return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, wanted))
+            return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, number))
     if "is yanked" in done.err:
         hint = "a version that was taken back is not published again: release the next one"
-        raise CrosstasksError(f"{name} {wanted} was published, and taken back", hint=hint)
-    if not any(words.format(name=name, version=wanted) in done.err for words in ABSENT):
-        raise CrosstasksError(f"cargo does not tell whether {name} {wanted} is published", why=done.err.strip())
+        raise CrosstasksError(f"{name} {number} was published, and taken back", hint=hint)
+    if not any(words.format(name=name, version=number) in done.err for words in ABSENT):
+        raise CrosstasksError(f"cargo does not tell whether {name} {number} is published", why=done.err.strip())
     return ""
 
 
-def _compared(context: Context, name: str, wanted: str, published: str) -> str:
+def _compared(context: Context, name: str, number: str, published: str) -> str:
     """
     Pack a package that is published, as it was then, and return what is known of both.
 
@@ -187,14 +187,14 @@ def _compared(context: Context, name: str, wanted: str, published: str) -> str:
     with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
         argv = ("cargo", "package", "--quiet", "--no-verify", "--locked", "--package", name, "--target-dir", folder)
         done = ask(context, argv)
-        packed = Path(folder, "package", f"{name}-{wanted}.crate")
-        own = files.sha256(packed) if not done.code and packed.is_file() else ""
-    if not own or published == "unknown":
-        why = "the registry tells no checksum" if own else done.err.strip().partition("\n")[0].removeprefix("error: ").rstrip(":")
+        packed = Path(folder, "package", f"{name}-{number}.crate")
+        checksum = files.sha256(packed) if not done.code and packed.is_file() else ""
+    if not checksum or published == "unknown":
+        why = "the registry tells no checksum" if checksum else done.err.strip().partition("\n")[0].removeprefix("error: ").rstrip(":")
         return f"whether it is the same is not known: {why}"
-    if own != published:
-        why = f"the registry has SHA-256 {published[:16]}…, and cargo packs {own[:16]}… here; another commit or cargo packs otherwise"
-        raise differs(f"{name} {wanted}", why)
+    if checksum != published:
+        why = f"the registry has SHA-256 {published[:16]}…, and cargo packs {checksum[:16]}… here; another commit or cargo packs otherwise"
+        raise differs(f"{name} {number}", why)
     return "with the same content"
 
 
@@ -258,21 +258,21 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a place refused; what was done stays, and the next call goes on.
     """
-    looked = {place: look(context, place) for place in places(context)}
-    told = []
-    for place, found in looked.items():
-        for action in found:
+    actions_by_place = {place: look(context, place) for place in places(context)}
+    lines = []
+    for place, actions in actions_by_place.items():
+        for action in actions:
             if action.done or action.step is None:
-                told.append(f"{place}: {action.what}: is there{f', {action.note}' if action.note else ''}")
+                lines.append(f"{place}: {action.what}: is there{f', {action.note}' if action.note else ''}")
             elif dry:
-                told.append(f"{place}: {action.step}")
+                lines.append(f"{place}: {action.step}")
             else:
                 context.work.say(str(action.step))
                 _do(context, action.step)
-                told.append(f"{place}: {action.what}: published")
+                lines.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
-            told += tried(context)
-    return tuple(told)
+            lines += tried(context)
+    return tuple(lines)
 
 
 def _do(context: Context, step: Command | Copy) -> None:

@@ -23,7 +23,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     name: str
     state: State
-    found: str
+    detail: str
     next: str = ""
 
 
@@ -36,19 +36,19 @@ def examine(context: Context) -> tuple[Row, ...]:
         except Interrupted:
             raise
         except CrosstasksError as error:
-            rows.append(Row(name=name, state="wrong", found=error.what, next=error.hint))
+            rows.append(Row(name=name, state="wrong", detail=error.what, next=error.hint))
     return tuple(rows)
 
 
 def _version(context: Context) -> Iterator[Row]:
-    yield Row(name="version", state="ok", found=context.version)
+    yield Row(name="version", state="ok", detail=context.version)
 
 
 def _lock(context: Context) -> Iterator[Row]:
     try:
         text = (context.root / "Cargo.lock").read_text("utf-8")
     except OSError:
-        yield Row(name="lock", state="wrong", found="there is no Cargo.lock", next="`cargo generate-lockfile`, and commit it")
+        yield Row(name="lock", state="wrong", detail="there is no Cargo.lock", next="`cargo generate-lockfile`, and commit it")
         return
     try:
         listed = {one["name"]: one["version"] for one in tomllib.loads(text).get("package", ()) if "source" not in one}
@@ -58,25 +58,25 @@ def _lock(context: Context) -> Iterator[Row]:
         f"{crate.name} {listed.get(crate.name, 'is not in it')}" for crate in context.crates if listed.get(crate.name) != crate.version
     ]
     if other:
-        yield Row(name="lock", state="wrong", found=", ".join(other), next="`cargo update --workspace`, and commit Cargo.lock")
+        yield Row(name="lock", state="wrong", detail=", ".join(other), next="`cargo update --workspace`, and commit Cargo.lock")
     else:
-        yield Row(name="lock", state="ok", found="agrees with Cargo.toml")
+        yield Row(name="lock", state="ok", detail="agrees with Cargo.toml")
 
 
 def _changelog(context: Context) -> Iterator[Row]:
     head = prepare.Head(context)
-    found = list(prepare.changelogs(context, head))
-    if not found:
-        yield Row(name="changelog", state="ok", found="none")
-    for path, crate in found:
+    changelogs = list(prepare.changelogs(context, head))
+    if not changelogs:
+        yield Row(name="changelog", state="ok", detail="none")
+    for path, crate in changelogs:
         sections = version.sections(head.text(path) or "")
         if crate.version.lower() in sections:
-            yield Row(name="changelog", state="ok", found=f"{path} has {crate.version}")
+            yield Row(name="changelog", state="ok", detail=f"{path} has {crate.version}")
         elif sections.get("unreleased"):
-            yield Row(name="changelog", state="missing", found=f"{path} has it under Unreleased", next="`release.prepare`")
+            yield Row(name="changelog", state="missing", detail=f"{path} has it under Unreleased", next="`release.prepare`")
         else:
             yield Row(
-                name="changelog", state="wrong", found=f"{path} says nothing of {crate.version}", next="write below Unreleased what is new"
+                name="changelog", state="wrong", detail=f"{path} says nothing of {crate.version}", next="write below Unreleased what is new"
             )
 
 
@@ -84,25 +84,25 @@ def _tag(context: Context) -> Iterator[Row]:
     for tag in context.tags:
         commit = context.git.tags.get(tag)
         if commit is None:
-            yield Row(name="tag", state="missing", found=f"{tag} is not there", next="`release.prepare`")
+            yield Row(name="tag", state="missing", detail=f"{tag} is not there", next="`release.prepare`")
         elif commit != context.git.commit:
-            yield Row(name="tag", state="wrong", found=f"{tag} is {commit[:12]}, and HEAD is not", next="`release.prepare --bump patch`")
+            yield Row(name="tag", state="wrong", detail=f"{tag} is {commit[:12]}, and HEAD is not", next="`release.prepare --bump patch`")
         else:
-            yield Row(name="tag", state="ok", found=tag)
+            yield Row(name="tag", state="ok", detail=tag)
 
 
 def _tree(context: Context) -> Iterator[Row]:
     if context.git.dirty:
         shown = ", ".join(context.git.dirty[:3]) + (", …" if len(context.git.dirty) > 3 else "")
-        yield Row(name="tree", state="wrong", found=f"not committed: {shown}", next="commit it")
+        yield Row(name="tree", state="wrong", detail=f"not committed: {shown}", next="commit it")
     else:
-        yield Row(name="tree", state="ok", found="clean")
+        yield Row(name="tree", state="ok", detail="clean")
 
 
 def _branch(context: Context) -> Iterator[Row]:
-    wanted, found = context.work.config.release.branch, context.git.branch or "none"
-    wrong = bool(wanted) and wanted != found
-    yield Row(name="branch", state="wrong" if wrong else "ok", found=found, next=f"`git switch {wanted}`" if wrong else "")
+    expected, current = context.work.config.release.branch, context.git.branch or "none"
+    wrong = bool(expected) and expected != current
+    yield Row(name="branch", state="wrong" if wrong else "ok", detail=current, next=f"`git switch {expected}`" if wrong else "")
 
 
 def _packages(context: Context) -> Iterator[Row]:
@@ -110,33 +110,33 @@ def _packages(context: Context) -> Iterator[Row]:
     parts = {part.target: part for part in dist.parts(context.dist, triples)}
     done = [triple for triple in triples if triple in parts and not parts[triple].error and parts[triple].commit == context.git.commit]
     failed = [triple for triple in triples if triple in parts and parts[triple].error]
-    left = [triple for triple in triples if triple not in done and triple not in failed]
-    found = f"{len(done)} of {len(triples)} targets"
+    others = [triple for triple in triples if triple not in done and triple not in failed]
+    count = f"{len(done)} of {len(triples)} targets"
     if len(done) == len(triples):
-        yield Row(name="packages", state="ok", found=found)
+        yield Row(name="packages", state="ok", detail=count)
         return
-    if left:
-        yield Row(name="packages", state="missing", found=f"{found}; not of this commit: {', '.join(left)}", next="`release.build`")
+    if others:
+        yield Row(name="packages", state="missing", detail=f"{count}; not of this commit: {', '.join(others)}", next="`release.build`")
     for triple in failed:
         why = parts[triple].error.splitlines()[0]
-        yield Row(name="packages", state="wrong", found=f"{triple} failed: {why}", next=f"`release.build --target {triple}`")
+        yield Row(name="packages", state="wrong", detail=f"{triple} failed: {why}", next=f"`release.build --target {triple}`")
 
 
 def _published(context: Context) -> Iterator[Row]:
     for name in publish.places(context):
         if not dist.chosen(context):
-            yield Row(name="published", state="missing", found=f"{name}: nothing is built yet", next="`release.build`")
+            yield Row(name="published", state="missing", detail=f"{name}: nothing is built yet", next="`release.build`")
             continue
         if context.work.config.offline and name != "directory":
-            yield Row(name="published", state="missing", found=f"{name}: not asked, offline", next="ask without `offline`")
+            yield Row(name="published", state="missing", detail=f"{name}: not asked, offline", next="ask without `offline`")
             continue
-        looked = publish.look(context, name)
-        left = [action for action in looked if not action.done]
-        notes = dict.fromkeys(action.note for action in looked if action.note)
-        if left:
-            yield Row(name="published", state="missing", found=f"{name}: {len(left)} left", next="`release.publish`")
+        actions = publish.look(context, name)
+        open_actions = [action for action in actions if not action.done]
+        notes = dict.fromkeys(action.note for action in actions if action.note)
+        if open_actions:
+            yield Row(name="published", state="missing", detail=f"{name}: {len(open_actions)} left", next="`release.publish`")
         else:
-            yield Row(name="published", state="ok", found=", ".join((name, *notes)))
+            yield Row(name="published", state="ok", detail=", ".join((name, *notes)))
 
 
 LOOKS: Final[dict[str, Callable[[Context], Iterator[Row]]]] = {
@@ -157,7 +157,7 @@ def text(rows: tuple[Row, ...]) -> str:
 
     lines = []
     for row in rows:
-        lines.append(f"{MARKS[row.state]} {bold(f'{row.name:<10}')} {row.found}")
+        lines.append(f"{MARKS[row.state]} {bold(f'{row.name:<10}')} {row.detail}")
         if row.next:
             lines.append(f"  {'':<10} next: {row.next}")
     return "\n".join(lines)

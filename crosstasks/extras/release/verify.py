@@ -102,14 +102,14 @@ def _subjects(files: Collection[Path]) -> Iterator[Subject]:
 
 def _file(package: Package, subject: Subject, work: Work) -> Iterator[Finding]:
     target = package.target
-    own = work.config.target(target.triple)
+    options = work.config.target(target.triple)
     promise = _promise(target, work)
     for name, check in CHECKS.items():
-        answer = None if name in own.verify_skip else check.find(subject, promise)
+        answer = None if name in options.verify_skip else check.find(subject, promise)
         yield _finding(package, subject, name, answer, check.hint)
         if name == "format" and answer:
             return  # what else its headers say was not asked for
-    yield _finding(package, subject, "smoke", None if "smoke" in own.verify_skip else smoke(subject, target, work), SMOKE_HINT)
+    yield _finding(package, subject, "smoke", None if "smoke" in options.verify_skip else smoke(subject, target, work), SMOKE_HINT)
 
 
 def _finding(package: Package, subject: Subject, check: str, answer: Answer | None, hint: str) -> Finding:
@@ -164,10 +164,10 @@ def standard(target: Target, work: Work) -> Mapping[str, Path]:
     """Return the folders with a target's standard library, by release of Rust: the user's, and those of ours."""
     rustup = work.facts.rustup
     theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
-    held = {
+    folders = {
         folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib") for folder in (*work.facts.inventory.toolchains, *theirs)
     }
-    return {release: path for release, path in held.items() if path.is_dir()}
+    return {release: path for release, path in folders.items() if path.is_dir()}
 
 
 def failed(findings: Collection[Finding]) -> CrosstasksError | None:
@@ -243,9 +243,9 @@ def _notes(findings: Iterable[Finding]) -> list[str]:
     return [*wrong, *(f"{where}: {why}" for why, where in unknown.items())]
 
 
-def compared(found: Sequence[Difference]) -> str:
+def compared(differences: Sequence[Difference]) -> str:
     """Return in lines how a second build differs from the first."""
-    return "\n".join(map(str, found)) or "a second build of the same commit gives the same packages, byte for byte"
+    return "\n".join(map(str, differences)) or "a second build of the same commit gives the same packages, byte for byte"
 
 
 TARGET: Final = "CARGO_TARGET_DIR"
@@ -285,13 +285,13 @@ def released(dist: Path) -> tuple[str, ...]:
 @contextmanager
 def _apart(tree: Path) -> Iterator[None]:
     """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called."""
-    own = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
-    theirs = {name: os.environ[name] for name in own if name in os.environ}
-    os.environ.update(own)
+    variables = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
+    theirs = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in own:
+        for name in variables:
             os.environ.pop(name)
         os.environ.update(theirs)
 

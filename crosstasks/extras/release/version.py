@@ -81,9 +81,9 @@ def _inherits(package: Any) -> bool:
 
 def _inherited(document: Any, heirs: set[str], versions: Mapping[str, str]) -> None:
     new = {versions[name] for name in heirs & set(versions)}
-    left = heirs - set(versions)
-    if left or len(new) > 1:
-        why = f"{', '.join(sorted(left or heirs))} would get another version as well"
+    others = heirs - set(versions)
+    if others or len(new) > 1:
+        why = f"{', '.join(sorted(others or heirs))} would get another version as well"
         raise ConfigError("packages inherit one version from the workspace", why=why, hint="release them together, or give each its own")
     document["workspace"]["package"]["version"] = new.pop()
 
@@ -98,10 +98,10 @@ def _required(table: Any, versions: Mapping[str, str]) -> None:
     """Let a dependency by path, which also tells a version for the registry, ask for the new one; its operator is kept."""
     for key, value in table.items():
         name = str(value.get("package", key)) if hasattr(value, "get") else ""
-        said = str(value.get("version", "")) if name in versions and "path" in value else ""
-        if said:
-            found = _OPERATOR.match(said)
-            value["version"] = f"{(found[1] or '') if found else ''}{versions[name]}"
+        requirement = str(value.get("version", "")) if name in versions and "path" in value else ""
+        if requirement:
+            match = _OPERATOR.match(requirement)
+            value["version"] = f"{(match[1] or '') if match else ''}{versions[name]}"
 
 
 def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
@@ -151,9 +151,9 @@ _LINKS: Final = re.compile(r"^\[[^\]]+\]:[ \t]*\S+[ \t]*$", re.MULTILINE)
 
 def sections(text: str) -> dict[str, str]:
     """Return what stands below each heading of the second level, by its version, in lower case."""
-    found = list(_HEADING.finditer(text))
-    ends = [*(match.start() for match in found[1:]), *([len(text)] if found else [])]
-    return {match[1].lower(): _without_links(text[match.end() : end]) for match, end in zip(found, ends, strict=True)}
+    headings = list(_HEADING.finditer(text))
+    ends = [*(match.start() for match in headings[1:]), *([len(text)] if headings else [])]
+    return {match[1].lower(): _without_links(text[match.end() : end]) for match, end in zip(headings, ends, strict=True)}
 
 
 def _without_links(text: str) -> str:
@@ -178,12 +178,12 @@ def released(text: str, version: str, date: str, tag: str = "", before: str = ""
     Raises:
         ConfigError: there is nothing to release, or the version is there already.
     """
-    found = sections(text)
-    if version.lower() in found:
+    texts = sections(text)
+    if version.lower() in texts:
         raise ConfigError(f"the changelog has a section for {version} already", hint="write what is new under Unreleased")
-    if "unreleased" not in found:
+    if "unreleased" not in texts:
         raise ConfigError("the changelog has no heading Unreleased", hint="write `## Unreleased`, and below it what is new")
-    if not found["unreleased"]:
+    if not texts["unreleased"]:
         raise ConfigError("the changelog says nothing of what is new", hint="write below Unreleased what users will notice")
     heading = next(match for match in _HEADING.finditer(text) if match[1].lower() == "unreleased")
     linked = heading[0].lstrip("# \t").startswith("[")

@@ -39,7 +39,7 @@ class _Answer(msgspec.Struct):
     targets: tuple[Part, ...]
 
 
-class Crew:
+class Workers:
     """The processes: who is waiting, running and done.
 
     Attributes:
@@ -124,11 +124,11 @@ class Crew:
     def _shown(self, triples: Sequence[str]) -> Iterator[Callable[[], None]]:
         """Show a live table on a terminal, else a line when a target has come to its end."""
         if not sys.stderr.isatty():
-            told: set[str] = set()
+            shown: set[str] = set()
 
             def tell() -> None:
-                for triple in [triple for triple in triples if triple in self.parts and triple not in told]:
-                    told.add(triple)
+                for triple in [triple for triple in triples if triple in self.parts and triple not in shown]:
+                    shown.add(triple)
                     self.context.work.say(f"{triple}: {self._state(triple)}, {self.logs / f'{triple}.log'}")
 
             yield tell
@@ -154,15 +154,15 @@ class Crew:
 
     def _state(self, triple: str) -> str:
         if part := self.parts.get(triple):
-            made = "kept" if part.kept else f"built in {part.seconds:.0f} s"
-            return "failed" if part.error else made
+            success = "kept" if part.reused else f"built in {part.seconds:.0f} s"
+            return "failed" if part.error else success
         return f"building, {time.monotonic() - self.begun[triple]:.0f} s" if triple in self.begun else "waiting"
 
 
 class _Owner:
     """Note the process group of a build, so that it can be told to end."""
 
-    def __init__(self, crew: Crew, triple: str) -> None:
+    def __init__(self, crew: Workers, triple: str) -> None:
         self.crew = crew
         self.triple = triple
 
@@ -189,7 +189,7 @@ def results(parts: Sequence[Part]) -> str:
     """Return how each target went, as text."""
     lines = []
     for part in parts:
-        how = "kept from before" if part.kept else f"built in {part.seconds:.1f} s, {part.route}"
+        how = "kept from before" if part.reused else f"built in {part.seconds:.1f} s, {part.route}"
         lines.append(f"{report.bold(part.target)}: {'failed: ' + part.error.splitlines()[0] if part.error else how}")
         lines += [f"  {'  '.join(filter(None, _told(file)))}" for file in part.files]
         lines += [f"  {note}" for note in part.notes]

@@ -17,7 +17,7 @@ from crosstasks.planning.route import Route
 from crosstasks.testing import AMD64, ARM64, FakeRunner, repository
 
 OWN = Toolchain(source="user", why="", name="1.96.0", release="1.96.0", host=AMD64, path="/toolchain", standard=(ARM64,))
-ROUTE = Route(name="cross 0.2.5", target=ARM64, builder="cross", toolchain=OWN, own=OWN)
+ROUTE = Route(name="cross 0.2.5", target=ARM64, builder="cross", toolchain=OWN, host_toolchain=OWN)
 CARGO = "/toolchain/bin/cargo"
 
 
@@ -118,7 +118,7 @@ def test_whose_home(monkeypatch):
     assert user_home({"CARGO_HOME": ""}) == Path("/home/user/.cargo")
 
 
-LOCKED = (CARGO, "fetch", "--locked", f"--target={ARM64}", f"--target={ROUTE.own.host}")
+LOCKED = (CARGO, "fetch", "--locked", f"--target={ARM64}", f"--target={ROUTE.host_toolchain.host}")
 
 
 def test_dependencies_are_fetched_once(tmp_path):
@@ -180,7 +180,7 @@ def test_what_cargo_says_is_told(tmp_path, said, kind, what):
 def test_without_a_lock_file_cargo_makes_one(tmp_path):
     """It is not locked, and what was fetched is remembered by the lock file that came of it."""
     acting = work(tmp_path, None, lock="")
-    command = (CARGO, "fetch", f"--target={ARM64}", f"--target={ROUTE.own.host}")
+    command = (CARGO, "fetch", f"--target={ARM64}", f"--target={ROUTE.host_toolchain.host}")
 
     class Cargo(FakeRunner):
         def __call__(self, argv, **more):

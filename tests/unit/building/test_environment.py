@@ -48,7 +48,7 @@ def route(flavour="0.2.5", **changes):
         "flavour": flavour,
         "tool": Tool(source="PATH", why="", name="cross", version=flavour, path="/usr/bin/cross"),
         "toolchain": TOOLCHAIN,
-        "own": TOOLCHAIN,
+        "host_toolchain": TOOLCHAIN,
         "image": IMAGE,
     }
     return Route(**{**ready, **changes})

@@ -22,7 +22,7 @@ from crosstasks.testing import config, facts, image, repository
 ENGINE = facts().engine
 TRIPLE = "aarch64-unknown-linux-gnu"
 OWN = Toolchain(source="local", why="there", name="1.96.0", release="1.96.0", host="x86_64-unknown-linux-gnu", path="/t", standard=())
-ROUTE = Route(name="cross 0.2.5", target=TRIPLE, builder="cross", toolchain=OWN, own=OWN)
+ROUTE = Route(name="cross 0.2.5", target=TRIPLE, builder="cross", toolchain=OWN, host_toolchain=OWN)
 
 
 @pytest.fixture

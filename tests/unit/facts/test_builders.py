@@ -43,7 +43,7 @@ def test_cross_is_asked_where_it_can_do_nothing_else(tmp_path):
     """It gets an empty folder as PATH, a stand-in for rustc, and no reason to fail in CI."""
     run = Programs({"cross --version": CROSS})
     here = look(tmp_path, run, programs=("cross", "true", "docker"))
-    (cross,) = ask(Question("builders"), here, Facts()).found
+    (cross,) = ask(Question("builders"), here, Facts()).programs
     assert Builder(kind="cross", path=f"{tmp_path}/bin/cross", version="0.2.5", commit="88f49ff 2023-02-04") == cross
     env = run.envs[0]
     assert (f"{tmp_path}/bin/true", "0") == (env["RUSTC"], env["CROSS_NO_WARNINGS"])
@@ -79,7 +79,7 @@ def test_what_was_damaged_is_not_run(tmp_path):
     place = tmp_path / "cache/tools/cross-0.2.5-x86_64-unknown-linux-gnu"
     integrity.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
     program(place / "bin", "cross", "another")
-    assert () == ask(Question("builders"), look(tmp_path, run, programs=("true",)), Facts()).found
+    assert () == ask(Question("builders"), look(tmp_path, run, programs=("true",)), Facts()).programs
     assert [] == run.calls
 
 
@@ -87,7 +87,7 @@ def test_rustups_cargo_is_a_proxy_and_another_is_a_builder(tmp_path):
     """A proxy's version is that of whatever toolchain is active."""
     run = Programs({"cargo --version": said("cargo 1.85.0")})
     here = look(tmp_path, run, programs=("cargo", "rustup", "true"))
-    assert () == ask(Question("builders"), here, Facts()).found
+    assert () == ask(Question("builders"), here, Facts()).programs
     (tmp_path / "bin/rustup").unlink()
     assert "1.85.0" == ask(Question("builders"), here, Facts()).all("cargo")[0].version
 
@@ -103,4 +103,6 @@ def test_zig_may_be_a_module_of_python(tmp_path):
 def test_a_broken_program_is_left_out(tmp_path):
     """One that cannot be run does not keep the others from being found."""
     run = Programs({"zig version": said("0.17.1")})
-    assert ["zig"] == [builder.kind for builder in ask(Question("builders"), look(tmp_path, run, programs=("cross", "zig")), Facts()).found]
+    assert ["zig"] == [
+        builder.kind for builder in ask(Question("builders"), look(tmp_path, run, programs=("cross", "zig")), Facts()).programs
+    ]

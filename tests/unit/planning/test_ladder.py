@@ -399,7 +399,7 @@ def test_the_parts_of_a_native_route_on_arm64():
     planned, _ = settle("armv7", arm64_facts(), config("armv7"))
     route = planned.route
     assert (route.image.platform, route.toolchain.host, route.emulated, route.libc) == ("linux/arm64", ARM64, False, "2.36")
-    assert route.own == route.toolchain
+    assert route.host_toolchain == route.toolchain
     assert [type(step).__name__ for step in route.steps] == ["InstallWheels", "InstallToolchain", "BuildImage"]
 
 
@@ -407,7 +407,7 @@ def test_the_parts_of_an_emulated_route():
     """The toolchain is that of the image's platform; the user's own reads the workspace on the host."""
     planned, _ = settle("x86_64-musl", arm64_facts(), config("x86_64-musl", fallback=[]), around=world(proof=True))
     route = planned.route
-    assert (route.image.platform, route.toolchain.host, route.own.host, route.emulated) == ("linux/amd64", AMD64, ARM64, True)
+    assert (route.image.platform, route.toolchain.host, route.host_toolchain.host, route.emulated) == ("linux/amd64", AMD64, ARM64, True)
 
 
 def test_a_route_builds_std_where_its_toolchain_lacks_it():
@@ -572,7 +572,7 @@ def whole(**more):
         rustup=Rustup(
             command="rustup", version="1.29.0", home="/r", toolchains=(toolchain(targets=(AMD64, ARM64)),), active=toolchain().name
         ),
-        builders=Builders(found=(Builder(kind="cross", path="/usr/bin/cross", version="0.2.5"),)),
+        builders=Builders(programs=(Builder(kind="cross", path="/usr/bin/cross", version="0.2.5"),)),
         **more,
     )
 
@@ -595,7 +595,7 @@ def test_offline_asks_the_network_for_nothing():
     """And takes what is there."""
     zig = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(targets=(AMD64, ARM64)),))
     zigs = tuple(Builder(kind=kind, path=f"/usr/bin/{kind}", version="1") for kind in ("cargo-zigbuild", "zig"))
-    planned, asked = settle("aarch64", bare_facts(inventory=zig, builders=Builders(found=zigs)), config(offline=True))
+    planned, asked = settle("aarch64", bare_facts(inventory=zig, builders=Builders(programs=zigs)), config(offline=True))
     assert (planned.route.name, planned.route.steps, asked) == ("zigbuild", (), [])
     with pytest.raises(NoRoute):
         settle("aarch64", facts(), config(offline=True), around=NOTHING)

@@ -54,7 +54,7 @@ def test_the_route_with_a_reported_engine(case, tmp_path):
     known = known.with_({question: fact for question, fact in facts(rustup=_rustup(own)).answers.items() if question.about == "rustup"})
     planned, _ = settle("aarch64", known, config(), around=world(proof=True))
     assert planned.route.name == case["route"]
-    assert planned.route.own.host == own
+    assert planned.route.host_toolchain.host == own
     emulated = [name for name in planned.below if "emulated" in name]
     assert planned.below[-len(emulated) - 1 :] == ("zigbuild", *emulated)
 
@@ -70,5 +70,5 @@ def test_the_toolchain_of_an_emulated_image_on_a_mac(tmp_path):
     planned, _ = settle("aarch64", known, config(images=["upstream"], fallback=[]), around=world(proof=True))
     route = planned.route
     assert (route.toolchain.name, route.toolchain.source) == (f"1.96.0-{AMD64}", "rustup")
-    assert (route.own.name, route.own.source) == ("1.96.0-aarch64-apple-darwin", "user")
+    assert (route.host_toolchain.name, route.host_toolchain.source) == ("1.96.0-aarch64-apple-darwin", "user")
     assert route.image.platform == "linux/amd64"

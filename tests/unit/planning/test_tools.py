@@ -38,7 +38,7 @@ def rustup(known, own):
 
 
 def with_builders(*found, **more):
-    return facts(builders=Builders(found=found), **more)
+    return facts(builders=Builders(programs=found), **more)
 
 
 def with_tools(*names):
@@ -220,7 +220,7 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
         ),
         (
             "0.2.4",
-            bare_facts(builders=Builders(found=(on_path("cross", "0.2.5", "88f49ff 2023-02-04"),))),
+            bare_facts(builders=Builders(programs=(on_path("cross", "0.2.5", "88f49ff 2023-02-04"),))),
             {},
             (
                 "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "

@@ -77,7 +77,7 @@ def used(tmp_path):
         integrity.note(folder)
     named = {
         "toolchain": SimpleNamespace(path=str(ours)),
-        "own": SimpleNamespace(path=str(theirs)),
+        "host_toolchain": SimpleNamespace(path=str(theirs)),
         "tool": SimpleNamespace(path=f"{tool}/bin/cross"),
     }
     return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache", config=config())
@@ -141,9 +141,9 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
 def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
     route, work = used
-    (Path(route.own.path) / "bin/cross").write_text("another")
+    (Path(route.host_toolchain.path) / "bin/cross").write_text("another")
     assert cache_check.found(route, SAID, work) is None
-    assert all(Path(path).exists() for path in (route.own.path, route.toolchain.path, route.tool.path))
+    assert all(Path(path).exists() for path in (route.host_toolchain.path, route.toolchain.path, route.tool.path))
 
 
 def test_what_has_no_checksums_goes_where_it_smells(used):

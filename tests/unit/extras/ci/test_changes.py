@@ -57,15 +57,15 @@ def test_a_ring_of_test_dependencies_ends():
 def test_a_file_belongs_to_the_innermost_crate():
     """That of a crate in a crate is not the outer's."""
     outer, inner = crate("outer", place="outer"), crate("inner", place="outer/inner")
-    assert {"inner"} == names(changes.owners(TOP / "outer/inner/src/lib.rs", (outer, inner)))
-    assert {"outer"} == names(changes.owners(TOP / "outer/src/lib.rs", (outer, inner)))
-    assert set() == changes.owners(TOP / "README.md", (outer, inner))
+    assert {"inner"} == names(changes.crates_of(TOP / "outer/inner/src/lib.rs", (outer, inner)))
+    assert {"outer"} == names(changes.crates_of(TOP / "outer/src/lib.rs", (outer, inner)))
+    assert set() == changes.crates_of(TOP / "README.md", (outer, inner))
 
 
 def test_a_submodule_changes_the_crates_in_it():
     """Git names its folder alone."""
     part = crate("part", place="parts/part/rust")
-    assert {"part"} == names(changes.owners(TOP / "parts/part", (*KNOWN, part)))
+    assert {"part"} == names(changes.crates_of(TOP / "parts/part", (*KNOWN, part)))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
     """Whatever this machine has."""
     machine = locking.received(work(known), platform).facts
     assert (machine.host.triple, machine.engine.platform) == (triple, platform)
-    assert machine.builders.found == ()
+    assert machine.builders.programs == ()
     assert "is not known" in machine.rustup.why
 
 
