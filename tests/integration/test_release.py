@@ -353,7 +353,7 @@ def test_one_target_fails_and_the_others_are_finished(project, release):
     assert "not here" in log.read_text()
     listed = [one["target"] for one in json.loads((project / "dist" / "artifacts.json").read_text())["artifacts"]]
     assert listed == [HOST, HOST]
-    rows = {row["found"] for row in json.loads(release("release.status", "--format", "json", cwd=project).stdout)["rows"]}
+    rows = {row["detail"] for row in json.loads(release("release.status", "--format", "json", cwd=project).stdout)["rows"]}
     assert any(found.startswith("aarch64-unknown-linux-gnu failed: ") for found in rows)
     again = release("release.build", "--target", "x86_64", cwd=project)
     assert (again.returncode, "kept from before" in again.stdout) == (0, True)
