@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.offline import bundle_load
 from crosstasks.extras.offline.bundle import Member
-from crosstasks.extras.offline.bundle_load import Ready, wanted
+from crosstasks.extras.offline.bundle_load import Ready, fits
 from crosstasks.testing import config
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
@@ -34,8 +34,8 @@ AMD, ARM, MUSL = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch
 def test_a_machine_takes_what_is_for_it(kind, host, engine, taken):
     """Programs are for the machine, images for its engine, toolchains for both; what is for all is taken everywhere."""
     members = [Member(path="x", kind=kind, name="x", platforms=(platform,), sha256="", size=0) for platform in (AMD64, ARM64)]
-    assert taken == [member.platforms[0] for member in members if wanted(member, host, engine)]
-    assert wanted(Member(path="x", kind=kind, name="x", sha256="", size=0), host, engine)
+    assert taken == [member.platforms[0] for member in members if fits(member, host, engine)]
+    assert fits(Member(path="x", kind=kind, name="x", sha256="", size=0), host, engine)
 
 
 @pytest.mark.parametrize(
