@@ -36,15 +36,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
-from ..clients import engines, liveness, network, process
+from ..clients import engines, git, liveness, network, process
 from ..clients.liveness import abandoned
 from ..core import cache, files
 from ..core.errors import CrosstasksError, EngineFailed
+from ..core.results import Container
 from ..core.steps import Absent, Done, Env
 from ..facts import answer_cache, engine
 from ..facts.rustup import Toolchain as Folder
 from ..reporting import report
-from . import dependencies, environment, guard
+from . import dependencies, environment, guard, mounts, witness
 from .artifacts import Built, localise
 from .outcome import explain
 
@@ -138,6 +139,7 @@ class Started(Struct, frozen=True, kw_only=True):
         program: what comes before the subcommand.
         ending: what its end means.
         places: which folders here those are that cargo names, where it runs on another machine.
+        container: what the engine says of its container, once it has ended.
     """
 
     program: tuple[str, ...]
@@ -145,6 +147,7 @@ class Started(Struct, frozen=True, kw_only=True):
     ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
     owner: process.Owner | None = None
     places: Mapping[str, str] = {}
+    container: Callable[[], Container | None] = lambda: None
 
 
 def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
@@ -168,7 +171,7 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=liveness.labels(run_id),
-        proxies=network.proxies(work.environ),
+        proxies=environment.open_proxies(work.environ, work.config.target(route.target).env_pass),
         certificates=bool(network.authorities(work.environ)),
     )
     env = environment.cross(
@@ -182,13 +185,24 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     )
     if route.remote:
         guarding, env = _turned(guarding, env, work)
+    else:
+        keeper = mounts.program(_mounts(route.target, target_dir, place, work))
+        guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
     for left in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(left, ignore_errors=True)
-    with _swept(work), guard.guarded(guarding), engines.ending(work.engine.command, run_id) as end:
+    with (
+        _swept(work),
+        guard.guarded(guarding),
+        engines.ending(work.engine.command, run_id) as end,
+        watching(work, run_id, place) as seen,
+    ):
         if route.remote:
             _copied(route, guarding, call, work)
+        else:
+            shutil.copytree(dependencies.home(work), place / "home")
         yield Started(
+            container=seen.container,
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
             ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
@@ -197,9 +211,47 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         )
 
 
+def watching(work: Work, run_id: str, place: Path) -> AbstractContextManager[witness.Witness]:
+    """Have the engine say what it runs, once it has written which container that is."""
+    engine = work.engine
+    return witness.watching(engine, engines.EngineClient(engine.command, work.run), run_id, place / mounts.CONTAINER)
+
+
+KEPT: Final = (".git", ".cargo")
+"""What programs of the host take orders from, whoever calls them: a container that could write it would give them."""
+
+
+def kept(root: Path) -> tuple[str, ...]:
+    """Return the names in a workspace that no container is to write, of those that are there."""
+    names = (*KEPT, *(f"{folder}/.git" for folder in git.submodules(root)))
+    # a link would be followed where it is mounted
+    return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
+
+
+def _mounts(triple: str, target_dir: Path, run: Path, work: Work) -> mounts.Mounts:
+    repository = work.repository
+    own = environment.users_volumes(triple, repository, work.environ)
+    return mounts.Mounts(
+        engine=work.engine.command,
+        cache=str(work.cache),
+        home=str(dependencies.home(work)),
+        run=str(run),
+        root=repository.root,
+        target_dir=str(target_dir),
+        target=repository.target_directory,
+        kept=kept(Path(repository.root)),
+        volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, work.environ))),
+    )
+
+
+def _folder(volume: str, environ: Mapping[str, str]) -> str:
+    name, given, folder = volume.partition("=")
+    return folder if given else environ.get(name, "")
+
+
 def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, Env]:
     """Return guard and environment for an engine on another machine."""
-    options = str(env["CROSS_CONTAINER_OPTS"])
+    options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{mounts.CONTAINER}')}"
     copier = program(work.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
     name = f"{Path(guarding.folder).name}-{CLAIMED}"
@@ -227,13 +279,21 @@ def _swept(work: Work) -> Iterator[None]:
             work.say(f"what an earlier call may have left was not removed: {error}")
 
 
+CARGO_FAILED: Final = 101
+
+LOST: Final = ("error during connect", "error waiting for container", "unexpected EOF", "Cannot connect to the Docker daemon")
+"""How an engine's command says that the engine let go of it, though another may answer by now."""
+
+
 def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
-    """Tell a build that was ended by its engine's end from one that failed: its container got a signal, and the engine is silent."""
-    if done.code <= engines.SIGNALLED:
+    """Tell a build that was ended by its engine's end from one that failed, which cargo itself tells with a code of its own."""
+    if done.code == CARGO_FAILED:
         return None
+    what = f"the container engine went away while {route.target} was built"
+    if lost := next((line for line in done.err.splitlines() if any(words in line for words in LOST)), ""):
+        return EngineFailed(what, why=lost.strip(), hint="call again; what was compiled is kept")
     match engine.read(work.look, work.engine.command):
         case Absent(why=why):
-            what = f"the container engine went away while {route.target} was built"
             return EngineFailed(what, why=why, hint="start it again; what was compiled is kept")
         case _:
             return None
@@ -279,11 +339,17 @@ def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
     )
 
 
+def _host(route: Route, target_dir: Path, work: Work) -> Env:
+    """Return the environment of a build without a container: without tokens, and with a CARGO_HOME that has none."""
+    call = _call(target_dir, work, cargo_home=str(dependencies.host_home(work)))
+    return environment.host(route, call, work.environ, work.config.target(route.target).env_pass)
+
+
 @contextmanager
 def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = environment.host(route, _call(target_dir, work), work.environ)
+    env = _host(route, target_dir, work)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     kept = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
     env = {**kept, **env}
@@ -295,7 +361,7 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = environment.host(route, _call(target_dir, work), work.environ)
+    env = _host(route, target_dir, work)
     yield _audited(Started(program=(f"{route.host_toolchain.path}/bin/cargo",), env=env), route, work)
 
 

@@ -10,7 +10,8 @@ import hashlib
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from ..catalog import remedies
 from ..clients import network
 from ..core import files, integrity, toml_file
 from ..core.errors import BuildFailed, ConfigError
+from . import crates
 
 if TYPE_CHECKING:
     from ..context import Work
@@ -42,7 +44,7 @@ def home(work: Work) -> Path:
     theirs = user_home(work.environ)
     for name in CACHES:
         (theirs / name).mkdir(parents=True, exist_ok=True)
-    text = _config(theirs)
+    text = _config(theirs, without_secrets)
     trusted = network.authorities(work.environ)
     certificates = Path(trusted).read_bytes() if trusted else b""
     place = work.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
@@ -57,12 +59,45 @@ def home(work: Work) -> Path:
     return integrity.once(place, make, ["*"])
 
 
-def _config(theirs: Path) -> str:
-    for name in ("config.toml", "config"):
+def host_home(work: Work) -> Path:
+    """
+    Return the CARGO_HOME for builds on the host: the user's caches, programs and configuration, without tokens.
+
+    Its name is the same from call to call, since it is part of what cargo compiles again for.
+    """
+    theirs = user_home(work.environ)
+    text = _config(theirs, without_tokens)
+    place = work.cache / "cargo" / f"host-{hashlib.sha256(f'{theirs} {text}'.encode()).hexdigest()[:12]}"
+
+    def make(draft: Path) -> None:
+        for name in (*CACHES, "bin"):
+            (theirs / name).mkdir(parents=True, exist_ok=True)
+            (draft / name).symlink_to(theirs / name)
+        (draft / "config.toml").write_text(text, "utf-8")
+
+    made = integrity.once(place, make, ["config.toml"])
+    (made / "config").unlink(missing_ok=True)  # cargo takes this name first, and a build script may have left it
+    return made
+
+
+def without_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Pure: return cargo's configuration without what logs in: tokens, what provides them, and proxies with a password."""
+    secret = {"token", "secret-key", "credential-provider", "global-credential-providers"}
+    kept = {
+        key: without_tokens(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key not in secret and not (key == "proxy" and "@" in str(value))
+    }
+    kept.pop("credential-alias", None)
+    return kept
+
+
+def _config(theirs: Path, chosen: Callable[[Mapping[str, Any]], dict[str, Any]]) -> str:
+    for name in ("config", "config.toml"):
         path = theirs / name
         if path.is_file():
             try:
-                return toml_file.dumps(without_secrets(tomllib.loads(path.read_text("utf-8"))))
+                return toml_file.dumps(chosen(toml_file.loads(path.read_text("utf-8"))))
             except tomllib.TOMLDecodeError as error:
                 raise ConfigError(f"{path} is not valid TOML", why=str(error), hint="cargo cannot read it either") from error
     return ""
@@ -108,15 +143,29 @@ def fetch(route: Route, work: Work) -> None:
         done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *wanted)
         if done.code:
             raise _unfetched(done)
-        crates = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
+        _check(lock, user_home(work.environ))
+        unpacked = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
         key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.host_toolchain.release.encode()))).hexdigest() if lock.exists() else key
-        files.write(stamp, json.dumps({"key": key, "crates": crates}))
+        files.write(stamp, json.dumps({"key": key, "crates": unpacked}))
     if route.build_std:
         from ..provisioning import toolchain
 
         toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.host_toolchain.path), run=work.run, say=work.say)
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
             toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.host_toolchain.path), run=work.run)
+
+
+def _check(lock: Path, theirs: Path) -> None:
+    """
+    Compare with Cargo.lock what cargo has of the crates.
+
+    Raises:
+        ConfigError: something was changed after it had come.
+    """
+    if lock.exists() and (wrong := tuple(islice(crates.differing(lock, theirs), 4))):
+        why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
+        hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"
+        raise ConfigError("what cargo keeps of a crate is not what Cargo.lock names", why=why, hint=hint)
 
 
 def _fetched(stamp: Path, key: str) -> bool:
@@ -129,7 +178,7 @@ def _fetched(stamp: Path, key: str) -> bool:
 
 def _unpacked(lock: Path, theirs: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
-    packages = tomllib.loads(lock.read_text("utf-8")).get("package", ())
+    packages = toml_file.loads(lock.read_text("utf-8")).get("package", ())
     names = [
         f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))
     ]
@@ -142,7 +191,7 @@ def carry(place: Path, route: Route, work: Work) -> None:
     theirs = user_home(work.environ)
     shutil.copytree(home(work), place)
     for lock in _locks(route, work):
-        for package in tomllib.loads(lock.read_text("utf-8")).get("package", ()):
+        for package in toml_file.loads(lock.read_text("utf-8")).get("package", ()):
             for path in _parts(theirs, package["name"], package["version"], package.get("source", "")):
                 target = place / path.relative_to(theirs)
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,9 @@ where the user's are: another place would make cargo forget one or the other.
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
@@ -28,8 +29,19 @@ if TYPE_CHECKING:
     from ..planning.route import Route
     from ..project.repository import Repository
 
-SECRET: Final = ("TOKEN", "CREDENTIAL", "PASSWORD", "SECRET")
-"""A ``CARGO_*`` variable with one of these words in its name never reaches a container (cross forwards all ``CARGO_*``)."""
+SECRET: Final = re.compile(
+    r"(?:^|_)(?:TOKENS?|CREDENTIALS?|PASSWORD|PASSWD|PASSPHRASE|PASS|SECRETS?|KEY|APIKEY|AUTH|COOKIE|PAT)(?:_|$)", re.IGNORECASE
+)
+"""A variable with one of these words in its name is no build script's business, whatever else allows it."""
+
+ALLOWED: Final = re.compile(
+    r"CARGO_(?:ALIAS_\w+|BUILD_(?:DEP_INFO_BASEDIR|INCREMENTAL|JOBS|PIPELINING|RUSTDOCFLAGS|RUSTFLAGS)|CACHE_RUSTC_INFO|ENCODED_RUSTDOCFLAGS"
+    r"|ENCODED_RUSTFLAGS|FUTURE_INCOMPAT_REPORT_\w+|HOST_\w+|INCREMENTAL|LOG|NET_OFFLINE|NET_RETRY|PROFILE_\w+|RESOLVER_\w+"
+    r"|REGISTRIES_\w+_(?:INDEX|PROTOCOL)|REGISTRY_DEFAULT|TARGET_(?!DIR$)\w+|TERM_\w+|UNSTABLE_\w+)"
+)
+"""Cargo's own variables that a container is given; cross forwards all ``CARGO_*``. Others are named in ``env-pass`` or ``passthrough``."""
+
+_LOGIN: Final = re.compile(r"://[^/@\s]+@")
 
 HOST_ONLY: Final = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO")
 """Programs of the host that are not in an image (cross-rs/cross#360, #1213)."""
@@ -81,11 +93,34 @@ def variable(triple: str) -> str:
     return triple.upper().replace("-", "_").replace(".", "_")
 
 
-def stripped(environ: Mapping[str, str]) -> dict[str, None]:
-    """Return the variables that must not reach the container, or would lead cross astray, as changes."""
-    secret = [name for name in environ if name.startswith("CARGO_") and any(word in name for word in SECRET)]
-    present = [name for name in (*secret, *HOST_ONLY, *ASTRAY) if name in environ]
+def stripped(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
+    """Return the variables that must not reach the container, or would lead cross astray, as changes; *passed* the user hands on."""
+    foreign = [name for name in environ if name.startswith("CARGO_") and not _may_enter(name, environ[name], passed)]
+    present = [name for name in (*foreign, *HOST_ONLY, *ASTRAY) if name in environ]
     return dict.fromkeys(present)
+
+
+def _may_enter(name: str, value: str, passed: Collection[str]) -> bool:
+    if SECRET.search(name) or _LOGIN.search(value):
+        return False
+    return name in passed or bool(ALLOWED.fullmatch(name))
+
+
+def open_proxies(environ: Mapping[str, str], passed: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of the user's variables for proxies that hold no log-in, unless the user hands them on."""
+    values = {name.lower(): value for name, value in environ.items()}
+    return tuple(name for name in network.proxies(environ) if name in passed or not _LOGIN.search(_scheme(values[name.lower()])))
+
+
+def _scheme(address: str) -> str:
+    return address if "://" in address else f"http://{address}"
+
+
+def withheld(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
+    """Return the variables that a build on the host is not given, as changes: tokens, and what reaches the user's agents."""
+    closed = set(network.proxies(environ)) - set(open_proxies(environ))
+    logins = {name for name, value in environ.items() if _LOGIN.search(value) and (name.startswith("CARGO_") or name in closed)}
+    return {name: None for name in environ if (SECRET.search(name) or name in logins) and name not in passed}
 
 
 def cargo(call: Call) -> dict[str, str | None]:
@@ -110,7 +145,7 @@ def cross(
         environ: the user's environment, for what is taken away and added to.
     """
     name = variable(route.target)
-    env: dict[str, str | None] = {**stripped(environ), **cargo(call)}
+    env: dict[str, str | None] = {**stripped(environ, _passed(route.target, repository, config)), **cargo(call)}
     env |= {
         "PATH": f"{call.guard}:{call.path}",
         "CARGO_HOME": call.cargo_home,
@@ -147,6 +182,12 @@ def cross(
         # cross looks itself up by this name: it need not be there, nor be the container's (cross-rs/cross#1153, #1321)
         env["HOSTNAME"] = host.container_id
     return env
+
+
+def _passed(triple: str, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
+    """Return the variables that the user has a container given, by crosstasks.toml or Cross.toml."""
+    named = [table.get("env", {}).get("passthrough") for table in repository.cross_tables(triple)]
+    return (*config.env_pass, *(str(name) for names in named if isinstance(names, list) for name in names))
 
 
 def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
@@ -190,20 +231,24 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
     the variable for one target hides all others (config.rs).
     """
-    name = f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES"
-    tables = repository.cross_tables(triple)
-    target, build = (table.get("env", {}).get("volumes") for table in tables)
-    own = environ.get(name, "").split() or target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
+    own = users_volumes(triple, repository, environ)
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
-    return {**ours, name: " ".join((*own, *ours))}
+    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join((*own, *ours))}
+
+
+def users_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
+    """Return what the user has cross mount: names of variables, or ``NAME=folder``."""
+    target, build = (table.get("env", {}).get("volumes") for table in repository.cross_tables(triple))
+    said = environ.get(f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES", "").split() or target
+    return said or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
 
 
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
     """Return the options of ``docker run``; they are never a shell string before cross splits them."""
-    shared = ":z" if engine.selinux else ""
+    shared = ",z" if engine.selinux else ""
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"
-    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}{shared}" for cache in ("registry", "git")]
+    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}:ro{shared}" for cache in ("registry", "git")]
     if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
     listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
@@ -231,11 +276,12 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
     return env
 
 
-def host(route: Route, call: Call, environ: Mapping[str, str]) -> Env:
-    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
+def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collection[str] = ()) -> Env:
+    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain; *passed* the user hands on."""
     own = route.host_toolchain.path
     env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
+    env |= {**withheld(environ, passed), "CARGO_HOME": call.cargo_home}
     if route.build_std:
         env["RUSTC_BOOTSTRAP"] = "1"
     return {**env, **call.env}

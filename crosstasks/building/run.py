@@ -16,6 +16,7 @@ from msgspec.structs import replace as changed
 from ..clients import process
 from ..core import cache
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
+from ..core.results import Container
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import commands, dependencies, environment, target_folder
@@ -41,6 +42,7 @@ class Ran(Struct, frozen=True, kw_only=True):
         started: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
         error: what cross, or a full disk, made of it, if it was not cargo's own end.
         err: its last words.
+        container: the one that it ran in, as the engine told.
     """
 
     code: int
@@ -50,6 +52,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     started: bool = False
     error: CrosstasksError | None = None
     err: str = ""
+    container: Container | None = None
 
 
 def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
@@ -95,13 +98,31 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             on_err=_to_stderr,
             owner=started.owner,
         )
+        container = started.container()
         error = (_full(plan, done) or cache_check.found(route, _said(done, messages), work) or started.ending(done)) if done.code else None
     built, seconds = _told(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
         error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
+    if not done.code and route.isolation == "container" and container is None:
+        why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
+        error = EngineFailed(f"{route.target} was built in no container", why=why, hint=_replace(route))
     at_work = built.started or (plan.verb == "test" and _at_work(done.err))
-    return Ran(code=done.code, built=built, target_dir=str(target_dir), seconds=seconds, started=at_work, error=error, err=done.err)
+    return Ran(
+        code=done.code,
+        built=built,
+        target_dir=str(target_dir),
+        seconds=seconds,
+        started=at_work,
+        error=error,
+        err=done.err,
+        container=container,
+    )
+
+
+def _replace(route: Route) -> str:
+    program = route.tool.path if route.tool else route.builder
+    return f"is {program} what it says? `cross = ` with another flavour takes another program"
 
 
 ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
@@ -125,7 +146,7 @@ def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     return DiskFull(f"{plan.target}: a disk is full", why=said, hint=cache.FREE) if said else None
 
 
-_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*\s*(?:\x1b\[[0-9;]*m)*(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
+_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
 
 
 def _at_work(err: str) -> bool:
@@ -142,8 +163,9 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
         root = work.repository.root
         there = commands.remapped(str(target_dir), root) if route.remote else ()
         return ((root if work.repository.around.folders else "/project", "/source"), *there)
-    home = dependencies.home(work) if route.builder == "cross" else dependencies.user_home(work.environ)
-    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), (str(home), "/cargo"), (str(target_dir), "/target")
+    homes = (dependencies.home(work),) if route.builder == "cross" else (dependencies.user_home(work.environ), dependencies.host_home(work))
+    cargo = ((str(home), "/cargo") for home in homes)
+    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
 
 
 def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:

@@ -13,7 +13,7 @@ from msgspec import Struct, convert, to_builtins
 if TYPE_CHECKING:
     from ..core.errors import CrosstasksError
 
-ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+ESCAPES: Final = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
 class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -106,7 +106,7 @@ def client(timeout: float) -> Any | None:
         return None
     try:
         return docker.from_env(timeout=timeout)
-    except DockerException:
+    except (DockerException, ValueError, TypeError, AttributeError, KeyError):  # a log-in without a colon ends in Python's own errors
         return None
 
 

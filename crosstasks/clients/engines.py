@@ -48,6 +48,11 @@ class EngineClient:
             return None
         return dict(table(_checked(done)))
 
+    def container(self, name: str) -> dict[str, Any]:
+        """Return ``inspect`` of one container; empty if there is none of the name."""
+        done = self.runner((self.command, "container", "inspect", name), timeout=LIMIT)
+        return {} if done.code else dict(table(done))
+
     def images(self, label: str) -> list[dict[str, Any]]:
         """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
         ids = dict.fromkeys(self._ran("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,10 +12,19 @@ from msgspec import Struct
 from ..core.errors import ConfigError, CrosstasksError
 
 if TYPE_CHECKING:
-    from ..core.steps import Done, Runner
+    from ..core.steps import Done, Env, Runner
 
 FORMAT: Final = "%H%x00%ct%x00%s"
 TAGS: Final = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"
+
+
+QUIET: Final[Env] = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
+    # what `git -c` is to the programs that it starts; unlike GIT_CONFIG_COUNT, git before 2.31 knows it
+    "GIT_CONFIG_PARAMETERS": f"'core.fsmonitor=false' 'core.hooksPath={os.devnull}'",
+}
+"""The environment of our own calls: git starts no program that the repository names, which a build may have written."""
 
 
 class Git(Struct, frozen=True, kw_only=True):
@@ -51,7 +61,7 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
     """
 
     def ask(*words: str) -> Done:
-        return run(("git", "-C", str(root), *words), env={"GIT_OPTIONAL_LOCKS": "0"})
+        return run(("git", "-C", str(root), *words), env=QUIET)
 
     top = ask("rev-parse", "--show-toplevel")
     if top.code:
@@ -78,6 +88,16 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
 def _excluded(top: Path, without: Sequence[Path]) -> list[str]:
     inside = [folder.relative_to(top) for folder in without if folder != top and folder.is_relative_to(top)]
     return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
+
+
+def submodules(root: Path) -> tuple[str, ...]:
+    """Return where a repository says that submodules lie in it, of those that do: git takes orders from what is there."""
+    try:
+        text = (root / ".gitmodules").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ()
+    found = (line.partition("=")[2].strip() for line in text.splitlines() if line.strip().startswith("path"))
+    return tuple(path for path in found if path and ".." not in Path(path).parts and not Path(path).is_absolute())
 
 
 def tags(text: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from ..core import references
-from ..core.errors import CrosstasksError, EngineFailed, ImageFailed
+from ..core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
 from .docker_sdk import limited
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LOG_INS: Final = {references.HUB: "docker.io"}
 """Docker Hub is logged in to under another name than it is asked by."""
 
-FIELD: Final = re.compile(r'(\w+)="([^"]*)"')
+FIELD: Final = re.compile(r'\b(\w++)="([^"]*+)"')
 
 
 def trusting(session: Session) -> Session:
@@ -124,7 +124,7 @@ def basic(registry: str) -> str:
     from docker import auth
 
     podman = Path(os.environ.get("REGISTRY_AUTH_FILE") or Path(os.environ.get("XDG_RUNTIME_DIR", ""), "containers/auth.json"))
-    places = [auth.load_config(), *([auth.load_config(str(podman))] if podman.is_file() else [])]
+    places = [_log_ins(None), *([_log_ins(str(podman))] if podman.is_file() else [])]
     for place in places:
         try:
             entry = place.resolve_authconfig(LOG_INS.get(registry, registry))
@@ -133,6 +133,22 @@ def basic(registry: str) -> str:
         if entry and (name := entry.get("username") or entry.get("Username")):
             return base64.b64encode(f"{name}:{entry.get('password') or entry.get('Password')}".encode()).decode()
     return ""
+
+
+def _log_ins(path: str | None) -> Any:
+    """
+    Read a file of log-ins.
+
+    Raises:
+        ConfigError: it is none; Docker's SDK ends in errors of Python's own.
+    """
+    from docker import auth
+
+    try:
+        return auth.load_config(path)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:  # a log-in without a colon, a list for a table
+        name = path or "Docker's config.json"
+        raise ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew") from error
 
 
 LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}

@@ -50,7 +50,8 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
         Literal["auto", "install", "never"],
         Meta(
             description="Whether an image of another architecture than the engine's may be used, which is slow. `auto` does where"
-            " emulation works, and on a terminal asks before setting it up; `install` agrees to that."
+            " emulation works, and on a terminal asks before setting it up; `install` agrees to that, as"
+            " CROSSTASKS_EMULATION or by --yes: in a file of the repository it is `auto`."
         ),
     ] = "auto"
     glibc: Annotated[

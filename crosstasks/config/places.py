@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..core import toml_file
 from ..core.errors import ConfigError
 
 FILE: Final = "crosstasks.toml"
@@ -126,7 +127,7 @@ def _text(path: Path) -> str | None:
 
 def _toml(path: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return toml_file.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         message = str(error)
         raise ConfigError(f"{path} is not valid TOML", problems=(message[:1].lower() + message[1:],)) from error
@@ -145,7 +146,7 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
     for number, line in enumerate(text.split("\n"), 1):
         statement += f"{line}\n"
         try:
-            paths = list(_paths(tomllib.loads(statement)))
+            paths = list(_paths(toml_file.loads(statement)))
         except tomllib.TOMLDecodeError:
             continue
         if statement.lstrip().startswith("["):

@@ -21,12 +21,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import re
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .steps import Diagnostic, Failure, Step
+
+
+_COLOUR: Final = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What moves the cursor, rings, sets titles, or turns the direction of writing; tabs and ends of lines stay."""
+
+
+def harmless(text: str) -> str:
+    """Return text for a terminal: colours stay, and every other control character is shown as what it is."""
+    if not _CONTROL.search(text):
+        return text
+    parts = _COLOUR.split(text.replace("\r\n", "\n"))
+    return "".join(part if place % 2 else _CONTROL.sub(_named, part) for place, part in enumerate(parts))
+
+
+def _named(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
 
 
 class CrosstasksError(Exception):
@@ -46,7 +64,7 @@ class CrosstasksError(Exception):
 
     def __str__(self) -> str:
         parts = (self.what, self.why, self.hint and f"hint: {self.hint}")
-        return "\n".join(part for part in parts if part)
+        return harmless("\n".join(part for part in parts if part))
 
 
 class BuildFailed(CrosstasksError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from .errors import BuildFailed, CrosstasksError
-from .steps import Diagnostic, Failure, Verb
+from .steps import Diagnostic, Failure, Refused, Verb
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -37,12 +39,30 @@ class Artifact(Struct, frozen=True, kw_only=True):
     sha256: str = ""
 
 
+class Container(Struct, frozen=True, kw_only=True):
+    """
+    Where a target was built, as the engine itself told while it was.
+
+    Attributes:
+        image: the reference that it was started from; *digest* that of the registry, or the image's id if it is from none.
+        platform: the image's, as in ``linux/arm64``.
+    """
+
+    id: str
+    image: str
+    digest: str
+    platform: str
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """How one target went.
 
     Attributes:
         route: the name of the one that was taken, or failed last; empty if there was none.
+        isolation: ``container``, or ``host`` if build scripts ran as programs of the user's; empty if nothing was built.
+        container: the one that it was built in.
         failures: the routes that failed before it, each with its reason.
+        refused: the better routes that were not possible, each with its reason.
         artifacts: what was built, at the stable paths.
         error: empty, or what went wrong; *code* is its exit code.
         diagnostics: the compiler's, where they are asked for: in CI, and for a report.
@@ -51,7 +71,10 @@ class Result(Struct, frozen=True, kw_only=True):
     target: str
     verb: Verb
     route: str = ""
+    isolation: Literal["container", "host", ""] = ""
+    container: Container | None = None
     failures: tuple[Failure, ...] = ()
+    refused: tuple[Refused, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     seconds: float = 0.0
     error: str = ""

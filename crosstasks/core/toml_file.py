@@ -11,6 +11,19 @@ from typing import Any
 from .errors import ConfigError
 
 
+def loads(text: str) -> dict[str, Any]:
+    """
+    Read a text.
+
+    Raises:
+        tomllib.TOMLDecodeError: it is no TOML, or nested too deeply to be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+
+
 def read(path: Path) -> dict[str, Any]:
     """
     Return the content of a file.
@@ -19,7 +32,7 @@ def read(path: Path) -> dict[str, Any]:
         ConfigError: it is not there, or is no TOML; the error names file, line and column.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML", why=str(error)) from error
     except UnicodeDecodeError as error:

@@ -104,7 +104,7 @@ def plain(version: str) -> str:
 
 def release(version: str) -> str:
     """Return the upstream release of a version of Debian's: ``1.96.0`` of ``1.96.0+dfsg1-1~deb12u2``."""
-    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    match = re.match(r"(?:\d{1,9}:)?(\d++(?:\.\d++)*+)", version[:100])
     return match[1] if match else version
 
 

@@ -164,17 +164,18 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Engine | Absent:
     reasons: list[Absent] = []
     for name in candidates(look.engine, look.environ):
         command = look.which(name)
-        answer = read(look, command) if command else Absent(f"{name} is not on PATH", _INSTALL)
+        answer = read(look, command) if command else Absent(f"{name} is not on PATH", INSTALL)
         if isinstance(answer, Engine):
             return answer
         reasons.append(answer)
-    installed = [reason for reason in reasons if reason.hint != _INSTALL]
+    installed = [reason for reason in reasons if reason.hint != INSTALL]
     if installed:
         return installed[0]
-    return reasons[0] if len(reasons) == 1 else Absent("neither docker nor podman is on PATH", _INSTALL)
+    return reasons[0] if len(reasons) == 1 else Absent("neither docker nor podman is on PATH", INSTALL)
 
 
-_INSTALL: Final = "install Docker or Podman: https://docs.docker.com/engine/install/"
+INSTALL: Final = "install Docker or Podman: https://docs.docker.com/engine/install/"
+"""What to do where there is no engine at all."""
 
 
 def candidates(configured: str, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -141,7 +141,9 @@ def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: 
         return "podman"
     if "/docker/" in cgroup or "/docker-" in cgroup or re.search(r"/containers/[0-9a-f]{64}/hostname ", mounts):
         return "docker"
-    if ".dockerenv" in files and (not mounts or re.search(r" / / .* - \S*overlay", mounts)):
+    if ".dockerenv" in files and (
+        not mounts or any(" / / " in line and re.search(r" - \S{0,20}overlay", line) for line in mounts.splitlines())
+    ):
         return "docker"
     if variable or any(word in cgroup for word in ("kubepods", "/lxc/", "containerd", "buildkit", "garden")):
         return "unknown"
@@ -150,7 +152,7 @@ def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: 
 
 def container_id(mounts: str) -> str:
     """Read the id of the container that we are in: engines mount its own files by that (also with a host name of another's)."""
-    match = re.search(r"containers/([0-9a-f]{64})/\S* /etc/hostname ", mounts)
+    match = re.search(r"containers/([0-9a-f]{64})/\S{0,200} /etc/hostname ", mounts)
     return match[1] if match else ""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..core import toml_file
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
 from ..project import toolchain_file
@@ -216,7 +217,7 @@ def _text(path: Path) -> str:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(_text(path))
+        return toml_file.loads(_text(path))
     except tomllib.TOMLDecodeError:
         return {}
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import MACHINES
+from ..config.read import FILE
 from ..core.steps import Absent, Question, Refused
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
@@ -158,7 +159,7 @@ def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refus
     """Choose what runs a platform that is not the engine's own; None for its own."""
     if platform == _own_platform(facts):
         return None
-    return emulators.choose(platform, request.options.emulation, facts, offline=request.shared.offline)
+    return emulators.choose(platform, _agreed(request), facts, offline=request.shared.offline)
 
 
 def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
@@ -177,3 +178,9 @@ def _cannot_run(route: Route, request: Request) -> Refused | None:
     if request.verb == "test" and route.image and not route.image.runs:
         return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
     return None
+
+
+def _agreed(request: Request) -> emulators.Mode:
+    """Return whether emulation may be set up: that lasts, and takes privileges, so a file of the repository does not agree to it."""
+    mode = request.options.emulation
+    return "auto" if mode == "install" and request.shared.origin("emulation", request.target.triple).rank == FILE else mode

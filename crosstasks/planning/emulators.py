@@ -49,7 +49,7 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
     asks = _asks(facts)
     if mode == "auto" and not asks:
-        hint = f'{found.hint or "`crosstasks emulation.status` says more"}; or agree with --yes, or emulation = "install"'
+        hint = f"{found.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
         return Refused(name=NAME, why=f"{found.why}, and emulation is set up only if you agree", hint=hint)
     return installed(platform, tuple(SOURCES), found.why, facts, ask=mode == "auto", offline=offline)
 

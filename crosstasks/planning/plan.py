@@ -12,10 +12,12 @@ from msgspec import Struct, to_builtins
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import EngineFailed, NoRoute
 from ..core.steps import Absent, Failure, Refused, Verb
+from ..facts import lock
+from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from . import lock_rows
 from .ladder import ladder
-from .route import Candidate, Outcome, Route
+from .route import Candidate, Isolation, Outcome, Route
 
 if TYPE_CHECKING:
     from ..facts import Facts
@@ -82,7 +84,7 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
 
     Raises:
         NoRoute: every route is refused; the error lists each with its reason.
-        EngineFailed: that no engine answers is the only reason.
+        EngineFailed: that no engine answers is the only reason; or it is why the target would leave its container, and that is no decision.
     """
     refused: list[Refused] = []
     outcomes = _outcomes(request, facts)
@@ -91,6 +93,7 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
             case Refused() as refusal:
                 refused.append(Refused(name=candidate.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
+                _leaving(route, request, refused, facts)
                 below = tuple(other.name for other, later in outcomes if not isinstance(later, Refused))
                 return Plan(request=request, route=route, refused=tuple(refused), below=below)
             case questions:
@@ -99,6 +102,22 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
     if isinstance(engine, Absent) and {refusal.why for refusal in refused} == {engine.why}:
         raise EngineFailed(f"no container engine to {request.verb} {request.target.triple} with", why=engine.why, hint=engine.hint)
     raise no_route(request, refused)
+
+
+def _leaving(route: Route, request: Request, refused: Sequence[Refused], facts: Facts) -> None:
+    """
+    Refuse to leave the container by accident, where a call is strict: an engine is there, or is named, and does not answer.
+
+    Without any engine, or with a `builder` that needs none, the host is what was chosen.
+
+    Raises:
+        EngineFailed: with what would choose the host.
+    """
+    engine, strict = facts.engine, request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target))
+    meant = isinstance(engine, Absent) and engine.hint != INSTALL and any(refusal.why == engine.why for refusal in refused)
+    if isinstance(engine, Absent) and meant and strict and route.isolation == "host" and request.options.builder == "auto":
+        hint = f'{engine.hint}; `builder = "{route.builder}"` chooses to do without a container, `strict = false` lets that happen'
+        raise EngineFailed(f"{request.target.triple} would be built on the host, and not in a container", why=engine.why, hint=hint)
 
 
 def _outcomes(request: Request, facts: Facts) -> Iterator[tuple[Candidate, Outcome]]:
@@ -186,6 +205,7 @@ class PlanDocument(Struct, frozen=True, kw_only=True):
     target: str
     verb: Verb
     route: Route
+    isolation: Isolation
     refused: tuple[Refused, ...]
     below: tuple[str, ...]
     members: tuple[str, ...]
@@ -201,6 +221,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         target=plan.target,
         verb=plan.verb,
         route=plan.route,
+        isolation=plan.route.isolation,
         refused=plan.refused,
         below=plan.below,
         members=plan.members,

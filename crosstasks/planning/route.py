@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .request import Request
 
 
+Isolation: TypeAlias = Literal["container", "host"]
+
+
 class Route(Struct, frozen=True, kw_only=True):
     """One complete way to build a target.
 
@@ -46,6 +49,11 @@ class Route(Struct, frozen=True, kw_only=True):
     libc: str = ""
     build_std: bool = False
     remote: bool = False
+
+    @property
+    def isolation(self) -> Isolation:
+        """Return where build scripts run: in a container, or on the host as any program of the user's."""
+        return "container" if self.builder == "cross" else "host"
 
     @property
     def steps(self) -> tuple[Provision, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -191,7 +191,33 @@ def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mappin
     content = toml_file.read(path) if named or path.is_file() else {}
     below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
     origin = str(path) if content else workspace.manifest if any(below) else ""
-    return merged(merged(*below), content), origin
+    said = merged(merged(*below), content)
+    if problem := next(_misshapen(said), ""):
+        raise ConfigError(f"{origin} is not what cross reads", why=problem)
+    return said, origin
+
+
+def _misshapen(cross: Mapping[str, Any]) -> Iterator[str]:
+    """Give what in a Cross.toml is of another kind than cross reads."""
+    build, every = cross.get("build", {}), cross.get("target", {})
+    if not isinstance(build, dict) or not isinstance(every, dict):
+        yield f"`{'target' if isinstance(build, dict) else 'build'}` is no table"
+        return
+    for place, part in (("build", build), *((f"target.{triple}", part) for triple, part in every.items())):
+        if not isinstance(part, dict):
+            yield f"`{place}` is no table"
+            continue
+        kinds = {"image": (str, dict), "dockerfile": (str, dict), "pre-build": (str, list), "env": (dict,)}
+        wrong = [key for key, kind in kinds.items() if not isinstance(part.get(key, kind[0]()), kind)]
+        yield from (f"`{place}.{key}` is a {type(part[key]).__name__}" for key in wrong)
+        env = part.get("env", {})
+        for key in ("volumes", "passthrough") if isinstance(env, dict) else ():
+            if not _texts(env.get(key, [])):
+                yield f"`{place}.env.{key}` is no list of names"
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

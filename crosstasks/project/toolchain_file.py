@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ..core import toml_file
 from ..core.steps import Absent
 
 NAMES: Final = ("rust-toolchain", "rust-toolchain.toml")
@@ -46,7 +47,7 @@ def parse(origin: str, text: str) -> ToolchainFile | Absent:
     if len(lines) == 1 and not origin.endswith(".toml") and not set("=[") & set(lines[0]):
         return ToolchainFile(origin=origin, channel=lines[0].strip())
     try:
-        table: dict[str, Any] = tomllib.loads(text)
+        table: dict[str, Any] = toml_file.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Absent(f"{origin} is not TOML: {error}", "it should hold [toolchain] with a channel")
     toolchain = table.get("toolchain")

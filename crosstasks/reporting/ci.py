@@ -138,7 +138,8 @@ def _rows(result: Result) -> Iterable[Sequence[str]]:
     from .report import size
 
     how = f"❌ {result.verb}: {result.error.partition(chr(10))[0]}" if result.error else f"✅ {result.verb}"
-    first = (f"`{result.target}`", how, result.route, f"{result.seconds:.1f} s")
+    route = f"{result.route}, on the host" if result.isolation == "host" else result.route
+    first = (f"`{result.target}`", how, route, f"{result.seconds:.1f} s")
     failures = "; ".join(f"{failure.route}: {failure.what}" for failure in result.failures)
     files = [(f"`{Path(one.path).name}`", size(one.size), one.glibc, f"`{one.sha256}`") for one in result.artifacts] or [("",) * 4]
     yield (*first, *files[0], failures)

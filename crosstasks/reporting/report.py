@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog import targets
+from ..core.errors import harmless
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
 from ..planning.plan import alike
 from . import progress, steps, tables
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """Tell one line of progress, on stderr."""
-    print(f"{progress.cleared()}{dim('*')} {line}", file=sys.stderr, flush=True)
+    print(f"{progress.cleared()}{dim('*')} {harmless(line)}", file=sys.stderr, flush=True)
 
 
 def coloured(stream: object, environ: Mapping[str, str]) -> bool:
@@ -60,6 +61,7 @@ def plan_text(plan: Plan, *, everything: bool = False) -> str:
         everything: each ingredient with its reason, each refused route, each step with its values.
     """
     lines = [f"{bold(plan.target)} ({plan.verb})", *_row("route", bold(plan.route.name)), *_row("why", _why(plan))]
+    lines += _row("isolation", "in a container" if plan.route.isolation == "container" else "on the host: build scripts run as you")
     lines += [line for label, text in _notes(plan) for line in _row(label, text)]
     lines += _steps(plan, everything=everything)
     if everything:
@@ -164,7 +166,8 @@ def _result(result: Result) -> Iterable[str]:
         yield f"{bold(result.target)}: {result.verb} failed: {result.error.splitlines()[0]}"
         yield from failures
         return
-    yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}"
+    where = ", on the host" if result.isolation == "host" else ""
+    yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}{where}"
     yield from failures
     for artifact in result.artifacts:
         yield f"  {relative(artifact.path)}"

@@ -84,16 +84,16 @@ def only_result() -> Iterator[None]:
         sys.stdout = stream
 
 
-def read() -> str:
+def read(most: int = -1) -> str:
     """
-    Return what is on standard input.
+    Return what is on standard input, *most* of it in characters.
 
     Raises:
         ConfigError: it is closed.
     """
     if sys.stdin is None:
         raise ConfigError("standard input is closed", hint="pipe the text into it, or name a file")
-    return sys.stdin.read()
+    return sys.stdin.read(most)
 
 
 def attended() -> bool:

@@ -144,7 +144,9 @@ class Call:
 
             print(msgspec.json.format(msgspec.json.encode(value)).decode())  # noqa: T201
         else:
-            print(text())  # noqa: T201
+            from ..core.errors import harmless
+
+            print(harmless(text()))  # noqa: T201
 
 
 def needed(part: str, why: str) -> None:

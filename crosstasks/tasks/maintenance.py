@@ -25,6 +25,10 @@ def doctor(call: Call) -> int:
     return doctor.code(rows)
 
 
+MOST: Final = 16 << 20
+"""Bytes of a text that are read to explain it."""
+
+
 def explain(call: Call) -> None:
     """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
     from ..catalog import remedies
@@ -38,9 +42,10 @@ def explain(call: Call) -> None:
 
 def _text(given: str) -> str:
     if given == "-":
-        return streams.read()
+        return streams.read(MOST)
     try:
-        return Path(given).read_text("utf-8", errors="replace")
+        with Path(given).open("rb") as file:  # also what has no end
+            return file.read(MOST).decode("utf-8", errors="replace")
     except (OSError, ValueError):  # too long for a name, or with a zero in it
         return given
 

@@ -26,8 +26,10 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline
+from ...clients import git
 from ...config.places import FILE, locate
 from ...config.read import Source
+from ...core import toml_file
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
 from ...core.steps import Question, Verb
 from ...core.toml_file import table
@@ -133,7 +135,7 @@ def lock_changes(before: str, after: str) -> set[tuple[str, str]]:
 
 def _locked(text: str) -> dict[Id, tuple[str, frozenset[Id]]]:
     """Read a lock file: of every package its checksum, and what it needs."""
-    listed = tomllib.loads(text).get("package", [])
+    listed = toml_file.loads(text).get("package", [])
     ids: list[Id] = [(one["name"], one["version"], one.get("source", "")) for one in listed]
     named: dict[str, Id] = {}
     for name, version, source in ids:  # a dependency is written as shortly as it is unique
@@ -253,7 +255,7 @@ class Git:
         return self._ask("merge-base", commit, "HEAD", failed=f"{ref!r} and HEAD have no commit in common").strip()
 
     def _ask(self, *arguments: str, failed: str) -> str:
-        env = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        env = {**git.QUIET, "LC_ALL": "C"}
         done = self.work.run(("git", *arguments), env=env, cwd=str(self.folder))
         if done.code:
             hint = "`git fetch` brings more of the history; in CI, fetch-depth: 0"
@@ -383,7 +385,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return toml_file.loads(text)
     except tomllib.TOMLDecodeError:  # of an old commit; then all of it differs
         return {}
 

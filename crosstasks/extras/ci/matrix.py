@@ -12,6 +12,7 @@ from ...catalog import targets
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError
 from ...core.steps import Verb
+from ...planning.route import Isolation
 from ...reporting import tables
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Job(Struct, frozen=True, kw_only=True):
         session: Nox's; *command* calls it.
         tags: of that session.
         glibc: the newest one that artifacts may need, empty if the configuration says nothing.
+        isolation: where build scripts run, if the machine has an engine: ``host`` where no container serves the target, or is asked for.
         cache_key: of the cache of what provisioning makes, the same for all jobs of a platform.
         cargo_key: changes with Cargo.lock, for a cache of dependencies.
     """
@@ -84,6 +86,7 @@ class Job(Struct, frozen=True, kw_only=True):
     command: str
     tags: tuple[str, ...]
     glibc: str = ""
+    isolation: Isolation = "container"
     package: str = ""
     cache_key: str = ""
     cargo_key: str = ""
@@ -150,6 +153,7 @@ def _job(row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, 
         command=f"nox -s {session} -- -p {package}" if package else f"nox -s {session}",
         tags=("cross", verb, *row.tags),
         glibc=config.target(row.triple).glibc,
+        isolation="container" if row.containerised and config.target(row.triple).builder in {"auto", "cross"} else "host",
         package=package,
         cache_key=f"crosstasks-{platform.replace('/', '-')}-{hashes.provision}",
         cargo_key=f"cargo-{hashes.cargo}" if hashes.cargo else "",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from ... import pipeline
-from ...building import dependencies, environment, run
+from ...building import commands, dependencies, environment, run
 from ...clients import engines, liveness, network, process
 from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
@@ -53,22 +55,34 @@ def open_shell(names: Sequence[str], work: Work) -> int:
     planned, work = pipeline.provide(planned, work)
     dependencies.fetch(planned.route, work)
     run_id = uuid4().hex[:12]
-    with engines.ending(work.engine.command, run_id):
-        return process.attached(command(planned.route, run_id, work, terminal=streams.attended() and sys.stdout.isatty())).code
+    with engines.ending(work.engine.command, run_id), _home(run_id, work) as home:
+        terminal = streams.attended() and sys.stdout.isatty()
+        return process.attached(command(planned.route, run_id, home, work, terminal=terminal)).code
 
 
-def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[str, ...]:
-    """Return the call of the engine; *terminal* tells that the user sits at one."""
+@contextmanager
+def _home(run_id: str, work: Work) -> Iterator[Path]:
+    """Give a CARGO_HOME for this call alone."""
+    place = work.cache / "runs" / run_id
+    place.mkdir(parents=True)
+    try:
+        liveness.mark(place)
+        yield Path(shutil.copytree(dependencies.home(work), place / "home"))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def command(route: Route, run_id: str, home: Path, work: Work, *, terminal: bool) -> tuple[str, ...]:
+    """Return the call of the engine, with the CARGO_HOME *home*; *terminal* tells that the user sits at one."""
     engine, repository = work.engine, work.repository
     target_dir = run.folder(route, repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    home = dependencies.home(work)
     call = environment.Call(
         target_dir="/target",
         cargo_home=str(home),
         user_cargo_home=str(dependencies.user_home(work.environ)),
         labels=liveness.labels(run_id),
-        proxies=network.proxies(work.environ),
+        proxies=environment.open_proxies(work.environ, work.config.target(route.target).env_pass),
         certificates=bool(network.authorities(work.environ)),
         path="",
     )
@@ -79,7 +93,14 @@ def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[s
         str(home): inner_home,
         repository.root: root,
         str(target_dir): "/target",
+    }
+    target = Path(repository.target_directory)
+    if target.is_relative_to(repository.root):  # the host's own is not for containers
+        mounts[f"{target_dir}/"] = f"{root}/{target.relative_to(repository.root)}"
+    fixed = {
+        route.toolchain.path: "/rust",
         **{path: path for path in repository.around.folders},
+        **{f"{repository.root}/{name}": f"{root}/{name}" for name in commands.kept(Path(repository.root))},
     }
     inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
     assert route.image is not None  # noqa: S101
@@ -89,7 +110,8 @@ def command(route: Route, run_id: str, work: Work, *, terminal: bool) -> tuple[s
         *environment.options(route, call, engine, repository, work.config.target(route.target)),
         *(f"--env={key}={value}" for key, value in inside.items()),
         *_user(engine),
-        *_volumes(mounts, route.toolchain.path, shared=engine.selinux),
+        *_volumes(mounts, "z" if engine.selinux else ""),
+        *_volumes(fixed, "ro,z" if engine.selinux else "ro"),
         f"--workdir={root}",
         route.image.ref,
         *("sh", "-c", START),
@@ -103,7 +125,5 @@ def _user(engine: Engine) -> tuple[str, ...]:
     return ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")
 
 
-def _volumes(mounts: Mapping[str, str], toolchain: str, *, shared: bool) -> tuple[str, ...]:
-    label = "z" if shared else ""
-    rust = f"--volume={toolchain}:/rust:{','.join(filter(None, ('ro', label)))}"
-    return (*(f"--volume={Path(outer)}:{inner}{label and f':{label}'}" for outer, inner in mounts.items()), rust)
+def _volumes(mounts: Mapping[str, str], how: str) -> tuple[str, ...]:
+    return tuple(f"--volume={os.path.normpath(outer)}:{inner}{how and f':{how}'}" for outer, inner in mounts.items())

@@ -21,17 +21,18 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
 
-from ...building import dependencies
+from ...building import crates, dependencies
 from ...clients import liveness
 from ...core import cache, files, unpacking
 from ...core.errors import BuildFailed, ConfigError
 from ...facts.inventory import Bundled
+from ...project.repository import Repository
 from ...provisioning import toolchain
 
 if TYPE_CHECKING:
@@ -300,10 +301,11 @@ def _fetch(routes: Sequence[Route], work: Work, home: Path) -> None:
 
 def put(content: IO[bytes], work: Work) -> None:
     """
-    Put what a bundle has into the user's CARGO_HOME, file by file; cargo itself checks every crate against Cargo.lock.
+    Put what a bundle has into the user's CARGO_HOME, file by file. Cargo compares a crate with its checksum only where it downloads it.
 
     Raises:
-        ConfigError: a path leads elsewhere, or is a link: what a later bundle puts behind it would be elsewhere.
+        ConfigError: a crate is not the one that Cargo.lock names; or a path leads elsewhere, or is a link: what a later bundle puts behind
+            it would be elsewhere.
     """
     theirs = dependencies.user_home(work.environ)
     theirs.mkdir(parents=True, exist_ok=True)
@@ -312,7 +314,22 @@ def put(content: IO[bytes], work: Work) -> None:
         links = [name for name in names if Path(draft, name).is_symlink()]
         if links:
             raise ConfigError(f"the bundle's crates hold the link {links[0]!r}", why="cargo keeps none", hint="the bundle is not trusted")
-        for name in names:
+        _check(Path(draft), work)
+        for name in filter(_is_data, names):
             place = theirs / name
             place.parent.mkdir(parents=True, exist_ok=True)
             Path(draft, name).replace(place)
+
+
+def _is_data(name: str) -> bool:
+    """Leave out what gives git orders in a repository that cargo keeps: its configuration and hooks; git does without both."""
+    return not name.startswith("git/db/") or PurePosixPath(name).parts[3:4] not in {("config",), ("hooks",), ("info",)}
+
+
+def _check(draft: Path, work: Work) -> None:
+    lock = Path(work.repository.root, "Cargo.lock") if isinstance(work.facts.repository, Repository) else None
+    named = crates.checksums(lock) if lock and lock.is_file() else {}
+    for path in draft.glob("registry/cache/*/*.crate"):
+        if path.stem in named and named[path.stem] != crates.digest(path):
+            what = f"the bundle's {path.name} is not what Cargo.lock names"
+            raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ...core import toml_file
 from ...core.about import __version__
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def parse(text: str) -> Tree:
 
 def checksums(lock: str) -> dict[tuple[str, str], str]:
     """Return the checksums in Cargo.lock, by name and version."""
-    packages = tomllib.loads(lock).get("package", ())
+    packages = toml_file.loads(lock).get("package", ())
     return {(one["name"], one["version"]): one["checksum"] for one in packages if "checksum" in one}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ...clients import git
+from ...core import toml_file
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
 from ..packaging import archive
@@ -120,7 +121,7 @@ class Head:
         Raises:
             ConfigError: it is no text.
         """
-        done = self.context.work.run(("git", "-C", str(self.top), "show", f"HEAD:{path}"))
+        done = self.context.work.run(("git", "-C", str(self.top), "show", f"HEAD:{path}"), env=git.QUIET)
         if done.code:
             return None
         if "\ufffd" in done.out:
@@ -135,7 +136,7 @@ class Head:
 
     def versions(self) -> dict[str, str]:
         """Return the version of each package that is released."""
-        texts = {path: tomllib.loads(text) for path, text in self.manifests().items()}
+        texts = {path: toml_file.loads(text) for path, text in self.manifests().items()}
         root = texts.get(self.path(self.context.work.repository.manifest), {})
         inherited = root.get("workspace", {}).get("package", {}).get("version", "0.0.0")
         result: dict[str, str] = {}
@@ -261,7 +262,7 @@ def prepare(context: Context, intended: Intended) -> None:
     for step in intended.steps:
         if isinstance(step, Command):
             context.work.say(str(step))
-            done = context.work.run(step.argv, cwd=str(top))
+            done = context.work.run(step.argv, env=git.QUIET, cwd=str(top))
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"`{step.argv[0]} {step.argv[1]}` failed", why=why, hint="the next call goes on from here")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ...core import toml_file
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from . import dist, prepare, publish, version
 
@@ -51,7 +52,7 @@ def _lock(context: Context) -> Iterator[Row]:
         yield Row(name="lock", state="wrong", detail="there is no Cargo.lock", next="`cargo generate-lockfile`, and commit it")
         return
     try:
-        listed = {one["name"]: one["version"] for one in tomllib.loads(text).get("package", ()) if "source" not in one}
+        listed = {one["name"]: one["version"] for one in toml_file.loads(text).get("package", ()) if "source" not in one}
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("Cargo.lock is not TOML", why=str(error)) from error
     other = [

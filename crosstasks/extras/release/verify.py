@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ...building import dependencies
+from ...clients import git
 from ...core.errors import ConfigError, CrosstasksError, VerificationFailed
 from ...facts.rustup import Rustup
 from ...verifying.checks import CHECKS, Answer, Promise, Subject, Unchecked
@@ -326,7 +327,7 @@ def worktree(work: Work) -> Iterator[Path]:
 
 
 def _git(work: Work, *words: str) -> Done:
-    done = work.run(("git", *words), cwd=str(work.root))
+    done = work.run(("git", *words), env=git.QUIET, cwd=str(work.root))
     if done.code:
         raise ConfigError(f"git {words[0]} fails in {work.root}", why=done.err.strip(), hint="a release is built from a git repository")
     return done

@@ -15,7 +15,7 @@ WORDS: Final = ("patch", "minor", "major")
 
 _KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
 
-_OPERATOR: Final = re.compile(r"^\s*(=|\^|~|>=)?\s*\d[^,]*$")
+_OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
 def bumped(version: str, how: str) -> str:
@@ -146,7 +146,7 @@ _HEADING: Final = re.compile(r"^##[ \t]+\[?v?([^\]\s()]+)\]?.*$", re.MULTILINE)
 
 _LINK: Final = re.compile(r"^\[unreleased\]:[ \t]*(\S*?/compare/)(\S+?)(\.\.\.)HEAD[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
-_LINKS: Final = re.compile(r"^\[[^\]]+\]:[ \t]*\S+[ \t]*$", re.MULTILINE)
+_LINKS: Final = re.compile(r"^\[[^\]\n]++\]:[ \t]*+\S++[ \t]*+$", re.MULTILINE)
 
 
 def sections(text: str) -> dict[str, str]:

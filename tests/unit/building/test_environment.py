@@ -77,7 +77,7 @@ ORDINARY = {
     "RUSTUP_HOME": "/cache/rustup",
     "RUSTUP_TOOLCHAIN": None,
     "CROSS_CONTAINER_ENGINE": "/usr/bin/docker",
-    "CROSS_CONTAINER_OPTS": f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry --volume=/home/user/.cargo/git:/cargo/git",
+    "CROSS_CONTAINER_OPTS": f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry:ro --volume=/home/user/.cargo/git:/cargo/git:ro",
     "XARGO_HOME": "/cache/cargo/1/xargo",
     "XDG_DATA_HOME": "/cache/cargo/1/data",
     "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE": "ghcr.io/cross-rs/x:0.2.5",
@@ -85,7 +85,9 @@ ORDINARY = {
 UNSET = object()
 """Of a variable that is left as the user has it."""
 PODMANS = {"CROSS_CONTAINER_ENGINE": "/usr/bin/podman"}
-GIT_OPTIONS = f"{COMMON} --volume=/home/user/.cargo/registry:/cache/cargo/1/registry --volume=/home/user/.cargo/git:/cache/cargo/1/git"
+GIT_OPTIONS = (
+    f"{COMMON} --volume=/home/user/.cargo/registry:/cache/cargo/1/registry:ro --volume=/home/user/.cargo/git:/cache/cargo/1/git:ro"
+)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_the_environment_of_each_flavour(flavour, changes):
             {"engine": replace(DOCKER, selinux=True)},
             {
                 "CROSS_CONTAINER_OPTS": (
-                    f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry:z --volume=/home/user/.cargo/git:/cargo/git:z"
+                    f"{COMMON} --volume=/home/user/.cargo/registry:/cargo/registry:ro,z --volume=/home/user/.cargo/git:/cargo/git:ro,z"
                 )
             },
             id="selinux",
@@ -257,7 +259,7 @@ def test_other_variables_are_left_alone(name):
 
 
 def on_host(taken=None, environ=None):
-    call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", path="/usr/bin")
+    call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", path="/usr/bin", cargo_home="/cache/cargo/host-1")
     return environment.host(taken or route(builder="zigbuild", image=None), call, environ or {})
 
 
@@ -268,6 +270,7 @@ ON_HOST = {
     "PATH": f"{TOOLCHAIN.path}/bin:/usr/bin",
     "RUSTC": f"{TOOLCHAIN.path}/bin/rustc",
     "RUSTUP_TOOLCHAIN": None,
+    "CARGO_HOME": "/cache/cargo/host-1",
 }
 
 
@@ -275,7 +278,7 @@ ON_HOST = {
     ("taken", "environ", "changes"),
     [
         (None, {}, {}),
-        (None, {"CARGO_BUILD_TARGET": "x", "CARGO_REGISTRY_TOKEN": "t"}, {"CARGO_BUILD_TARGET": None}),
+        (None, {"CARGO_BUILD_TARGET": "x", "CARGO_REGISTRY_TOKEN": "t"}, {"CARGO_BUILD_TARGET": None, "CARGO_REGISTRY_TOKEN": None}),
         (route(builder="zigbuild", build_std=True), {}, {"RUSTC_BOOTSTRAP": "1"}),
         (route(builder="zigbuild", target=MUSL), {}, {}),
     ],
@@ -283,6 +286,38 @@ ON_HOST = {
 def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
     """The route's toolchain comes first on PATH."""
     assert on_host(taken, environ) == ON_HOST | changes
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        *((name, False) for name in ("CARGO_REGISTRY_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "npm_password")),
+        *((name, True) for name in ("TOKENIZERS", "KEYBOARD", "PATHS", "CC", "OPENSSL_DIR")),
+    ],
+)
+def test_a_build_on_the_host_is_given_no_tokens(name, kept):
+    """Whole words count; what the user hands on by `env-pass` stays."""
+    assert kept == (name not in environment.withheld({name: "x"}))
+    assert {} == environment.withheld({name: "x"}, (name,))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CARGO_HTTP_PROXY", "CARGO_SIGNING_KEY", "CARGO_MY_PASSWD", "CARGO_NET_AUTH", "CARGO_REGISTRIES_MINE_TOKEN", "CARGO_ANYTHING"],
+)
+def test_cargos_variables_enter_a_container_if_they_are_known(name):
+    """The others do when the user names them, but for tokens; and none with a log-in in its value."""
+    assert {name: None} == stripped({name: "x"})
+    secret = name not in {"CARGO_HTTP_PROXY", "CARGO_ANYTHING"}
+    assert ({name: None} if secret else {}) == stripped({name: "x"}, (name,))
+    assert {name: None} == stripped({name: "http://me:pw@proxy"}, (name,))
+
+
+def test_proxies_with_a_log_in_do_not_enter():
+    """Unless the user names them; an address without a scheme is one, too."""
+    environ = {"HTTPS_PROXY": "http://me:pw@proxy:1", "http_proxy": "me:pw@proxy:1", "no_proxy": "a,b"}
+    assert ("no_proxy",) == environment.open_proxies(environ)
+    assert "HTTPS_PROXY" in environment.open_proxies(environ, ("HTTPS_PROXY",))
 
 
 def test_online_is_said_by_saying_nothing():

@@ -182,7 +182,7 @@ def test_broken_toml(project):
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"version = 1 # \xff\n", "it is not UTF-8: invalid start byte at byte 14"), (b"a = " + b"[" * 100_000, "recursion")],
+    [(b"version = 1 # \xff\n", "it is not UTF-8: invalid start byte at byte 14"), (b"a = " + b"[" * 100_000, "nested too deeply")],
 )
 def test_not_text(project, content, why):
     """Bytes that are no UTF-8, and nesting without end, are told as problems of the file."""

@@ -60,11 +60,11 @@ def planned():
 
 
 def test_a_plan_answers_first(planned, monkeypatch):
-    """Route, why, glibc, what will be done, and then what is refused; everything else waits for `--all`."""
+    """Route, why, isolation, glibc, what will be done, and then what is refused; everything else waits for `--all`."""
     monkeypatch.setenv("COLUMNS", "80")
     lines = report.plan_text(planned).splitlines()
     labels = [line[2:12].strip() for line in lines[1:]]
-    assert ["route", "why", "glibc", "to do", "refused"] == list(dict.fromkeys(filter(None, labels)))
+    assert ["route", "why", "isolation", "glibc", "to do", "refused"] == list(dict.fromkeys(filter(None, labels)))
     assert f"  route      {planned.route.name}" == lines[1]
     assert any("build an image for aarch64 from the packages of bookworm" in line for line in lines)
     assert "--all shows" in lines[-1]
