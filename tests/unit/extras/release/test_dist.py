@@ -82,9 +82,9 @@ def test_what_is_selected_is_what_is_counted(context, built):
     """One of one is whole; of both, one is missing and named."""
     built(context(ARM64), ARM64)
     packages = {names: next(row for row in status.examine(context(*names)) if row.name == "packages") for names in ((ARM64,), (AMD64,), ())}
-    assert ("ok", "1 of 1 targets") == (packages[ARM64,].state, packages[ARM64,].found)
-    assert ("missing", f"0 of 1 targets; not of this commit: {AMD64}") == (packages[AMD64,].state, packages[AMD64,].found)
-    assert ("missing", f"1 of 2 targets; not of this commit: {AMD64}") == (packages[()].state, packages[()].found)
+    assert ("ok", "1 of 1 targets") == (packages[ARM64,].state, packages[ARM64,].detail)
+    assert ("missing", f"0 of 1 targets; not of this commit: {AMD64}") == (packages[AMD64,].state, packages[AMD64,].detail)
+    assert ("missing", f"1 of 2 targets; not of this commit: {AMD64}") == (packages[()].state, packages[()].detail)
 
 
 def test_the_floor_is_told(context, built):
