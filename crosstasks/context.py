@@ -109,9 +109,9 @@ def doors(folder: Path, config: Config, say: Say) -> dict[str, Any]:
 
         return registry_api.fetch_text(url, timeout, until)
 
-    def debian(suite: str, wanted: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        found = _listed(folder, config, suite, [architecture for _, architecture in wanted], say)
-        return {(name, architecture): found.versions(name, architecture) for name, architecture in wanted}
+    def debian(suite: str, packages: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        lists = _listed(folder, config, suite, [architecture for _, architecture in packages], say)
+        return {(name, architecture): lists.versions(name, architecture) for name, architecture in packages}
 
     def lacking(suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
         return _listed(folder, config, suite, [architecture], say).lacking(names, architecture)
@@ -132,9 +132,9 @@ def _listed(folder: Path, config: Config, suite: str, architectures: Sequence[st
     """Return the same, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS)
-    found = archive(folder, config, suite, say)
-    found.update(sorted(set(architectures)))
-    return found
+    lists = archive(folder, config, suite, say)
+    lists.update(sorted(set(architectures)))
+    return lists
 
 
 def _terminal() -> bool:

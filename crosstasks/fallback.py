@@ -30,8 +30,8 @@ DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
 
 def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
     """Forget what provisioning may have changed, and what is doubted."""
-    kept = {question: fact for question, fact in facts.answers.items() if question.about in LASTING - doubted}
-    return replace(facts, answers=kept)
+    answers = {question: fact for question, fact in facts.answers.items() if question.about in LASTING - doubted}
+    return replace(facts, answers=answers)
 
 
 def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
@@ -44,9 +44,9 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
     if isinstance(error, LAST) or not planned.below:
         raise error
     failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
-    known = replace(facts, failures=(*facts.failures, failure))
-    if planned.request.shared.is_strict(known.host.ci, lock=bool(lock.lock(known).target)):
-        following = f"next would be {plan.likely(planned.request, known)}, but strict = true"
+    facts_ = replace(facts, failures=(*facts.failures, failure))
+    if planned.request.shared.is_strict(facts_.host.ci, lock=bool(lock.lock(facts_).target)):
+        following = f"next would be {plan.likely(planned.request, facts_)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error
-    return afresh(known, DOUBTED.get(type(error), frozenset()))
+    return afresh(facts_, DOUBTED.get(type(error), frozenset()))

@@ -38,14 +38,14 @@ def collection(*, root: Path | str | None = None, name: str = "") -> Collection:
         name: of a collection that all of them are put into: ``cross`` gives ``cross.plan``, ``cross.build``, …
     """
     place = Path(inspect.stack(0)[1].filename).absolute().parent / (root or "")
-    made = Collection(name or "crosstasks")
+    tasks = Collection(name or "crosstasks")
     for task_name in sorted(TASKS, key=_order):
         folder, _, last = task_name.rpartition(".")
-        _inner(made, folder).add_task(_task(last, TASKS[task_name], place), default=DEFAULTS.get(folder) == last)
+        _inner(tasks, folder).add_task(_task(last, TASKS[task_name], place), default=DEFAULTS.get(folder) == last)
     if not name:
-        return made
+        return tasks
     outer = Collection()
-    outer.add_collection(made)
+    outer.add_collection(tasks)
     return outer
 
 
@@ -76,10 +76,10 @@ def _task(name: str, row: Task, place: Path) -> Any:
     """Make a task of a row: with its options, and with errors as exit codes."""
     act, options, formats = row
 
-    def body(c: Context, **given: Any) -> None:
-        with translated(), _shown(given.get("format", "text"), formats):
+    def body(c: Context, **options_: Any) -> None:
+        with translated(), _shown(options_.get("format", "text"), formats):
             _whole(options)
-            code = act(Call(place, given, _remainder(c)))
+            code = act(Call(place, options_, _remainder(c)))
         if code:
             raise Exit(code=code)
 
@@ -126,5 +126,5 @@ def _whole(options: Sequence[str]) -> None:
 def _remainder(c: Context) -> tuple[str, ...]:
     """Return what follows ``--``. Invoke joins it by spaces: as it was given, it is found in argv."""
     joined = str(getattr(c, "remainder", "") or "")
-    given = tuple(sys.argv[sys.argv.index("--") + 1 :]) if "--" in sys.argv else ()
-    return given if " ".join(given) == joined else tuple(shlex.split(joined))
+    words = tuple(sys.argv[sys.argv.index("--") + 1 :]) if "--" in sys.argv else ()
+    return words if " ".join(words) == joined else tuple(shlex.split(joined))

@@ -57,12 +57,12 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     place = Path(_caller()).absolute().parent / (root or "")
     try:
         rows = session_cache.targets(place, names, os.environ, lambda: _read(place, names))
-        wanted = _sessions(rows, prefix, place, named=bool(names))
-        _refuse(wanted)
+        sessions = _sessions(rows, prefix, place, named=bool(names))
+        _refuse(sessions)
     except ConfigError as error:
         raise NoxfileError(error.what, problems=error.problems, why=_rest(error), hint=error.hint) from None
     parallel = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}  # nox >= 2026.8.10
-    return {name: _add(name, function, {**parallel, **options}) for name, (function, options) in wanted.items()}
+    return {name: _add(name, function, {**parallel, **options}) for name, (function, options) in sessions.items()}
 
 
 def _caller() -> str:
@@ -75,7 +75,7 @@ def _rest(error: ConfigError) -> str:
     return error.why.removeprefix("\n".join(error.problems)).lstrip("\n")
 
 
-Wanted: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
+Sessions: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTarget]:
@@ -88,31 +88,31 @@ def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTa
     return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags) for row in rows]
 
 
-def _sessions(rows: Sequence[session_cache.SessionTarget], prefix: str, place: Path, *, named: bool) -> Wanted:
+def _sessions(rows: Sequence[session_cache.SessionTarget], prefix: str, place: Path, *, named: bool) -> Sessions:
     """Return every session by its name, with what nox is told of it."""
     triples = tuple(row.triple for row in rows) if named else ()
-    wanted: dict[str, tuple[Session, Mapping[str, Any]]] = {}
+    sessions: dict[str, tuple[Session, Mapping[str, Any]]] = {}
     verbs: tuple[tuple[Verb, str], ...] = (("build", "cross"), ("test", "cross-test"))
     for verb, stem in verbs:
         names = []
         for row in rows:
             name = _name(prefix, f"{stem}-{row.alias}")
-            wanted[name] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
+            sessions[name] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
             names.append(name)
-        wanted[_name(prefix, stem)] = _all(verb), {"requires": names}
-    return wanted
+        sessions[_name(prefix, stem)] = _all(verb), {"requires": names}
+    return sessions
 
 
 def _name(prefix: str, name: str) -> str:
     return f"{prefix}-{name}" if prefix else name
 
 
-def _refuse(wanted: Wanted) -> None:
+def _refuse(sessions: Sessions) -> None:
     """Refuse names that are taken: nox would silently keep the last session of a name."""
-    known = nox.registry.get()
-    clashes = [name for name in wanted if name in known]
+    registered = nox.registry.get()
+    clashes = [name for name in sessions if name in registered]
     if clashes:
-        where = sorted({_defined(known[name].func) for name in clashes})
+        where = sorted({_defined(registered[name].func) for name in clashes})
         named = ", ".join(map(repr, clashes[:3])) + (f" and {len(clashes) - 3} more" if clashes[3:] else "")
         raise ConfigError(f"there is a session {named} already", why=f"defined in {', '.join(where)}", hint="give register() a `prefix`")
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace as changed
 
 from . import context, fallback, provisioning
 from .building import run
-from .building.artifacts import kept, stable
+from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
 from .clients.process import run as real
 from .config import configuration, read
@@ -106,9 +106,9 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
     row, verb = targets.find(read.named(target)), read.verb(verb)
     work = look(work)
     _ = work.repository  # nothing is provided for a folder that holds none
-    asked = request.make(row, verb, work.facts, work.config)
+    target_request = request.make(row, verb, work.facts, work.config)
     while True:
-        match plan.make(asked, work.facts):
+        match plan.make(target_request, work.facts):
             case Plan() as planned:
                 return planned, work
             case questions:
@@ -117,10 +117,10 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
 
 def select(names: Sequence[str], work: Work) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    chosen = tuple(dict.fromkeys(map(read.named, names))) or work.config.targets
-    if not chosen:
+    triples = tuple(dict.fromkeys(map(read.named, names))) or work.config.targets
+    if not triples:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
-    return chosen
+    return triples
 
 
 def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
@@ -142,8 +142,8 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
         return planned, work
     again, work = make(planned.target, planned.verb, afresh(work))
     if again.steps:
-        left = "; ".join(map(str, again.steps))
-        raise CrosstasksError(f"{planned.target}: providing left something to do", why=left, hint="please report this")
+        rest = "; ".join(map(str, again.steps))
+        raise CrosstasksError(f"{planned.target}: providing left something to do", why=rest, hint="please report this")
     return again, work
 
 
@@ -189,7 +189,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
                 if ran.error and not ran.started:
                     raise ran.error
             except CrosstasksError as failure:
-                error = cache_check.found(planned.route, str(failure), work) or failure
+                error = cache_check.damaged(planned.route, str(failure), work) or failure
                 work = replace(work, facts=fallback.turn(planned, error, work.facts))
                 work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
@@ -210,7 +210,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
         raise error
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
-    built = kept(ran.built, ran.target_dir)
+    built = to_keep(ran.built, ran.target_dir)
     good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
     paths = stable(built, ran.target_dir, Path(work.repository.target_directory), planned.target)
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
@@ -288,8 +288,8 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None 
         NoRoute: a target has no possible route.
     """
     work = look(work or start(names=names))
-    made = []
+    result = []
     for triple in select(names, work):
         planned, work = make(triple, verb, work)
-        made.append(planned)
-    return tuple(made)
+        result.append(planned)
+    return tuple(result)

@@ -85,10 +85,10 @@ def facts(
         failures: routes that failed.
         changes: other answers by question, with ``_`` for ``-``; None: nobody asked.
     """
-    known: dict[Any, Any] = {**_machine(AMD64, "x86_64"), **{name.replace("_", "-"): answer for name, answer in changes.items()}}
-    if unknown := set(known).difference(get_args(About)):
+    by_name: dict[Any, Any] = {**_machine(AMD64, "x86_64"), **{name.replace("_", "-"): answer for name, answer in changes.items()}}
+    if unknown := set(by_name).difference(get_args(About)):
         raise TypeError(f"no question is about {', '.join(sorted(unknown))}")
-    answers: dict[Question, Any] = {Question(name): answer for name, answer in known.items() if answer is not None}
+    answers: dict[Question, Any] = {Question(name): answer for name, answer in by_name.items() if answer is not None}
     answers |= {Question("image", ref): answer for ref, answer in (images or {}).items()}
     answers |= {Question("registry", ref): answer for ref, answer in (registry or {}).items()}
     return Facts(answers=answers, failures=tuple(failures))
@@ -111,7 +111,7 @@ def bare_facts(**changes: Any) -> Facts:
 
 
 def _machine(triple: str, arch: str) -> dict[str, Any]:
-    own = toolchain(host=triple)
+    installed = toolchain(host=triple)
     cargo = Builder(kind="cargo", path="/home/user/.cargo/bin/cargo", version="1.96.0")
     return {
         "host": Host(os="linux", arch=arch, triple=triple, libc="gnu", libc_version="2.36", apt=True, suite="bookworm"),
@@ -121,9 +121,9 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
             command="/home/user/.cargo/bin/rustup",
             version="1.29.0",
             home="/home/user/.rustup",
-            toolchains=(own,),
-            default=own.name,
-            active=own.name,
+            toolchains=(installed,),
+            default=installed.name,
+            active=installed.name,
         ),
         "builders": Builders(programs=(cargo,)),
         "repository": repository(),
@@ -201,7 +201,7 @@ class FakeRunner:
         if command in self._answers:
             answer = self._answers[command]
             return Done(argv=command, code=0, out=answer) if isinstance(answer, str) else answer
-        if any(known[0] == command[0] for known in self._answers):
+        if any(row[0] == command[0] for row in self._answers):
             raise AssertionError(f"the table has no answer to {shlex.join(command)!r}")
         raise ToolMissing(f"{command[0]} is not here")
 

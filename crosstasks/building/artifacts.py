@@ -166,19 +166,19 @@ class Messages:
         match message:
             case _Artifact():
                 self._artifact(message)
-            case _Message(message=said):
-                self._errors += said.level.startswith("error")
-                self._said(said)
+            case _Message(message=diagnostic):
+                self._errors += diagnostic.level.startswith("error")
+                self._said(diagnostic)
             case _Finished(success=success):
                 self._finished = success
             case _:  # a build script ran; it may have been kept from the last time
                 pass
 
-    def _said(self, said: _Diagnostic) -> None:
-        if said.rendered:
-            _to_stderr(said.rendered.encode())
-        if said.level.startswith("error") or (said.level == "warning" and said.spans):
-            self._diagnostics[_diagnostic(said)] = None
+    def _said(self, diagnostic: _Diagnostic) -> None:
+        if diagnostic.rendered:
+            _to_stderr(diagnostic.rendered.encode())
+        if diagnostic.level.startswith("error") or (diagnostic.level == "warning" and diagnostic.spans):
+            self._diagnostics[_diagnostic(diagnostic)] = None
 
     def _artifact(self, message: _Artifact) -> None:
         self._compiled = self._compiled or not message.fresh
@@ -186,14 +186,14 @@ class Messages:
         self._libraries.update((product.path, product) for product in _libraries(message))
 
 
-def _diagnostic(said: _Diagnostic) -> Diagnostic:
-    level = "error" if said.level.startswith("error") else said.level
-    code = said.code.code if said.code else ""
-    span = next((span for span in said.spans if span.is_primary), None)
+def _diagnostic(diagnostic: _Diagnostic) -> Diagnostic:
+    level = "error" if diagnostic.level.startswith("error") else diagnostic.level
+    code = diagnostic.code.code if diagnostic.code else ""
+    span = next((span for span in diagnostic.spans if span.is_primary), None)
     if span is None:
-        return Diagnostic(level=level, message=said.message, code=code)
+        return Diagnostic(level=level, message=diagnostic.message, code=code)
     place: dict[str, Any] = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
-    return Diagnostic(level=level, message=said.message, code=code, **place)
+    return Diagnostic(level=level, message=diagnostic.message, code=code, **place)
 
 
 def _programs(message: _Artifact) -> Iterator[Product]:
@@ -228,7 +228,7 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
     return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
 
 
-def kept(built: Built, target_dir: str) -> tuple[Path, ...]:
+def to_keep(built: Built, target_dir: str) -> tuple[Path, ...]:
     """
     Return the files that are worth keeping, where cargo put them.
 

@@ -153,8 +153,8 @@ class Started(Struct, frozen=True, kw_only=True):
 def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
     colour = report.coloured(sys.stderr, work.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    told: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
-    return environment.Call(target_dir=str(target_dir), **told, **more)
+    options: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
+    return environment.Call(target_dir=str(target_dir), **options, **more)
 
 
 @contextmanager
@@ -189,8 +189,8 @@ def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
         keeper = mounts.program(_mounts(route.target, target_dir, place, work))
         guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
-    for left in (path for path in place.parent.glob("*") if abandoned(path)):
-        shutil.rmtree(left, ignore_errors=True)
+    for rest in (path for path in place.parent.glob("*") if abandoned(path)):
+        shutil.rmtree(rest, ignore_errors=True)
     with (
         _swept(work),
         guard.guarded(guarding),
@@ -310,8 +310,8 @@ def _answers(rustc: str, work: Work) -> dict[str, tuple[str, ...]]:
         done = work.run((rustc, *words.split()))
         return Absent(done.err) if done.code else done.out
 
-    said = {words: answer_cache.of_program(work.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
-    return {words: tuple(text.splitlines()) for words, text in said.items() if isinstance(text, str)}
+    answers = {words: answer_cache.of_program(work.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    return {words: tuple(text.splitlines()) for words, text in answers.items() if isinstance(text, str)}
 
 
 def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
@@ -351,8 +351,8 @@ def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
     tool = Path(route.tool.path)
     env = _host(route, target_dir, work)
     # by themselves, both keep what they make in folders of their own below ~/.cache
-    kept = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
-    env = {**kept, **env}
+    caches = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
+    env = {**caches, **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}

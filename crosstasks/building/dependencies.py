@@ -110,7 +110,7 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     Kept: source replacement, the index of registries, patches, profiles, and the targets' own flags. Left out: tokens,
     credential providers, proxies, wrappers and everything else that speaks of the host (cross-rs/cross#621, #360).
     """
-    kept: dict[str, Any] = {key: config[key] for key in ("source", "patch", "profile") if key in config}
+    tables: dict[str, Any] = {key: config[key] for key in ("source", "patch", "profile") if key in config}
     registries = {name: {"index": table["index"]} for name, table in config.get("registries", {}).items() if "index" in table}
     targets = {
         name: {key: value for key, value in table.items() if key in {"linker", "runner", "rustflags"}}
@@ -119,7 +119,7 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     flags = {"rustflags": config["build"]["rustflags"]} if "rustflags" in config.get("build", {}) else {}
     parts = {"registries": registries, "target": targets, "build": flags}
-    return kept | {name: part for name, part in parts.items() if part}
+    return tables | {name: part for name, part in parts.items() if part}
 
 
 def fetch(route: Route, work: Work) -> None:
@@ -139,8 +139,8 @@ def fetch(route: Route, work: Work) -> None:
         # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
         targets = dict.fromkeys(filter(None, (route.target, route.host_toolchain.host)))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
-        wanted = [] if old else [f"--target={triple}" for triple in targets]
-        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *wanted)
+        options = [] if old else [f"--target={triple}" for triple in targets]
+        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:
             raise _unfetched(done)
         _check(lock, user_home(work.environ))
@@ -150,9 +150,9 @@ def fetch(route: Route, work: Work) -> None:
     if route.build_std:
         from ..provisioning import toolchain
 
-        toolchain.fetch_library(Path(route.toolchain.path), own=Path(route.host_toolchain.path), run=work.run, say=work.say)
+        toolchain.fetch_library(Path(route.toolchain.path), host_toolchain=Path(route.host_toolchain.path), run=work.run, say=work.say)
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
-            toolchain.start_files(Path(route.toolchain.path), route.target, own=Path(route.host_toolchain.path), run=work.run)
+            toolchain.start_files(Path(route.toolchain.path), route.target, host_toolchain=Path(route.host_toolchain.path), run=work.run)
 
 
 def _check(lock: Path, theirs: Path) -> None:
@@ -170,8 +170,8 @@ def _check(lock: Path, theirs: Path) -> None:
 
 def _fetched(stamp: Path, key: str) -> bool:
     try:
-        known = json.loads(stamp.read_text("utf-8"))
-        return bool(known["key"] == key and all(Path(crate).exists() for crate in known["crates"]))
+        content = json.loads(stamp.read_text("utf-8"))
+        return bool(content["key"] == key and all(Path(crate).exists() for crate in content["crates"]))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -230,11 +230,11 @@ def _cargo(route: Route, work: Work, *arguments: str) -> Done:
 
 
 def _unfetched(done: Done) -> BuildFailed | ConfigError:
-    said = done.err.strip() or f"cargo exited with {done.code}"
-    if "--locked" in said:
+    output = done.err.strip() or f"cargo exited with {done.code}"
+    if "--locked" in output:
         hint = "run `cargo update --workspace`, and commit Cargo.lock"
-        return ConfigError("Cargo.lock does not fit Cargo.toml", why=said, hint=hint)
-    failed = BuildFailed("the dependencies cannot be fetched", why=said, hint="`cargo fetch --locked` in the repository says the same")
+        return ConfigError("Cargo.lock does not fit Cargo.toml", why=output, hint=hint)
+    failed = BuildFailed("the dependencies cannot be fetched", why=output, hint="`cargo fetch --locked` in the repository says the same")
     remedies.with_remedy(failed)
     return failed
 

@@ -218,9 +218,9 @@ def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
 def building(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what ``docker build`` is told where cross builds an image: the platform, and proxies by name (the values are the user's)."""
     image = route.image
-    told = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
-    told += [f"--build-arg={name}" for name in call.proxies]
-    return {"CROSS_BUILD_OPTS": " ".join((*told, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if told else {}
+    options = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
+    options += [f"--build-arg={name}" for name in call.proxies]
+    return {"CROSS_BUILD_OPTS": " ".join((*options, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if options else {}
 
 
 def volumes(triple: str, around: Sequence[str], repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
@@ -231,9 +231,9 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
     the variable for one target hides all others (config.rs).
     """
-    own = users_volumes(triple, repository, environ)
+    user_volumes = users_volumes(triple, repository, environ)
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
-    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join((*own, *ours))}
+    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join((*user_volumes, *ours))}
 
 
 def users_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
@@ -278,8 +278,13 @@ def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[s
 
 def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collection[str] = ()) -> Env:
     """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain; *passed* the user hands on."""
-    own = route.host_toolchain.path
-    env: dict[str, str | None] = {**cargo(call), "PATH": f"{own}/bin:{call.path}", "RUSTC": f"{own}/bin/rustc", "RUSTUP_TOOLCHAIN": None}
+    toolchain = route.host_toolchain.path
+    env: dict[str, str | None] = {
+        **cargo(call),
+        "PATH": f"{toolchain}/bin:{call.path}",
+        "RUSTC": f"{toolchain}/bin/rustc",
+        "RUSTUP_TOOLCHAIN": None,
+    }
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
     env |= {**withheld(environ, passed), "CARGO_HOME": call.cargo_home}
     if route.build_std:
@@ -305,9 +310,9 @@ def needed(route: Route) -> tuple[str, ...]:
     if route.builder == "cross" or not (route.build_std and route.target.endswith("-musl")):
         return ()
     # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
-    own = ("-Clink-self-contained=no",)
+    flags = ("-Clink-self-contained=no",)
     # zig does not know rustc's -static-pie, and would link the program at a fixed place
-    return (*own, "-Clink-arg=-pie") if route.target.startswith("x86_64-") else own
+    return (*flags, "-Clink-arg=-pie") if route.target.startswith("x86_64-") else flags
 
 
 def remapped(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -315,7 +320,7 @@ def remapped(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"--remap-path-prefix={old}={new}" for old, new in folders)
 
 
-def added(triple: str, flags: Sequence[str], said: Said, environ: Mapping[str, str]) -> Added:
+def added(triple: str, flags: Sequence[str], tables_: Said, environ: Mapping[str, str]) -> Added:
     """
     Add flags to the user's own.
 
@@ -334,9 +339,9 @@ def added(triple: str, flags: Sequence[str], said: Said, environ: Mapping[str, s
     theirs = _variable(environ)
     if theirs is not None:
         return Added(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*theirs, *flags))})
-    own = triple in said or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ
-    tables = [triple] if own else [*(name for name in said if name.startswith("cfg(")), "build"]
-    return Added(arguments=tuple(f"--config={_key(table)}.rustflags={_value(said.get(table, ()), flags)}" for table in tables))
+    named = triple in tables_ or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ
+    tables = [triple] if named else [*(name for name in tables_ if name.startswith("cfg(")), "build"]
+    return Added(arguments=tuple(f"--config={_key(table)}.rustflags={_value(tables_.get(table, ()), flags)}" for table in tables))
 
 
 def _variable(environ: Mapping[str, str]) -> list[str] | None:

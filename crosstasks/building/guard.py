@@ -96,8 +96,8 @@ refuse() {{
 
 
 def _cargo(guard: Guard) -> str:
-    given = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "RUSTUP_HOME": guard.rustup_home}
-    exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in given.items() if value)
+    variables_ = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "RUSTUP_HOME": guard.rustup_home}
+    exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in variables_.items() if value)
     added = f"metadata{' --locked' * guard.locked}{' --offline' * guard.offline}"
     return f"""{_refusing(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
 {exports}
@@ -223,11 +223,11 @@ def _check_place(folder: str) -> None:
         raise ConfigError(f"{folder!r} is there already", why="the guard's folder is made for one run alone")
 
 
-def _check_runs(made: Path) -> None:
+def _check_runs(folder: Path) -> None:
     # execvp passes over what it may not run, and would find the next cargo on PATH
-    if not all(os.access(program, os.X_OK) for program in made.iterdir()):
+    if not all(os.access(program, os.X_OK) for program in folder.iterdir()):
         why = "its file system is mounted noexec, and cross would pass the guard by"
-        raise ConfigError(f"no program can run in {str(made.parent)!r}", why=why, hint="set TMPDIR or the cache to another file system")
+        raise ConfigError(f"no program can run in {str(folder.parent)!r}", why=why, hint="set TMPDIR or the cache to another file system")
 
 
 def remove(guard: Guard) -> None:

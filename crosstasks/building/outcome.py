@@ -90,7 +90,7 @@ def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
         return _install(marks.rustup)
     if marks.cargo is not None:
         return _fall_back(marks.cargo, err)
-    return _no_image(err) if code == 1 and _ABORTED in err else _known(code, err)
+    return _no_image(err) if code == 1 and _ABORTED in err else _recognised(code, err)
 
 
 def _install(argv: Sequence[str]) -> ToolMissing:
@@ -152,10 +152,10 @@ _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 def _unreadable(stderr: str) -> CrosstasksError:
     """Show cargo's own words: cross hides them, and goes on to the host's cargo."""
-    said = _PASSWORD.sub("***@", stderr[max(stderr.find("error"), 0) :]).strip()
-    why = "\n".join(said.splitlines()[:30])
+    message = _PASSWORD.sub("***@", stderr[max(stderr.find("error"), 0) :]).strip()
+    why = "\n".join(message.splitlines()[:30])
     for row in remedies.when("metadata"):
-        if row.search(said):
+        if row.search(message):
             return _error(row, why)
     return ConfigError("cargo cannot read the project", why=why, hint="`cargo metadata` with the same options says the same")
 
@@ -165,12 +165,12 @@ def _error(row: remedies.Remedy, why: str) -> CrosstasksError:
     return kind(row.what, why=why, hint=row.remedy)
 
 
-def _known(code: int, err: str) -> CrosstasksError | None:
+def _recognised(code: int, err: str) -> CrosstasksError | None:
     """Tell an ending by its words. A program may print the same: its exit code must fit as well."""
     for row in remedies.when("ending"):
-        said = row.search(err) if code in row.codes else None
-        if said:
+        match = row.search(err) if code in row.codes else None
+        if match:
             # the line itself, and the engine's reason if that is a later one
-            block = err[said.start() : err.find("\n", said.end()) if "\n" in err[said.end() :] else None].strip().splitlines()
+            block = err[match.start() : err.find("\n", match.end()) if "\n" in err[match.end() :] else None].strip().splitlines()
             return _error(row, "\n".join(dict.fromkeys((block[0], block[-1]))))
     return None

@@ -99,8 +99,10 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
             owner=started.owner,
         )
         container = started.container()
-        error = (_full(plan, done) or cache_check.found(route, _said(done, messages), work) or started.ending(done)) if done.code else None
-    built, seconds = _told(messages, plan, started.places), time.monotonic() - begun
+        error = (
+            (_full(plan, done) or cache_check.found(route, _output(done, messages), work) or started.ending(done)) if done.code else None
+        )
+    built, seconds = _built(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
         error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
@@ -134,16 +136,16 @@ def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
     return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
 
 
-def _said(done: Done, messages: Messages) -> str:
+def _output(done: Done, messages: Messages) -> str:
     """Return what cargo and the compiler said, some of it perhaps as messages, and how it ended."""
-    told = (f"{said.level}: {said.message}" for said in messages.result().diagnostics)
-    return "\n".join((*told, done.err, f"cargo exited with {done.code}"))
+    diagnostics = (f"{diagnostic.level}: {diagnostic.message}" for diagnostic in messages.result().diagnostics)
+    return "\n".join((*diagnostics, done.err, f"cargo exited with {done.code}"))
 
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     """Tell a full disk from other ends of a build; a test may print what it likes."""
-    said = cache.said_full(done.err) if plan.verb == "build" else ""
-    return DiskFull(f"{plan.target}: a disk is full", why=said, hint=cache.FREE) if said else None
+    message = cache.said_full(done.err) if plan.verb == "build" else ""
+    return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.FREE) if message else None
 
 
 _WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
@@ -168,7 +170,7 @@ def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str
     return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
 
 
-def _told(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
+def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
     built = commands.located(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
@@ -230,16 +232,16 @@ def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
     return tuple(listed)
 
 
-def configured(own: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
+def configured(options: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
     """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
-    asked = {argument.partition("=")[0] for argument in arguments}
+    flags = {argument.partition("=")[0] for argument in arguments}
     listed: list[str] = []
-    if not asked & {"-p", "--package", "--workspace", "--all"}:
-        listed += [f"--package={name}" for name in own.members]
-        listed += ["--workspace", *(f"--exclude={name}" for name in own.exclude)] if own.exclude and not own.members else []
-    if own.profile and not asked & {"--profile", "--release", "-r"}:
-        listed.append(f"--profile={own.profile}")
-    if not asked & {"-F", "--features", "--all-features", "--no-default-features"}:
-        listed += [] if own.default_features else ["--no-default-features"]
-        listed += [f"--features={','.join(own.features)}"] if own.features else []
+    if not flags & {"-p", "--package", "--workspace", "--all"}:
+        listed += [f"--package={name}" for name in options.members]
+        listed += ["--workspace", *(f"--exclude={name}" for name in options.exclude)] if options.exclude and not options.members else []
+    if options.profile and not flags & {"--profile", "--release", "-r"}:
+        listed.append(f"--profile={options.profile}")
+    if not flags & {"-F", "--features", "--all-features", "--no-default-features"}:
+        listed += [] if options.default_features else ["--no-default-features"]
+        listed += [f"--features={','.join(options.features)}"] if options.features else []
     return tuple(listed)

@@ -58,8 +58,8 @@ def _kernel_is_ours(engine: Engine | Absent) -> bool:
 def _profiles(place: Path, base: str) -> Iterator[Path]:
     """Return the host's folders of each profile, the one that was built in last first."""
     # a container wrote all below: a lock that is a pipe would be waited for, and a folder that is a link leads elsewhere
-    found = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}") if _is_lock(lock)}
-    yield from sorted(found, key=lambda profile: profile.stat().st_mtime, reverse=True)
+    profiles = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}") if _is_lock(lock)}
+    yield from sorted(profiles, key=lambda profile: profile.stat().st_mtime, reverse=True)
 
 
 def _is_lock(path: Path) -> bool:
@@ -81,13 +81,13 @@ def _copy(profile: Path, to: Path) -> None:
     """Copy the folder of a profile unless cargo is at work in it; without its locks, and what only serves to compile a crate again."""
     import fcntl
 
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for lock in filter(_is_lock, profile.glob(LOCKS)):
-            file = held.enter_context(lock.open("rb"))
+            file = locks.enter_context(lock.open("rb"))
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-        own = shutil.ignore_patterns("incremental", LOCKS)
+        ignored = shutil.ignore_patterns("incremental", LOCKS)
         # only here: what build scripts write may have such names as well
-        shutil.copytree(profile, to, symlinks=True, ignore=lambda folder, names: own(folder, names) if folder == str(profile) else ())
+        shutil.copytree(profile, to, symlinks=True, ignore=lambda folder, names: ignored(folder, names) if folder == str(profile) else ())

@@ -147,8 +147,8 @@ def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refuse
         why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
         return Refused(name=name, why=why, hint="0.2.5 passes them on")
     repository = facts.repository
-    said = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
-    if request.options.pre_build or any(key in table for table in said for key in ("dockerfile", "pre-build")):
+    tables = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
+    if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):
         # v0.2.5: docker/remote.rs:946
         why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
         return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")

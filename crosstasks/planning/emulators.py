@@ -41,17 +41,17 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     """
     if mode == "never":
         return Refused(name=NAME, why='emulation = "never"')
-    missing = facts.open("emulation") + (() if (proof := Question("emulation-test", platform)) in facts.answers else (proof,))
+    missing = facts.open("emulation") + (() if (question := Question("emulation-test", platform)) in facts.answers else (question,))
     if missing:
         return missing
-    found: EmulationTest | Absent = facts.answers[proof]
-    if isinstance(found, EmulationTest):
+    answer: EmulationTest | Absent = facts.answers[question]
+    if isinstance(answer, EmulationTest):
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
     asks = _asks(facts)
     if mode == "auto" and not asks:
-        hint = f"{found.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
-        return Refused(name=NAME, why=f"{found.why}, and emulation is set up only if you agree", hint=hint)
-    return installed(platform, tuple(SOURCES), found.why, facts, ask=mode == "auto", offline=offline)
+        hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
+        return Refused(name=NAME, why=f"{answer.why}, and emulation is set up only if you agree", hint=hint)
+    return installed(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
 
 
 def _asks(facts: Facts) -> bool:
@@ -68,8 +68,8 @@ def installed(
         return problem
     step = partial(_step, platform, why, ask)
     ways = ((name, partial(SOURCES[name], platform, step, facts, offline=offline)) for name in sources)
-    found = first(ways, facts.failures)
-    return Refused(name=NAME, why=f"{why}; {found.why}", hint=found.hint) if isinstance(found, Refused) else found
+    choice = first(ways, facts.failures)
+    return Refused(name=NAME, why=f"{why}; {choice.why}", hint=choice.hint) if isinstance(choice, Refused) else choice
 
 
 def _unfit(platform: str, facts: Facts) -> Refused | None:
@@ -106,36 +106,36 @@ def binfmt() -> tuple[str, str]:
 
 def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     ref, tag = binfmt()
-    own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    held = Question("image", ref)
-    if held not in facts.answers:
-        return (held,)
+    platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
+    question = Question("image", ref)
+    if question not in facts.answers:
+        return (question,)
     done = step("image", ref)
-    if isinstance(facts.answers[held], LocalImage):
+    if isinstance(facts.answers[question], LocalImage):
         return Emulator(source="image", platform=platform, why=f"{tag}, which the engine has", steps=(done,))
     if offline:
         return Refused(name="image", why="offline = true")
-    asked = Question("registry", ref)
-    if asked not in facts.answers:
-        return (asked,)
-    served: RegistryImage | Absent = facts.answers[asked]
+    registry_question = Question("registry", ref)
+    if registry_question not in facts.answers:
+        return (registry_question,)
+    served: RegistryImage | Absent = facts.answers[registry_question]
     if isinstance(served, Absent):
         return Refused(name="image", why=served.why.partition("\n")[0])
-    if own not in served.platforms:
+    if platform_ not in served.platforms:
         return Refused(name="image", why=f"{tag} is only for {', '.join(served.platforms)}")
-    pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=own, digest=served.digest)
+    pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=platform_, digest=served.digest)
     return Emulator(source="image", platform=platform, why=tag, steps=(pull, done))
 
 
 def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
-    own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, own)
+    platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
+    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, platform_)
     if isinstance(recipe, Refused):
         return recipe
-    held = Question("image", recipe.tag)
-    if held not in facts.answers:
-        return (held,)
-    if offline and not isinstance(facts.answers[held], LocalImage):
+    question = Question("image", recipe.tag)
+    if question not in facts.answers:
+        return (question,)
+    if offline and not isinstance(facts.answers[question], LocalImage):
         return Refused(name="build", why="offline = true, and the engine does not hold it")
     return Emulator(source="build", platform=platform, why=f"QEMU of {recipe.suite}'s packages", steps=(step("build", recipe=recipe),))
 

@@ -63,9 +63,9 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
         return refusal
     toolchain = parts.toolchain(facts.host.triple)
     tool = parts.zigbuild()
-    for found in (toolchain, tool):
-        if isinstance(found, Refused):
-            return replace(found, name="zigbuild")
+    for part in (toolchain, tool):
+        if isinstance(part, Refused):
+            return replace(part, name="zigbuild")
     match toolchain, tool:
         case Toolchain(), Tool():
             return unsourced("zigbuild", request, toolchain) or Route(

@@ -67,13 +67,13 @@ def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str,
 def built(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
     """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
     recipe, row = request.recipes[variant.platform], request.locked
-    images = [] if isinstance(recipe, Refused) else [(recipe.tag, known(recipe, request, facts))]
+    images = [] if isinstance(recipe, Refused) else [(recipe.tag, traits(recipe, request, facts))]
     if row and row.recipe and row.image not in dict(images):
         return [(row.image, {})]
     return images
 
 
-def known(recipe: recipes.Recipe, request: Request, facts: Facts) -> dict[str, Any]:
+def traits(recipe: recipes.Recipe, request: Request, facts: Facts) -> dict[str, Any]:
     """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
     repository = facts.repository
     tables = repository.cross_tables(request.target.triple) if isinstance(repository, Repository) else ()
@@ -106,8 +106,8 @@ def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questi
     return ()
 
 
-def _problems(found: object) -> list[str]:
-    if not isinstance(found, MissingPackages):
+def _problems(answer: object) -> list[str]:
+    if not isinstance(answer, MissingPackages):
         return []
-    no = f"{found.suite} has no package"
-    return [f"{no} {name!r} for {found.architecture}{f', perhaps {likely!r}' if likely else ''}" for name, likely in found.names.items()]
+    no = f"{answer.suite} has no package"
+    return [f"{no} {name!r} for {answer.architecture}{f', perhaps {likely!r}' if likely else ''}" for name, likely in answer.names.items()]

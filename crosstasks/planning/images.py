@@ -21,7 +21,7 @@ from ..facts import lock
 from ..facts.engine import LocalImage
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
-from .image_names import Variant, built, facts_of, known, mirrors, pinned, unasked_packages
+from .image_names import Variant, built, facts_of, mirrors, pinned, traits, unasked_packages
 from .ingredients import BuildImage, Image, PullImage, Questions, first
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Cho
     if source == "upstream" and request.built_here:
         key = next(name for name in request.named if name in {"packages", "base"})
         return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
-    held = request.locked
-    if held and ((source == "upstream" and held.recipe) or (source == "build" and held.digest)):
-        return Refused(name=source, why=f"{lock.FILE} holds {held.image}", hint=lock.HINT)
+    row = request.locked
+    if row and ((source == "upstream" and row.recipe) or (source == "build" and row.digest)):
+        return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
     return SOURCES[source](variant, request, facts)
 
 
@@ -60,15 +60,15 @@ def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
 
 
 def _configured(variant: Variant, request: Request, facts: Facts) -> Choice:
-    own = request.options
-    if own.image:
+    options = request.options
+    if options.image:
         origin = f"`image`, {request.origin('image')}"
-        return _named(own.image, origin, variant, request, facts)
-    said = cross_toml(request.target, facts)
+        return _named(options.image, origin, variant, request, facts)
+    table = cross_toml(request.target, facts)
     origin = facts.repository.cross_origin if isinstance(facts.repository, Repository) else ""
-    if "dockerfile" in said:
+    if "dockerfile" in table:
         return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} has a dockerfile: cross builds it")
-    name = said["image"] if isinstance(said["image"], str) else said["image"].get("name", "")
+    name = table["image"] if isinstance(table["image"], str) else table["image"].get("name", "")
     if not name or name[0] in ":@-":
         return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} names {name or 'a toolchain'}: left to cross")
     return _named(name, origin, variant, request, facts)
@@ -76,10 +76,13 @@ def _configured(variant: Variant, request: Request, facts: Facts) -> Choice:
 
 def _named(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     ref = pinned(name, request)
-    brought = [row.ref for row in _fitting(variant, request, facts) if row.digest and ref.endswith(f"@{row.digest}")]
-    refs = dict.fromkeys((ref, *brought, *([name] if ref != name else [])))
+    bundled = [row.ref for row in _fitting(variant, request, facts) if row.digest and ref.endswith(f"@{row.digest}")]
+    refs = dict.fromkeys((ref, *bundled, *([name] if ref != name else [])))
     ways = (
-        *(("the engine", _holder(held, variant, request, facts, source="configured", why=f"named by {origin}")) for held in refs),
+        *(
+            ("the engine", _engine_way(candidate, variant, request, facts, source="configured", why=f"named by {origin}"))
+            for candidate in refs
+        ),
         *([("the mirror", lambda: _copied(name, origin, variant, request, facts))] if request.shared.mirror else []),
         ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=f"named by {origin}")),
     )
@@ -90,7 +93,7 @@ def _copied(name: str, origin: str, variant: Variant, request: Request, facts: F
     ref, why = pinned(references.moved(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
     return first(
         (
-            ("the engine", lambda: _held(ref, variant, request, facts, source="configured", why=why)),
+            ("the engine", lambda: _in_engine(ref, variant, request, facts, source="configured", why=why)),
             ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=why)),
         )
     )
@@ -101,7 +104,7 @@ def served(name: str, variant: Variant, request: Request, facts: Facts) -> Choic
     return _served(pinned(name, request), variant, request, facts, source="configured", why="named by the configuration")
 
 
-def _held(
+def _in_engine(
     ref: str,
     variant: Variant,
     request: Request,
@@ -135,11 +138,11 @@ def _held(
 
 def _digest(image: LocalImage, request: Request, facts: Facts) -> str:
     """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
-    brought = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.inventory.images if row.id == image.id and row.digest]
-    known = (*image.digests, *brought)
-    held = request.locked
-    same = [digest for digest in known if held and digest.endswith(f"@{held.digest}")]
-    return next(iter((*same, *known, image.id)))
+    bundled = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.inventory.images if row.id == image.id and row.digest]
+    digests = (*image.digests, *bundled)
+    row = request.locked
+    same = [digest for digest in digests if row and digest.endswith(f"@{row.digest}")]
+    return next(iter((*same, *digests, image.id)))
 
 
 def _served(ref: str, variant: Variant, request: Request, facts: Facts, *, source: str, why: str, **more: Any) -> Choice:
@@ -155,9 +158,9 @@ def _served(ref: str, variant: Variant, request: Request, facts: Facts, *, sourc
         return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {variant.platform}")
     # without `local` nobody has asked the engine yet
     if source != "configured" and "local" not in request.shared.images:
-        held = _held(ref, variant, request, facts, source=source, why=why, **more)
-        if not isinstance(held, Refused) and (not isinstance(held, Image) or held.digest.endswith(f"@{answer.digest}")):
-            return held
+        local = _in_engine(ref, variant, request, facts, source=source, why=why, **more)
+        if not isinstance(local, Refused) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
+            return local
     step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform=variant.platform, digest=answer.digest)
     return Image(
         ref=ref,
@@ -195,29 +198,30 @@ def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     mirror = request.shared.mirror
     names = [] if request.built_here or not upstream else [*([references.moved(upstream, mirror)] if mirror else []), upstream]
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
-    ways = [(ref, _holder(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
+    ways = [(ref, _engine_way(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
     copies = mirrors(variant, request, facts) if mirror else []
-    ways += [(ref, _holder(ref, variant, request, facts, **more)) for ref, more in copies if ref not in refs]
+    ways += [(ref, _engine_way(ref, variant, request, facts, **more)) for ref, more in copies if ref not in refs]
     ways += [
-        (row.ref, _holder(row.ref, variant, request, facts, **_known(row, variant, request))) for row in _fitting(variant, request, facts)
+        (row.ref, _engine_way(row.ref, variant, request, facts, **_bundle_traits(row, variant, request)))
+        for row in _fitting(variant, request, facts)
     ]
-    found = first((*ways, ("built here", lambda: _built_before(variant, request, facts))))
-    if not isinstance(found, tuple):
-        return found
+    choice = first((*ways, ("built here", lambda: _built_before(variant, request, facts))))
+    if not isinstance(choice, tuple):
+        return choice
     # all at once: the engine is asked side by side
-    asked = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(variant, request, facts))))
-    return tuple(question for ref in asked if (question := Question("image", ref)) not in facts.answers)
+    refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(variant, request, facts))))
+    return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
 
 
-def _holder(ref: str, variant: Variant, request: Request, facts: Facts, **more: Any) -> Callable[[], Choice]:
-    def held() -> Choice:
-        found = _held(ref, variant, request, facts, **more)
+def _engine_way(ref: str, variant: Variant, request: Request, facts: Facts, **more: Any) -> Callable[[], Choice]:
+    def way() -> Choice:
+        choice = _in_engine(ref, variant, request, facts, **more)
         locked = request.locked
-        if isinstance(found, Image) and locked and locked.digest and not found.digest.endswith(locked.digest):
-            return Refused(name="local", why=f"the engine's {ref} is {found.digest}, and {lock.FILE} holds {locked.digest}")
-        return found
+        if isinstance(choice, Image) and locked and locked.digest and not choice.digest.endswith(locked.digest):
+            return Refused(name="local", why=f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {locked.digest}")
+        return choice
 
-    return held
+    return way
 
 
 def _bundle(variant: Variant, request: Request, facts: Facts) -> Choice:
@@ -225,7 +229,9 @@ def _bundle(variant: Variant, request: Request, facts: Facts) -> Choice:
     if not fitting:
         return Refused(name="bundle", why=f"no bundle brought an image for {request.target.triple} on {variant.platform}")
     more = {"source": "bundle", "why": "a bundle brought it"}
-    return first((row.ref, _holder(row.ref, variant, request, facts, **more, **_known(row, variant, request))) for row in fitting)
+    return first(
+        (row.ref, _engine_way(row.ref, variant, request, facts, **more, **_bundle_traits(row, variant, request))) for row in fitting
+    )
 
 
 def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
@@ -237,7 +243,7 @@ def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
     ]
 
 
-def _known(row: Bundled, variant: Variant, request: Request) -> dict[str, Any]:
+def _bundle_traits(row: Bundled, variant: Variant, request: Request) -> dict[str, Any]:
     return facts_of(request, variant.flavour) if row.flavour in request.target.images else {}
 
 
@@ -246,7 +252,7 @@ def _built_before(variant: Variant, request: Request, facts: Facts) -> Choice:
     if not images:
         return cast("Refused", request.recipes[variant.platform])
     ((tag, more),) = images
-    return _held(tag, variant, request, facts, why="built here by an earlier call", **more)
+    return _in_engine(tag, variant, request, facts, why="built here by an earlier call", **more)
 
 
 def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
@@ -266,7 +272,7 @@ def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
         source="build",
         why=f"put together from {recipe.suite}'s packages",
         steps=(BuildImage(why=before.why, recipe=recipe),),
-        **known(recipe, request, facts),
+        **traits(recipe, request, facts),
     )
 
 

@@ -173,6 +173,6 @@ def first(
                 reasons.append(f"{name}: {why}")
             case Ingredient(steps=steps) if failed := [failure for failure in failures if failure.step and failure.step in steps]:
                 reasons.append(f"{name}: failed: {failed[0].what}")
-            case found:
-                return found
+            case answer:
+                return answer
     return Refused(name="", why="; ".join(reasons) or "no source is configured")

@@ -76,14 +76,14 @@ def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
 
     A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
     """
-    found = []
+    different = []
     for name in Locked.__struct_fields__:
-        held, would = getattr(locked, name), getattr(now, name)
-        unknown = name == "glibc" and not (held and would)
+        before, would = getattr(locked, name), getattr(now, name)
+        unknown = name == "glibc" and not (before and would)
         same_image = name == "image" and locked.digest and locked.digest == now.digest
-        if held != would and not unknown and not same_image:
-            found.append((name, held, would))
-    return tuple(found)
+        if before != would and not unknown and not same_image:
+            different.append((name, before, would))
+    return tuple(different)
 
 
 def differs_from_lock(route: Route, request: Request) -> Refused | None:
@@ -94,7 +94,7 @@ def differs_from_lock(route: Route, request: Request) -> Refused | None:
 
 def merged(lock: Lock, platform: str, rows: Mapping[str, Locked]) -> Lock:
     """Put rows of one platform in the place of what was there; those of other platforms, and targets, stay."""
-    targets = {triple: dict(held) for triple, held in lock.target.items()}
+    targets = {triple: dict(row_by_platform) for triple, row_by_platform in lock.target.items()}
     for triple, row in rows.items():
         targets.setdefault(triple, {})[platform] = row
     return structs.replace(lock, target=targets)
@@ -104,15 +104,15 @@ def without(lock: Lock, platform: str, triples: Iterable[str]) -> Lock:
     """Take the rows of some targets on one platform away."""
     gone = set(triples)
     targets = {
-        triple: {name: row for name, row in held.items() if name != platform or triple not in gone} for triple, held in lock.target.items()
+        triple: {name: row for name, row in rows.items() if name != platform or triple not in gone} for triple, rows in lock.target.items()
     }
-    return structs.replace(lock, target={triple: held for triple, held in targets.items() if held})
+    return structs.replace(lock, target={triple: rows for triple, rows in targets.items() if rows})
 
 
 def only(lock: Lock, triples: Iterable[str]) -> Lock:
     """Keep the rows of these targets, on every platform."""
-    wanted = set(triples)
-    return structs.replace(lock, target={triple: held for triple, held in lock.target.items() if triple in wanted})
+    names = set(triples)
+    return structs.replace(lock, target={triple: rows for triple, rows in lock.target.items() if triple in names})
 
 
 def text_of(row: Locked) -> str:

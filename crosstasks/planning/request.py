@@ -167,10 +167,10 @@ def _rust(facts: Facts, config: Config) -> RustRequest | Refused:
 
 def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
     """Give the platforms that an image could be built for: the engine's own, and the one that it may emulate."""
-    own = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    if own in MACHINES:
-        yield own
-    if own not in {"", "linux/amd64"} and options.emulation != "never":
+    native = facts.engine.platform if isinstance(facts.engine, Engine) else ""
+    if native in MACHINES:
+        yield native
+    if native not in {"", "linux/amd64"} and options.emulation != "never":
         yield "linux/amd64"
 
 

@@ -104,9 +104,9 @@ class Parts:
         self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
 
 
-def all_open(*found: object) -> Questions:
+def all_open(*answers: object) -> Questions:
     """Return the questions among what was found, each once."""
-    return tuple(dict.fromkeys(question for questions in found if isinstance(questions, tuple) for question in questions))
+    return tuple(dict.fromkeys(question for questions in answers if isinstance(questions, tuple) for question in questions))
 
 
 def from_source(request: Request, toolchain: Toolchain) -> bool:

@@ -94,8 +94,8 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
 
 
 def _cache(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
-    made = facts.inventory.toolchains
-    fitting = [t for t in made if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
+    folders = facts.inventory.toolchains
+    fitting = [t for t in folders if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
     fitting.sort(key=lambda t: versions.numbers(t.release), reverse=True)
     for folder in fitting:
         if not _unbuildable(folder, rust):
@@ -130,8 +130,8 @@ def _rustup(host: str, rust: RustRequest, request: Request, facts: Facts) -> Too
         return tool
     release = rust.release if rust.release.count(".") == 2 else _newest(rust, facts, server)
     if not rust.accepts(release):
-        told = f"{rust.release} is pinned" if rust.release else f"its stable is {release}"
-        return Refused(name="rustup", why=f"{told}, and rust-version is {rust.minimum}")
+        reason = f"{rust.release} is pinned" if rust.release else f"its stable is {release}"
+        return Refused(name="rustup", why=f"{reason}, and rust-version is {rust.minimum}")
     standard = tuple(target.triple for target in rust.shipped())
     step = InstallToolchain(
         why=f"no toolchain here has {release} with the standard library of every declared target",

@@ -51,13 +51,13 @@ def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str
 
 
 def _on_path(flavour: str, builders: Builders | Absent, request: Request) -> Tool | Refused:
-    found = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
-    for builder in found:
+    crosses = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
+    for builder in crosses:
         if _is(builder, flavour, request):
             return Tool(
                 name="cross", version=_shown(builder), path=builder.path, source="PATH", why=f"the cross on PATH is {_shown(builder)}"
             )
-    there = ", ".join(map(_shown, found))
+    there = ", ".join(map(_shown, crosses))
     return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
 
 
@@ -96,8 +96,8 @@ def _cached(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
 
 def _state(name: str, facts: Facts) -> str:
     """Say why an entry of the cache does not serve."""
-    damage = facts.inventory.damaged.get(name, "")
-    return f"to be made anew: {damage}" if damage else "not installed yet"
+    problem = facts.inventory.damaged.get(name, "")
+    return f"to be made anew: {problem}" if problem else "not installed yet"
 
 
 def _wheel(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
@@ -157,15 +157,15 @@ class Compiler(NamedTuple):
 
 def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refused:
     """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
-    found = _compilers(facts)
+    compilers = _compilers(facts)
     pin = pins().cross[flavour]
     # what another revision wants is not known
     minimum = "" if flavour == "git" and request.shared.git_rev != pin.rev else pin.rust
-    for compiler in found:
+    for compiler in compilers:
         if not compiler.release or versions.numbers(compiler.release) >= versions.numbers(minimum):
             return compiler
-    there = ", ".join(compiler.release for compiler in found)
-    why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if found else "no cargo to compile it with"
+    there = ", ".join(compiler.release for compiler in compilers)
+    why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if compilers else "no cargo to compile it with"
     return Refused(name="cargo", why=why, hint="install a newer Rust, or let `cross` be 0.2.5")
 
 
@@ -185,11 +185,11 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     missing = facts.open("builders", "inventory", "host")
     if missing:
         return missing
-    wanted = pins().pypi["cargo-zigbuild"].version
-    name = f"zigbuild-{wanted}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
+    version = pins().pypi["cargo-zigbuild"].version
+    name = f"zigbuild-{version}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
     ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
         ("PATH", lambda: _zig_on_path(facts.builders)),
-        ("cache", lambda: _zig_cached(name, wanted, facts)),
+        ("cache", lambda: _zig_cached(name, version, facts)),
         ("PyPI", lambda: _no_wheel(facts.host, request) or _zig_pip(name, facts)),
     )
     return first(ways, facts.failures)
@@ -204,10 +204,10 @@ def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
     return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
 
 
-def _zig_cached(name: str, wanted: str, facts: Facts) -> Tool | Refused:
+def _zig_cached(name: str, version: str, facts: Facts) -> Tool | Refused:
     if name in facts.inventory.tools:
         path = f"{facts.inventory.tools_home}/{name}/bin/cargo-zigbuild"
-        return Tool(name="cargo-zigbuild", version=wanted, path=path, source="cache", why="installed by an earlier call")
+        return Tool(name="cargo-zigbuild", version=version, path=path, source="cache", why="installed by an earlier call")
     return Refused(name="cache", why=_state(name, facts))
 
 
@@ -227,15 +227,15 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     missing = facts.open("rustup", "inventory", "host")
     if missing:
         return missing
-    wanted = pins().pypi["rustup"].version
-    name = f"rustup-{wanted}-{facts.host.triple}"
+    version = pins().pypi["rustup"].version
+    name = f"rustup-{version}-{facts.host.triple}"
     if isinstance(facts.rustup, Rustup):
         return Tool(
             name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
         )
     if name in facts.inventory.tools:
         path = f"{facts.inventory.tools_home}/{name}/bin/rustup"
-        return Tool(name="rustup", version=wanted, path=path, source="cache", why="installed by an earlier call")
+        return Tool(name="rustup", version=version, path=path, source="cache", why="installed by an earlier call")
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")

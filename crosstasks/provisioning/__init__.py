@@ -49,14 +49,14 @@ def take(step: Provision, work: Work) -> None:
 
 
 def _install_toolchain(step: InstallToolchain, work: Work) -> None:
-    wanted = rustup_home.Wanted(release=step.release, host=step.host, targets=step.targets, source=step.library)
+    spec = rustup_home.ToolchainSpec(release=step.release, host=step.host, targets=step.targets, source=step.library)
     home = work.cache / "rustup"
     if step.source == "rustup":
         with progress.shown(steps.words(step)):
-            toolchain.from_rustup(wanted, home=home, rustup=step.rustup, run=work.run, say=work.say)
+            toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=work.run, say=work.say)
         return
     toolchain.from_debian(
-        wanted,
+        spec,
         home=home,
         archive=context.archive(work.cache, work.config, SUITE, work.say),
         debian_std=_architectures(),

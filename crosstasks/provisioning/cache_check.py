@@ -34,20 +34,20 @@ SMELLS: Final = (
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def smell(said: str) -> str:
+def suspicious(output: str) -> str:
     """Pure: return the line of a failed program that smells of damage; empty if none does."""
-    plain = _ESCAPES.sub("", said)
-    found = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
-    return plain[plain.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0].strip() if found else ""
+    plain = _ESCAPES.sub("", output)
+    match = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
+    return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 
 
-def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
-    """Look for damage if what was *said* smells of it, and take out what is damaged; None if nothing of ours is."""
-    line = smell(said)
+def damaged(route: Route, output: str, work: Work) -> ToolDamaged | None:
+    """Look for damage if what was *output* smells of it, and take out what is damaged; None if nothing of ours is."""
+    line = suspicious(output)
     parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     try:
         for path in dict.fromkeys(parts) if line else ():
-            with sound(Path(path), work, line):
+            with intact(Path(path), work, line):
                 pass
     except ToolDamaged as error:
         return error
@@ -55,7 +55,7 @@ def found(route: Route, said: str, work: Work) -> ToolDamaged | None:
 
 
 @contextmanager
-def sound(folder: Path, work: Work, line: str = "") -> Iterator[None]:
+def intact(folder: Path, work: Work, line: str = "") -> Iterator[None]:
     """
     Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
 

@@ -79,7 +79,7 @@ def install(step: RegisterEmulator, work: Work) -> None:
     work.say(f"setting up emulation of {platform}: {DOES[step.source]}")
     _mount(work)
     SOURCES[step.source](work, step)
-    proven(work, platform)
+    check_runs(work, platform)
 
 
 def _passing(work: Work) -> bool:
@@ -102,16 +102,16 @@ def agreed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def proven(work: Work, platform: str) -> None:
+def check_runs(work: Work, platform: str) -> None:
     """Run a program of the platform, or fail."""
     question = Question("emulation-test", platform)
-    found = probes.ask(work.look, question, work.facts)
-    if not isinstance(found, EmulationTest) and _passing(work):
-        why = f"{found.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
+    test = probes.ask(work.look, question, work.facts)
+    if not isinstance(test, EmulationTest) and _passing(work):
+        why = f"{test.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
         hint = f"`sudo {' '.join(MOUNT)}`, then again"
         raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
-    if not isinstance(found, EmulationTest):
-        raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=found.why, hint="`crosstasks emulation.status`")
+    if not isinstance(test, EmulationTest):
+        raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=test.why, hint="`crosstasks emulation.status`")
 
 
 def _pinned(work: Work, step: RegisterEmulator) -> None:
@@ -133,14 +133,14 @@ def _built(work: Work, step: RegisterEmulator) -> None:
         raise _refused(f"a container did not register an emulator of {step.platform}", done)
 
 
-def _in_ours(work: Work, platform: str, recipe: Recipe | Refused | None, told: str) -> Done:
+def _in_ours(work: Work, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
     """Run binfmt.sh in the image that is built here."""
     if not isinstance(recipe, Recipe):
         why, hint = (recipe.why, recipe.hint) if recipe else ("", "")
         raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=why, hint=hint)
     image.provide(recipe, work)
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
-    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), told)
+    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), recorded)
     return work.run(argv, stdin=script, timeout=PATIENCE)
 
 

@@ -67,25 +67,25 @@ def compose(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) ->
     return Layer(file, size, digest, holds)
 
 
-def copy(tar: tarfile.TarFile, debs: Iterable[Path], wanted: Callable[[str], bool], *, last: Collection[str] = ()) -> None:
+def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool], *, last: Collection[str] = ()) -> None:
     """
     Copy what is wanted of packages.
 
     Args:
-        wanted: tells of a path in the image whether it is.
+        takes: tells of a path in the image whether it is.
         last: paths behind which a package is not read on.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     for deb in debs:
         for member, content in members(deb):
             name = place(member.name, deb.name)
             # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
-            if not name or name in seen or f"{name}/".startswith(DROPPED) or UNREAD.fullmatch(name) or not wanted(name):
+            if not name or name in names or f"{name}/".startswith(DROPPED) or UNREAD.fullmatch(name) or not takes(name):
                 continue
             plain = _plain(member, name, deb.name)
-            if plain.islnk() and plain.linkname not in seen:
+            if plain.islnk() and plain.linkname not in names:
                 raise ImageFailed(f"{deb.name} holds {name!r}, a link to {plain.linkname!r}", why="that is not in the image")
-            seen.add(name)
+            names.add(name)
             tar.addfile(plain, content)
             if name in last:
                 break
@@ -207,19 +207,19 @@ def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
     """Return the packages of the layer that all targets share, and those that the target adds."""
     foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
-    own = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
-    asked = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
+    native = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
+    by_architecture = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
     with ThreadPoolExecutor() as pool:
         below = pool.submit(archive.closure, recipe.base, recipe.architecture)
-        above = pool.submit(archive.closure, (*recipe.base, *own), recipe.architecture) if own else below
-        libraries = [pool.submit(archive.closure, asked[architecture], architecture) for architecture in foreign]
+        above = pool.submit(archive.closure, (*recipe.base, *native), recipe.architecture) if native else below
+        libraries = [pool.submit(archive.closure, by_architecture[architecture], architecture) for architecture in foreign]
         base, top = below.result(), above.result()
-        for found in libraries:
-            top += _libraries(found.result(), top)
+        for library in libraries:
+            top += _libraries(library.result(), top)
     return base, tuple(package for package in top if package not in base)
 
 
-def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
+def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
     """
     Return of a closure of the target's architecture what the image lacks.
 
@@ -228,9 +228,9 @@ def _libraries(found: Sequence[Package], there: Sequence[Package]) -> tuple[Pack
     """
     names = {package.name for package in there}
     # the cross compiler brings a libc of its own: one more beside it, of another build, and threads hang under QEMU
-    doubled = {package for package in found if f"{package.name}-{package.architecture}-cross" in names}
-    served = {package for package in found if package.architecture == "all" and package.name in names}
-    return tuple(package for package in found if package not in doubled | served)
+    doubled = {package for package in closure if f"{package.name}-{package.architecture}-cross" in names}
+    served = {package for package in closure if package.architecture == "all" and package.name in names}
+    return tuple(package for package in closure if package not in doubled | served)
 
 
 class _Part(NamedTuple):
@@ -252,29 +252,29 @@ def _composed(
     file: Callable[[], Any],
 ) -> tuple[Layer, ...]:
     """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
-    wanted = _layered(recipe, *parts)
-    order = sorted(range(len(wanted)), key=lambda number: -sum(package.size for package in wanted[number].packages))
+    plan_ = _layered(recipe, *parts)
+    order = sorted(range(len(plan_)), key=lambda number: -sum(package.size for package in plan_[number].packages))
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        fetched = zip(order, archive.fetch_each([wanted[number].packages for number in order]), strict=True)
-        begun = {number: pool.submit(compose, file(), partial(wanted[number].fill, debs)) for number, debs in fetched}
-        layers = tuple(begun[number].result() for number in range(len(wanted)))
+        fetched = zip(order, archive.fetch_each([plan_[number].packages for number in order]), strict=True)
+        begun = {number: pool.submit(compose, file(), partial(plan_[number].fill, debs)) for number, debs in fetched}
+        layers = tuple(begun[number].result() for number in range(len(plan_)))
     finally:
         pool.shutdown(cancel_futures=True)
-    held = frozenset().union(*(layer.holds for layer in layers))
-    return (*layers, compose(file(), lambda tar: _finish(tar, held, recipe, added)))
+    paths = frozenset().union(*(layer.holds for layer in layers))
+    return (*layers, compose(file(), lambda tar: _finish(tar, paths, recipe, added)))
 
 
-def _layered(recipe: Recipe, base: Sequence[Package], own: Sequence[Package]) -> tuple[_Part, ...]:
+def _layered(recipe: Recipe, base: Sequence[Package], added: Sequence[Package]) -> tuple[_Part, ...]:
     """
     Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
     """
     emulator = frozenset(f"usr/bin/qemu-{recipe.qemu}{ending}" for ending in ("", "-static")) if recipe.qemu else frozenset()
-    emulators = [package for package in own if package.name.startswith("qemu-user")]
-    tools = [package for package in own if package.architecture in {recipe.architecture, "all"} and package not in emulators]
-    libraries = [package for package in own if package not in (*tools, *emulators)]
+    emulators = [package for package in added if package.name.startswith("qemu-user")]
+    tools = [package for package in added if package.architecture in {recipe.architecture, "all"} and package not in emulators]
+    libraries = [package for package in added if package not in (*tools, *emulators)]
     return (
         # bullseye's which is no alternative, and a file
         *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(base)),
@@ -301,13 +301,13 @@ def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
 def _added(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str, tuple[bytes, int]]:
     """Return the files that no package has as they are, each with its mode; the host's own are in no image: it is the same everywhere."""
     begin, end = AUTHORITIES
-    found = {info.name: content.read() for info, content in members(authorities) if content and info.name.endswith(end)}
-    bundle = b"".join(content for name, content in sorted(found.items()) if name.removeprefix("./").startswith(begin))
+    certificates = {info.name: content.read() for info, content in members(authorities) if content and info.name.endswith(end)}
+    bundle = b"".join(content for name, content in sorted(certificates.items()) if name.removeprefix("./").startswith(begin))
     programs = {f"{SPAWN.lstrip('/')}/{path.name}": (path.read_bytes(), 0o755) for path in spawn} if recipe.qemu else {}
     return {"etc/ssl/certs/ca-certificates.crt": (bundle, 0o644), **programs}
 
 
-def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, added: Mapping[str, tuple[bytes, int]]) -> None:
+def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, added: Mapping[str, tuple[bytes, int]]) -> None:
     """Fill the last layer: what no package has, or its maintainer script would make."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
@@ -318,7 +318,7 @@ def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, added: 
     # forky has dropped the emulator's second name
     named = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
     for name, target in named.items():
-        if f"usr/bin/{target}" in held and name not in held:
+        if f"usr/bin/{target}" in paths and name not in paths:
             tar.addfile(link(name, target))
     for name, target in recipe.links.items():
         tar.addfile(link(name, target))
@@ -331,8 +331,8 @@ def _finish(tar: tarfile.TarFile, held: Collection[str], recipe: Recipe, added: 
 def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    held = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
-    labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(held.encode()).hexdigest()}
+    versions = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
+    labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(versions.encode()).hexdigest()}
     config = {
         "architecture": machine,
         "os": system,
@@ -344,9 +344,9 @@ def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package
     text = json.dumps(config, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
     manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{layer.digest}/layer.tar" for layer in layers]}]
-    told = json.dumps(manifest).encode()
+    listing = json.dumps(manifest).encode()
     yield from _entry(name, io.BytesIO(text), len(text))
-    yield from _entry("manifest.json", io.BytesIO(told), len(told))
+    yield from _entry("manifest.json", io.BytesIO(listing), len(listing))
     for layer in layers:
         yield from _entry(f"{layer.digest}/layer.tar", layer.file, layer.size)
     yield b"\0" * 1024

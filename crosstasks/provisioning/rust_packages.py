@@ -15,7 +15,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.packages import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
-from .rustup_home import Marker, Wanted, mark, missing, name, path
+from .rustup_home import Marker, ToolchainSpec, mark, missing, name, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -149,13 +149,13 @@ def linkage(path: Path) -> Linkage:
 
 def reached(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
     """Return the names of all shared objects that *roots* need, directly or not, without the C library's own."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = list(roots)
     while waiting:
-        fresh = {name for name in needs(waiting.pop()) if not GLIBC.fullmatch(name)} - found
-        found |= fresh
+        fresh = {name for name in needs(waiting.pop()) if not GLIBC.fullmatch(name)} - names
+        names |= fresh
         waiting += fresh
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _prune(folder: Path, links: Mapping[str, str]) -> str:
@@ -168,9 +168,9 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
             read[name] = linkage(_named(folder, name, links))
         return read[name].needed
 
-    kept = reached(BINARIES, needs)
+    needed = reached(BINARIES, needs)
     for file in private.iterdir():
-        if file.name not in kept:
+        if file.name not in needed:
             file.unlink()
     return versions.highest(one.glibc for one in read.values() if one.glibc)
 
@@ -193,12 +193,12 @@ def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
 
 def _place(name: str) -> str:
     """Say where a member belongs in the toolchain; empty if it does not."""
-    if found := _BINARY.fullmatch(name):
-        return f"bin/{found[1]}"
-    if found := _DRIVER.fullmatch(name):
-        return f"lib/{found[1]}"
-    if found := _SHARED.fullmatch(name):
-        return f"{PRIVATE}/{found[1]}"
+    if match := _BINARY.fullmatch(name):
+        return f"bin/{match[1]}"
+    if match := _DRIVER.fullmatch(name):
+        return f"lib/{match[1]}"
+    if match := _SHARED.fullmatch(name):
+        return f"{PRIVATE}/{match[1]}"
     return ""
 
 
@@ -251,8 +251,8 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 def make(
-    want: Wanted,
-    kept: Marker | None,
+    want: ToolchainSpec,
+    present: Marker | None,
     *,
     home: Path,
     draft: Path,
@@ -263,19 +263,19 @@ def make(
     say: Say,
 ) -> None:
     """
-    Make *want* in the folder *draft*, and move it into *home*: a whole toolchain, or what *kept* lacks.
+    Make *want* in the folder *draft*, and move it into *home*: a whole toolchain, or what *present* lacks.
 
     Raises:
         ToolMissing: a package is not offered, or what came out does not run.
     """
     archive.update(sorted({machine, *architectures.values()}))
-    parts = _parts(want, kept, home, archive=archive, architectures=architectures, machine=machine)
+    parts = _parts(want, present, home, archive=archive, architectures=architectures, machine=machine)
     packages = parts.all()
     size = sum(package.size for package in packages) / 1e6
     what = ", ".join((*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ())))
     say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
-    folder, glibc = draft / name(want), kept.glibc if kept else ""
+    folder, glibc = draft / name(want), present.glibc if present else ""
     if parts.patchelf:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
@@ -289,7 +289,7 @@ def make(
     if parts.library:
         say("unpacking the standard library's source")
         library(members(debs[parts.library]), want.release, folder)
-    held = Marker(
+    marker = Marker(
         release=want.release,
         host=want.host,
         targets=want.triples,
@@ -297,40 +297,45 @@ def make(
         origin="debian",
         glibc=glibc,
         architectures=architectures,
-        packages={**(kept.packages if kept and not parts.programs else {}), **{_key(package): package.version for package in packages}},
+        packages={
+            **(present.packages if present and not parts.programs else {}),
+            **{_key(package): package.version for package in packages},
+        },
     )
-    _move(parts, folder, path(home, want), held)
+    _move(parts, folder, path(home, want), marker)
     say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _parts(want: Wanted, kept: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str) -> Parts:
-    own = architectures[want.host]
-    before = kept.packages.get(f"{RUSTC}:{own}", "") if kept else ""
+def _parts(
+    want: ToolchainSpec, present: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str
+) -> Parts:
+    architecture = architectures[want.host]
+    before = present.packages.get(f"{RUSTC}:{architecture}", "") if present else ""
     version = _version(want, archive, architectures, before)
-    whole = version != before
-    lacking = (*want.triples, *(("source",) if want.source else ())) if whole else missing(home, want)
+    anew = version != before
+    lacking = (*want.triples, *(("source",) if want.source else ())) if anew else missing(home, want)
     return Parts(
-        programs=_closure(archive, want.release, version, own) if whole else (),
-        patchelf=archive.single("patchelf", machine, _newest(archive, "patchelf", machine)) if whole else None,
+        programs=_closure(archive, want.release, version, architecture) if anew else (),
+        patchelf=archive.single("patchelf", machine, _newest(archive, "patchelf", machine)) if anew else None,
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
         library=archive.single(LIBRARY, "all", version) if "source" in lacking else None,
     )
 
 
-def _version(want: Wanted, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
+def _version(want: ToolchainSpec, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
     """
     Return the version of Debian's packages that has all of it.
 
     A standard library fits only the rustc that it was built with, so its version must be rustc's to the letter. *before* is
     what the toolchain was made of; if the archive has no more of it, everything is made anew.
     """
-    own = architectures[want.host]
-    offered = archive.versions(RUSTC, own)
+    architecture = architectures[want.host]
+    offered = archive.versions(RUSTC, architecture)
     fitting = [version for version in offered if upstream(version) == want.release]
     if not fitting:
         there = ", ".join(dict.fromkeys(map(upstream, offered))) or "none"
-        raise ToolMissing(f"Debian has no rustc {want.release} for {own}", why=f"its releases are: {there}")
-    std = {triple: archive.versions(STD, architecture) for triple, architecture in architectures.items()}
+        raise ToolMissing(f"Debian has no rustc {want.release} for {architecture}", why=f"its releases are: {there}")
+    std = {triple: archive.versions(STD, other) for triple, other in architectures.items()}
     for version in sorted(fitting, key=lambda version: version != before):
         if all(version in versions for versions in std.values()):
             return version
@@ -351,8 +356,8 @@ def upstream(version: str) -> str:
 def _closure(archive: Archive, release: str, version: str, architecture: str) -> tuple[Package, ...]:
     driver = f"libstd-rust-web-{'.'.join(release.split('.')[:2])}"
     # All of them by version, or the newest is taken of those that rustc names without one.
-    asked = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
-    return tuple(package for package in archive.closure(asked, architecture) if may_hold_libraries(package.name))
+    names = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
+    return tuple(package for package in archive.closure(names, architecture) if may_hold_libraries(package.name))
 
 
 def _newest(archive: Archive, package: str, architecture: str) -> str:
@@ -362,7 +367,7 @@ def _newest(archive: Archive, package: str, architecture: str) -> str:
     return versions[0]
 
 
-def prove(folder: Path, want: Wanted, run: Runner) -> None:
+def prove(folder: Path, want: ToolchainSpec, run: Runner) -> None:
     """
     Run the programs, with nothing but their own run path to find their shared objects.
 
@@ -376,15 +381,15 @@ def prove(folder: Path, want: Wanted, run: Runner) -> None:
             raise ToolMissing(f"the {argv[0]} made of Debian's packages does not run as {name(want)}", why=why)
 
 
-def _move(parts: Parts, made: Path, folder: Path, held: Marker) -> None:
+def _move(parts: Parts, new: Path, folder: Path, marker: Marker) -> None:
     """Let the toolchain appear at once; or each thing that it lacked, and the marker last."""
     if parts.programs:
-        mark(made, held)
-        files.replace_folder(made, folder)
+        mark(new, marker)
+        files.replace_folder(new, folder)
         return
     for added in (*parts.standard, *(("src",) if parts.library else ())):
-        files.replace_folder(made / "lib/rustlib" / added, folder / "lib/rustlib" / added)
-    mark(folder, held)
+        files.replace_folder(new / "lib/rustlib" / added, folder / "lib/rustlib" / added)
+    mark(folder, marker)
 
 
 def _key(package: Package) -> str:

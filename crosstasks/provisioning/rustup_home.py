@@ -35,7 +35,7 @@ BOOKS: Final = frozenset(
 """What we and rustup write anew when something is added, also where that fails half way: all else that is added is new files."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class ToolchainSpec(Struct, frozen=True, kw_only=True):
     """A toolchain to have.
 
     Attributes:
@@ -79,95 +79,95 @@ class Marker(Struct, frozen=True, kw_only=True):
     packages: Mapping[str, str] = {}
 
 
-def name(wanted: Wanted) -> str:
+def name(spec: ToolchainSpec) -> str:
     """Return the name that rustup and cross know the toolchain by."""
-    return f"{wanted.release}-{wanted.host}"
+    return f"{spec.release}-{spec.host}"
 
 
-def path(home: Path, wanted: Wanted) -> Path:
+def path(home: Path, spec: ToolchainSpec) -> Path:
     """Return the folder of the toolchain."""
-    return home / "toolchains" / name(wanted)
+    return home / "toolchains" / name(spec)
 
 
 def marker(folder: Path) -> Marker | None:
     """Read what a toolchain holds; None if it is not whole, or not ours."""
     try:
-        found = msgspec.json.decode((folder / inventory.MARKER).read_bytes(), type=Marker)
+        content = msgspec.json.decode((folder / inventory.MARKER).read_bytes(), type=Marker)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if any((folder / "bin" / rustc).is_file() for rustc in ("rustc", "rustc.exe")) else None
+    return content if any((folder / "bin" / rustc).is_file() for rustc in ("rustc", "rustc.exe")) else None
 
 
-def missing(home: Path, wanted: Wanted) -> tuple[str, ...]:
+def missing(home: Path, spec: ToolchainSpec) -> tuple[str, ...]:
     """Return what is not there yet: ``rustc``, triples, ``source``; nothing if the toolchain is complete."""
-    folder = path(home, wanted)
-    found = marker(folder)
-    rustc = () if found else ("rustc",)
-    triples = (t for t in wanted.triples if not found or t not in found.targets or not (folder / "lib/rustlib" / t).is_dir())
-    source = wanted.source and not (found and found.source and (folder / SOURCE).is_dir())
+    folder = path(home, spec)
+    present = marker(folder)
+    rustc = () if present else ("rustc",)
+    triples = (t for t in spec.triples if not present or t not in present.targets or not (folder / "lib/rustlib" / t).is_dir())
+    source = spec.source and not (present and present.source and (folder / SOURCE).is_dir())
     return (*rustc, *triples, *(("source",) if source else ()))
 
 
-def complete(home: Path, wanted: Wanted) -> bool:
+def complete(home: Path, spec: ToolchainSpec) -> bool:
     """Tell whether all that is wanted is there."""
-    return not missing(home, wanted)
+    return not missing(home, spec)
 
 
 def inspect(home: Path) -> tuple[Toolchain, ...]:
     """Return the whole toolchains of ours in *home*, by name."""
-    found = (inventory.parse(place) for place in sorted((home / "toolchains").glob(f"[!.]*/{inventory.MARKER}")))
-    return tuple(toolchain for toolchain in found if toolchain)
+    toolchains = (inventory.parse(place) for place in sorted((home / "toolchains").glob(f"[!.]*/{inventory.MARKER}")))
+    return tuple(toolchain for toolchain in toolchains if toolchain)
 
 
-def union(wanted: Wanted, held: Marker | None) -> Wanted:
+def union(spec: ToolchainSpec, present: Marker | None) -> ToolchainSpec:
     """Pure: want also what is held already, so that adding a target takes none away."""
-    if held is None:
-        return wanted
-    return Wanted(
-        release=wanted.release,
-        host=wanted.host,
-        targets=tuple(dict.fromkeys((*held.targets, *wanted.targets))),
-        source=wanted.source or held.source,
+    if present is None:
+        return spec
+    return ToolchainSpec(
+        release=spec.release,
+        host=spec.host,
+        targets=tuple(dict.fromkeys((*present.targets, *spec.targets))),
+        source=spec.source or present.source,
     )
 
 
-def mark(folder: Path, held: Marker) -> None:
+def mark(folder: Path, content: Marker) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
     integrity.note(folder, but=BOOKS)
-    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(held)).decode())
+    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(content)).decode())
 
 
-def keep(place: Path, held: Marker, made: Path, brought: Marker) -> None:
+def keep(place: Path, present: Marker, draft_: Path, other: Marker) -> None:
     """
-    Put into the toolchain *made*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
+    Put into the toolchain *draft_*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
 
     rustup's own books do not come along; it then adds what it does not know of by installing anew (``toolchain.from_rustup``).
 
     Raises:
         ToolMissing: they were built apart, and a standard library fits only the rustc that it was built with.
     """
-    more = [triple for triple in held.targets if triple not in brought.targets]
-    parts = [*more, *(["src"] if held.source and not brought.source else [])]
+    more = [triple for triple in present.targets if triple not in other.targets]
+    parts = [*more, *(["src"] if present.source and not other.source else [])]
     if not parts:
         return
-    if (held.origin, _rustc(held)) != (brought.origin, _rustc(brought)):
+    if (present.origin, _rustc(present)) != (other.origin, _rustc(other)):
         why = f"{', '.join(parts)} would be lost, which fit no other build of rustc"
         hint = "make one bundle for all targets, or remove the toolchain that is there"
         raise ToolMissing(f"{place.name} is there, and is not that of the bundle", why=why, hint=hint)
     for part in parts:
-        shutil.copytree(place / "lib/rustlib" / part, made / "lib/rustlib" / part, symlinks=True)
+        shutil.copytree(place / "lib/rustlib" / part, draft_ / "lib/rustlib" / part, symlinks=True)
     union = {
-        "targets": (*brought.targets, *more),
-        "source": held.source or brought.source,
-        "architectures": {**held.architectures, **brought.architectures},
-        "packages": {**held.packages, **brought.packages},
+        "targets": (*other.targets, *more),
+        "source": present.source or other.source,
+        "architectures": {**present.architectures, **other.architectures},
+        "packages": {**present.packages, **other.packages},
     }
-    mark(made, structs.replace(brought, **union))
+    mark(draft_, structs.replace(other, **union))
 
 
-def _rustc(held: Marker) -> str:
+def _rustc(content: Marker) -> str:
     """Return the version of Debian's package; rustup's are told apart by their release."""
-    return next((version for name, version in held.packages.items() if name.startswith("rustc-web:")), "")
+    return next((version for name, version in content.packages.items() if name.startswith("rustc-web:")), "")
 
 
 @contextmanager

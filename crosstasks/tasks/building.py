@@ -21,9 +21,9 @@ def plan(call: Call) -> None:
     from ..reporting import report
 
     names, work = call.selected(call.verb)
-    made = pipeline.plans(names, verb=call.verb, work=work)
-    raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in made]}
-    call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in made))
+    all_plans = pipeline.plans(names, verb=call.verb, work=work)
+    raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in all_plans]}
+    call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans))
 
 
 def provision(call: Call) -> int:

@@ -114,11 +114,11 @@ class Call:
         """Read the configuration."""
         from .. import pipeline
 
-        given = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
-        given |= {"emulation": "install"} if self.options.get("yes") else {}
-        asked = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
+        options = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
+        options |= {"emulation": "install"} if self.options.get("yes") else {}
+        variables = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
         return pipeline.start(
-            self.place, names=self.names, environ={**os.environ, **asked}, overrides={**overrides, **given}, needed=needed
+            self.place, names=self.names, environ={**os.environ, **variables}, overrides={**overrides, **options}, needed=needed
         )
 
     @property

@@ -26,15 +26,15 @@ def matrix(call: Call) -> None:
 
     names, work = call.selected(call.verb)
     form = call.options["format"]
-    made = _jobs(call, names, work, "gitlab" if form == "gitlab" else "github")
+    jobs = _jobs(call, names, work, "gitlab" if form == "gitlab" else "github")
     match form:
         case "github":
-            print(msgspec.json.encode({"include": made}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
+            print(msgspec.json.encode({"include": jobs}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
         case "gitlab":
             top, layout = _layout(work)
-            print(workflows.text("gitlab", made, layout, minutes=work.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
+            print(workflows.text("gitlab", jobs, layout, minutes=work.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
         case _:
-            call.show({"schema_version": about.SCHEMA_VERSION, "jobs": made}, lambda: matrix.text(made))
+            call.show({"schema_version": about.SCHEMA_VERSION, "jobs": jobs}, lambda: matrix.text(jobs))
 
 
 def generate(call: Call) -> int:
@@ -46,17 +46,17 @@ def generate(call: Call) -> int:
     provider = _provider(call.options["provider"])
     top, layout = _layout(work)
     path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
-    wanted = workflows.text(
+    expected = workflows.text(
         provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
-        return _checked(workflows.difference(there, wanted, str(path.relative_to(top) if path.is_relative_to(top) else path)))
+        return _checked(workflows.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
     if there and not workflows.ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
-    if there != wanted:
-        files.write(path, wanted)
+    if there != expected:
+        files.write(path, expected)
         path.chmod(0o644)
     print(path)  # noqa: T201
     return 0
@@ -87,13 +87,19 @@ def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> t
     config = replace(work.config, ci_runners=(*work.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
     packages = _packages(work) if call.options.get("packages") else ()
-    chosen, hashes, prefix = pipeline.select(names, work), _hashes(work), call.options["prefix"]
+    triples, hashes, prefix = pipeline.select(names, work), _hashes(work), call.options["prefix"]
     return tuple(
         job
         for verb in verbs
-        for triple in chosen
+        for triple in triples
         for job in matrix.jobs(
-            config, (triple,), (verb,), hashes, provider=provider, prefix=prefix, packages=_wanted(packages, config.target(triple).members)
+            config,
+            (triple,),
+            (verb,),
+            hashes,
+            provider=provider,
+            prefix=prefix,
+            packages=_selected(packages, config.target(triple).members),
         )
     )
 
@@ -104,7 +110,7 @@ def _packages(work: Work) -> tuple[str, ...]:
     return tuple(package.name for package in manifest.read(manifest.find(work.root)).packages)
 
 
-def _wanted(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
+def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
     """Return the packages that ``members`` leaves, be it the user's or what a change reaches."""
     specs = [spec.partition("@")[0] for spec in members]
     return tuple(name for name in packages if not specs or any(fnmatchcase(name, spec) for spec in specs))

@@ -40,14 +40,14 @@ def explain(call: Call) -> None:
     call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
 
 
-def _text(given: str) -> str:
-    if given == "-":
+def _text(argument: str) -> str:
+    if argument == "-":
         return streams.read(MOST)
     try:
-        with Path(given).open("rb") as file:  # also what has no end
+        with Path(argument).open("rb") as file:  # also what has no end
             return file.read(MOST).decode("utf-8", errors="replace")
     except (OSError, ValueError):  # too long for a name, or with a zero in it
-        return given
+        return argument
 
 
 def targets(call: Call) -> None:

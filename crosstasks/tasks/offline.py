@@ -19,11 +19,11 @@ def lock(call: Call) -> int:
     if check and update:
         raise ConfigError("--check writes nothing, and --update does: give one of them")
     if check:
-        found = locking.check(call.work(), call.names, call.platforms)
-        call.show({"schema_version": about.SCHEMA_VERSION, "differences": found}, lambda: locking.differences_text(found))
-        return 1 if found else 0
-    made = locking.make(call.work(), call.names, call.platforms, update=update)
-    call.show({"schema_version": about.SCHEMA_VERSION, "lock": made}, lambda: locking.text(made))
+        differences = locking.check(call.work(), call.names, call.platforms)
+        call.show({"schema_version": about.SCHEMA_VERSION, "differences": differences}, lambda: locking.differences_text(differences))
+        return 1 if differences else 0
+    result = locking.make(call.work(), call.names, call.platforms, update=update)
+    call.show({"schema_version": about.SCHEMA_VERSION, "lock": result}, lambda: locking.text(result))
     return 0
 
 
@@ -35,9 +35,9 @@ def bundle(call: Call) -> None:
 
     if not call.options["to"]:
         raise ConfigError("--to names the file to write", hint="crosstasks offline.bundle --to crosstasks.tar")
-    made = bundle_make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
-    lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in made.members)
-    call.show({"schema_version": about.SCHEMA_VERSION, "bundle": made}, lambda: "\n".join(lines))
+    manifest = bundle_make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
+    lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in manifest.members)
+    call.show({"schema_version": about.SCHEMA_VERSION, "bundle": manifest}, lambda: "\n".join(lines))
 
 
 def mirror(call: Call) -> None:

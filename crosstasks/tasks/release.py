@@ -66,7 +66,7 @@ def _shown(intended: Intended) -> str:
     return "\n".join([intended.diff().rstrip(), *lines]).strip()
 
 
-def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FBT002
+def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FBT002
     """
     Show what would be done, and ask once.
 
@@ -76,7 +76,7 @@ def _go(call: Call, plan: str, wanted: bool = True) -> bool:  # noqa: FBT001, FB
     if call.options.get("dry_run"):
         print(plan)  # noqa: T201
         return False
-    if not wanted or call.options.get("yes"):
+    if not needed or call.options.get("yes"):
         return True
     print(plan, file=sys.stderr)  # noqa: T201
     if not streams.attended():
@@ -198,8 +198,8 @@ def _verified(call: Call, context: Context) -> int:
     if "verify" in context.skip:
         return 0
     options = {name: OPTIONS[name].default for name in VERIFYING}
-    given = {name: value for name, value in call.options.items() if name in options}
-    return verify(Call(call.place, options | given))
+    chosen_options = {name: value for name, value in call.options.items() if name in options}
+    return verify(Call(call.place, options | chosen_options))
 
 
 def _context(call: Call) -> Context:
@@ -221,12 +221,12 @@ def _built(call: Call, context: Context) -> tuple[Part, ...]:
     from ..building import arguments
     from ..extras.release import build, dist, workers
 
-    given, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
+    arguments_, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
     if not context.products:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(context, triples, _compiled, given)
+        parts = build.build(context, triples, _compiled, arguments_)
     else:
         build.prepared(context)
         parts = workers.Workers(context, lambda triple: _words(call, triple)).build(triples, jobs)
@@ -289,19 +289,21 @@ def verify(call: Call) -> int:
     dist = Path(work.repository.root, work.config.release.dist)
     findings = verifying.examine(dist, work, work.config.chosen)
     error = verifying.failed(findings)
-    found = _again(call, dist, work) if call.options["rebuild"] else None
+    differences = _again(call, dist, work) if call.options["rebuild"] else None
 
     def text() -> str:
         shown = verifying.text(findings, colour=report.coloured(sys.stdout, work.environ))
-        return shown if found is None else f"{shown}\n{verifying.compared(found)}"
+        return shown if differences is None else f"{shown}\n{verifying.compared(differences)}"
 
-    call.show({"schema_version": about.SCHEMA_VERSION, "ok": not (error or found), "findings": findings, "differences": found}, text)
-    return _ended(error, found or ())
+    call.show(
+        {"schema_version": about.SCHEMA_VERSION, "ok": not (error or differences), "findings": findings, "differences": differences}, text
+    )
+    return _ended(error, differences or ())
 
 
-def _ended(error: CrosstasksError | None, found: tuple[Difference, ...]) -> int:
-    if found and error is None:
-        error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, found)))
+def _ended(error: CrosstasksError | None, differences: tuple[Difference, ...]) -> int:
+    if differences and error is None:
+        error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, differences)))
     if error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
     return error.code if error else 0
@@ -313,16 +315,16 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
-    held = contents.listed(dist, work.config.chosen)
-    triples = tuple(dict.fromkeys(package.target.triple for package in held))
-    given = {
+    packages = contents.listed(dist, work.config.chosen)
+    triples = tuple(dict.fromkeys(package.target.triple for package in packages))
+    changes = {
         "target": list(triples),
         "package": None if work.config.release.name else list(verifying.released(dist)),
-        "snapshot": any("-SNAPSHOT-" in package.name for package in held),
+        "snapshot": any("-SNAPSHOT-" in package.name for package in packages),
         "skip": ["hooks"],
         "engine": call.options["engine"],
     }
-    options = {name: given.get(name, OPTIONS[name].default) for name in PACKING}
+    options = {name: changes.get(name, OPTIONS[name].default) for name in PACKING}
 
     def package(root: Path) -> Path:
         with redirect_stdout(sys.stderr):

@@ -50,10 +50,10 @@ def inspect(path: Path | str) -> Artifact:
         file.seek(0)
         digest = files.sha256(file)
         try:
-            found = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
+            artifact = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
         except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
             raise VerificationFailed(f"{path} is damaged", why=f"its headers cannot be read: {error}") from error
-    return replace(found, size=size, sha256=digest)
+    return replace(artifact, size=size, sha256=digest)
 
 
 def _at(file: IO[bytes], offset: int, size: int) -> bytes:
@@ -78,10 +78,10 @@ def _archive(file: IO[bytes], path: str) -> Artifact:
     """Return what an archive's first object is; an rlib's metadata comes before it."""
     for start, size in members(file):
         member = BytesIO(_at(file, start, size))
-        found = _file(member, path)
-        found = found if found.format else _coff(member, path)
-        if found.format:
-            return found
+        artifact = _file(member, path)
+        artifact = artifact if artifact.format else _coff(member, path)
+        if artifact.format:
+            return artifact
     return Artifact(path=path)
 
 
@@ -170,8 +170,8 @@ def _glibc(elf: Any) -> str:
     if section is None:
         return ""
     names = {aux.name for _, auxiliaries in section.iter_versions() for aux in auxiliaries}
-    asked = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
-    numbers = {"2.36" if name == _RELR else name for name in asked if name == _RELR or name[0].isdigit()}
+    names_ = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
+    numbers = {"2.36" if name == _RELR else name for name in names_ if name == _RELR or name[0].isdigit()}
     return max(numbers, key=versions.numbers, default="")
 
 
@@ -216,15 +216,15 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
         return () if script else (f"is no {target.format} file, nor any other that is known",)
     if artifact.format != target.format:
         return (f"is {artifact.format} for {artifact.machine or 'no machine'}, wanted {target.format}",)
-    wanted = _abi(target)
+    abi = _abi(target)
     pairs = (
         (artifact.machine, target.machine, "is for {}, wanted {}"),
         (artifact.bits, target.bits, "has {} bits, wanted {}"),
         (artifact.endian, target.endian, "is {}-endian, wanted {}"),
-        (artifact.abi if wanted and artifact.machine == target.machine else wanted, wanted, "is built for the ABI {}, wanted {}"),
+        (artifact.abi if abi and artifact.machine == target.machine else abi, abi, "is built for the ABI {}, wanted {}"),
         (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, wanted {}"),
     )
-    problems = [words.format(found, want) for found, want, words in pairs if found and found != want]
+    problems = [words.format(actual, expected) for actual, expected, words in pairs if actual and actual != expected]
     if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
         problems.append(f"needs glibc {artifact.glibc}, promised was {glibc}")
     return tuple(problems)

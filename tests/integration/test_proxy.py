@@ -110,7 +110,7 @@ def _archive(site, folder):
 
 def _pip_and_rustup(site, folder):
     rustup = tools.from_pypi(folder / "tools", "rustup", (f"rustup=={pins().pypi['rustup'].version}",), run=run, say=silent) / "bin/rustup"
-    wanted = rustup_home.Wanted(release="1.2.3", host=HOST)
+    wanted = rustup_home.ToolchainSpec(release="1.2.3", host=HOST)
     toolchain.from_rustup(
         wanted, home=folder / "rustup", rustup=str(rustup), run=partial(run_with, {"RUSTUP_DIST_SERVER": site}), say=silent
     )

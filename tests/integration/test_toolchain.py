@@ -20,7 +20,7 @@ from crosstasks.clients.process import run
 from crosstasks.core import integrity
 from crosstasks.core.errors import ToolMissing
 from crosstasks.provisioning import rust_packages, toolchain, tools
-from crosstasks.provisioning.rustup_home import Wanted
+from crosstasks.provisioning.rustup_home import ToolchainSpec
 
 ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}
 HOST = f"{platform.machine()}-unknown-linux-gnu"
@@ -80,7 +80,7 @@ def eight(archive, release, tmp_path_factory):
 def made(eight, archive, release):
     """The folder of a toolchain to which the other architecture's std and the source were added, and what was said."""
     home, said = eight[0], []
-    wanted = Wanted(release=release, host=HOST, targets=(FOREIGN,), source=True)
+    wanted = ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,), source=True)
     before = (toolchain.path(home, wanted) / "bin/rustc").stat()
     debian(wanted, home, archive, said.append)
     assert before.st_ino == (toolchain.path(home, wanted) / "bin/rustc").stat().st_ino
@@ -194,14 +194,14 @@ def test_killed(archive, release, eight, tmp_path):
     child.communicate()
     assert any(tmp_path.glob(unpacked))
     assert () == toolchain.inspect(tmp_path)
-    debian(Wanted(release=release, host=HOST), tmp_path, archive)
-    assert toolchain.complete(tmp_path, Wanted(release=release, host=HOST))
+    debian(ToolchainSpec(release=release, host=HOST), tmp_path, archive)
+    assert toolchain.complete(tmp_path, ToolchainSpec(release=release, host=HOST))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
 def test_foreign_host(archive, release, tmp_path):
     """A toolchain for the other architecture is made here, and runs under QEMU with nothing but that one's C library."""
-    debian(Wanted(release=release, host=FOREIGN), tmp_path, archive)
+    debian(ToolchainSpec(release=release, host=FOREIGN), tmp_path, archive)
     here, there = ARCHITECTURES[HOST], ARCHITECTURES[FOREIGN]
     qemu, libc = archive.fetch((archive.single("qemu-user-static", here), archive.single("libc6", there)))
     emulator = tmp_path / "qemu"
@@ -209,7 +209,7 @@ def test_foreign_host(archive, release, tmp_path):
     emulator.write_bytes(next(content.read() for info, content in members(qemu) if info.name == wanted))
     emulator.chmod(0o755)
     assert 0 == run(("dpkg-deb", "-x", str(libc), str(tmp_path / "libc"))).code
-    folder = toolchain.path(tmp_path, Wanted(release=release, host=FOREIGN))
+    folder = toolchain.path(tmp_path, ToolchainSpec(release=release, host=FOREIGN))
     for name, expected in (("rustc", f"rustc {release}"), ("cargo", f"cargo {release}")):
         done = run((str(emulator), "-L", str(tmp_path / "libc"), str(folder / "bin" / name), "-V"))
         assert done.out.startswith(expected), done.err
@@ -241,8 +241,8 @@ def reachable(server, monkeypatch):
 def test_rustup(rustup, release, tmp_path, monkeypatch):
     """It installs from the server that the user's environment names, and adds later; neither becomes the default."""
     monkeypatch.setenv("RUSTUP_HOME", str(tmp_path / "theirs"))
-    home, wanted = tmp_path / "ours", Wanted(release=release, host=HOST, targets=(FOREIGN,), source=True)
-    toolchain.from_rustup(Wanted(release=release, host=HOST), home=home, rustup=rustup, run=run, say=silent)
+    home, wanted = tmp_path / "ours", ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,), source=True)
+    toolchain.from_rustup(ToolchainSpec(release=release, host=HOST), home=home, rustup=rustup, run=run, say=silent)
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
     assert toolchain.complete(home, wanted)
@@ -257,7 +257,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("reachable")
 def test_rustup_after_a_crash(rustup, made, release, tmp_path):
     """Files that a killed rustup left in the toolchain are no hindrance to adding a target."""
-    base = Wanted(release=release, host=HOST)
+    base = ToolchainSpec(release=release, host=HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     folder = toolchain.path(tmp_path, base)
     for file in (made[0] / "lib/rustlib" / FOREIGN / "lib").iterdir():
@@ -270,7 +270,9 @@ def test_rustup_after_a_crash(rustup, made, release, tmp_path):
         asked.append(argv[1:3])
         return run(argv, **options)
 
-    toolchain.from_rustup(Wanted(release=release, host=HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent)
+    toolchain.from_rustup(
+        ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent
+    )
     assert [["target", "add"], ["toolchain", "install"]] == asked
     assert (HOST, FOREIGN) == toolchain.inspect(tmp_path)[0].targets
 
@@ -278,10 +280,12 @@ def test_rustup_after_a_crash(rustup, made, release, tmp_path):
 @pytest.mark.usefixtures("reachable")
 def test_rustup_does_not_have_it(rustup, release, tmp_path):
     """What rustup's server lacks is said in its words, and what is there stays."""
-    base = Wanted(release=release, host=HOST)
+    base = ToolchainSpec(release=release, host=HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     with pytest.raises(ToolMissing) as caught:
-        toolchain.from_rustup(Wanted(release=release, host=HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
+        toolchain.from_rustup(
+            ToolchainSpec(release=release, host=HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent
+        )
     assert f"for target '{RISCV}' is unavailable" in caught.value.why
     assert toolchain.complete(tmp_path, base)
 
@@ -290,6 +294,6 @@ def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
     """A server that does not answer ends in an error that names the variable to set."""
     monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:1")
     with pytest.raises(ToolMissing) as caught:
-        toolchain.from_rustup(Wanted(release=release, host=HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
+        toolchain.from_rustup(ToolchainSpec(release=release, host=HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
     assert "RUSTUP_DIST_SERVER" in caught.value.hint
     assert () == toolchain.inspect(tmp_path)

@@ -296,7 +296,7 @@ def _fetch(routes: Sequence[Route], work: Work, home: Path) -> None:
         hint = "`cargo fetch --locked` in the repository says the same"
         raise BuildFailed("the dependencies cannot be fetched", why=done.err.strip(), hint=hint)
     for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
-        toolchain.fetch_library(place, own=host_toolchain, cargo_home=str(home), run=work.run, say=work.say)
+        toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=work.run, say=work.say)
 
 
 def put(content: IO[bytes], work: Work) -> None:

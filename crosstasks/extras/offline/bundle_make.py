@@ -86,7 +86,7 @@ def _collected(writer: bundle.Writer, work: Work, platform: str, triples: Sequen
         path = f"{kind}s/{folder.name}.tar.gz"
         if path not in paths:
             work.say(f"packing {folder.name}")
-            with cache_check.sound(folder, work):
+            with cache_check.intact(folder, work):
                 writer.add(path, kind, folder.name, partial(bundle.pack, folder))
     return _Machine(platform, plans), saved(writer, work, platform, plans)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.building.artifacts import Built, Messages, Product, kept, localise, stable
+from crosstasks.building.artifacts import Built, Messages, Product, localise, stable, to_keep
 from crosstasks.core.errors import VerificationFailed
 
 DATA = Path(__file__).parents[1] / "data" / "cargo"
@@ -162,7 +162,7 @@ def copied(folder: Path, target_dir: str) -> tuple[Path, ...]:
     messages.feed(read("kinds").replace(b"/target/kinds/", b"/target/"))
     here = f"{target_dir}/kinds"
     folder.mkdir(exist_ok=True)
-    return stable(kept(messages.result(), here), here, folder, ARM)
+    return stable(to_keep(messages.result(), here), here, folder, ARM)
 
 
 def test_copies_lie_where_they_are_looked_for(tmp_path):
@@ -190,7 +190,7 @@ def test_tests_are_not_kept(tmp_path):
     """Who builds tests wants to run them: they have hashes in their names, and are not copied."""
     found = Built(executables=(product("cli", f"/target/{ARM}/debug/deps/cli-1", "test"),))
 
-    assert kept(found, str(tmp_path)) == ()
+    assert to_keep(found, str(tmp_path)) == ()
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -41,7 +41,7 @@ RLIB = "/t/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-d0233f198e8667ce.rlib
 )
 def test_what_damage_makes_programs_say(said):
     """All of it was seen when bytes of a toolchain were flipped."""
-    line = cache_check.smell(f"   Compiling small v0.1.0\n{said}\nerror: could not compile\n")
+    line = cache_check.suspicious(f"   Compiling small v0.1.0\n{said}\nerror: could not compile\n")
     assert line
     assert "\x1b" not in line
     assert "\n" not in line
@@ -64,7 +64,7 @@ def test_what_damage_makes_programs_say(said):
 )
 def test_ordinary_failures_do_not_smell(said):
     """Nothing is compared after an error of the crate's own, or of its tests."""
-    assert "" == cache_check.smell(said)
+    assert "" == cache_check.suspicious(said)
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_what_is_damaged_goes(used, name):
     route, work = used
     folder = Path(route.toolchain.path) if name == "toolchain" else Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
-    assert cache_check.found(route, "error[E0425]: cannot find value", work) is None
-    error = cache_check.found(route, SAID, work)
+    assert cache_check.damaged(route, "error[E0425]: cannot find value", work) is None
+    error = cache_check.damaged(route, SAID, work)
     assert f"{folder.name} in the cache was damaged, and has been removed" == error.what
     assert f"bin/cross is not what was installed: {SAID}" == error.why
     assert "call again" in error.hint
     assert not folder.exists()
-    assert cache_check.found(route, SAID, work) is None
+    assert cache_check.damaged(route, SAID, work) is None
     assert 1 == len([place for place in (Path(route.toolchain.path), Path(route.tool.path)) if place.exists()])
     assert [] == [path for path in work.cache.rglob("*.damaged*") if path.is_dir()]
 
@@ -108,7 +108,7 @@ def test_without_a_network_it_is_not_made_anew(used):
     route, work = used
     work.config = config(offline=True)
     (Path(route.tool.path).parents[1] / "bin/cross").write_text("another")
-    assert "`tools.provision --from`" in cache_check.found(route, SAID, work).hint
+    assert "`tools.provision --from`" in cache_check.damaged(route, SAID, work).hint
 
 
 def test_what_is_being_packed_is_not_added_to(used):
@@ -116,12 +116,12 @@ def test_what_is_being_packed_is_not_added_to(used):
     route, work = used
     folder = Path(route.toolchain.path)
     lock = FileLock(work.cache / "rustup/making" / f".{folder.name}.lock", timeout=0)
-    with cache_check.sound(folder, work), pytest.raises(Timeout):
+    with cache_check.intact(folder, work), pytest.raises(Timeout):
         lock.acquire()
     with lock:
         pass
     (folder / "bin/cross").write_text("another")
-    with pytest.raises(ToolDamaged), cache_check.sound(folder, work):
+    with pytest.raises(ToolDamaged), cache_check.intact(folder, work):
         pytest.fail("it was taken for whole")
 
 
@@ -131,7 +131,7 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
     folder = Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
     monkeypatch.setattr("shutil.rmtree", lambda *_arguments, **_options: None)
-    assert cache_check.found(route, SAID, work)
+    assert cache_check.damaged(route, SAID, work)
     monkeypatch.undo()
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [".cross-x.damaged"]
     integrity.once(folder, lambda draft: (draft / "cross").touch(), ["*"])
@@ -142,7 +142,7 @@ def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
     route, work = used
     (Path(route.host_toolchain.path) / "bin/cross").write_text("another")
-    assert cache_check.found(route, SAID, work) is None
+    assert cache_check.damaged(route, SAID, work) is None
     assert all(Path(path).exists() for path in (route.host_toolchain.path, route.toolchain.path, route.tool.path))
 
 
@@ -151,8 +151,8 @@ def test_what_has_no_checksums_goes_where_it_smells(used):
     route, work = used
     folder = Path(route.toolchain.path)
     (folder / integrity.ALL).unlink()
-    with cache_check.sound(folder, work):
+    with cache_check.intact(folder, work):
         pass
-    assert cache_check.found(route, "error[E0425]: cannot find value", work) is None
-    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.found(route, SAID, work).why
+    assert cache_check.damaged(route, "error[E0425]: cannot find value", work) is None
+    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.damaged(route, SAID, work).why
     assert not folder.exists()

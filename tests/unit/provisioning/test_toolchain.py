@@ -13,7 +13,7 @@ from crosstasks.core import integrity
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
 from crosstasks.provisioning import rust_packages, rustup_home, toolchain
-from crosstasks.provisioning.rustup_home import Marker, Wanted
+from crosstasks.provisioning.rustup_home import Marker, ToolchainSpec
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -70,7 +70,7 @@ def ignore(_line):
 
 
 def wanted(*targets, release="1.96.0", source=False):
-    return Wanted(release=release, host=HOST, targets=targets, source=source)
+    return ToolchainSpec(release=release, host=HOST, targets=targets, source=source)
 
 
 def made(home, *targets, source=False, origin="rustup"):
@@ -361,7 +361,7 @@ def test_library_of_a_foreign_toolchain(tmp_path):
     source.mkdir(parents=True)
     (source / "Cargo.toml").touch()
     run = Recorder()
-    toolchain.fetch_library(tmp_path, own=Path("/x/own"), run=run, say=ignore)
+    toolchain.fetch_library(tmp_path, host_toolchain=Path("/x/own"), run=run, say=ignore)
     assert ("/x/own/bin/cargo", "/x/own/bin/rustc") == (run.calls[0][0][0], run.calls[0][1]["RUSTC"])
     assert "CARGO_HOME" not in run.calls[0][1]
 
