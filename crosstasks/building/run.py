@@ -100,7 +100,7 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         )
         container = started.container()
         error = (
-            (_full(plan, done) or cache_check.found(route, _output(done, messages), work) or started.ending(done)) if done.code else None
+            (_full(plan, done) or cache_check.damaged(route, _output(done, messages), work) or started.ending(done)) if done.code else None
         )
     built, seconds = _built(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
