@@ -20,6 +20,7 @@ from ..catalog import remedies
 from ..clients import network
 from ..core import files, integrity, toml_file
 from ..core.errors import BuildFailed, ConfigError
+from ..reporting import progress
 from . import crates
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def fetch(route: Route, work: Work) -> None:
         targets = dict.fromkeys(filter(None, (route.target, route.host_toolchain.host)))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
         options = [] if old else [f"--target={triple}" for triple in targets]
-        done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *options)
+        with progress.shown("fetch the dependencies"):
+            done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:
             raise _unfetched(done)
         _check(lock, user_home(work.environ))

@@ -41,7 +41,8 @@ def take(step: Provision, work: Work) -> None:
         case PullImage(ref=ref, platform=platform):
             engines.pull(work.engine, ref, platform, work.say)
         case BuildImage(recipe=recipe):
-            image.provide(recipe, work)
+            with progress.shown(steps.words(step)):
+                image.provide(recipe, work)
         case RegisterEmulator():
             emulation.install(step, work)
         case _:
@@ -55,16 +56,17 @@ def _install_toolchain(step: InstallToolchain, work: Work) -> None:
         with progress.shown(steps.words(step)):
             toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=work.run, say=work.say)
         return
-    toolchain.from_debian(
-        spec,
-        home=home,
-        archive=context.archive(work.cache, work.config, SUITE, work.say),
-        debian_std=_architectures(),
-        host_debian=BY_TRIPLE[step.host].debian,
-        machine=NAMES.get(work.facts.host.arch, work.facts.host.arch),
-        run=work.run,
-        say=work.say,
-    )
+    with progress.shown(steps.words(step)):
+        toolchain.from_debian(
+            spec,
+            home=home,
+            archive=context.archive(work.cache, work.config, SUITE, work.say),
+            debian_std=_architectures(),
+            host_debian=BY_TRIPLE[step.host].debian,
+            machine=NAMES.get(work.facts.host.arch, work.facts.host.arch),
+            run=work.run,
+            say=work.say,
+        )
 
 
 def _architectures() -> Mapping[str, str]:

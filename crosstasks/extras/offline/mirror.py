@@ -19,6 +19,7 @@ from ...facts import lock
 from ...planning import images, request
 from ...planning.image_names import Variant
 from ...planning.ingredients import Image
+from ...reporting import progress
 from ...reporting.tables import aligned
 from . import locking
 
@@ -61,7 +62,7 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
             if choice.shared:
                 joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
             if ref not in done:
-                done[ref] = _built(choice, ref, machine) if choice.shared else registry_copy.copy(choice.image.ref, ref, work.say)
+                done[ref] = _built(choice, ref, machine) if choice.shared else _copied(choice.image.ref, ref, work)
     for ref, parts in joined.items():
         registry_copy.join(ref, tuple(dict.fromkeys(parts)))
     return tuple(done.values())
@@ -99,6 +100,11 @@ def _ask(source: str, variant: Variant, target_request: Request, work: Work) -> 
         work = pipeline.look(work, choice)
 
 
+def _copied(source: str, ref: str, work: Work) -> Copied:
+    with progress.shown(f"copy {source}"):
+        return registry_copy.copy(source, ref, work.say)
+
+
 def _built(choice: _Chosen, ref: str, work: Work) -> Copied:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
@@ -112,7 +118,7 @@ def _built(choice: _Chosen, ref: str, work: Work) -> Copied:
     folder = work.cache / "images"
     cache.prepare(work.cache)
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with progress.shown(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
         done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)
         if done.code:
             raise failed(f"cannot save {choice.image.ref}", done.err.strip())

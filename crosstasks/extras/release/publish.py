@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...core import files
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command
+from ...reporting import progress
 from ..packaging import archive
 from . import dist, prepare
 from .context import Action, Copy, ask, differs
@@ -268,7 +269,8 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
                 lines.append(f"{place}: {action.step}")
             else:
                 context.work.say(str(action.step))
-                _do(context, action.step)
+                with progress.shown(f"publish {action.what}"):
+                    _do(context, action.step)
                 lines.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
             lines += tried(context)
