@@ -149,9 +149,9 @@ def _nothing_there(place: Place, name: str) -> Iterator[tuple[Path, dict[str, st
     repository = place.example(name)
     with tempfile.TemporaryDirectory() as cache:
         env = {**place.env, "CROSSTASKS_CACHE_DIR": cache, "PIP_NO_CACHE_DIR": "1"}
-        planned, work = pipeline.make("aarch64", "test", pipeline.start(repository, environ=env))
+        planned, context = pipeline.make("aarch64", "test", pipeline.start(repository, environ=env))
         if planned.route.image and not planned.route.image.steps:
-            work.run((work.engine.command, "image", "rm", planned.route.image.ref))
+            context.run((context.engine.command, "image", "rm", planned.route.image.ref))
         yield repository, env
 
 
@@ -238,18 +238,18 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     from crosstasks.extras.offline.locking import received
     from crosstasks.facts.probes import EmulationTest
 
-    work = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
-    platforms = sorted(MACHINES, key=lambda platform: platform != work.engine.platform)
+    context = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
+    platforms = sorted(MACHINES, key=lambda platform: platform != context.engine.platform)
     proof = Question("emulation-test", platforms[1])
-    if not isinstance(pipeline.look(work, (proof,)).facts.get(proof), EmulationTest):
+    if not isinstance(pipeline.look(context, (proof,)).facts.get(proof), EmulationTest):
         raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
-    routes = [provide("aarch64-unknown-linux-gnu", received(work, platform), work).route for platform in platforms]
+    routes = [provide("aarch64-unknown-linux-gnu", received(context, platform), context).route for platform in platforms]
     cargo = f"{routes[0].toolchain.path}/bin/cargo"
     home = place.folder / "cargo-home"
     run((cargo, "fetch"), crate, {**place.env, "CARGO_HOME": str(home)})
     mounts = (f"--volume={crate}:/project:ro", f"--volume={home}:/cargo", "--workdir=/project")
     env = ("--env=CARGO_HOME=/cargo", "--env=CARGO_TARGET_DIR=/tmp/target")
-    head = (work.engine.command, "run", "--rm", "--network=none", *mounts, *env)
+    head = (context.engine.command, "run", "--rm", "--network=none", *mounts, *env)
     return tuple(
         (*head, f"--platform={route.image.platform}", f"--volume={route.toolchain.path}:/rust:ro", route.image.ref, "sh", "-c", COMPILE)
         for route in routes
@@ -265,7 +265,7 @@ def image(place: Place) -> Measured:
     from crosstasks.clients.debian import Archive
     from crosstasks.provisioning import image as images
 
-    work = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
+    context = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
     archive = Archive(place.folder / "debian", recipes.SUITE, say=lambda _line: None)
     for platform in MACHINES:
         made = recipes.recipe(targets.find("aarch64"), platform, recipes.SUITE)
@@ -273,7 +273,7 @@ def image(place: Place) -> Measured:
         parts = images.packages(recipe, archive)
 
         def build(recipe: Any = recipe) -> float:
-            return _fresh(archive, lambda: _loaded(recipe, archive, work, place.folder))
+            return _fresh(archive, lambda: _loaded(recipe, archive, context, place.folder))
 
         def fetch(parts: Any = parts) -> float:
             return _fresh(archive, lambda: [archive.fetch(part) for part in parts])
@@ -283,7 +283,7 @@ def image(place: Place) -> Measured:
             with _slower():
                 slower = pairs(build, fetch, place.few)
         finally:
-            work.run((work.engine.command, "image", "rm", recipe.tag))
+            context.run((context.engine.command, "image", "rm", recipe.tag))
         what = f"the image of aarch64 for {platform}, from Debian's packages"
         yield Figure(what=what, against="", wanted="<= 30 s", value=found[0], held=found[0] <= 30)
         yield _ratio(what, "the download of its packages, from a mirror beside this machine", found, 1.5)
@@ -322,13 +322,13 @@ def _fresh(archive: Any, act: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def _loaded(recipe: Any, archive: Any, work: Any, folder: Path) -> None:
+def _loaded(recipe: Any, archive: Any, context: Any, folder: Path) -> None:
     """Build an image which the engine does not hold."""
     from crosstasks.provisioning import image
 
-    work.run((work.engine.command, "image", "rm", recipe.tag))
+    context.run((context.engine.command, "image", "rm", recipe.tag))
     spawn = [Path(image.__file__).with_name(name) for name in ("spawn.c", "spawn.sh")]
-    image.build(recipe, engine=work.engine.command, folder=folder / "images", archive=archive, spawn=spawn, say=lambda _line: None)
+    image.build(recipe, engine=context.engine.command, folder=folder / "images", archive=archive, spawn=spawn, say=lambda _line: None)
 
 
 FIGURES: Final[Mapping[str, Callable[[Place], Measured]]] = {

@@ -37,8 +37,8 @@ class Extra:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
-    """One call of crosstasks.
+class Context:
+    """What one call of crosstasks works with.
 
     Attributes:
         root: the folder that the Rust repository is looked for in.
@@ -119,7 +119,7 @@ def doors(folder: Path, config: Config, say: Say) -> dict[str, Any]:
     return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_lacking": lacking, "terminal": _terminal}
 
 
-def archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:
+def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:
     """Return a suite of Debian's archive, or of the configured mirror's, with lists and packages in our cache, which is *folder*."""
     from .clients import debian
 
@@ -132,7 +132,7 @@ def _listed(folder: Path, config: Config, suite: str, architectures: Sequence[st
     """Return the same, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS)
-    lists = archive(folder, config, suite, say)
+    lists = debian_archive(folder, config, suite, say)
     lists.update(sorted(set(architectures)))
     return lists
 

@@ -23,7 +23,7 @@ from .config import session_cache  # noqa: E402
 from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut  # noqa: E402
 
 if TYPE_CHECKING:
-    from .context import Work
+    from .context import Context
     from .core.results import Result
     from .core.steps import Verb
 
@@ -192,15 +192,15 @@ def _hush() -> None:
             logger.setLevel(logging.WARNING)
 
 
-def _narrowed(target: str, verb: Verb, work: Work) -> Work:
+def _narrowed(target: str, verb: Verb, context: Context) -> Context:
     """Leave of the work what ``CROSSTASKS_CHANGED_SINCE`` selects."""
     from .config.read import CHANGED_SINCE
 
     ref = os.environ.get(CHANGED_SINCE, "")
     if not ref:
-        return work
+        return context
     if not parts.has("ci"):
         raise ConfigError(f"{CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have")
     from .extras.ci import changes
 
-    return changes.narrow(work, (target,), ref, verb)
+    return changes.narrow(context, (target,), ref, verb)

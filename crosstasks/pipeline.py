@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import context, fallback, provisioning
+from . import fallback, provisioning
 from .building import run
 from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
 from .clients.process import run as real
 from .config import configuration, read
-from .context import Work
+from .context import Context, doors, look_of
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
 from .core.results import Result, failed
@@ -49,7 +49,7 @@ def start(
     overrides: Mapping[str, Any] = {},
     needed: bool = True,
     say: Say = to_stderr,
-) -> Work:
+) -> Context:
     """
     Read the configuration, and ask nothing yet.
 
@@ -78,24 +78,24 @@ def _packages(place: Path) -> frozenset[str] | None:
         return None
 
 
-def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Work:
+def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Context:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = context.look_of(place, folder, loaded, environ, real, **context.doors(folder, loaded, say))
-    return Work(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
+    look = look_of(place, folder, loaded, environ, real, **doors(folder, loaded, say))
+    return Context(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
 
 
-def look(work: Work, questions: Iterable[Question] = FIRST) -> Work:
+def look(context: Context, questions: Iterable[Question] = FIRST) -> Context:
     """Ask what is not known yet, side by side."""
-    new = [question for question in dict.fromkeys(questions) if question not in work.facts.answers]
+    new = [question for question in dict.fromkeys(questions) if question not in context.facts.answers]
     if not new:
-        return work
+        return context
     with ThreadPoolExecutor(max_workers=len(new)) as pool:
-        answers = dict(zip(new, pool.map(lambda question: ask(question, work.look, work.facts), new), strict=True))
-    return replace(work, facts=changed(work.facts, answers={**work.facts.answers, **answers}))
+        answers = dict(zip(new, pool.map(lambda question: ask(question, context.look, context.facts), new), strict=True))
+    return replace(context, facts=changed(context.facts, answers={**context.facts.answers, **answers}))
 
 
-def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
+def make(target: str, verb: Verb, context: Context) -> tuple[Plan, Context]:
     """
     Plan for one target: think, ask what that needs, think again.
 
@@ -104,26 +104,26 @@ def make(target: str, verb: Verb, work: Work) -> tuple[Plan, Work]:
         NoRoute: nothing is possible.
     """
     row, verb = targets.find(read.named(target)), read.verb(verb)
-    work = look(work)
-    _ = work.repository  # nothing is provided for a folder that holds none
-    target_request = request.make(row, verb, work.facts, work.config)
+    context = look(context)
+    _ = context.repository  # nothing is provided for a folder that holds none
+    target_request = request.make(row, verb, context.facts, context.config)
     while True:
-        match plan.make(target_request, work.facts):
+        match plan.make(target_request, context.facts):
             case Plan() as planned:
-                return planned, work
+                return planned, context
             case questions:
-                work = look(work, questions)
+                context = look(context, questions)
 
 
-def select(names: Sequence[str], work: Work) -> tuple[str, ...]:
+def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    triples = tuple(dict.fromkeys(map(read.named, names))) or work.config.targets
+    triples = tuple(dict.fromkeys(map(read.named, names))) or context.config.targets
     if not triples:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
     return triples
 
 
-def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
+def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
     """
     Take the plan's steps, then look and plan again: nothing may be left to provide.
 
@@ -133,40 +133,40 @@ def provide(planned: Plan, work: Work) -> tuple[Plan, Work]:
     for step in planned.steps:
         try:
             with cache.room(planned.target):
-                provisioning.take(step, work)
+                provisioning.take(step, context)
         except CrosstasksError as error:
             error.step = step
             remedies.with_remedy(error)
             raise
     if not planned.steps:
-        return planned, work
-    again, work = make(planned.target, planned.verb, afresh(work))
+        return planned, context
+    again, context = make(planned.target, planned.verb, afresh(context))
     if again.steps:
         rest = "; ".join(map(str, again.steps))
         raise CrosstasksError(f"{planned.target}: providing left something to do", why=rest, hint="please report this")
-    return again, work
+    return again, context
 
 
-def provision(names: Sequence[str], verb: Verb, work: Work) -> Iterator[Plan]:
+def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Plan]:
     """
     Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
 
     Raises:
         CrosstasksError: as of ``make`` and ``provide``.
     """
-    cache.prepare(work.cache)
-    for triple in select(names, work):
-        planned, work = make(triple, verb, work)
-        planned, work = provide(planned, work)
+    cache.prepare(context.cache)
+    for triple in select(names, context):
+        planned, context = make(triple, verb, context)
+        planned, context = provide(planned, context)
         yield planned
 
 
-def afresh(work: Work) -> Work:
+def afresh(context: Context) -> Context:
     """Forget what provisioning may have changed; what the network said stays."""
-    return replace(work, facts=fallback.afresh(work.facts))
+    return replace(context, facts=fallback.afresh(context.facts))
 
 
-def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> tuple[Result, Work]:
+def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> tuple[Result, Context]:
     """
     Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
 
@@ -174,32 +174,32 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> 
         CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *failures* before.
     """
     begun, route = time.monotonic(), ""
-    cache.prepare(work.cache)
+    cache.prepare(context.cache)
     try:
         while True:
-            planned, work = make(target, verb, work)
+            planned, context = make(target, verb, context)
             if route:
-                work.say(f"{planned.target}: taking {planned.route.name} instead")
+                context.say(f"{planned.target}: taking {planned.route.name} instead")
             route = planned.route.name
             try:
-                planned, work = provide(planned, work)
+                planned, context = provide(planned, context)
                 Thread(target=verify.ready, daemon=True).start()  # while cargo works
                 with cache.room(target):
-                    ran = run.run(planned, arguments, work)
+                    ran = run.run(planned, arguments, context)
                 if ran.error and not ran.started:
                     raise ran.error
             except CrosstasksError as failure:
-                error = cache_check.damaged(planned.route, str(failure), work) or failure
-                work = replace(work, facts=fallback.turn(planned, error, work.facts))
-                work.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
+                error = cache_check.damaged(planned.route, str(failure), context) or failure
+                context = replace(context, facts=fallback.turn(planned, error, context.facts))
+                context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
-            return _finished(planned, ran, work, begun), work
+            return _finished(planned, ran, context, begun), context
     except CrosstasksError as error:
-        error.route, error.failures = route, work.facts.failures
+        error.route, error.failures = route, context.facts.failures
         raise
 
 
-def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
+def _finished(planned: Plan, ran: run.Ran, context: Context, begun: float) -> Result:
     if ran.error:
         raise ran.error
     if ran.code:
@@ -212,7 +212,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
     built = to_keep(ran.built, ran.target_dir)
     good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
-    paths = stable(built, ran.target_dir, Path(work.repository.target_directory), planned.target)
+    paths = stable(built, ran.target_dir, Path(context.repository.target_directory), planned.target)
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(
         target=planned.target,
@@ -220,7 +220,7 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
         route=planned.route.name,
         isolation=planned.route.isolation,
         container=ran.container,
-        failures=work.facts.failures,
+        failures=context.facts.failures,
         refused=planned.refused,
         artifacts=artifacts,
         seconds=time.monotonic() - begun,
@@ -228,68 +228,68 @@ def _finished(planned: Plan, ran: run.Ran, work: Work, begun: float) -> Result:
     )
 
 
-def each(names: Sequence[str], act: Callable[[str, Work], tuple[Result, Work]], verb: Verb, work: Work) -> tuple[Result, ...]:
+def each(names: Sequence[str], act: Callable[[str, Context], tuple[Result, Context]], verb: Verb, context: Context) -> tuple[Result, ...]:
     """Work on every selected target; one that fails does not keep the others from being finished."""
     results: list[Result] = []
-    for triple in select(names, work):
+    for triple in select(names, context):
         begun = time.monotonic()
         try:
-            result, after = act(triple, work)
-            work = replace(after, facts=changed(after.facts, failures=()))
+            result, after = act(triple, context)
+            context = replace(after, facts=changed(after.facts, failures=()))
         except Interrupted:
             raise
         except CrosstasksError as error:
             result = failed(triple, verb, error, time.monotonic() - begun)
-            work = afresh(work)  # what was damaged is no longer there
+            context = afresh(context)  # what was damaged is no longer there
         results.append(result)
     return tuple(results)
 
 
 def build(
-    names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None
+    names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None
 ) -> tuple[Result, ...]:
     """Build, or test, the named targets, or all configured ones."""
-    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, work or start(names=names))
+    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, context or start(names=names))
 
 
-def _carried(triple: str, work: Work, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Work]:
-    with ci.folded(triple, verb, work.environ), cache.room(triple):
-        return carry_out(triple, verb, arguments, work)
+def _carried(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
+    with ci.folded(triple, verb, context.environ), cache.room(triple):
+        return carry_out(triple, verb, arguments, context)
 
 
-def told(target: str, verb: Verb, arguments: Sequence[str], work: Work) -> Result:
+def told(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
     """
     Build or test one target, and tell CI services and the report how it went, failed or not.
 
     Raises:
         CrosstasksError: it failed.
     """
-    ci.ready(work.environ)
+    ci.ready(context.environ)
     begun = time.monotonic()
     try:
-        result, _ = _carried(target, work, verb=verb, arguments=arguments)
+        result, _ = _carried(target, context, verb=verb, arguments=arguments)
     except Interrupted:
         raise
     except CrosstasksError as error:
         try:
-            ci.finish((failed(target, verb, error, time.monotonic() - begun),), work)
+            ci.finish((failed(target, verb, error, time.monotonic() - begun),), context)
         except ConfigError as other:  # it must not hide why there is nothing else
-            work.say(str(other))
+            context.say(str(other))
         raise
-    ci.finish((result,), work)
+    ci.finish((result,), context)
     return result
 
 
-def plans(names: Sequence[str] = (), *, verb: Verb = "build", work: Work | None = None) -> tuple[Plan, ...]:
+def plans(names: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None) -> tuple[Plan, ...]:
     """
     Plan for the named targets, or all configured ones; nothing is changed.
 
     Raises:
         NoRoute: a target has no possible route.
     """
-    work = look(work or start(names=names))
+    context = look(context or start(names=names))
     result = []
-    for triple in select(names, work):
-        planned, work = make(triple, verb, work)
+    for triple in select(names, context):
+        planned, context = make(triple, verb, context)
         result.append(planned)
     return tuple(result)

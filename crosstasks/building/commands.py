@@ -50,7 +50,7 @@ from .artifacts import Built, localise
 from .outcome import explain
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..planning.route import Route
 
 NAME: Final = "engine"
@@ -150,71 +150,71 @@ class Started(Struct, frozen=True, kw_only=True):
     container: Callable[[], Container | None] = lambda: None
 
 
-def _call(target_dir: Path, work: Work, **more: Any) -> environment.Call:
-    colour = report.coloured(sys.stderr, work.environ)
+def _call(target_dir: Path, context: Context, **more: Any) -> environment.Call:
+    colour = report.coloured(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    options: dict[str, Any] = {"colour": colour, "width": width, "path": work.environ.get("PATH", os.defpath), "env": work.extra.env}
+    options: dict[str, Any] = {"colour": colour, "width": width, "path": context.environ.get("PATH", os.defpath), "env": context.extra.env}
     return environment.Call(target_dir=str(target_dir), **options, **more)
 
 
 @contextmanager
-def _cross(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
+def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     run_id = uuid4().hex[:12]
-    place = work.cache / "runs" / run_id
-    theirs = dependencies.user_home(work.environ)
-    guarding = _guard(route, str(place), str(theirs), work)
+    place = context.cache / "runs" / run_id
+    theirs = dependencies.user_home(context.environ)
+    guarding = _guard(route, str(place), str(theirs), context)
     call = _call(
         target_dir,
-        work,
+        context,
         guard=str(place),
-        cargo_home=str(place / "home" if route.remote else dependencies.home(work)),
+        cargo_home=str(place / "home" if route.remote else dependencies.home(context)),
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=liveness.labels(run_id),
-        proxies=environment.open_proxies(work.environ, work.config.target(route.target).env_pass),
-        certificates=bool(network.authorities(work.environ)),
+        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
+        certificates=bool(network.authorities(context.environ)),
     )
     env = environment.cross(
         route,
         call,
-        engine=work.engine,
-        host=work.facts.host,
-        repository=work.repository,
-        config=work.config.target(route.target),
-        environ=work.environ,
+        engine=context.engine,
+        host=context.facts.host,
+        repository=context.repository,
+        config=context.config.target(route.target),
+        environ=context.environ,
     )
     if route.remote:
-        guarding, env = _turned(guarding, env, work)
+        guarding, env = _turned(guarding, env, context)
     else:
-        keeper = mounts.program(_mounts(route.target, target_dir, place, work))
+        keeper = mounts.program(_mounts(route.target, target_dir, place, context))
         guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
     for rest in (path for path in place.parent.glob("*") if abandoned(path)):
         shutil.rmtree(rest, ignore_errors=True)
     with (
-        _swept(work),
+        _swept(context),
         guard.guarded(guarding),
-        engines.ending(work.engine.command, run_id) as end,
-        watching(work, run_id, place) as seen,
+        engines.ending(context.engine.command, run_id) as end,
+        watching(context, run_id, place) as seen,
     ):
         if route.remote:
-            _copied(route, guarding, call, work)
+            _copied(route, guarding, call, context)
         else:
-            shutil.copytree(dependencies.home(work), place / "home")
+            shutil.copytree(dependencies.home(context), place / "home")
         yield Started(
             container=seen.container,
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
-            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, work),
+            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, context),
             owner=end,
-            places=places(str(target_dir), work.repository.root) if route.remote else {},
+            places=places(str(target_dir), context.repository.root) if route.remote else {},
         )
 
 
-def watching(work: Work, run_id: str, place: Path) -> AbstractContextManager[witness.Witness]:
+def watching(context: Context, run_id: str, place: Path) -> AbstractContextManager[witness.Witness]:
     """Have the engine say what it runs, once it has written which container that is."""
-    engine = work.engine
-    return witness.watching(engine, engines.EngineClient(engine.command, work.run), run_id, place / mounts.CONTAINER)
+    engine = context.engine
+    return witness.watching(engine, engines.EngineClient(engine.command, context.run), run_id, place / mounts.CONTAINER)
 
 
 KEPT: Final = (".git", ".cargo")
@@ -228,19 +228,19 @@ def kept(root: Path) -> tuple[str, ...]:
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
 
-def _mounts(triple: str, target_dir: Path, run: Path, work: Work) -> mounts.Mounts:
-    repository = work.repository
-    own = environment.users_volumes(triple, repository, work.environ)
+def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> mounts.Mounts:
+    repository = context.repository
+    own = environment.users_volumes(triple, repository, context.environ)
     return mounts.Mounts(
-        engine=work.engine.command,
-        cache=str(work.cache),
-        home=str(dependencies.home(work)),
+        engine=context.engine.command,
+        cache=str(context.cache),
+        home=str(dependencies.home(context)),
         run=str(run),
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
         kept=kept(Path(repository.root)),
-        volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, work.environ))),
+        volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, context.environ))),
     )
 
 
@@ -249,10 +249,10 @@ def _folder(volume: str, environ: Mapping[str, str]) -> str:
     return folder if given else environ.get(name, "")
 
 
-def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, Env]:
+def _turned(guarding: guard.Guard, env: Env, context: Context) -> tuple[guard.Guard, Env]:
     """Return guard and environment for an engine on another machine."""
     options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{mounts.CONTAINER}')}"
-    copier = program(work.engine.command, options, host=guarding.toolchain.host)
+    copier = program(context.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
     name = f"{Path(guarding.folder).name}-{CLAIMED}"
     alias = f"{guarding.folder}/{name}"
@@ -260,23 +260,23 @@ def _turned(guarding: guard.Guard, env: Env, work: Work) -> tuple[guard.Guard, E
     return changed(guarding, more={NAME: copier}, toolchain=toolchain, sysroot=alias), variables(env, guarding.folder)
 
 
-def _copied(route: Route, guarding: guard.Guard, call: environment.Call, work: Work) -> None:
+def _copied(route: Route, guarding: guard.Guard, call: environment.Call, context: Context) -> None:
     """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
     # cross copies no folder that is marked so: what was built is not needed there
-    files.write(Path(work.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
+    files.write(Path(context.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
     Path(guarding.sysroot).symlink_to(route.toolchain.path)
-    dependencies.carry(Path(call.cargo_home), route, work)
+    dependencies.carry(Path(call.cargo_home), route, context)
 
 
 @contextmanager
-def _swept(work: Work) -> Iterator[None]:
+def _swept(context: Context) -> Iterator[None]:
     """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
-    door = engines.EngineClient(work.engine.command, work.run)
+    door = engines.EngineClient(context.engine.command, context.run)
     with ThreadPoolExecutor(max_workers=1) as pool:
         sweeping = pool.submit(door.sweep)
         yield
         if error := sweeping.exception():
-            work.say(f"what an earlier call may have left was not removed: {error}")
+            context.say(f"what an earlier call may have left was not removed: {error}")
 
 
 CARGO_FAILED: Final = 101
@@ -285,14 +285,14 @@ LOST: Final = ("error during connect", "error waiting for container", "unexpecte
 """How an engine's command says that the engine let go of it, though another may answer by now."""
 
 
-def _gone(done: Done, route: Route, work: Work) -> EngineFailed | None:
+def _gone(done: Done, route: Route, context: Context) -> EngineFailed | None:
     """Tell a build that was ended by its engine's end from one that failed, which cargo itself tells with a code of its own."""
     if done.code == CARGO_FAILED:
         return None
     what = f"the container engine went away while {route.target} was built"
     if lost := next((line for line in done.err.splitlines() if any(words in line for words in LOST)), ""):
         return EngineFailed(what, why=lost.strip(), hint="call again; what was compiled is kept")
-    match engine.read(work.look, work.engine.command):
+    match engine.read(context.look, context.engine.command):
         case Absent(why=why):
             return EngineFailed(what, why=why, hint="start it again; what was compiled is kept")
         case _:
@@ -303,18 +303,18 @@ ASKED: Final = ("-vV", "--print target-list")
 """What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
 
 
-def _answers(rustc: str, work: Work) -> dict[str, tuple[str, ...]]:
+def _answers(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
     """Return what a compiler says to cross's questions; it is asked once, for as long as its file is the same."""
 
     def ask(words: str) -> str | Absent:
-        done = work.run((rustc, *words.split()))
+        done = context.run((rustc, *words.split()))
         return Absent(done.err) if done.code else done.out
 
-    answers = {words: answer_cache.of_program(work.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    answers = {words: answer_cache.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
     return {words: tuple(text.splitlines()) for words, text in answers.items() if isinstance(text, str)}
 
 
-def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
+def _guard(route: Route, place: str, theirs: str, context: Context) -> guard.Guard:
     toolchain = route.toolchain
     folder = Folder(
         name=toolchain.name,
@@ -329,50 +329,50 @@ def _guard(route: Route, place: str, theirs: str, work: Work) -> guard.Guard:
         cargo=f"{route.host_toolchain.path}/bin/cargo",
         rustc=f"{route.host_toolchain.path}/bin/rustc",
         toolchain=folder,
-        locked=work.repository.lock,
+        locked=context.repository.lock,
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
         claimed="" if route.flavour == "git" else CLAIMED,
-        answers=_answers(f"{route.host_toolchain.path}/bin/rustc", work),
+        answers=_answers(f"{route.host_toolchain.path}/bin/rustc", context),
         target=route.target,
     )
 
 
-def _host(route: Route, target_dir: Path, work: Work) -> Env:
+def _host(route: Route, target_dir: Path, context: Context) -> Env:
     """Return the environment of a build without a container: without tokens, and with a CARGO_HOME that has none."""
-    call = _call(target_dir, work, cargo_home=str(dependencies.host_home(work)))
-    return environment.host(route, call, work.environ, work.config.target(route.target).env_pass)
+    call = _call(target_dir, context, cargo_home=str(dependencies.host_home(context)))
+    return environment.host(route, call, context.environ, context.config.target(route.target).env_pass)
 
 
 @contextmanager
-def _zigbuild(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
+def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = _host(route, target_dir, work)
+    env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
-    caches = {name: str(work.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in work.environ}
+    caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
     env = {**caches, **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
-    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, work)
+    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, context)
 
 
 @contextmanager
-def _cargo(route: Route, target_dir: Path, work: Work) -> Iterator[Started]:
-    env = _host(route, target_dir, work)
-    yield _audited(Started(program=(f"{route.host_toolchain.path}/bin/cargo",), env=env), route, work)
+def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+    env = _host(route, target_dir, context)
+    yield _audited(Started(program=(f"{route.host_toolchain.path}/bin/cargo",), env=env), route, context)
 
 
-def _audited(started: Started, route: Route, work: Work) -> Started:
+def _audited(started: Started, route: Route, context: Context) -> Started:
     """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
-    if not work.extra.wrapper:
+    if not context.extra.wrapper:
         return started
-    return Started(program=(work.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"})
+    return Started(program=(context.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"})
 
 
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Work], AbstractContextManager[Started]]]] = {
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Started]]]] = {
     "cross": _cross,
     "zigbuild": _zigbuild,
     "cargo": _cargo,

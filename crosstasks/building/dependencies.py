@@ -24,7 +24,7 @@ from ..reporting import progress
 from . import crates
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..core.steps import Done, Env
     from ..planning.route import Route
     from ..project.repository import Repository
@@ -40,15 +40,15 @@ def user_home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("CARGO_HOME") or Path.home() / ".cargo").absolute()
 
 
-def home(work: Work) -> Path:
+def home(context: Context) -> Path:
     """Return the CARGO_HOME for containers, made if need be; its name tells the configuration and the authorities that are in it."""
-    theirs = user_home(work.environ)
+    theirs = user_home(context.environ)
     for name in CACHES:
         (theirs / name).mkdir(parents=True, exist_ok=True)
     text = _config(theirs, without_secrets)
-    trusted = network.authorities(work.environ)
+    trusted = network.authorities(context.environ)
     certificates = Path(trusted).read_bytes() if trusted else b""
-    place = work.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
+    place = context.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
 
     def make(draft: Path) -> None:
         for name in (*CACHES, "bin", "xargo"):  # the engine would make the mount points itself, as root
@@ -60,15 +60,15 @@ def home(work: Work) -> Path:
     return integrity.once(place, make, ["*"])
 
 
-def host_home(work: Work) -> Path:
+def host_home(context: Context) -> Path:
     """
     Return the CARGO_HOME for builds on the host: the user's caches, programs and configuration, without tokens.
 
     Its name is the same from call to call, since it is part of what cargo compiles again for.
     """
-    theirs = user_home(work.environ)
+    theirs = user_home(context.environ)
     text = _config(theirs, without_tokens)
-    place = work.cache / "cargo" / f"host-{hashlib.sha256(f'{theirs} {text}'.encode()).hexdigest()[:12]}"
+    place = context.cache / "cargo" / f"host-{hashlib.sha256(f'{theirs} {text}'.encode()).hexdigest()[:12]}"
 
     def make(draft: Path) -> None:
         for name in (*CACHES, "bin"):
@@ -123,7 +123,7 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     return tables | {name: part for name, part in parts.items() if part}
 
 
-def fetch(route: Route, work: Work) -> None:
+def fetch(route: Route, context: Context) -> None:
     """
     Fetch what Cargo.lock names, with the user's own CARGO_HOME and credentials; nothing if an earlier call did.
 
@@ -131,30 +131,32 @@ def fetch(route: Route, work: Work) -> None:
         ConfigError: Cargo.lock does not fit Cargo.toml.
         BuildFailed: a dependency cannot be had.
     """
-    repository = work.repository
+    repository = context.repository
     lock = Path(repository.root) / "Cargo.lock"
     stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
     key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.host_toolchain.release.encode()))).hexdigest()
     if not _fetched(stamp, key):
-        work.say(f"fetching the dependencies of {Path(repository.root).name}")
+        context.say(f"fetching the dependencies of {Path(repository.root).name}")
         # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
         targets = dict.fromkeys(filter(None, (route.target, route.host_toolchain.host)))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
         options = [] if old else [f"--target={triple}" for triple in targets]
         with progress.shown("fetch the dependencies"):
-            done = _cargo(route, work, "fetch", *(("--locked",) if lock.exists() else ()), *options)
+            done = _cargo(route, context, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:
             raise _unfetched(done)
-        _check(lock, user_home(work.environ))
-        unpacked = _unpacked(lock, user_home(work.environ)) if lock.exists() else []
+        _check(lock, user_home(context.environ))
+        unpacked = _unpacked(lock, user_home(context.environ)) if lock.exists() else []
         key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.host_toolchain.release.encode()))).hexdigest() if lock.exists() else key
         files.write(stamp, json.dumps({"key": key, "crates": unpacked}))
     if route.build_std:
         from ..provisioning import toolchain
 
-        toolchain.fetch_library(Path(route.toolchain.path), host_toolchain=Path(route.host_toolchain.path), run=work.run, say=work.say)
+        toolchain.fetch_library(
+            Path(route.toolchain.path), host_toolchain=Path(route.host_toolchain.path), run=context.run, say=context.say
+        )
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
-            toolchain.start_files(Path(route.toolchain.path), route.target, host_toolchain=Path(route.host_toolchain.path), run=work.run)
+            toolchain.start_files(Path(route.toolchain.path), route.target, host_toolchain=Path(route.host_toolchain.path), run=context.run)
 
 
 def _check(lock: Path, theirs: Path) -> None:
@@ -188,11 +190,11 @@ def _unpacked(lock: Path, theirs: Path) -> list[str]:
     return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
 
 
-def carry(place: Path, route: Route, work: Work) -> None:
+def carry(place: Path, route: Route, context: Context) -> None:
     """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
-    theirs = user_home(work.environ)
-    shutil.copytree(home(work), place)
-    for lock in _locks(route, work):
+    theirs = user_home(context.environ)
+    shutil.copytree(home(context), place)
+    for lock in _locks(route, context):
         for package in toml_file.loads(lock.read_text("utf-8")).get("package", ()):
             for path in _parts(theirs, package["name"], package["version"], package.get("source", "")):
                 target = place / path.relative_to(theirs)
@@ -203,11 +205,11 @@ def carry(place: Path, route: Route, work: Work) -> None:
                     shutil.copy2(path, target)
 
 
-def _locks(route: Route, work: Work) -> tuple[Path, ...]:
+def _locks(route: Route, context: Context) -> tuple[Path, ...]:
     from ..provisioning.rustup_home import SOURCE
 
     library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
-    return tuple(lock for lock in (Path(work.repository.root, "Cargo.lock"), *library) if lock.exists())
+    return tuple(lock for lock in (Path(context.repository.root, "Cargo.lock"), *library) if lock.exists())
 
 
 def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]:
@@ -226,9 +228,9 @@ def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]
         yield from (theirs / "registry" / "cache").glob(f"*/{name}-{version}.crate")
 
 
-def _cargo(route: Route, work: Work, *arguments: str) -> Done:
+def _cargo(route: Route, context: Context, *arguments: str) -> Done:
     env: Env = {"RUSTC": f"{route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    return work.run((f"{route.host_toolchain.path}/bin/cargo", *arguments), env=env, cwd=work.repository.root)
+    return context.run((f"{route.host_toolchain.path}/bin/cargo", *arguments), env=env, cwd=context.repository.root)
 
 
 def _unfetched(done: Done) -> BuildFailed | ConfigError:

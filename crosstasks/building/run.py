@@ -25,7 +25,7 @@ from .commands import STARTERS
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
-    from ..context import Work
+    from ..context import Context
     from ..core.steps import Done
     from ..planning.plan import Plan
     from ..planning.route import Route
@@ -55,7 +55,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     container: Container | None = None
 
 
-def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
+def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     """
     Run cargo's ``build`` or ``test`` along the plan's route.
 
@@ -68,23 +68,23 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
     """
     begun = time.monotonic()
     route = plan.route
-    dependencies.fetch(route, work)
-    target_dir = folder(route, work.repository)
-    target_folder.seed(target_dir, work.facts.engine, work.say)
+    dependencies.fetch(route, context)
+    target_dir = folder(route, context.repository)
+    target_folder.seed(target_dir, context.facts.engine, context.say)
     target_dir.mkdir(parents=True, exist_ok=True)
-    form = _form(work)
+    form = _form(context)
     messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
     more = environment.added(
         route.target,
-        (*environment.needed(route), *environment.remapped(_folders(route, target_dir, work) if work.extra.remap else ())),
-        work.repository.rustflags,
-        work.environ,
+        (*environment.needed(route), *environment.remapped(_folders(route, target_dir, context) if context.extra.remap else ())),
+        context.repository.rustflags,
+        context.environ,
     )
-    with STARTERS[route.builder](route, target_dir, work) as started:
+    with STARTERS[route.builder](route, target_dir, context) as started:
         argv = (
             *started.program,
             *subcommand(plan),
-            *ours(plan, work.repository, form),
+            *ours(plan, context.repository, form),
             *configured(plan.request.options, arguments),
             *more.arguments,
             *arguments,
@@ -92,15 +92,17 @@ def run(plan: Plan, arguments: Sequence[str], work: Work) -> Ran:
         done = process.stream(
             argv,
             env={**started.env, **more.env},
-            cwd=work.repository.root,
-            timeout=work.config.timeout or None,
+            cwd=context.repository.root,
+            timeout=context.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" or form else None,
             on_err=_to_stderr,
             owner=started.owner,
         )
         container = started.container()
         error = (
-            (_full(plan, done) or cache_check.damaged(route, _output(done, messages), work) or started.ending(done)) if done.code else None
+            (_full(plan, done) or cache_check.damaged(route, _output(done, messages), context) or started.ending(done))
+            if done.code
+            else None
         )
     built, seconds = _built(messages, plan, started.places), time.monotonic() - begun
     if not done.code and _cut_off(plan, built, arguments):
@@ -156,18 +158,22 @@ def _at_work(err: str) -> bool:
     return bool(_WORK.search(err))
 
 
-def _folders(route: Route, target_dir: Path, work: Work) -> tuple[tuple[str, str], ...]:
+def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[str, str], ...]:
     """Return the folders of this machine that the compiler sees, and what programs shall call them; the last that fits counts.
 
     In a container of 0.2.x all but the project have fixed names: nothing of the machine is in the flags, and so in no hash of cargo's.
     """
     if route.builder == "cross" and route.flavour != "git":
-        root = work.repository.root
+        root = context.repository.root
         there = commands.remapped(str(target_dir), root) if route.remote else ()
-        return ((root if work.repository.around.folders else "/project", "/source"), *there)
-    homes = (dependencies.home(work),) if route.builder == "cross" else (dependencies.user_home(work.environ), dependencies.host_home(work))
+        return ((root if context.repository.around.folders else "/project", "/source"), *there)
+    homes = (
+        (dependencies.home(context),)
+        if route.builder == "cross"
+        else (dependencies.user_home(context.environ), dependencies.host_home(context))
+    )
     cargo = ((str(home), "/cargo") for home in homes)
-    return (work.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
+    return (context.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
 
 
 def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
@@ -176,11 +182,11 @@ def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
-def _form(work: Work) -> str:
+def _form(context: Context) -> str:
     """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
-    if not ci.diagnosed(work.environ):
+    if not ci.diagnosed(context.environ):
         return ""
-    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, work.environ) else "json"
+    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, context.environ) else "json"
 
 
 def _to_stdout(line: bytes) -> None:

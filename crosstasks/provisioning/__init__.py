@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from .. import context
 from ..catalog import targets
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
 from ..clients import engines
+from ..context import debian_archive
 from ..core import cache
 from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
@@ -18,54 +18,54 @@ from ..reporting import progress, steps
 from . import emulation, image, rustup_home, toolchain, tools
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
 
 
-def take(step: Provision, work: Work) -> None:
+def take(step: Provision, context: Context) -> None:
     """
     Take one step.
 
     Raises:
         CrosstasksError: it failed; the error says how.
     """
-    cache.prepare(work.cache)
+    cache.prepare(context.cache)
     match step:
         case InstallWheels(name=name, projects=projects):
             with progress.shown(steps.words(step)):
-                tools.from_pypi(work.cache / "tools", name, projects, run=work.run, say=work.say)
+                tools.from_pypi(context.cache / "tools", name, projects, run=context.run, say=context.say)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
             with progress.shown(steps.words(step)):
-                tools.from_cargo(work.cache / "tools", name, flavour, install, cargo=Path(cargo), run=work.run, say=work.say)
+                tools.from_cargo(context.cache / "tools", name, flavour, install, cargo=Path(cargo), run=context.run, say=context.say)
         case InstallToolchain():
-            _install_toolchain(step, work)
+            _install_toolchain(step, context)
         case PullImage(ref=ref, platform=platform):
-            engines.pull(work.engine, ref, platform, work.say)
+            engines.pull(context.engine, ref, platform, context.say)
         case BuildImage(recipe=recipe):
             with progress.shown(steps.words(step)):
-                image.provide(recipe, work)
+                image.provide(recipe, context)
         case RegisterEmulator():
-            emulation.install(step, work)
+            emulation.install(step, context)
         case _:
             assert_never(step)
 
 
-def _install_toolchain(step: InstallToolchain, work: Work) -> None:
+def _install_toolchain(step: InstallToolchain, context: Context) -> None:
     spec = rustup_home.ToolchainSpec(release=step.release, host=step.host, targets=step.targets, source=step.library)
-    home = work.cache / "rustup"
+    home = context.cache / "rustup"
     if step.source == "rustup":
         with progress.shown(steps.words(step)):
-            toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=work.run, say=work.say)
+            toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=context.run, say=context.say)
         return
     with progress.shown(steps.words(step)):
         toolchain.from_debian(
             spec,
             home=home,
-            archive=context.archive(work.cache, work.config, SUITE, work.say),
+            archive=debian_archive(context.cache, context.config, SUITE, context.say),
             debian_std=_architectures(),
             host_debian=BY_TRIPLE[step.host].debian,
-            machine=NAMES.get(work.facts.host.arch, work.facts.host.arch),
-            run=work.run,
-            say=work.say,
+            machine=NAMES.get(context.facts.host.arch, context.facts.host.arch),
+            run=context.run,
+            say=context.say,
         )
 
 

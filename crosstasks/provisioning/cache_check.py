@@ -16,7 +16,7 @@ from ..core import cache, files, integrity
 from ..core.errors import ToolDamaged
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..planning.route import Route
 
 SMELLS: Final = (
@@ -41,13 +41,13 @@ def suspicious(output: str) -> str:
     return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 
 
-def damaged(route: Route, output: str, work: Work) -> ToolDamaged | None:
+def damaged(route: Route, output: str, context: Context) -> ToolDamaged | None:
     """Look for damage if what was *output* smells of it, and take out what is damaged; None if nothing of ours is."""
     line = suspicious(output)
     parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     try:
         for path in dict.fromkeys(parts) if line else ():
-            with intact(Path(path), work, line):
+            with intact(Path(path), context, line):
                 pass
     except ToolDamaged as error:
         return error
@@ -55,19 +55,19 @@ def damaged(route: Route, output: str, work: Work) -> ToolDamaged | None:
 
 
 @contextmanager
-def intact(folder: Path, work: Work, line: str = "") -> Iterator[None]:
+def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
     """
     Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
 
     Args:
         folder: of a tool or a toolchain.
-        work: for our cache.
+        context: for our cache.
         line: what smelled of damage, if something did.
 
     Raises:
         ToolDamaged: it differed, and has been taken out.
     """
-    lock, aside = _places(folder, work.cache)
+    lock, aside = _places(folder, context.cache)
     if not lock:
         yield
         return
@@ -80,7 +80,7 @@ def intact(folder: Path, work: Work, line: str = "") -> Iterator[None]:
             raise ToolDamaged(
                 f"{folder.name} in the cache was damaged, and has been removed",
                 why=f"{wrong}: {line}" if line else wrong,
-                hint=f"{AGAIN[work.config.offline]}; if that happens often, the disk or the memory may be failing",
+                hint=f"{AGAIN[context.config.offline]}; if that happens often, the disk or the memory may be failing",
             )
         yield
 

@@ -21,7 +21,7 @@ from ..planning.emulators import DOES, Source
 from . import image
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..core.steps import Done
     from ..planning.ingredients import RegisterEmulator
 
@@ -66,7 +66,7 @@ def _escaped(data: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
-def install(step: RegisterEmulator, work: Work) -> None:
+def install(step: RegisterEmulator, context: Context) -> None:
     """
     Register an emulator, and prove that it runs the platform's programs.
 
@@ -76,23 +76,23 @@ def install(step: RegisterEmulator, work: Work) -> None:
     platform = step.platform
     if step.ask and not agreed(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
-    work.say(f"setting up emulation of {platform}: {DOES[step.source]}")
-    _mount(work)
-    SOURCES[step.source](work, step)
-    check_runs(work, platform)
+    context.say(f"setting up emulation of {platform}: {DOES[step.source]}")
+    _mount(context)
+    SOURCES[step.source](context, step)
+    check_runs(context, platform)
 
 
-def _passing(work: Work) -> bool:
+def _passing(context: Context) -> bool:
     """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
-    there = work.engine.remote or work.engine.desktop or not isinstance(work.facts.emulation, Emulation)
-    return not there and work.look.platform().system == "linux" and not mounted(work.look.root)
+    there = context.engine.remote or context.engine.desktop or not isinstance(context.facts.emulation, Emulation)
+    return not there and context.look.platform().system == "linux" and not mounted(context.look.root)
 
 
-def _mount(work: Work) -> None:
+def _mount(context: Context) -> None:
     """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the proof tells whether it matters."""
-    if _passing(work) and isinstance(work.facts.emulation, Emulation) and work.facts.emulation.root:
-        done = work.run(MOUNT, timeout=PATIENCE)
-        work.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
+    if _passing(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
+        done = context.run(MOUNT, timeout=PATIENCE)
+        context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 
 
 def agreed(question: str) -> bool:
@@ -102,11 +102,11 @@ def agreed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def check_runs(work: Work, platform: str) -> None:
+def check_runs(context: Context, platform: str) -> None:
     """Run a program of the platform, or fail."""
     question = Question("emulation-test", platform)
-    test = probes.ask(work.look, question, work.facts)
-    if not isinstance(test, EmulationTest) and _passing(work):
+    test = probes.ask(context.look, question, context.facts)
+    if not isinstance(test, EmulationTest) and _passing(context):
         why = f"{test.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
         hint = f"`sudo {' '.join(MOUNT)}`, then again"
         raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
@@ -114,11 +114,11 @@ def check_runs(work: Work, platform: str) -> None:
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=test.why, hint="`crosstasks emulation.status`")
 
 
-def _pinned(work: Work, step: RegisterEmulator) -> None:
+def _pinned(context: Context, step: RegisterEmulator) -> None:
     platform, ref = step.platform, step.ref
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
-        done = work.run((*_container(work), *ALLOWED, ref, action, value), timeout=PATIENCE)
+        done = context.run((*_container(context), *ALLOWED, ref, action, value), timeout=PATIENCE)
     if done.code:
         raise _refused(f"the pinned image did not register an emulator of {name}", done)
 
@@ -127,30 +127,30 @@ def _binfmt_name(platform: str) -> str:
     return platform.removeprefix("linux/").partition("/")[0]
 
 
-def _built(work: Work, step: RegisterEmulator) -> None:
-    done = _in_ours(work, step.platform, step.recipe, line(step.platform))
+def _built(context: Context, step: RegisterEmulator) -> None:
+    done = _in_ours(context, step.platform, step.recipe, line(step.platform))
     if done.code:
         raise _refused(f"a container did not register an emulator of {step.platform}", done)
 
 
-def _in_ours(work: Work, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
+def _in_ours(context: Context, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
     """Run binfmt.sh in the image that is built here."""
     if not isinstance(recipe, Recipe):
         why, hint = (recipe.why, recipe.hint) if recipe else ("", "")
         raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=why, hint=hint)
-    image.provide(recipe, work)
+    image.provide(recipe, context)
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
-    argv = (*_container(work), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), recorded)
-    return work.run(argv, stdin=script, timeout=PATIENCE)
+    argv = (*_container(context), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), recorded)
+    return context.run(argv, stdin=script, timeout=PATIENCE)
 
 
-def _container(work: Work) -> tuple[str, ...]:
+def _container(context: Context) -> tuple[str, ...]:
     labels = (f"--label={label}" for label in liveness.labels(uuid.uuid4().hex[:12]))
-    return (work.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
+    return (context.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
 
 
-def _package(work: Work, _step: RegisterEmulator) -> None:
-    done = work.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
+def _package(context: Context, _step: RegisterEmulator) -> None:
+    done = context.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
     if done.code:
         raise _refused(f"apt-get did not install {' and '.join(PACKAGES)}", done)
 
@@ -160,22 +160,22 @@ def _refused(what: str, done: Done) -> EmulationFailed:
     return EmulationFailed(what, why=why, hint='another source may: `crosstasks emulation.install --source build`; or emulation = "never"')
 
 
-SOURCES: Final[Mapping[Source, Callable[[Work, RegisterEmulator], None]]] = {"image": _pinned, "build": _built, "package": _package}
+SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {"image": _pinned, "build": _built, "package": _package}
 
 
-def uninstall(work: Work, platform: str) -> None:
+def uninstall(context: Context, platform: str) -> None:
     """
     Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
 
     Raises:
         EmulationFailed: the kernel did not let it go.
     """
-    probes.forget(work.look, Question("emulation-test", platform), work.facts)
-    path = work.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
+    probes.forget(context.look, Question("emulation-test", platform), context.facts)
+    path = context.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
     try:
         path.write_text("-1", "utf-8")
     except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
-        recipe = recipes.emulator(qemu(platform), work.engine.platform)
-        done = _in_ours(work, platform, recipe, "")
+        recipe = recipes.emulator(qemu(platform), context.engine.platform)
+        done = _in_ours(context, platform, recipe, "")
         if done.code:
             raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None

@@ -20,17 +20,17 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from .. import context
 from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import engines
 from ..clients.debian.deb import PIECE, members
 from ..clients.debian.packages import Package, megabytes
+from ..context import debian_archive
 from ..core import cache, files
 from ..core.errors import ImageFailed
 
 if TYPE_CHECKING:
     from ..clients.debian import Archive
-    from ..context import Work
+    from ..context import Context
     from ..core.steps import Say
 
 MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
@@ -162,7 +162,7 @@ SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c"
 """What lets emulated programs start others; kept in every image that builds."""
 
 
-def provide(recipe: Recipe, work: Work) -> None:
+def provide(recipe: Recipe, context: Context) -> None:
     """
     Have the engine hold the image of a recipe.
 
@@ -170,8 +170,8 @@ def provide(recipe: Recipe, work: Work) -> None:
         ImageFailed, ToolMissing: as of ``build``.
     """
     spawn = SPAWN_FILES if recipe.base == BASE else ()
-    archive = context.archive(work.cache, work.config, recipe.suite, work.say)
-    build(recipe, engine=work.engine.command, folder=work.cache / "images", archive=archive, spawn=spawn, say=work.say)
+    archive = debian_archive(context.cache, context.config, recipe.suite, context.say)
+    build(recipe, engine=context.engine.command, folder=context.cache / "images", archive=archive, spawn=spawn, say=context.say)
 
 
 def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:

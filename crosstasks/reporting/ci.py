@@ -29,7 +29,7 @@ from ..facts.host import ci
 from ..project import manifest
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..core.results import Result
     from ..core.steps import Diagnostic
 
@@ -193,15 +193,15 @@ def _line(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def finish(results: Sequence[Result], work: Work) -> None:
+def finish(results: Sequence[Result], context: Context) -> None:
     """
     Tell the CI service, and write the files that are asked for.
 
     Raises:
         ConfigError: a file cannot be written.
     """
-    environ = work.environ
-    root, top = _folders(work)
+    environ = context.environ
+    root, top = _folders(context)
     if ci(environ) == "github":
         for line in annotated(results, root, top):
             _line(line)
@@ -232,13 +232,13 @@ def _tried(path: Path, _results: Sequence[Result], _folders: tuple[str, str]) ->
         pass
 
 
-def _folders(work: Work) -> tuple[str, str]:
+def _folders(context: Context) -> tuple[str, str]:
     """Return where the compiler's paths begin, and the top of the repository as the CI service checked it out."""
     try:
-        root = manifest.read(manifest.find(work.root)).root
+        root = manifest.read(manifest.find(context.root)).root
     except ConfigError:
-        root = str(work.root)
-    top = work.environ.get("GITHUB_WORKSPACE") or work.environ.get("CI_PROJECT_DIR") or root
+        root = str(context.root)
+    top = context.environ.get("GITHUB_WORKSPACE") or context.environ.get("CI_PROJECT_DIR") or root
     return root, top
 
 

@@ -20,8 +20,8 @@ def plan(call: Call) -> None:
     from ..planning import plan
     from ..reporting import report
 
-    names, work = call.selected(call.verb)
-    all_plans = pipeline.plans(names, verb=call.verb, work=work)
+    names, context = call.selected(call.verb)
+    all_plans = pipeline.plans(names, verb=call.verb, context=context)
     raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in all_plans]}
     call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans))
 
@@ -33,7 +33,7 @@ def provision(call: Call) -> int:
 
     if call.options.get("from_"):
         return _loaded(call)
-    for planned in pipeline.provision(call.names, call.verb, call.work()):
+    for planned in pipeline.provision(call.names, call.verb, call.context()):
         print(report.plan_text(planned, everything=True))  # noqa: T201
     return 0
 
@@ -42,8 +42,8 @@ def _loaded(call: Call) -> int:
     """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
     from ..extras.offline import bundle_load
 
-    manifest = bundle_load.load(call.work(needed=False), Path(call.options["from_"]))
-    rows = bundle_load.readiness(call.work(needed=False), manifest.targets, call.verb)
+    manifest = bundle_load.load(call.context(needed=False), Path(call.options["from_"]))
+    rows = bundle_load.readiness(call.context(needed=False), manifest.targets, call.verb)
     print(bundle_load.text(rows))  # noqa: T201
     failed = [row for row in rows if row.error]
     for row in failed:
@@ -68,14 +68,14 @@ def _carry_out(verb: Verb, call: Call) -> int:
     from ..reporting import ci, report
 
     checked = arguments.check(call.arguments)
-    names, work = call.selected(verb)
-    ci.ready(work.environ)
-    results = pipeline.build(names, checked, verb=verb, work=work)
+    names, context = call.selected(verb)
+    ci.ready(context.environ)
+    results = pipeline.build(names, checked, verb=verb, context=context)
     call.show({"schema_version": about.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
-    ci.finish(results, work)  # at last: the result is shown even if a file cannot be written
+    ci.finish(results, context)  # at last: the result is shown even if a file cannot be written
     return failed[0].code if failed else 0
 
 
@@ -83,7 +83,7 @@ def shell(call: Call) -> int:
     """Open a shell in the target's image, with the project mounted."""
     from ..extras.maintenance import shell
 
-    return shell.open_shell(call.names, call.work(builder="cross"))
+    return shell.open_shell(call.names, call.context(builder="cross"))
 
 
 TASKS: Final[Mapping[str, Task]] = {

@@ -14,7 +14,7 @@ from ..config import read
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..core.steps import Verb
 
 
@@ -110,7 +110,7 @@ class Call:
         """Return what is to be done."""
         return read.verb(self.options["verb"], "--verb")
 
-    def work(self, *, needed: bool = True, **overrides: str) -> Work:
+    def context(self, *, needed: bool = True, **overrides: str) -> Context:
         """Read the configuration."""
         from .. import pipeline
 
@@ -126,16 +126,16 @@ class Call:
         """Return the revision since which something must have changed; empty if all is to be done."""
         return str(self.options.get("changed_since") or os.environ.get(read.CHANGED_SINCE, ""))
 
-    def selected(self, verb: Verb) -> tuple[tuple[str, ...], Work]:
+    def selected(self, verb: Verb) -> tuple[tuple[str, ...], Context]:
         """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        work = self.work()
+        context = self.context()
         if not self.changed_since:
-            return self.names, work
+            return self.names, context
         needed("ci", read.CHANGED_SINCE)
         from ..extras.ci import changes
 
-        work = changes.narrow(work, self.names, self.changed_since, verb)
-        return work.config.targets, work
+        context = changes.narrow(context, self.names, self.changed_since, verb)
+        return context.config.targets, context
 
     def show(self, value: Any, text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""

@@ -12,7 +12,7 @@ from ..core.errors import ConfigError
 from .call import Call, Task
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..extras.ci.matrix import Hashes, Job, Provider
     from ..extras.ci.workflows import Layout
 
@@ -24,15 +24,15 @@ def matrix(call: Call) -> None:
     from ..core import about
     from ..extras.ci import matrix, workflows
 
-    names, work = call.selected(call.verb)
+    names, context = call.selected(call.verb)
     form = call.options["format"]
-    jobs = _jobs(call, names, work, "gitlab" if form == "gitlab" else "github")
+    jobs = _jobs(call, names, context, "gitlab" if form == "gitlab" else "github")
     match form:
         case "github":
             print(msgspec.json.encode({"include": jobs}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
         case "gitlab":
-            top, layout = _layout(work)
-            print(workflows.text("gitlab", jobs, layout, minutes=work.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
+            top, layout = _layout(context)
+            print(workflows.text("gitlab", jobs, layout, minutes=context.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
         case _:
             call.show({"schema_version": about.SCHEMA_VERSION, "jobs": jobs}, lambda: matrix.text(jobs))
 
@@ -42,12 +42,12 @@ def generate(call: Call) -> int:
     from ..core import files
     from ..extras.ci import workflows
 
-    work = call.work()
+    context = call.context()
     provider = _provider(call.options["provider"])
-    top, layout = _layout(work)
+    top, layout = _layout(context)
     path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
     expected = workflows.text(
-        provider, _jobs(call, call.names, work, provider), layout, minutes=work.config.ci_minutes, install=_install(top, layout)
+        provider, _jobs(call, call.names, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
@@ -78,16 +78,16 @@ def _provider(name: str) -> Provider:
     return cast("Provider", name)
 
 
-def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> tuple[Job, ...]:
+def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider) -> tuple[Job, ...]:
     from msgspec.structs import replace
 
     from .. import pipeline
     from ..extras.ci import matrix
 
-    config = replace(work.config, ci_runners=(*work.config.ci_runners, *(call.options.get("runner") or ())))
+    config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
-    packages = _packages(work) if call.options.get("packages") else ()
-    triples, hashes, prefix = pipeline.select(names, work), _hashes(work), call.options["prefix"]
+    packages = _packages(context) if call.options.get("packages") else ()
+    triples, hashes, prefix = pipeline.select(names, context), _hashes(context), call.options["prefix"]
     return tuple(
         job
         for verb in verbs
@@ -104,10 +104,10 @@ def _jobs(call: Call, names: Sequence[str], work: Work, provider: Provider) -> t
     )
 
 
-def _packages(work: Work) -> tuple[str, ...]:
+def _packages(context: Context) -> tuple[str, ...]:
     from ..project import manifest
 
-    return tuple(package.name for package in manifest.read(manifest.find(work.root)).packages)
+    return tuple(package.name for package in manifest.read(manifest.find(context.root)).packages)
 
 
 def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
@@ -116,13 +116,13 @@ def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...
     return tuple(name for name in packages if not specs or any(fnmatchcase(name, spec) for spec in specs))
 
 
-def _hashes(work: Work) -> Hashes:
+def _hashes(context: Context) -> Hashes:
     """Read what the keys of caches depend on."""
     from ..extras.ci import matrix, workflows
 
-    names = (Path(work.config.place).name, *workflows.PROVIDING)
-    read = [path.read_bytes() if (path := work.root / name).is_file() else b"" for name in names]
-    lock = work.root / "Cargo.lock"
+    names = (Path(context.config.place).name, *workflows.PROVIDING)
+    read = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
+    lock = context.root / "Cargo.lock"
     return matrix.Hashes(
         provision=matrix.digest(matrix.shipped().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
     )
@@ -140,17 +140,17 @@ def _install(top: Path, layout: Layout) -> str:
     return f'"{workflows.NOX}" {(adoption.present(folder) or adoption.index()).pip}'
 
 
-def _layout(work: Work) -> tuple[Path, Layout]:
+def _layout(context: Context) -> tuple[Path, Layout]:
     """Return the top of the git repository, and where the Rust repository lies below it."""
     from ..config import places
     from ..extras.ci import workflows
 
-    top = places.top(work.root)
-    top = top if (top / ".git").exists() else work.root
-    config = Path(work.config.place).name if work.config.place else "crosstasks.toml"
-    folders = (folder for folder in (work.root, *work.root.parents) if folder.is_relative_to(top))
-    sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), work.root)
-    below = [folder.relative_to(top).as_posix() for folder in (work.root, sessions)]
+    top = places.top(context.root)
+    top = top if (top / ".git").exists() else context.root
+    config = Path(context.config.place).name if context.config.place else "crosstasks.toml"
+    folders = (folder for folder in (context.root, *context.root.parents) if folder.is_relative_to(top))
+    sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), context.root)
+    below = [folder.relative_to(top).as_posix() for folder in (context.root, sessions)]
     return top, workflows.Layout(folder=below[0], config=config, sessions=below[1])
 
 

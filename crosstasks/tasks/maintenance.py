@@ -125,8 +125,8 @@ def clean(call: Call) -> None:
         raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
     if call.names and (cache or old):
         raise ConfigError(f"{'--cache' if cache else '--stale'} is of all targets", hint="--target goes with what was built, and --images")
-    work = call.work(needed=False)
-    for line in cleaning.clean_stale(work, dry=dry) if old else cleaning.clean(work, images=images, everything=cache, dry=dry):
+    context = call.context(needed=False)
+    for line in cleaning.clean_stale(context, dry=dry) if old else cleaning.clean(context, images=images, everything=cache, dry=dry):
         print(line, flush=True)  # noqa: T201
 
 
@@ -135,7 +135,7 @@ def status(call: Call) -> None:
     from ..core import about
     from ..extras.maintenance import emulating
 
-    rows = emulating.status(_platforms(call), call.work(needed=False))
+    rows = emulating.status(_platforms(call), call.context(needed=False))
     call.show({"schema_version": about.SCHEMA_VERSION, "platforms": rows}, lambda: emulating.text(rows))
 
 
@@ -143,7 +143,7 @@ def install(call: Call) -> None:
     """Register an emulator with the engine's kernel, in a container with privileges, and prove that it works."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.install(_platforms(call), call.options["source"], call.work(needed=False)):
+    for line in emulating.install(_platforms(call), call.options["source"], call.context(needed=False)):
         print(line, flush=True)  # noqa: T201
 
 
@@ -151,7 +151,7 @@ def uninstall(call: Call) -> None:
     """Take an emulator out of the table of the engine's kernel."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.uninstall(_platforms(call), call.work(needed=False)):
+    for line in emulating.uninstall(_platforms(call), call.context(needed=False)):
         print(line, flush=True)  # noqa: T201
 
 

@@ -19,10 +19,10 @@ def lock(call: Call) -> int:
     if check and update:
         raise ConfigError("--check writes nothing, and --update does: give one of them")
     if check:
-        differences = locking.check(call.work(), call.names, call.platforms)
+        differences = locking.check(call.context(), call.names, call.platforms)
         call.show({"schema_version": about.SCHEMA_VERSION, "differences": differences}, lambda: locking.differences_text(differences))
         return 1 if differences else 0
-    result = locking.make(call.work(), call.names, call.platforms, update=update)
+    result = locking.make(call.context(), call.names, call.platforms, update=update)
     call.show({"schema_version": about.SCHEMA_VERSION, "lock": result}, lambda: locking.text(result))
     return 0
 
@@ -35,7 +35,7 @@ def bundle(call: Call) -> None:
 
     if not call.options["to"]:
         raise ConfigError("--to names the file to write", hint="crosstasks offline.bundle --to crosstasks.tar")
-    manifest = bundle_make.make(call.work(), call.names, call.platforms, Path(call.options["to"]).absolute())
+    manifest = bundle_make.make(call.context(), call.names, call.platforms, Path(call.options["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in manifest.members)
     call.show({"schema_version": about.SCHEMA_VERSION, "bundle": manifest}, lambda: "\n".join(lines))
 
@@ -47,7 +47,7 @@ def mirror(call: Call) -> None:
 
     if not call.options["to"]:
         raise ConfigError("--to names the registry to fill", hint="crosstasks offline.mirror --to registry.example.org:5000/prefix")
-    done = mirror.fill(call.work(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
+    done = mirror.fill(call.context(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
     call.show({"schema_version": about.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
 
 
@@ -56,7 +56,7 @@ def outdated(call: Call) -> None:
     from ..core import about
     from ..extras.offline import outdated
 
-    rows = outdated.look(call.work(), call.names)
+    rows = outdated.look(call.context(), call.names)
     call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
 
 

@@ -13,10 +13,10 @@ from ..reporting import streams
 from .call import OPTIONS, OVERRIDES, PACKING, PREPARING, RELEASING, VERIFYING, Call, Task
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
     from ..core.results import Artifact
     from ..extras.packaging.contents import Difference
-    from ..extras.release.context import Context
+    from ..extras.release.context import ReleaseContext
     from ..extras.release.dist import Part
     from ..extras.release.prepare import Intended
     from ..planning.plan import Plan
@@ -26,8 +26,8 @@ def build(call: Call) -> int:
     """Build and pack every target of a release into one folder; what follows -- goes to cargo."""
     from ..extras.release import workers
 
-    context = _context(call)
-    parts = _built(call, context)
+    release = _release_context(call)
+    parts = _built(call, release)
     call.show(_answer(parts), lambda: workers.results(parts))
     return _code(parts)
 
@@ -36,7 +36,7 @@ def status(call: Call) -> int:
     """Show what a release has and what is missing: version, changelog, tag, tree, packages, places it is published to."""
     from ..extras.release import status
 
-    rows = status.examine(_context(call))
+    rows = status.examine(_release_context(call))
     call.show({**_schema(), "complete": status.complete(rows), "rows": rows}, lambda: status.text(rows))
     return 0
 
@@ -45,18 +45,18 @@ def prepare(call: Call) -> int:
     """Write the new version and the changelog, commit and tag; nothing is pushed."""
     from ..extras.release import prepare
 
-    context = _context(call)
-    intended = prepare.intend(context, call.options["bump"])
-    if _resumed(context, intended) or not _go(call, _shown(intended), bool(intended.steps)):
+    release = _release_context(call)
+    intended = prepare.intend(release, call.options["bump"])
+    if _resumed(release, intended) or not _go(call, _shown(intended), bool(intended.steps)):
         return 0
-    prepare.prepare(context, intended)
-    return _looked_again(_context(call), ("version", "lock", "changelog", "tag", "tree"))
+    prepare.prepare(release, intended)
+    return _looked_again(_release_context(call), ("version", "lock", "changelog", "tag", "tree"))
 
 
-def _resumed(context: Context, intended: Intended) -> bool:
+def _resumed(release: ReleaseContext, intended: Intended) -> bool:
     """Tell the user that there is a prepared release; True if nothing is left to do for it."""
     if intended.resumed:
-        context.work.say(f"{intended.message} is at HEAD already; going on with it, and --bump is for the next one")
+        release.context.say(f"{intended.message} is at HEAD already; going on with it, and --bump is for the next one")
     return intended.resumed and not intended.steps
 
 
@@ -85,11 +85,11 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _looked_again(context: Context, names: tuple[str, ...]) -> int:
+def _looked_again(release: ReleaseContext, names: tuple[str, ...]) -> int:
     """Look again: what was to be done has to be there."""
     from ..extras.release import status
 
-    rows = tuple(row for row in status.examine(context) if row.name in names and row.name not in context.skip)
+    rows = tuple(row for row in status.examine(release) if row.name in names and row.name not in release.skip)
     print(status.text(rows))  # noqa: T201
     return 0 if status.complete(rows) else CrosstasksError.code
 
@@ -99,13 +99,13 @@ def sign(call: Call) -> int:
     from ..extras.release import build as hooks
     from ..extras.release import dist
 
-    context = _context(call)
-    if not context.work.config.release.hooks:
+    release = _release_context(call)
+    if not release.context.config.release.hooks:
         raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
-    if not dist.chosen(context):
-        raise NothingSelected(f"there is nothing to sign in {context.dist}", hint="`release.build` makes it")
-    left_out = "nothing was signed: hooks are left out" if "hooks" in context.skip else "all of it is signed"
-    print("\n".join(hooks.run(context)) or left_out)  # noqa: T201
+    if not dist.chosen(release):
+        raise NothingSelected(f"there is nothing to sign in {release.dist}", hint="`release.build` makes it")
+    left_out = "nothing was signed: hooks are left out" if "hooks" in release.skip else "all of it is signed"
+    print("\n".join(hooks.run(release)) or left_out)  # noqa: T201
     return 0
 
 
@@ -114,22 +114,22 @@ def publish(call: Call) -> int:
     from ..extras.release import build as hooks
     from ..extras.release import publish
 
-    context = _context(call)
-    _publishable(context)
-    plan = "\n".join(f"publish {context.version} to {name}" for name in publish.places(context))
+    release = _release_context(call)
+    _publishable(release)
+    plan = "\n".join(f"publish {release.version} to {name}" for name in publish.places(release))
     if not plan:
         raise NothingSelected("there is no place to publish to", hint="`publish` in [release] names directory, github or registry")
     dry = call.options["dry_run"]
     if not dry and not _go(call, plan):
         return 0
     if not dry:
-        hooks.run(context)
-    for line in publish.publish(context, dry=dry):
+        hooks.run(release)
+    for line in publish.publish(release, dry=dry):
         print(line)  # noqa: T201
-    return 0 if dry else _looked_again(context, ("published",))
+    return 0 if dry else _looked_again(release, ("published",))
 
 
-def _publishable(context: Context) -> None:
+def _publishable(release: ReleaseContext) -> None:
     """
     Refuse to publish what is not a whole release.
 
@@ -138,10 +138,10 @@ def _publishable(context: Context) -> None:
     """
     from ..extras.release import status
 
-    if context.snapshot:
+    if release.snapshot:
         raise ConfigError("a snapshot is not published", hint="`release.prepare` makes a release")
-    rows = [row for row in status.examine(context) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
-    wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok" and row.name not in context.skip]
+    rows = [row for row in status.examine(release) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
+    wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok" and row.name not in release.skip]
     if wrong:
         raise ConfigError("this is no whole release yet", problems=wrong, hint="`release.status` says what comes next")
 
@@ -151,96 +151,96 @@ def everything(call: Call) -> int:
     from ..extras.release import build as hooks
     from ..extras.release import prepare, publish, status
 
-    context = _context(call)
-    context.work.say("what there is:")
-    print(status.text(status.examine(context)), file=sys.stderr)  # noqa: T201
-    intended = None if context.snapshot else prepare.intend(context, call.options["bump"])
+    release = _release_context(call)
+    release.context.say("what there is:")
+    print(status.text(status.examine(release)), file=sys.stderr)  # noqa: T201
+    intended = None if release.snapshot else prepare.intend(release, call.options["bump"])
     if intended:
-        _resumed(context, intended)
-    if not _go(call, _whole(context, intended, publish.places(context))):
+        _resumed(release, intended)
+    if not _go(call, _whole(release, intended, publish.places(release))):
         return 0
     if intended:
-        prepare.prepare(context, intended)
-        context = _context(call)
-    if code := _code(_built(call, context)) or _verified(call, context):
+        prepare.prepare(release, intended)
+        release = _release_context(call)
+    if code := _code(_built(call, release)) or _verified(call, release):
         return code
-    hooks.run(context)
-    if publish.places(context):
-        _publishable(context)
-    for line in publish.publish(context):
+    hooks.run(release)
+    if publish.places(release):
+        _publishable(release)
+    for line in publish.publish(release):
         print(line)  # noqa: T201
-    names = ("packages",) if context.snapshot else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
-    code = _looked_again(context, names)
-    print(_ending(context))  # noqa: T201
+    names = ("packages",) if release.snapshot else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
+    code = _looked_again(release, names)
+    print(_ending(release))  # noqa: T201
     return code
 
 
-def _ending(context: Context) -> str:
+def _ending(release: ReleaseContext) -> str:
     """Return where the packages lie, and what is left to the user."""
     from ..reporting import report
 
-    where = f"the packages are in {report.relative(str(context.dist))}/: `sha256sum --check SHA256SUMS` in there compares their checksums"
-    if context.snapshot:
+    where = f"the packages are in {report.relative(str(release.dist))}/: `sha256sum --check SHA256SUMS` in there compares their checksums"
+    if release.snapshot:
         return f"{where}\nnext: `invoke release --bump patch` makes a release of it"
-    pushed = f"git push origin HEAD {' '.join(context.tags)}"
+    pushed = f"git push origin HEAD {' '.join(release.tags)}"
     return f"{where}\nnext: `{pushed}`, which publishes the commit and the tag; crosstasks pushes nothing"
 
 
-def _whole(context: Context, intended: Intended | None, places: Sequence[str]) -> str:
+def _whole(release: ReleaseContext, intended: Intended | None, places: Sequence[str]) -> str:
     lines = [_shown(intended)] if intended else []
-    names = ", ".join(product.name for product in context.products)
-    lines.append(f"build and verify {names} for {', '.join(context.work.config.targets)}")
+    names = ", ".join(product.name for product in release.products)
+    lines.append(f"build and verify {names} for {', '.join(release.context.config.targets)}")
     return "\n".join([*lines, *(f"publish to {place}" for place in places)])
 
 
-def _verified(call: Call, context: Context) -> int:
+def _verified(call: Call, release: ReleaseContext) -> int:
     """Verify what was built, as the task of that name does."""
-    if "verify" in context.skip:
+    if "verify" in release.skip:
         return 0
     options = {name: OPTIONS[name].default for name in VERIFYING}
     chosen_options = {name: value for name, value in call.options.items() if name in options}
     return verify(Call(call.place, options | chosen_options))
 
 
-def _context(call: Call) -> Context:
+def _release_context(call: Call) -> ReleaseContext:
     from .. import pipeline
-    from ..extras.release import context
+    from ..extras.release.context import look
 
     options = call.options
-    return context.look(
-        pipeline.look(call.work()),
+    return look(
+        pipeline.look(call.context()),
         packages=tuple(options.get("package") or ()),
         skip=tuple(options.get("skip") or ()),
         snapshot=bool(options.get("snapshot")),
     )
 
 
-def _built(call: Call, context: Context) -> tuple[Part, ...]:
+def _built(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
     from .. import pipeline
     from ..building import arguments
     from ..extras.release import build, dist, workers
 
-    arguments_, triples = arguments.check(call.arguments), pipeline.select(call.names, context.work)
-    if not context.products:
+    arguments_, triples = arguments.check(call.arguments), pipeline.select(call.names, release.context)
+    if not release.products:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(context, triples, _compiled, arguments_)
+        parts = build.build(release, triples, _compiled, arguments_)
     else:
-        build.prepared(context)
-        parts = workers.Workers(context, lambda triple: _words(call, triple)).build(triples, jobs)
-    dist.finish(context, triples)
+        build.prepared(release)
+        parts = workers.Workers(release, lambda triple: _words(call, triple)).build(triples, jobs)
+    dist.finish(release, triples)
     return parts
 
 
-def _compiled(triple: str, arguments: tuple[str, ...], work: Work) -> tuple[Plan, tuple[Artifact, ...], Work]:
+def _compiled(triple: str, arguments: tuple[str, ...], context: Context) -> tuple[Plan, tuple[Artifact, ...], Context]:
     """Build a target as every other build is: plan, provide, run, verify."""
     from .. import pipeline
 
-    result, work = pipeline.carry_out(triple, "build", arguments, work)
-    planned, work = pipeline.make(triple, "build", work)
-    return planned, result.artifacts, work
+    result, context = pipeline.carry_out(triple, "build", arguments, context)
+    planned, context = pipeline.make(triple, "build", context)
+    return planned, result.artifacts, context
 
 
 def _jobs(call: Call) -> int:
@@ -285,14 +285,14 @@ def verify(call: Call) -> int:
     from ..extras.release import verify as verifying
     from ..reporting import report
 
-    work = pipeline.look(call.work(needed=False))
-    dist = Path(work.repository.root, work.config.release.dist)
-    findings = verifying.examine(dist, work, work.config.chosen)
+    context = pipeline.look(call.context(needed=False))
+    dist = Path(context.repository.root, context.config.release.dist)
+    findings = verifying.examine(dist, context, context.config.chosen)
     error = verifying.failed(findings)
-    differences = _again(call, dist, work) if call.options["rebuild"] else None
+    differences = _again(call, dist, context) if call.options["rebuild"] else None
 
     def text() -> str:
-        shown = verifying.text(findings, colour=report.coloured(sys.stdout, work.environ))
+        shown = verifying.text(findings, colour=report.coloured(sys.stdout, context.environ))
         return shown if differences is None else f"{shown}\n{verifying.compared(differences)}"
 
     call.show(
@@ -309,17 +309,17 @@ def _ended(error: CrosstasksError | None, differences: tuple[Difference, ...]) -
     return error.code if error else 0
 
 
-def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
+def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     """Package the same commit with the task that did it the first time."""
     from .. import pipeline
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
-    packages = contents.listed(dist, work.config.chosen)
+    packages = contents.listed(dist, context.config.chosen)
     triples = tuple(dict.fromkeys(package.target.triple for package in packages))
     changes = {
         "target": list(triples),
-        "package": None if work.config.release.name else list(verifying.released(dist)),
+        "package": None if context.config.release.name else list(verifying.released(dist)),
         "snapshot": any("-SNAPSHOT-" in package.name for package in packages),
         "skip": ["hooks"],
         "engine": call.options["engine"],
@@ -333,7 +333,7 @@ def _again(call: Call, dist: Path, work: Work) -> tuple[Difference, ...]:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
         return root / pipeline.start(root).config.release.dist
 
-    return verifying.again(dist, work, package, triples)
+    return verifying.again(dist, context, package, triples)
 
 
 TASKS: Final[Mapping[str, Task]] = {

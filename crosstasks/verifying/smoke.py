@@ -20,7 +20,7 @@ from ..facts.engine import Engine
 from .checks import Answer, Subject, Unchecked
 
 if TYPE_CHECKING:
-    from ..context import Work
+    from ..context import Context
 
 INSIDE: Final = "/smoke"
 """Where a container sees the program's folder, which it cannot write to."""
@@ -43,13 +43,13 @@ class Start(Struct, frozen=True, kw_only=True):
     run: str = ""
 
 
-Way: TypeAlias = Callable[[Subject, Target, "Work"], Start | str]
+Way: TypeAlias = Callable[[Subject, Target, "Context"], Start | str]
 """Where a program can be started, or why it cannot."""
 
 
-def on_host(subject: Subject, target: Target, work: Work) -> Start | str:
+def on_host(subject: Subject, target: Target, context: Context) -> Start | str:
     """Start it as it is."""
-    host, artifact = work.facts.host, subject.artifact
+    host, artifact = context.facts.host, subject.artifact
     old = artifact.static and host.arch == "x86_64" and target.arch in _X86
     if target.os != host.os or not (target.arch == host.arch or old):
         return f"this host is {host.triple}"
@@ -60,14 +60,14 @@ def on_host(subject: Subject, target: Target, work: Work) -> Start | str:
     return Start(how="on this host", argv=(str(subject.path),))
 
 
-def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
+def in_image(subject: Subject, target: Target, context: Context) -> Start | str:
     """Start it in an image that the engine holds and that runs the target's programs."""
-    engine = work.facts.engine
+    engine = context.facts.engine
     if not isinstance(engine, Engine):
         return "no container engine answers"
     if engine.remote:
         return "the engine is on another machine, and cannot see the program"
-    match = _image(subject, target, engine, work)
+    match = _image(subject, target, engine, context)
     if match is None:
         needs = f" with glibc {subject.artifact.glibc}" if subject.artifact.glibc else ""
         return f"the engine holds no image that runs programs of {target.triple}{needs}"
@@ -80,24 +80,24 @@ def in_image(subject: Subject, target: Target, work: Work) -> Start | str:
     return Start(how=f"in {_name(image)}", argv=argv, command=engine.command, run=run)
 
 
-def _image(subject: Subject, target: Target, engine: Engine, work: Work) -> tuple[dict[str, Any], tuple[str, ...]] | None:
+def _image(subject: Subject, target: Target, engine: Engine, context: Context) -> tuple[dict[str, Any], tuple[str, ...]] | None:
     """Return an image and the runner in it: the target's own, or for a static program one of the same architecture."""
-    client = engines.EngineClient(engine.command, work.run)
+    client = engines.EngineClient(engine.command, context.run)
     alike = [
         t for t in catalogue().values() if (t.machine, t.bits, t.endian, t.os) == (target.machine, target.bits, target.endian, target.os)
     ]
     for other in (target, *(alike if subject.artifact.static else ())):
-        for image in _images(client, other, work, subject.artifact.glibc):
+        for image in _images(client, other, context, subject.artifact.glibc):
             runner = _runner(image, other, engine)
             if runner is not None:
                 return image, runner
     return None
 
 
-def _images(client: engines.EngineClient, target: Target, work: Work, glibc: str) -> list[dict[str, Any]]:
+def _images(client: engines.EngineClient, target: Target, context: Context, glibc: str) -> list[dict[str, Any]]:
     """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
     libc_by_ref = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
-    refs = dict.fromkeys(filter(None, (work.config.target(target.triple).image, *libc_by_ref)))
+    refs = dict.fromkeys(filter(None, (context.config.target(target.triple).image, *libc_by_ref)))
     try:
         by_name = [image for ref in refs if not _older(libc_by_ref.get(ref, ""), glibc) and (image := client.image(ref))]
         images = [*by_name, *client.images(f"crosstasks.target={target.triple}")]
@@ -130,9 +130,9 @@ def _name(image: Mapping[str, Any]) -> str:
     return str(_labels(image).get("crosstasks.image") or next(iter(image.get("RepoTags") or ()), image["Id"]))
 
 
-def emulated(subject: Subject, target: Target, work: Work) -> Start | str:
+def emulated(subject: Subject, target: Target, context: Context) -> Start | str:
     """Start a static program under QEMU: one that is not would need the target's libraries."""
-    emulation, host = work.facts.emulation, work.facts.host
+    emulation, host = context.facts.emulation, context.facts.host
     if target.os != host.os or not isinstance(emulation, Emulation):
         return f"no emulator runs programs for {target.os}"
     entry, program = emulation.registered.get(target.arch), emulation.programs.get(target.arch)
@@ -149,25 +149,25 @@ WAYS: Final[tuple[Way, ...]] = (on_host, in_image, emulated)
 """In this order; a new way is one row."""
 
 
-def smoke(subject: Subject, target: Target, work: Work) -> Answer:
+def smoke(subject: Subject, target: Target, context: Context) -> Answer:
     """Start a program with the configured arguments: it shall end well, and in time."""
     if subject.library:
         return Unchecked("it is a library")
     reasons = []
     for way in WAYS:
-        match way(subject, target, work):
+        match way(subject, target, context):
             case Start() as start:
-                return _started(start, target, work)
+                return _started(start, target, context)
             case reason:
                 reasons.append(reason)
     return Unchecked("; ".join(dict.fromkeys(reasons)))
 
 
-def _started(start: Start, target: Target, work: Work) -> Answer:
-    options = work.config.target(target.triple)
+def _started(start: Start, target: Target, context: Context) -> Answer:
+    options = context.config.target(target.triple)
     shown = shlex.join(options.verify_smoke)
     try:
-        done = _run(start, options.verify_smoke, options.verify_timeout, work)
+        done = _run(start, options.verify_smoke, options.verify_timeout, context)
     except TimedOut:
         return (f"did not end within {options.verify_timeout:g} s when started with {shown} {start.how}",)
     except Interrupted:
@@ -180,9 +180,9 @@ def _started(start: Start, target: Target, work: Work) -> Answer:
     return (f"exited with {done.code} when started with {shown} {start.how}{': ' if words else ''}{' | '.join(words)}",)
 
 
-def _run(start: Start, arguments: tuple[str, ...], seconds: float, work: Work) -> Any:
+def _run(start: Start, arguments: tuple[str, ...], seconds: float, context: Context) -> Any:
     argv = (*start.argv, *arguments)
     if not start.run:
-        return work.run(argv, timeout=seconds)
-    with engines.ending(start.command, start.run, work.run):
-        return work.run(argv, timeout=seconds)
+        return context.run(argv, timeout=seconds)
+    with engines.ending(start.command, start.run, context.run):
+        return context.run(argv, timeout=seconds)

@@ -172,8 +172,8 @@ def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
     monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(cache))
     monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:9")
     monkeypatch.setenv("CROSSTASKS_IMAGES", "local,build")
-    work = pipeline.look(pipeline.start(crate, say=lambda _line: None))
-    bundle_make.provide(ARM64, received(work, "linux/arm64"), work)
+    context = pipeline.look(pipeline.start(crate, say=lambda _line: None))
+    bundle_make.provide(ARM64, received(context, "linux/arm64"), context)
     with (crate / "src" / "main.rs").open("a") as file:
         file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     machine = arm64_machine.Machine(cache)

@@ -197,7 +197,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
     monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(tmp_path / "cache"))
     crate = tmp_path / "small"
     subprocess.run(("cargo", "init", "--quiet", "--vcs", "none", "--lib", str(crate)), check=True)
-    work = pipeline.look(pipeline.start(crate, names=("aarch64",), say=lambda _: None))
+    context = pipeline.look(pipeline.start(crate, names=("aarch64",), say=lambda _: None))
     own = Toolchain(name="none", release="1", host="x86_64-unknown-linux-gnu", path="/none", standard=(), source="cache", why="")
     with running(tmp_path / "registry") as address:
         ref = f"{address}/small:1"
@@ -209,7 +209,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, host_toolchain=own, image=image)
         try:
             with bundle_archive.writing(tmp_path / "b.tar") as writer:
-                rows = bundle_make.saved(writer, work, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
+                rows = bundle_make.saved(writer, context, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
                 members = tuple(writer.members)
                 made = Manifest(crosstasks="0", targets=(ARM64,), platforms=("linux/amd64",), members=members, images=rows)
                 writer.close(made)
@@ -218,8 +218,8 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         finally:
             subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
     try:
-        bundle_load.load(work, tmp_path / "b.tar")
-        again = pipeline.look(pipeline.afresh(work), (Question("inventory"), Question("image", rows[0].ref)))
+        bundle_load.load(context, tmp_path / "b.tar")
+        again = pipeline.look(pipeline.afresh(context), (Question("inventory"), Question("image", rows[0].ref)))
         (brought,) = again.facts.inventory.images
         assert (brought.digest, brought.id) == (digest, again.facts.get(Question("image", rows[0].ref)).id)
     finally:

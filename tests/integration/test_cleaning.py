@@ -44,9 +44,9 @@ def clean(label, tmp_path):
     """Clean the engine of what carries the label."""
 
     def call():
-        work = pipeline.start(tmp_path, environ={"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}, needed=False)
-        work = pipeline.look(work, (Question("host"), Question("engine")))
-        return list(cleaning.clean_engine(work.engine, work, label=label, owner=label))
+        context = pipeline.start(tmp_path, environ={"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}, needed=False)
+        context = pipeline.look(context, (Question("host"), Question("engine")))
+        return list(cleaning.clean_engine(context.engine, context, label=label, owner=label))
 
     return call
 

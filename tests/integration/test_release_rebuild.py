@@ -55,18 +55,18 @@ def project(tmp_path, environ):
 
 def test_a_reproducible_build(project):
     """Nothing differs, and git knows of no other work tree afterwards."""
-    folder, work = project()
-    assert () == again(package(folder), work, package)
+    folder, context = project()
+    assert () == again(package(folder), context, package)
     listed = subprocess.run(("git", "worktree", "list"), cwd=folder, capture_output=True, text=True, check=True)
     assert 1 == len(listed.stdout.splitlines())
 
 
 def test_a_build_that_holds_its_own_folder(project):
     """The file is named that differs, and the section in it."""
-    folder, work = project(build='fn main() { println!("cargo:rustc-env=HERE={}", std::env::var("OUT_DIR").unwrap()); }\n')
+    folder, context = project(build='fn main() { println!("cargo:rustc-env=HERE={}", std::env::var("OUT_DIR").unwrap()); }\n')
     (folder / "src" / "main.rs").write_text('fn main() { println!("{}", env!("HERE")); }\n')
     git(folder, "commit", "--quiet", "--all", "--message", "more")
-    found = [row for row in again(package(folder), work, package) if "differs" in row.what]
+    found = [row for row in again(package(folder), context, package) if "differs" in row.what]
     assert [f"{NAME}/app"] == [row.member for row in found]
     assert "differs in .rodata, " in found[0].what
     assert found[0].offset > 0
@@ -74,22 +74,22 @@ def test_a_build_that_holds_its_own_folder(project):
 
 def test_what_is_not_committed_is_refused(project):
     """A changed file would make the comparison say nothing; untracked ones do not."""
-    folder, work = project()
+    folder, context = project()
     (folder / "notes").write_text("new")
     (folder / "src" / "main.rs").write_text("fn main() {}\n")
     with pytest.raises(ConfigError, match="the last commit") as failed:
-        again(folder / "dist", work, package)
+        again(folder / "dist", context, package)
     assert "src/main.rs" in failed.value.why
 
 
 def test_a_second_build_that_fails_leaves_nothing(project):
     """The work tree goes also then."""
-    folder, work = project()
+    folder, context = project()
 
     def fails(root):
         raise ConfigError(f"no build in {root.name}")
 
     with pytest.raises(ConfigError, match="no build in tree"):
-        again(folder / "dist", work, fails)
+        again(folder / "dist", context, fails)
     listed = subprocess.run(("git", "worktree", "list"), cwd=folder, capture_output=True, text=True, check=True)
     assert 1 == len(listed.stdout.splitlines())

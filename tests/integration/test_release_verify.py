@@ -76,8 +76,8 @@ def released(tmp_path, environ):
     def verified(target, *files, config=""):
         (project / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{target}"]\n{config}')
         packaged(project / "dist", target, *files)
-        work = pipeline.look(pipeline.start(project, environ=environ, say=lambda _line: None))
-        findings = examine(project / "dist", work)
+        context = pipeline.look(pipeline.start(project, environ=environ, say=lambda _line: None))
+        findings = examine(project / "dist", context)
         error = failed(findings)
         return SimpleNamespace(
             rows={row.check: row for row in findings},
@@ -297,8 +297,8 @@ def test_the_archive_itself(released, rustc, tmp_path, environ):
     assert "wanted one folder other-" in " ".join(released(AMD64, program).error.why.splitlines())
     (dist / f"other-{AMD64}-v2.0.0.tar.gz").unlink()
     archive.write_bytes(archive.read_bytes()[:4000])
-    work = pipeline.look(pipeline.start(released.project, environ=environ, say=lambda _line: None))
-    (row,) = examine(dist, work)
+    context = pipeline.look(pipeline.start(released.project, environ=environ, say=lambda _line: None))
+    (row,) = examine(dist, context)
     assert "cannot be unpacked" in row.problems[0]
 
 

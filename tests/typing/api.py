@@ -13,7 +13,7 @@ import crosstasks
 import crosstasks.invoke
 import crosstasks.nox
 from crosstasks.catalog.targets import Target, find
-from crosstasks.context import Work
+from crosstasks.context import Context
 from crosstasks.core.errors import ConfigError, CrosstasksError
 from crosstasks.core.results import Artifact, Result
 from crosstasks.pipeline import plans
@@ -42,11 +42,11 @@ def tasks() -> Collection:
 
 def program() -> int:
     """Build from a program, and look at what came out."""
-    work = crosstasks.start("rust", names=["aarch64"], overrides={"builder": "zigbuild"})
-    assert_type(work, Work)
-    assert_type(plans(["aarch64"], verb="test", work=work), tuple[Plan, ...])
+    context = crosstasks.start("rust", names=["aarch64"], overrides={"builder": "zigbuild"})
+    assert_type(context, Context)
+    assert_type(plans(["aarch64"], verb="test", context=context), tuple[Plan, ...])
     try:
-        results = crosstasks.build(["aarch64"], ["--release"], work=work)
+        results = crosstasks.build(["aarch64"], ["--release"], context=context)
     except ConfigError as error:
         assert_type(error.problems, tuple[str, ...])
         return error.code

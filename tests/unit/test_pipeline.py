@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks import pipeline
-from crosstasks.context import Work, look_of
+from crosstasks.context import Context, look_of
 from crosstasks.core.errors import ConfigError, ToolDamaged
 from crosstasks.core.steps import Question
 from crosstasks.facts.inventory import Inventory
@@ -19,14 +19,14 @@ def test_what_one_target_found_damaged_is_not_there_for_the_next():
     options, runner, here = config("x86_64", "aarch64"), FakeRunner(), Path("/project")
     look = look_of(here, Path("/cache"), options, {}, runner)
     known = facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools"))
-    work = Work(config=options, root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
+    context = Context(config=options, root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
     seen = []
 
     def act(triple, given):
         seen.append((triple, Question("inventory") in given.facts.answers))
         raise ToolDamaged(f"the toolchain of {triple} was damaged")
 
-    results = pipeline.each((), act, "build", work)
+    results = pipeline.each((), act, "build", context)
     assert seen == [(AMD64, True), (ARM64, False)]
     assert [result.code for result in results] == [5, 5]
 

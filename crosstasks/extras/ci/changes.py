@@ -39,7 +39,7 @@ from ...project.repository import metadata
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
-    from ...context import Work
+    from ...context import Context
 
 RANK: Final = 99
 """What a change does not reach is not built, whatever else says so."""
@@ -242,8 +242,8 @@ EVERYWHERE: Final = ("rust-toolchain", "rust-toolchain.toml", ".cargo/config", "
 class Git:
     """Git's view of a repository, from the commit where it parted from a revision."""
 
-    def __init__(self, work: Work, folder: Path, ref: str) -> None:
-        self.work = work
+    def __init__(self, context: Context, folder: Path, ref: str) -> None:
+        self.context = context
         self.folder = folder
         self.top = Path(self._ask("rev-parse", "--show-toplevel", failed="this is no git repository").strip())
         self.base = self._base(ref)
@@ -256,7 +256,7 @@ class Git:
 
     def _ask(self, *arguments: str, failed: str) -> str:
         env = {**git.QUIET, "LC_ALL": "C"}
-        done = self.work.run(("git", *arguments), env=env, cwd=str(self.folder))
+        done = self.context.run(("git", *arguments), env=env, cwd=str(self.folder))
         if done.code:
             hint = "`git fetch` brings more of the history; in CI, fetch-depth: 0"
             raise ConfigError(failed, why=done.err.strip(), hint=hint)
@@ -277,12 +277,12 @@ class Git:
         return ""
 
 
-def narrow(work: Work, names: Sequence[str], ref: str, verb: Verb) -> Work:
+def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
     """
     Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
 
     Args:
-        work: of this call.
+        context: of this call.
         names: the targets to work on, all configured ones if empty.
         ref: a revision of git; what counts is where HEAD parted from it.
         verb: a change in what only tests need reaches no build.
@@ -291,60 +291,60 @@ def narrow(work: Work, names: Sequence[str], ref: str, verb: Verb) -> Work:
         ConfigError: git does not know the revision.
         NothingSelected: no package of a target is reached.
     """
-    triples = pipeline.select(names, work)
-    work = pipeline.look(work, (Question("repository"),))
-    root = Path(work.repository.root)
-    git = Git(work, root, ref)
-    all_crates = _crates(work, root, verb)
-    files = [path for path in git.changed() if not path.is_relative_to(work.repository.target_directory)]
-    reached = _reached(files, all_crates, git, work)
+    triples = pipeline.select(names, context)
+    context = pipeline.look(context, (Question("repository"),))
+    root = Path(context.repository.root)
+    git = Git(context, root, ref)
+    all_crates = _crates(context, root, verb)
+    files = [path for path in git.changed() if not path.is_relative_to(context.repository.target_directory)]
+    reached = _reached(files, all_crates, git, context)
     if reached is None:
-        work.say(f"changed since {ref}: what all crates share; everything is selected")
-        return replace(work, config=_only(work, triples))
-    config = narrowed(work.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
+        context.say(f"changed since {ref}: what all crates share; everything is selected")
+        return replace(context, config=_only(context, triples))
+    config = narrowed(context.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
     if not config.targets:
         why = f"{len(files)} path{'s have' if len(files) != 1 else ' has'} changed since {ref}, and none reaches a package that is built"
         raise NothingSelected("nothing is selected", why=why, hint="without --changed-since everything is")
-    work.say(f"changed since {ref}: {', '.join(sorted(crate.name for crate in reached if crate.member))}")
-    return replace(work, config=config)
+    context.say(f"changed since {ref}: {', '.join(sorted(crate.name for crate in reached if crate.member))}")
+    return replace(context, config=config)
 
 
-def _only(work: Work, triples: Sequence[str]) -> Any:
+def _only(context: Context, triples: Sequence[str]) -> Any:
     from msgspec.structs import replace as with_
 
-    return with_(work.config, targets=tuple(triples))
+    return with_(context.config, targets=tuple(triples))
 
 
-def _crates(work: Work, root: Path, verb: Verb) -> tuple[Crate, ...]:
+def _crates(context: Context, root: Path, verb: Verb) -> tuple[Crate, ...]:
     """Return the members of the workspace, and the crates outside that paths lead to, from cargo."""
-    found_crates = dict.fromkeys(crates(_metadata(work, root), members=True, verb=verb))
+    found_crates = dict.fromkeys(crates(_metadata(context, root), members=True, verb=verb))
     waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in found_crates for need in crate.needs)]
     folders = {crate.folders[0] for crate in found_crates}
     while waiting:
         folder = waiting.pop()
         if folder not in folders and (folder / "Cargo.toml").is_file():
             folders.add(folder)
-            for crate in crates(_metadata(work, folder), members=False, verb=verb):
+            for crate in crates(_metadata(context, folder), members=False, verb=verb):
                 if crate.folders[0] == folder:
                     found_crates[crate] = None
                     waiting += crate.needs
     return tuple(found_crates)
 
 
-def _metadata(work: Work, folder: Path) -> Mapping[str, Any]:
+def _metadata(context: Context, folder: Path) -> Mapping[str, Any]:
     """Ask the cargo on PATH, or one of ours."""
-    ours = sorted(map(str, (work.cache / "rustup" / "toolchains").glob("*/bin/cargo")), reverse=True)
-    for cargo in (work.look.which("cargo") or "", *ours):
-        if cargo and (answer := metadata(work.look, str(folder / "Cargo.toml"), cargo)):
+    ours = sorted(map(str, (context.cache / "rustup" / "toolchains").glob("*/bin/cargo")), reverse=True)
+    for cargo in (context.look.which("cargo") or "", *ours):
+        if cargo and (answer := metadata(context.look, str(folder / "Cargo.toml"), cargo)):
             return answer
     raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks tools.provision` provides one")
 
 
-def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, work: Work) -> set[Crate] | None:
+def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context: Context) -> set[Crate] | None:
     """Return the crates that changed files reach; None for all of them."""
-    root = Path(work.repository.root)
+    root = Path(context.repository.root)
     lock, top = root / "Cargo.lock", root / "Cargo.toml"
-    if any(path in files for path in _shared(work, root, git)):
+    if any(path in files for path in _shared(context, root, git)):
         return None
     inheriting: set[Crate] = set()
     if top in files:
@@ -362,17 +362,17 @@ def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, work:
     return dependents(inheriting | reached(rest, all_crates, git.top, _Mentions()), all_crates, locked)
 
 
-def _shared(work: Work, root: Path, git: Git) -> Iterator[Path]:
+def _shared(context: Context, root: Path, git: Git) -> Iterator[Path]:
     """Return the files that hold for every crate."""
     for folder in (root, *root.parents):
         if folder.is_relative_to(git.top):
             yield from (folder / name for name in EVERYWHERE)
-    yield Path(work.repository.cross_origin) if work.repository.cross_origin.endswith(".toml") else root / "Cross.toml"
+    yield Path(context.repository.cross_origin) if context.repository.cross_origin.endswith(".toml") else root / "Cross.toml"
     yield root / "Cross.toml"
-    for holder in (table(work.repository.cross, "build"), *table(work.repository.cross, "target").values()):
+    for holder in (table(context.repository.cross, "build"), *table(context.repository.cross, "target").values()):
         named = holder.get("dockerfile", "") if isinstance(holder, Mapping) else ""
         yield root / str(named.get("file", "") if isinstance(named, Mapping) else named or "Dockerfile")
-    place = locate(work.root)
+    place = locate(context.root)
     if place and place.path.is_relative_to(git.top):
         yield place.path.with_name("crosstasks.lock")
         if place.path.name == FILE or table(_parsed(git.before(place.path)), *place.table) != table(_toml(place.path), *place.table):

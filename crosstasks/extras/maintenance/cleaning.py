@@ -23,7 +23,7 @@ from ...building.commands import STARTERS
 from ...clients import engines
 from ...clients.liveness import OWNER, abandoned
 from ...config import places
-from ...context import Work
+from ...context import Context
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Absent, Question, Verb
@@ -33,7 +33,7 @@ from ...project.repository import Repository
 from ...reporting import report
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...facts.engine import Engine
 
 LABEL: Final = "crosstasks.image"
@@ -43,14 +43,14 @@ ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "too
 """What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
 
 
-def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bool = False) -> Iterator[str]:
+def clean(context: Context, *, images: bool = False, everything: bool = False, dry: bool = False) -> Iterator[str]:
     """
     Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
 
     Where some targets are selected of more, only what is theirs goes, images as well.
 
     Args:
-        work: of this call; without a repository only the other two are done.
+        context: of this call; without a repository only the other two are done.
         images: remove the images that were built here, and containers whose owner is gone.
         everything: remove our cache folder.
         dry: only say what would be removed.
@@ -60,15 +60,15 @@ def clean(work: Work, *, images: bool = False, everything: bool = False, dry: bo
         EngineFailed: images are to be removed, and no engine answers.
         CrosstasksError: something cannot be removed, or the cache is in use.
     """
-    work = pipeline.look(work, (Question("repository"),))
-    if isinstance(work.facts.repository, Repository) or not (images or everything):
-        for place in _built(Path(work.repository.target_directory) / "crosstasks", work.config.chosen):
+    context = pipeline.look(context, (Question("repository"),))
+    if isinstance(context.facts.repository, Repository) or not (images or everything):
+        for place in _built(Path(context.repository.target_directory) / "crosstasks", context.config.chosen):
             yield _removed(place, dry=dry)
     if images:
-        work = pipeline.look(work, (Question("host"), Question("engine")))
-        yield from clean_engine(work.engine, work, dry=dry)
+        context = pipeline.look(context, (Question("host"), Question("engine")))
+        yield from clean_engine(context.engine, context, dry=dry)
     if everything:
-        yield clean_cache(work.cache, work.root, dry=dry)
+        yield clean_cache(context.cache, context.root, dry=dry)
 
 
 def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
@@ -80,17 +80,17 @@ def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
         yield from (place for pattern in (f".*-*/{triple}", f"logs/{triple}.log") for place in sorted(folder.glob(pattern)))
 
 
-def clean_engine(engine: Engine, work: Work, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
+def clean_engine(engine: Engine, context: Context, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
     """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
-    client = engines.EngineClient(engine.command, work.run)
+    client = engines.EngineClient(engine.command, context.run)
     dead = client.dead(owner)
     if not dry:
         client.remove(dead)
     if dead:
         yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
-    images = [image for image in client.images(label) if is_of(image, work.config.chosen)]
+    images = [image for image in client.images(label) if is_of(image, context.config.chosen)]
     for image in images:
-        yield _would(client, image, dead) if dry else remove_image(engine, image, work)
+        yield _would(client, image, dead) if dry else remove_image(engine, image, context)
     if not images:
         yield "the engine holds no image of ours"
 
@@ -108,10 +108,10 @@ def _would(client: engines.EngineClient, image: Mapping[str, Any], dead: Sequenc
     return f"{line}: container {users[0][:12]} uses it" if users else line
 
 
-def remove_image(engine: Engine, image: Mapping[str, Any], work: Work) -> str:
+def remove_image(engine: Engine, image: Mapping[str, Any], context: Context) -> str:
     """Remove an image that the engine does not use, and say so; *image* is what it tells of it."""
     names = [*(image.get("RepoTags") or image.get("NamesHistory") or ()), str(image["Id"])]
-    done = work.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
+    done = context.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
     if done.code:
         return f"kept {names[0]}: {done.err.strip()}"
     return image_line("removed", image)
@@ -254,12 +254,12 @@ class Needed(Struct, frozen=True, kw_only=True):
         return Needed(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
 
 
-def clean_stale(work: Work, *, label: str = LABEL, dry: bool = False) -> Iterator[str]:
+def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> Iterator[str]:
     """
     Remove what is not wanted any more, and say what it was and how much room that gave.
 
     Args:
-        work: of this call.
+        context: of this call.
         label: what images of ours carry.
         dry: only say what would be removed: the engine's images may be those of other repositories as well.
 
@@ -268,16 +268,16 @@ def clean_stale(work: Work, *, label: str = LABEL, dry: bool = False) -> Iterato
         CrosstasksError: a build is running.
     """
     needed, routes_by_place = Needed(), _Known()
-    for folder in workspaces(volumes.top(work.root) or work.root):
-        needed |= needed_by(folder, work, routes_by_place)
+    for folder in workspaces(volumes.top(context.root) or context.root):
+        needed |= needed_by(folder, context, routes_by_place)
     if not needed.targets:
         raise ConfigError(
-            f"no configuration in {work.root}",
+            f"no configuration in {context.root}",
             why="so nothing is wanted, and all would go",
             hint="`tools.clean --images --cache` does that",
         )
-    idle(work.cache)
-    removed = [*_folders(needed, work.cache, dry=dry), *_images(needed, work, label, dry=dry)]
+    idle(context.cache)
+    removed = [*_folders(needed, context.cache, dry=dry), *_images(needed, context, label, dry=dry)]
     yield from removed or ["everything that is there is wanted"]
 
 
@@ -296,15 +296,15 @@ class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
     """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
 
 
-def needed_by(folder: Path, work: Work, routes_by_place: _Known) -> Needed:
+def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needed:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
     place = places.locate(folder)
     if not place:
         return Needed()
-    here = pipeline.look(pipeline.start(folder, environ=work.environ, say=work.say, needed=False))
+    here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, needed=False))
     repository = here.facts.repository
     if isinstance(repository, Absent):
-        work.say(f"{folder} is passed over: {repository.why}")
+        context.say(f"{folder} is passed over: {repository.why}")
         return Needed()
     key = str(place.path), msgspec.json.encode(changed(repository, **PLACES))
     if key not in routes_by_place:
@@ -322,12 +322,12 @@ PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages":
 """What differs from workspace to workspace, and leads to no other route."""
 
 
-def _routes(work: Work) -> Iterator[Route]:
+def _routes(context: Context) -> Iterator[Route]:
     # what a variable selects for one call is not all that is wanted
-    for triple in dict.fromkeys((*work.config.declared, *work.config.targets)):
+    for triple in dict.fromkeys((*context.config.declared, *context.config.targets)):
         for verb in VERBS:
             with suppress(NoRoute):
-                planned, work = pipeline.make(triple, verb, work)
+                planned, context = pipeline.make(triple, verb, context)
                 yield planned.route
 
 
@@ -361,14 +361,14 @@ def _user(folder: Path) -> str:
     return ""
 
 
-def _images(needed: Needed, work: Work, label: str, *, dry: bool) -> Iterator[str]:
+def _images(needed: Needed, context: Context, label: str, *, dry: bool) -> Iterator[str]:
     """Remove images that no plan names; where no engine answers there are none to name either."""
-    work = pipeline.look(work, (Question("host"), Question("engine")))
-    engine = work.facts.engine
+    context = pipeline.look(context, (Question("host"), Question("engine")))
+    engine = context.facts.engine
     if isinstance(engine, Absent):
         yield f"images are not looked at: {engine.why}"
         return
-    client = engines.EngineClient(engine.command, work.run)
+    client = engines.EngineClient(engine.command, context.run)
     for image in client.images(label):
         if not needed.images.intersection(image.get("RepoTags") or ()):
-            yield image_line("would remove", image) if dry else remove_image(engine, image, work)
+            yield image_line("would remove", image) if dry else remove_image(engine, image, context)

@@ -31,7 +31,7 @@ from ...reporting import report
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
-    from ...context import Work
+    from ...context import Context
     from ...facts import Facts
 
 State: TypeAlias = Literal["ok", "missing", "warning"]
@@ -227,35 +227,35 @@ def examine(place: Path) -> tuple[Row, ...]:
     Returns:
         One row for each thing, what others need first; then one for each configured target.
     """
-    work, configured = _begun(place)
-    work = _look(pipeline.look(work), NETWORK)
-    plans, work = _plans(work)
-    rows = [row for check in CHECKS for row in check(work.facts)]
-    rows = [_needed(row, plans, work) for row in (rows[0], _python(), *rows[1:])]
-    return (*rows, *_toolchain(plans, work), *_disks(work), configured, *_targets(plans))
+    context, configured = _begun(place)
+    context = _look(pipeline.look(context), NETWORK)
+    plans, context = _plans(context)
+    rows = [row for check in CHECKS for row in check(context.facts)]
+    rows = [_needed(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
+    return (*rows, *_toolchain(plans, context), *_disks(context), configured, *_targets(plans))
 
 
-def _begun(place: Path) -> tuple[Work, Row]:
+def _begun(place: Path) -> tuple[Context, Row]:
     """Read the configuration; a wrong one is a row, and the machine is looked at all the same."""
     try:
-        work = pipeline.start(place, needed=False)
+        context = pipeline.start(place, needed=False)
     except ConfigError as error:
         detail = f"{error.what}: {'; '.join(error.why.splitlines())}"
         row = Row(name="config", state="missing", detail=detail, fix=error.hint or "mend what is named", code=error.code)
         return pipeline.begin(configuration.Config(), place.absolute()), row
-    return work, configured_targets(work.config)
+    return context, configured_targets(context.config)
 
 
-def _plans(work: Work) -> tuple[Plans, Work]:
+def _plans(context: Context) -> tuple[Plans, Context]:
     """Choose a route for every configured target; what all of them still have to know is asked at once."""
-    if not isinstance(work.facts["host"], Host):
-        return {}, work
+    if not isinstance(context.facts["host"], Host):
+        return {}, context
     while True:
         plans: dict[str, Plan | NoRoute | EngineFailed] = {}
         missing: list[Question] = []
-        for triple in work.config.targets:
+        for triple in context.config.targets:
             try:
-                result = plan.make(request.make(targets.find(triple), "build", work.facts, work.config), work.facts)
+                result = plan.make(request.make(targets.find(triple), "build", context.facts, context.config), context.facts)
             except (NoRoute, EngineFailed) as error:
                 plans[triple] = error
                 continue
@@ -264,17 +264,17 @@ def _plans(work: Work) -> tuple[Plans, Work]:
             else:
                 missing += result
         if not missing:
-            return plans, work
-        work = _look(work, missing)
+            return plans, context
+        context = _look(context, missing)
 
 
-def _look(work: Work, questions: Iterable[Question]) -> Work:
+def _look(context: Context, questions: Iterable[Question]) -> Context:
     """Ask; where a full disk keeps the archive's lists from being read, that is the answer, and the rows of the disks say more."""
     try:
-        return pipeline.look(work, questions)
+        return pipeline.look(context, questions)
     except DiskFull as error:
-        facts = work.facts.with_({Question("debian"): Absent(error.what, error.hint)})
-        return pipeline.look(replace(work, facts=facts), questions)
+        facts = context.facts.with_({Question("debian"): Absent(error.what, error.hint)})
+        return pipeline.look(replace(context, facts=facts), questions)
 
 
 def _python() -> Row:
@@ -293,24 +293,24 @@ def _python() -> Row:
     return Row(name="python", detail=f"{version}, {', '.join(present)}")
 
 
-def _needed(row: Row, plans: Plans, work: Work) -> Row:
+def _needed(row: Row, plans: Plans, context: Context) -> Row:
     """Call an engine that does not answer missing if a target has no route for want of it, or the user names it."""
-    if row.name != "engine" or not isinstance(work.facts.engine, Absent):
+    if row.name != "engine" or not isinstance(context.facts.engine, Absent):
         return row
     wanting = any(
-        not isinstance(result, Plan) and work.config.target(triple).builder in {"auto", "cross"} for triple, result in plans.items()
+        not isinstance(result, Plan) and context.config.target(triple).builder in {"auto", "cross"} for triple, result in plans.items()
     )
-    if not wanting and work.config.engine == "auto":
+    if not wanting and context.config.engine == "auto":
         return row
     return Row(name=row.name, state="missing", detail=row.detail, fix=row.fix, code=EngineFailed.code)
 
 
-def _toolchain(plans: Plans, work: Work) -> Iterator[Row]:
+def _toolchain(plans: Plans, context: Context) -> Iterator[Row]:
     """Tell of the toolchain only if none can be had, and a target lacks it."""
     if not any(isinstance(result, NoRoute) for result in plans.values()):
         return
-    target_request = request.make(targets.find(next(iter(plans))), "build", work.facts, work.config)
-    match toolchains.choose(work.facts.host.triple, target_request, work.facts):
+    target_request = request.make(targets.find(next(iter(plans))), "build", context.facts, context.config)
+    match toolchains.choose(context.facts.host.triple, target_request, context.facts):
         case Refused(why=why, hint=hint):
             fix = hint or "reach rustup's server, or have rustup install the toolchain"
             yield Row(name="toolchain", state="missing", detail=why, fix=fix, code=ToolMissing.code)
@@ -318,10 +318,10 @@ def _toolchain(plans: Plans, work: Work) -> Iterator[Row]:
             return
 
 
-def _disks(work: Work) -> Iterator[Row]:
+def _disks(context: Context) -> Iterator[Row]:
     """Tell of the room that cache and engine have left."""
-    yield _disk("disk of the cache", work.cache, "CROSSTASKS_CACHE_DIR names another folder; `crosstasks tools.clean --cache`")
-    engine = work.facts.engine
+    yield _disk("disk of the cache", context.cache, "CROSSTASKS_CACHE_DIR names another folder; `crosstasks tools.clean --cache`")
+    engine = context.facts.engine
     if not isinstance(engine, Engine):
         return
     folder = "" if engine.remote or engine.desktop or engine.apart else engine.folder
@@ -329,7 +329,7 @@ def _disks(work: Work) -> Iterator[Row]:
         yield _disk("disk of the engine", Path(folder), "`crosstasks tools.clean --images`; `docker system df` says what takes the room")
     else:
         yield Row(
-            name="disk of the engine", detail=f"{away(engine, work.facts['host'])}: `{engine.kind} system df` says what takes the room"
+            name="disk of the engine", detail=f"{away(engine, context.facts['host'])}: `{engine.kind} system df` says what takes the room"
         )
 
 

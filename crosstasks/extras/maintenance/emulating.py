@@ -21,7 +21,7 @@ from ...provisioning import emulation
 from ...reporting import report, tables
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...facts.engine import Engine
 
 ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
@@ -51,7 +51,7 @@ class Row(Struct, frozen=True, kw_only=True):
     fix: str = ""
 
 
-def status(platforms: Sequence[str], work: Work) -> tuple[Row, ...]:
+def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
     """
     Look at the named platforms, or all that can be proven, and run a program of each.
 
@@ -60,18 +60,18 @@ def status(platforms: Sequence[str], work: Work) -> tuple[Row, ...]:
         EngineFailed: no engine answers.
     """
     all_platforms = tuple(map(named, platforms)) or tuple(PLATFORMS)
-    work = pipeline.look(work, ASKED)
-    _ = work.engine
+    context = pipeline.look(context, ASKED)
+    _ = context.engine
     for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them
-        work = _proven(platform, work)
-    return tuple(_row(platform, work) for platform in all_platforms)
+        context = _proven(platform, context)
+    return tuple(_row(platform, context) for platform in all_platforms)
 
 
-def _proven(platform: str, work: Work) -> Work:
+def _proven(platform: str, context: Context) -> Context:
     """Run a program of the platform now, whatever was kept of an earlier run."""
     question = Question("emulation-test", platform)
-    probes.forget(work.look, question, work.facts)
-    return pipeline.look(work, (question,))
+    probes.forget(context.look, question, context.facts)
+    return pipeline.look(context, (question,))
 
 
 def named(platform: str) -> str:
@@ -83,11 +83,11 @@ def named(platform: str) -> str:
     return names[platform]
 
 
-def _row(platform: str, work: Work) -> Row:
-    test: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
-    emulators, arch = work.facts.emulation, PLATFORMS[platform]
-    entry = emulators.registered.get(arch) if isinstance(emulators, Emulation) and _shares_kernel(work.engine) else None
-    proven, native = isinstance(test, EmulationTest), platform == work.engine.platform
+def _row(platform: str, context: Context) -> Row:
+    test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
+    emulators, arch = context.facts.emulation, PLATFORMS[platform]
+    entry = emulators.registered.get(arch) if isinstance(emulators, Emulation) and _shares_kernel(context.engine) else None
+    proven, native = isinstance(test, EmulationTest), platform == context.engine.platform
     why = "" if native or isinstance(test, EmulationTest) else _why(emulators, entry, test.why)
     return Row(
         platform=platform,
@@ -99,7 +99,7 @@ def _row(platform: str, work: Work) -> Row:
         fixed=entry.fixed if entry else False,
         proven=proven,
         why=why,
-        fix=fix(emulators, entry, platform, work.engine) if why else "",
+        fix=fix(emulators, entry, platform, context.engine) if why else "",
     )
 
 
@@ -141,7 +141,7 @@ def _works(row: Row) -> str:
     return "no" if not row.proven else "native" if row.native else "proven"
 
 
-def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
+def install(platforms: Sequence[str], source: str, context: Context) -> Iterator[str]:
     """
     Set up emulation of the named platforms: whoever calls this has agreed. A broken entry is replaced, one that works is left.
 
@@ -153,35 +153,35 @@ def install(platforms: Sequence[str], source: str, work: Work) -> Iterator[str]:
     if not sources:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
     all_platforms = _some(platforms)
-    work = pipeline.look(work, ASKED)
-    _ = work.engine
+    context = pipeline.look(context, ASKED)
+    _ = context.engine
     for platform in all_platforms:
-        work = _proven(platform, work)
-        test: EmulationTest | Absent = work.facts.get(Question("emulation-test", platform))
+        context = _proven(platform, context)
+        test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
         if isinstance(test, EmulationTest):
             yield f"{platform} works already"
             continue
-        work = _installed(platform, sources, test.why, work)
+        context = _installed(platform, sources, test.why, context)
         yield f"{platform} works: a program of it was run"
 
 
-def _installed(platform: str, sources: Sequence[Source], why: str, work: Work) -> Work:
+def _installed(platform: str, sources: Sequence[Source], why: str, context: Context) -> Context:
     """Take the steps of one source after another, until one has worked."""
     while True:
-        emulator, work = _choose(platform, sources, why, work)
+        emulator, context = _choose(platform, sources, why, context)
         try:
             for step in emulator.steps:
-                provisioning.take(step, work)
+                provisioning.take(step, context)
         except LAST:
             raise
         except CrosstasksError as error:
             failure = Failure(route=emulator.source, what=error.what, step=step, code=error.code)
-            work = replace(work, facts=changed(work.facts, failures=(*work.facts.failures, failure)))
+            context = replace(context, facts=changed(context.facts, failures=(*context.facts.failures, failure)))
             if len(sources) == 1:
                 raise
-            work.say(f"{emulator.source} failed: {error}; looking for another source")
+            context.say(f"{emulator.source} failed: {error}; looking for another source")
             continue
-        return work
+        return context
 
 
 def _some(platforms: Sequence[str]) -> tuple[str, ...]:
@@ -190,18 +190,18 @@ def _some(platforms: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(named, platforms))
 
 
-def _choose(platform: str, sources: Sequence[Source], why: str, work: Work) -> tuple[Emulator, Work]:
+def _choose(platform: str, sources: Sequence[Source], why: str, context: Context) -> tuple[Emulator, Context]:
     while True:
-        match installed(platform, sources, why, work.facts, offline=work.config.offline):
+        match installed(platform, sources, why, context.facts, offline=context.config.offline):
             case Emulator() as emulator:
-                return emulator, work
+                return emulator, context
             case tuple() as questions:
-                work = pipeline.look(work, questions)
+                context = pipeline.look(context, questions)
             case refused:
                 raise EmulationFailed(f"emulation of {platform} cannot be set up here", why=refused.why, hint=refused.hint)
 
 
-def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
+def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:
     """
     Take the emulators of the named platforms out of the kernel's table.
 
@@ -210,11 +210,11 @@ def uninstall(platforms: Sequence[str], work: Work) -> Iterator[str]:
         EmulationFailed: one cannot be taken out, or its programs run all the same.
     """
     all_platforms = _some(platforms)
-    work = pipeline.look(work, ASKED)
+    context = pipeline.look(context, ASKED)
     for platform in all_platforms:
-        if platform == work.engine.platform:
+        if platform == context.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
-        emulation.uninstall(work, platform)
-        works = isinstance(_proven(platform, work).facts.get(Question("emulation-test", platform)), EmulationTest)
+        emulation.uninstall(context, platform)
+        works = isinstance(_proven(platform, context).facts.get(Question("emulation-test", platform)), EmulationTest)
         then = "still works by other means" if works else "is not emulated any more"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"

@@ -18,7 +18,7 @@ from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...facts.engine import Engine
     from ...planning.route import Route
 
@@ -26,23 +26,23 @@ START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v b
 """As cross does, the toolchain is put behind everything of the image."""
 
 
-def open_shell(names: Sequence[str], work: Work) -> int:
+def open_shell(names: Sequence[str], context: Context) -> int:
     """
     Open a shell in the image of one target, and return its exit code; without a terminal it reads its standard input.
 
     Args:
         names: one target, or none if only one is configured.
-        work: of this call.
+        context: of this call.
 
     Raises:
         ConfigError: more than one target.
         NoRoute: no container builds it.
         CrosstasksError: something of it cannot be provided.
     """
-    selected = pipeline.select(names, work)
+    selected = pipeline.select(names, context)
     if len(selected) != 1:
         raise ConfigError(f"a shell is opened for one target, not for {len(selected)}", hint=f"name one: --target {selected[0]}")
-    planned, work = pipeline.make(selected[0], "build", work)
+    planned, context = pipeline.make(selected[0], "build", context)
     route = planned.route
     if route.builder != "cross" or route.image is None:
         raise NoRoute(f"{route.target} is built by {route.builder}, without a container", hint="`--builder cross` takes one")
@@ -50,40 +50,40 @@ def open_shell(names: Sequence[str], work: Work) -> int:
         raise NoRoute(
             f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead"
         )
-    if work.engine.remote:
+    if context.engine.remote:
         raise EngineFailed("the engine is on another machine, and cannot mount the project", hint="use an engine of this machine")
-    planned, work = pipeline.provide(planned, work)
-    dependencies.fetch(planned.route, work)
+    planned, context = pipeline.provide(planned, context)
+    dependencies.fetch(planned.route, context)
     run_id = uuid4().hex[:12]
-    with engines.ending(work.engine.command, run_id), _home(run_id, work) as home:
+    with engines.ending(context.engine.command, run_id), _home(run_id, context) as home:
         terminal = streams.attended() and sys.stdout.isatty()
-        return process.attached(command(planned.route, run_id, home, work, terminal=terminal)).code
+        return process.attached(command(planned.route, run_id, home, context, terminal=terminal)).code
 
 
 @contextmanager
-def _home(run_id: str, work: Work) -> Iterator[Path]:
+def _home(run_id: str, context: Context) -> Iterator[Path]:
     """Give a CARGO_HOME for this call alone."""
-    place = work.cache / "runs" / run_id
+    place = context.cache / "runs" / run_id
     place.mkdir(parents=True)
     try:
         liveness.mark(place)
-        yield Path(shutil.copytree(dependencies.home(work), place / "home"))
+        yield Path(shutil.copytree(dependencies.home(context), place / "home"))
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def command(route: Route, run_id: str, home: Path, work: Work, *, terminal: bool) -> tuple[str, ...]:
+def command(route: Route, run_id: str, home: Path, context: Context, *, terminal: bool) -> tuple[str, ...]:
     """Return the call of the engine, with the CARGO_HOME *home*; *terminal* tells that the user sits at one."""
-    engine, repository = work.engine, work.repository
+    engine, repository = context.engine, context.repository
     target_dir = run.folder(route, repository)
     target_dir.mkdir(parents=True, exist_ok=True)
     call = environment.Call(
         target_dir="/target",
         cargo_home=str(home),
-        user_cargo_home=str(dependencies.user_home(work.environ)),
+        user_cargo_home=str(dependencies.user_home(context.environ)),
         labels=liveness.labels(run_id),
-        proxies=environment.open_proxies(work.environ, work.config.target(route.target).env_pass),
-        certificates=bool(network.authorities(work.environ)),
+        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
+        certificates=bool(network.authorities(context.environ)),
         path="",
     )
     # of git's cross everything but the target folder stands at its own path
@@ -107,7 +107,7 @@ def command(route: Route, run_id: str, home: Path, work: Work, *, terminal: bool
     return (
         engine.command,
         *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
-        *environment.options(route, call, engine, repository, work.config.target(route.target)),
+        *environment.options(route, call, engine, repository, context.config.target(route.target)),
         *(f"--env={key}={value}" for key, value in inside.items()),
         *_user(engine),
         *_volumes(mounts, "z" if engine.selinux else ""),

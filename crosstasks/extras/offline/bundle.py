@@ -36,7 +36,7 @@ from ...project.repository import Repository
 from ...provisioning import toolchain
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...planning.route import Route
 
 MANIFEST: Final = "crosstasks.json"
@@ -261,7 +261,7 @@ SETTINGS: Final = ("config.toml", "config", "credentials.toml", "credentials")
 """What cargo reads of the user's CARGO_HOME; it is lent while fetching, and never enters the bundle."""
 
 
-def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object]) -> None:
+def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], object]) -> None:
     """
     Write what Cargo.lock names for these routes, and what building their standard library from source needs.
 
@@ -270,13 +270,13 @@ def collect(routes: Sequence[Route], work: Work, write: Callable[[bytes], object
     Raises:
         BuildFailed: a dependency cannot be had.
     """
-    theirs = dependencies.user_home(work.environ)
-    with tempfile.TemporaryDirectory(dir=work.cache, prefix=cache.CRATES) as draft:
+    theirs = dependencies.user_home(context.environ)
+    with tempfile.TemporaryDirectory(dir=context.cache, prefix=cache.CRATES) as draft:
         home = Path(draft)
         for name in SETTINGS:
             if (theirs / name).is_file():
                 (home / name).symlink_to(theirs / name)
-        _fetch(routes, work, home)
+        _fetch(routes, context, home)
         pack(home, write, keep=_is_crate)
 
 
@@ -284,22 +284,22 @@ def _is_crate(name: str) -> bool:
     return f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache")
 
 
-def _fetch(routes: Sequence[Route], work: Work, home: Path) -> None:
+def _fetch(routes: Sequence[Route], context: Context, home: Path) -> None:
     host_toolchain = Path(routes[0].host_toolchain.path)
-    root = Path(work.repository.root)
+    root = Path(context.repository.root)
     flags = [word for route in routes for word in ("--target", route.target)]
     locked = ("--locked",) if (root / "Cargo.lock").exists() else ()
     env = {"CARGO_HOME": str(home), "RUSTC": str(host_toolchain / "bin" / "rustc"), "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    work.say(f"fetching the dependencies of {root.name}")
-    done = work.run((str(host_toolchain / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
+    context.say(f"fetching the dependencies of {root.name}")
+    done = context.run((str(host_toolchain / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
     if done.code:
         hint = "`cargo fetch --locked` in the repository says the same"
         raise BuildFailed("the dependencies cannot be fetched", why=done.err.strip(), hint=hint)
     for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
-        toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=work.run, say=work.say)
+        toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=context.run, say=context.say)
 
 
-def put(content: IO[bytes], work: Work) -> None:
+def put(content: IO[bytes], context: Context) -> None:
     """
     Put what a bundle has into the user's CARGO_HOME, file by file. Cargo compares a crate with its checksum only where it downloads it.
 
@@ -307,14 +307,14 @@ def put(content: IO[bytes], work: Work) -> None:
         ConfigError: a crate is not the one that Cargo.lock names; or a path leads elsewhere, or is a link: what a later bundle puts behind
             it would be elsewhere.
     """
-    theirs = dependencies.user_home(work.environ)
+    theirs = dependencies.user_home(context.environ)
     theirs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=theirs, prefix=".crosstasks-") as draft:
         names = [name for name in unpack(content, Path(draft), "crates.tar.gz") if name.startswith(PARTS)]
         links = [name for name in names if Path(draft, name).is_symlink()]
         if links:
             raise ConfigError(f"the bundle's crates hold the link {links[0]!r}", why="cargo keeps none", hint="the bundle is not trusted")
-        _check(Path(draft), work)
+        _check(Path(draft), context)
         for name in filter(_is_data, names):
             place = theirs / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -326,8 +326,8 @@ def _is_data(name: str) -> bool:
     return not name.startswith("git/db/") or PurePosixPath(name).parts[3:4] not in {("config",), ("hooks",), ("info",)}
 
 
-def _check(draft: Path, work: Work) -> None:
-    lock = Path(work.repository.root, "Cargo.lock") if isinstance(work.facts.repository, Repository) else None
+def _check(draft: Path, context: Context) -> None:
+    lock = Path(context.repository.root, "Cargo.lock") if isinstance(context.facts.repository, Repository) else None
     named = crates.checksums(lock) if lock and lock.is_file() else {}
     for path in draft.glob("registry/cache/*/*.crate"):
         if path.stem in named and named[path.stem] != crates.digest(path):

@@ -24,13 +24,13 @@ from ...reporting import report, tables
 from . import bundle
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...core.steps import Verb
     from ...planning.plan import Plan
     from .bundle import Kind, Manifest, Member
 
 
-def load(work: Work, path: Path) -> Manifest:
+def load(context: Context, path: Path) -> Manifest:
     """
     Load what a bundle has for this machine.
 
@@ -39,20 +39,20 @@ def load(work: Work, path: Path) -> Manifest:
         EngineFailed: it holds images, and no engine answers.
         ImageFailed: the engine does not take them.
     """
-    work = pipeline.look(work)
-    cache.prepare(work.cache)
+    context = pipeline.look(context)
+    cache.prepare(context.cache)
     with bundle.reading(path) as reader:
-        host, engine = _checked(path, reader.manifest.platforms, work)
+        host, engine = _checked(path, reader.manifest.platforms, context)
         for member in reader.manifest.members:
             if fits(member, host, engine):
-                work.say(f"loading {member.path}")
-                PLACES[member.kind](reader, member, work)
+                context.say(f"loading {member.path}")
+                PLACES[member.kind](reader, member, context)
         if others := [member for member in reader.manifest.members if not fits(member, host, engine)]:
             names = ", ".join(member.path for member in others)
-            work.say(f"left where it is, for other machines: {names}, {report.size(sum(member.size for member in others))}")
+            context.say(f"left where it is, for other machines: {names}, {report.size(sum(member.size for member in others))}")
         for image in reader.manifest.images:
             if image.engine == engine:
-                _note(image, work)
+                _note(image, context)
         return reader.manifest
 
 
@@ -65,27 +65,27 @@ class Ready(NamedTuple):
     error: CrosstasksError | None = None
 
 
-def readiness(work: Work, brought: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
+def readiness(context: Context, brought: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
     """
     Look, target by target, whether all is there now.
 
     Args:
-        work: of a call after loading.
+        context: of a call after loading.
         brought: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
         verb: what is to be done with them.
 
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
     """
-    chosen = work.config.chosen
-    triples = chosen or tuple(dict.fromkeys((*brought, *work.config.targets)))
-    return tuple(_provided(triple, verb, work) if triple in (chosen or brought) else _there(triple, verb, work) for triple in triples)
+    chosen = context.config.chosen
+    triples = chosen or tuple(dict.fromkeys((*brought, *context.config.targets)))
+    return tuple(_provided(triple, verb, context) if triple in (chosen or brought) else _there(triple, verb, context) for triple in triples)
 
 
-def _provided(triple: str, verb: Verb, work: Work) -> Ready:
+def _provided(triple: str, verb: Verb, context: Context) -> Ready:
     try:
-        planned, work = pipeline.make(triple, verb, _only(work, triple))
-        planned, _ = pipeline.provide(planned, work)
+        planned, context = pipeline.make(triple, verb, _only(context, triple))
+        planned, _ = pipeline.provide(planned, context)
     except Interrupted:
         raise
     except CrosstasksError as error:
@@ -93,18 +93,18 @@ def _provided(triple: str, verb: Verb, work: Work) -> Ready:
     return Ready(triple, planned)
 
 
-def _there(triple: str, verb: Verb, work: Work) -> Ready:
+def _there(triple: str, verb: Verb, context: Context) -> Ready:
     """Tell whether a target that the bundle does not bring is there all the same; the network is not asked for it."""
-    config = structs.replace(work.config, offline=True)
+    config = structs.replace(context.config, offline=True)
     try:
-        planned, _ = pipeline.make(triple, verb, _only(pipeline.begin(config, work.root, work.environ, work.say), triple))
+        planned, _ = pipeline.make(triple, verb, _only(pipeline.begin(config, context.root, context.environ, context.say), triple))
     except NoRoute:
         return Ready(triple, why="the bundle was made without it")
     return Ready(triple, why=f"the bundle was made without it: {planned.steps[0].why}") if planned.steps else Ready(triple, planned)
 
 
-def _only(work: Work, triple: str) -> Work:
-    return replace(work, config=structs.replace(work.config, targets=(triple,)))
+def _only(context: Context, triple: str) -> Context:
+    return replace(context, config=structs.replace(context.config, targets=(triple,)))
 
 
 def text(rows: Sequence[Ready]) -> str:
@@ -113,16 +113,16 @@ def text(rows: Sequence[Ready]) -> str:
     return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), tables.aligned(lines)))
 
 
-def _checked(path: Path, platforms: Sequence[str], work: Work) -> tuple[str, str]:
+def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[str, str]:
     """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
-    machine = work.facts.host
+    machine = context.facts.host
     host = f"{machine.os}/{OCI_ARCH.get(machine.arch, machine.arch)}"
-    engine = work.facts.engine.platform if isinstance(work.facts.engine, Engine) else host
+    engine = context.facts.engine.platform if isinstance(context.facts.engine, Engine) else host
     needed = dict.fromkeys((host, engine))
     if machine.os != "linux":
         # what runs in the image comes all the same
         needed = dict.fromkeys((engine,))
-        work.say(
+        context.say(
             f"a bundle holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or be had otherwise"
         )
     if lacking := [platform for platform in needed if platform not in platforms]:
@@ -149,13 +149,13 @@ def fits(member: Member, host: str, engine: str) -> bool:
     return not member.platforms or not places.get(member.kind, {host, engine}).isdisjoint(member.platforms)
 
 
-def _tool(reader: bundle.Reader, member: Member, work: Work) -> None:
+def _tool(reader: bundle.Reader, member: Member, context: Context) -> None:
     def make(draft: Path) -> None:
         bundle.unpack(reader.open(member), draft, member.path)
         if not (draft / integrity.COMPLETE).is_file():
             raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
 
-    integrity.once(work.cache / "tools" / _single(member), make, PROGRAMS, work.say)
+    integrity.once(context.cache / "tools" / _single(member), make, PROGRAMS, context.say)
 
 
 def _single(member: Member) -> str:
@@ -165,10 +165,10 @@ def _single(member: Member) -> str:
     return member.name
 
 
-def _toolchain(reader: bundle.Reader, member: Member, work: Work) -> None:
-    home = work.cache / "rustup"
+def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
+    home = context.cache / "rustup"
     place = home / "toolchains" / _single(member)
-    with rustup_home.draft(home, member.name, work.say) as folder:
+    with rustup_home.draft(home, member.name, context.say) as folder:
         draft = folder / member.name
         draft.mkdir()
         bundle.unpack(reader.open(member), draft, member.path)
@@ -187,18 +187,18 @@ def _covers(present: rustup_home.Marker, new: rustup_home.Marker) -> bool:
     return present.origin == new.origin and set(new.targets) <= set(present.targets) and present.source >= new.source
 
 
-def _images(reader: bundle.Reader, member: Member, work: Work) -> None:
-    if not isinstance(work.facts.engine, Engine):
-        raise EngineFailed("the bundle holds images, and no engine answers", why=work.facts.engine.why, hint=work.facts.engine.hint)
+def _images(reader: bundle.Reader, member: Member, context: Context) -> None:
+    if not isinstance(context.facts.engine, Engine):
+        raise EngineFailed("the bundle holds images, and no engine answers", why=context.facts.engine.why, hint=context.facts.engine.hint)
     content = reader.open(member)
-    engines.load(work.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
+    engines.load(context.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
 
 
-def _crates(reader: bundle.Reader, member: Member, work: Work) -> None:
-    bundle.put(reader.open(member), work)
+def _crates(reader: bundle.Reader, member: Member, context: Context) -> None:
+    bundle.put(reader.open(member), context)
 
 
-PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Work], None]]] = {
+PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Context], None]]] = {
     "tool": _tool,
     "toolchain": _toolchain,
     "images": _images,
@@ -206,14 +206,14 @@ PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Work], None]]] = {
 }
 
 
-def _note(image: Bundled, work: Work) -> None:
+def _note(image: Bundled, context: Context) -> None:
     """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
-    loaded = engines.inspect(work.engine.command, (image.ref,), work.run)
+    loaded = engines.inspect(context.engine.command, (image.ref,), context.run)
     if not loaded:
         raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
     here = structs.replace(image, id=identity(loaded[0]))
     # containerd's store calls an image by its manifest, which loading makes anew
-    if here.id != image.id and work.engine.store != "containerd":
+    if here.id != image.id and context.engine.store != "containerd":
         raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")
     name = hashlib.sha256(f"{image.ref} {image.target} {image.flavour}".encode()).hexdigest()[:16]
-    files.write(work.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())
+    files.write(context.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())

@@ -29,7 +29,7 @@ from .bundle import Kind, Manifest
 from .locking import received
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...planning.ingredients import Image, Provision
     from ...planning.plan import Plan
     from ...planning.request import Request
@@ -43,7 +43,7 @@ class _Machine(NamedTuple):
     plans: tuple[Plan, ...]
 
 
-def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
+def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
     """
     Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
 
@@ -54,14 +54,14 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     """
     if to.is_dir() or not to.parent.is_dir():
         raise ConfigError(f"--to names a file, and {to} cannot be one", why="it is a folder, or lies in none")
-    work = pipeline.look(work)
-    _ = work.repository
-    triples = pipeline.select(names, work)
-    all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(work),)
+    context = pipeline.look(context)
+    _ = context.repository
+    triples = pipeline.select(names, context)
+    all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(context),)
     with bundle.writing(to) as writer:
-        collected = tuple(_collected(writer, work, platform, triples) for platform in all_platforms)
+        collected = tuple(_collected(writer, context, platform, triples) for platform in all_platforms)
         machines = tuple(machine for machine, _ in collected)
-        _fetched(writer, work, machines)
+        _fetched(writer, context, machines)
         manifest = Manifest(
             crosstasks=__version__,
             targets=triples,
@@ -73,22 +73,22 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str], to: Path) -
     return manifest
 
 
-def _engine_platform(work: Work) -> str:
-    engine = work.facts.engine
-    arch = work.facts.host.arch
+def _engine_platform(context: Context) -> str:
+    engine = context.facts.engine
+    arch = context.facts.host.arch
     return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
 
 
-def _collected(writer: bundle.Writer, work: Work, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
-    plans = tuple(provide(triple, received(work, platform), work) for triple in triples)
+def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
+    plans = tuple(provide(triple, received(context, platform), context) for triple in triples)
     paths = {member.path for member in writer.members}
     for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
         path = f"{kind}s/{folder.name}.tar.gz"
         if path not in paths:
-            work.say(f"packing {folder.name}")
-            with cache_check.intact(folder, work):
+            context.say(f"packing {folder.name}")
+            with cache_check.intact(folder, context):
                 writer.add(path, kind, folder.name, partial(bundle.pack, folder))
-    return _Machine(platform, plans), saved(writer, work, platform, plans)
+    return _Machine(platform, plans), saved(writer, context, platform, plans)
 
 
 def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
@@ -99,7 +99,7 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
         yield "toolchain", Path(toolchain.path)
 
 
-def provide(triple: str, machine: Work, work: Work) -> Plan:
+def provide(triple: str, machine: Context, context: Context) -> Plan:
     """
     Plan for a machine, and take the steps here.
 
@@ -110,7 +110,7 @@ def provide(triple: str, machine: Work, work: Work) -> Plan:
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:
         for step in planned.steps:
-            provisioning.take(translated(step, platform, planned.request, work), machine)
+            provisioning.take(translated(step, platform, planned.request, context), machine)
         again, machine = pipeline.make(triple, "build", received(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
             raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
@@ -118,7 +118,7 @@ def provide(triple: str, machine: Work, work: Work) -> Plan:
     return planned
 
 
-def translated(step: Provision, platform: str, request: Request, work: Work) -> Provision:
+def translated(step: Provision, platform: str, request: Request, context: Context) -> Provision:
     """
     Return a step for another machine as it is taken on this one.
 
@@ -132,33 +132,33 @@ def translated(step: Provision, platform: str, request: Request, work: Work) -> 
             why = "cross is compiled by cargo, for the machine that it runs on"
             raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
         case InstallToolchain(source="rustup"):
-            tool = tools.rustup(request, work.facts)
+            tool = tools.rustup(request, context.facts)
             if not isinstance(tool, Tool):
                 raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
             for rustup_step in tool.steps:
-                provisioning.take(rustup_step, work)
+                provisioning.take(rustup_step, context)
             return structs.replace(step, rustup=tool.path)
         case _:
             return step
 
 
-def saved(writer: bundle.Writer, work: Work, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+def saved(writer: bundle.Writer, context: Context, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
     """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
     routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
     if not routes:
         return ()
-    with _tagged(work, routes, platform) as rows:
+    with _tagged(context, routes, platform) as rows:
         refs = tuple(dict.fromkeys(row.ref for row in rows))
-        work.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
+        context.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
         name = platform.replace("/", "-")
-        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(work.engine, refs, write))
+        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(context.engine, refs, write))
     return rows
 
 
 @contextmanager
-def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
+def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
     """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
-    command, tags, rows = work.engine.command, [], []
+    command, tags, rows = context.engine.command, [], []
     try:
         for route in routes:
             if image := route.image:
@@ -166,17 +166,17 @@ def _tagged(work: Work, routes: Sequence[Route], platform: str) -> Iterator[tupl
                 if "@" in ref:
                     # in a repository of our own: with the last tag of one an engine forgets its digests too
                     ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
-                    work.run((command, "tag", image.ref, ref))
+                    context.run((command, "tag", image.ref, ref))
                     tags.append(ref)
-                rows.append(_row(route, image, ref, platform, work))
+                rows.append(_row(route, image, ref, platform, context))
         yield tuple(rows)
     finally:
         if tags:
-            work.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
+            context.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
 
 
-def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bundled:
-    (inspected,) = engines.inspect(work.engine.command, (ref,), work.run)
+def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> Bundled:
+    (inspected,) = engines.inspect(context.engine.command, (ref,), context.run)
     built = lock_rows.is_built(ref)
     return Bundled(
         ref=ref,
@@ -186,23 +186,23 @@ def _row(route: Route, image: Image, ref: str, platform: str, work: Work) -> Bun
         platform=image.platform,
         engine=platform,
         flavour="" if built else route.flavour,
-        packages=work.config.target(route.target).packages,
+        packages=context.config.target(route.target).packages,
     )
 
 
-def _fetched(writer: bundle.Writer, work: Work, machines: Sequence[_Machine]) -> None:
+def _fetched(writer: bundle.Writer, context: Context, machines: Sequence[_Machine]) -> None:
     """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
     routes = [plan.route for machine in machines for plan in machine.plans]
-    native = [route for route in routes if route.host_toolchain.host == work.facts.host.triple]
+    native = [route for route in routes if route.host_toolchain.host == context.facts.host.triple]
     if not native:
-        config = structs.replace(work.config, toolchain=routes[0].host_toolchain.release)
-        changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, work.root, work.environ, work.say))
+        config = structs.replace(context.config, toolchain=routes[0].host_toolchain.release)
+        changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, context.root, context.environ, context.say))
         for step in changed.route.host_toolchain.steps:
-            provisioning.take(step, work)
+            provisioning.take(step, context)
         routes = [structs.replace(route, host_toolchain=changed.route.host_toolchain) for route in routes]
     else:
         routes = [*native, *(structs.replace(route, host_toolchain=native[0].host_toolchain) for route in routes if route not in native)]
-    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, work, write))
+    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, context, write))
 
 
 def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from msgspec import structs, to_builtins
 
 from ... import pipeline
 from ...catalog.machines import MACHINES
-from ...context import Work
+from ...context import Context
 from ...core import files
 from ...core.errors import ConfigError, NoRoute
 from ...core.steps import About, Absent, Question
@@ -25,10 +25,10 @@ from ...planning.lock_rows import Difference
 from ...reporting.tables import aligned
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
 
 
-def received(work: Work, platform: str) -> Work:
+def received(context: Context, platform: str) -> Context:
     """
     Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
 
@@ -40,33 +40,33 @@ def received(work: Work, platform: str) -> Work:
     if platform not in MACHINES:
         raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")
     machine = MACHINES[platform]
-    engine = work.facts.engine
+    engine = context.facts.engine
     ready = Engine(kind="docker", command="docker", version="", arch=machine.arch)
     answers: dict[About, Any] = {
-        "host": structs.replace(work.facts.host, os="linux", libc="gnu", arch=machine.arch, triple=machine.triple),
+        "host": structs.replace(context.facts.host, os="linux", libc="gnu", arch=machine.arch, triple=machine.triple),
         "engine": structs.replace(engine, arch=machine.arch, os="linux") if isinstance(engine, Engine) else ready,
         "rustup": Absent(f"it is not known what a machine of {platform} has"),
         "builders": Builders(),
         "emulation": Emulation(),
     }
-    return replace(work, facts=work.facts.with_({Question(about): fact for about, fact in answers.items()}))
+    return replace(context, facts=context.facts.with_({Question(about): fact for about, fact in answers.items()}))
 
 
 LOCK: Final = Question("lock")
 
 
-def path(work: Work) -> Path:
+def path(context: Context) -> Path:
     """Return where the lock is."""
-    return place(work.look.config_place, work.look.cwd)
+    return place(context.look.config_place, context.look.cwd)
 
 
-def machines(work: Work, platforms: Sequence[str]) -> tuple[Work, ...]:
+def machines(context: Context, platforms: Sequence[str]) -> tuple[Context, ...]:
     """Return one call for each platform: as this machine is, or as one of that platform would be."""
-    here = pipeline.look(work)
+    here = pipeline.look(context)
     return tuple(here if name == platform(here.facts) else received(here, name) for name in dict.fromkeys(platforms)) or (here,)
 
 
-def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, update: bool = False) -> Lock:
+def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), *, update: bool = False) -> Lock:
     """
     Write the lock: what is locked already is kept, unless it is to be updated; and so are the rows of other platforms.
 
@@ -79,72 +79,74 @@ def make(work: Work, names: Sequence[str], platforms: Sequence[str] = (), *, upd
         NoRoute: a target that is named has no route, or one has none that keeps to the lock. What is not named and
             cannot be built on such a machine at all is told, and left to a machine that can.
     """
-    every = machines(work, platforms)
+    every = machines(context, platforms)
     result = held(every[0].facts)
     for machine in every:
         result = _resolved(machine, names, result, update=update)
-    result = result if names or work.config.chosen else lock_rows.only(result, work.config.targets)
-    files.write(path(work), dump(result))
+    result = result if names or context.config.chosen else lock_rows.only(result, context.config.targets)
+    files.write(path(context), dump(result))
     return result
 
 
-def _resolved(work: Work, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
-    here, triples = platform(work.facts), pipeline.select(names, work)
+def _resolved(context: Context, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
+    here, triples = platform(context.facts), pipeline.select(names, context)
     result = lock_rows.without(before, here, triples) if update else before
     for triple in triples:
         try:
-            planned, work = pipeline.make(triple, "build", _with(work, result))
+            planned, context = pipeline.make(triple, "build", _with(context, result))
         except NoRoute as error:
-            if names or work.config.chosen or triple in result.on(here) or len(triples) == 1:
+            if names or context.config.chosen or triple in result.on(here) or len(triples) == 1:
                 raise
-            work.say(f"{triple} is not locked for {here}: {error.what}")
+            context.say(f"{triple} is not locked for {here}: {error.what}")
             continue
         result = lock_rows.merged(result, here, {triple: lock_rows.of(planned.route, planned.request)})
     return result
 
 
-def _with(work: Work, lock: Lock) -> Work:
-    return replace(work, facts=work.facts.with_({LOCK: lock}))
+def _with(context: Context, lock: Lock) -> Context:
+    return replace(context, facts=context.facts.with_({LOCK: lock}))
 
 
-def check(work: Work, names: Sequence[str], platforms: Sequence[str] = ()) -> tuple[Difference, ...]:
+def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ()) -> tuple[Difference, ...]:
     """Return what differs between the lock and what the configuration, on these platforms, comes to; nothing if it holds."""
     different: list[Difference] = []
-    for machine in machines(work, platforms):
+    for machine in machines(context, platforms):
         triples = pipeline.select(names, machine)
         rows = held(machine.facts).on(platform(machine.facts))
         for triple in triples:
             different += _checked(machine, triple, rows.get(triple))
-        some = names or work.config.chosen
-        stale = [triple for triple in rows if not some and triple not in work.config.targets]
+        some = names or context.config.chosen
+        stale = [triple for triple in rows if not some and triple not in context.config.targets]
         different += [_difference(machine, triple, "target", "locked", "not configured") for triple in stale]
     return tuple(different)
 
 
-def _checked(work: Work, triple: str, row: Locked | None) -> list[Difference]:
+def _checked(context: Context, triple: str, row: Locked | None) -> list[Difference]:
     try:
-        pipeline.make(triple, "build", work)
+        pipeline.make(triple, "build", context)
     except NoRoute as error:
         if row is None:
             return []  # it is built elsewhere
-        return _drift(work, triple, row) or [_difference(work, triple, "route", lock_rows.text_of(row), error.why.strip().splitlines()[0])]
-    return [_difference(work, triple, "target", "", "configured")] if row is None else []
+        return _drift(context, triple, row) or [
+            _difference(context, triple, "route", lock_rows.text_of(row), error.why.strip().splitlines()[0])
+        ]
+    return [_difference(context, triple, "target", "", "configured")] if row is None else []
 
 
-def _drift(work: Work, triple: str, row: Locked) -> list[Difference]:
+def _drift(context: Context, triple: str, row: Locked) -> list[Difference]:
     """Return, for a row that cannot be kept to, what would be taken without the lock."""
     try:
         planned, _ = pipeline.make(
-            triple, "build", _with(work, lock_rows.without(held(work.facts), platform(work.facts), work.config.targets))
+            triple, "build", _with(context, lock_rows.without(held(context.facts), platform(context.facts), context.config.targets))
         )
     except NoRoute as error:
-        return [_difference(work, triple, "route", lock_rows.text_of(row), error.what)]
+        return [_difference(context, triple, "route", lock_rows.text_of(row), error.what)]
     now = lock_rows.of(planned.route, planned.request)
-    return [_difference(work, triple, *difference) for difference in lock_rows.compare(row, now)]
+    return [_difference(context, triple, *difference) for difference in lock_rows.compare(row, now)]
 
 
-def _difference(work: Work, triple: str, field: str, locked: str, now: str) -> Difference:
-    return Difference(target=triple, platform=platform(work.facts), field=field, locked=locked, now=now)
+def _difference(context: Context, triple: str, field: str, locked: str, now: str) -> Difference:
+    return Difference(target=triple, platform=platform(context.facts), field=field, locked=locked, now=now)
 
 
 def text(lock: Lock) -> str:

@@ -24,7 +24,7 @@ from ...reporting.tables import aligned
 from . import locking
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...planning.request import Request
 
 SOURCES: Final = ("upstream", "build")
@@ -38,7 +38,7 @@ class _Chosen(NamedTuple):
     shared: str = ""
 
 
-def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) -> tuple[Copied, ...]:
+def fill(context: Context, names: Sequence[str], platforms: Sequence[str], to: str) -> tuple[Copied, ...]:
     """
     Copy or push an image for each target and each platform; those of this machine's engine if none is named.
 
@@ -46,11 +46,11 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
         ConfigError: ``offline = true``, or a platform that there is nothing for.
         ImageFailed: a target has no image for a platform, or a registry refuses.
     """
-    if work.config.offline:
+    if context.config.offline:
         raise ConfigError("a mirror cannot be filled with offline = true")
     if unknown := set(platforms).difference(MACHINES):
         raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {', '.join(sorted(unknown))}")
-    machines = locking.machines(work, platforms)
+    machines = locking.machines(context, platforms)
     if not platforms and isinstance(machines[0].facts.engine, Absent):
         raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
     done: dict[str, Copied] = {}
@@ -62,25 +62,25 @@ def fill(work: Work, names: Sequence[str], platforms: Sequence[str], to: str) ->
             if choice.shared:
                 joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
             if ref not in done:
-                done[ref] = _built(choice, ref, machine) if choice.shared else _copied(choice.image.ref, ref, work)
+                done[ref] = _built(choice, ref, machine) if choice.shared else _copied(choice.image.ref, ref, context)
     for ref, parts in joined.items():
         registry_copy.join(ref, tuple(dict.fromkeys(parts)))
     return tuple(done.values())
 
 
-def choose(triple: str, platform: str, work: Work) -> _Chosen:
+def choose(triple: str, platform: str, context: Context) -> _Chosen:
     """
     Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
 
     Raises:
         ImageFailed: there is none; every source is named with its reason.
     """
-    target_request = request.make(targets.catalogue()[triple], "build", work.facts, work.config)
+    target_request = request.make(targets.catalogue()[triple], "build", context.facts, context.config)
     row, options = target_request.locked, target_request.options
     variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)
     reasons = []
     for source in ("served",) if options.image else SOURCES:
-        image, work = _ask(source, variant, target_request, work)
+        image, context = _ask(source, variant, target_request, context)
         if isinstance(image, Image):
             shared = recipes.shared(triple, options.packages) if source == "build" else ""
             upstream = options.image or targets.default_image(target_request.target, variant.flavour) or ""
@@ -89,34 +89,34 @@ def choose(triple: str, platform: str, work: Work) -> _Chosen:
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
 
-def _ask(source: str, variant: Variant, target_request: Request, work: Work) -> tuple[Image | Refused, Work]:
+def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Refused, Context]:
     while True:
         if source == "served":
-            choice = images.served(target_request.options.image, variant, target_request, work.facts)
+            choice = images.served(target_request.options.image, variant, target_request, context.facts)
         else:
-            choice = images.choose(source, variant, target_request, work.facts)
+            choice = images.choose(source, variant, target_request, context.facts)
         if isinstance(choice, Image | Refused):
-            return choice, work
-        work = pipeline.look(work, choice)
+            return choice, context
+        context = pipeline.look(context, choice)
 
 
-def _copied(source: str, ref: str, work: Work) -> Copied:
+def _copied(source: str, ref: str, context: Context) -> Copied:
     with progress.shown(f"copy {source}"):
-        return registry_copy.copy(source, ref, work.say)
+        return registry_copy.copy(source, ref, context.say)
 
 
-def _built(choice: _Chosen, ref: str, work: Work) -> Copied:
+def _built(choice: _Chosen, ref: str, context: Context) -> Copied:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
-        provisioning.take(step, work)
-    command = work.engine.command
-    (inspected,) = engines.inspect(command, (choice.image.ref,), work.run)
+        provisioning.take(step, context)
+    command = context.engine.command
+    (inspected,) = engines.inspect(command, (choice.image.ref,), context.run)
     there = registry_copy.look(ref)
     if there and there.config == str(inspected["Id"]):
         return Copied(source=choice.image.ref, to=ref, digest=there.digest, platforms=(choice.image.platform,), there=there.blobs)
-    work.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
-    folder = work.cache / "images"
-    cache.prepare(work.cache)
+    context.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
+    folder = context.cache / "images"
+    cache.prepare(context.cache)
     folder.mkdir(exist_ok=True)
     with progress.shown(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
         done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)

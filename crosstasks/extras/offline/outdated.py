@@ -23,7 +23,7 @@ from ...facts.rustup import RustupServer
 from ...reporting.tables import aligned
 
 if TYPE_CHECKING:
-    from ...context import Work
+    from ...context import Context
     from ...facts.lock import Locked
 
 INDEX: Final = "https://index.crates.io/cr/os/cross"
@@ -56,31 +56,31 @@ class Row(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def look(work: Work, names: Sequence[str]) -> tuple[Row, ...]:
+def look(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
     """
     Ask for everything that the targets are made of; what does not answer in time is a row that says so.
 
     Raises:
         ConfigError: ``offline = true``.
     """
-    if work.config.offline:
+    if context.config.offline:
         raise ConfigError("`outdated` asks the network, and offline = true", hint="CROSSTASKS_OFFLINE=0 asks all the same, this once")
-    work = pipeline.look(work)
-    triples = pipeline.select(names, work)
-    rows = {triple: lock.row(work.facts, triple) for triple in triples}
-    images = _images(work, rows)
+    context = pipeline.look(context)
+    triples = pipeline.select(names, context)
+    rows = {triple: lock.row(context.facts, triple) for triple in triples}
+    images = _images(context, rows)
     locked = tuple(filter(None, rows.values()))
-    questions: list[Callable[[], Row]] = [lambda: _crate(work, locked), lambda: _head(work, locked), lambda: _rust(work, locked)]
-    questions += [_image(work, ref, locked, users) for (ref, locked), users in images.items()]
+    questions: list[Callable[[], Row]] = [lambda: _crate(context, locked), lambda: _head(context, locked), lambda: _rust(context, locked)]
+    questions += [_image(context, ref, locked, users) for (ref, locked), users in images.items()]
     with ThreadPoolExecutor(min(len(questions), SIDE_BY_SIDE)) as pool:
         return tuple(pool.map(lambda ask: ask(), questions))
 
 
-def _crate(work: Work, rows: Sequence[Locked]) -> Row:
+def _crate(context: Context, rows: Sequence[Locked]) -> Row:
     released = [name for name, pin in pins.pins().cross.items() if pin.crate]
     current = max({row.flavour for row in rows} & set(released) or released, key=numbers)
     try:
-        lines = registry_api.fetch_text(INDEX, work.config.network_timeout).splitlines()
+        lines = registry_api.fetch_text(INDEX, context.config.network_timeout).splitlines()
         versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
         newest = max(versions, key=numbers)
     except (CrosstasksError, ValueError, KeyError) as error:
@@ -89,16 +89,16 @@ def _crate(work: Work, rows: Sequence[Locked]) -> Row:
     return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
 
 
-def _head(work: Work, rows: Sequence[Locked]) -> Row:
-    url, current = work.config.git_url, next((row.revision for row in rows if row.revision), work.config.git_rev)
+def _head(context: Context, rows: Sequence[Locked]) -> Row:
+    url, current = context.config.git_url, next((row.revision for row in rows if row.revision), context.config.git_rev)
     row = Row(what="cross git", current=current, state="unknown", note="git is not here")
-    git = work.look.which("git")
+    git = context.look.which("git")
     if not git:
         return row
     try:
         # a repository that wants a password is not asked for one: nobody may be there to give it
         env = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
-        done = work.run((git, "ls-remote", url, "HEAD"), env=env, timeout=work.config.network_timeout)
+        done = context.run((git, "ls-remote", url, "HEAD"), env=env, timeout=context.config.network_timeout)
     except CrosstasksError as error:
         return Row(what="cross git", current=current, state="unknown", note=_words(error))
     head = done.out.partition("\t")[0].strip()
@@ -108,20 +108,20 @@ def _head(work: Work, rows: Sequence[Locked]) -> Row:
     return Row(what="cross git", current=current, upstream=head, state="current" if head.startswith(current) else "new", note=url)
 
 
-def _rust(work: Work, rows: Sequence[Locked]) -> Row:
-    current = rows[0].toolchain if rows else work.config.toolchain
-    server = pipeline.look(work, (Question("rustup-server"),)).facts["rustup-server"]
+def _rust(context: Context, rows: Sequence[Locked]) -> Row:
+    current = rows[0].toolchain if rows else context.config.toolchain
+    server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
     if not isinstance(server, RustupServer):
         return Row(what="rust", current=current, state="unknown", note=server.why)
     new = current not in {"", "stable"} and numbers(server.stable) > numbers(current)
     return Row(what="rust", current=current, upstream=server.stable, state="new" if new else "current", note=server.url)
 
 
-def _images(work: Work, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:
+def _images(context: Context, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the references to ask for, each with the locked digest and the targets that it is for."""
     triples_by_image: dict[tuple[str, str], list[str]] = {}
     for triple, row in rows.items():
-        config, target = work.config.target(triple), targets.catalogue()[triple]
+        config, target = context.config.target(triple), targets.catalogue()[triple]
         refs = (
             [config.image] if config.image else [targets.default_image(target, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
         )
@@ -131,18 +131,20 @@ def _images(work: Work, rows: dict[str, Locked | None]) -> dict[tuple[str, str],
     return {key: tuple(triples) for key, triples in triples_by_image.items()}
 
 
-def _image(work: Work, ref: str, locked: str, users: tuple[str, ...]) -> Callable[[], Row]:
+def _image(context: Context, ref: str, locked: str, users: tuple[str, ...]) -> Callable[[], Row]:
     def ask() -> Row:
-        engine = work.facts.engine
+        engine = context.facts.engine
         try:
             # what was said an hour ago is what is asked for here, so no kept answer counts
-            answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, work.config.network_timeout))
-            tags = registry_api.tags(ref, work.config.network_timeout)
+            answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, context.config.network_timeout))
+            tags = registry_api.tags(ref, context.config.network_timeout)
         except CrosstasksError as error:
             return Row(what=ref, targets=users, current=locked, state="unknown", note=_words(error))
         if not isinstance(answer, RegistryImage):
             return Row(what=ref, targets=users, current=locked, state="unknown", note=answer.why)
-        return judged(answer, locked, users, lock.platform(work.facts), {triple: lock.row(work.facts, triple) for triple in users}, tags)
+        return judged(
+            answer, locked, users, lock.platform(context.facts), {triple: lock.row(context.facts, triple) for triple in users}, tags
+        )
 
     return ask
 

@@ -15,14 +15,14 @@ import msgspec
 from msgspec.structs import replace as changed
 
 from ...catalog import targets
-from ...context import Extra, Work
+from ...context import Context, Extra
 from ...core import files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
 from . import dist
-from .context import Context
+from .context import ReleaseContext
 from .dist import File, Part, Program
 
 if TYPE_CHECKING:
@@ -30,87 +30,87 @@ if TYPE_CHECKING:
     from ...core.steps import Env
     from ...planning.plan import Plan
     from ..packaging.product import Product
-    from .context import Context
+    from .context import ReleaseContext
 
-Compile: TypeAlias = "Callable[[str, tuple[str, ...], Work], tuple[Plan, tuple[Artifact, ...], Work]]"
+Compile: TypeAlias = "Callable[[str, tuple[str, ...], Context], tuple[Plan, tuple[Artifact, ...], Context]]"
 """Build a target with arguments for cargo: along which plan that was, what came out, and what is known now."""
 
 UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
 
 
-def prepared(context: Context) -> Work:
+def prepared(release: ReleaseContext) -> Context:
     """
     Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
 
     Raises:
         ConfigError: something is not committed, there is no Cargo.lock to keep to, or cargo-auditable is wanted and not there.
     """
-    work = context.work
-    if context.git.dirty and not context.snapshot:
-        why = "\n".join(context.git.dirty[:10])
+    context = release.context
+    if release.git.dirty and not release.snapshot:
+        why = "\n".join(release.git.dirty[:10])
         raise ConfigError("not everything is committed", why=why, hint="commit it, or build with --snapshot")
-    if not work.repository.lock:
+    if not context.repository.lock:
         hint = "`cargo generate-lockfile`, and commit Cargo.lock"
         raise ConfigError("a release needs Cargo.lock", why="without it two builds of a commit may differ", hint=hint)
-    wrapper = "" if work.config.release.auditable == "never" else shutil.which("cargo-auditable", path=work.environ.get("PATH")) or ""
-    if work.config.release.auditable == "always" and not wrapper:
+    wrapper = "" if context.config.release.auditable == "never" else shutil.which("cargo-auditable", path=context.environ.get("PATH")) or ""
+    if context.config.release.auditable == "always" and not wrapper:
         raise ConfigError("cargo-auditable is not there", hint="`cargo install cargo-auditable --locked`, or set `auditable` to auto")
-    extra = Extra(remap=True, env={"SOURCE_DATE_EPOCH": str(context.git.time)}, wrapper=wrapper)
-    strict = work.config.is_strict(work.facts.host.ci, release=True)
-    return replace(work, config=changed(work.config, strict=strict), extra=extra)
+    extra = Extra(remap=True, env={"SOURCE_DATE_EPOCH": str(release.git.time)}, wrapper=wrapper)
+    strict = context.config.is_strict(context.facts.host.ci, release=True)
+    return replace(context, config=changed(context.config, strict=strict), extra=extra)
 
 
-def arguments(context: Context, more: Sequence[str]) -> tuple[str, ...]:
+def arguments(release: ReleaseContext, more: Sequence[str]) -> tuple[str, ...]:
     """Return what cargo is told: the profile, the programs of the packages that are released, and what the user adds."""
-    packages = [f"--package={crate.name}" for product in context.products for crate in product.crates]
-    return (f"--profile={context.work.config.release.profile}", *packages, "--bins", *more)
+    packages = [f"--package={crate.name}" for product in release.products for crate in product.crates]
+    return (f"--profile={release.context.config.release.profile}", *packages, "--bins", *more)
 
 
-def key(context: Context, triple: str, more: Sequence[str]) -> str:
+def key(release: ReleaseContext, triple: str, more: Sequence[str]) -> str:
     """Return what stands for how a target is built: whatever changes it makes an earlier archive useless."""
-    config = context.work.config
-    packed = (config.release.name, config.release.files, config.release.auditable, "sbom" in context.skip)
-    parts = (config.target(triple), packed, arguments(context, more), __version__, context.products)
+    config = release.context.config
+    packed = (config.release.name, config.release.files, config.release.auditable, "sbom" in release.skip)
+    parts = (config.target(triple), packed, arguments(release, more), __version__, release.products)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def build(context: Context, triples: Sequence[str], compiled: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
+def build(release: ReleaseContext, triples: Sequence[str], compiled: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
     """Build one target after another; one that fails does not keep the others from being finished."""
-    work = prepared(context)
+    context = prepared(release)
     parts = []
     for triple in triples:
-        part, work = one(replace(context, work=work), triple, compiled, more)
-        dist.remember(context.dist, part)
+        part, context = one(replace(release, context=context), triple, compiled, more)
+        dist.remember(release.dist, part)
         parts.append(part)
     return tuple(parts)
 
 
-def one(context: Context, triple: str, compiled: Compile, more: Sequence[str]) -> tuple[Part, Work]:
+def one(release: ReleaseContext, triple: str, compiled: Compile, more: Sequence[str]) -> tuple[Part, Context]:
     """Build and pack one target, if an earlier call has not."""
-    if part := earlier(context, triple, more):
-        return part, context.work
-    begun, work = time.monotonic(), context.work
-    commit = "" if context.git.dirty else context.git.commit
+    if part := earlier(release, triple, more):
+        return part, release.context
+    begun, context = time.monotonic(), release.context
+    commit = "" if release.git.dirty else release.git.commit
     try:
-        planned, artifacts, work = compiled(triple, arguments(context, more), work)
-        files, remarks = pack(replace(context, work=work), planned, artifacts)
+        planned, artifacts, context = compiled(triple, arguments(release, more), context)
+        files, remarks = pack(replace(release, context=context), planned, artifacts)
     except Interrupted:
         raise
     except CrosstasksError as error:
-        return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), work
-    part = Part(target=triple, commit=commit, key=key(context, triple, more), route=planned.route.name, files=files, notes=remarks)
-    return changed(part, seconds=time.monotonic() - begun), work
+        return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), context
+    part = Part(target=triple, commit=commit, key=key(release, triple, more), route=planned.route.name, files=files, notes=remarks)
+    return changed(part, seconds=time.monotonic() - begun), context
 
 
-def earlier(context: Context, triple: str, more: Sequence[str]) -> Part | None:
+def earlier(release: ReleaseContext, triple: str, more: Sequence[str]) -> Part | None:
     """Return what an earlier call made of this very commit; of what is not committed nothing is kept."""
-    part = dist.part(context.dist, triple)
-    if not part or part.error or context.git.dirty or (part.commit, part.key) != (context.git.commit, key(context, triple, more)):
+    part = dist.part(release.dist, triple)
+    if not part or part.error or release.git.dirty or (part.commit, part.key) != (release.git.commit, key(release, triple, more)):
         return None
     return changed(part, reused=True)
 
 
-def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tuple[tuple[File, ...], tuple[str, ...]]:
+def pack(release: ReleaseContext, planned: Plan, artifacts: Sequence[Artifact]) -> tuple[tuple[File, ...], tuple[str, ...]]:
     """
     Make the archives of one target, and what says what they are made of.
 
@@ -121,21 +121,21 @@ def pack(context: Context, planned: Plan, artifacts: Sequence[Artifact]) -> tupl
         CrosstasksError: a program was not built, or a file cannot be written.
     """
     result: list[File] = []
-    for product in context.products:
+    for product in release.products:
         programs = _programs(product, planned.target, artifacts)
-        result.append(_archive(context, product, planned.target, programs))
-        if "sbom" not in context.skip:
-            result.append(_sbom(context, product, planned))
-    return tuple(result), notes(context, planned)
+        result.append(_archive(release, product, planned.target, programs))
+        if "sbom" not in release.skip:
+            result.append(_sbom(release, product, planned))
+    return tuple(result), notes(release, planned)
 
 
-def notes(context: Context, planned: Plan) -> tuple[str, ...]:
+def notes(release: ReleaseContext, planned: Plan) -> tuple[str, ...]:
     """Return why a program does not embed what it is made of."""
-    if context.work.config.release.auditable == "never":
+    if release.context.config.release.auditable == "never":
         return ()
     if planned.route.builder == "cross":
         return (UNAUDITED,)
-    return () if context.work.extra.wrapper else ("cargo-auditable is not on PATH: the SBOM beside the archive says what is in it",)
+    return () if release.context.extra.wrapper else ("cargo-auditable is not on PATH: the SBOM beside the archive says what is in it",)
 
 
 def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
@@ -149,13 +149,13 @@ def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> d
     return mine
 
 
-def _archive(context: Context, product: Product, triple: str, programs: dict[str, Artifact]) -> File:
+def _archive(release: ReleaseContext, product: Product, triple: str, programs: dict[str, Artifact]) -> File:
     stem = product.stem(triple)
-    target = context.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
+    target = release.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
     entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
     names = {entry.name for entry in entries}
-    more = [entry for entry in archive.documents(product, context.root, context.work.config.release) if entry.name not in names]
-    archive.pack(target, stem, [*entries, *more], context.git.time)
+    more = [entry for entry in archive.documents(product, release.root, release.context.config.release) if entry.name not in names]
+    archive.pack(target, stem, [*entries, *more], release.git.time)
     contents = tuple(
         Program(name=name, size=artifact.size, sha256=artifact.sha256, glibc=artifact.glibc, static=artifact.static)
         for name, artifact in sorted(programs.items())
@@ -176,23 +176,23 @@ def _file(path: Path, kind: dist.Kind, product: Product, triple: str, programs: 
     )
 
 
-def _sbom(context: Context, product: Product, planned: Plan) -> File:
-    everything, shipped = (_tree(context, product, planned, edges) for edges in ("normal,build", "normal,no-proc-macro"))
-    options = context.work.config.target(planned.target)
+def _sbom(release: ReleaseContext, product: Product, planned: Plan) -> File:
+    everything, shipped = (_tree(release, product, planned, edges) for edges in ("normal,build", "normal,no-proc-macro"))
+    options = release.context.config.target(planned.target)
     facts = {
         "features": ",".join(options.features),
         "default-features": str(options.default_features).lower(),
         "rustc": planned.route.toolchain.release,
     }
-    lock = (context.root / "Cargo.lock").read_text("utf-8")
-    path = context.dist / f"{product.stem(planned.target)}.cdx.json"
-    archive.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, context.git.time))
+    lock = (release.root / "Cargo.lock").read_text("utf-8")
+    path = release.dist / f"{product.stem(planned.target)}.cdx.json"
+    archive.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, release.git.time))
     return _file(path, "sbom", product, planned.target)
 
 
-def _tree(context: Context, product: Product, planned: Plan, edges: str) -> sbom.Tree:
+def _tree(release: ReleaseContext, product: Product, planned: Plan, edges: str) -> sbom.Tree:
     """Ask cargo what it builds; the dependencies were fetched for the build, so it need not ask the network."""
-    options = context.work.config.target(planned.target)
+    options = release.context.config.target(planned.target)
     features = [
         *([] if options.default_features else ["--no-default-features"]),
         *([f"--features={','.join(options.features)}"] if options.features else []),
@@ -201,7 +201,7 @@ def _tree(context: Context, product: Product, planned: Plan, edges: str) -> sbom
     cargo = f"{planned.route.host_toolchain.path}/bin/cargo"
     env: Env = {"RUSTC": f"{planned.route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
     argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, "--target", planned.target, *packages, *features)
-    done = context.work.run(argv, env=env, cwd=str(context.root))
+    done = release.context.run(argv, env=env, cwd=str(release.root))
     if done.code:
         raise CrosstasksError(
             f"{planned.target}: cargo does not tell what it builds", why=done.err.strip(), hint="`--skip=sbom` does without"
@@ -237,7 +237,7 @@ def _filled(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def run(context: Context) -> tuple[str, ...]:
+def run(release: ReleaseContext) -> tuple[str, ...]:
     """
     Call the commands, each for what it was not called for yet.
 
@@ -246,20 +246,22 @@ def run(context: Context) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a command said no.
     """
-    listed = dist.chosen(context)
-    if "hooks" in context.skip or not listed:
+    listed = dist.chosen(release)
+    if "hooks" in release.skip or not listed:
         return ()
     lines_ = []
-    place = context.dist / ".parts" / "hooks.json"
+    place = release.dist / ".parts" / "hooks.json"
     done_keys = _done_keys(place)
-    for command in context.work.config.release.hooks:
-        for argv, names in calls(command, context.dist, tuple(listed)):
+    for command in release.context.config.release.hooks:
+        for argv, names in calls(command, release.dist, tuple(listed)):
             lines = "".join(f"{listed[name]}  {name}\n" for name in names)
             key = hashlib.sha256(json.dumps([argv, lines]).encode()).hexdigest()
             if key in done_keys:
                 continue
-            context.work.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
-            done = context.work.run(argv, cwd=str(context.root), env={"CROSSTASKS_SUBJECTS": lines, "CROSSTASKS_RELEASE": context.version})
+            release.context.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
+            done = release.context.run(
+                argv, cwd=str(release.root), env={"CROSSTASKS_SUBJECTS": lines, "CROSSTASKS_RELEASE": release.version}
+            )
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"the hook {argv[0]!r} ended with {done.code}", why=why, hint="`--skip=hooks` does without")

@@ -19,7 +19,7 @@ from ..packaging import product
 
 if TYPE_CHECKING:
     from ...clients.git import Git
-    from ...context import Work
+    from ...context import Context
     from ..packaging.product import Crate, Product
 
 PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry")
@@ -27,18 +27,18 @@ PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "direc
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class ReleaseContext:
     """One release.
 
     Attributes:
-        work: with the repository known.
+        context: with the repository known.
         git: the commit that is released.
         crates: its cargo packages, and *products* what there are archives of.
         skip: the parts that are left out.
         snapshot: this is no release, but a look at what one would be.
     """
 
-    work: Work
+    context: Context
     git: Git
     crates: tuple[Crate, ...]
     products: tuple[Product, ...]
@@ -48,12 +48,12 @@ class Context:
     @property
     def root(self) -> Path:
         """Return the root of the cargo workspace."""
-        return Path(self.work.repository.root)
+        return Path(self.context.repository.root)
 
     @property
     def dist(self) -> Path:
         """Return the folder of archives."""
-        return self.root / self.work.config.release.dist
+        return self.root / self.context.config.release.dist
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -67,12 +67,12 @@ class Context:
         return next(iter(versions)) if len(versions) == 1 else ", ".join(f"{crate.name} {crate.version}" for crate in self.crates)
 
 
-def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> Context:
+def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
     """
     Put together what is released.
 
     Args:
-        work: with the repository known.
+        context: with the repository known.
         packages: the cargo packages that are named.
         skip: the parts to leave out.
         snapshot: this is no release.
@@ -80,17 +80,17 @@ def look(work: Work, *, packages: Sequence[str] = (), skip: Sequence[str] = (), 
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.
     """
-    options = work.config.release
+    options = context.config.release
     left_out = skipped((*options.skip, *skip))
-    root = Path(work.repository.root)
+    root = Path(context.repository.root)
     state = git.look(
-        root, work.run, without=(root / options.dist, Path(work.repository.target_directory), *_published(root, options.directory))
+        root, context.run, without=(root / options.dist, Path(context.repository.target_directory), *_published(root, options.directory))
     )
-    crates = product.crates(work.repository, options, packages)
+    crates = product.crates(context.repository, options, packages)
     result = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
     if snapshot:
         result = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in result)
-    return Context(work=work, git=state, crates=crates, products=result, skip=left_out, snapshot=snapshot)
+    return ReleaseContext(context=context, git=state, crates=crates, products=result, skip=left_out, snapshot=snapshot)
 
 
 def _published(root: Path, template: str) -> tuple[Path, ...]:
@@ -135,7 +135,7 @@ def differs(name: str, why: str = "") -> CrosstasksError:
     return CrosstasksError(f"{name} is published already, and differs", why=why, hint=hint)
 
 
-def ask(context: Context, argv: Sequence[str], cwd: str = "") -> Done:
+def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
     """
     Run a program in the workspace, or in *cwd*.
 
@@ -143,7 +143,7 @@ def ask(context: Context, argv: Sequence[str], cwd: str = "") -> Done:
         ToolMissing: it is not there; the hint tells where it is to be had.
     """
     try:
-        return context.work.run(tuple(argv), cwd=cwd or str(context.root))
+        return release.context.run(tuple(argv), cwd=cwd or str(release.root))
     except ToolMissing as error:
         hint = "https://cli.github.com" if argv[0] == "gh" else "https://rustup.rs"
         raise ToolMissing(error.what, why=error.why, hint=hint) from error

@@ -26,7 +26,7 @@ from ..packaging import archive
 from ..packaging.contents import target_of
 
 if TYPE_CHECKING:
-    from .context import Context
+    from .context import ReleaseContext
 
 SUMS: Final = "SHA256SUMS"
 
@@ -103,20 +103,20 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     return tuple(result for target in targets if (result := part(dist, target)))
 
 
-def _every(context: Context, built: Iterable[str]) -> tuple[str, ...]:
+def _every(release: ReleaseContext, built: Iterable[str]) -> tuple[str, ...]:
     """Return the targets that the folder is of, not only those of this call: declared, or built of this very commit by another one."""
-    declared, commit = context.work.config.declared, "" if context.git.dirty else context.git.commit
-    others = sorted(path.stem for path in (context.dist / ".parts").glob("*.json") if path.stem in catalogue())
-    same = (triple for triple in others if (found := part(context.dist, triple)) and commit and found.commit == commit)
+    declared, commit = release.context.config.declared, "" if release.git.dirty else release.git.commit
+    others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
+    same = (triple for triple in others if (found := part(release.dist, triple)) and commit and found.commit == commit)
     return tuple(dict.fromkeys((*declared, *built, *same)))
 
 
-def finish(context: Context, built: Iterable[str]) -> tuple[File, ...]:
+def finish(release: ReleaseContext, built: Iterable[str]) -> tuple[File, ...]:
     """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
-    dist = context.dist
+    dist = release.dist
     with cache.locked(dist / ".parts" / SUMS):
-        targets = _every(context, built)
-        versions = {(product.name, product.version) for product in context.products}
+        targets = _every(release, built)
+        versions = {(product.name, product.version) for product in release.products}
         listed = sorted(
             (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name
         )
@@ -125,7 +125,7 @@ def finish(context: Context, built: Iterable[str]) -> tuple[File, ...]:
             archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
         archive.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
         archive.write(dist / "artifacts.json", _json({"artifacts": listed}))
-        archive.write(dist / "metadata.json", _json(_metadata(context, listed)))
+        archive.write(dist / "metadata.json", _json(_metadata(release, listed)))
     return tuple(listed)
 
 
@@ -145,17 +145,17 @@ def _json(value: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})) + b"\n"
 
 
-def _metadata(context: Context, listed: Sequence[File]) -> dict[str, Any]:
+def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]:
     """Return what holds for the whole release; nothing in it differs from call to call on one commit."""
-    config = context.work.config
+    config = release.context.config
     floors = {triple: newest(one for file in listed if file.target == triple for one in file.programs) for triple in _targets(listed)}
     return {
         "crosstasks": __version__,
-        "commit": context.git.commit,
-        "date": context.git.time,
-        "dirty": bool(context.git.dirty),
-        "snapshot": context.snapshot,
-        "products": [{"name": one.name, "version": one.version, "tag": one.tag, "binaries": one.binaries} for one in context.products],
+        "commit": release.git.commit,
+        "date": release.git.time,
+        "dirty": bool(release.git.dirty),
+        "snapshot": release.snapshot,
+        "products": [{"name": one.name, "version": one.version, "tag": one.tag, "binaries": one.binaries} for one in release.products],
         "profile": config.release.profile,
         "targets": {
             triple: {
@@ -182,30 +182,30 @@ ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
 """What is published beside the files that are listed."""
 
 
-def listed(context: Context) -> tuple[Path, ...]:
+def listed(release: ReleaseContext) -> tuple[Path, ...]:
     """
     Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
 
     Raises:
         CrosstasksError: there are none, or one is not as it is listed.
     """
-    named = chosen(context)
+    named = chosen(release)
     if not named:
-        raise CrosstasksError(f"there is nothing to publish in {context.dist}", hint="`release.build` makes it")
+        raise CrosstasksError(f"there is nothing to publish in {release.dist}", hint="`release.build` makes it")
     for name, checksum in named.items():
-        path = context.dist / name
+        path = release.dist / name
         if not path.is_file() or files.sha256(path) != checksum:
             raise CrosstasksError(f"{path} is not as {SUMS} has it", hint="`release.build` makes it anew")
     heads = (*named, *ALSO)
-    more = sorted(path for path in context.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
-    there = (context.dist / name for name in heads)
+    more = sorted(path for path in release.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
+    there = (release.dist / name for name in heads)
     return tuple(dict.fromkeys(path for path in (*there, *more) if path.is_file()))
 
 
-def chosen(context: Context) -> dict[str, str]:
+def chosen(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
-    some = context.work.config.chosen
-    return {name: checksum for name, checksum in listing(context.dist).items() if not some or _of(name) in some}
+    some = release.context.config.chosen
+    return {name: checksum for name, checksum in listing(release.dist).items() if not some or _of(name) in some}
 
 
 def _of(name: str) -> str:
@@ -222,7 +222,7 @@ def listing(folder: Path) -> dict[str, str]:
     return {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
 
 
-def product(context: Context, path: Path) -> str:
+def product(release: ReleaseContext, path: Path) -> str:
     """Return the product whose file it is; lists of several products are the first one's."""
-    fitting = (one.name for one in context.products if path.name.startswith(f"{one.name}-") and f"-v{one.version}" in path.name)
-    return max(fitting, key=len, default=context.products[0].name)
+    fitting = (one.name for one in release.products if path.name.startswith(f"{one.name}-") and f"-v{one.version}" in path.name)
+    return max(fitting, key=len, default=release.products[0].name)

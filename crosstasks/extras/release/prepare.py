@@ -24,7 +24,7 @@ from . import version
 
 if TYPE_CHECKING:
     from ..packaging.product import Crate
-    from .context import Context
+    from .context import ReleaseContext
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -74,12 +74,12 @@ class Intended(Struct, frozen=True, kw_only=True):
         return "".join(parts)
 
 
-def intend(context: Context, bump: str = "", *, today: str = "") -> Intended:
+def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Intended:
     """
     Work out what the release will be.
 
     Args:
-        context: with the packages of the working tree, which an interrupted call may have changed.
+        release: with the packages of the working tree, which an interrupted call may have changed.
         bump: patch, minor, major or a version; empty: the version that is there.
         today: the date for the changelog.
 
@@ -87,28 +87,28 @@ def intend(context: Context, bump: str = "", *, today: str = "") -> Intended:
         ConfigError: the tree is dirty, the branch is another, the version would go back, a tag is another commit, or the
             changelog cannot be taken further.
     """
-    head = Head(context)
+    head = Head(release)
     now = head.versions()
-    _on_branch(context)
-    if _is_prepared(context, now):
-        _clean(context, {})
-        return Intended(versions=now, message=_message(context, now), tags=_tags(context, now), resumed=bool(bump))
+    _on_branch(release)
+    if _is_prepared(release, now):
+        _clean(release, {})
+        return Intended(versions=now, message=_message(release, now), tags=_tags(release, now), resumed=bool(bump))
     new = {name: version.bumped(one, bump) if bump else one for name, one in now.items()}
-    tags = _tags(context, new)
-    writes = {**_manifests(head, now, new), **_changelogs(context, head, new, today or datetime.now(UTC).strftime("%Y-%m-%d"))}
+    tags = _tags(release, new)
+    writes = {**_manifests(head, now, new), **_changelogs(release, head, new, today or datetime.now(UTC).strftime("%Y-%m-%d"))}
     before = {path: head.text(path) or "" for path in writes}
     writes = {path: text for path, text in writes.items() if text != before[path]}
-    _clean(context, writes)
-    return Intended(versions=new, message=_message(context, new), writes=writes, before=before, tags=tags)
+    _clean(release, writes)
+    return Intended(versions=new, message=_message(release, new), writes=writes, before=before, tags=tags)
 
 
 class Head:
     """Files as they are committed."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, release: ReleaseContext) -> None:
         """Ask git when a file is wanted."""
-        self.context = context
-        self.top = Path(context.git.top)
+        self.context = release
+        self.top = Path(release.git.top)
 
     def path(self, place: Path | str) -> str:
         """Return a path from the top of the repository."""
@@ -121,7 +121,7 @@ class Head:
         Raises:
             ConfigError: it is no text.
         """
-        done = self.context.work.run(("git", "-C", str(self.top), "show", f"HEAD:{path}"), env=git.QUIET)
+        done = self.context.context.run(("git", "-C", str(self.top), "show", f"HEAD:{path}"), env=git.QUIET)
         if done.code:
             return None
         if "\ufffd" in done.out:
@@ -130,14 +130,14 @@ class Head:
 
     def manifests(self) -> dict[str, str]:
         """Return the manifests of the workspace and of all its members."""
-        repository = self.context.work.repository
+        repository = self.context.context.repository
         paths = dict.fromkeys(self.path(place) for place in (repository.manifest, *(package.manifest for package in repository.packages)))
         return {path: text for path in paths if (text := self.text(path)) is not None}
 
     def versions(self) -> dict[str, str]:
         """Return the version of each package that is released."""
         texts = {path: toml_file.loads(text) for path, text in self.manifests().items()}
-        root = texts.get(self.path(self.context.work.repository.manifest), {})
+        root = texts.get(self.path(self.context.context.repository.manifest), {})
         inherited = root.get("workspace", {}).get("package", {}).get("version", "0.0.0")
         result: dict[str, str] = {}
         for crate in self.context.crates:
@@ -146,48 +146,48 @@ class Head:
         return result
 
 
-def _message(context: Context, versions: Mapping[str, str]) -> str:
+def _message(release: ReleaseContext, versions: Mapping[str, str]) -> str:
     """Return the commit's message, by which a prepared release is known again."""
     each = dict.fromkeys(versions.values())
-    if len(each) == 1 and "{package}" not in context.work.config.release.tag:
+    if len(each) == 1 and "{package}" not in release.context.config.release.tag:
         return f"Release {next(iter(each))}"
     return f"Release {', '.join(f'{name} {one}' for name, one in versions.items())}"
 
 
-def _named(context: Context, versions: Mapping[str, str]) -> tuple[str, ...]:
-    template = context.work.config.release.tag
-    names = (template.replace("{package}", crate.name).replace("{version}", versions[crate.name]) for crate in context.crates)
+def _named(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
+    template = release.context.config.release.tag
+    names = (template.replace("{package}", crate.name).replace("{version}", versions[crate.name]) for crate in release.crates)
     return tuple(dict.fromkeys(names))
 
 
-def _tags(context: Context, versions: Mapping[str, str]) -> tuple[str, ...]:
+def _tags(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tags that are not there yet; one on another commit is no name for this."""
-    if "tag" in context.skip:
+    if "tag" in release.skip:
         return ()
-    tags = _named(context, versions)
-    elsewhere = [tag for tag in tags if context.git.tags.get(tag, context.git.commit) != context.git.commit]
+    tags = _named(release, versions)
+    elsewhere = [tag for tag in tags if release.git.tags.get(tag, release.git.commit) != release.git.commit]
     if elsewhere:
-        why = f"it names {context.git.tags[elsewhere[0]][:12]}, and HEAD is {context.git.commit[:12]}"
+        why = f"it names {release.git.tags[elsewhere[0]][:12]}, and HEAD is {release.git.commit[:12]}"
         raise ConfigError(f"the tag {elsewhere[0]} is there already, for another commit", why=why, hint="--bump gives the next version")
-    return tuple(tag for tag in tags if tag not in context.git.tags)
+    return tuple(tag for tag in tags if tag not in release.git.tags)
 
 
-def _is_prepared(context: Context, versions: Mapping[str, str]) -> bool:
+def _is_prepared(release: ReleaseContext, versions: Mapping[str, str]) -> bool:
     """Tell whether HEAD is the commit of a release: by its tags, or by its message, if the call ended before they were made."""
-    tagged = all(context.git.tags.get(tag) == context.git.commit for tag in _named(context, versions))
-    return tagged or context.git.subject == _message(context, versions)
+    tagged = all(release.git.tags.get(tag) == release.git.commit for tag in _named(release, versions))
+    return tagged or release.git.subject == _message(release, versions)
 
 
-def _on_branch(context: Context) -> None:
-    expected, current = context.work.config.release.branch, context.git.branch
+def _on_branch(release: ReleaseContext) -> None:
+    expected, current = release.context.config.release.branch, release.git.branch
     if expected and current != expected:
         raise ConfigError(f"releases are made on {expected}, and this is {current or 'no branch'}", hint=f"`git switch {expected}`")
 
 
-def _clean(context: Context, writes: Mapping[str, str]) -> None:
+def _clean(release: ReleaseContext, writes: Mapping[str, str]) -> None:
     """Refuse a tree with anything in it that is not committed, but for what an interrupted call has written already."""
-    ours = {path for path, text in writes.items() if _text(Path(context.git.top) / path) == text}
-    dirty = [path for path in context.git.dirty if path not in ours]
+    ours = {path for path, text in writes.items() if _text(Path(release.git.top) / path) == text}
+    dirty = [path for path in release.git.dirty if path not in ours]
     if dirty:
         shown = "\n".join([*dirty[:10], *(["…"] if len(dirty) > 10 else [])])
         raise ConfigError("not everything is committed", why=shown, hint="commit it, or put it aside with `git stash --include-untracked`")
@@ -203,78 +203,78 @@ def _text(path: Path) -> str | None:
 def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     if now == new:
         return {}
-    repository = head.context.work.repository
+    repository = head.context.context.repository
     changes = version.manifests(head.manifests(), head.path(repository.manifest), new)
     lock = head.path(Path(repository.root) / "Cargo.lock")
     text = head.text(lock)
     return changes | ({lock: version.lock(text, new, now)} if text is not None else {})
 
 
-def _changelogs(context: Context, head: Head, new: Mapping[str, str], today: str) -> dict[str, str]:
-    return {path: _changelog(context, head, path, crate, new[crate.name], today) for path, crate in changelogs(context, head)}
+def _changelogs(release: ReleaseContext, head: Head, new: Mapping[str, str], today: str) -> dict[str, str]:
+    return {path: _changelog(release, head, path, crate, new[crate.name], today) for path, crate in changelogs(release, head)}
 
 
-def changelogs(context: Context, head: Head) -> Iterator[tuple[str, Crate]]:
+def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:
     """
     Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
 
     Raises:
         ConfigError: one is configured, and not there.
     """
-    options = context.work.config.release
-    if not options.changelog or "changelog" in context.skip:
+    options = release.context.config.release
+    if not options.changelog or "changelog" in release.skip:
         return
     names: set[str] = set()
-    for crate in context.crates:
-        places = (Path(crate.folder), context.root) if "{package}" in options.tag else (context.root,)
+    for crate in release.crates:
+        places = (Path(crate.folder), release.root) if "{package}" in options.tag else (release.root,)
         paths = [head.path(place / options.changelog) for place in places]
         path = next((path for path in paths if head.text(path) is not None), "")
         if path and path not in names:
             names.add(path)
             yield path, crate
-        elif not path and context.work.config.origin("release.changelog").rank:
+        elif not path and release.context.config.origin("release.changelog").rank:
             raise ConfigError(f"the changelog {options.changelog!r} is not committed", hint="`changelog` in [release] names it")
 
 
-def _changelog(context: Context, head: Head, path: str, crate: Crate, new: str, today: str) -> str:
+def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new: str, today: str) -> str:
     text = head.text(path) or ""
     if version.notes(text, new) is not None:
         return text
     written = next((line for line in (_text(head.top / path) or "").splitlines() if line.startswith("## ") and new in line), "")
     date = _DATE.search(written)  # of an interrupted call, that may have been yesterday
-    template = context.work.config.release.tag.replace("{package}", crate.name)
+    template = release.context.config.release.tag.replace("{package}", crate.name)
     before = template.replace("{version}", crate.version) if crate.version != new else ""
     return version.released(text, new, date[0] if date else today, template.replace("{version}", new), before)
 
 
-def prepare(context: Context, intended: Intended) -> None:
+def prepare(release: ReleaseContext, intended: Intended) -> None:
     """
     Write, commit and tag what is intended.
 
     Raises:
         CrosstasksError: a file cannot be written, Cargo.lock does not fit, or git refused; the next call goes on from there.
     """
-    top = Path(context.git.top)
+    top = Path(release.git.top)
     for path, text in intended.writes.items():
         archive.write(top / path, text.encode())
     if intended.writes:
-        _fits(context)
+        _fits(release)
     for step in intended.steps:
         if isinstance(step, Command):
-            context.work.say(str(step))
-            done = context.work.run(step.argv, env=git.QUIET, cwd=str(top))
+            release.context.say(str(step))
+            done = release.context.run(step.argv, env=git.QUIET, cwd=str(top))
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"`{step.argv[0]} {step.argv[1]}` failed", why=why, hint="the next call goes on from here")
 
 
-def _fits(context: Context) -> None:
+def _fits(release: ReleaseContext) -> None:
     """Let cargo say whether Cargo.lock fits, if it is there."""
-    cargo = context.work.look.which("cargo")
-    if not cargo or not (context.root / "Cargo.lock").is_file():
+    cargo = release.context.look.which("cargo")
+    if not cargo or not (release.root / "Cargo.lock").is_file():
         return
     argv = (cargo, "metadata", "--format-version=1", "--locked", "--offline", "--no-deps")
-    done = context.work.run(argv, cwd=str(context.root), env={"RUSTUP_AUTO_INSTALL": "0"})
+    done = release.context.run(argv, cwd=str(release.root), env={"RUSTUP_AUTO_INSTALL": "0"})
     if done.code == 101:
         raise CrosstasksError(
             "Cargo.lock does not fit the new version", why=done.err.strip(), hint="`cargo update --workspace`, and call again"

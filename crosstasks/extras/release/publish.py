@@ -26,37 +26,37 @@ from .context import Action, Copy, ask, differs
 from .version import notes, order
 
 if TYPE_CHECKING:
-    from .context import Context
+    from .context import ReleaseContext
 
 
-def _github(context: Context) -> Iterator[Action]:
+def _github(release: ReleaseContext) -> Iterator[Action]:
     """
     Give what the releases of the tags have, and are to get.
 
     Raises:
         CrosstasksError: a file there differs, or gh does not tell.
     """
-    where = ("--repo", context.work.config.release.repository) if context.work.config.release.repository else ()
+    where = ("--repo", release.context.config.release.repository) if release.context.config.release.repository else ()
     by_tag: dict[str, list[Path]] = {}
-    tags = {one.name: one.tag for one in context.products}
-    for path in dist.listed(context):
-        by_tag.setdefault(tags[dist.product(context, path)], []).append(path)
+    tags = {one.name: one.tag for one in release.products}
+    for path in dist.listed(release):
+        by_tag.setdefault(tags[dist.product(release, path)], []).append(path)
     for tag, paths in by_tag.items():
-        yield from _release(context, tag, paths, where)
+        yield from _release(release, tag, paths, where)
 
 
-def _release(context: Context, tag: str, paths: Sequence[Path], where: tuple[str, ...]) -> Iterator[Action]:
-    release = _view(context, tag, where)
-    notes = context.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
-    archive.write(notes, (_notes(context, tag) or tag).encode())
-    early = ("--prerelease",) if _early(next(one.version for one in context.products if one.tag == tag)) else ()
+def _release(release: ReleaseContext, tag: str, paths: Sequence[Path], where: tuple[str, ...]) -> Iterator[Action]:
+    view = _view(release, tag, where)
+    notes = release.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
+    archive.write(notes, (_notes(release, tag) or tag).encode())
+    early = ("--prerelease",) if _early(next(one.version for one in release.products if one.tag == tag)) else ()
     make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
-    yield Action(what=f"release {tag}", done=release is not None, step=Command(why="a draft, for the tag that is there", argv=make))
-    there = {asset["name"]: asset for asset in (release or {}).get("assets", ())}
+    yield Action(what=f"release {tag}", done=view is not None, step=Command(why="a draft, for the tag that is there", argv=make))
+    there = {asset["name"]: asset for asset in (view or {}).get("assets", ())}
     for path in paths:
-        yield _asset(context, tag, path, there.get(path.name), where)
+        yield _asset(release, tag, path, there.get(path.name), where)
     shown = Command(why="all is there: show it", argv=("gh", "release", "edit", tag, *where, "--draft=false"))
-    yield Action(what=f"{tag} is shown", done=release is not None and not release.get("isDraft"), step=shown)
+    yield Action(what=f"{tag} is shown", done=view is not None and not view.get("isDraft"), step=shown)
 
 
 def _early(version: str) -> bool:
@@ -64,43 +64,43 @@ def _early(version: str) -> bool:
     return "-" in version.partition("+")[0]
 
 
-def _view(context: Context, tag: str, where: tuple[str, ...]) -> dict[str, Any] | None:
-    done = ask(context, ("gh", "release", "view", tag, *where, "--json", "assets,isDraft,tagName"))
+def _view(release: ReleaseContext, tag: str, where: tuple[str, ...]) -> dict[str, Any] | None:
+    done = ask(release, ("gh", "release", "view", tag, *where, "--json", "assets,isDraft,tagName"))
     if done.code:
         if "not found" in done.err.lower():
             return None
         raise CrosstasksError("gh does not tell what is published", why=done.err.strip(), hint="`gh auth status` shows who you are")
-    release: dict[str, Any] = json.loads(done.out)
-    return release
+    answer: dict[str, Any] = json.loads(done.out)
+    return answer
 
 
-def _asset(context: Context, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
+def _asset(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
     # a cut off upload leaves an asset that was never whole: GitHub says that it can be deleted (REST, "Upload a release asset")
     cut = bool(asset) and (asset or {}).get("state", "uploaded") != "uploaded"
-    if asset and not cut and not _same(context, tag, path, asset, where):
+    if asset and not cut and not _same(release, tag, path, asset, where):
         raise differs(f"{path.name} of {tag} on GitHub")
     # from the root: what follows a # in an argument is a label to gh
-    argv = ("gh", "release", "upload", tag, *where, os.path.relpath(path, context.root), *(("--clobber",) if cut else ()))
+    argv = ("gh", "release", "upload", tag, *where, os.path.relpath(path, release.root), *(("--clobber",) if cut else ()))
     return Action(what=f"{tag}: {path.name}", done=bool(asset) and not cut, step=Command(why="publish to GitHub", argv=argv))
 
 
-def _same(context: Context, tag: str, path: Path, asset: Mapping[str, Any], where: tuple[str, ...]) -> bool:
+def _same(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any], where: tuple[str, ...]) -> bool:
     """Compare with what is published: by the checksum that GitHub tells, else by the file itself."""
     if "size" in asset and asset["size"] != path.stat().st_size:
         return False
     if asset.get("digest"):
         return bool(asset["digest"] == f"sha256:{files.sha256(path)}")
     with tempfile.TemporaryDirectory() as folder:
-        done = ask(context, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
+        done = ask(release, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
         return not done.code and files.sha256(Path(folder) / path.name) == files.sha256(path)
 
 
-def _notes(context: Context, tag: str) -> str:
+def _notes(release: ReleaseContext, tag: str) -> str:
     """Return what the changelog says of the version."""
-    head = prepare.Head(context)
-    for path, crate in prepare.changelogs(context, head):
+    head = prepare.Head(release)
+    for path, crate in prepare.changelogs(release, head):
         section = notes(head.text(path) or "", crate.version)
-        if section and (crate.tag == tag or len(context.tags) == 1):
+        if section and (crate.tag == tag or len(release.tags) == 1):
             return section
     return ""
 
@@ -125,31 +125,31 @@ ABSENT: Final = (
 """How cargo says that a registry has no such package, or not in that version (1.70 to 1.95)."""
 
 
-def _registry(context: Context) -> Iterator[Action]:
+def _registry(release: ReleaseContext) -> Iterator[Action]:
     """
     Give each package, as it is in the registry or is to be published.
 
     Raises:
         CrosstasksError: one there differs, was taken back, or cargo does not tell.
     """
-    registry = context.work.config.release.registry
-    crates = {crate.name: crate for crate in context.crates if crate.goes_to(registry)}
-    for name in order(tuple(crates), _edges(context)):
-        what, step = f"{name} {crates[name].version}", _step(context, "--package", name)
-        published = _published(context, name, crates[name].version)
-        note = _compared(context, name, crates[name].version, published) if published else ""
+    registry = release.context.config.release.registry
+    crates = {crate.name: crate for crate in release.crates if crate.goes_to(registry)}
+    for name in order(tuple(crates), _edges(release)):
+        what, step = f"{name} {crates[name].version}", _step(release, "--package", name)
+        published = _published(release, name, crates[name].version)
+        note = _compared(release, name, crates[name].version, published) if published else ""
         yield Action(what=what, done=bool(published), step=step, note=note)
 
 
-def _step(context: Context, *words: str) -> Command:
-    registry = context.work.config.release.registry
+def _step(release: ReleaseContext, *words: str) -> Command:
+    registry = release.context.config.release.registry
     argv = ("cargo", "publish", *(("--registry", registry) if registry else ()), "--locked", *words)
-    return Command(why="behind the crates that it needs", argv=argv, cwd=str(context.root))
+    return Command(why="behind the crates that it needs", argv=argv, cwd=str(release.root))
 
 
-def _edges(context: Context) -> dict[str, list[str]]:
+def _edges(release: ReleaseContext) -> dict[str, list[str]]:
     """Return which packages of the workspace need which; what only tests need may be in a circle, and counts if it has a version."""
-    done = ask(context, ("cargo", "metadata", "--format-version=1", "--no-deps"))
+    done = ask(release, ("cargo", "metadata", "--format-version=1", "--no-deps"))
     if done.code:
         raise CrosstasksError("cargo does not tell what the packages need", why=done.err.strip())
     return {
@@ -158,15 +158,15 @@ def _edges(context: Context) -> dict[str, list[str]]:
     }
 
 
-def _published(context: Context, name: str, number: str) -> str:
+def _published(release: ReleaseContext, name: str, number: str) -> str:
     """Return the checksum that the registry's index has of a package; empty if it has not that version."""
-    registry = context.work.config.release.registry
+    registry = release.context.config.release.registry
     setting = f', registry = "{registry}"' if registry and registry != "crates-io" else ""
     with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
         manifest = Path(folder, "Cargo.toml")
         manifest.write_text(ASKING.format(name=name, version=number, registry=setting), "utf-8")
         # from the workspace, whose .cargo/config.toml may name the registry
-        done = ask(context, ("cargo", "generate-lockfile", "--quiet", "--manifest-path", str(manifest)))
+        done = ask(release, ("cargo", "generate-lockfile", "--quiet", "--manifest-path", str(manifest)))
         if not done.code:
             rows = tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8"))["package"]
             return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, number))
@@ -178,7 +178,7 @@ def _published(context: Context, name: str, number: str) -> str:
     return ""
 
 
-def _compared(context: Context, name: str, number: str, published: str) -> str:
+def _compared(release: ReleaseContext, name: str, number: str, published: str) -> str:
     """
     Pack a package that is published, as it was then, and return what is known of both.
 
@@ -187,7 +187,7 @@ def _compared(context: Context, name: str, number: str, published: str) -> str:
     """
     with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
         argv = ("cargo", "package", "--quiet", "--no-verify", "--locked", "--package", name, "--target-dir", folder)
-        done = ask(context, argv)
+        done = ask(release, argv)
         packed = Path(folder, "package", f"{name}-{number}.crate")
         checksum = files.sha256(packed) if not done.code and packed.is_file() else ""
     if not checksum or published == "unknown":
@@ -199,39 +199,39 @@ def _compared(context: Context, name: str, number: str, published: str) -> str:
     return "with the same content"
 
 
-def tried(context: Context) -> list[str]:
+def tried(release: ReleaseContext) -> list[str]:
     """Let cargo pack and check the crates without uploading: all at once, since those not yet published need one another."""
-    registry = context.work.config.release.registry
-    crates: Sequence[str] = [f"--package={crate.name}" for crate in context.crates if crate.goes_to(registry)]
+    registry = release.context.config.release.registry
+    crates: Sequence[str] = [f"--package={crate.name}" for crate in release.crates if crate.goes_to(registry)]
     if not crates:
         return []
-    done = ask(context, _step(context, "--dry-run", *crates).argv)
+    done = ask(release, _step(release, "--dry-run", *crates).argv)
     if done.code:
         raise CrosstasksError("`cargo publish --dry-run` failed", why=done.err.strip())
     return ["registry: cargo has tried it: nothing is wrong"]
 
 
-def places(context: Context) -> tuple[str, ...]:
+def places(release: ReleaseContext) -> tuple[str, ...]:
     """Return where the release goes."""
-    if context.snapshot or "publish" in context.skip:
+    if release.snapshot or "publish" in release.skip:
         return ()
-    return tuple(name for name in context.work.config.release.publish if name not in context.skip)
+    return tuple(name for name in release.context.config.release.publish if name not in release.skip)
 
 
-def _directory(context: Context) -> Iterator[Action]:
-    template = context.work.config.release.directory
+def _directory(release: ReleaseContext) -> Iterator[Action]:
+    template = release.context.config.release.directory
     if not template:
         raise ConfigError("release.directory is not set", hint="`publish` names `directory`, and that is the folder")
-    for path in dist.listed(context):
-        folder = template.replace("{version}", context.version).replace("{package}", dist.product(context, path))
-        target = Path(os.path.normpath(context.root / Path(folder).expanduser() / path.name))
+    for path in dist.listed(release):
+        folder = template.replace("{version}", release.version).replace("{package}", dist.product(release, path))
+        target = Path(os.path.normpath(release.root / Path(folder).expanduser() / path.name))
         if target.is_file() and files.sha256(target) != files.sha256(path):
             raise differs(str(target))
         step = Copy(why="publish to a directory", source=str(path), target=str(target))
         yield Action(what=str(target), done=target.is_file(), step=step)
 
 
-PLACES: Final[Mapping[str, Callable[[Context], Iterator[Action]]]] = {
+PLACES: Final[Mapping[str, Callable[[ReleaseContext], Iterator[Action]]]] = {
     "directory": _directory,
     "github": _github,
     "registry": _registry,
@@ -239,17 +239,17 @@ PLACES: Final[Mapping[str, Callable[[Context], Iterator[Action]]]] = {
 """Every place, with what it has and is to get."""
 
 
-def look(context: Context, place: str) -> tuple[Action, ...]:
+def look(release: ReleaseContext, place: str) -> tuple[Action, ...]:
     """
     Return what a place has, and what it is to get.
 
     Raises:
         CrosstasksError: something there differs, or cannot be looked at.
     """
-    return tuple(PLACES[place](context))
+    return tuple(PLACES[place](release))
 
 
-def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
+def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
     """
     Do what is left, place by place, or with *dry* as much of it as a place can try.
 
@@ -259,7 +259,7 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a place refused; what was done stays, and the next call goes on.
     """
-    actions_by_place = {place: look(context, place) for place in places(context)}
+    actions_by_place = {place: look(release, place) for place in places(release)}
     lines = []
     for place, actions in actions_by_place.items():
         for action in actions:
@@ -268,23 +268,23 @@ def publish(context: Context, *, dry: bool = False) -> tuple[str, ...]:
             elif dry:
                 lines.append(f"{place}: {action.step}")
             else:
-                context.work.say(str(action.step))
+                release.context.say(str(action.step))
                 with progress.shown(f"publish {action.what}"):
-                    _do(context, action.step)
+                    _do(release, action.step)
                 lines.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
-            lines += tried(context)
+            lines += tried(release)
     return tuple(lines)
 
 
-def _do(context: Context, step: Command | Copy) -> None:
+def _do(release: ReleaseContext, step: Command | Copy) -> None:
     match step:
         case Copy(source=source, target=target):
             with archive.placed(Path(target)) as file, Path(source).open("rb") as content:
                 while chunk := content.read(1 << 20):
                     file.write(chunk)
         case Command(argv=argv, cwd=cwd):
-            done = ask(context, argv, cwd)
+            done = ask(release, argv, cwd)
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"`{' '.join(argv[:3])}` failed", why=why, hint=_hint(why))

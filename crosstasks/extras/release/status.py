@@ -13,7 +13,7 @@ from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from . import dist, prepare, publish, version
 
 if TYPE_CHECKING:
-    from .context import Context
+    from .context import ReleaseContext
 
 State: TypeAlias = Literal["ok", "missing", "wrong"]
 MARKS: Final = {"ok": "✔", "missing": "·", "wrong": "✘"}
@@ -28,12 +28,12 @@ class Row(Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
-def examine(context: Context) -> tuple[Row, ...]:
+def examine(release: ReleaseContext) -> tuple[Row, ...]:
     """Return all rows; what cannot be looked at is one that is wrong."""
     rows: list[Row] = []
     for name, look in LOOKS.items():
         try:
-            rows += look(context)
+            rows += look(release)
         except Interrupted:
             raise
         except CrosstasksError as error:
@@ -41,13 +41,13 @@ def examine(context: Context) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _version(context: Context) -> Iterator[Row]:
-    yield Row(name="version", state="ok", detail=context.version)
+def _version(release: ReleaseContext) -> Iterator[Row]:
+    yield Row(name="version", state="ok", detail=release.version)
 
 
-def _lock(context: Context) -> Iterator[Row]:
+def _lock(release: ReleaseContext) -> Iterator[Row]:
     try:
-        text = (context.root / "Cargo.lock").read_text("utf-8")
+        text = (release.root / "Cargo.lock").read_text("utf-8")
     except OSError:
         yield Row(name="lock", state="wrong", detail="there is no Cargo.lock", next="`cargo generate-lockfile`, and commit it")
         return
@@ -56,7 +56,7 @@ def _lock(context: Context) -> Iterator[Row]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("Cargo.lock is not TOML", why=str(error)) from error
     other = [
-        f"{crate.name} {listed.get(crate.name, 'is not in it')}" for crate in context.crates if listed.get(crate.name) != crate.version
+        f"{crate.name} {listed.get(crate.name, 'is not in it')}" for crate in release.crates if listed.get(crate.name) != crate.version
     ]
     if other:
         yield Row(name="lock", state="wrong", detail=", ".join(other), next="`cargo update --workspace`, and commit Cargo.lock")
@@ -64,9 +64,9 @@ def _lock(context: Context) -> Iterator[Row]:
         yield Row(name="lock", state="ok", detail="agrees with Cargo.toml")
 
 
-def _changelog(context: Context) -> Iterator[Row]:
-    head = prepare.Head(context)
-    changelogs = list(prepare.changelogs(context, head))
+def _changelog(release: ReleaseContext) -> Iterator[Row]:
+    head = prepare.Head(release)
+    changelogs = list(prepare.changelogs(release, head))
     if not changelogs:
         yield Row(name="changelog", state="ok", detail="none")
     for path, crate in changelogs:
@@ -81,35 +81,35 @@ def _changelog(context: Context) -> Iterator[Row]:
             )
 
 
-def _tag(context: Context) -> Iterator[Row]:
-    for tag in context.tags:
-        commit = context.git.tags.get(tag)
+def _tag(release: ReleaseContext) -> Iterator[Row]:
+    for tag in release.tags:
+        commit = release.git.tags.get(tag)
         if commit is None:
             yield Row(name="tag", state="missing", detail=f"{tag} is not there", next="`release.prepare`")
-        elif commit != context.git.commit:
+        elif commit != release.git.commit:
             yield Row(name="tag", state="wrong", detail=f"{tag} is {commit[:12]}, and HEAD is not", next="`release.prepare --bump patch`")
         else:
             yield Row(name="tag", state="ok", detail=tag)
 
 
-def _tree(context: Context) -> Iterator[Row]:
-    if context.git.dirty:
-        shown = ", ".join(context.git.dirty[:3]) + (", …" if len(context.git.dirty) > 3 else "")
+def _tree(release: ReleaseContext) -> Iterator[Row]:
+    if release.git.dirty:
+        shown = ", ".join(release.git.dirty[:3]) + (", …" if len(release.git.dirty) > 3 else "")
         yield Row(name="tree", state="wrong", detail=f"not committed: {shown}", next="commit it")
     else:
         yield Row(name="tree", state="ok", detail="clean")
 
 
-def _branch(context: Context) -> Iterator[Row]:
-    expected, current = context.work.config.release.branch, context.git.branch or "none"
+def _branch(release: ReleaseContext) -> Iterator[Row]:
+    expected, current = release.context.config.release.branch, release.git.branch or "none"
     wrong = bool(expected) and expected != current
     yield Row(name="branch", state="wrong" if wrong else "ok", detail=current, next=f"`git switch {expected}`" if wrong else "")
 
 
-def _packages(context: Context) -> Iterator[Row]:
-    triples = context.work.config.targets
-    parts = {part.target: part for part in dist.parts(context.dist, triples)}
-    done = [triple for triple in triples if triple in parts and not parts[triple].error and parts[triple].commit == context.git.commit]
+def _packages(release: ReleaseContext) -> Iterator[Row]:
+    triples = release.context.config.targets
+    parts = {part.target: part for part in dist.parts(release.dist, triples)}
+    done = [triple for triple in triples if triple in parts and not parts[triple].error and parts[triple].commit == release.git.commit]
     failed = [triple for triple in triples if triple in parts and parts[triple].error]
     others = [triple for triple in triples if triple not in done and triple not in failed]
     count = f"{len(done)} of {len(triples)} targets"
@@ -123,15 +123,15 @@ def _packages(context: Context) -> Iterator[Row]:
         yield Row(name="packages", state="wrong", detail=f"{triple} failed: {why}", next=f"`release.build --target {triple}`")
 
 
-def _published(context: Context) -> Iterator[Row]:
-    for name in publish.places(context):
-        if not dist.chosen(context):
+def _published(release: ReleaseContext) -> Iterator[Row]:
+    for name in publish.places(release):
+        if not dist.chosen(release):
             yield Row(name="published", state="missing", detail=f"{name}: nothing is built yet", next="`release.build`")
             continue
-        if context.work.config.offline and name != "directory":
+        if release.context.config.offline and name != "directory":
             yield Row(name="published", state="missing", detail=f"{name}: not asked, offline", next="ask without `offline`")
             continue
-        actions = publish.look(context, name)
+        actions = publish.look(release, name)
         open_actions = [action for action in actions if not action.done]
         notes = dict.fromkeys(action.note for action in actions if action.note)
         if open_actions:
@@ -140,7 +140,7 @@ def _published(context: Context) -> Iterator[Row]:
             yield Row(name="published", state="ok", detail=", ".join((name, *notes)))
 
 
-LOOKS: Final[dict[str, Callable[[Context], Iterator[Row]]]] = {
+LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Row]]]] = {
     "version": _version,
     "lock": _lock,
     "changelog": _changelog,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from ...catalog.targets import Target
-    from ...context import Work
+    from ...context import Context
     from ...core.steps import Done
     from ..packaging.contents import Difference, Package
 
@@ -57,23 +57,23 @@ class Finding(Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
-def examine(dist: Path, work: Work, triples: Collection[str] = ()) -> tuple[Finding, ...]:
+def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tuple[Finding, ...]:
     """
     Check every file of every package.
 
     Args:
         dist: the folder of the packages.
-        work: with the facts host, engine, emulation and repository.
+        context: with the facts host, engine, emulation and repository.
         triples: the targets whose packages are checked; empty: all.
 
     Raises:
         NothingSelected: there is no package.
     """
-    return tuple(finding for package in contents.listed(dist, triples) for finding in _package(package, work))
+    return tuple(finding for package in contents.listed(dist, triples) for finding in _package(package, context))
 
 
-def _package(package: Package, work: Work) -> Iterator[Finding]:
-    work.say(f"verifying {package.path.name}")
+def _package(package: Package, context: Context) -> Iterator[Finding]:
+    context.say(f"verifying {package.path.name}")
     try:
         with contents.unpacked(package) as files:
             wrong = contents.problems(package, files)
@@ -81,7 +81,7 @@ def _package(package: Package, work: Work) -> Iterator[Finding]:
             wrong += () if subjects else ("holds no program and no library",)
             yield _archive(package, wrong)
             for subject in subjects:
-                yield from _file(package, subject, work)
+                yield from _file(package, subject, context)
     except VerificationFailed as error:
         yield _archive(package, (f"{error.what}: {error.why}",))
 
@@ -101,16 +101,16 @@ def _subjects(files: Collection[Path]) -> Iterator[Subject]:
             yield Subject(member="/".join(parts), path=path, artifact=artifact)
 
 
-def _file(package: Package, subject: Subject, work: Work) -> Iterator[Finding]:
+def _file(package: Package, subject: Subject, context: Context) -> Iterator[Finding]:
     target = package.target
-    options = work.config.target(target.triple)
-    promise = _promise(target, work)
+    options = context.config.target(target.triple)
+    promise = _promise(target, context)
     for name, check in CHECKS.items():
         answer = None if name in options.verify_skip else check.find(subject, promise)
         yield _finding(package, subject, name, answer, check.hint)
         if name == "format" and answer:
             return  # what else its headers say was not asked for
-    yield _finding(package, subject, "smoke", None if "smoke" in options.verify_skip else smoke(subject, target, work), SMOKE_HINT)
+    yield _finding(package, subject, "smoke", None if "smoke" in options.verify_skip else smoke(subject, target, context), SMOKE_HINT)
 
 
 def _finding(package: Package, subject: Subject, check: str, answer: Answer | None, hint: str) -> Finding:
@@ -136,37 +136,38 @@ def _finding(package: Package, subject: Subject, check: str, answer: Answer | No
     )
 
 
-def folders(work: Work) -> Mapping[str, str]:
+def folders(context: Context) -> Mapping[str, str]:
     """Return the folders of this machine that no released file may name."""
-    repository = work.repository
+    repository = context.repository
     named = {
         str(Path.home()): "the home folder",
-        work.environ.get("HOME", ""): "the home folder",
-        str(work.cache): "the cache of crosstasks",
-        str(dependencies.user_home(work.environ)): "cargo's home",
+        context.environ.get("HOME", ""): "the home folder",
+        str(context.cache): "the cache of crosstasks",
+        str(dependencies.user_home(context.environ)): "cargo's home",
         repository.root: "the project's folder",
         repository.target_directory: "the target folder",
     }
     return {folder: what for folder, what in named.items() if folder}
 
 
-def _promise(target: Target, work: Work) -> Promise:
-    glibc = work.config.target(target.triple).glibc
-    return Promise(target=target, glibc=glibc, folders=folders(work), built=built(target, work), standard=standard(target, work))
+def _promise(target: Target, context: Context) -> Promise:
+    glibc = context.config.target(target.triple).glibc
+    return Promise(target=target, glibc=glibc, folders=folders(context), built=built(target, context), standard=standard(target, context))
 
 
-def built(target: Target, work: Work) -> tuple[Path, ...]:
+def built(target: Target, context: Context) -> tuple[Path, ...]:
     """Return the folders with what was linked into the target's programs, of every builder and profile."""
-    ours = Path(work.repository.target_directory) / "crosstasks"
+    ours = Path(context.repository.target_directory) / "crosstasks"
     return tuple(sorted(ours.glob(f".*/{target.triple}/*")))
 
 
-def standard(target: Target, work: Work) -> Mapping[str, Path]:
+def standard(target: Target, context: Context) -> Mapping[str, Path]:
     """Return the folders with a target's standard library, by release of Rust: the user's, and those of ours."""
-    rustup = work.facts.rustup
+    rustup = context.facts.rustup
     theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
     folders = {
-        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib") for folder in (*work.facts.inventory.toolchains, *theirs)
+        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib")
+        for folder in (*context.facts.inventory.toolchains, *theirs)
     }
     return {release: path for release, path in folders.items() if path.is_dir()}
 
@@ -255,13 +256,13 @@ DIST: Final = "CROSSTASKS_RELEASE_DIST"
 """These name cargo's target folder and the folder of archives, over all that configurations say."""
 
 
-def again(dist: Path, work: Work, package: Packager, triples: Collection[str] = ()) -> tuple[Difference, ...]:
+def again(dist: Path, context: Context, package: Packager, triples: Collection[str] = ()) -> tuple[Difference, ...]:
     """
     Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
 
     Args:
         dist: the packages that were built before.
-        work: the repository they were built from.
+        context: the repository they were built from.
         package: builds and packages, as it was done the first time.
         triples: the targets whose packages are compared; empty: all.
 
@@ -269,9 +270,9 @@ def again(dist: Path, work: Work, package: Packager, triples: Collection[str] = 
         ConfigError: this is no git repository, or what is there is not what was committed.
         CrosstasksError: the second build failed.
     """
-    clean(work)
-    with worktree(work) as tree, _apart(tree):
-        return differences(dist, package(tree / _below(work)), triples)
+    clean(context)
+    with worktree(context) as tree, _apart(tree):
+        return differences(dist, package(tree / _below(context)), triples)
 
 
 def released(dist: Path) -> tuple[str, ...]:
@@ -297,37 +298,37 @@ def _apart(tree: Path) -> Iterator[None]:
         os.environ.update(theirs)
 
 
-def _below(work: Work) -> str:
-    return _git(work, "rev-parse", "--show-prefix").out.strip()
+def _below(context: Context) -> str:
+    return _git(context, "rev-parse", "--show-prefix").out.strip()
 
 
-def clean(work: Work) -> None:
+def clean(context: Context) -> None:
     """
     Refuse a work tree that is not what was committed.
 
     Raises:
         ConfigError: it is not, or there is none.
     """
-    changed = _git(work, "status", "--porcelain", "--untracked-files=no").out.splitlines()
+    changed = _git(context, "status", "--porcelain", "--untracked-files=no").out.splitlines()
     if changed:
         why = "\n".join(changed[:10])
         raise ConfigError("what is built again is the last commit, and files differ from it", why=why, hint="commit or stash them")
 
 
 @contextmanager
-def worktree(work: Work) -> Iterator[Path]:
+def worktree(context: Context) -> Iterator[Path]:
     """Give a folder with what HEAD holds; git forgets it afterwards."""
     with TemporaryDirectory(prefix="crosstasks-worktree-") as place:
         tree = Path(place, "tree")
-        _git(work, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        _git(context, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
         try:
             yield tree
         finally:
-            _git(work, "worktree", "remove", "--force", str(tree))
+            _git(context, "worktree", "remove", "--force", str(tree))
 
 
-def _git(work: Work, *words: str) -> Done:
-    done = work.run(("git", *words), env=git.QUIET, cwd=str(work.root))
+def _git(context: Context, *words: str) -> Done:
+    done = context.run(("git", *words), env=git.QUIET, cwd=str(context.root))
     if done.code:
-        raise ConfigError(f"git {words[0]} fails in {work.root}", why=done.err.strip(), hint="a release is built from a git repository")
+        raise ConfigError(f"git {words[0]} fails in {context.root}", why=done.err.strip(), hint="a release is built from a git repository")
     return done

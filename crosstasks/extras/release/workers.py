@@ -24,7 +24,7 @@ from .dist import File, Part, newest
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .context import Context
+    from .context import ReleaseContext
 
 """How the package is called here: a vendored copy has another name."""
 
@@ -47,11 +47,11 @@ class Workers:
         groups: the process groups that run, by target.
     """
 
-    def __init__(self, context: Context, words: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, release: ReleaseContext, words: Callable[[str], Sequence[str]]) -> None:
         """Take *words*, which returns what a target's process is called with."""
-        self.context = context
+        self.context = release
         self.words = words
-        self.logs = Path(context.work.repository.target_directory) / "crosstasks" / "logs"
+        self.logs = Path(release.context.repository.target_directory) / "crosstasks" / "logs"
         self.lines: dict[str, str] = {}
         self.begun: dict[str, float] = {}
         self.groups: dict[str, int] = {}
@@ -129,7 +129,7 @@ class Workers:
             def tell() -> None:
                 for triple in [triple for triple in triples if triple in self.parts and triple not in shown]:
                     shown.add(triple)
-                    self.context.work.say(f"{triple}: {self._state(triple)}, {self.logs / f'{triple}.log'}")
+                    self.context.context.say(f"{triple}: {self._state(triple)}, {self.logs / f'{triple}.log'}")
 
             yield tell
             tell()

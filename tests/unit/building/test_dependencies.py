@@ -60,7 +60,7 @@ def test_what_a_container_needs_and_no_more(config, kept):
     assert without_secrets(config) == kept
 
 
-def work(tmp_path, run=None, lock='version = 4\n[[package]]\nname = "hello"\nversion = "0.1.0"\n'):
+def context(tmp_path, run=None, lock='version = 4\n[[package]]\nname = "hello"\nversion = "0.1.0"\n'):
     """Return what acting is given, for a project in a folder."""
     project = tmp_path / "project"
     project.mkdir(exist_ok=True)
@@ -79,15 +79,15 @@ def test_the_home_of_containers_is_made_once_per_configuration(tmp_path):
     theirs.mkdir()
     (theirs / "credentials.toml").write_text('[registry]\ntoken = "secret"\n')
     (theirs / "config.toml").write_text('[registry]\ntoken = "secret"\n[build]\nrustflags = ["-g"]\n')
-    made = home(work(tmp_path))
+    made = home(context(tmp_path))
     assert sorted(path.name for path in made.iterdir() if not path.name.startswith(".")) == [
         *("bin", "config.toml", "git", "registry", "xargo")
     ]
     assert (made / "config.toml").read_text() == '"build" = { "rustflags" = ["-g"] }\n'
     assert "secret" not in "".join(path.read_text() for path in made.rglob("*") if path.is_file())
-    assert home(work(tmp_path)) == made
+    assert home(context(tmp_path)) == made
     (theirs / "config.toml").write_text("[profile.release]\nlto = true\n")
-    assert home(work(tmp_path)) != made
+    assert home(context(tmp_path)) != made
 
 
 def test_the_home_of_containers_has_the_users_authorities(tmp_path):
@@ -95,10 +95,10 @@ def test_the_home_of_containers_has_the_users_authorities(tmp_path):
     (tmp_path / "home").mkdir()
     file = tmp_path / "corp.pem"
     file.write_text("one")
-    behind = work(tmp_path)
+    behind = context(tmp_path)
     behind.environ = {**behind.environ, "SSL_CERT_FILE": str(file)}
     made = home(behind)
-    assert ((made / "certificates.pem").read_text(), home(work(tmp_path)) != made) == ("one", True)
+    assert ((made / "certificates.pem").read_text(), home(context(tmp_path)) != made) == ("one", True)
     file.write_text("two")
     assert (home(behind) / "certificates.pem").read_text() == "two"
 
@@ -108,7 +108,7 @@ def test_a_broken_configuration_of_cargo_is_told(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "config.toml").write_text("[")
     with pytest.raises(ConfigError, match=r"config\.toml is not valid TOML"):
-        home(work(tmp_path))
+        home(context(tmp_path))
 
 
 def test_whose_home(monkeypatch):
@@ -124,7 +124,7 @@ LOCKED = (CARGO, "fetch", "--locked", f"--target={ARM64}", f"--target={ROUTE.hos
 def test_dependencies_are_fetched_once(tmp_path):
     """With the user's own cargo and home; nothing while lock file and toolchain are the same."""
     run = FakeRunner({LOCKED: ""})
-    acting = work(tmp_path, run)
+    acting = context(tmp_path, run)
     fetch(ROUTE, acting)
     fetch(ROUTE, acting)
     assert (run.calls, run.folders) == ([LOCKED], [acting.repository.root])
@@ -138,12 +138,12 @@ def test_a_changed_lock_file_is_fetched_anew(tmp_path):
     source = tmp_path / "home" / "registry" / "src" / "index" / "memchr-2.7.4"
     source.mkdir(parents=True)
     run = FakeRunner({LOCKED: ""})
-    fetch(ROUTE, work(tmp_path, run))
-    fetch(ROUTE, work(tmp_path, run, crate))
-    fetch(ROUTE, work(tmp_path, run, crate))
+    fetch(ROUTE, context(tmp_path, run))
+    fetch(ROUTE, context(tmp_path, run, crate))
+    fetch(ROUTE, context(tmp_path, run, crate))
     assert len(run.calls) == 2
     source.rmdir()
-    fetch(ROUTE, work(tmp_path, run, crate))
+    fetch(ROUTE, context(tmp_path, run, crate))
     assert len(run.calls) == 3
 
 
@@ -151,7 +151,7 @@ def test_a_changed_lock_file_is_fetched_anew(tmp_path):
 def test_a_broken_stamp_is_no_stamp(tmp_path, broken):
     """It is written anew."""
     run = FakeRunner({LOCKED: ""})
-    acting = work(tmp_path, run)
+    acting = context(tmp_path, run)
     fetch(ROUTE, acting)
     (stamp,) = (Path(acting.repository.target_directory) / "crosstasks").glob(".fetched-*.json")
     assert json.loads(stamp.read_text())["crates"] == []
@@ -172,14 +172,14 @@ def test_what_cargo_says_is_told(tmp_path, said, kind, what):
     run = FakeRunner({LOCKED: Done(argv=LOCKED, code=101, err=f"{said}\n")})
     for _ in range(2):
         with pytest.raises(kind) as caught:
-            fetch(ROUTE, work(tmp_path, run))
+            fetch(ROUTE, context(tmp_path, run))
         assert (type(caught.value), caught.value.what, caught.value.why) == (kind, what, said)
     assert len(run.calls) == 2
 
 
 def test_without_a_lock_file_cargo_makes_one(tmp_path):
     """It is not locked, and what was fetched is remembered by the lock file that came of it."""
-    acting = work(tmp_path, None, lock="")
+    acting = context(tmp_path, None, lock="")
     command = (CARGO, "fetch", f"--target={ARM64}", f"--target={ROUTE.host_toolchain.host}")
 
     class Cargo(FakeRunner):

@@ -89,49 +89,49 @@ SAID = "error: rustc interrupted by SIGSEGV, printing backtrace"
 @pytest.mark.parametrize("name", ["toolchain", "tool"])
 def test_what_is_damaged_goes(used, name):
     """The error says which file, and what to do; a second look finds nothing, and nothing else went."""
-    route, work = used
+    route, context = used
     folder = Path(route.toolchain.path) if name == "toolchain" else Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
-    assert cache_check.damaged(route, "error[E0425]: cannot find value", work) is None
-    error = cache_check.damaged(route, SAID, work)
+    assert cache_check.damaged(route, "error[E0425]: cannot find value", context) is None
+    error = cache_check.damaged(route, SAID, context)
     assert f"{folder.name} in the cache was damaged, and has been removed" == error.what
     assert f"bin/cross is not what was installed: {SAID}" == error.why
     assert "call again" in error.hint
     assert not folder.exists()
-    assert cache_check.damaged(route, SAID, work) is None
+    assert cache_check.damaged(route, SAID, context) is None
     assert 1 == len([place for place in (Path(route.toolchain.path), Path(route.tool.path)) if place.exists()])
-    assert [] == [path for path in work.cache.rglob("*.damaged*") if path.is_dir()]
+    assert [] == [path for path in context.cache.rglob("*.damaged*") if path.is_dir()]
 
 
 def test_without_a_network_it_is_not_made_anew(used):
     """Who brought it brings it again."""
-    route, work = used
-    work.config = config(offline=True)
+    route, context = used
+    context.config = config(offline=True)
     (Path(route.tool.path).parents[1] / "bin/cross").write_text("another")
-    assert "`tools.provision --from`" in cache_check.damaged(route, SAID, work).hint
+    assert "`tools.provision --from`" in cache_check.damaged(route, SAID, context).hint
 
 
 def test_what_is_being_packed_is_not_added_to(used):
     """Its files and their checksums must fit; what is damaged is not packed."""
-    route, work = used
+    route, context = used
     folder = Path(route.toolchain.path)
-    lock = FileLock(work.cache / "rustup/making" / f".{folder.name}.lock", timeout=0)
-    with cache_check.intact(folder, work), pytest.raises(Timeout):
+    lock = FileLock(context.cache / "rustup/making" / f".{folder.name}.lock", timeout=0)
+    with cache_check.intact(folder, context), pytest.raises(Timeout):
         lock.acquire()
     with lock:
         pass
     (folder / "bin/cross").write_text("another")
-    with pytest.raises(ToolDamaged), cache_check.intact(folder, work):
+    with pytest.raises(ToolDamaged), cache_check.intact(folder, context):
         pytest.fail("it was taken for whole")
 
 
 def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
     """It is hidden, and whoever makes the tool anew removes it."""
-    route, work = used
+    route, context = used
     folder = Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
     monkeypatch.setattr("shutil.rmtree", lambda *_arguments, **_options: None)
-    assert cache_check.damaged(route, SAID, work)
+    assert cache_check.damaged(route, SAID, context)
     monkeypatch.undo()
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [".cross-x.damaged"]
     integrity.once(folder, lambda draft: (draft / "cross").touch(), ["*"])
@@ -140,19 +140,19 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
 
 def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
-    route, work = used
+    route, context = used
     (Path(route.host_toolchain.path) / "bin/cross").write_text("another")
-    assert cache_check.damaged(route, SAID, work) is None
+    assert cache_check.damaged(route, SAID, context) is None
     assert all(Path(path).exists() for path in (route.host_toolchain.path, route.toolchain.path, route.tool.path))
 
 
 def test_what_has_no_checksums_goes_where_it_smells(used):
     """An older crosstasks made it: nothing else could tell what is wrong, and it is made anew with them."""
-    route, work = used
+    route, context = used
     folder = Path(route.toolchain.path)
     (folder / integrity.ALL).unlink()
-    with cache_check.intact(folder, work):
+    with cache_check.intact(folder, context):
         pass
-    assert cache_check.damaged(route, "error[E0425]: cannot find value", work) is None
-    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.damaged(route, SAID, work).why
+    assert cache_check.damaged(route, "error[E0425]: cannot find value", context) is None
+    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.damaged(route, SAID, context).why
     assert not folder.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crosstasks.context import Work, look_of
+from crosstasks.context import Context, look_of
 from crosstasks.extras.maintenance import cleaning
 from crosstasks.testing import ARM64, FakeRunner, config, facts, repository
 
@@ -26,8 +26,10 @@ def clean(tmp_path):
         options = replace(options, targets=selected or options.targets)
         known = facts(repository=repository(root=str(tmp_path), target_directory=str(tmp_path / "target")))
         look = look_of(tmp_path, tmp_path, options, {}, FakeRunner())
-        work = Work(config=options, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known)
-        list(cleaning.clean(work, dry=dry))
+        context = Context(
+            config=options, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known
+        )
+        list(cleaning.clean(context, dry=dry))
         return {name for name in (*STAYS, *GOES) if (folder / name).exists()}
 
     return clean

@@ -51,8 +51,8 @@ def test_which_targets_are_judged(monkeypatch, selected, judged):
     monkeypatch.setattr(bundle_load, "_provided", lambda triple, *_: ("brought", triple))
     monkeypatch.setattr(bundle_load, "_there", lambda triple, *_: ("other", triple))
     options = config("aarch64", "x86_64")
-    work = SimpleNamespace(config=replace(options, targets=selected or options.targets))
-    assert judged == list(bundle_load.readiness(work, (MUSL, ARM), "build"))
+    context = SimpleNamespace(config=replace(options, targets=selected or options.targets))
+    assert judged == list(bundle_load.readiness(context, (MUSL, ARM), "build"))
 
 
 def test_a_line_for_each_target():

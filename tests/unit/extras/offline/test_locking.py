@@ -10,7 +10,7 @@ from msgspec import structs
 from planning import request
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.context import Work, look_of
+from crosstasks.context import Context, look_of
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
@@ -23,10 +23,10 @@ from crosstasks.provisioning import tools
 from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
 
 
-def work(known):
+def context(known):
     here, runner = Path("/project"), FakeRunner()
     look = look_of(here, Path("/cache"), config(), {}, runner)
-    return Work(config=config(), root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
+    return Context(config=config(), root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def work(known):
 @pytest.mark.parametrize("known", [facts(), bare_facts()], ids=["like it", "without an engine"])
 def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
     """Whatever this machine has."""
-    machine = locking.received(work(known), platform).facts
+    machine = locking.received(context(known), platform).facts
     assert (machine.host.triple, machine.engine.platform) == (triple, platform)
     assert machine.builders.programs == ()
     assert "is not known" in machine.rustup.why
@@ -43,7 +43,7 @@ def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
 
 def test_what_it_is_provided_with_is_for_itself():
     """Its own cross, its own toolchain, and an image of its platform, though this machine has another, and a rustup."""
-    machine = locking.received(work(facts(debian=BOOKWORM)), "linux/arm64").facts
+    machine = locking.received(context(facts(debian=BOOKWORM)), "linux/arm64").facts
     tag = recipes.recipe(targets.find("aarch64"), "linux/arm64", "bookworm").tag
     machine = machine.with_({Question("image", tag): Absent("it is not there")})
     found = plan.make(request("aarch64", machine, config(images=["build"], toolchains=["debian"])), machine)
@@ -56,7 +56,7 @@ def test_what_it_is_provided_with_is_for_itself():
 def test_only_platforms_that_can_be_provided_for_are_taken():
     """The others are named."""
     with pytest.raises(ConfigError, match=r"--platform is linux/amd64 or linux/arm64, not 'windows'"):
-        locking.received(work(facts()), "windows")
+        locking.received(context(facts()), "windows")
 
 
 def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
@@ -64,9 +64,9 @@ def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     step = CompileCross(why="x", name="cross", flavour="0.2.4", install=(), cargo="cargo")
     asked = request("aarch64", facts(), config())
-    assert translated(step, "linux/amd64", asked, work(facts())) == step
+    assert translated(step, "linux/amd64", asked, context(facts())) == step
     with pytest.raises(ToolMissing) as caught:
-        translated(step, "linux/arm64", asked, work(facts()))
+        translated(step, "linux/arm64", asked, context(facts()))
     assert caught.value.hint == "make this bundle on such a machine"
 
 
@@ -95,7 +95,7 @@ def test_what_is_selected_is_what_is_compared(monkeypatch, selected, stale):
     monkeypatch.setattr(locking, "_checked", lambda *_: [])
     held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}, "x86_64-unknown-linux-gnu": {"linux/amd64": ROW}})
     options = config("aarch64", "x86_64")
-    here = replace(work(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
+    here = replace(context(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
     assert stale == [row.target for row in locking.check(here, ())]
 
 
@@ -106,5 +106,5 @@ def test_what_is_not_selected_stays_locked(monkeypatch, tmp_path, selected, kept
     monkeypatch.setattr(locking, "path", lambda _: tmp_path / "crosstasks.lock")
     held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}})
     options = config("aarch64", "x86_64")
-    here = replace(work(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
+    here = replace(context(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
     assert kept is ("s390x-unknown-linux-gnu" in locking.make(here, ()).target)

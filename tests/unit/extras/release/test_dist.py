@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.clients.git import Git
-from crosstasks.context import Work, look_of
+from crosstasks.context import Context, look_of
 from crosstasks.core import files
 from crosstasks.extras.packaging.product import Product
 from crosstasks.extras.release import dist, status, workers
-from crosstasks.extras.release.context import Context
+from crosstasks.extras.release.context import ReleaseContext
 from crosstasks.extras.release.dist import File, Part, Program
 from crosstasks.testing import AMD64, ARM64, FakeRunner, config, facts, repository
 
@@ -21,25 +21,27 @@ PRODUCT = Product(name="hello", version="0.1.0", tag="v0.1.0", crates=())
 
 
 @pytest.fixture
-def context(tmp_path):
+def release(tmp_path):
     """A release of two targets, of which those that are named are selected."""
     options = config("x86_64", "aarch64")
 
-    def context(*selected, declared=options.declared):
+    def release(*selected, declared=options.declared):
         chosen = replace(options, targets=selected or options.targets, declared=declared)
         look = look_of(tmp_path, tmp_path, chosen, {}, FakeRunner())
         known = facts(repository=repository(root=str(tmp_path)))
-        work = Work(config=chosen, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known)
-        return Context(work=work, git=Git(top=str(tmp_path), commit=COMMIT, time=0), crates=(), products=(PRODUCT,))
+        context = Context(
+            config=chosen, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known
+        )
+        return ReleaseContext(context=context, git=Git(top=str(tmp_path), commit=COMMIT, time=0), crates=(), products=(PRODUCT,))
 
-    return context
+    return release
 
 
 @pytest.fixture
 def built(tmp_path):
     """Put the archive of a target into the folder, as building does, and list what is there."""
 
-    def built(context, triple, glibc="2.34"):
+    def built(release, triple, glibc="2.34"):
         name = f"hello-{triple}-v0.1.0.tar.gz"
         path = tmp_path / "dist" / name
         path.parent.mkdir(exist_ok=True)
@@ -49,50 +51,50 @@ def built(tmp_path):
         made = File(
             name=name, kind="archive", product="hello", version="0.1.0", target=triple, size=1_500_000, sha256=sha256, programs=programs
         )
-        dist.remember(context.dist, Part(target=triple, commit=COMMIT, route="cargo", files=(made,)))
-        return dist.finish(context, (triple,))
+        dist.remember(release.dist, Part(target=triple, commit=COMMIT, route="cargo", files=(made,)))
+        return dist.finish(release, (triple,))
 
     return built
 
 
-def test_a_second_target_takes_no_first_away(context, built):
+def test_a_second_target_takes_no_first_away(release, built):
     """Each call is told of its own target only: the lists are of all that is there of this release, and the archives stay."""
-    built(context(AMD64), AMD64)
-    listed = built(context(ARM64), ARM64)
+    built(release(AMD64), AMD64)
+    listed = built(release(ARM64), ARM64)
     assert [ARM64, AMD64] == sorted(file.target for file in listed)
-    assert all((context().dist / file.name).exists() for file in listed)
+    assert all((release().dist / file.name).exists() for file in listed)
 
 
-def test_without_a_configuration_too(context, built):
+def test_without_a_configuration_too(release, built):
     """What another call has built of this very commit is of this release, though nobody declares it."""
-    built(context(AMD64, declared=()), AMD64)
-    assert [ARM64, AMD64] == [file.target for file in built(context(ARM64, declared=()), ARM64)]
+    built(release(AMD64, declared=()), AMD64)
+    assert [ARM64, AMD64] == [file.target for file in built(release(ARM64, declared=()), ARM64)]
 
 
-def test_what_is_selected_is_what_is_published(context, built):
+def test_what_is_selected_is_what_is_published(release, built):
     """Of the lists, those that are not selected are left where they are."""
-    built(context(AMD64), AMD64)
-    built(context(ARM64), ARM64)
-    archives = lambda *selected: [path.name for path in dist.listed(context(*selected)) if path.suffix == ".gz"]  # noqa: E731
+    built(release(AMD64), AMD64)
+    built(release(ARM64), ARM64)
+    archives = lambda *selected: [path.name for path in dist.listed(release(*selected)) if path.suffix == ".gz"]  # noqa: E731
     assert [f"hello-{ARM64}-v0.1.0.tar.gz"] == archives(ARM64)
     assert 2 == len(archives())
 
 
-def test_what_is_selected_is_what_is_counted(context, built):
+def test_what_is_selected_is_what_is_counted(release, built):
     """One of one is whole; of both, one is missing and named."""
-    built(context(ARM64), ARM64)
-    packages = {names: next(row for row in status.examine(context(*names)) if row.name == "packages") for names in ((ARM64,), (AMD64,), ())}
+    built(release(ARM64), ARM64)
+    packages = {names: next(row for row in status.examine(release(*names)) if row.name == "packages") for names in ((ARM64,), (AMD64,), ())}
     assert ("ok", "1 of 1 targets") == (packages[ARM64,].state, packages[ARM64,].detail)
     assert ("missing", f"0 of 1 targets; not of this commit: {AMD64}") == (packages[AMD64,].state, packages[AMD64,].detail)
     assert ("missing", f"1 of 2 targets; not of this commit: {AMD64}") == (packages[()].state, packages[()].detail)
 
 
-def test_the_floor_is_told(context, built):
+def test_the_floor_is_told(release, built):
     """The newest glibc that a program of a target needs stands in the metadata beside what is promised, and in the result."""
-    built(context(), ARM64)
-    told = json.loads((context().dist / "metadata.json").read_text())["targets"]
+    built(release(), ARM64)
+    told = json.loads((release().dist / "metadata.json").read_text())["targets"]
     assert {ARM64: ("", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told.items()}
-    assert "1.5 MB  runs with glibc 2.34 or newer  sha256 " in workers.results([dist.part(context().dist, ARM64)])
+    assert "1.5 MB  runs with glibc 2.34 or newer  sha256 " in workers.results([dist.part(release().dist, ARM64)])
 
 
 @pytest.mark.parametrize(("floors", "newest"), [(("2.9", "2.34"), "2.34"), (("", "2.17"), "2.17"), (("", ""), ""), ((), "")])
