@@ -119,18 +119,21 @@ def _plain(member: tarfile.TarInfo, name: str, source: str) -> tarfile.TarInfo:
 
 
 def directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
+    """Return a folder as an archive has it."""
     info = tarfile.TarInfo(name)
     info.type, info.mode = tarfile.DIRTYPE, mode
     return info
 
 
 def link(name: str, target: str) -> tarfile.TarInfo:
+    """Return a symbolic link as an archive has it."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
     return info
 
 
 def write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    """Add a file to an archive."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(content), mode
     tar.addfile(info, io.BytesIO(content))

@@ -57,3 +57,19 @@ def test_nothing_stands_twice(page):
     """No heading, and no entry of a list, in one page."""
     lines = [line for line in text(page).splitlines() if line.startswith(("#", "- "))]
     assert [] == sorted({line for line in lines if lines.count(line) > 1})
+
+
+PUBLISHED = sorted((TOP / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PUBLISHED, ids=[page.name for page in PUBLISHED])
+def test_a_page_begins_with_what_can_be_done_after_it(page):
+    """So that a reader knows whether to go on."""
+    assert text(page).partition("\n\n")[2].startswith("After this page")
+
+
+def test_the_site_leads_to_every_page():
+    """A page that no list names would be built, and found by nobody."""
+    listed = text(TOP / "docs" / "index.md").splitlines()
+    names = {page.relative_to(TOP / "docs").with_suffix("").as_posix() for page in PUBLISHED}
+    assert [] == sorted(name for name in names if name not in listed and name != "index" and not name.startswith("tutorials/"))
