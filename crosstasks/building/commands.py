@@ -221,9 +221,10 @@ KEPT: Final = (".git", ".cargo")
 """What programs of the host take orders from, whoever calls them: a container that could write it would give them."""
 
 
-def kept(root: Path) -> tuple[str, ...]:
-    """Return the names in a workspace that no container is to write, of those that are there."""
-    names = (*KEPT, *(f"{folder}/.git" for folder in git.submodules(root)))
+def kept(root: Path, *more: str) -> tuple[str, ...]:
+    """Return the names in a workspace that no container is to write, of those that are there; *more* likewise, if they lie in it."""
+    inside = (name for name in more if not Path(name).is_absolute() and ".." not in Path(name).parts)
+    names = (*KEPT, *inside, *(f"{folder}/.git" for folder in git.submodules(root)))
     # a link would be followed where it is mounted
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
@@ -239,7 +240,7 @@ def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> mount
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
-        kept=kept(Path(repository.root)),
+        kept=kept(Path(repository.root), context.config.release.dist),
         volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, context.environ))),
     )
 

@@ -35,6 +35,7 @@ class Git(Struct, frozen=True, kw_only=True):
         commit, time, subject: of HEAD; *time* is the committer's, in seconds since 1970.
         branch: empty if HEAD is on none.
         tags: the commit of each tag.
+        without: folders that were not looked at for that.
         dirty: paths that are not as committed, from *top*; what git ignores, and the folder of archives, are not among them.
     """
 
@@ -45,6 +46,7 @@ class Git(Struct, frozen=True, kw_only=True):
     branch: str = ""
     tags: Mapping[str, str] = {}
     dirty: tuple[str, ...] = ()
+    without: tuple[Path, ...] = ()
 
 
 def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
@@ -82,12 +84,27 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
         branch=ask("branch", "--show-current").out.strip(),
         tags=tags(ask("for-each-ref", f"--format={TAGS}", "refs/tags").out),
         dirty=dirty(status.out),
+        without=tuple(without),
     )
 
 
 def _excluded(top: Path, without: Sequence[Path]) -> list[str]:
     inside = [folder.relative_to(top) for folder in without if folder != top and folder.is_relative_to(top)]
     return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
+
+
+def committed(root: Path, run: Runner) -> frozenset[Path]:
+    """
+    Return the regular files that HEAD has below a folder; links and submodules are none.
+
+    Raises:
+        CrosstasksError: git does not tell.
+    """
+    done = run(("git", "-C", str(root), "ls-tree", "-r", "-z", "HEAD"), env=QUIET)
+    if done.code:
+        raise CrosstasksError("git does not tell what is committed", why=done.err.strip())
+    rows = (line.partition("\t") for line in done.out.split("\0"))
+    return frozenset(root / name for mode, _, name in rows if mode.startswith("100"))
 
 
 def submodules(root: Path) -> tuple[str, ...]:

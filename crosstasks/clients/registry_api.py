@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.cookiejar import DefaultCookiePolicy
@@ -103,7 +104,7 @@ class LogIn:
         parameters = {name: challenge[name] for name in ("service",) if challenge.get(name)}
         if challenge.get("scope"):
             parameters["scope"] = self._widened(challenge["scope"])
-        response = self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout)
+        response = whole(self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout, stream=True), self.timeout)
         response.raise_for_status()
         content = response.json()
         return str(content.get("token") or content.get("access_token") or "")
@@ -197,7 +198,10 @@ def _client(engine: Engine, timeout: float) -> Any:
 
     other = engine.context not in {"", "default"} and docker_sdk.knows_context()
     named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not other else {}
-    return docker.from_env(timeout=timeout, environment={**os.environ, **named})
+    try:
+        return docker.from_env(timeout=timeout, environment={**os.environ, **named})
+    except (ValueError, TypeError, AttributeError, KeyError) as error:  # of Docker's log-ins, as in _log_ins
+        raise ImageFailed("Docker's log-ins cannot be read", why=str(error), hint="`docker login` writes them anew") from error
 
 
 def _hint(words: str) -> str:
@@ -221,6 +225,48 @@ def forged(ref: str, expected: str, actual: str) -> ImageFailed:
     return ImageFailed(f"{ref} is not what its digest says", why=f"{expected} was named, and {actual} came", hint=hint)
 
 
+MOST: Final = 4 << 20
+"""Bytes of a manifest, a configuration, a list of tags or a token, also after they are unpacked; the specification asks for this much."""
+
+REDIRECTS: Final = 5
+
+
+def whole(response: Response, seconds: float) -> Response:
+    """
+    Read an answer to its end, but not more than ``MOST``, nor longer than *seconds* from now.
+
+    Raises:
+        ValueError: it is longer, or takes longer.
+    """
+    with closing(response):
+        content = b"".join(pieces(response, MOST, seconds))
+    response._content = content  # noqa: SLF001  # requests itself reads all that comes, however much that is
+    return response
+
+
+def pieces(response: Response, most: int, seconds: float) -> Iterator[bytes]:
+    """
+    Give what comes as it comes, but not more than *most* bytes, nor longer than *seconds* from now.
+
+    Raises:
+        ValueError: it is longer, takes longer, or breaks off.
+    """
+    from urllib3.exceptions import HTTPError
+
+    size, end = 0, time.monotonic() + seconds
+    try:
+        # iter_content waits until a piece is full, however slowly that comes
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
+            size += len(chunk)
+            if size > most:
+                raise ValueError(f"its answer is longer than {most >> 20} MB")
+            if time.monotonic() > end:
+                raise ValueError(f"its answer took longer than {seconds:g} s")
+            yield chunk
+    except HTTPError as error:
+        raise ValueError(str(error)) from error
+
+
 class RegistryClient:
     """A repository of a registry, asked with the log-in in Docker's or Podman's configuration, else anonymously."""
 
@@ -233,6 +279,7 @@ class RegistryClient:
         self.wanted = reference.version
         self.timeout = timeout
         self.session = trusting(requests.Session())
+        self.session.max_redirects = REDIRECTS
         # a registry whose cookies come back takes us for a browser (Harbor wants a CSRF token then)
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.log_in = LogIn(reference.registry, self.session, timeout)
@@ -270,7 +317,7 @@ class RegistryClient:
         Raises:
             ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
         """
-        response = self.send("GET", path, headers={"Accept": accept})
+        response = whole(self.send("GET", path, headers={"Accept": accept}, stream=True), self.timeout)
         version = path.rpartition("/")[2]
         expected = version if version.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
         actual = digest(response.content)
@@ -286,7 +333,7 @@ def translated(ref: str) -> Iterator[None]:
 
     try:
         yield
-    except (RequestException, ValueError) as error:
+    except (RequestException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a list where a table belongs
         raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
 
 
@@ -327,6 +374,8 @@ def _tags(ref: str, timeout: float) -> tuple[str, ...]:
             if not following:
                 break
             path = urljoin(page.url, following)
+            if not path.startswith(f"{place.origin}/"):
+                raise ImageFailed(f"{ref} could not be looked up", why=f"its registry sends us on to {path}, which is another")
     return tuple(tags)
 
 
@@ -361,17 +410,21 @@ def _fetch(url: str, timeout: float, until: bytes) -> str:
     try:
         with trusting(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
             response.raise_for_status()
-            body = b""
-            for chunk in response.iter_content(CHUNK):
+            body = bytearray()
+            for chunk in pieces(response, MOST_TEXT, timeout):
+                before = max(0, len(body) - len(until) - ENOUGH - CHUNK)
                 body += chunk
-                if until and 0 <= body.find(until) < len(body) - ENOUGH:
+                if until and 0 <= body.find(until, before) < len(body) - ENOUGH:
                     break
             return body.decode("utf-8", errors="replace")
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
         raise CrosstasksError(f"{url} cannot be fetched", why=_cause(error)) from error
 
 
 CHUNK: Final = 16_384
+
+MOST_TEXT: Final = 64 << 20
+"""Bytes of a text; the manifest of a channel of Rust has one."""
 
 ENOUGH: Final = 256
 """Bytes below the text to stop after: its own lines."""

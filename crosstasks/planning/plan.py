@@ -179,7 +179,7 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
     )
 
 
-_TAGGED: Final = re.compile(r"(\S+/[^\s:]+):[\w.-]+")
+_TAGGED: Final = re.compile(r"((?<!\S)\S{1,200}/[^\s:/]{1,200}):[\w.-]{1,128}")
 """An image with its tag: what a registry that is out of reach says of one, it says of all."""
 
 

@@ -16,7 +16,7 @@ OFFICIAL: Final = "https://deb.debian.org"
 
 ARCHIVE: Final = "{archive}"
 
-_SOURCE: Final = re.compile(r"^\s*(?:URIs:|deb\s+(?:\[[^\]]*\]\s+)?)(.*)$", re.MULTILINE)
+_SOURCE: Final = re.compile(r"^[ \t]*+(?:URIs:|deb[ \t]++(?:\[[^\]\n]*+\][ \t]++)?)(.*)$", re.MULTILINE)
 _ADDRESS: Final = re.compile(r"https?://[^\s]+")
 
 

@@ -7,7 +7,7 @@ import shutil
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -71,9 +71,13 @@ class Entry(Struct, frozen=True, kw_only=True):
         return 0o755 if self.program else 0o644
 
 
-def documents(product: Product, root: Path, options: Release) -> tuple[Entry, ...]:
+def documents(product: Product, root: Path, options: Release, committed: Container[Path] | None = None) -> tuple[Entry, ...]:
     """
     Return the files that go with the programs: licences, readme, changelog and what is configured.
+
+    Args:
+        product: of the workspace at *root*.
+        committed: the files that the commit has: documents are of these, and what is not is left out. None: of a snapshot, any.
 
     Raises:
         ConfigError: a configured pattern fits nothing, or leads out of the repository.
@@ -82,9 +86,20 @@ def documents(product: Product, root: Path, options: Release) -> tuple[Entry, ..
     for crate in product.crates:
         by_manifest = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
         paths |= {path.name: path for path in by_manifest if path.is_file()}
+    paths = {name: real for name, path in paths.items() if (real := _own(path, root, committed))}
     for pattern in options.files:
         paths |= dict(_configured(root, pattern))
     return tuple(Entry(name=name, source=path) for name, path in sorted(paths.items()))
+
+
+def _own(path: Path, root: Path, committed: Container[Path] | None) -> Path | None:
+    """Return the file that is packed: a link may lead to another file of the repository, as licences of crates do, and nowhere else."""
+    base = root.resolve()
+    real = path.resolve()
+    if not real.is_relative_to(base) or not real.is_file():
+        return None
+    below = root / real.relative_to(base)
+    return below if committed is None or below in committed else None
 
 
 def _folders(product: Product) -> list[str]:
@@ -101,6 +116,8 @@ def _configured(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise ConfigError(f"{where} leads out of the repository", hint="patterns begin at the repository's root")
     paths = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+    if astray := next((path for path in paths if _own(path, root, None) is None), None):
+        raise ConfigError(f"{where}: {astray} is a link out of the repository", hint="what is packed lies in it")
     if not paths:
         raise ConfigError(f"{where} fits no file", hint=f"patterns begin at {root}")
     return ((path.relative_to(root).as_posix(), path) for path in paths)

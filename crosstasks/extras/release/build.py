@@ -15,10 +15,12 @@ import msgspec
 from msgspec.structs import replace as changed
 
 from ...catalog import targets
+from ...clients import git
 from ...context import Context, Extra
 from ...core import files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...provisioning import cache_check
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
 from . import dist
@@ -55,6 +57,7 @@ def prepared(release: ReleaseContext) -> Context:
     wrapper = "" if context.config.release.auditable == "never" else shutil.which("cargo-auditable", path=context.environ.get("PATH")) or ""
     if context.config.release.auditable == "always" and not wrapper:
         raise ConfigError("cargo-auditable is not there", hint="`cargo install cargo-auditable --locked`, or set `auditable` to auto")
+    release.dist.mkdir(parents=True, exist_ok=True)  # what is there is mounted read-only
     extra = Extra(remap=True, env={"SOURCE_DATE_EPOCH": str(release.git.time)}, wrapper=wrapper)
     strict = context.config.is_strict(context.facts.host.ci, release=True)
     return replace(context, config=changed(context.config, strict=strict), extra=extra)
@@ -93,6 +96,8 @@ def one(release: ReleaseContext, triple: str, compiled: Compile, more: Sequence[
     commit = "" if release.git.dirty else release.git.commit
     try:
         planned, artifacts, context = compiled(triple, arguments(release, more), context)
+        _sound(planned, context)
+        _unchanged(release)
         files, remarks = pack(replace(release, context=context), planned, artifacts)
     except Interrupted:
         raise
@@ -100,6 +105,33 @@ def one(release: ReleaseContext, triple: str, compiled: Compile, more: Sequence[
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), context
     part = Part(target=triple, commit=commit, key=key(release, triple, more), route=planned.route.name, files=files, notes=remarks)
     return changed(part, seconds=time.monotonic() - begun), context
+
+
+def _sound(planned: Plan, context: Context) -> None:
+    """
+    Compare with their checksums the toolchains and the program that made a release: what damage cannot tell, somebody may have meant.
+
+    Raises:
+        ToolDamaged: one differs, and has been taken out.
+    """
+    route = planned.route
+    places = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
+    for place in dict.fromkeys(places):
+        with cache_check.intact(Path(place), context):
+            pass
+
+
+def _unchanged(release: ReleaseContext) -> None:
+    """
+    Look at the tree again: what is packed is of the commit, whatever ran while it was built.
+
+    Raises:
+        ConfigError: the build changed something.
+    """
+    again = git.look(release.root, release.context.run, without=release.git.without)
+    if not release.snapshot and (again.commit, again.dirty) != (release.git.commit, release.git.dirty):
+        why = "\n".join(again.dirty[:10]) or f"HEAD is {again.commit[:12]} now"
+        raise ConfigError("the tree is not what is released any more", why=why, hint="a build script may have changed it")
 
 
 def earlier(release: ReleaseContext, triple: str, more: Sequence[str]) -> Part | None:
@@ -154,7 +186,9 @@ def _archive(release: ReleaseContext, product: Product, triple: str, programs: d
     target = release.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
     entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
     names = {entry.name for entry in entries}
-    more = [entry for entry in archive.documents(product, release.root, release.context.config.release) if entry.name not in names]
+    committed = None if release.snapshot else git.committed(release.root, release.context.run)
+    documents = archive.documents(product, release.root, release.context.config.release, committed)
+    more = [entry for entry in documents if entry.name not in names]
     archive.pack(target, stem, [*entries, *more], release.git.time)
     contents = tuple(
         Program(name=name, size=artifact.size, sha256=artifact.sha256, glibc=artifact.glibc, static=artifact.static)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from ...building.environment import SECRET
 from ...clients import git
 from ...config.problems import likely
 from ...core.errors import ConfigError, CrosstasksError, ToolMissing
@@ -143,7 +145,20 @@ def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
         ToolMissing: it is not there; the hint tells where it is to be had.
     """
     try:
-        return release.context.run(tuple(argv), cwd=cwd or str(release.root))
+        done = release.context.run(tuple(argv), cwd=cwd or str(release.root))
     except ToolMissing as error:
         hint = "https://cli.github.com" if argv[0] == "gh" else "https://rustup.rs"
         raise ToolMissing(error.what, why=error.why, hint=hint) from error
+    return structs.replace(done, err=masked(done.err, release.context.environ))
+
+
+_TOKEN: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|cio)\w{20,255}")
+"""GitHub's tokens and those of the crates registry, wherever a program has them from."""
+
+
+def masked(text: str, environ: Mapping[str, str]) -> str:
+    """Return what a program said without the user's tokens: some show the request that failed."""
+    values = sorted((value for name, value in environ.items() if SECRET.search(name) and len(value) >= 8), key=len, reverse=True)
+    for value in values:
+        text = text.replace(value, "***")
+    return _TOKEN.sub("***", text)

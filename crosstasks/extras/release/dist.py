@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -194,12 +195,30 @@ def listed(release: ReleaseContext) -> tuple[Path, ...]:
         raise CrosstasksError(f"there is nothing to publish in {release.dist}", hint="`release.build` makes it")
     for name, checksum in named.items():
         path = release.dist / name
-        if not path.is_file() or files.sha256(path) != checksum:
+        if not _is_ours(path) or files.sha256(path) != checksum:
             raise CrosstasksError(f"{path} is not as {SUMS} has it", hint="`release.build` makes it anew")
+    if strange := sorted(named.items() - _artifacts(release.dist).items()):
+        raise CrosstasksError(f"artifacts.json does not list {strange[0][0]} as {SUMS} does", hint="`release.build` makes both anew")
     heads = (*named, *ALSO)
     more = sorted(path for path in release.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
     there = (release.dist / name for name in heads)
-    return tuple(dict.fromkeys(path for path in (*there, *more) if path.is_file()))
+    paths = tuple(dict.fromkeys(path for path in (*there, *more) if path.is_file()))
+    if link := next((path for path in paths if not _is_ours(path)), None):
+        raise CrosstasksError(f"{link} is a link, and is not published", hint="nothing of ours makes links there: remove it")
+    return paths
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether what is published under a name is a file of the folder, and not another of the user's that a link leads to."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _artifacts(folder: Path) -> dict[str, str]:
+    try:
+        listed = json.loads((folder / "artifacts.json").read_text("utf-8"))["artifacts"]
+        return {str(one["name"]): str(one["sha256"]) for one in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def chosen(release: ReleaseContext) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 from types import SimpleNamespace
 
 import pytest
+from requests import Response
+from urllib3 import HTTPResponse
 
 from crosstasks.clients.registry_api import LogIn
 
@@ -17,7 +21,9 @@ class Tokens:
 
     def get(self, _realm, *, params, **_more):
         scope = params.get("scope", "")
-        return SimpleNamespace(raise_for_status=lambda: None, json=lambda: {"token": scope})
+        answer = Response()
+        answer.status_code, answer.raw = 200, HTTPResponse(io.BytesIO(json.dumps({"token": scope}).encode()), preload_content=False)
+        return answer
 
 
 def refused(scope, header):
