@@ -183,8 +183,8 @@ def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Too
     if host not in BY_TRIPLE:
         return Refused(name="debian", why=f"Debian's rustc does not run on {host}")
     here = facts.host
-    if here.libc != "gnu":
-        return Refused(name="debian", why=f"patchelf, which it is put together with, does not run on {here.triple}")
+    if here.os == "windows":
+        return Refused(name="debian", why="patchelf, which it is put together with, does not run on Windows")
     if host == here.triple and here.libc_version and versions.numbers(here.libc_version) < versions.numbers(DEBIAN_GLIBC):
         return Refused(name="debian", why=f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.libc_version}")
     missing = facts.open("debian")

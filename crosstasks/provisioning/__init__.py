@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -12,7 +13,6 @@ from ..catalog.recipes import SUITE
 from ..clients import engines
 from ..context import debian_archive
 from ..core import cache
-from ..facts.debian import NAMES
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from ..reporting import progress, steps
 from . import emulation, image, rustup_home, toolchain, tools
@@ -63,7 +63,8 @@ def _install_toolchain(step: InstallToolchain, context: Context) -> None:
             archive=debian_archive(context.cache, context.config, SUITE, context.say),
             debian_std=_architectures(),
             host_debian=BY_TRIPLE[step.host].debian,
-            machine=NAMES.get(context.facts.host.arch, context.facts.host.arch),
+            here=context.facts.host.triple,
+            patchelf=partial(tools.patchelf, context.cache / "tools", run=context.run, say=context.say),
             run=context.run,
             say=context.say,
         )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..core.steps import Runner
 
     Members = Iterable[tuple[TarInfo, IO[bytes] | None]]
-    from collections.abc import Sequence
     from pathlib import Path
 
     from ..clients.debian import Archive
@@ -118,15 +117,6 @@ def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
         done = run([str(patchelf), "--set-rpath", run_path, *map(str, sorted(paths))])
         if done.code:
             raise ToolMissing("the toolchain's run path could not be set", why=done.err.strip() or f"patchelf exited with {done.code}")
-
-
-def single_file(members: Members, name: str, place: Path) -> None:
-    """Put the one member *name* of a package at *place*."""
-    for info, content in members:
-        if _plain(info.name) == name and info.isfile():
-            _write(content, place, info.mode)
-    if not place.is_file():
-        raise ToolMissing(f"Debian's package holds no {name}")
 
 
 def linkage(path: Path) -> Linkage:
@@ -241,13 +231,12 @@ class Parts(Struct, frozen=True, kw_only=True):
     """The packages to fetch: of the programs and all that they need (none if they are there), std by triple, its source."""
 
     programs: tuple[Package, ...] = ()
-    patchelf: Package | None = None
     standard: Mapping[str, Package] = {}
     library: Package | None = None
 
     def all(self) -> tuple[Package, ...]:
         """Return each of them."""
-        return (*self.programs, *self.standard.values(), *(part for part in (self.patchelf, self.library) if part))
+        return (*self.programs, *self.standard.values(), *((self.library,) if self.library else ()))
 
 
 def make(
@@ -258,30 +247,34 @@ def make(
     draft: Path,
     archive: Archive,
     architectures: Mapping[str, str],
-    machine: str,
+    here: str,
+    patchelf: Callable[[], Path],
     run: Runner,
     say: Say,
 ) -> None:
     """
     Make *want* in the folder *draft*, and move it into *home*: a whole toolchain, or what *present* lacks.
 
+    Args:
+        here: the host triple of this machine; what does not run here is not tried.
+        patchelf: gives a patchelf that does.
+
     Raises:
         ToolMissing: a package is not offered, or what came out does not run.
     """
-    archive.update(sorted({machine, *architectures.values()}))
-    parts = _parts(want, present, home, archive=archive, architectures=architectures, machine=machine)
+    archive.update(sorted(set(architectures.values())))
+    parts = _parts(want, present, home, archive=archive, architectures=architectures)
     packages = parts.all()
     size = sum(package.size for package in packages) / 1e6
     what = ", ".join((*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ())))
     say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
     folder, glibc = draft / name(want), present.glibc if present else ""
-    if parts.patchelf:
+    if parts.programs:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
-        single_file(members(debs[parts.patchelf]), "usr/bin/patchelf", draft / "patchelf")
-        set_run_paths(folder, draft / "patchelf", run=run)
-        if machine == architectures[want.host]:
+        set_run_paths(folder, patchelf(), run=run)
+        if here == want.host:
             prove(folder, want, run)
     for triple, package in parts.standard.items():
         say(f"unpacking the standard library of {triple}")
@@ -306,9 +299,7 @@ def make(
     say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _parts(
-    want: ToolchainSpec, present: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str], machine: str
-) -> Parts:
+def _parts(want: ToolchainSpec, present: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str]) -> Parts:
     architecture = architectures[want.host]
     before = present.packages.get(f"{RUSTC}:{architecture}", "") if present else ""
     version = _version(want, archive, architectures, before)
@@ -316,7 +307,6 @@ def _parts(
     lacking = (*want.triples, *(("source",) if want.source else ())) if anew else missing(home, want)
     return Parts(
         programs=_closure(archive, want.release, version, architecture) if anew else (),
-        patchelf=archive.single("patchelf", machine, _newest(archive, "patchelf", machine)) if anew else None,
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
         library=archive.single(LIBRARY, "all", version) if "source" in lacking else None,
     )
@@ -358,13 +348,6 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
     # All of them by version, or the newest is taken of those that rustc names without one.
     names = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
     return tuple(package for package in archive.closure(names, architecture) if may_hold_libraries(package.name))
-
-
-def _newest(archive: Archive, package: str, architecture: str) -> str:
-    versions: Sequence[str] = archive.versions(package, architecture)
-    if not versions:
-        raise ToolMissing(f"Debian offers no {package} for {architecture}", hint="try again: the archive may be changing")
-    return versions[0]
 
 
 def prove(folder: Path, want: ToolchainSpec, run: Runner) -> None:

@@ -11,7 +11,7 @@ from . import rust_packages
 from .rustup_home import SOURCE, Marker, ToolchainSpec, complete, draft, mark, marker, missing, name, path, union
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ..clients.debian import Archive
@@ -30,7 +30,8 @@ def from_debian(
     archive: Archive,
     debian_std: Mapping[str, str],
     host_debian: str,
-    machine: str,
+    here: str,
+    patchelf: Callable[[], Path],
     run: Runner,
     say: Say,
 ) -> None:
@@ -42,7 +43,8 @@ def from_debian(
         home: our RUSTUP_HOME.
         archive: Debian's.
         debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
-        host_debian: that of ``wanted.host``; *machine* is that of the machine that we are on.
+        host_debian: that of ``wanted.host``; *here* is the host triple of the machine that we are on.
+        patchelf: gives a patchelf that runs here.
         run: the door to programs.
         say: told what is fetched, and what becomes of it.
 
@@ -61,7 +63,16 @@ def from_debian(
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
         architectures = {triple: every[triple] for triple in want.triples}
         rust_packages.make(
-            want, intact, home=home, draft=folder, archive=archive, architectures=architectures, machine=machine, run=run, say=say
+            want,
+            intact,
+            home=home,
+            draft=folder,
+            archive=archive,
+            architectures=architectures,
+            here=here,
+            patchelf=patchelf,
+            run=run,
+            say=say,
         )
 
 

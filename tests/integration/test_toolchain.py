@@ -31,13 +31,14 @@ MAKE = """
 import sys
 from pathlib import Path
 from crosstasks.clients.process import run
-from crosstasks.provisioning import toolchain
+from crosstasks.provisioning import rustup_home, toolchain, tools
 from crosstasks.clients.debian import Archive
 home, folder, release, host, architecture = sys.argv[1:]
 say = lambda line: print(line, flush=True)
 toolchain.from_debian(
-    toolchain.Wanted(release=release, host=host), home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
-    debian_std={}, host_debian=architecture, machine=architecture, run=run, say=say,
+    rustup_home.ToolchainSpec(release=release, host=host), home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
+    debian_std={}, host_debian=architecture, here=host, run=run, say=say,
+    patchelf=lambda: tools.patchelf(Path(folder) / "tools", run=run, say=say),
 )
 """
 
@@ -94,7 +95,8 @@ def debian(wanted, home, archive, say=silent):
         archive=archive,
         debian_std=ARCHITECTURES,
         host_debian=ARCHITECTURES[wanted.host],
-        machine=ARCHITECTURES[HOST],
+        here=HOST,
+        patchelf=lambda: tools.patchelf(archive.folder / "tools", run=run, say=say),
         run=run,
         say=say,
     )

@@ -230,6 +230,7 @@ def test_names_are_unique():
             id="arm64: only upstream is wanted",
         ),
         pytest.param("aarch64", MAC, config(), world(proof=True), "cross 0.2.5, image built here", id="a mac: native is built"),
+        pytest.param("aarch64", MAC, config(), CLOSED, "cross 0.2.5, image built here", id="a mac: Rust of Debian's packages as well"),
         pytest.param(
             "aarch64",
             MAC,

@@ -256,14 +256,22 @@ def test_nothing_to_do(tmp_path):
     run = Recorder()
     toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
     toolchain.from_debian(
-        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", machine="amd64", run=run, say=ignore
+        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", here=HOST, patchelf=Path, run=run, say=ignore
     )
     assert [] == run.calls
 
 
 def debian(home, offers, *targets):
     toolchain.from_debian(
-        wanted(*targets), home=home, archive=offers, debian_std=STD, host_debian="amd64", machine="amd64", run=Recorder(), say=ignore
+        wanted(*targets),
+        home=home,
+        archive=offers,
+        debian_std=STD,
+        host_debian="amd64",
+        here=HOST,
+        patchelf=Path,
+        run=Recorder(),
+        say=ignore,
     )
 
 
