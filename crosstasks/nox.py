@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from . import parts
 
@@ -39,7 +39,9 @@ class NoxfileError(ConfigError, SystemExit):
         return f"error: ConfigError: {self}"
 
 
-def register(*, root: Path | str | None = None, prefix: str = "", names: Sequence[str] = ()) -> Mapping[str, Session]:
+def register(
+    *, root: Path | str | None = None, prefix: str = "", names: Sequence[str] = (), verbs: Sequence[str] = ("build", "test")
+) -> Mapping[str, Session]:
     """
     Add the sessions ``cross-<alias>`` and ``cross-test-<alias>`` for every target, and ``cross`` and ``cross-test`` for all.
 
@@ -47,6 +49,8 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
         root: the folder of the Rust repository, as seen from the calling noxfile; that file's own if None.
         prefix: put before every name, to keep two crates of a monorepo apart: ``tools`` gives ``tools-cross-aarch64``.
         names: targets, instead of those that crosstasks.toml lists.
+        verbs: what is done with every target: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run``, ``bench``; each has sessions
+            ``cross-<verb>-<alias>`` but ``build``, whose are ``cross-<alias>``.
 
     Returns:
         The session functions by name.
@@ -56,8 +60,9 @@ def register(*, root: Path | str | None = None, prefix: str = "", names: Sequenc
     """
     place = Path(_caller()).absolute().parent / (root or "")
     try:
+        asked = _verbs(verbs)
         rows = session_cache.targets(place, names, os.environ, lambda: _read(place, names))
-        sessions = _sessions(rows, prefix, place, named=bool(names))
+        sessions = _sessions(rows, asked, prefix, place, named=bool(names))
         _refuse(sessions)
     except ConfigError as error:
         raise NoxfileError(error.what, problems=error.problems, why=_rest(error), hint=error.hint) from None
@@ -88,12 +93,12 @@ def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTa
     return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags) for row in rows]
 
 
-def _sessions(rows: Sequence[session_cache.SessionTarget], prefix: str, place: Path, *, named: bool) -> Sessions:
+def _sessions(rows: Sequence[session_cache.SessionTarget], verbs: Sequence[Verb], prefix: str, place: Path, *, named: bool) -> Sessions:
     """Return every session by its name, with what nox is told of it."""
     triples = tuple(row.triple for row in rows) if named else ()
     sessions: dict[str, tuple[Session, Mapping[str, Any]]] = {}
-    verbs: tuple[tuple[Verb, str], ...] = (("build", "cross"), ("test", "cross-test"))
-    for verb, stem in verbs:
+    for verb in verbs:
+        stem = "cross" if verb == "build" else f"cross-{verb}"
         names = []
         for row in rows:
             name = _name(prefix, f"{stem}-{row.alias}")
@@ -101,6 +106,15 @@ def _sessions(rows: Sequence[session_cache.SessionTarget], prefix: str, place: P
             names.append(name)
         sessions[_name(prefix, stem)] = _all(verb), {"requires": names}
     return sessions
+
+
+def _verbs(words: Sequence[str]) -> tuple[Verb, ...]:
+    """Refuse words that are no verb. The usual two are known without importing what knows all."""
+    if set(words) <= {"build", "test"}:
+        return tuple(dict.fromkeys(cast("Sequence[Verb]", words)))
+    from .config import read
+
+    return tuple(map(read.verb, dict.fromkeys(words)))
 
 
 def _name(prefix: str, name: str) -> str:
@@ -132,7 +146,7 @@ def _one(verb: Verb, triple: str, place: Path, names: Sequence[str]) -> Session:
     def session(session: nox.Session) -> None:
         _carry_out(session, triple, verb, session.posargs, root=place, names=names)
 
-    session.__doc__ = f"{'Build' if verb == 'build' else 'Test'} for {triple}."
+    session.__doc__ = f"{verb.capitalize()} for {triple}."
     return session
 
 
@@ -140,22 +154,26 @@ def _all(verb: Verb) -> Session:
     def session(session: nox.Session) -> None:
         del session
 
-    session.__doc__ = f"{'Build' if verb == 'build' else 'Test'} for every target."
+    session.__doc__ = f"{verb.capitalize()} for every target."
     return session
 
 
-def cross(session: nox.Session, target: str, verb: Verb = "build", *arguments: str, root: Path | str = ".") -> Result:
+def cross(session: nox.Session, target: str, verb: str = "build", *arguments: str, root: Path | str = ".") -> Result:
     """
-    Build or test one target inside a session of your own.
+    Build, test or lint one target inside a session of your own.
 
     Args:
         session: nox's; a failure is reported through it.
         target: a triple or an alias.
-        verb: ``build`` or ``test``.
+        verb: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run`` or ``bench``.
         arguments: for cargo.
         root: the folder of the Rust repository.
     """
-    return _carry_out(session, target, verb, arguments, root=root, names=(target,))
+    try:
+        (asked,) = _verbs((verb,))
+    except ConfigError as error:
+        session.error(f"{type(error).__name__}: {error}")
+    return _carry_out(session, target, asked, arguments, root=root, names=(target,))
 
 
 def _carry_out(

@@ -199,11 +199,22 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
         raise
 
 
+FAILED: Final[Mapping[Verb, str]] = {
+    "build": "does not build",
+    "check": "does not pass the compiler's checks",
+    "clippy": "does not pass clippy",
+    "doc": "cannot be documented",
+    "test": "fails its tests, or does not build",
+    "run": "fails when it is run, or does not build",
+    "bench": "fails its benchmarks, or does not build",
+}
+
+
 def _finished(planned: Plan, ran: run.Ran, context: Context, begun: float) -> Result:
     if ran.error:
         raise ran.error
     if ran.code:
-        what = "does not build" if planned.verb == "build" else "fails its tests, or does not build"
+        what = FAILED[planned.verb]
         error = BuildFailed(
             f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's messages above say why"
         )

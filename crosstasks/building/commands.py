@@ -45,7 +45,7 @@ from ..core.steps import Absent, Done, Env
 from ..facts import answer_cache, engine
 from ..facts.rustup import Toolchain as Folder
 from ..reporting import report
-from . import dependencies, environment, guard, mounts, witness
+from . import dependencies, environment, guard, mounts, starting, witness
 from .artifacts import Built, localise
 from .outcome import explain
 
@@ -138,6 +138,7 @@ class Started(Struct, frozen=True, kw_only=True):
     Attributes:
         program: what comes before the subcommand.
         ending: what its end means.
+        arguments: what cargo is told besides.
         places: which folders here those are that cargo names, where it runs on another machine.
         container: what the engine says of its container, once it has ended.
     """
@@ -146,6 +147,7 @@ class Started(Struct, frozen=True, kw_only=True):
     env: Env
     ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
     owner: process.Owner | None = None
+    arguments: tuple[str, ...] = ()
     places: Mapping[str, str] = {}
     container: Callable[[], Container | None] = lambda: None
 
@@ -353,24 +355,30 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
-    env = {**caches, **env}
+    env = {**caches, **environment.deployment(route.target, context.environ), **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
-    yield _audited(Started(program=(str(tool),), env={**env, "PATH": f"{tool.parent}:{env['PATH']}"}), route, context)
+    env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
+    with starting.starter(route, target_dir, context) as starter:
+        yield _audited(Started(program=(str(tool),), env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
 @contextmanager
 def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+    program = (f"{route.host_toolchain.path}/bin/cargo",)
     env = _host(route, target_dir, context)
-    yield _audited(Started(program=(f"{route.host_toolchain.path}/bin/cargo",), env=env), route, context)
+    with starting.starter(route, target_dir, context) as starter:
+        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
 def _audited(started: Started, route: Route, context: Context) -> Started:
     """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
     if not context.extra.wrapper:
         return started
-    return Started(program=(context.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"})
+    return changed(
+        started, program=(context.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"}
+    )
 
 
 STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Started]]]] = {

@@ -292,6 +292,15 @@ def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collectio
     return {**env, **call.env}
 
 
+OLDEST: Final[Mapping[str, str]] = {"aarch64-apple-darwin": "11.0", "x86_64-apple-darwin": "10.12"}
+"""The oldest macOS that programs run on, as rustc 1.95 has it (``--print deployment-target``); zig would take its own, 15.0."""
+
+
+def deployment(triple: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what tells the linker the oldest macOS; the user's own choice wins."""
+    return {"MACOSX_DEPLOYMENT_TARGET": OLDEST[triple]} if triple in OLDEST and "MACOSX_DEPLOYMENT_TARGET" not in environ else {}
+
+
 Said: TypeAlias = Mapping[str, str | tuple[str, ...]]
 """Flags of cargo's config files, by ``build``, a triple or a ``cfg(…)``."""
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
+from ..catalog import targets
 from ..clients import process
 from ..core import cache
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
 from ..core.results import Container
+from ..core.steps import RUNNING
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import commands, dependencies, environment, target_folder
@@ -57,7 +59,7 @@ class Ran(Struct, frozen=True, kw_only=True):
 
 def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     """
-    Run cargo's ``build`` or ``test`` along the plan's route.
+    Run cargo along the plan's route.
 
     Args:
         plan: with no steps left.
@@ -73,7 +75,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     target_folder.seed(target_dir, context.facts.engine, context.say)
     target_dir.mkdir(parents=True, exist_ok=True)
     form = _form(context)
-    messages = Messages(*((_to_stdout,) if plan.verb == "test" else ()))
+    messages = Messages(*((_to_stdout,) if plan.verb in RUNNING else ()))
     more = environment.added(
         route.target,
         (*environment.needed(route), *environment.remapped(_folders(route, target_dir, context) if context.extra.remap else ())),
@@ -87,6 +89,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
             *ours(plan, context.repository, form),
             *configured(plan.request.options, arguments),
             *more.arguments,
+            *started.arguments,
             *arguments,
         )
         done = process.stream(
@@ -111,7 +114,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     if not done.code and route.isolation == "container" and container is None:
         why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
         error = EngineFailed(f"{route.target} was built in no container", why=why, hint=_replace(route))
-    at_work = built.started or (plan.verb == "test" and _at_work(done.err))
+    at_work = built.started or (plan.verb != "build" and _at_work(done.err))
     return Ran(
         code=done.code,
         built=built,
@@ -146,11 +149,11 @@ def _output(done: Done, messages: Messages) -> str:
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     """Tell a full disk from other ends of a build; a test may print what it likes."""
-    message = cache.said_full(done.err) if plan.verb == "build" else ""
+    message = "" if plan.verb in RUNNING else cache.said_full(done.err)
     return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.FREE) if message else None
 
 
-_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Compiling|Finished|Running|Doc-tests)\b", re.MULTILINE)
+_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Checking|Compiling|Documenting|Finished|Running|Doc-tests)\b", re.MULTILINE)
 
 
 def _at_work(err: str) -> bool:
@@ -220,7 +223,7 @@ def _key(length: int, *parts: str) -> str:
 
 
 def subcommand(plan: Plan) -> tuple[str, ...]:
-    """Return cargo's subcommand as the builder calls it."""
+    """Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them."""
     return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
 
 
@@ -234,7 +237,7 @@ def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
     if plan.verb == "build" or form:
         listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
-        listed.append("-Zbuild-std=std,panic_abort")
+        listed.append(f"-Zbuild-std={'std,panic_abort' if targets.catalogue()[route.target].std else 'core,alloc'}")
     return tuple(listed)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct, convert
 
 if TYPE_CHECKING:
     from ..core.errors import CrosstasksError
@@ -39,12 +40,30 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return where the text says it."""
         return re.search(self.said, text, re.MULTILINE)
 
+    def advice(self, text: str) -> str:
+        """Return what to do about a text, with the names in it of what is missing, and of Debian's package that holds the first."""
+        matches = re.finditer(self.said, text, re.MULTILINE)
+        words = list(dict.fromkeys(word for match in matches for word in match.groups() if word))
+        known = [package for word in words if (package := packages().get(word.lower()))]
+        package = next(iter(known), words[0] if words and self.name == "program-missing" else "lib…-dev")
+        return self.remedy.replace("{package}", package).replace("{words}", ", ".join(words))
+
+
+@cache
+def _raw() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("remedies.toml").read_text("utf-8"))
+
 
 @cache
 def remedies() -> tuple[Remedy, ...]:
     """Read the table that this copy of crosstasks ships."""
-    raw: dict[str, Any] = tomllib.loads(Path(__file__).with_name("remedies.toml").read_text("utf-8"))
-    return tuple(convert(row, Remedy) for row in raw["row"])
+    return tuple(convert(row, Remedy) for row in _raw()["row"])
+
+
+def packages() -> Mapping[str, str]:
+    """Return Debian's packages, by what linkers, pkg-config and build scripts call what is missing."""
+    found: dict[str, str] = _raw()["packages"]
+    return found
 
 
 def find(text: str) -> tuple[Remedy, ...]:
@@ -62,7 +81,7 @@ def when(stage: str) -> tuple[Remedy, ...]:
 def hint(text: str) -> str:
     """Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known."""
     rows = tuple(row for row in find(text) if not row.general)
-    return f"{rows[0].what}: {rows[0].remedy}" if rows else ""
+    return f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text))}" if rows else ""
 
 
 def with_remedy(error: CrosstasksError) -> CrosstasksError:
@@ -73,12 +92,11 @@ def with_remedy(error: CrosstasksError) -> CrosstasksError:
     return error
 
 
-def as_json(rows: tuple[Remedy, ...]) -> list[dict[str, str]]:
+def as_json(rows: tuple[Remedy, ...], text: str = "") -> list[dict[str, str]]:
     """Return rows as a person or a program may want them, without how they are recognised."""
-    keys = ("name", "what", "remedy", "source")
-    return [{key: to_builtins(row)[key] for key in keys} for row in rows]
+    return [{"name": row.name, "what": row.what, "remedy": row.advice(text), "source": row.source} for row in rows]
 
 
-def shown(rows: tuple[Remedy, ...]) -> str:
+def shown(rows: tuple[Remedy, ...], text: str = "") -> str:
     """Return rows as text: name and meaning, what to do, where it is known from."""
-    return "\n\n".join(f"{row.name}: {row.what}\n  do: {row.remedy}\n  source: {row.source}" for row in rows)
+    return "\n\n".join(f"{row.name}: {row.what}\n  do: {row.advice(text)}\n  source: {row.source}" for row in rows)

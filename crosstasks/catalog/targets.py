@@ -93,6 +93,9 @@ _SYSTEMS: Final[tuple[tuple[str, str, str, Format], ...]] = (
 _CONTAINED: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris", "illumos", "windows", "emscripten", "apple")
 """cross runs a target in a container if one of these is in its triple (v0.2.5: src/lib.rs:233, ``needs_docker``)."""
 
+_LLD: Final = frozenset({"none", "uefi", "unknown", "wasi"})
+"""Systems whose programs rustc links with the linker that it ships, and with no C library but its own."""
+
 _X86: Final = ("i586", "i686", "x86_64")
 """What cross's images, which are all for amd64, run without an emulator."""
 
@@ -130,6 +133,8 @@ class Target(Struct, frozen=True, kw_only=True):
         images: cross's own images by flavour.
         variants: cross's second images by their suffix (``centos``, for its glibc 2.17), then by flavour.
         build_std: rustup ships no standard library for it.
+        zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
+        linked: rustc links its programs by itself, so plain cargo builds them on every machine.
     """
 
     triple: str
@@ -151,6 +156,13 @@ class Target(Struct, frozen=True, kw_only=True):
     images: Mapping[str, Image] = {}
     variants: Mapping[str, Mapping[str, Image]] = {}
     build_std: bool = False
+    zig: str = ""
+    linked: bool = False
+
+    @property
+    def std(self) -> bool:
+        """Tell whether Rust has all of its standard library for it; bare machines have the parts that need no system."""
+        return self.os not in {"none", "uefi"}
 
     @property
     def runners(self) -> tuple[str, ...]:
@@ -223,6 +235,8 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         images=_images(row),
         variants=_variants(row),
         build_std=row.get("build-std", False),
+        zig=row.get("zig", ""),
+        linked=os in _LLD,
     )
 
 
@@ -318,6 +332,13 @@ MUSL: Final[Mapping[str, str]] = {"i586": "i386", "i686": "i386", "mips": "mips-
 """What musl calls an architecture otherwise than Rust does, whose 32-bit MIPS has no floating-point unit."""
 
 
+SYSTEMS: Final[Mapping[str, str]] = {
+    "freebsd": "/libexec/ld-elf.so.1",
+    "netbsd": "/libexec/ld.elf_so",
+}
+"""By system, where all its machines have one; NetBSD's own lies in ``/usr/libexec``, and ``/libexec`` leads there."""
+
+
 def loader(target: Target) -> str:
     """Return the path of a target's loader; empty if it is not known."""
     hard = target.triple.endswith("hf")
@@ -331,6 +352,8 @@ def loader(target: Target) -> str:
             return f"/lib/ld-musl-arm{'hf' if hard else ''}.so.1"
         case "musl":
             return f"/lib/ld-musl-{MUSL.get(target.arch, target.arch)}.so.1"
+        case "":
+            return SYSTEMS.get(target.os, "")
         case "bionic":
             return f"/system/bin/linker{'64' if target.bits == 64 else ''}"
         case _:

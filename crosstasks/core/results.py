@@ -16,8 +16,14 @@ class Artifact(Struct, frozen=True, kw_only=True):
     Attributes:
         format: ``elf``, ``pe``, ``macho`` or ``wasm``, of an archive's first object if it is one; empty: none of them.
         machine, bits, endian: what it runs on; *machine* is named as in ELF, whatever the format.
+        parts: the machines of a universal file of Apple's; empty if it is none.
+        system: what runs it, as far as its headers tell: ``linux``, ``freebsd``, ``macos``, ``windows``, ``uefi``, ``wasip1``, …
+        minimum: the oldest release of that, ``11.0``; the kernel's on Linux.
         abi: what of the calling convention the header tells: ``hard-float``, ``elfv2``, …; empty if nothing.
-        interpreter: the loader it asks for, and *needed* the libraries.
+        interpreter: the loader it asks for, and *needed* the libraries; of wasm, the modules that it imports from.
+        imports, exports: what a module of wasm asks for, by module and name, and offers.
+        entry: where a linked ELF file begins, 0 if nowhere.
+        signed: how a linked file of Apple's is signed: ``ad hoc``, ``yes`` or ``no``.
         glibc: the newest version of a symbol of glibc that it needs, empty if there is none.
         relro: ``full``, ``partial`` or empty.
     """
@@ -27,9 +33,16 @@ class Artifact(Struct, frozen=True, kw_only=True):
     machine: str = ""
     bits: int = 0
     endian: str = ""
+    parts: tuple[str, ...] = ()
+    system: str = ""
+    minimum: str = ""
     abi: str = ""
     interpreter: str = ""
     needed: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
+    entry: int = 0
+    signed: str = ""
     glibc: str = ""
     static: bool = False
     pie: bool = False

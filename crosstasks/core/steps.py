@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, get_args
 
 from msgspec import Struct
 
 Env: TypeAlias = Mapping[str, str | None]
 """Changes to the environment of a program: a value to set, None to take the variable away."""
 
-Verb: TypeAlias = Literal["build", "test"]
+Verb: TypeAlias = Literal["build", "test", "check", "clippy", "doc", "run", "bench"]
 """What cargo is asked to do."""
+
+VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
+
+RUNNING: Final[frozenset[Verb]] = frozenset({"test", "run", "bench"})
+"""What starts programs of the target."""
 
 Say: TypeAlias = Callable[[str], None]
 """Tell the user one line of progress."""

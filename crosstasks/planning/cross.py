@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import MACHINES
 from ..config.read import FILE
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import RUNNING, Absent, Question, Refused
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
@@ -175,7 +175,7 @@ def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Re
 
 
 def _cannot_run(route: Route, request: Request) -> Refused | None:
-    if request.verb == "test" and route.image and not route.image.runs:
+    if request.verb in RUNNING and route.image and not route.image.runs:
         return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
     return None
 

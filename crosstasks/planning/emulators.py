@@ -1,4 +1,8 @@
-"""Pure: where emulation of a platform can come from: it is there and proven, or it is set up, if the user agrees."""
+"""Pure: what runs programs of other machines.
+
+``choose``  emulation of a platform, so that the engine runs its images: it is there and proven, or it is set up, if the user agrees
+``runner``  what starts a target's programs where they are built on the host: nothing, an emulator, a container with one, wasmtime
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from ..catalog import recipes
 from ..catalog.pins import pins
 from ..catalog.targets import ARCHES
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import RUNNING, Absent, Question, Refused
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
-from ..facts.probes import PLATFORMS, EmulationTest
-from .ingredients import Ingredient, PullImage, Questions, RegisterEmulator, first
+from ..facts.probes import PLATFORMS, EmulationTest, doubtful
+from ..project.repository import Repository
+from . import tools
+from .ingredients import BuildImage, Ingredient, PullImage, Questions, RegisterEmulator, Tool, first
 
 if TYPE_CHECKING:
     from ..catalog.recipes import Recipe
+    from ..catalog.targets import Target
     from ..facts import Facts
     from ..facts.registry import RegistryImage
+    from .request import Request
 
 Mode: TypeAlias = Literal["auto", "install", "never"]
 Source: TypeAlias = Literal["image", "build", "package"]
@@ -155,3 +163,110 @@ def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) ->
 
 SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build": _build, "package": _package}
 """In order: what goes away at the next start of the machine comes before what stays."""
+
+
+class Runner(Ingredient, frozen=True, kw_only=True):
+    """
+    What starts the programs of a target.
+
+    Attributes:
+        kind: ``words`` are put before a program, which is on this machine; of a ``container`` they are words in its *image*; of
+            ``wasmtime`` they are the folder that it lies in.
+    """
+
+    kind: Literal["words", "container", "wasmtime"]
+    words: tuple[str, ...] = ()
+    image: str = ""
+
+
+def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
+    """Choose what starts the programs; None: nothing is started, or they start by themselves, or cargo's own configuration says how."""
+    target, repository = request.target, facts.repository
+    if request.verb not in RUNNING:
+        return None
+    if request.options.runner:
+        return Runner(kind="words", words=tuple(request.options.runner.split()), source="configured", why="`runner` is configured")
+    if isinstance(repository, Repository) and target.triple in repository.runners:
+        return None
+    if target.os == facts.host.os and target.arch == facts.host.arch:
+        return None
+    if target.os == "wasi":
+        return _wasmtime(request, facts)
+    return _emulated(request, facts) if _static(target) else Refused(name="tests", why=_unstartable(target, facts))
+
+
+def _static(target: Target) -> bool:
+    """Tell whether a program brings its C library, and so runs wherever Linux and its processor are."""
+    return target.os == "linux" and target.libc == "musl" and bool(target.qemu)
+
+
+def _unstartable(target: Target, facts: Facts) -> str:
+    match target.os:
+        case "macos" | "ios" | "windows":
+            system = {"macos": "macOS", "ios": "iOS", "windows": "Windows"}[target.os]
+            return f"programs for {system} are started on {system} alone, and this is {facts.host.os}"
+        case "unknown" | "none" | "uefi":
+            return f"{target.triple} has no system that could start a test: name what does as `runner`"
+        case _:
+            return f"{target.triple} programs do not run on this host, and no container runs them"
+
+
+def _wasmtime(request: Request, facts: Facts) -> Runner | Refused | Questions:
+    tool = tools.wasmtime(request, facts)
+    if not isinstance(tool, Tool):
+        return tool
+    return Runner(kind="wasmtime", words=(tool.path,), source=tool.source, why=tool.why, steps=tool.steps)
+
+
+def _emulated(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
+    missing = facts.open("emulation", "engine")
+    if missing:
+        return missing
+    target, emulation = request.target, facts.emulation
+    if target.os == facts.host.os and isinstance(emulation, Emulation):
+        if (entry := emulation.registered.get(target.arch)) and entry.enabled:
+            return None
+        if program := emulation.programs.get(target.arch):
+            return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")
+    found = _contained(request, facts)
+    why = f"{target.triple} programs do not run on this host, and no container runs them"
+    return Refused(name="tests", why=f"{why}: {found.why}", hint=found.hint) if isinstance(found, Refused) else found
+
+
+def _contained(request: Request, facts: Facts) -> Runner | Refused | Questions:
+    """Take an image that holds QEMU and nothing else; on the engine's own kind of machine it has nothing to do."""
+    engine, target = facts.engine, request.target
+    if isinstance(engine, Absent):
+        return Refused(name="container", why=engine.why, hint=engine.hint)
+    if refusal := _elsewhere(engine, facts):
+        return refusal
+    recipe = recipes.emulator(target.qemu, engine.platform, facts.host.suite)
+    if isinstance(recipe, Refused):
+        return recipe
+    if unknown := tuple(question for question in _held(recipe.tag, engine, facts) if question not in facts.answers):
+        return unknown
+    image = facts.answers[Question("image", recipe.tag)]
+    words = () if engine.platform == target.platform else (f"qemu-{target.qemu}-static",)
+    why = f"QEMU of {recipe.suite}'s packages, in a container" if words else "a container of the engine's own kind of machine"
+    ready = Runner(kind="container", words=words, image=recipe.tag, source="local", why=why)
+    if isinstance(image, LocalImage):
+        return ready
+    if request.shared.offline or not facts.host.apt:
+        why = "offline = true" if request.shared.offline else "apt is not here"
+        return Refused(name="container", why=f"{why}, and the engine does not hold {recipe.tag}")
+    step = BuildImage(why=f"no image here runs {target.triple} programs", recipe=recipe)
+    return Runner(kind="container", words=words, image=recipe.tag, source="build", why=why, steps=(step,))
+
+
+def _elsewhere(engine: Engine, facts: Facts) -> Refused | None:
+    if engine.remote:
+        return Refused(name="container", why="the engine is on another machine, which does not see what was built here")
+    if facts.host.os == "windows":
+        return Refused(name="container", why="programs built on Windows are not started in a container")
+    seen = facts.get(Question("shared", "project"))
+    return Refused(name="container", why=seen.why, hint=seen.hint) if isinstance(seen, Absent) else None
+
+
+def _held(tag: str, engine: Engine, facts: Facts) -> tuple[Question, ...]:
+    shared = (Question("shared", "project"),) if doubtful(engine, facts.host) else ()
+    return (Question("image", tag), *shared)

@@ -1,4 +1,4 @@
-"""Pure: the candidates without a container: plain cargo for the host's own target, and zigbuild."""
+"""Pure: the candidates that build without a container: plain cargo, and zigbuild."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from ..core import versions
 from ..core.steps import Refused
-from ..facts.emulation import Emulation
+from ..project.repository import Repository
+from . import emulators
+from .emulators import Runner
 from .ingredients import Tool, Toolchain
 from .route import Outcome, Route, all_open, from_source, oldest, unsourced
 
@@ -23,51 +25,59 @@ ZIG_GLIBC: Final = "2.28"
 
 
 def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
-    """Look at plain cargo, which serves the host's own target where nothing else is asked for."""
-    if request.target.triple != facts.host.triple:
-        return Refused(name="cargo", why=f"plain cargo serves only the host's own target, {facts.host.triple}")
-    if refusal := request.unlocked(builder="cargo"):
+    """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
+    if refusal := _not_cargos(request, facts) or request.unlocked(builder="cargo"):
         return refusal
+    toolchain, runner = parts.toolchain(facts.host.triple), emulators.runner(request, facts)
+    match toolchain, runner:
+        case (Refused() as refusal, _) | (_, Refused() as refusal):
+            return replace(refusal, name="cargo")
+        case Toolchain(), (None | Runner()):
+            return unsourced("cargo", request, toolchain) or Route(
+                name="cargo",
+                target=request.target.triple,
+                builder="cargo",
+                toolchain=toolchain,
+                host_toolchain=toolchain,
+                libc=facts.host.libc_version if request.target.libc == "gnu" else "",
+                build_std=from_source(request, toolchain),
+                runner=runner,
+            )
+        case _:
+            return all_open(toolchain, runner)
+
+
+def _not_cargos(request: Request, facts: Facts) -> Refused | None:
+    target = request.target
+    if not target.linked and target.triple != facts.host.triple:
+        why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
+        return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
         return refusal
     if request.ceiling:
         return Refused(name="cargo", why="`glibc` is configured, and the host's own libraries would not keep it")
-    toolchain = parts.toolchain(facts.host.triple)
-    if not isinstance(toolchain, Toolchain):
-        return toolchain
-    return unsourced("cargo", request, toolchain) or Route(
-        name="cargo",
-        target=request.target.triple,
-        builder="cargo",
-        toolchain=toolchain,
-        host_toolchain=toolchain,
-        libc=facts.host.libc_version if request.target.libc == "gnu" else "",
-        build_std=from_source(request, toolchain),
-    )
+    if target.zig and target.linked and isinstance(facts.repository, Repository) and facts.repository.compiles_c:
+        why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
+        return Refused(name="cargo", why=why)
+    return None
 
 
 def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at cargo-zigbuild, which needs no container."""
     if refusal := request.unlocked(builder="zigbuild"):
         return refusal
-    if request.verb == "test" and (missing := facts.open("emulation")):
-        return missing
     glibc = _glibc(request)
-    refusal = (
-        _no_zig(request.target)
-        or request.without("zigbuild", "zigbuild has no container")
-        or _too_old(request.target, glibc)
-        or (_cannot_run(request, facts) if request.verb == "test" else None)
-    )
+    if request.verb == "bench":
+        return Refused(name="zigbuild", why="cargo-zigbuild has no `bench`")
+    refusal = _no_zig(request.target) or request.without("zigbuild", "zigbuild has no container") or _too_old(request.target, glibc)
     if refusal:
         return refusal
-    toolchain = parts.toolchain(facts.host.triple)
-    tool = parts.zigbuild()
-    for part in (toolchain, tool):
+    toolchain, tool, runner = parts.toolchain(facts.host.triple), parts.zigbuild(), emulators.runner(request, facts)
+    for part in (runner, toolchain, tool):
         if isinstance(part, Refused):
             return replace(part, name="zigbuild")
-    match toolchain, tool:
-        case Toolchain(), Tool():
+    match toolchain, tool, runner:
+        case Toolchain(), Tool(), (None | Runner()):
             return unsourced("zigbuild", request, toolchain) or Route(
                 name="zigbuild",
                 target=request.target.triple,
@@ -77,9 +87,10 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 host_toolchain=toolchain,
                 libc=glibc,
                 build_std=from_source(request, toolchain),
+                runner=runner,
             )
         case _:
-            return all_open(toolchain, tool)
+            return all_open(toolchain, tool, runner)
 
 
 def _glibc(request: Request) -> str:
@@ -97,19 +108,16 @@ def _too_old(target: Target, glibc: str) -> Refused | None:
 
 
 def _no_zig(target: Target) -> Refused | None:
-    """cargo-zigbuild knows Linux (gnu and musl), macOS and windows-gnu (its README); macOS wants Apple's SDK as well."""
-    served = (target.os == "linux" and target.libc in {"gnu", "musl"}) or target.triple.endswith(("-windows-gnu", "-windows-gnullvm"))
-    return None if served else Refused(name="zigbuild", why=f"zig has no C library for {target.triple}")
-
-
-def _cannot_run(request: Request, facts: Facts) -> Refused | None:
-    """Refuse tests that the host cannot run: natively, or by an emulator that is there."""
-    if request.target.os == facts.host.os and request.target.arch == facts.host.arch:
+    """Refuse what cargo-zigbuild does not link; the catalogue says what zig has a C library for."""
+    if target.zig:
         return None
-    emulation = facts.emulation
-    static = request.target.libc == "musl"
-    if request.target.os == facts.host.os and static and isinstance(emulation, Emulation):
-        registered = {arch for arch, entry in emulation.registered.items() if entry.enabled}
-        if request.target.arch in registered.union(emulation.programs):
-            return None
-    return Refused(name="zigbuild", why=f"{request.target.triple} programs do not run on this host, and no container runs them")
+    match target.os:
+        case "windows":
+            why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it"
+        case "ios" | "wasi":
+            why = f"cargo-zigbuild does not know {target.triple}"
+        case _ if target.linked:
+            why = f"rustc links {target.triple} by itself, and zig has no C library for it"
+        case _:
+            why = f"zig has no C library for {target.triple}"
+    return Refused(name="zigbuild", why=why)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ..core import versions
 from ..core.steps import Refused
 from . import toolchains, tools
-from .emulators import Emulator
+from .emulators import Emulator, Runner
 from .ingredients import Image, Provision, Questions, Tool, Toolchain
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Route(Struct, frozen=True, kw_only=True):
         libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
         build_std: the standard library is compiled from source.
         remote: the engine is on another machine: all is copied there, and the artifacts back.
+        runner: what starts programs that are built on the host; None: they start by themselves, or nothing is started.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
     libc: str = ""
     build_std: bool = False
     remote: bool = False
+    runner: Runner | None = None
 
     @property
     def isolation(self) -> Isolation:
@@ -59,7 +61,7 @@ class Route(Struct, frozen=True, kw_only=True):
     def steps(self) -> tuple[Provision, ...]:
         """Return what is still to be provided, each once."""
         steps: list[Provision] = []
-        for part in (self.emulator, self.tool, self.host_toolchain, self.toolchain, self.image):
+        for part in (self.emulator, self.tool, self.host_toolchain, self.toolchain, self.image, self.runner):
             steps += [step for step in (part.steps if part else ()) if step not in steps]
         return tuple(steps)
 

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from ..catalog.pins import pins
 from ..core import versions
 from ..core.steps import Absent, Refused
@@ -220,6 +222,22 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
         why="PyPI has cargo-zigbuild and zig for this host",
         program="cargo-zigbuild",
     )
+
+
+def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
+    """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
+    missing = facts.open("inventory", "host")
+    if missing:
+        return missing
+    version = pins().pypi["wasmtime"].version
+    name = f"wasmtime-{version}-{facts.host.triple}"
+    folder = f"{facts.inventory.tools_home}/{name}"
+    if name in facts.inventory.tools:
+        return Tool(name="wasmtime", version=version, path=folder, source="cache", why="installed by an earlier call")
+    if refusal := _no_wheel(facts.host, request):
+        return refusal
+    tool = _pip("wasmtime", name, ("wasmtime",), facts, why="PyPI has wasmtime for this host", program="")
+    return replace(tool, path=folder)
 
 
 def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:

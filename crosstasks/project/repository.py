@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ class Repository(Struct, frozen=True, kw_only=True):
         target_directory: cargo's, absolute.
         packages: the members of the workspace.
         lock: Cargo.lock exists.
+        compiles_c: a package in it that compiles C or C++ for others, ``cc`` or ``cmake``; empty if none is.
         outside: folders of path dependencies that do not lie below the root.
         around: what else a build may read.
         channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *components* and *targets* likewise.
@@ -48,6 +50,7 @@ class Repository(Struct, frozen=True, kw_only=True):
     target_directory: str
     packages: tuple[Package, ...] = ()
     lock: bool = False
+    compiles_c: str = ""
     outside: tuple[str, ...] = ()
     around: Volumes = ALONE
     channel: str = ""
@@ -149,6 +152,7 @@ def parse(  # as many files say something
         target_directory=str(metadata.get("target_directory") or config.target_dir or Path(root) / "target"),
         packages=packages,
         lock=(Path(root) / "Cargo.lock").is_file(),
+        compiles_c=_compiles_c(Path(root) / "Cargo.lock"),
         outside=workspace.outside,
         around=around,
         channel=toolchain.channel if toolchain else "",
@@ -162,6 +166,18 @@ def parse(  # as many files say something
         wrapper=config.wrapper,
         rustflags=config.rustflags,
     )
+
+
+_COMPILES: Final = re.compile(r'^name = "(cc|cmake)"$', re.MULTILINE)
+
+
+def _compiles_c(lock: Path) -> str:
+    """Return which of the packages that drive a C compiler a lock file holds."""
+    try:
+        found = _COMPILES.search(lock.read_text("utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def packages_of(metadata: Mapping[str, Any]) -> tuple[Package, ...]:

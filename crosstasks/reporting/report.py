@@ -107,6 +107,7 @@ def _parts(plan: Plan) -> Iterable[tuple[str, Ingredient]]:
         ("emulation", route.emulator),
         ("toolchain", route.toolchain),
         ("host cargo", route.host_toolchain if route.host_toolchain != route.toolchain else None),
+        ("runner", route.runner),
     ]
     return [(label, part) for label, part in parts if part]
 
@@ -208,8 +209,10 @@ class Listed(Struct, frozen=True, kw_only=True):
         triple, aliases: its names; session names hold the first alias.
         images: the flavours of cross that have an image for it.
         built: an image for it can be built here, from Debian's packages.
+        hosted: what builds it without an image: ``cargo``, ``zigbuild``; empty: nothing.
         tests: cross's images run its programs.
         std: rustup ships its standard library; else that is built from source.
+        here: how this machine does each verb that was asked for: the name of a route, or ``no: `` and the reason.
     """
 
     triple: str
@@ -219,8 +222,10 @@ class Listed(Struct, frozen=True, kw_only=True):
     libc: str
     images: tuple[str, ...]
     built: bool
+    hosted: str
     tests: bool
     std: bool
+    here: Mapping[str, str] = {}
 
 
 def listed() -> tuple[Listed, ...]:
@@ -234,6 +239,7 @@ def listed() -> tuple[Listed, ...]:
             libc=row.libc,
             images=tuple(row.images),
             built=row.containerised and bool(row.packages),
+            hosted="cargo" if row.linked else "zigbuild" if row.zig else "",
             tests=bool(row.runners),
             std=not row.build_std,
         )
@@ -243,10 +249,23 @@ def listed() -> tuple[Listed, ...]:
 
 def text(rows: Sequence[Listed]) -> str:
     """Return the targets as a table for people."""
-    head = ("triple", "aliases", "images of cross", "built here", "tests", "std")
+    verbs = tuple(rows[0].here) if rows else ()
+    head = ("triple", "aliases", "images of cross", "built here", "no image", "tests", "std", *verbs)
     yes, std = {True: "yes", False: "-"}, {True: "shipped", False: "source"}
     lines = [
         head,
-        *((row.triple, ", ".join(row.aliases), " ".join(row.images) or "-", yes[row.built], yes[row.tests], std[row.std]) for row in rows),
+        *(
+            (
+                row.triple,
+                ", ".join(row.aliases),
+                " ".join(row.images) or "-",
+                yes[row.built],
+                row.hosted or "-",
+                yes[row.tests],
+                std[row.std],
+                *row.here.values(),
+            )
+            for row in rows
+        ),
     ]
     return tables.aligned(lines)

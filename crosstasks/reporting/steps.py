@@ -29,6 +29,8 @@ def words(step: Provision) -> str:
             return f"install Rust {release} with the standard library of {some(triples)}{source_code}, from {SERVERS[source]}"
         case PullImage(ref=ref, platform=platform):
             return f"pull {ref} for {platform}"
+        case BuildImage(recipe=recipe) if recipe.target.startswith("binfmt-"):
+            return f"build an image that runs {recipe.target.removeprefix('binfmt-')} programs from the packages of {recipe.suite}"
         case BuildImage(recipe=recipe):
             return f"build an image for {short(recipe.target)} from the packages of {recipe.suite}, for {recipe.platform}"
         case RegisterEmulator(platform=platform):

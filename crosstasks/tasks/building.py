@@ -61,6 +61,31 @@ def test(call: Call) -> int:
     return _carry_out("test", call)
 
 
+def check(call: Call) -> int:
+    """Check that the targets compile, and link nothing; what follows ``--`` goes to cargo."""
+    return _carry_out("check", call)
+
+
+def clippy(call: Call) -> int:
+    """Lint the targets with clippy; what follows ``--`` goes to cargo."""
+    return _carry_out("clippy", call)
+
+
+def doc(call: Call) -> int:
+    """Write the documentation as the targets have it; what follows ``--`` goes to cargo."""
+    return _carry_out("doc", call)
+
+
+def run(call: Call) -> int:
+    """Run a program of the targets; what follows ``--`` goes to cargo, and what follows another to the program."""
+    return _carry_out("run", call)
+
+
+def bench(call: Call) -> int:
+    """Run the benchmarks of the targets; what follows ``--`` goes to cargo."""
+    return _carry_out("bench", call)
+
+
 def _carry_out(verb: Verb, call: Call) -> int:
     from .. import pipeline
     from ..building import arguments
@@ -91,6 +116,11 @@ TASKS: Final[Mapping[str, Task]] = {
     "build": Task(build, BUILDING),
     "test": Task(test, BUILDING),
     "tools.provision": Task(provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
+    "tools.check": Task(check, BUILDING),
+    "tools.clippy": Task(clippy, BUILDING),
+    "tools.doc": Task(doc, BUILDING),
+    "tools.run": Task(run, BUILDING),
+    "tools.bench": Task(bench, BUILDING),
     "tools.shell": Task(shell, ("target", "cross", "engine")),
 }
 """The rows of this module, by the names of the tasks."""

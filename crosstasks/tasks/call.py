@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 OPTIONS: Final[Mapping[str, Option]] = {
     "target": Option(None, "a triple or an alias, or host; may be given several times; all configured targets if not given", short="t"),
-    "verb": Option("build", "build or test"),
+    "verb": Option("build", "build, test, check, clippy, doc, run or bench"),
     "all": Option(False, "also each ingredient with its reason, each refused route, and each step with its values"),
     "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
@@ -53,6 +53,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "snapshot": Option(False, "no release: the version tells the commit, and nothing is tagged or published"),
     "jobs": Option("1", "how many targets are built at the same time", short="j"),
     "bump": Option("", "the new version: patch, minor, major, or itself"),
+    "here": Option(False, "plan for each on this machine as well, and say which route builds and tests it, or why none does"),
     "dry_run": Option(False, "say what would be done, and do nothing", short="n"),
     "provider": Option("github", "the CI service: github or gitlab"),
     "output": Option("", "the file to write, instead of the service's own"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core.errors import ConfigError, CrosstasksError
+from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..reporting import streams
 from .call import Call, Task
 
 if TYPE_CHECKING:
+    from ..core.steps import Verb
     from ..extras.maintenance.adoption import Way
+    from ..reporting.report import Listed
 
 
 def doctor(call: Call) -> int:
@@ -34,10 +37,11 @@ def explain(call: Call) -> None:
     from ..catalog import remedies
     from ..core import about
 
-    rows = remedies.find(_text(call.options["text"]))
+    text = _text(call.options["text"])
+    rows = remedies.find(text)
     if not rows:
         raise CrosstasksError("no known error is in this text", hint="give the whole output of the program")
-    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows)}, lambda: remedies.shown(rows))
+    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows, text)}, lambda: remedies.shown(rows, text))
 
 
 def _text(argument: str) -> str:
@@ -51,12 +55,36 @@ def _text(argument: str) -> str:
 
 
 def targets(call: Call) -> None:
-    """List every target: its names, which images there are, and whether its tests can be run."""
+    """List every target, or some: names, images, what builds it without one; with --here also how this machine builds and tests it."""
+    from ..catalog import targets
     from ..core import about
     from ..reporting import report
 
-    rows = report.listed()
+    named = {targets.find(name).triple for name in call.names}
+    rows = tuple(row for row in report.listed() if not named or row.triple in named)
+    if call.options["here"]:
+        rows = _here(rows, call)
     call.show({"schema_version": about.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
+
+
+def _here(rows: Sequence[Listed], call: Call) -> tuple[Listed, ...]:
+    """Plan for each target as if it were the only one, and say which route is taken, or why none is."""
+    from msgspec.structs import replace
+
+    from .. import pipeline
+    from ..core.errors import NoRoute
+
+    def way(triple: str, verb: Verb) -> str:
+        try:
+            planned, _ = pipeline.make(triple, verb, works[triple])
+        except (NoRoute, EngineFailed) as error:
+            return f"no: {(error.why or error.what).strip().splitlines()[-1].strip()}"
+        return planned.route.name
+
+    known = pipeline.look(call.context(needed=False))
+    works = {row.triple: changed(known, config=replace(known.config, targets=(row.triple,))) for row in rows}
+    verbs: tuple[Verb, ...] = ("build", "test")
+    return tuple(replace(row, here={verb: way(row.triple, verb) for verb in verbs}) for row in rows)
 
 
 def init(call: Call) -> None:
@@ -172,7 +200,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "init": Task(init, ("vendor", "with_", "wheel", "git", "index")),
     "doctor": Task(doctor, ("format",)),
     "explain": Task(explain, ("text", "format")),
-    "tools.targets": Task(targets, ("format",)),
+    "tools.targets": Task(targets, ("target", "here", "format")),
     "tools.vendor": Task(vendor, ("into", "with_", "check", "update", "force")),
     "tools.clean": Task(clean, ("target", "images", "cache", "stale", "dry_run", "engine")),
     "emulation.status": Task(status, ("platform", "engine", "format")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -12,15 +13,13 @@ from msgspec.structs import replace
 from ..core import files, versions
 from ..core.errors import VerificationFailed
 from ..core.results import Artifact
+from .headers import at, coff, macho, pe, wasm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..catalog.targets import Target
 
-
-_COFF: Final = {0x14C: ("EM_386", 32), 0x8664: ("EM_X86_64", 64), 0x1C4: ("EM_ARM", 32), 0xAA64: ("EM_AARCH64", 64)}
-_MACHO: Final = {7: "EM_386", 12: "EM_ARM", 0x01000007: "EM_X86_64", 0x0100000C: "EM_AARCH64"}
 
 _ABI: Final[Mapping[str, tuple[int, Mapping[int, str]]]] = {
     # machine -> the bits of e_flags that tell, and what they say
@@ -30,6 +29,9 @@ _ABI: Final[Mapping[str, tuple[int, Mapping[int, str]]]] = {
     "EM_LOONGARCH": (0x7, {1: "soft-float", 2: "single-float", 3: "double-float"}),
     "EM_MIPS": (0xF020, {0x20: "n32", 0x1000: "o32"}),
 }
+
+NOTES: Final = 64
+"""How many notes of a segment are read."""
 
 _RELR: Final = "ABI_DT_RELR"
 """A version without a number: the loader must know DT_RELR, as glibc 2.36 is the first to do."""
@@ -50,36 +52,31 @@ def inspect(path: Path | str) -> Artifact:
         file.seek(0)
         digest = files.sha256(file)
         try:
-            artifact = _archive(file, str(path)) if _at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
+            artifact = _archive(file, str(path)) if at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
         except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
             raise VerificationFailed(f"{path} is damaged", why=f"its headers cannot be read: {error}") from error
     return replace(artifact, size=size, sha256=digest)
 
 
-def _at(file: IO[bytes], offset: int, size: int) -> bytes:
-    file.seek(offset)
-    return file.read(size)
-
-
 def _file(file: IO[bytes], path: str) -> Artifact:
-    head = _at(file, 0, 4)
+    head = at(file, 0, 4)
     if head == b"\x7fELF":
         return _elf(file, path)
     if head[:2] == b"MZ":
-        return _pe(file, path)
+        return pe(file, path)
     if head in {b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"}:
-        return _macho(file, path)
+        return macho(file, path)
     if head == b"\0asm":
-        return Artifact(path=path, format="wasm", bits=32, endian="little", static=True)
+        return wasm(file, path)
     return Artifact(path=path)
 
 
 def _archive(file: IO[bytes], path: str) -> Artifact:
     """Return what an archive's first object is; an rlib's metadata comes before it."""
     for start, size in members(file):
-        member = BytesIO(_at(file, start, size))
+        member = BytesIO(at(file, start, size))
         artifact = _file(member, path)
-        artifact = artifact if artifact.format else _coff(member, path)
+        artifact = artifact if artifact.format else coff(member, path)
         if artifact.format:
             return artifact
     return Artifact(path=path)
@@ -93,7 +90,7 @@ def members(file: IO[bytes]) -> Iterator[tuple[int, int]]:
         ValueError: the archive is damaged.
     """
     offset = 8
-    while len(head := _at(file, offset, 60)) == 60:
+    while len(head := at(file, offset, 60)) == 60:
         offset += 60
         size = int(head[48:58])
         if size < 0:
@@ -102,33 +99,6 @@ def members(file: IO[bytes]) -> Iterator[tuple[int, int]]:
         if head[:1] != b"/" or head[1:2].isdigit():
             yield offset + name, size - name
         offset += size + size % 2
-
-
-def _coff(file: IO[bytes], path: str) -> Artifact:
-    """Return what an object for Windows is; it has no magic number but its machine."""
-    machine, bits = _COFF.get(int.from_bytes(_at(file, 0, 2), "little"), ("", 0))
-    return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little") if machine else Artifact(path=path)
-
-
-def _pe(file: IO[bytes], path: str) -> Artifact:
-    (offset,) = struct.unpack("<I", _at(file, 0x3C, 4))
-    signature, number, magic = struct.unpack("<4sH18xH", _at(file, offset, 26))
-    if signature != b"PE\0\0":
-        raise ValueError("a program for DOS")
-    machine, _ = _COFF.get(number, (f"{number:#x}", 0))
-    (characteristics,) = struct.unpack("<H", _at(file, offset + 24 + 70, 2))
-    bits = 64 if magic == 0x20B else 32
-    return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little", pie=bool(characteristics & 0x40))
-
-
-def _macho(file: IO[bytes], path: str) -> Artifact:
-    """Return what a Mach-O file is; of a universal one, its first part."""
-    start = 0
-    if _at(file, 0, 4) == b"\xca\xfe\xba\xbe":
-        (start,) = struct.unpack(">I", _at(file, 16, 4))
-    magic, cpu, flags = struct.unpack("<II16xI", _at(file, start, 28))
-    bits = 64 if magic == 0xFEEDFACF else 32
-    return Artifact(path=path, format="macho", machine=_MACHO.get(cpu, f"{cpu:#x}"), bits=bits, endian="little", pie=bool(flags & 0x200000))
 
 
 def _elf(file: IO[bytes], path: str) -> Artifact:
@@ -143,12 +113,16 @@ def _elf(file: IO[bytes], path: str) -> Artifact:
     flags_1 = _value(tags, "DT_FLAGS_1")
     now = flags_1 & 1 or _value(tags, "DT_FLAGS") & 8 or any(tag.entry.d_tag == "DT_BIND_NOW" for tag in tags)
     mask, words = _ABI.get(machine, (0, {}))
+    system, minimum = _system(elf, interpreter)
     return Artifact(
         path=path,
         format="elf",
         machine=machine,
         bits=elf.elfclass,
         endian="little" if elf.little_endian else "big",
+        system=system,
+        minimum=minimum,
+        entry=elf["e_entry"],
         abi=words.get(elf["e_flags"] & mask, ""),
         interpreter=interpreter,
         needed=needed,
@@ -162,6 +136,53 @@ def _elf(file: IO[bytes], path: str) -> Artifact:
 
 def _value(tags: Iterable[Any], name: str) -> int:
     return next((int(tag.entry.d_val) for tag in tags if tag.entry.d_tag == name), 0)
+
+
+_OS_ABI: Final = {"ELFOSABI_LINUX": "linux", "ELFOSABI_FREEBSD": "freebsd", "ELFOSABI_NETBSD": "netbsd", "ELFOSABI_SOLARIS": "solaris"}
+
+_LOADERS: Final = {"/lib/ld-musl": "linux", "/lib/ld-linux": "linux", "/lib64/ld-linux": "linux", "/system/bin/linker": "android"}
+"""How the loaders of some systems begin, whose programs need not say more."""
+
+
+def _system(elf: Any, interpreter: str) -> tuple[str, str]:
+    """Return which system a file is for and its oldest release, as its notes, its header and its loader tell."""
+    if note := next(filter(None, map(_noted, _notes(elf))), None):
+        return note
+    marked = _OS_ABI.get(str(elf["e_ident"]["EI_OSABI"]), "")
+    return marked or next((system for begin, system in _LOADERS.items() if interpreter.startswith(begin)), ""), ""
+
+
+def _notes(elf: Any) -> Iterator[Any]:
+    for segment in elf.iter_segments("PT_NOTE"):
+        yield from islice(segment.iter_notes(), NOTES)
+
+
+def _noted(note: Any) -> tuple[str, str] | None:
+    """Return what a note says of the system; those of type 1 have its release in them."""
+    data = note["n_descdata"]
+    match note["n_name"], note["n_type"]:
+        case "GNU", "NT_GNU_ABI_TAG":
+            about = note["n_desc"]
+            return (
+                "linux" if about["abi_os"] == "ELF_NOTE_OS_LINUX" else ""
+            ), f"{about['abi_major']}.{about['abi_minor']}.{about['abi_tiny']}"
+        case ("FreeBSD" | "NetBSD" | "OpenBSD" | "DragonFly" | "Android") as name, kind if kind in {1, "NT_GNU_ABI_TAG", "NT_VERSION"}:
+            return name.lower(), _numbered(name, int.from_bytes(data[:4], "little"))
+        case _:
+            return None
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return a release: FreeBSD writes 14.0 as 1400000 and more, NetBSD 10.1 as 1001000000 and more."""
+    match name:
+        case "FreeBSD" if number:
+            return f"{number // 100_000}.{number // 1000 % 100}"
+        case "NetBSD" if number:
+            return f"{number // 100_000_000}.{number // 1_000_000 % 100}"
+        case "Android" if number:
+            return str(number)
+        case _:
+            return ""
 
 
 def _glibc(elf: Any) -> str:
@@ -216,18 +237,44 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
         return () if script else (f"is no {target.format} file, nor any other that is known",)
     if artifact.format != target.format:
         return (f"is {artifact.format} for {artifact.machine or 'no machine'}, wanted {target.format}",)
-    abi = _abi(target)
+    abi, system = _abi(target), _runs_on(target) or artifact.system
     pairs = (
         (artifact.machine, target.machine, "is for {}, wanted {}"),
         (artifact.bits, target.bits, "has {} bits, wanted {}"),
         (artifact.endian, target.endian, "is {}-endian, wanted {}"),
+        (artifact.system, system, "is for the system {}, wanted {}"),
         (artifact.abi if abi and artifact.machine == target.machine else abi, abi, "is built for the ABI {}, wanted {}"),
         (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, wanted {}"),
     )
     problems = [words.format(actual, expected) for actual, expected, words in pairs if actual and actual != expected]
     if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
         problems.append(f"needs glibc {artifact.glibc}, promised was {glibc}")
-    return tuple(problems)
+    return (*problems, *_alien(artifact, target))
+
+
+def _runs_on(target: Target) -> str:
+    """Return what a file of a target must say that it is for; empty if it may be anything, or says nothing."""
+    match target.os:
+        case "wasi":
+            return target.triple.rpartition("-")[2]
+        case "illumos":
+            return "solaris"
+        case "none":
+            return "no system"
+        case "emscripten" | "unknown":
+            return ""
+        case other:
+            return other
+
+
+def _alien(artifact: Artifact, target: Target) -> Iterator[str]:
+    """Give what of a file its target's systems cannot do: load libraries, call a system that is not there, start what is not signed."""
+    if target.os == "none" and (artifact.interpreter or artifact.needed):
+        yield f"asks for {', '.join(filter(None, (artifact.interpreter, *artifact.needed)))}, and nothing loads that for {target.triple}"
+    if target.os == "unknown" and artifact.system:
+        yield f"imports from {', '.join(artifact.needed)}: it is for {artifact.system}, and {target.triple} has no system"
+    if target.format == "macho" and target.arch == "aarch64" and artifact.signed == "no":
+        yield "is not signed, and Apple's systems start nothing for arm64 that is not"
 
 
 def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> tuple[Artifact, ...]:

@@ -51,7 +51,7 @@ def _option(name: str) -> Sequence[str]:
 def targets() -> str:
     """Return the page of targets."""
     rows = report.listed()
-    head = ("triple", "names", "images of cross", "built here", "tests", "standard library")
+    head = ("triple", "names", "images of cross", "built here", "without an image", "tests", "standard library")
     mark = {True: "yes", False: ""}
     cells = (
         (
@@ -59,6 +59,7 @@ def targets() -> str:
             ", ".join(f"`{name}`" for name in row.aliases),
             ", ".join(row.images),
             mark[row.built],
+            row.hosted,
             mark[row.tests],
             "shipped" if row.std else "from source",
         )
@@ -66,8 +67,10 @@ def targets() -> str:
     )
     said = (
         f"The {len(rows)} targets that crosstasks knows, from its catalogue. The first name is the one in session names; any of them"
-        "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages; *tests* can be run in"
-        "\ncross's images; a standard library *from source* is compiled with every build. `crosstasks tools.targets` prints the same."
+        "\nserves in `crosstasks.toml` and with `--target`. *Built here* are images made of Debian's packages;"
+        "\n*without an image* cargo or zigbuild builds it on every host; *tests* can be run in cross's images; a standard library"
+        "\n*from source* is compiled with every build. `crosstasks tools.targets` prints the same, with --here by which route"
+        "\nthis machine builds and tests each, or why not."
     )
     after = "After this page you know every target that can be named, and what is possible for it."
     return f"# Targets\n\n{after}\n\n{said}\n\n{_table(head, cells)}\n"

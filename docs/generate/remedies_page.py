@@ -37,7 +37,7 @@ def _section(row: Remedy) -> Iterator[str]:
     yield f"## {row.name}\n"
     yield "\n".join(f"    {line}".rstrip() for line in row.example.splitlines()) + "\n"
     yield f"{row.what[:1].upper()}{row.what[1:]}.\n"
-    yield f"**Do:** {row.remedy}\n"
+    yield f"**Do:** {row.advice(row.example)}\n"
     if row.source != "tried":
         yield f"Known from {_link(row.source)}.\n"
 

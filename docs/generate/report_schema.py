@@ -41,7 +41,7 @@ SHIPPED: Final[Mapping[Path, type[Struct]]] = {
 def text(kind: type[Struct]) -> str:
     """Return a schema as the file that is shipped."""
     schema: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.json.schema(kind)))
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}) + "\n"
 
 
 if __name__ == "__main__":

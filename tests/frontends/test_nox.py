@@ -222,3 +222,28 @@ def test_a_copy_under_another_name_works(repository, run, tmp_path):
     )
     done = run("nox", "-l", cwd=repository, PYTHONPATH=str(tmp_path / "copied"))
     assert 122 == len(names(done.stdout)), done.stderr
+
+
+VERBS = """
+import crosstasks.nox
+crosstasks.nox.register(names=["aarch64", "wasm"], verbs=("build", "test", "clippy"))
+"""
+
+
+def test_each_verb_has_its_sessions(repository, run):
+    """On request; the usual two are build and test."""
+    (repository / "noxfile.py").write_text(VERBS)
+    done = run("nox", "-l", cwd=repository)
+    stems = ("cross", "cross-test", "cross-clippy")
+    assert sorted(names(done.stdout)) == sorted([*stems, *(f"{stem}-{alias}" for stem in stems for alias in ("aarch64", "wasm32"))])
+    assert "-> Clippy for aarch64-unknown-linux-gnu." in done.stdout
+
+
+def test_what_is_no_verb_is_refused_before_anything_else(repository, run):
+    """In a session of the user's own as well; the likely one is named."""
+    (repository / "noxfile.py").write_text(VERBS.replace("clippy", "clipy"))
+    done = run("nox", "-l", cwd=repository)
+    assert "not 'clipy', perhaps 'clippy'" in done.stderr
+    own = "import nox, crosstasks.nox\n@nox.session(python=False)\ndef own(session):\n    crosstasks.nox.cross(session, 'nowhere', 'publish')\n"
+    (repository / "noxfile.py").write_text(own)
+    assert "not 'publish'" in run("nox", "-s", "own", cwd=repository).stderr

@@ -82,7 +82,9 @@ def crates(metadata: Mapping[str, Any], *, members: bool, verb: Verb = "test") -
             version=package["version"],
             folders=tuple(_folders(package)),
             needs=tuple(
-                Path(one["path"]) for one in package["dependencies"] if one.get("path") and (verb == "test" or one.get("kind") != "dev")
+                Path(one["path"])
+                for one in package["dependencies"]
+                if one.get("path") and (verb in {"test", "bench"} or one.get("kind") != "dev")
             ),
             member=members,
             default=members and package["id"] in default,

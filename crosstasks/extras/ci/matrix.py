@@ -141,7 +141,7 @@ def jobs(
 
 def _job(row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, *, labels: Mapping[str, str], prefix: str) -> Job:
     platform, why = place(row)
-    session = "-".join(filter(None, (prefix, "cross" if verb == "build" else "cross-test", targets.alias(row))))
+    session = "-".join(filter(None, (prefix, "cross" if verb == "build" else f"cross-{verb}", targets.alias(row))))
     return Job(
         target=row.triple,
         alias=targets.alias(row),

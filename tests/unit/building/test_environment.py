@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.building import environment
-from crosstasks.building.environment import Call, cargo, stripped, variable
+from crosstasks.building.environment import Call, cargo, deployment, stripped, variable
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.planning.ingredients import Image, Tool, Toolchain
@@ -400,3 +400,17 @@ def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, 
     there = repository(cross=cross, around=Volumes(folders=("/top",)))
     found = environment.volumes(ARM64, there.around.folders, there, environ)
     assert {"CROSS_AROUND_0": "/top", "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_ENV_VOLUMES": expected} == found
+
+
+@pytest.mark.parametrize(
+    ("triple", "environ", "told"),
+    [
+        ("aarch64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "11.0"}),
+        ("x86_64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}),
+        ("x86_64-apple-darwin", {"MACOSX_DEPLOYMENT_TARGET": "13.0"}, {}),
+        ("x86_64-unknown-freebsd", {}, {}),
+    ],
+)
+def test_the_oldest_macos(triple, environ, told):
+    """Programs run where Rust's own do, and not on zig's newest only; the user's choice wins."""
+    assert deployment(triple, environ) == told

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from crosstasks.building.run import configured
-from crosstasks.testing import config
+from crosstasks.building.run import configured, ours, subcommand
+from crosstasks.catalog.targets import find
+from crosstasks.testing import config, repository
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,25 @@ def test_the_configuration_speaks_where_the_user_does_not(options, arguments, ex
     """Packages, features and profile of the configuration are handed to cargo; arguments of the same kind win."""
     own = config("aarch64", **options).target("aarch64-unknown-linux-gnu")
     assert configured(own, arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("builder", "verb", "words"),
+    [
+        ("cross", "clippy", ("clippy",)),
+        ("cargo", "build", ("build",)),
+        ("zigbuild", "build", ("zigbuild",)),
+        ("zigbuild", "test", ("test",)),
+        ("zigbuild", "doc", ("doc",)),
+    ],
+)
+def test_what_each_builder_calls_a_verb(builder, verb, words):
+    """As cargo does, but for the build that is cargo-zigbuild's own."""
+    assert subcommand(SimpleNamespace(route=SimpleNamespace(builder=builder), verb=verb)) == words
+
+
+@pytest.mark.parametrize(("target", "parts"), [("riscv64", "std,panic_abort"), ("thumbv7em", "core,alloc"), ("wasip1", "std,panic_abort")])
+def test_what_is_compiled_of_the_standard_library(target, parts):
+    """A bare machine has no system that the whole of it could be for."""
+    route = SimpleNamespace(target=find(target).triple, builder="cargo", libc="", build_std=True)
+    assert ours(SimpleNamespace(route=route, verb="check"), repository(lock=False))[-1] == f"-Zbuild-std={parts}"

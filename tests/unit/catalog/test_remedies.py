@@ -8,7 +8,7 @@ import pytest
 import remedies_page
 
 from crosstasks.catalog import remedies
-from crosstasks.catalog.remedies import Remedy, find
+from crosstasks.catalog.remedies import Remedy, find, hint
 from crosstasks.core import errors
 from crosstasks.core.errors import BuildFailed, CrosstasksError, ToolMissing
 
@@ -88,3 +88,28 @@ def test_an_error_gets_the_remedy_of_its_reason_once():
 def test_the_page_is_made_of_the_table():
     """`nox -s renew` writes it."""
     assert remedies_page.page() == Path(__file__).parents[3].joinpath("docs/troubleshooting.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("Could not find directory of OpenSSL installation, and this `-sys` crate", '`packages = ["libssl-dev"]`'),
+        ("/usr/bin/ld: cannot find -lsqlite3: No such file or directory", '`packages = ["libsqlite3-dev"]`'),
+        ("  = note: /usr/bin/ld: cannot find -lpq", '`packages = ["libpq-dev"]`'),
+        ('error: unable to find dynamic system library "rdkafka" using strategy paths_first. searched paths: none', '"librdkafka-dev"'),
+        ("The system library `alsa` required by crate `alsa-sys` was not found.", '`packages = ["libasound2-dev"]`'),
+        ("The system library `gtk4` required by crate `gtk4-sys` was not found.", '`packages = ["libgtk-4-dev"]`'),
+        ("Package gtk+-3.0 was not found in the pkg-config search path.", '`packages = ["libgtk-3-dev"]`'),
+        ("cannot find -lrare", '`packages = ["lib…-dev"]`'),
+        ("Could not find `protoc`. If `protoc` is installed, try", '`packages = ["protobuf-compiler:native"]`'),
+        ("is `cmake` not installed?", '`packages = ["cmake:native"]`'),
+        ("Unable to find libclang: \"couldn't find any valid", '`packages = ["libclang-dev:native"]`'),
+        (
+            'error: unable to find system framework "Security".\nerror: unable to find system framework "CoreFoundation".',
+            "Security, CoreFoundation: set SDKROOT",
+        ),
+    ],
+)
+def test_what_is_missing_is_answered_with_the_line_that_mends_it(text, advice):
+    """By the name that the linker, pkg-config or the build script has for it."""
+    assert advice in hint(text)

@@ -133,6 +133,25 @@ def test_each_target_is_what_rustc_says(spec):
         assert row.libc == spec.env
 
 
+ZIG = {words[0] for words in lines("zig_libc.txt")}
+
+
+def test_what_zig_links():
+    """What zig calls a target is in its own list of those that it has a C library for; all of the kinds that it serves are there."""
+    called = {triple: row.zig for triple, row in catalogue().items() if row.zig}
+    assert {triple: name for triple, name in called.items() if name not in ZIG} == {}
+    served = {row.triple for row in catalogue().values() if row.os in {"linux", "macos", "freebsd", "netbsd"} or row.libc == "mingw"}
+    assert served - set(called) == {"powerpc-unknown-linux-gnu", "powerpc64-unknown-linux-gnu"}
+    assert set(called) - served == {"wasm32-wasip1"}
+
+
+def test_what_rustc_links_by_itself():
+    """The linker that rustc ships is named by it; Fuchsia's programs want libraries of its SDK as well."""
+    listed = {words[0]: words[1] for words in lines("rustc_linkers.txt")}
+    assert set(listed.values()) == {"rust-lld", "wasm-component-ld"}
+    assert {triple for triple, row in catalogue().items() if row.linked} == set(listed) - {"x86_64-unknown-fuchsia"}
+
+
 def test_what_rustc_knows_no_more():
     """Two targets of cross are gone from rustc, and so from rustup."""
     gone = [row for triple, row in catalogue().items() if triple not in {spec.triple for spec in SPECS}]
@@ -173,6 +192,12 @@ def test_names_are_unique():
         ("windows-i686", "i686-pc-windows-gnu"),
         ("wasm", "wasm32-unknown-unknown"),
         ("macos", "aarch64-apple-darwin"),
+        ("windows-aarch64", "aarch64-pc-windows-gnullvm"),
+        ("aarch64-windows", "aarch64-pc-windows-gnullvm"),
+        ("wasi", "wasm32-wasip1"),
+        ("darwin", "aarch64-apple-darwin"),
+        ("freebsd", "x86_64-unknown-freebsd"),
+        ("musl", "x86_64-unknown-linux-musl"),
     ],
 )
 def test_what_people_call_a_target(name, triple):

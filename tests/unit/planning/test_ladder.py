@@ -308,25 +308,49 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             "wasm32",
             facts(),
             config("wasm32"),
-            "build",
+            "test",
             {
                 "cross": "cross never runs wasm32-unknown-unknown in a container (it hands it to the host's cargo)",
-                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
-                "zigbuild": "zig has no C library for wasm32-unknown-unknown",
+                "cargo": "wasm32-unknown-unknown has no system that could start a test: name what does as `runner`",
+                "zigbuild": "rustc links wasm32-unknown-unknown by itself, and zig has no C library for it",
             },
-            id="wasm32",
+            id="tests of wasm32",
         ),
         pytest.param(
-            "freebsd",
+            "macos",
             bare_facts(),
-            config("freebsd"),
+            config("macos"),
+            "test",
+            {
+                "cross": "no container engine is here: neither docker nor podman is on PATH",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
+                "zigbuild": "programs for macOS are started on macOS alone, and this is linux",
+            },
+            id="tests of macos",
+        ),
+        pytest.param(
+            "x86_64-msvc",
+            bare_facts(),
+            config("x86_64-msvc"),
             "build",
             {
                 "cross": "no container engine is here: neither docker nor podman is on PATH",
-                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
-                "zigbuild": "zig has no C library for x86_64-unknown-freebsd",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
+                "zigbuild": "Microsoft's C library is not zig's to ship, and x86_64-pc-windows-msvc wants it",
             },
-            id="freebsd without an engine",
+            id="msvc without an engine",
+        ),
+        pytest.param(
+            "ppc64",
+            bare_facts(),
+            config("ppc64"),
+            "build",
+            {
+                "cross": "no container engine is here: neither docker nor podman is on PATH",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
+                "zigbuild": "zig has no C library for powerpc64-unknown-linux-gnu",
+            },
+            id="a glibc that zig has no more",
         ),
         pytest.param(
             "aarch64",
@@ -335,7 +359,7 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             "build",
             {
                 "cross 0.2.5, upstream image": "no toolchain: the channel 'nightly' is no release",
-                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
                 "zigbuild": "the channel 'nightly' is no release",
             },
             id="a channel that is no release",
@@ -347,7 +371,7 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             "test",
             {
                 "cross": "no container engine is here: neither docker nor podman is on PATH",
-                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
                 "zigbuild": f"{ARM64} programs do not run on this host, and no container runs them",
             },
             id="tests without an engine",
@@ -359,7 +383,7 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             "test",
             {
                 "cross 0.2.5, upstream image": "its image has nothing that runs x86_64-unknown-freebsd programs",
-                "cargo": f"plain cargo serves only the host's own target, {AMD64}",
+                "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
             },
             id="tests that no image runs",
         ),
@@ -390,7 +414,7 @@ def test_arm64_without_emulation():
     ref = default_image(find("armv7"), "0.2.5")
     assert caught.value.why.splitlines() == [
         f"  cross 0.2.5, upstream image: {ref} is only for linux/amd64, wanted linux/arm64",
-        f"  cargo: plain cargo serves only the host's own target, {ARM64}",
+        f"  cargo: plain cargo serves the host's own target, {ARM64}, and those that rustc links by itself",
         "  cross 0.2.5, upstream image, linux/amd64 emulated: nothing runs linux/amd64 programs, and emulation is set up only if you agree",
     ]
 

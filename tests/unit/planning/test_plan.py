@@ -139,8 +139,8 @@ def test_steps_come_in_the_order_in_which_they_can_be_taken():
 def test_no_route_says_why_route_by_route():
     """Equal reasons are told once, with their number, and the first hint that there is."""
     with pytest.raises(NoRoute) as caught:
-        settle("wasm32", facts(), config("wasm32"))
-    assert caught.value.what == "no route to build wasm32-unknown-unknown"
+        settle("wasm32", facts(), config("wasm32"), "test")
+    assert caught.value.what == "no route to test wasm32-unknown-unknown"
     assert len(caught.value.why.splitlines()) == 3
     offline = config("freebsd", offline=True, fallback=["git", "0.2.4"])
     with pytest.raises(NoRoute) as caught:

@@ -10,9 +10,10 @@ from facts_looks import Programs, look
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.project.cargo_config import Setting
-from crosstasks.project.manifest import read
+from crosstasks.project.cargo_config import CargoConfig, Setting
+from crosstasks.project.manifest import Workspace, read
 from crosstasks.project.repository import merged, parse_metadata
+from crosstasks.project.repository import parse as together
 from crosstasks.project.toolchain_file import ToolchainFile, find, parse
 
 ARM = "aarch64-unknown-linux-gnu"
@@ -226,3 +227,14 @@ def test_the_nearest_configuration_wins_over_the_home(tmp_path):
     put(tmp_path / "home/.cargo", {"config.toml": f'[target.{ARM}]\nlinker = "far"\nrunner = "far-run"\n'})
     found = repository(tmp_path, {"Cargo.toml": PACKAGE, ".cargo/config": f'[target.{ARM}]\nlinker = "near"\n'})
     assert ("near", "far-run") == (found.linkers[ARM].value, found.runners[ARM].value)
+
+
+@pytest.mark.parametrize(
+    ("names", "compiles"),
+    [((), ""), (("serde",), ""), (("serde", "cc"), "cc"), (("cmake", "memchr"), "cmake"), (("cc-version", "find-cc"), "")],
+)
+def test_what_compiles_c(tmp_path, names, compiles):
+    """A package that drives a C compiler for others is in the lock file."""
+    (tmp_path / "Cargo.lock").write_text("".join(f'[[package]]\nname = "{name}"\nversion = "1.0.0"\n\n' for name in names))
+    workspace = Workspace(root=str(tmp_path), manifest=str(tmp_path / "Cargo.toml"), content={})
+    assert together(workspace, {}, CargoConfig(), None, {}, "").compiles_c == compiles

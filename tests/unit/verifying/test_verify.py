@@ -37,7 +37,8 @@ def pe(machine: int, magic: int, characteristics: int = 0) -> bytes:
 
 
 def macho(cpu: int) -> bytes:
-    return struct.pack("<7I", 0xFEEDFACF, cpu, 0, 2, 0, 0, 0)
+    """An object, which is signed when it is linked."""
+    return struct.pack("<7I", 0xFEEDFACF, cpu, 0, 1, 0, 0, 0)
 
 
 def archive(*members: tuple[bytes, bytes]) -> bytes:
@@ -63,6 +64,9 @@ def test_a_pie_that_binds_at_once():
         machine="EM_AARCH64",
         bits=64,
         endian="little",
+        system="linux",
+        minimum="3.7.0",
+        entry=0x680,
         interpreter="/lib/ld-linux-aarch64.so.1",
         needed=("libc.so.6",),
         glibc="2.34",
@@ -111,7 +115,7 @@ def test_what_was_asked_for_is_good(name, target):
     [
         ("aarch64-gnu", "x86_64-unknown-linux-gnu", ("is for EM_AARCH64, wanted EM_X86_64",)),
         ("aarch64-gnu", "aarch64-unknown-linux-musl", ("is for the libc gnu, wanted musl",)),
-        ("aarch64-gnu", "aarch64-linux-android", ("is for the libc gnu, wanted bionic",)),
+        ("aarch64-gnu", "aarch64-linux-android", ("is for the system linux, wanted android", "is for the libc gnu, wanted bionic")),
         ("aarch64-gnu", "x86_64-pc-windows-gnu", ("is elf for EM_AARCH64, wanted pe",)),
         ("armv7-gnueabihf", "armv7-unknown-linux-gnueabi", ("is built for the ABI hard-float, wanted soft-float",)),
         ("powerpc64le.a", "powerpc64-unknown-linux-gnu", ("is little-endian, wanted big", "is built for the ABI elfv2, wanted elfv1")),

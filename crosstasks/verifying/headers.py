@@ -1,0 +1,343 @@
+"""Pure: what the headers of files for Windows, Apple's systems and WebAssembly say, read from an open file.
+
+PE      Microsoft's "PE Format": COFF header, optional header, import directory
+``Mach-O``  ``mach-o/loader.h``, ``fat.h``, and for signatures ``cs_blobs.h`` of Apple's xnu
+``wasm``    the core specification's "Binary Format", and ``design/mvp/Binary.md`` of the component model
+
+What is counted in a file is never trusted: every list has an end of ours, and every place lies in what was read.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import IO, TYPE_CHECKING, Final
+
+from ..core.results import Artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MOST: Final = 4096
+"""How many sections, commands, libraries, imports or exports are read."""
+
+LONGEST: Final = 1024
+"""How long a name may be."""
+
+LARGEST: Final = 1 << 24
+"""How many bytes of commands, or of one section of a module, are read."""
+
+COFF: Final[Mapping[int, tuple[str, int]]] = {
+    0x14C: ("EM_386", 32),
+    0x8664: ("EM_X86_64", 64),
+    0x1C4: ("EM_ARM", 32),
+    0xAA64: ("EM_AARCH64", 64),
+}
+_CPU: Final = {7: "EM_386", 12: "EM_ARM", 0x01000007: "EM_X86_64", 0x0100000C: "EM_AARCH64"}
+_EFI: Final = frozenset({10, 11, 12, 13})
+"""The subsystems of PE that firmware starts."""
+
+_PLATFORM: Final = {1: "macos", 2: "ios", 3: "tvos", 4: "watchos", 6: "maccatalyst", 7: "ios-simulator"}
+_OLD: Final = {0x24: "macos", 0x25: "ios"}
+"""Commands of linkers before 2018, each for one system."""
+
+_DYLIBS: Final = frozenset({0xC, 0x80000018, 0x8000001F})
+"""Commands that name a library: one that must be there, one that may, one that is handed on."""
+
+_BUILD: Final = 0x32
+_SIGNATURE: Final = 0x1D
+_AD_HOC: Final = 0x2
+
+
+def at(file: IO[bytes], offset: int, size: int) -> bytes:
+    """Return what lies at a place; less if the file ends before."""
+    file.seek(offset)
+    return file.read(size)
+
+
+def _text(file: IO[bytes], offset: int) -> str:
+    """Return a text that ends with a zero."""
+    return at(file, offset, LONGEST).partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def coff(file: IO[bytes], path: str) -> Artifact:
+    """Return what an object for Windows is; it has no magic number but its machine."""
+    machine, bits = COFF.get(int.from_bytes(at(file, 0, 2), "little"), ("", 0))
+    return Artifact(path=path, format="pe", machine=machine, bits=bits, endian="little") if machine else Artifact(path=path)
+
+
+def pe(file: IO[bytes], path: str) -> Artifact:
+    """Return what a program or library for Windows or UEFI is."""
+    (offset,) = struct.unpack("<I", at(file, 0x3C, 4))
+    signature, number, sections, length, magic = struct.unpack("<4sHH12xHxxH", at(file, offset, 26))
+    if signature != b"PE\0\0":
+        raise ValueError("a program for DOS")
+    optional = offset + 24
+    wide = magic == 0x20B
+    major, minor = struct.unpack("<HH", at(file, optional + 48, 4))
+    subsystem, characteristics = struct.unpack("<HH", at(file, optional + 68, 4))
+    machine, _ = COFF.get(number, (f"{number:#x}", 0))
+    return Artifact(
+        path=path,
+        format="pe",
+        machine=machine,
+        bits=64 if wide else 32,
+        endian="little",
+        system="uefi" if subsystem in _EFI else "windows",
+        minimum="" if subsystem in _EFI else f"{major}.{minor}",
+        needed=tuple(_dlls(file, optional + (120 if wide else 104), optional + length, sections)),
+        pie=bool(characteristics & 0x40),
+    )
+
+
+def _dlls(file: IO[bytes], directory: int, table: int, sections: int) -> Iterator[str]:
+    """Give the libraries that a program imports from; *directory* is the entry that tells where they are listed."""
+    (address,) = struct.unpack("<I", at(file, directory, 4)) if directory + 4 <= table else (0,)
+    rows = [struct.unpack("<8xIIII", at(file, table + 40 * number, 24)) for number in range(min(sections, MOST))] if address else []
+    place = _place(rows, address)
+    for number in range(MOST if place else 0):
+        entry = at(file, place + 20 * number, 20)
+        name = int.from_bytes(entry[12:16], "little")
+        if len(entry) < 20 or not name:
+            return
+        if there := _place(rows, name):
+            yield _text(file, there)
+
+
+def _place(sections: list[tuple[int, ...]], address: int) -> int:
+    """Return where in the file an address of a loaded program lies; 0 if nowhere."""
+    return next((raw + address - start for size, start, length, raw in sections if start <= address < start + max(size, length)), 0)
+
+
+def macho(file: IO[bytes], path: str) -> Artifact:
+    """Return what a file for Apple's systems is; of a universal one its first part, and the machines of all."""
+    if at(file, 0, 4) != b"\xca\xfe\xba\xbe":
+        return _part(file, path, 0)
+    (count,) = struct.unpack(">I", at(file, 4, 4))
+    if not 0 < count < 43:  # more is the version of a class file of Java's, which begins alike
+        return Artifact(path=path)
+    rows = [struct.unpack(">II", at(file, 8 + 20 * number, 4) + at(file, 16 + 20 * number, 4)) for number in range(count)]
+    parts = [_part(file, path, offset) for _, offset in rows]
+    if [part.machine for part in parts] != [_CPU.get(cpu, f"{cpu:#x}") for cpu, _ in rows]:
+        raise ValueError("a part is for another machine than the header says")
+    return _joined(parts)
+
+
+def _joined(parts: list[Artifact]) -> Artifact:
+    """Return a universal file: its part for arm64 is the one that has to be signed."""
+    from msgspec.structs import replace
+
+    signed = next((part.signed for part in parts if part.machine == "EM_AARCH64"), parts[0].signed)
+    return replace(parts[0], parts=tuple(part.machine for part in parts), signed=signed, pie=all(part.pie for part in parts))
+
+
+def _part(file: IO[bytes], path: str, start: int) -> Artifact:
+    magic, cpu, kind, count, size, flags = struct.unpack("<II4xIIII", at(file, start, 28))
+    if magic not in {0xFEEDFACF, 0xFEEDFACE}:
+        raise ValueError("no Mach-O header where one should be")
+    wide = magic == 0xFEEDFACF
+    commands = list(_commands(at(file, start + (32 if wide else 28), min(size, LARGEST)), count))
+    system, minimum = next(filter(None, (_release(number, body) for number, body in commands)), ("", ""))
+    return Artifact(
+        path=path,
+        format="macho",
+        machine=_CPU.get(cpu, f"{cpu:#x}"),
+        bits=64 if wide else 32,
+        endian="little",
+        system=system,
+        minimum=minimum,
+        needed=tuple(_command_text(body) for number, body in commands if number in _DYLIBS),
+        # an object is signed when it is linked
+        signed="" if kind == 1 else next((_signed(file, start, body) for number, body in commands if number == _SIGNATURE), "no"),
+        pie=bool(flags & 0x200000),
+    )
+
+
+def _commands(data: bytes, count: int) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    for _ in range(min(count, MOST)):
+        number, size = struct.unpack_from("<II", data, offset)
+        if size < 8:
+            raise ValueError("a load command without a size")
+        yield number, data[offset : offset + size]
+        offset += size
+
+
+def _command_text(body: bytes) -> str:
+    (offset,) = struct.unpack_from("<I", body, 8)
+    return body[offset : offset + LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _release(number: int, body: bytes) -> tuple[str, str] | None:
+    if number == _BUILD:
+        platform, oldest = struct.unpack_from("<II", body, 8)
+        return _PLATFORM.get(platform, f"platform {platform}"), _nibbles(oldest)
+    if number in _OLD:
+        return _OLD[number], _nibbles(struct.unpack_from("<I", body, 8)[0])
+    return None
+
+
+def _nibbles(number: int) -> str:
+    patch = f".{number & 0xFF}" if number & 0xFF else ""
+    return f"{number >> 16}.{number >> 8 & 0xFF}{patch}"
+
+
+def _signed(file: IO[bytes], start: int, body: bytes) -> str:
+    """Return how a part is signed: the flags stand in the first blob of a signature that is a code directory."""
+    offset, size = struct.unpack_from("<II", body, 8)
+    blob = at(file, start + offset, min(size, LARGEST))
+    magic, _, count = struct.unpack_from(">III", blob, 0)
+    if magic != 0xFADE0CC0:
+        return "no"
+    for number in range(min(count, MOST)):
+        (place,) = struct.unpack_from(">I", blob, 16 + 8 * number)
+        kind, flags = struct.unpack_from(">I8xI", blob, place)
+        if kind == 0xFADE0C02:
+            return "ad hoc" if flags & _AD_HOC else "yes"
+    return "no"
+
+
+class _Reader:
+    """Read a section of a module: numbers are LEB128, and a text has its length before it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.offset = data, 0
+
+    def byte(self) -> int:
+        if self.offset >= len(self.data):
+            raise ValueError("a section ends too early")
+        self.offset += 1
+        return self.data[self.offset - 1]
+
+    def number(self) -> int:
+        value = shift = 0
+        while (byte := self.byte()) & 0x80:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number without an end")
+        return value | byte << shift
+
+    def text(self) -> str:
+        size = self.number()
+        if size > len(self.data) - self.offset:
+            raise ValueError("a section ends too early")
+        self.offset += size
+        return self.data[self.offset - size : self.offset].decode("utf-8", "replace")[:LONGEST]
+
+    def limits(self) -> None:
+        flags = self.number()
+        for _ in range(2 if flags & 1 else 1):
+            self.number()
+
+
+def wasm(file: IO[bytes], path: str) -> Artifact:
+    """Return what a module or a component of WebAssembly is: what it imports and exports, and so what runs it."""
+    version, layer = struct.unpack("<HH", at(file, 4, 4))
+    component = layer == 1
+    if not component and (version, layer) != (1, 0):
+        raise ValueError(f"version {version} of wasm, layer {layer}")
+    imports, exports = (_component if component else _module)(file)
+    modules = tuple(dict.fromkeys(module for module, _ in imports))
+    system = "wasip2" if component else "wasip1" if any(name.startswith("wasi_snapshot_preview1") for name in modules) else ""
+    return Artifact(
+        path=path,
+        format="wasm",
+        bits=32,
+        endian="little",
+        static=True,
+        system=system,
+        needed=modules,
+        imports=tuple("::".join(filter(None, pair)) for pair in imports),
+        exports=exports,
+    )
+
+
+_Names = tuple[list[tuple[str, str]], tuple[str, ...]]
+
+
+def _sections(file: IO[bytes], kinds: frozenset[int]) -> Iterator[tuple[int, _Reader]]:
+    """Give the sections of some kinds; the others are passed over."""
+    offset = 8
+    while head := at(file, offset, 6):
+        reader = _Reader(head)
+        kind, size = reader.byte(), reader.number()
+        offset += reader.offset
+        if kind in kinds:
+            if size > LARGEST:
+                raise ValueError(f"a section of {size} bytes")
+            yield kind, _Reader(at(file, offset, size))
+        offset += size
+
+
+def _module(file: IO[bytes]) -> _Names:
+    imports: list[tuple[str, str]] = []
+    exports: list[str] = []
+    for kind, reader in _sections(file, frozenset({2, 7})):
+        for _ in range(min(reader.number(), MOST)):
+            if kind == 2:
+                imports.append((reader.text(), reader.text()))
+                _described(reader)
+            else:
+                exports.append(reader.text())
+                reader.byte()
+                reader.number()
+    return imports, tuple(exports)
+
+
+def _described(reader: _Reader) -> None:
+    """Pass over what an import of a module is: a function, a table, a memory, a global, a tag."""
+    match reader.byte():
+        case 0:
+            reader.number()
+        case 1:
+            reader.byte()
+            reader.limits()
+        case 2:
+            reader.limits()
+        case 3 | 4:
+            reader.byte()
+            reader.number()
+        case other:
+            raise ValueError(f"an import of kind {other}")
+
+
+def _component(file: IO[bytes]) -> _Names:
+    imports: list[tuple[str, str]] = []
+    exports: list[str] = []
+    for kind, reader in _sections(file, frozenset({10, 11})):
+        for _ in range(min(reader.number(), MOST)):
+            name = _extern(reader)
+            if kind == 10:
+                imports.append((name, ""))
+                _typed(reader)
+            else:
+                exports.append(name)
+                _sort(reader)
+                if reader.byte():
+                    _typed(reader)
+    return imports, tuple(exports)
+
+
+def _extern(reader: _Reader) -> str:
+    """Return a name, as components have it; a suffix of its version may come behind."""
+    suffixed = reader.byte() == 2
+    name = reader.text()
+    if suffixed:
+        reader.text()
+    return name
+
+
+def _sort(reader: _Reader) -> None:
+    if not reader.byte():  # of a module: of which kind
+        reader.byte()
+    reader.number()
+
+
+def _typed(reader: _Reader) -> None:
+    """Pass over what an import or export of a component is."""
+    kind = reader.byte()
+    if kind == 0:  # a module
+        reader.byte()
+    if kind in {2, 3} and reader.byte() == 1 and kind == 3:  # a type that is not told: a resource
+        return
+    reader.number()

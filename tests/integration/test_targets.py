@@ -1,0 +1,130 @@
+"""Targets beyond Linux and glibc: one real build of each kind, with a C file where a target has C, and tests where something runs them.
+
+rustup's server is asked, which has their standard libraries; where it cannot be reached they are compiled from Debian's source.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+C = "int twice(int number) { return 2 * number; }\n"
+BUILD = 'fn main() {\n    cc::Build::new().file("twice.c").compile("twice");\n}\n'
+MAIN = """
+extern "C" { fn twice(number: i32) -> i32; }
+fn main() { println!("{}", unsafe { twice(21) }); }
+#[test] fn doubles() { assert_eq!(8, unsafe { twice(4) }); }
+"""
+PLAIN = """
+fn main() { println!("{:?}", std::env::args().skip(1).collect::<Vec<_>>()); }
+#[test] fn writes_here() { std::fs::write("written", "x").unwrap(); std::fs::remove_file("written").unwrap(); }
+"""
+BARE = """
+#![no_std]
+#![no_main]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
+#[no_mangle]
+pub extern "C" fn _start() -> ! { loop {} }
+"""
+
+
+@pytest.fixture(scope="module")
+def shelf(cache):
+    """A cache that shares all but toolchains with the others, who are to find none that rustup's server has filled."""
+    folder = cache / "beyond"
+    folder.mkdir(exist_ok=True)
+    for name in ("answers", "cargo", "debian", "images", "tools", "zig"):
+        (cache / name).mkdir(exist_ok=True)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(cache / name)
+    return {"CROSSTASKS_CACHE_DIR": str(folder), "RUSTUP_DIST_SERVER": None}
+
+
+@pytest.fixture
+def crate(tmp_path):
+    """Make a crate for some targets: what is in its program, and whether it has C."""
+
+    def made(main, *names, c=False):
+        folder = tmp_path / "beyond"
+        (folder / "src").mkdir(parents=True)
+        more = '[build-dependencies]\ncc = "1"\n' if c else ""
+        manifest = '[package]\nname = "beyond"\nversion = "0.1.0"\nedition = "2021"\n[profile.dev]\npanic = "abort"\n'
+        (folder / "Cargo.toml").write_text(manifest + more)
+        (folder / "src" / "main.rs").write_text(main)
+        (folder / "crosstasks.toml").write_text(
+            f"version = 1\ntargets = {json.dumps(names)}\nfallback = ['zigbuild']\nimages = ['build']\n"
+        )
+        if c:
+            (folder / "twice.c").write_text(C)
+            (folder / "build.rs").write_text(BUILD)
+        return folder
+
+    return made
+
+
+@pytest.fixture
+def built(crosstasks, shelf):
+    """Call the program, and return the results by target."""
+
+    def called(verb, folder, *arguments):
+        done = crosstasks(verb, "--format", "json", *arguments, cwd=folder, **shelf)
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return {result["target"]: result for result in json.loads(done.stdout)["results"]}
+
+    return called
+
+
+def test_programs_for_macos_and_freebsd(crate, built):
+    """Without a container: zig links what Apple's and FreeBSD's systems start, for releases as old as Rust's own."""
+    results = built("build", crate(MAIN, "macos", "freebsd", c=True))
+    assert {result["route"] for result in results.values()} == {"zigbuild"}
+    mac, bsd = (result["artifacts"][0] for result in results.values())
+    assert (mac["machine"], mac["system"], mac["minimum"], mac["signed"]) == ("EM_AARCH64", "macos", "11.0", "ad hoc")
+    assert mac["needed"] == ["/usr/lib/libSystem.B.dylib"]
+    assert (bsd["machine"], bsd["system"], bsd["interpreter"]) == ("EM_X86_64", "freebsd", "/libexec/ld-elf.so.1")
+
+
+def test_programs_of_wasi_are_tested(crate, built):
+    """Plain cargo builds them, and wasmtime runs modules and components, which see the crate's folder."""
+    results = built("test", crate(PLAIN, "wasip1", "wasip2"))
+    assert {triple: result["route"] for triple, result in results.items()} == {"wasm32-wasip1": "cargo", "wasm32-wasip2": "cargo"}
+
+
+def test_c_for_wasi(crate, built):
+    """Where C is compiled, zig has the C library that the host lacks."""
+    results = built("test", crate(MAIN, "wasip1", c=True))
+    assert results["wasm32-wasip1"]["route"] == "zigbuild"
+
+
+def test_programs_for_bare_machines(crate, built):
+    """The linker is rustc's own: a Cortex-M's, and one for a PC without a system."""
+    results = built("build", crate(BARE, "thumbv7em-hf", "x86_64-none"))
+    artifacts = [result["artifacts"][0] for result in results.values()]
+    assert [(one["machine"], one["interpreter"], one["needed"]) for one in artifacts] == [("EM_ARM", "", []), ("EM_X86_64", "", [])]
+    assert all(one["entry"] for one in artifacts)
+
+
+@pytest.mark.parametrize("name", ["x86_64-musl", "aarch64-musl"])
+def test_programs_of_musl_are_tested(crate, built, name):
+    """On the machine itself, or in a container with QEMU that is built here."""
+    (result,) = built("test", crate(MAIN, name, c=True)).values()
+    assert (result["route"], result["error"]) == ("zigbuild", "")
+
+
+def test_a_missing_framework_is_named(crate, crosstasks, shelf):
+    """Apple's SDK alone has them, and who may use it is the user's to know."""
+    asks = '#[link(name = "Security", kind = "framework")]\nextern "C" { fn SecCopyErrorMessageString(); }\n'
+    done = crosstasks("build", cwd=crate(asks + "fn main() { unsafe { SecCopyErrorMessageString() } }\n", "macos"), **shelf)
+    assert 1 == done.returncode
+    assert "Security: set SDKROOT to a macOS SDK" in done.stderr
+
+
+def test_lint_check_document_and_run(crate, crosstasks, shelf):
+    """Each verb in its own words of cargo's; an argument of the program reaches it."""
+    folder = crate(PLAIN, "wasip1")
+    for verb, words in (("check", "Checking beyond"), ("doc", "Documenting beyond"), ("run", '["a b"]')):
+        more = ("--", "--", "a b") if verb == "run" else ()
+        done = crosstasks(f"tools.{verb}", "--target", "wasip1", *more, cwd=folder, **shelf)
+        assert (0, True) == (done.returncode, words in done.stderr + done.stdout), done.stderr

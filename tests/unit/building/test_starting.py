@@ -1,0 +1,65 @@
+"""What cargo is told of who starts programs that are built on the host."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from crosstasks.building.starting import WASI, script, starter
+from crosstasks.facts.engine import Engine
+from crosstasks.planning.emulators import Runner
+
+CONTAINED = Runner(kind="container", words=("qemu-aarch64-static",), image="crosstasks/binfmt-aarch64:1", source="local", why="")
+TRIPLE = "aarch64-unknown-linux-musl"
+
+
+def work(**changes):
+    ready = {"kind": "docker", "command": "/usr/bin/docker", "version": "20.10.24", "arch": "x86_64"}
+    return SimpleNamespace(engine=Engine(**{**ready, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("runner", "arguments"),
+    [
+        (None, ()),
+        (
+            Runner(kind="words", words=("/my tools/qemu", "-g", "1"), source="PATH", why=""),
+            (f'--config=target."{TRIPLE}".runner=["/my tools/qemu", "-g", "1"]',),
+        ),
+        (
+            Runner(kind="wasmtime", words=("/cache/wasmtime",), source="cache", why=""),
+            (f'--config=target."{TRIPLE}".runner=["{sys.executable}", "-I", "{WASI}", "/cache/wasmtime"]',),
+        ),
+    ],
+)
+def test_words_before_a_program(tmp_path, runner, arguments):
+    """As a list, which may hold spaces; nothing is said where programs start by themselves."""
+    with starter(SimpleNamespace(runner=runner, target=TRIPLE), tmp_path, work()) as told:
+        assert (arguments, None) == (told.arguments, told.owner)
+
+
+def test_the_program_that_starts_others_in_a_container():
+    """The folders are where they are here, the user is the user, and the container is ours."""
+    text = script(CONTAINED, "1a2b", ("/home/me/my crate", "/home/me/my crate"), work())
+    line = text[text.index("exec ") :].replace("\\\n    ", "").split(" --label=crosstasks.owner")
+    assert line[0] == "exec /usr/bin/docker run --rm --init --interactive --label=crosstasks.run=1a2b"
+    assert line[1].split(" ", 1)[1].strip() == (
+        "'--volume=/home/me/my crate:/home/me/my crate' --platform=linux/amd64 --tmpfs=/tmp:exec,mode=1777 "
+        '--user="$(id -u):$(id -g)" --workdir="$PWD" $names crosstasks/binfmt-aarch64:1 qemu-aarch64-static "$@"'
+    )
+
+
+@pytest.mark.parametrize(("changes", "there"), [({}, True), ({"rootless": True}, False)])
+def test_root_in_a_rootless_container_is_the_user(changes, there):
+    """Another user there could not write what the user owns."""
+    assert ("--user=" in script(CONTAINED, "1", ("/a",), work(**changes))) is there
+    assert "--volume=/a:/a:z" in script(CONTAINED, "1", ("/a",), work(selinux=True))
+
+
+def test_what_a_program_in_a_container_is_given():
+    """What cargo says of the package, and nothing secret: the names alone are told, and the engine takes the values."""
+    line = script(CONTAINED, "1", ("/a",), work()).splitlines()[2]
+    names = "RUST_[A-Z_]*", "CARGO_PKG_[A-Z_]*", "CARGO_MANIFEST_[A-Z_]*", "CARGO_BIN_EXE_[^=]*", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR"
+    assert line == "names=$(env | sed -n 's/^\\(" + "\\|".join(names) + "\\)=.*/--env=\\1/p')"

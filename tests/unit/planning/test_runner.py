@@ -1,0 +1,124 @@
+"""What starts a target's programs where they are built on the host, and why nothing does."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstasks.catalog.recipes import emulator
+from crosstasks.catalog.targets import find
+from crosstasks.core.steps import RUNNING, VERBS, Absent, Question, Refused
+from crosstasks.facts.emulation import Emulation, Registration
+from crosstasks.facts.engine import Engine, LocalImage
+from crosstasks.planning import emulators, request
+from crosstasks.planning.emulators import Runner
+from crosstasks.planning.ingredients import BuildImage, InstallWheels
+from crosstasks.project.repository import Setting
+from crosstasks.testing import bare_facts, config, facts, repository
+
+AMD64 = emulator("aarch64", "linux/amd64", "bookworm")
+NOWHERE = "aarch64-unknown-linux-musl programs do not run on this host, and no container runs them: "
+HELD = LocalImage(ref=AMD64.tag, id="sha256:1", platform="linux/amd64")
+
+
+def engine(**changes):
+    return Engine(**{"kind": "docker", "command": "/usr/bin/docker", "version": "20.10.24", "arch": "x86_64", **changes})
+
+
+def chosen(name, known, verb="test", **options):
+    """What is chosen for a target."""
+    return emulators.runner(request.make(find(name), verb, known, config(name, **options)), known)
+
+
+def said(known, answer, tag=AMD64.tag):
+    return known.with_({Question("image", tag): answer})
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_only_what_runs_needs_a_runner(verb):
+    """To compile, lint or document starts nothing."""
+    assert isinstance(chosen("macos", facts(), verb), Refused) is (verb in RUNNING)
+
+
+@pytest.mark.parametrize("name", ["x86_64-musl", "x86_64"])
+def test_the_hosts_own_programs_start_by_themselves(name):
+    """Whatever their C library is: musl's is in them."""
+    assert chosen(name, facts()) is None
+
+
+def test_what_the_user_names_starts_them():
+    """`runner` is words; what cargo's configuration names, cargo takes by itself."""
+    named = chosen("wasm", facts(), target={"wasm": {"runner": "node run.js"}})
+    assert (named.kind, named.words, named.source) == ("words", ("node", "run.js"), "configured")
+    theirs = repository(runners={find("thumbv7em").triple: Setting(value="qemu-system-arm", origin=".cargo/config.toml")})
+    assert chosen("thumbv7em", facts(repository=theirs)) is None
+
+
+def test_an_emulator_of_the_machine():
+    """One that is registered needs no word; one on PATH is put before the program."""
+    registered = {"aarch64": Registration(name="qemu-aarch64", interpreter="/usr/bin/qemu-aarch64-static")}
+    assert chosen("aarch64-musl", facts(emulation=Emulation(registered=registered))) is None
+    found = chosen("aarch64-musl", facts(emulation=Emulation(programs={"aarch64": "/usr/bin/qemu-aarch64"})))
+    assert (found.kind, found.words, found.steps) == ("words", ("/usr/bin/qemu-aarch64",), ())
+
+
+def test_a_container_with_an_emulator():
+    """The engine is asked for the image first; it is built where it is not, and then it is there."""
+    assert chosen("aarch64-musl", facts()) == (Question("image", AMD64.tag),)
+    built = chosen("aarch64-musl", said(facts(), Absent("no")))
+    assert (built.kind, built.words, built.image) == ("container", ("qemu-aarch64-static",), AMD64.tag)
+    assert [(type(step), step.recipe.tag) for step in built.steps] == [(BuildImage, AMD64.tag)]
+    assert chosen("aarch64-musl", said(facts(), HELD)).steps == ()
+
+
+def test_an_engine_of_the_targets_own_kind_emulates_nothing():
+    """A container on an arm64 engine runs arm64 programs as they are."""
+    recipe = emulator("aarch64", "linux/arm64", "bookworm")
+    known = facts(engine=engine(arch="aarch64"))
+    found = chosen("aarch64-musl", said(known, HELD, recipe.tag))
+    assert (found.kind, found.words, found.image) == ("container", (), recipe.tag)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "options", "why"),
+    [
+        ("macos", facts(), {}, "programs for macOS are started on macOS alone, and this is linux"),
+        ("windows", facts(), {}, "programs for Windows are started on Windows alone, and this is linux"),
+        ("wasm", facts(), {}, "wasm32-unknown-unknown has no system that could start a test: name what does as `runner`"),
+        ("uefi", facts(), {}, "x86_64-unknown-uefi has no system that could start a test: name what does as `runner`"),
+        ("freebsd", facts(), {}, "x86_64-unknown-freebsd programs do not run on this host, and no container runs them"),
+        ("aarch64", facts(), {}, "aarch64-unknown-linux-gnu programs do not run on this host, and no container runs them"),
+        (
+            "aarch64-musl",
+            bare_facts(),
+            {},
+            NOWHERE + "no container engine is here: neither docker nor podman is on PATH",
+        ),
+        (
+            "aarch64-musl",
+            said(facts(), Absent("no")),
+            {"offline": True},
+            NOWHERE + f"offline = true, and the engine does not hold {AMD64.tag}",
+        ),
+        (
+            "aarch64-musl",
+            facts(engine=engine(remote=True)),
+            {},
+            NOWHERE + "the engine is on another machine, which does not see what was built here",
+        ),
+    ],
+)
+def test_why_nothing_starts_them(name, known, options, why):
+    """Each in words that are true of this machine."""
+    found = chosen(name, known, **options)
+    assert isinstance(found, Refused)
+    assert found.why == why
+
+
+@pytest.mark.parametrize("name", ["wasip1", "wasip2"])
+def test_wasmtime_runs_programs_of_wasi(name):
+    """From PyPI, once, and then from our cache; offline there is none."""
+    found = chosen(name, facts())
+    assert isinstance(found, Runner)
+    assert (found.kind, [type(step) for step in found.steps]) == ("wasmtime", [InstallWheels])
+    assert found.words == (f"{facts().inventory.tools_home}/{found.steps[0].name}",)
+    assert isinstance(chosen(name, facts(), offline=True), Refused)

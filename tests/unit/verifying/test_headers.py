@@ -1,0 +1,239 @@
+"""What headers of files for Windows, Apple's systems, the BSDs and WebAssembly say, and what of it a target does not have."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from crosstasks.catalog.targets import find
+from crosstasks.core.errors import VerificationFailed
+from crosstasks.verifying.verify import check, inspect
+
+REAL = Path(__file__).parents[1] / "data" / "headers"
+
+ARM64, AMD64 = 0x0100000C, 0x01000007
+MACOS_11 = struct.pack("<6I", 0x32, 24, 1, 11 << 16, 27 << 16, 0)
+MACOS_10 = struct.pack("<4I", 0x24, 16, 10 << 16 | 12 << 8 | 3, 0)
+
+
+def dylib(name: bytes, number: int = 0xC) -> bytes:
+    """A command that names a library."""
+    text = name.ljust((len(name) // 8 + 1) * 8, b"\0")
+    return struct.pack("<6I", number, 24 + len(text), 24, 2, 0, 0) + text
+
+
+def signature(flags: int) -> bytes:
+    """A signature with requirements before its code directory, which holds the flags."""
+    blob = (
+        struct.pack(">3I4I", 0xFADE0CC0, 60, 2, 2, 28, 0, 36)
+        + struct.pack(">II", 0xFADE0C01, 8)
+        + struct.pack(">4I", 0xFADE0C02, 24, 0, flags)
+    )
+    return blob.ljust(64, b"\0")
+
+
+def macho(cpu: int, *commands: bytes, kind: int = 2, flags: int | None = None) -> bytes:
+    """A program, signed with *flags*."""
+    signed = () if flags is None else (struct.pack("<4I", 0x1D, 16, 32 + sum(map(len, commands)) + 16, 64),)
+    body = b"".join((*commands, *signed))
+    head = struct.pack("<8I", 0xFEEDFACF, cpu, 0, kind, len(commands) + len(signed), len(body), 0x200000, 0)
+    return head + body + (b"" if flags is None else signature(flags))
+
+
+def universal(*parts: tuple[int, bytes]) -> bytes:
+    """Parts for several processors in one file."""
+    offset, rows, bodies = 8 + 20 * len(parts), b"", b""
+    for cpu, part in parts:
+        rows += struct.pack(">5I", cpu, 0, offset + len(bodies), len(part), 0)
+        bodies += part
+    return struct.pack(">II", 0xCAFEBABE, len(parts)) + rows + bodies
+
+
+def pe(subsystem: int, *libraries: bytes) -> bytes:
+    """A program of 64 bits that imports from libraries; one section is loaded at 0x1000 and lies at 0x200."""
+    optional = bytearray(240)
+    struct.pack_into("<H", optional, 0, 0x20B)
+    struct.pack_into("<HH", optional, 48, 6, 2)
+    struct.pack_into("<HH", optional, 68, subsystem, 0x40)
+    struct.pack_into("<I", optional, 120, 0x1000)
+    table, names = b"", b""
+    for name in libraries:
+        table += struct.pack("<5I", 0, 0, 0, 0x1000 + 20 * (len(libraries) + 1) + len(names), 0)
+        names += name + b"\0"
+    section = table + bytes(20) + names
+    head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<HH12xHH", 0x8664, 1, len(optional), 0) + optional
+    head += b".rdata\0\0" + struct.pack("<4I16x", len(section), 0x1000, len(section), 0x200)
+    return head.ljust(0x200, b"\0") + section
+
+
+def sized(data: bytes) -> bytes:
+    return bytes([len(data)]) + data
+
+
+def module(imports: list[tuple[bytes, bytes, bytes]], exports: list[bytes]) -> bytes:
+    """A module of WebAssembly; what an import is, is written as it stands in the file."""
+    first = bytes([len(imports)]) + b"".join(sized(place) + sized(name) + kind for place, name, kind in imports)
+    second = bytes([len(exports)]) + b"".join(sized(name) + b"\0\0" for name in exports)
+    return b"\0asm\1\0\0\0" + b"\0" + sized(sized(b"name")) + b"\2" + sized(first) + b"\7" + sized(second)
+
+
+COMPONENT = (
+    b"\0asm" + b"\x0d\0\1\0"
+    + b"\1" + sized(b"a module, passed over")
+    + b"\x0a" + sized(b"\2" + b"\0" + sized(b"wasi:cli/exit@0.2.6") + b"\5\0" + b"\0" + sized(b"host") + b"\3\1")
+    + b"\x0b" + sized(b"\1" + b"\0" + sized(b"wasi:cli/run@0.2.0") + b"\5\1" + b"\0")
+)  # fmt: skip
+KINDS = [
+    (b"wasi_snapshot_preview1", b"fd_write", b"\0\x80\1"),
+    (b"env", b"table", b"\1\x70\1\1\2"),
+    (b"env", b"memory", b"\2\0\x11"),
+    (b"env", b"stack", b"\3\x7f\1"),
+]
+
+
+def read(folder: Path, data: bytes):
+    path = folder / "program"
+    path.write_bytes(data)
+    return inspect(path)
+
+
+def test_a_program_for_macos(tmp_path):
+    """The oldest system, the libraries, and that the linker has signed it."""
+    found = read(tmp_path, macho(ARM64, MACOS_11, dylib(b"/usr/lib/libSystem.B.dylib"), dylib(b"/w.dylib", 0x80000018), flags=2))
+
+    assert (found.machine, found.system, found.minimum, found.signed, found.pie) == ("EM_AARCH64", "macos", "11.0", "ad hoc", True)
+    assert found.needed == ("/usr/lib/libSystem.B.dylib", "/w.dylib")
+    assert check(found, find("aarch64-apple-darwin")) == ()
+    assert check(found, find("aarch64-apple-ios")) == ("is for the system macos, wanted ios",)
+
+
+def test_the_oldest_system_of_older_linkers(tmp_path):
+    """Before 2018 each system had a command of its own."""
+    found = read(tmp_path, macho(AMD64, MACOS_10))
+
+    assert (found.system, found.minimum, found.signed) == ("macos", "10.12.3", "no")
+    assert check(found, find("x86_64-apple-darwin")) == ()
+
+
+@pytest.mark.parametrize(("flags", "signed"), [(None, "no"), (2, "ad hoc"), (0x10000, "yes")])
+def test_what_is_signed(tmp_path, flags, signed):
+    """Apple's systems start nothing for arm64 that is not signed, be it ad hoc."""
+    found = read(tmp_path, macho(ARM64, MACOS_11, flags=flags))
+
+    assert found.signed == signed
+    unsigned = ("is not signed, and Apple's systems start nothing for arm64 that is not",)
+    assert check(found, find("aarch64-apple-darwin")) == (unsigned if signed == "no" else ())
+
+
+def test_an_object_is_signed_later(tmp_path):
+    """What is yet to be linked needs no signature."""
+    found = read(tmp_path, macho(ARM64, MACOS_11, kind=1))
+
+    assert (found.signed, check(found, find("aarch64-apple-darwin"))) == ("", ())
+
+
+def test_a_universal_file(tmp_path):
+    """All machines are told, and the signature of the part that needs one."""
+    amd64, arm64 = macho(AMD64, MACOS_10), macho(ARM64, MACOS_11, flags=2)
+
+    found = read(tmp_path, universal((AMD64, amd64), (ARM64, arm64)))
+
+    assert (found.machine, found.parts, found.signed) == ("EM_X86_64", ("EM_X86_64", "EM_AARCH64"), "ad hoc")
+
+
+def test_a_part_that_is_another_than_its_file_says(tmp_path):
+    """A header that lies about its parts is damaged."""
+    with pytest.raises(VerificationFailed, match="a part is for another machine"):
+        read(tmp_path, universal((AMD64, macho(ARM64))))
+
+
+def test_a_class_of_java_is_no_universal_file(tmp_path):
+    """Both begin alike; a class's version is more than the number of any file's parts."""
+    assert read(tmp_path, bytes.fromhex("cafebabe00000041") + bytes(40)).format == ""
+
+
+def test_a_program_for_windows(tmp_path):
+    """The libraries that it imports from, and the oldest system."""
+    found = read(tmp_path, pe(3, b"KERNEL32.dll", b"libgcc_s_seh-1.dll"))
+
+    assert (found.system, found.minimum, found.needed) == ("windows", "6.2", ("KERNEL32.dll", "libgcc_s_seh-1.dll"))
+    assert check(found, find("x86_64-pc-windows-gnu")) == ()
+    assert check(found, find("x86_64-unknown-uefi")) == ("is for the system windows, wanted uefi",)
+
+
+def test_a_program_for_firmware():
+    """A real program for UEFI is one, and is not taken for one for Windows."""
+    found = inspect(REAL / "uefi.efi")
+
+    assert (found.format, found.machine, found.system, found.needed) == ("pe", "EM_X86_64", "uefi", ())
+    assert check(found, find("x86_64-unknown-uefi")) == ()
+    assert check(found, find("x86_64-pc-windows-gnu")) == ("is for the system uefi, wanted windows",)
+
+
+def test_a_program_for_a_bare_machine():
+    """A real program for a Cortex-M has an entry, and asks for no loader."""
+    found = inspect(REAL / "thumb")
+
+    assert (found.machine, found.abi, found.interpreter, found.needed) == ("EM_ARM", "hard-float", "", ())
+    assert found.entry % 2  # of Thumb code
+    assert check(found, find("thumbv7em-none-eabihf")) == ()
+    assert check(found, find("thumbv7em-none-eabi")) == ("is built for the ABI hard-float, wanted soft-float",)
+
+
+def test_a_program_with_a_loader_is_for_no_bare_machine():
+    """What asks for a loader and libraries was linked for a system."""
+    linux = inspect(REAL.parent / "elf" / "aarch64-gnu")
+
+    assert check(linux, find("aarch64-unknown-none")) == (
+        "is for the system linux, wanted no system",
+        "asks for /lib/ld-linux-aarch64.so.1, libc.so.6, and nothing loads that for aarch64-unknown-none",
+    )
+
+
+def test_a_module(tmp_path):
+    """Imports of every kind are read, and exports."""
+    found = read(tmp_path, module(KINDS, [b"memory", b"_start"]))
+
+    assert found.imports == ("wasi_snapshot_preview1::fd_write", "env::table", "env::memory", "env::stack")
+    assert (found.needed, found.exports) == (("wasi_snapshot_preview1", "env"), ("memory", "_start"))
+    assert (found.system, check(found, find("wasm32-wasip1"))) == ("wasip1", ())
+
+
+def test_a_component(tmp_path):
+    """A component names interfaces, and is no module; that is for preview 1."""
+    found = read(tmp_path, COMPONENT)
+
+    assert (found.system, found.needed, found.exports) == ("wasip2", ("wasi:cli/exit@0.2.6", "host"), ("wasi:cli/run@0.2.0",))
+    assert check(found, find("wasm32-wasip2")) == ()
+    assert check(found, find("wasm32-wasip1")) == ("is for the system wasip2, wanted wasip1",)
+
+
+def test_a_module_that_calls_a_system_that_is_not_there(tmp_path):
+    """A browser has no WASI; a module that asks for it was built for another target."""
+    calls, alone = (read(tmp_path, module(imports, [])) for imports in (KINDS[:1], KINDS[1:]))
+
+    assert check(calls, find("wasm")) == (
+        "imports from wasi_snapshot_preview1: it is for wasip1, and wasm32-unknown-unknown has no system",
+    )
+    assert check(alone, find("wasm")) == ()
+
+
+FILES = {
+    "macho": macho(ARM64, MACOS_11, dylib(b"/usr/lib/libSystem.B.dylib"), flags=2),
+    "universal": universal((AMD64, macho(AMD64, MACOS_10)), (ARM64, macho(ARM64, MACOS_11, flags=2))),
+    "pe": pe(3, b"KERNEL32.dll"),
+    "module": module(KINDS, [b"memory"]),
+    "component": COMPONENT,
+}
+
+
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_a_cut_or_altered_file_never_ends_in_another_error(tmp_path, data):
+    """A file that is cut, or has a byte set to the most, is read or called damaged."""
+    for size in range(len(data)):
+        for changed in (data[:size], data[:size] + b"\xff" + data[size + 1 :]):
+            with suppress(VerificationFailed):
+                read(tmp_path, changed)
