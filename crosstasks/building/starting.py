@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..planning.emulators import Runner
     from ..planning.route import Route
 
-WASI: Final = Path(__file__).with_name("wasi.py")
+WASI: Final = Path(__file__).parents[1] / "provisioning" / "wasi.py"
 
 GIVEN: Final = (
     "RUST_[A-Z_]*",
