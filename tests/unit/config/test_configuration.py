@@ -763,5 +763,7 @@ def test_a_name_stands_for_a_triple(monkeypatch):
 def test_a_verb_that_is_none():
     """The likely one is named."""
     assert "test" == verb("test")
-    with pytest.raises(ConfigError, match="the verb is build or test or check or clippy or doc or run or bench, not 'tets', perhaps 'test'"):
+    with pytest.raises(
+        ConfigError, match="the verb is build or test or check or clippy or doc or run or bench, not 'tets', perhaps 'test'"
+    ):
         verb("tets")
