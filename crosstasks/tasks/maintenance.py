@@ -76,13 +76,13 @@ def _here(rows: Sequence[Listed], call: Call) -> tuple[Listed, ...]:
 
     def way(triple: str, verb: Verb) -> str:
         try:
-            planned, _ = pipeline.make(triple, verb, works[triple])
+            planned, _ = pipeline.make(triple, verb, contexts[triple])
         except (NoRoute, EngineFailed) as error:
             return f"no: {(error.why or error.what).strip().splitlines()[-1].strip()}"
         return planned.route.name
 
     known = pipeline.look(call.context(needed=False))
-    works = {row.triple: changed(known, config=replace(known.config, targets=(row.triple,))) for row in rows}
+    contexts = {row.triple: changed(known, config=replace(known.config, targets=(row.triple,))) for row in rows}
     verbs: tuple[Verb, ...] = ("build", "test")
     return tuple(replace(row, here={verb: way(row.triple, verb) for verb in verbs}) for row in rows)
 
