@@ -355,7 +355,7 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
-    env = {**caches, **environment.deployment(route.target, context.environ), **env}
+    env = {**caches, **environment.deployment(route.target, context.environ), **environment.stripping(route, context.environ), **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}

@@ -301,6 +301,13 @@ def deployment(triple: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {"MACOSX_DEPLOYMENT_TARGET": OLDEST[triple]} if triple in OLDEST and "MACOSX_DEPLOYMENT_TARGET" not in environ else {}
 
 
+def stripping(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what lets rustc's own ``rust-objcopy``, which strips Apple's programs, find LLVM; rustup's proxies set it for every call."""
+    if route.target not in OLDEST or route.toolchain.origin != "rustup" or not route.toolchain.host.endswith("-linux-gnu"):
+        return {}
+    return {"LD_LIBRARY_PATH": ":".join(filter(None, (f"{route.toolchain.path}/lib", environ.get("LD_LIBRARY_PATH", ""))))}
+
+
 Said: TypeAlias = Mapping[str, str | tuple[str, ...]]
 """Flags of cargo's config files, by ``build``, a triple or a ``cfg(…)``."""
 

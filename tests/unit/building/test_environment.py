@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from msgspec.structs import replace
 
 from crosstasks.building import environment
-from crosstasks.building.environment import Call, cargo, deployment, stripped, variable
+from crosstasks.building.environment import Call, cargo, deployment, stripped, stripping, variable
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.planning.ingredients import Image, Tool, Toolchain
@@ -414,3 +416,18 @@ def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, 
 def test_the_oldest_macos(triple, environ, told):
     """Programs run where Rust's own do, and not on zig's newest only; the user's choice wins."""
     assert deployment(triple, environ) == told
+
+
+@pytest.mark.parametrize(
+    ("triple", "origin", "environ", "told"),
+    [
+        ("aarch64-apple-darwin", "rustup", {}, {"LD_LIBRARY_PATH": "/t/lib"}),
+        ("aarch64-apple-darwin", "rustup", {"LD_LIBRARY_PATH": "/mine"}, {"LD_LIBRARY_PATH": "/t/lib:/mine"}),
+        ("aarch64-apple-darwin", "debian", {}, {}),
+        ("x86_64-unknown-freebsd", "rustup", {}, {}),
+    ],
+)
+def test_what_strips_apples_programs_finds_its_library(triple, origin, environ, told):
+    """As rustup's proxies have it, which are not called here; what the user has set stays behind it."""
+    own = SimpleNamespace(path="/t", origin=origin, host="x86_64-unknown-linux-gnu")
+    assert stripping(SimpleNamespace(target=triple, toolchain=own), environ) == told
