@@ -102,7 +102,7 @@ def arm64_facts(**changes: Any) -> Facts:
 def bare_facts(**changes: Any) -> Facts:
     """Return the same of a machine that has no engine and no Rust; *changes* as of ``facts``."""
     nothing = {
-        "host": Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", libc_version="2.36"),
+        "host": Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", glibc="2.36"),
         "engine": Absent("no container engine is here: neither docker nor podman is on PATH", "start docker, or install podman"),
         "rustup": Absent("rustup is not on PATH"),
         "builders": Builders(),
@@ -114,7 +114,7 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
     installed = toolchain(host=triple)
     cargo = Builder(kind="cargo", path="/home/user/.cargo/bin/cargo", version="1.96.0")
     return {
-        "host": Host(os="linux", arch=arch, triple=triple, libc="gnu", libc_version="2.36", apt=True, suite="bookworm"),
+        "host": Host(os="linux", arch=arch, triple=triple, libc="gnu", glibc="2.36", apt=True, suite="bookworm"),
         "engine": Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", api="1.41", arch=arch, store="overlay2"),
         "emulation": Emulation(),
         "rustup": Rustup(

@@ -211,7 +211,7 @@ def folder(route: Route, repository: Repository) -> Path:
     ``GLIBC_2.29 not found`` (cross-rs/cross#724). Folders whose images do not differ in that have names that begin alike (seeding.py).
     """
     image = route.image
-    parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.libc)
+    parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.glibc_floor)
     # cargo compares times, and those of another machine are its own
     parts = (*parts, "remote") if route.remote else parts
     base = _key(6, image.base, image.platform) if image and image.base and not route.remote else ""
@@ -230,7 +230,7 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
 def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
     """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another."""
     route = plan.route
-    suffix = f".{route.libc}" if route.builder == "zigbuild" and route.libc else ""
+    suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor else ""
     listed = ["--target", f"{route.target}{suffix}"]
     if repository.lock:
         listed.append("--locked")

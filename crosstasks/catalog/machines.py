@@ -109,4 +109,4 @@ def triple(platform: Platform, *, musl: bool = False) -> str | Absent:
 
 def libc(platform: Platform, *, musl: bool) -> str:
     """Return the C library of programs on Linux: musl's where its loader is, and no glibc."""
-    return "musl" if musl and not platform.libc else "gnu"
+    return "musl" if musl and not platform.glibc else "gnu"

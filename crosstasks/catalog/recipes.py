@@ -67,7 +67,7 @@ SPAWN: Final = "/usr/local/lib/crosstasks"
 """Where the image keeps what lets emulated programs start others (provisioning/spawn.c)."""
 
 
-class Recipe(Struct, frozen=True, kw_only=True):
+class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):  # under another key, every tag would be another
     """What an image is made of.
 
     Attributes:
@@ -78,7 +78,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         qemu: the only emulator that is taken from Debian's package of all, empty for none.
         env: the image's environment.
         links: what maintainer scripts would have linked, besides what every image has.
-        glibc: of the programs in the image; *libc*: what artifacts are linked against, empty if it is not glibc.
+        glibc: of the programs in the image.
+        glibc_floor: the glibc that artifacts are linked against, and so need at most; empty if it is another C library.
         runs: it can run the target's programs.
     """
 
@@ -94,7 +95,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str]
     links: Mapping[str, str] = {}
     glibc: str
-    libc: str = ""
+    glibc_floor: str = ""
     runs: bool = True
 
     @property
@@ -104,7 +105,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
             "crosstasks.image": self.tag,
             "crosstasks.target": self.target,
             "crosstasks.glibc": self.glibc,
-            "crosstasks.libc": self.libc,
+            "crosstasks.libc": self.glibc_floor,
             "crosstasks.suite": self.suite,
             "org.opencontainers.image.title": f"crosstasks image for {self.target}",
         }
@@ -143,7 +144,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         links=_links(target),
         env=_environment(target, platform, qemu),
         glibc=SUITES[suite],
-        libc=SUITES[suite] if target.libc == "gnu" else "",
+        glibc_floor=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(qemu),
     )
     digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(result, order="sorted")).hexdigest()[:12]

@@ -105,13 +105,13 @@ class Image(Struct, frozen=True, kw_only=True):
 
     Attributes:
         base: what it is made from, ``ubuntu:16.04``.
-        libc: the version of the target's libc in it, empty if unknown.
+        glibc_floor: the version of the target's glibc in it; empty if unknown.
         runners: what can run the target's programs in it (``native``, ``qemu-user``, ``qemu-system``, ``qemu-arm``,
             ``wine``, ``node``); empty: nothing.
     """
 
     base: str
-    libc: str = ""
+    glibc_floor: str = ""
     runners: tuple[str, ...] = ()
 
 
@@ -261,7 +261,7 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
 
 def _image(made_of: str, runners: str) -> Image:
     base, _, libc = made_of.partition(" ")
-    return Image(base=base, libc=libc, runners=tuple(runners.split()))
+    return Image(base=base, glibc_floor=libc, runners=tuple(runners.split()))
 
 
 def _variants(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Image]]:

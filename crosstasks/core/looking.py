@@ -25,13 +25,13 @@ class Platform(Struct, frozen=True, kw_only=True):
         system: ``sys.platform``.
         machine: as the kernel names the architecture; ``release`` is the kernel's, ``node`` the machine's name.
         bits: of Python, and so of the programs that are usual here.
-        libc: ``glibc 2.36``; empty if it is another.
+        glibc: as the C library names itself, ``glibc 2.36``; empty if it is another one.
     """
 
     system: str
     machine: str
     bits: int = 64
-    libc: str = ""
+    glibc: str = ""
     release: str = ""
     node: str = ""
 
@@ -43,7 +43,7 @@ class Platform(Struct, frozen=True, kw_only=True):
             machine = os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
             return cls(system=sys.platform, machine=machine, bits=64, node=os.environ.get("COMPUTERNAME", ""))
         named = os.uname()
-        return cls(system=sys.platform, machine=named.machine, bits=bits, libc=_libc(), release=named.release, node=named.nodename)
+        return cls(system=sys.platform, machine=named.machine, bits=bits, glibc=_libc(), release=named.release, node=named.nodename)
 
 
 def _libc() -> str:

@@ -26,7 +26,7 @@ class Host(Struct, frozen=True, kw_only=True):
         arch: as Rust names it, ``x86_64`` or ``aarch64``, …
         triple: the host triple of Rust's programs here, ``x86_64-unknown-linux-gnu``.
         libc: ``gnu``, ``musl``, or empty where there is none to choose.
-        libc_version: ``2.36``; empty if unknown.
+        glibc: ``2.36``; empty if unknown.
         container: the kind of container we are in (``docker``, ``podman``, ``unknown``), empty if none.
         container_id: what the engine calls it; empty if that is not seen from inside.
         ci: the CI service (``github``, ``gitlab``, ``azure``, …, ``unknown``), empty if none.
@@ -38,7 +38,7 @@ class Host(Struct, frozen=True, kw_only=True):
     arch: str
     triple: str
     libc: str = ""
-    libc_version: str = ""
+    glibc: str = ""
     container: str = ""
     container_id: str = ""
     ci: str = ""
@@ -113,7 +113,7 @@ def parse(  # as many things are looked at
     return replace(
         host,
         libc=machines.libc(platform, musl=musl),
-        libc_version=platform.libc.partition(" ")[2],
+        glibc=platform.glibc.partition(" ")[2],
         container=container,
         container_id=container_id,
         apt=apt,

@@ -129,7 +129,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
                 image=image,
                 emulated=emulator is not None,
                 emulator=emulator,
-                libc=image.libc,
+                glibc_floor=image.glibc_floor,
                 build_std=from_source(request, toolchain),
                 remote=_elsewhere(facts),
             )

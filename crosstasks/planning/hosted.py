@@ -39,7 +39,7 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 builder="cargo",
                 toolchain=toolchain,
                 host_toolchain=toolchain,
-                libc=facts.host.libc_version if request.target.libc == "gnu" else "",
+                glibc_floor=facts.host.glibc if request.target.libc == "gnu" else "",
                 build_std=from_source(request, toolchain),
                 runner=runner,
             )
@@ -85,7 +85,7 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 tool=tool,
                 toolchain=toolchain,
                 host_toolchain=toolchain,
-                libc=glibc,
+                glibc_floor=glibc,
                 build_std=from_source(request, toolchain),
                 runner=runner,
             )

@@ -42,8 +42,8 @@ class Variant(Struct, frozen=True, kw_only=True):
 def facts_of(request: Request, flavour: str) -> dict[str, Any]:
     """Return what is known of the image that a flavour of cross has, by the catalogue."""
     row = request.target.images[flavour]
-    libc = row.libc if request.target.libc == "gnu" else ""
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "libc": libc, "runs": bool(row.runners)}
+    floor = row.glibc_floor if request.target.libc == "gnu" else ""
+    return {"glibc": BASE_GLIBC.get(row.base, ""), "glibc_floor": floor, "runs": bool(row.runners)}
 
 
 def pinned(ref: str, request: Request) -> str:
@@ -78,7 +78,7 @@ def traits(recipe: recipes.Recipe, request: Request, facts: Facts) -> dict[str, 
     repository = facts.repository
     tables = repository.cross_tables(request.target.triple) if isinstance(repository, Repository) else ()
     changed = request.options.packages or any("pre-build" in table for table in tables)
-    return {"glibc": recipe.glibc, "libc": recipe.libc, "runs": recipe.runs, "base": "" if changed else recipe.suite}
+    return {"glibc": recipe.glibc, "glibc_floor": recipe.glibc_floor, "runs": recipe.runs, "base": "" if changed else recipe.suite}
 
 
 def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questions:

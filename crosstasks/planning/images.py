@@ -113,7 +113,7 @@ def _in_engine(
     source: str = "local",
     why: str = "",
     glibc: str = "",
-    libc: str = "",
+    glibc_floor: str = "",
     **more: Any,
 ) -> Choice:
     question = Question("image", ref)
@@ -131,7 +131,7 @@ def _in_engine(
         digest=_digest(image, request, facts),
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
-        libc=libc or image.labels.get("crosstasks.libc", ""),
+        glibc_floor=glibc_floor or image.labels.get("crosstasks.libc", ""),
         **more,
     )
 

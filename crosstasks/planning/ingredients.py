@@ -141,7 +141,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
         ref: the reference given to cross; empty if Cross.toml lets cross build its own.
         platform: ``linux/amd64``.
         glibc: of the programs that run in the container; empty if unknown.
-        libc: the libc that artifacts are linked against, so the floor of where they run; empty if unknown.
+        glibc_floor: the glibc that artifacts are linked against, and so need at most; empty if unknown.
         runs: it can run the target's programs.
         base: what its own programs and libraries are; images of one base differ in what is for the target alone. Empty: unknown.
     """
@@ -150,7 +150,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
     platform: str
     digest: str = ""
     glibc: str = ""
-    libc: str = ""
+    glibc_floor: str = ""
     runs: bool = True
     base: str = ""
 

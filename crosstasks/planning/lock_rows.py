@@ -48,7 +48,7 @@ def of(route: Route, request: Request) -> Locked:
         recipe=built.rpartition("-")[2],
         toolchain=route.toolchain.release,
         toolchain_source=route.toolchain.origin,
-        glibc=route.libc,
+        glibc=route.glibc_floor,
     )
 
 

@@ -75,7 +75,7 @@ class Plan:
     @property
     def promise(self) -> Promise:
         """Return what is verified: the glibc that is configured, else the one that the route is known to link against."""
-        return Promise(triple=self.target, glibc=self.request.ceiling or self.route.libc)
+        return Promise(triple=self.target, glibc=self.request.ceiling or self.route.glibc_floor)
 
 
 def make(request: Request, facts: Facts) -> Plan | Questions:

@@ -31,7 +31,7 @@ class Route(Struct, frozen=True, kw_only=True):
         host_toolchain: the toolchain whose cargo runs on the host, to read the workspace and fetch its dependencies.
         emulator: what runs the programs of an image that is not of the engine's own platform.
         emulated: the container's programs run under emulation, which costs about 11x (docs/routes.md).
-        libc: the glibc that artifacts need at most; empty where it is unknown or there is none.
+        glibc_floor: the glibc that artifacts need at most; empty where it is unknown or there is none.
         build_std: the standard library is compiled from source.
         remote: the engine is on another machine: all is copied there, and the artifacts back.
         runner: what starts programs that are built on the host; None: they start by themselves, or nothing is started.
@@ -47,7 +47,7 @@ class Route(Struct, frozen=True, kw_only=True):
     image: Image | None = None
     emulator: Emulator | None = None
     emulated: bool = False
-    libc: str = ""
+    glibc_floor: str = ""
     build_std: bool = False
     remote: bool = False
     runner: Runner | None = None
@@ -132,8 +132,8 @@ def unfit(route: Route, request: Request) -> Refused | None:
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
         return Refused(name=route.name, why=why)
     ceiling = request.ceiling
-    if ceiling and route.libc and versions.numbers(route.libc) > versions.numbers(ceiling):
-        why = f"its artifacts need glibc {route.libc}, and glibc = {ceiling!r} is promised"
+    if ceiling and route.glibc_floor and versions.numbers(route.glibc_floor) > versions.numbers(ceiling):
+        why = f"its artifacts need glibc {route.glibc_floor}, and glibc = {ceiling!r} is promised"
         return Refused(name=route.name, why=why, hint=_gives(request.target, ceiling))
     return None
 

@@ -185,8 +185,8 @@ def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Too
     here = facts.host
     if here.os == "windows":
         return Refused(name="debian", why="patchelf, which it is put together with, does not run on Windows")
-    if host == here.triple and here.libc_version and versions.numbers(here.libc_version) < versions.numbers(DEBIAN_GLIBC):
-        return Refused(name="debian", why=f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.libc_version}")
+    if host == here.triple and here.glibc and versions.numbers(here.glibc) < versions.numbers(DEBIAN_GLIBC):
+        return Refused(name="debian", why=f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.glibc}")
     missing = facts.open("debian")
     if missing:
         return missing

@@ -134,8 +134,8 @@ def dim_out(text: str) -> str:
 def _notes(plan: Plan) -> list[tuple[str, str]]:
     route = plan.route
     notes = []
-    if route.libc:
-        notes.append(("glibc", f"programs run with glibc {route.libc} or newer"))
+    if route.glibc_floor:
+        notes.append(("glibc", f"programs run with glibc {route.glibc_floor} or newer"))
     if route.build_std:
         notes.append(("std", f"compiled from source (-Zbuild-std): {route.toolchain.name} has none for {plan.target}"))
     if route.emulated and route.image:

@@ -53,8 +53,8 @@ def on_host(subject: Subject, target: Target, context: Context) -> Start | str:
     old = artifact.static and host.arch == "x86_64" and target.arch in _X86
     if target.os != host.os or not (target.arch == host.arch or old):
         return f"this host is {host.triple}"
-    if artifact.glibc and (host.libc != "gnu" or versions.numbers(artifact.glibc) > versions.numbers(host.libc_version)):
-        return f"it needs glibc {artifact.glibc}, and this host has {host.libc_version or 'none'}"
+    if artifact.glibc and (host.libc != "gnu" or versions.numbers(artifact.glibc) > versions.numbers(host.glibc)):
+        return f"it needs glibc {artifact.glibc}, and this host has {host.glibc or 'none'}"
     if artifact.interpreter and not Path(artifact.interpreter).exists():
         return f"this host has no {artifact.interpreter}"
     return Start(how="on this host", argv=(str(subject.path),))
@@ -96,7 +96,7 @@ def _image(subject: Subject, target: Target, engine: Engine, context: Context) -
 
 def _images(client: engines.EngineClient, target: Target, context: Context, glibc: str) -> list[dict[str, Any]]:
     """Return what the engine says of a target's images that it holds: configured, cross's own, and built here; none that is too old."""
-    libc_by_ref = {default_image(target, flavour): image.libc for flavour, image in target.images.items()}
+    libc_by_ref = {default_image(target, flavour): image.glibc_floor for flavour, image in target.images.items()}
     refs = dict.fromkeys(filter(None, (context.config.target(target.triple).image, *libc_by_ref)))
     try:
         by_name = [image for ref in refs if not _older(libc_by_ref.get(ref, ""), glibc) and (image := client.image(ref))]

@@ -10,7 +10,7 @@ from crosstasks.core.looking import Look, Platform
 from crosstasks.core.steps import Done
 
 DATA = Path(__file__).parent / "data"
-LINUX = Platform(system="linux", machine="x86_64", libc="glibc 2.36", release="6.1.0", node="builder")
+LINUX = Platform(system="linux", machine="x86_64", glibc="glibc 2.36", release="6.1.0", node="builder")
 
 
 def recorded(name, *, code=0, err=""):

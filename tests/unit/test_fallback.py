@@ -25,7 +25,7 @@ from crosstasks.testing import AMD64, ARM64, arm64_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"
 BUILT = "cross 0.2.5, image built here"
-CI = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", libc_version="2.36", apt=True, suite="bookworm", ci="github")
+CI = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", glibc="2.36", apt=True, suite="bookworm", ci="github")
 
 
 def planned(known=None, own=None):

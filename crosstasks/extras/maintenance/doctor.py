@@ -69,7 +69,7 @@ def host(facts: Facts) -> Iterator[Row]:
             fix = why.hint or "run crosstasks on Linux, macOS or Windows"
             yield Row(name="host", state="missing", detail=why.why, fix=fix, code=CrosstasksError.code)
         case Host() as machine:
-            libc = {"gnu": f", glibc {machine.libc_version}", "musl": ", musl"}.get(machine.libc, "")
+            libc = {"gnu": f", glibc {machine.glibc}", "musl": ", musl"}.get(machine.libc, "")
             extra = [f"in a container ({machine.container})"] * bool(machine.container) + [f"in CI ({machine.ci})"] * bool(machine.ci)
             yield Row(name="host", detail=", ".join((f"{machine.os}{libc}, {machine.triple}", *extra)))
 

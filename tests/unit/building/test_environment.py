@@ -39,7 +39,7 @@ CALL = Call(
 )
 DOCKER = Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch="x86_64")
 PODMAN = replace(DOCKER, kind="podman", command="/usr/bin/podman")
-HOST = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", libc_version="2.36")
+HOST = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", glibc="2.36")
 
 
 def route(flavour="0.2.5", **changes):

@@ -26,7 +26,7 @@ def test_a_foreign_target_gets_its_compiler_and_the_one_emulator():
     """aarch64 on an amd64 engine: everything that a cross of any flavour needs stands in the image's environment."""
     found = made("aarch64")
     assert found.packages == ("gcc-aarch64-linux-gnu", "g++-aarch64-linux-gnu", "qemu-user-static")
-    assert (found.architecture, found.qemu, found.runs, found.glibc, found.libc) == ("amd64", "aarch64", True, "2.36", "2.36")
+    assert (found.architecture, found.qemu, found.runs, found.glibc, found.glibc_floor) == ("amd64", "aarch64", True, "2.36", "2.36")
     assert found.env == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "CC_x86_64_unknown_linux_gnu": "x86_64-linux-gnu-gcc",
@@ -84,7 +84,7 @@ def test_windows_compilers_get_the_names_that_the_environment_gives_them():
     """Debian's update-alternatives would have made them; they have POSIX threads, and nothing runs the programs."""
     found = made("windows")
     assert found.packages == ("gcc-mingw-w64-x86-64-posix", "g++-mingw-w64-x86-64-posix")
-    assert (found.qemu, found.runs, found.libc) == ("", False, "")
+    assert (found.qemu, found.runs, found.glibc_floor) == ("", False, "")
     for name in ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", "CC_x86_64_pc_windows_gnu", "CXX_x86_64_pc_windows_gnu"):
         assert found.links[f"usr/bin/{found.env[name]}"] == f"{found.env[name]}-posix"
 

@@ -542,7 +542,7 @@ def test_host(configured):
     [
         (Platform(system="haiku1", machine="x86_64"), "'host' is no target here: crosstasks knows no host of the kind 'haiku1'"),
         (
-            Platform(system="linux", machine="vax", libc="glibc 2.36"),
+            Platform(system="linux", machine="vax", glibc="glibc 2.36"),
             "'host' is no target here: it is vax-unknown-linux-gnu, which the catalogue does not have",
         ),
     ],

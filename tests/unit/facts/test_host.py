@@ -18,10 +18,10 @@ from crosstasks.facts.host import Host, ci, container, container_id, parse
     [
         (LINUX, False, "x86_64-unknown-linux-gnu"),
         (replace(LINUX, bits=32), False, "i686-unknown-linux-gnu"),
-        (replace(LINUX, machine="aarch64", libc=""), True, "aarch64-unknown-linux-musl"),
+        (replace(LINUX, machine="aarch64", glibc=""), True, "aarch64-unknown-linux-musl"),
         (replace(LINUX, machine="aarch64", bits=32), False, "armv7-unknown-linux-gnueabihf"),
         (replace(LINUX, machine="riscv64"), False, "riscv64gc-unknown-linux-gnu"),
-        (replace(LINUX, libc="glibc 2.36"), True, "x86_64-unknown-linux-gnu"),
+        (replace(LINUX, glibc="glibc 2.36"), True, "x86_64-unknown-linux-gnu"),
         (Platform(system="darwin", machine="arm64"), False, "aarch64-apple-darwin"),
         (Platform(system="win32", machine="AMD64"), False, "x86_64-pc-windows-msvc"),
     ],
@@ -37,7 +37,7 @@ def test_the_libc_has_its_version():
     """What Python calls 'glibc 2.36' is libc gnu, version 2.36."""
     host = parse(LINUX, {})
     assert isinstance(host, Host)
-    assert ("gnu", "2.36") == (host.libc, host.libc_version)
+    assert ("gnu", "2.36") == (host.libc, host.glibc)
 
 
 def test_an_unknown_system_is_absent_with_a_reason():

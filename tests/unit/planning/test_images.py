@@ -57,7 +57,7 @@ def test_upstream_serves_its_own_platform():
         digest="sha256:" + "2" * 64,
         why="cross's own image",
         glibc="2.23",
-        libc="2.23",
+        glibc_floor="2.23",
         steps=(step,),
     )
 
@@ -81,7 +81,13 @@ def test_a_registry_is_asked_only_by_the_sources_that_need_it():
     """`local` and `build` ask the engine, of all its names at once; what it holds needs no network."""
     held = facts(images={REF: image(REF)})
     assert choose("local", wanted(), held, config()) == Image(
-        ref=REF, platform="linux/amd64", source="local", digest="sha256:" + "1" * 64, why="the engine has it", glibc="2.23", libc="2.23"
+        ref=REF,
+        platform="linux/amd64",
+        source="local",
+        digest="sha256:" + "1" * 64,
+        why="the engine has it",
+        glibc="2.23",
+        glibc_floor="2.23",
     )
     assert choose("local", wanted(), facts(), config()) == (Question("image", REF), Question("image", MADE))
     assert choose("build", wanted(), facts(), config()) == (Question("image", MADE),)
@@ -106,7 +112,7 @@ def test_an_image_of_the_engine_must_be_of_the_platform(held, taken):
 def test_an_image_built_here_is_known_by_its_recipe():
     """What it holds is what its tag says; it runs the target's programs if the recipe has an emulator."""
     found = choose("local", wanted(), facts(images={REF: GONE, MADE: image(MADE)}), config())
-    assert (found.ref, found.source, found.why, found.glibc, found.libc, found.runs) == (
+    assert (found.ref, found.source, found.why, found.glibc, found.glibc_floor, found.runs) == (
         MADE,
         "local",
         "built here by an earlier call",
@@ -130,7 +136,7 @@ def test_an_image_is_built_from_the_machines_own_packages():
         why="put together from bookworm's packages",
         glibc="2.36",
         base="bookworm",
-        libc="2.36",
+        glibc_floor="2.36",
         steps=(step,),
     )
 
@@ -184,7 +190,7 @@ def test_the_base_is_the_one_configured():
     """Its glibc is what artifacts need; without the option it is the machine's own release."""
     want = recipe(targets.find("aarch64"), "linux/amd64", "bullseye").tag
     found = choose("build", wanted(), facts(images={want: GONE}), config(base="bullseye"))
-    assert (found.ref, found.libc, found.why) == (want, "2.31", "put together from bullseye's packages")
+    assert (found.ref, found.glibc_floor, found.why) == (want, "2.31", "put together from bullseye's packages")
     assert "bullseye" == found.steps[0].recipe.suite
 
 
@@ -268,7 +274,7 @@ def test_crosstasks_toml_wins_over_cross_toml():
     """The reason names the file, or the variable, that says it."""
     known = cross_toml("dockerfile", images={OWN: image(OWN, labels={"crosstasks.glibc": "2.36", "crosstasks.libc": "2.36"})})
     found = choose("configured", wanted(), known, config(image=OWN))
-    assert (found.ref, found.why, found.glibc, found.libc) == (OWN, "named by `image`, crosstasks.toml", "2.36", "2.36")
+    assert (found.ref, found.why, found.glibc, found.glibc_floor) == (OWN, "named by `image`, crosstasks.toml", "2.36", "2.36")
 
 
 def test_a_named_image_that_is_not_there():
@@ -287,7 +293,7 @@ def test_an_image_without_a_runner_runs_nothing(name):
     flavour = "git" if "0.2.5" not in row.images else "0.2.5"
     ref = targets.default_image(row, flavour)
     found = choose("upstream", wanted(name, flavour), facts(registry={ref: served(ref)}), config())
-    assert (found.runs, found.libc) == (False, "")
+    assert (found.runs, found.glibc_floor) == (False, "")
 
 
 def test_what_runs_is_told_by_the_flavours_own_row():

@@ -423,7 +423,7 @@ def test_the_parts_of_a_native_route_on_arm64():
     """An arm64 image, and the aarch64 toolchain in it; the same one reads the workspace."""
     planned, _ = settle("armv7", arm64_facts(), config("armv7"))
     route = planned.route
-    assert (route.image.platform, route.toolchain.host, route.emulated, route.libc) == ("linux/arm64", ARM64, False, "2.36")
+    assert (route.image.platform, route.toolchain.host, route.emulated, route.glibc_floor) == ("linux/arm64", ARM64, False, "2.36")
     assert route.host_toolchain == route.toolchain
     assert [type(step).__name__ for step in route.steps] == ["InstallWheels", "InstallToolchain", "BuildImage"]
 
@@ -534,7 +534,7 @@ def test_the_ceiling_is_told():
     planned, _ = settle("aarch64", facts(), config(glibc="2.28"), around=CLOSED)
     (refused,) = [refused for refused in planned.refused if refused.name == "cross 0.2.5, image built here"]
     assert refused.why == "its artifacts need glibc 2.36, and glibc = '2.28' is promised"
-    assert planned.route.libc == "2.28"
+    assert planned.route.glibc_floor == "2.28"
     assert refused.hint == 'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc 2.28'
 
 
@@ -544,7 +544,7 @@ def test_a_floor_that_no_route_reaches():
         settle("aarch64", facts(), config(glibc="2.12"), around=CLOSED)
     assert "glibc = '2.12' is promised, and Rust's standard library for aarch64-unknown-linux-gnu needs 2.17" in failed.value.why
     planned, _ = settle("riscv64", bare_facts(), config("riscv64"))
-    assert (planned.route.name, planned.route.libc) == ("zigbuild", "2.29")
+    assert (planned.route.name, planned.route.glibc_floor) == ("zigbuild", "2.29")
 
 
 def test_the_oldest_glibc_is_what_rustc_says():
@@ -562,7 +562,7 @@ def test_the_oldest_glibc_is_what_rustc_says():
 def test_what_zigbuild_links_against(target, options, libc):
     """The glibc that is promised, else Debian 10's; nothing where there is no glibc."""
     planned, _ = settle(target, bare_facts(), config(target, **options))
-    assert planned.route.libc == libc
+    assert planned.route.glibc_floor == libc
 
 
 @pytest.mark.parametrize(

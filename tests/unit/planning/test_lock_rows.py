@@ -272,7 +272,7 @@ def test_a_machine_that_could_not_build_an_image_uses_one_of_a_bundle():
     labels = {"crosstasks.glibc": "2.41", "crosstasks.libc": "2.41"}
     for images in (["local"], ["bundle"]):
         plan, _ = planned(facts(inventory=inventory), config(images=images), image={tag: image(tag, labels=labels)})
-        assert (plan.route.image.ref, plan.route.image.source, plan.route.libc) == (tag, *images, "2.41")
+        assert (plan.route.image.ref, plan.route.image.source, plan.route.glibc_floor) == (tag, *images, "2.41")
 
 
 def test_a_named_image_is_held_by_its_digest_as_well():

@@ -221,5 +221,5 @@ def test_what_is_asked_is_decided_once(known, monkeypatch):
 def test_what_is_promised_is_what_is_configured_else_what_the_route_gives(options, libc, glibc):
     """And that is what artifacts are verified against, whatever the builder and the image."""
     planned, _ = settle("aarch64", facts(), config(**options))
-    planned = dataclasses.replace(planned, route=replace(planned.route, libc=libc))
+    planned = dataclasses.replace(planned, route=replace(planned.route, glibc_floor=libc))
     assert (ARM64, glibc) == (planned.promise.triple, planned.promise.glibc)

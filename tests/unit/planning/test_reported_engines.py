@@ -20,7 +20,7 @@ REPORTED = tomllib.loads((DATA / "docker" / "reported.toml").read_text("utf-8"))
 HOSTS = {
     "darwin": Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"),
     "win32": Host(os="windows", arch="aarch64", triple="aarch64-pc-windows-msvc"),
-    "linux": Host(os="linux", arch="aarch64", triple=ARM64, libc="gnu", libc_version="2.36", apt=True, suite="bookworm"),
+    "linux": Host(os="linux", arch="aarch64", triple=ARM64, libc="gnu", glibc="2.36", apt=True, suite="bookworm"),
 }
 
 
