@@ -1,4 +1,4 @@
-"""What every acting stage is given: the configuration, the facts, where things lie, and the doors."""
+"""What every acting stage is given: the configuration, the facts, where things lie, and the clients."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Context:
         root: the folder that the Rust repository is looked for in.
         cache: our cache folder.
         environ: the user's environment.
-        run: the door to programs.
+        run: runs programs.
         say: tells one line of progress.
         extra: what a release adds.
         facts: what is known by now.
@@ -79,8 +79,8 @@ class Context:
                 return engine
 
 
-def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str], run: Runner, **doors: Any) -> Look:
-    """Return what looking is lent: what the configuration of *place* says of it, our cache *folder*, and *doors*."""
+def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str], run: Runner, **clients: Any) -> Look:
+    """Return what looking is lent: what the configuration of *place* says of it, our cache *folder*, and the *clients*."""
     return Look(
         run=run,
         environ=environ,
@@ -92,12 +92,12 @@ def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str
         offline=config.offline,
         timeout=config.network_timeout,
         debian_mirror=" ".join(filter(None, (config.debian_mirror, config.debian_keyring))),
-        **doors,
+        **clients,
     )
 
 
-def doors(folder: Path, config: Config, say: Say) -> dict[str, Any]:
-    """Return the doors by the names that ``Look`` has for them; *folder* is our cache. Each imports what it needs when opened."""
+def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
+    """Return the clients by the names that ``Look`` has for them; *folder* is our cache. Each imports what it needs when it is called."""
 
     def registry(ref: str, engine: Any, timeout: float) -> object:
         from .clients import registry_api

@@ -20,7 +20,7 @@ from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
 from .clients.process import run as real
 from .config import configuration, read
-from .context import Context, doors, look_of
+from .context import Context, clients, look_of
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
 from .core.results import Result, failed
@@ -81,7 +81,7 @@ def _packages(place: Path) -> frozenset[str] | None:
 def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Context:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = look_of(place, folder, loaded, environ, real, **doors(folder, loaded, say))
+    look = look_of(place, folder, loaded, environ, real, **clients(folder, loaded, say))
     return Context(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
 
 

@@ -274,9 +274,9 @@ def _copied(route: Route, guarding: guard.Guard, call: environment.Call, context
 @contextmanager
 def _swept(context: Context) -> Iterator[None]:
     """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
-    door = engines.EngineClient(context.engine.command, context.run)
+    client = engines.EngineClient(context.engine.command, context.run)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        sweeping = pool.submit(door.sweep)
+        sweeping = pool.submit(client.sweep)
         yield
         if error := sweeping.exception():
             context.say(f"what an earlier call may have left was not removed: {error}")

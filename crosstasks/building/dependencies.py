@@ -129,7 +129,7 @@ def fetch(route: Route, context: Context) -> None:
 
     Raises:
         ConfigError: Cargo.lock does not fit Cargo.toml.
-        BuildFailed: a dependency cannot be had.
+        BuildFailed: a dependency cannot be fetched.
     """
     repository = context.repository
     lock = Path(repository.root) / "Cargo.lock"

@@ -3,7 +3,7 @@
 cross runs ``cargo`` and ``rustup`` from PATH, and a fall-back ends with cargo's own exit code, so that a green build may be none
 of cross (cross-rs/cross#659, #1591). A private folder therefore stands before everything on PATH. Its ``cargo`` lets only
 ``metadata`` and ``--list`` through to the real one; its ``rustup`` answers from what is given and installs nothing. Whatever else
-is asked of them leaves a mark and fails. ``endings`` says what the marks mean.
+is asked of them leaves a mark and fails. ``outcome`` says what the marks mean.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def folder(route: Route, repository: Repository) -> Path:
     Return where a route builds: a folder of its own per builder and image.
 
     Build scripts and proc-macros are host programs: shared with another image, or with the host, they fail with
-    ``GLIBC_2.29 not found`` (cross-rs/cross#724). Folders whose images do not differ in that have names that begin alike (seeding.py).
+    ``GLIBC_2.29 not found`` (cross-rs/cross#724). If images do not differ in that, the names of their folders begin alike (target_folder).
     """
     image = route.image
     parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.glibc_floor)

@@ -33,10 +33,10 @@ PATIENCE: Final = 10.0
 class Witness:
     """Who asks, beside the build."""
 
-    def __init__(self, engine: Engine, door: EngineClient, run_id: str, file: Path) -> None:
+    def __init__(self, engine: Engine, client: EngineClient, run_id: str, file: Path) -> None:
         """Ask nothing yet; *file* is where the engine writes the container's id."""
         self.socket = engine_socket.path(engine.endpoint) if engine.kind == "docker" else ""
-        self.door = door
+        self.client = client
         self.run_id = run_id
         self.file = file
         self.begun = time.time()
@@ -67,15 +67,15 @@ class Witness:
         if self.socket:
             return engine_socket.get(self.socket, f"/{kind}/{name}/json")
         if kind == "images":
-            return self.door.image(name) or {}
-        return self.door.container(name)
+            return self.client.image(name) or {}
+        return self.client.container(name)
 
     def _remembered(self) -> Mapping[str, Any]:
         """Return what is left of a container that was gone before it was asked for: the engine remembers its start for a while."""
         filters = ("--filter", f"label={RUN}={self.run_id}", "--filter", "event=start")
         since, until = (f"{moment:.0f}" for moment in (self.begun - 1, time.time() + 1))
-        asked = (self.door.command, "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}")
-        line = self.door.runner(asked, timeout=PATIENCE).out.partition("\n")[0]
+        asked = (self.client.command, "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}")
+        line = self.client.runner(asked, timeout=PATIENCE).out.partition("\n")[0]
         told: dict[str, Any] = json.loads(line)
         name = told.get("from") or told.get("Image")
         return {"Id": told.get("id") or told["ID"], "Image": name, "Config": {"Image": name, "Labels": {RUN: self.run_id}}}
@@ -95,9 +95,9 @@ class Witness:
 
 
 @contextmanager
-def watching(engine: Engine, door: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
+def watching(engine: Engine, client: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
     """Ask as soon as there is something to ask about."""
-    witness = Witness(engine, door, run_id, file)
+    witness = Witness(engine, client, run_id, file)
     witness.thread.start()
     try:
         yield witness

@@ -190,9 +190,9 @@ def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[s
         return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
     libraries = [name for name in packages if not name.endswith(NATIVE)]
     if libraries and not target.debian:
-        return f"Debian has no libraries for {target.triple}, so `packages` cannot be had"
+        return f"Debian has no libraries for {target.triple}, so `packages` cannot be installed"
     if libraries and target.debian in WITHOUT.get(suite, ()):
-        return f"{suite} has no libraries for {target.triple}, so `packages` cannot be had; `base` names another release"
+        return f"{suite} has no libraries for {target.triple}, so `packages` cannot be installed; `base` names another release"
     return ""
 
 
@@ -205,7 +205,7 @@ def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
     """
     Return what names the compilers, for the target and for what runs in the image while it compiles.
 
-    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (seeding.py).
+    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (target_folder.py).
     And a linker that the user's own configuration of cargo names for this machine is not in the image.
     """
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PKG_CONFIG_ALLOW_CROSS": "1"}

@@ -128,7 +128,7 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     Pull an image for one platform.
 
     Raises:
-        ImageFailed: the registry or the engine said no.
+        ImageFailed: the registry or the engine refused.
     """
     what = f"cannot pull {ref}"
     layers, shown = Layers(), Shown(ref, say)

@@ -55,7 +55,7 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
 
     Args:
         root: a folder of the repository.
-        run: the door to programs.
+        run: runs programs.
         without: folders that do not make the tree dirty.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The door to programs: list argv, never a shell; whatever is started is ended.
+"""Run programs: list argv, never a shell; whatever is started is ended.
 
 Every program gets a process group of its own, so that Ctrl-C reaches it once, through us. Ctrl-C, SIGTERM, SIGHUP, a time
 limit and every exception end the whole group: interrupt, terminate, kill. A further signal shortens the waiting. Signals are taken
@@ -142,7 +142,7 @@ def stream(
     owner: Owner | None = None,
 ) -> Done:
     """
-    Run *argv* and hand its output on as it comes, in chunks; what has no receiver goes where ours goes.
+    Run *argv* and hand its output on as it comes, in chunks; what nobody takes goes where ours goes.
 
     Args:
         argv, env, cwd, timeout: as for ``run``.

@@ -399,7 +399,7 @@ def fetch_text(url: str, timeout: float, until: str = "") -> str:
     Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
 
     Raises:
-        CrosstasksError: it cannot be had in time.
+        CrosstasksError: it cannot be fetched in time.
     """
     return limited(lambda: _fetch(url, timeout, until.encode()), timeout, url)
 

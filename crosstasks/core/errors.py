@@ -3,13 +3,13 @@
 ::
 
     CrosstasksError              1
-    |- BuildFailed               1   cargo, a test or a packaged program said no
+    |- BuildFailed               1   cargo, a test or a packaged program failed
     |- ConfigError               2   crosstasks.toml, an option, an unknown target
     |  `- RefusedArgument        2   a cargo argument that is ours to set
     |- DiskFull                  1   no other route would need less
     |- NothingSelected           3
     |- NoRoute                   4   no possible way to build the target here
-    |- ToolMissing               5   cross, a toolchain, a program could not be had
+    |- ToolMissing               5   cross, a toolchain, a program could not be provided
     |  `- ToolDamaged            5   it was there, and is no longer what was installed
     |- VerificationFailed        6   the artifact is not what was asked for
     |- EngineFailed              7

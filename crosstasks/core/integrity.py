@@ -2,7 +2,7 @@
 
 ::
 
-    <folder>/.sums        every file; compared when a failure smells of damage, which takes a second for a toolchain
+    <folder>/.sums        every file; compared when a failure suggests damage, which takes a second for a toolchain
     <folder>/.complete    the few that are compared each time before the folder is used; written last
 
 Both are in the form that ``sha256sum --check`` reads. A file that has gone, or holds something else, is damage; one that came later

@@ -58,27 +58,27 @@ Versions: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 def _no_registry(ref: str, _engine: object, _timeout: float) -> object:
-    raise CrosstasksError(f"{ref} was not looked up: no door to registries was given")
+    raise CrosstasksError(f"{ref} was not looked up: no client for registries was given")
 
 
 def _no_fetch(url: str, _timeout: float, _until: str) -> str:
-    raise CrosstasksError(f"{url} was not fetched: no door to the network was given")
+    raise CrosstasksError(f"{url} was not fetched: no client for the network was given")
 
 
 def _no_names(_suite: str, _architecture: str, _names: Sequence[str]) -> Mapping[str, str]:
-    raise CrosstasksError("Debian's archive was not asked: no door to it was given")
+    raise CrosstasksError("Debian's archive was not asked: no client for it was given")
 
 
 def _no_versions(_suite: str, _packages: Sequence[tuple[str, str]]) -> Versions:
-    raise CrosstasksError("Debian's archive was not asked: no door to it was given")
+    raise CrosstasksError("Debian's archive was not asked: no client for it was given")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What looking needs: the doors, and where things lie.
+    """What looking needs: clients, and where things lie.
 
     Attributes:
-        run: the door to programs.
+        run: runs programs.
         environ: the user's environment.
         cwd: the project's folder; *manifest* is the Cargo.toml to use, relative to it, or empty to look for one.
         cache: our cache folder.
@@ -87,10 +87,10 @@ class Look:
         config_place: the file of the configuration, beside which the lock is; empty without one.
         offline: ask the network nothing.
         timeout: seconds that a network question may take.
-        registry: the door to registries: a reference, the engine to ask through, seconds.
-        fetch: the door to web servers: an address, seconds, and a text after whose line reading may stop.
-        debian_versions: the door to Debian's archive: a suite, and packages with an architecture each.
-        debian_lacking: the door to what it lacks: a suite, an architecture, names.
+        registry: asks a registry: a reference, the engine to ask through, seconds.
+        fetch: fetches from web servers: an address, seconds, and a text after whose line reading may stop.
+        debian_versions: asks Debian's archive: a suite, and packages with an architecture each.
+        debian_lacking: asks what it lacks: a suite, an architecture, names.
         debian_mirror: where it is asked, and whose signature counts, as configured; empty where nothing is.
         terminal: tells whether the user can be asked.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
@@ -160,5 +160,5 @@ Asker: TypeAlias = Callable[[Look, Question, BaseFacts], object]
 
 
 def absent(error: CrosstasksError) -> Absent:
-    """Return what a door has to say as the reason of an absence."""
+    """Return the reason of an absence from the error of a client."""
     return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)

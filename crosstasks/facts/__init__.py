@@ -93,7 +93,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
 
 
 def ask(question: Question, look: Look, facts: Facts) -> Any:
-    """Return the fact, or ``Absent`` with the reason: what a door has to say is a reason as well."""
+    """Return the fact, or ``Absent`` with the reason: the error of a client is a reason as well."""
     try:
         return ASKERS[question.about](look, question, facts)
     except DiskFull:

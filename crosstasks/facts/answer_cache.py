@@ -85,7 +85,7 @@ def answer(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[]
         return cached
     begun = time.monotonic()
     answer = ask()
-    # what said no at once may be asked again at once: whoever has just mended it wants to go on
+    # what refused at once may be asked again at once: whoever has just mended it wants to go on
     costly = life.negative > 0 and time.monotonic() - begun >= QUICK
     if costly if isinstance(answer, Absent) else life.positive:
         _write(path, subject, answer, look.now())

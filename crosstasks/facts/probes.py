@@ -2,7 +2,7 @@
 
 The program is a few instructions that end with a code of its own, in an image that holds nothing else; nothing is pulled.
 
-The program of ``facts.proof`` is written into the folder, run from there in a container that holds nothing else of use, and removed.
+The program of this module is written into the folder, run from there in a container that holds nothing else of use, and removed.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Abs
 
 
 def forget(look: Look, question: Question, facts: BaseFacts) -> None:
-    """Have a proof made anew, because something changed."""
+    """Forget the result of a test, because something changed."""
     if isinstance(facts["engine"], Engine):
         answer_cache.forget(look, _subject(look, facts["engine"], question.subject))
 

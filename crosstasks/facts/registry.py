@@ -61,7 +61,7 @@ def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:
 
 def parse(ref: str, raw: object) -> RegistryImage | Absent:
     """
-    Read what the door brings.
+    Read the answer of the client.
 
     Docker's distribution answer is ``{"Descriptor": {"mediaType", "digest"}, "Platforms": […]}``; a registry's own is
     ``{"mediaType", "digest", "manifest": {…}, "config": {…}}``, where *config* tells a plain manifest's platform.

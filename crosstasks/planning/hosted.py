@@ -104,7 +104,7 @@ def _too_old(target: Target, glibc: str) -> Refused | None:
     if not glibc or versions.numbers(glibc) >= versions.numbers(oldest(target)):
         return None
     why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
-    return Refused(name="zigbuild", why=why, hint=f'glibc = "{oldest(target)}" is the oldest that can be had')
+    return Refused(name="zigbuild", why=why, hint=f'glibc = "{oldest(target)}" is the oldest that is possible')
 
 
 def _no_zig(target: Target) -> Refused | None:

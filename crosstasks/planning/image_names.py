@@ -100,7 +100,7 @@ def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questi
         return unknown
     problems = [problem for one in questions for problem in _problems(facts.answers[one])]
     if problems:
-        what = f"`packages` of {request.target.triple} ({request.origin('packages')}) names what cannot be had"
+        what = f"`packages` of {request.target.triple} ({request.origin('packages')}) names packages that do not exist"
         hint = f"packages.debian.org finds names; `{recipes.NATIVE}` behind one means a program of the image"
         raise ConfigError(what, problems=problems, hint=hint)
     return ()

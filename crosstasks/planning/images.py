@@ -123,7 +123,7 @@ def _in_engine(
     if not isinstance(image, LocalImage):
         return Refused(name=source, why=f"the engine has no {ref}")
     if image.platform.split("/")[:2] != variant.platform.split("/")[:2]:
-        return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, wanted {variant.platform}")
+        return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, not {variant.platform}")
     return Image(
         ref=ref,
         platform=variant.platform,
@@ -155,7 +155,7 @@ def _served(ref: str, variant: Variant, request: Request, facts: Facts, *, sourc
     if not isinstance(answer, RegistryImage):
         return Refused(name=source, why=answer.why)
     if variant.platform not in answer.platforms:
-        return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, wanted {variant.platform}")
+        return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, not {variant.platform}")
     # without `local` nobody has asked the engine yet
     if source != "configured" and "local" not in request.shared.images:
         local = _in_engine(ref, variant, request, facts, source=source, why=why, **more)

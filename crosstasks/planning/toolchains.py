@@ -227,7 +227,7 @@ def release_for(rust: RustRequest, debian: Debian) -> str | Refused:
     offered = [release for release in debian.rust if rust.accepts(release)]
     if not offered:
         there = ", ".join(debian.rust) or "none"
-        return Refused(name="debian", why=f"Debian's releases are {there}, wanted {rust.release or f'{rust.minimum} or newer'}")
+        return Refused(name="debian", why=f"Debian's releases are {there}, not {rust.release or f'{rust.minimum} or newer'}")
     architectures = {target.debian_std for target in rust.shipped() if target.debian_std}
     shipped = {architecture for release in offered for architecture in debian.rust[release]}
     for release in sorted(offered, key=versions.numbers, reverse=True):

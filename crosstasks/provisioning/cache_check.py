@@ -1,6 +1,6 @@
 """Act: tell a failure that damaged files of ours explain, and take them out of the cache, so that the next call makes them anew.
 
-To compare a toolchain takes a second, so it is only done after a failure that smells of it; no ordinary error of a compiler does.
+To compare a toolchain takes a second, so it is only done after a failure that suggests damage; no ordinary error of a compiler does.
 What the patterns know was seen: bytes were flipped, and pages zeroed, in every kind of file that a toolchain has.
 """
 
@@ -35,14 +35,14 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def suspicious(output: str) -> str:
-    """Pure: return the line of a failed program that smells of damage; empty if none does."""
+    """Pure: return the line in which a failed program suggests that its files are damaged; empty if there is none."""
     plain = _ESCAPES.sub("", output)
     match = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
     return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 
 
 def damaged(route: Route, output: str, context: Context) -> ToolDamaged | None:
-    """Look for damage if what was *output* smells of it, and take out what is damaged; None if nothing of ours is."""
+    """Compare our files if the *output* of a program suggests damage, and take out what is damaged; None if nothing of ours is."""
     line = suspicious(output)
     parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     try:
@@ -62,7 +62,7 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
     Args:
         folder: of a tool or a toolchain.
         context: for our cache.
-        line: what smelled of damage, if something did.
+        line: the output that suggested damage, if there is any.
 
     Raises:
         ToolDamaged: it differed, and has been taken out.

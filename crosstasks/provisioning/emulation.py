@@ -89,7 +89,7 @@ def _passing(context: Context) -> bool:
 
 
 def _mount(context: Context) -> None:
-    """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the proof tells whether it matters."""
+    """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the test tells whether it matters."""
     if _passing(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
         done = context.run(MOUNT, timeout=PATIENCE)
         context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")

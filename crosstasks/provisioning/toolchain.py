@@ -45,7 +45,7 @@ def from_debian(
         debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
         host_debian: that of ``wanted.host``; *here* is the host triple of the machine that we are on.
         patchelf: gives a patchelf that runs here.
-        run: the door to programs.
+        run: runs programs.
         say: told what is fetched, and what becomes of it.
 
     Raises:
@@ -164,11 +164,11 @@ def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_
         toolchain: the folder whose library's source it is.
         host_toolchain: the folder of a toolchain that runs on this machine, if *toolchain* does not.
         cargo_home: where to; the user's own if empty.
-        run: the door to programs.
+        run: runs programs.
         say: told what is done.
 
     Raises:
-        ToolMissing: the source is not there, or a crate cannot be had.
+        ToolMissing: the source is not there, or a crate cannot be fetched.
     """
     manifest = toolchain / SOURCE / "Cargo.toml"
     if not manifest.is_file():

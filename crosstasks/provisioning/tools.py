@@ -32,7 +32,7 @@ def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, sa
     Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
 
     Raises:
-        ToolMissing: neither pip nor uv is there, or the wheels cannot be had.
+        ToolMissing: neither pip nor uv is there, or the wheels cannot be fetched.
     """
     say(f"installing {', '.join(projects)} from PyPI")
     return integrity.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)

@@ -47,7 +47,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "yes": Option(
         False, "agree to what would be asked: that emulation is set up, if a route needs it, or that a release goes on", short="y"
     ),
-    "source": Option("", "where the emulator is taken from: image, build or package; the first that can be had if not given"),
+    "source": Option("", "where the emulator is taken from: image, build or package; the first that is available if not given"),
     "package": Option(None, "a cargo package to release; may be given several times; `packages` of [release] if not given", short="p"),
     "skip": Option(None, "parts to leave out, with commas between them; may be given several times"),
     "snapshot": Option(False, "no release: the version tells the commit, and nothing is tagged or published"),

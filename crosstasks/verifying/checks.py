@@ -176,7 +176,7 @@ def _interpreter(subject: Subject, promise: Promise) -> Answer:
     actual, expected = subject.artifact.interpreter, loader(promise.target)
     if not actual or not expected:
         return Unchecked("it asks for no loader" if not actual else f"the loader of {promise.target.triple} is not known")
-    return () if actual == expected else (f"asks for the loader {actual}, wanted {expected}",)
+    return () if actual == expected else (f"asks for the loader {actual}, not {expected}",)
 
 
 def _glibc(subject: Subject, promise: Promise) -> Answer:
@@ -189,7 +189,7 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
     standard = promise.standard.get(symbols.rust(subject.path))
     crates = symbols.askers((symbol.name for symbol in newer), (*promise.built, *filter(None, [standard])))
     lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_blamed(crates[symbol.name])}" for symbol in newer)
-    return lines or (f"needs glibc {artifact.glibc}, promised was {promise.glibc}",)
+    return lines or (f"needs glibc {artifact.glibc}, and {promise.glibc} is promised",)
 
 
 def _blamed(crates: tuple[str, ...]) -> str:
@@ -218,7 +218,7 @@ def _relro(subject: Subject, promise: Promise) -> Answer:
         return Unchecked("no loader fills in anything of a static program at a fixed place")
     if artifact.relro == "full":
         return ()
-    return (f"has {artifact.relro or 'no'} RELRO, wanted full: its table of functions can be written to",)
+    return (f"has {artifact.relro or 'no'} RELRO, not full: its table of functions can be written to",)
 
 
 def _pie(subject: Subject, promise: Promise) -> Answer:

@@ -236,19 +236,19 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
         script = target.os == "emscripten" and artifact.path.endswith(".js")  # starts the .wasm beside it
         return () if script else (f"is no {target.format} file, nor any other that is known",)
     if artifact.format != target.format:
-        return (f"is {artifact.format} for {artifact.machine or 'no machine'}, wanted {target.format}",)
+        return (f"is {artifact.format} for {artifact.machine or 'no machine'}, not {target.format}",)
     abi, system = _abi(target), _runs_on(target) or artifact.system
     pairs = (
-        (artifact.machine, target.machine, "is for {}, wanted {}"),
-        (artifact.bits, target.bits, "has {} bits, wanted {}"),
-        (artifact.endian, target.endian, "is {}-endian, wanted {}"),
-        (artifact.system, system, "is for the system {}, wanted {}"),
-        (artifact.abi if abi and artifact.machine == target.machine else abi, abi, "is built for the ABI {}, wanted {}"),
-        (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, wanted {}"),
+        (artifact.machine, target.machine, "is for {}, not {}"),
+        (artifact.bits, target.bits, "has {} bits, not {}"),
+        (artifact.endian, target.endian, "is {}-endian, not {}"),
+        (artifact.system, system, "is for the system {}, not {}"),
+        (artifact.abi if abi and artifact.machine == target.machine else abi, abi, "is built for the ABI {}, not {}"),
+        (_libc(artifact) if target.libc in {"gnu", "musl", "bionic"} else target.libc, target.libc, "is for the libc {}, not {}"),
     )
     problems = [words.format(actual, expected) for actual, expected, words in pairs if actual and actual != expected]
     if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
-        problems.append(f"needs glibc {artifact.glibc}, promised was {glibc}")
+        problems.append(f"needs glibc {artifact.glibc}, and {glibc} is promised")
     return (*problems, *_alien(artifact, target))
 
 

@@ -118,7 +118,7 @@ class Archive:
         Have the packages in our cache, each checked, and return their files in the order asked.
 
         Raises:
-            ToolMissing: one cannot be had.
+            ToolMissing: one cannot be fetched.
         """
         return tuple(path for files in self.fetch_each([packages]) for path in files)
 
@@ -127,7 +127,7 @@ class Archive:
         Have groups of packages in our cache, each checked, and give the files of each as soon as they are there.
 
         Raises:
-            ToolMissing: one cannot be had.
+            ToolMissing: one cannot be fetched.
         """
         folder = self.folder / "archives"
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ class Archive:
         except fetch.Unreached as error:
             self.lists.forget()  # what the mirror no longer has, it has in a newer version
             hint = "try again: the lists are asked for anew"
-            raise ToolMissing(f"a package of Debian's {self.suite} cannot be had", why=str(error), hint=hint) from error
+            raise ToolMissing(f"a package of Debian's {self.suite} cannot be fetched", why=str(error), hint=hint) from error
 
 
 def _sha256(package: Package) -> str:

@@ -38,7 +38,7 @@ GONE: Final = {404, 410}
 
 
 class Web(Protocol):
-    """The door to the archive."""
+    """What the archive is fetched by."""
 
     def get(self, url: str, start: int) -> Any:
         """Open what is at an address, from a byte on; a context that gives where it starts, and its pieces."""

@@ -195,7 +195,7 @@ class Lists:
         except fetch.Unreached as error:
             if row.suite == self.suite:
                 hint = "the mirror may be in the middle of a sync: try again in some minutes"
-                raise ToolMissing(f"Debian's lists of {self.suite} cannot be had", why=str(error), hint=hint) from error
+                raise ToolMissing(f"Debian's lists of {self.suite} cannot be fetched", why=str(error), hint=hint) from error
             self._say(f"{_server(base)} lacks the list of {row.suite} for {row.architecture}: {self.suite}'s own packages are taken")
             failed.append(row)
 

@@ -268,7 +268,7 @@ def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], 
     All is fetched into a CARGO_HOME of its own, so that it is that and no more. The cargo is that of the first route.
 
     Raises:
-        BuildFailed: a dependency cannot be had.
+        BuildFailed: a dependency cannot be fetched.
     """
     theirs = dependencies.user_home(context.environ)
     with tempfile.TemporaryDirectory(dir=context.cache, prefix=cache.CRATES) as draft:

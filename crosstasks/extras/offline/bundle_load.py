@@ -123,7 +123,7 @@ def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[st
         # what runs in the image comes all the same
         needed = dict.fromkeys((engine,))
         context.say(
-            f"a bundle holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or be had otherwise"
+            f"it holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or come from elsewhere"
         )
     if lacking := [platform for platform in needed if platform not in platforms]:
         here = host if host == engine else f"{host} with an engine of {engine}"

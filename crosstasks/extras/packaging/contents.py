@@ -95,7 +95,7 @@ def problems(package: Package, files: Collection[Path]) -> tuple[str, ...]:
     """Return what is wrong with the archive itself: its folder, and its checksums."""
     root = next((parent for file in files for parent in file.parents if parent.name == "package"), None)
     heads = sorted({file.relative_to(root).parts[0] for file in files}) if root else []
-    wrong = [] if heads == [package.name] else [f"holds {', '.join(heads) or 'nothing'}, wanted one folder {package.name}"]
+    wrong = [] if heads == [package.name] else [f"holds {', '.join(heads) or 'nothing'}, not one folder {package.name}"]
     return (*wrong, *_sums(package.path))
 
 

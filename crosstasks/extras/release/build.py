@@ -278,7 +278,7 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
     They find the subjects in ``CROSSTASKS_SUBJECTS`` as lines of SHA256SUMS, which is what attestations are made of.
 
     Raises:
-        CrosstasksError: a command said no.
+        CrosstasksError: a command failed.
     """
     listed = dist.chosen(release)
     if "hooks" in release.skip or not listed:

@@ -142,7 +142,7 @@ def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
     Run a program in the workspace, or in *cwd*.
 
     Raises:
-        ToolMissing: it is not there; the hint tells where it is to be had.
+        ToolMissing: it is not there; the hint says where to get it.
     """
     try:
         done = release.context.run(tuple(argv), cwd=cwd or str(release.root))

@@ -162,16 +162,16 @@ class Workers:
 class _Owner:
     """Note the process group of a build, so that it can be told to end."""
 
-    def __init__(self, crew: Workers, triple: str) -> None:
-        self.crew = crew
+    def __init__(self, workers: Workers, triple: str) -> None:
+        self.workers = workers
         self.triple = triple
 
     def begun(self, group: int) -> None:
-        self.crew.groups[self.triple] = group
+        self.workers.groups[self.triple] = group
 
     def over(self, group: int, code: int) -> None:
         del group, code
-        self.crew.groups.pop(self.triple, None)
+        self.workers.groups.pop(self.triple, None)
 
 
 def _env() -> dict[str, str | None]:

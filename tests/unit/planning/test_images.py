@@ -67,7 +67,7 @@ def test_upstream_serves_its_own_platform():
     [
         (wanted(), {}, {"offline": True}, "offline = true"),
         (wanted(), {REF: Absent("ghcr.io does not answer")}, {}, "ghcr.io does not answer"),
-        (wanted(platform="linux/arm64"), {REF: served(REF)}, {}, f"{REF} is only for linux/amd64, wanted linux/arm64"),
+        (wanted(platform="linux/arm64"), {REF: served(REF)}, {}, f"{REF} is only for linux/amd64, not linux/arm64"),
         (wanted("riscv64-musl"), {}, {}, "cross 0.2.5 has no image for riscv64gc-unknown-linux-musl"),
         (wanted(), {}, {"packages": ["libssl-dev"]}, "`packages` asks for Debian packages, which only an image built here can hold"),
     ],

@@ -413,7 +413,7 @@ def test_arm64_without_emulation():
         settle("armv7", arm64_facts(), config("armv7", images=["upstream"], fallback=[]))
     ref = default_image(find("armv7"), "0.2.5")
     assert caught.value.why.splitlines() == [
-        f"  cross 0.2.5, upstream image: {ref} is only for linux/amd64, wanted linux/arm64",
+        f"  cross 0.2.5, upstream image: {ref} is only for linux/amd64, not linux/arm64",
         f"  cargo: plain cargo serves the host's own target, {ARM64}, and those that rustc links by itself",
         "  cross 0.2.5, upstream image, linux/amd64 emulated: nothing runs linux/amd64 programs, and emulation is set up only if you agree",
     ]

@@ -249,8 +249,8 @@ def test_the_network_is_asked_in_order():
         ),
         (facts(), "s390x-unknown-linux-gnu", {}, "Debian's rustc does not run on s390x-unknown-linux-gnu"),
         (facts(debian=Absent("apt-get update failed")), AMD64, {}, "apt-get update failed"),
-        (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, wanted 1.80"),
-        (facts(debian=Debian(suite="bullseye")), AMD64, {"toolchain": "1.80"}, "Debian's releases are none, wanted 1.80"),
+        (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80"),
+        (facts(debian=Debian(suite="bullseye")), AMD64, {"toolchain": "1.80"}, "Debian's releases are none, not 1.80"),
     ],
 )
 def test_debian_is_refused_with_the_reason(known, host, options, why):

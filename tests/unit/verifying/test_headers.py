@@ -107,7 +107,7 @@ def test_a_program_for_macos(tmp_path):
     assert (found.machine, found.system, found.minimum, found.signed, found.pie) == ("EM_AARCH64", "macos", "11.0", "ad hoc", True)
     assert found.needed == ("/usr/lib/libSystem.B.dylib", "/w.dylib")
     assert check(found, find("aarch64-apple-darwin")) == ()
-    assert check(found, find("aarch64-apple-ios")) == ("is for the system macos, wanted ios",)
+    assert check(found, find("aarch64-apple-ios")) == ("is for the system macos, not ios",)
 
 
 def test_the_oldest_system_of_older_linkers(tmp_path):
@@ -161,7 +161,7 @@ def test_a_program_for_windows(tmp_path):
 
     assert (found.system, found.minimum, found.needed) == ("windows", "6.2", ("KERNEL32.dll", "libgcc_s_seh-1.dll"))
     assert check(found, find("x86_64-pc-windows-gnu")) == ()
-    assert check(found, find("x86_64-unknown-uefi")) == ("is for the system windows, wanted uefi",)
+    assert check(found, find("x86_64-unknown-uefi")) == ("is for the system windows, not uefi",)
 
 
 def test_a_program_for_firmware():
@@ -170,7 +170,7 @@ def test_a_program_for_firmware():
 
     assert (found.format, found.machine, found.system, found.needed) == ("pe", "EM_X86_64", "uefi", ())
     assert check(found, find("x86_64-unknown-uefi")) == ()
-    assert check(found, find("x86_64-pc-windows-gnu")) == ("is for the system uefi, wanted windows",)
+    assert check(found, find("x86_64-pc-windows-gnu")) == ("is for the system uefi, not windows",)
 
 
 def test_a_program_for_a_bare_machine():
@@ -180,7 +180,7 @@ def test_a_program_for_a_bare_machine():
     assert (found.machine, found.abi, found.interpreter, found.needed) == ("EM_ARM", "hard-float", "", ())
     assert found.entry % 2  # of Thumb code
     assert check(found, find("thumbv7em-none-eabihf")) == ()
-    assert check(found, find("thumbv7em-none-eabi")) == ("is built for the ABI hard-float, wanted soft-float",)
+    assert check(found, find("thumbv7em-none-eabi")) == ("is built for the ABI hard-float, not soft-float",)
 
 
 def test_a_program_with_a_loader_is_for_no_bare_machine():
@@ -188,7 +188,7 @@ def test_a_program_with_a_loader_is_for_no_bare_machine():
     linux = inspect(REAL.parent / "elf" / "aarch64-gnu")
 
     assert check(linux, find("aarch64-unknown-none")) == (
-        "is for the system linux, wanted no system",
+        "is for the system linux, not no system",
         "asks for /lib/ld-linux-aarch64.so.1, libc.so.6, and nothing loads that for aarch64-unknown-none",
     )
 
@@ -208,7 +208,7 @@ def test_a_component(tmp_path):
 
     assert (found.system, found.needed, found.exports) == ("wasip2", ("wasi:cli/exit@0.2.6", "host"), ("wasi:cli/run@0.2.0",))
     assert check(found, find("wasm32-wasip2")) == ()
-    assert check(found, find("wasm32-wasip1")) == ("is for the system wasip2, wanted wasip1",)
+    assert check(found, find("wasm32-wasip1")) == ("is for the system wasip2, not wasip1",)
 
 
 def test_a_module_that_calls_a_system_that_is_not_there(tmp_path):

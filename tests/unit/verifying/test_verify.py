@@ -113,16 +113,16 @@ def test_what_was_asked_for_is_good(name, target):
 @pytest.mark.parametrize(
     ("name", "target", "problems"),
     [
-        ("aarch64-gnu", "x86_64-unknown-linux-gnu", ("is for EM_AARCH64, wanted EM_X86_64",)),
-        ("aarch64-gnu", "aarch64-unknown-linux-musl", ("is for the libc gnu, wanted musl",)),
-        ("aarch64-gnu", "aarch64-linux-android", ("is for the system linux, wanted android", "is for the libc gnu, wanted bionic")),
-        ("aarch64-gnu", "x86_64-pc-windows-gnu", ("is elf for EM_AARCH64, wanted pe",)),
-        ("armv7-gnueabihf", "armv7-unknown-linux-gnueabi", ("is built for the ABI hard-float, wanted soft-float",)),
-        ("powerpc64le.a", "powerpc64-unknown-linux-gnu", ("is little-endian, wanted big", "is built for the ABI elfv2, wanted elfv1")),
+        ("aarch64-gnu", "x86_64-unknown-linux-gnu", ("is for EM_AARCH64, not EM_X86_64",)),
+        ("aarch64-gnu", "aarch64-unknown-linux-musl", ("is for the libc gnu, not musl",)),
+        ("aarch64-gnu", "aarch64-linux-android", ("is for the system linux, not android", "is for the libc gnu, not bionic")),
+        ("aarch64-gnu", "x86_64-pc-windows-gnu", ("is elf for EM_AARCH64, not pe",)),
+        ("armv7-gnueabihf", "armv7-unknown-linux-gnueabi", ("is built for the ABI hard-float, not soft-float",)),
+        ("powerpc64le.a", "powerpc64-unknown-linux-gnu", ("is little-endian, not big", "is built for the ABI elfv2, not elfv1")),
         (
             "s390x-gnu",
             "i686-unknown-linux-gnu",
-            ("is for EM_S390, wanted EM_386", "has 64 bits, wanted 32", "is big-endian, wanted little"),
+            ("is for EM_S390, not EM_386", "has 64 bits, not 32", "is big-endian, not little"),
         ),
     ],
 )
@@ -135,16 +135,16 @@ def test_what_was_not_asked_for_is_told(name, target, problems):
     ("header", "target", "problems"),
     [
         (SOFT, "arm-unknown-linux-gnueabi", ()),
-        (SOFT, "arm-unknown-linux-gnueabihf", ("is built for the ABI soft-float, wanted hard-float",)),
+        (SOFT, "arm-unknown-linux-gnueabihf", ("is built for the ABI soft-float, not hard-float",)),
         (NEITHER, "arm-unknown-linux-gnueabihf", ()),
         ({"bits": 32, "machine": 8, "flags": 0x70001005, "endian": ">"}, "mips-unknown-linux-gnu", ()),
-        (N32, "mips-unknown-linux-gnu", ("is built for the ABI n32, wanted o32",)),
+        (N32, "mips-unknown-linux-gnu", ("is built for the ABI n32, not o32",)),
         ({"bits": 64, "machine": 8, "flags": 0x20000007, "endian": ">"}, "mips64-unknown-linux-gnuabi64", ()),
-        ({"machine": 243, "flags": 0x1}, "riscv64gc-unknown-linux-gnu", ("is built for the ABI soft-float, wanted double-float",)),
+        ({"machine": 243, "flags": 0x1}, "riscv64gc-unknown-linux-gnu", ("is built for the ABI soft-float, not double-float",)),
         ({"bits": 32, "machine": 243, "flags": 0x1}, "riscv32imac-unknown-none-elf", ()),
         ({"machine": 21, "flags": 1, "endian": ">"}, "powerpc64-unknown-linux-gnu", ()),
         ({"machine": 258, "flags": 0x43}, "loongarch64-unknown-linux-gnu", ()),
-        ({"bits": 32, "machine": 62}, "x86_64-unknown-linux-gnu", ("has 32 bits, wanted 64",)),
+        ({"bits": 32, "machine": 62}, "x86_64-unknown-linux-gnu", ("has 32 bits, not 64",)),
     ],
 )
 def test_calling_conventions(tmp_path, header, target, problems):
@@ -189,8 +189,8 @@ def test_position_independence_elsewhere(tmp_path):
         ("", ()),
         ("2.34", ()),
         ("2.100", ()),
-        ("2.28", ("needs glibc 2.34, promised was 2.28",)),
-        ("2.4", ("needs glibc 2.34, promised was 2.4",)),
+        ("2.28", ("needs glibc 2.34, and 2.28 is promised",)),
+        ("2.4", ("needs glibc 2.34, and 2.4 is promised",)),
     ],
 )
 def test_the_glibc_ceiling(glibc, problems):
@@ -223,7 +223,7 @@ def test_verify_tells_all_that_is_wrong(tmp_path):
         verify(paths, find("aarch64"))
 
     lines = failed.value.why.splitlines()
-    assert lines[:2] == [f"{paths[1]} is for EM_S390, wanted EM_AARCH64", f"{paths[1]} is big-endian, wanted little"]
+    assert lines[:2] == [f"{paths[1]} is for EM_S390, not EM_AARCH64", f"{paths[1]} is big-endian, not little"]
     assert lines[2].startswith(f"{damaged} is damaged: its headers cannot be read: ")
     assert lines[3:] == [f"{tmp_path / 'gone'} cannot be read: No such file or directory"]
     assert failed.value.code == 6

@@ -125,7 +125,7 @@ def test_a_list_that_is_another_than_was_signed_is_refused(debian, served):
     for url in served.files:
         if "/bookworm/main/binary-amd64/" in url:
             served.files[url] = b"x" * len(served.files[url])
-    with pytest.raises(ToolMissing, match="lists of bookworm cannot be had"):
+    with pytest.raises(ToolMissing, match="lists of bookworm cannot be fetched"):
         debian.update(["amd64"])
 
 
@@ -176,7 +176,7 @@ def test_a_package_that_is_another_is_never_there(debian, served):
     served.files[f"{archive.BASE}/debian/pool/main/a_1_amd64.deb"] = b"z"
     debian.update(["amd64"])
     (a,) = (one for one in debian.closure(["a"], "amd64") if one.name == "a")
-    with pytest.raises(ToolMissing, match="a package of Debian's bookworm cannot be had"):
+    with pytest.raises(ToolMissing, match="a package of Debian's bookworm cannot be fetched"):
         debian.fetch([a])
     assert list((debian.folder / "archives").glob("a_*")) == []
     assert debian.lists.state().stamps == {}
