@@ -49,6 +49,11 @@ class Git(Struct, frozen=True, kw_only=True):
     without: tuple[Path, ...] = ()
 
 
+def ask(folder: Path, run: Runner, *words: str) -> Done:
+    """Run git in a folder, with its messages in English."""
+    return run(("git", "-C", str(folder), *words), env={**QUIET, "LC_ALL": "C"})
+
+
 def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
     """
     Ask git.
@@ -61,19 +66,15 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
     Raises:
         ConfigError: this is no git repository, or one without a commit.
     """
-
-    def ask(*words: str) -> Done:
-        return run(("git", "-C", str(root), *words), env=QUIET)
-
-    top = ask("rev-parse", "--show-toplevel")
+    top = ask(root, run, "rev-parse", "--show-toplevel")
     if top.code:
         raise ConfigError(f"{root} is in no git repository", why=top.err.strip(), hint="a release is made of a commit")
-    head = ask("log", "-1", f"--format={FORMAT}")
+    head = ask(root, run, "log", "-1", f"--format={FORMAT}")
     if head.code:
         raise ConfigError("the git repository has no commit", why=head.err.strip(), hint="commit what is to be released")
     commit, time, subject = head.out.rstrip("\n").split("\0")
     place = Path(top.out.rstrip("\n"))
-    status = ask("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_excluded(place, without))
+    status = ask(root, run, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_excluded(place, without))
     if status.code:
         raise CrosstasksError("git does not tell what is committed", why=status.err.strip())
     return Git(
@@ -81,8 +82,8 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
         commit=commit,
         time=int(time),
         subject=subject,
-        branch=ask("branch", "--show-current").out.strip(),
-        tags=tags(ask("for-each-ref", f"--format={TAGS}", "refs/tags").out),
+        branch=ask(root, run, "branch", "--show-current").out.strip(),
+        tags=tags(ask(root, run, "for-each-ref", f"--format={TAGS}", "refs/tags").out),
         dirty=dirty(status.out),
         without=tuple(without),
     )
@@ -100,7 +101,7 @@ def committed(root: Path, run: Runner) -> frozenset[Path]:
     Raises:
         CrosstasksError: git does not tell.
     """
-    done = run(("git", "-C", str(root), "ls-tree", "-r", "-z", "HEAD"), env=QUIET)
+    done = ask(root, run, "ls-tree", "-r", "-z", "HEAD")
     if done.code:
         raise CrosstasksError("git does not tell what is committed", why=done.err.strip())
     rows = (line.partition("\t") for line in done.out.split("\0"))

@@ -257,8 +257,7 @@ class Git:
         return self._ask("merge-base", commit, "HEAD", failed=f"{ref!r} and HEAD have no commit in common").strip()
 
     def _ask(self, *arguments: str, failed: str) -> str:
-        env = {**git.QUIET, "LC_ALL": "C"}
-        done = self.context.run(("git", *arguments), env=env, cwd=str(self.folder))
+        done = git.ask(self.folder, self.context.run, *arguments)
         if done.code:
             hint = "`git fetch` brings more of the history; in CI, fetch-depth: 0"
             raise ConfigError(failed, why=done.err.strip(), hint=hint)

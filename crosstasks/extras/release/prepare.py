@@ -121,7 +121,7 @@ class Head:
         Raises:
             ConfigError: it is no text.
         """
-        done = self.context.context.run(("git", "-C", str(self.top), "show", f"HEAD:{path}"), env=git.QUIET)
+        done = git.ask(self.top, self.context.context.run, "show", f"HEAD:{path}")
         if done.code:
             return None
         if "\ufffd" in done.out:

@@ -328,7 +328,7 @@ def worktree(context: Context) -> Iterator[Path]:
 
 
 def _git(context: Context, *words: str) -> Done:
-    done = context.run(("git", *words), env=git.QUIET, cwd=str(context.root))
+    done = git.ask(context.root, context.run, *words)
     if done.code:
         raise ConfigError(f"git {words[0]} fails in {context.root}", why=done.err.strip(), hint="a release is built from a git repository")
     return done
