@@ -47,6 +47,10 @@ def _named(found: re.Match[str]) -> str:
     return f"\\x{ord(found[0]):02x}"
 
 
+SHAPE: Final = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)
+"""What Python raises where others wrote a list in place of a table, a number in place of a name, or nested both without an end."""
+
+
 class CrosstasksError(Exception):
     """Say *what* failed, *why*, and in *hint* the next thing to do."""
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 
 from ..catalog.machines import arch
-from ..core.errors import CrosstasksError
+from ..core.errors import SHAPE, CrosstasksError
 from ..core.steps import Absent, Done
 from . import answer_cache
 
@@ -405,6 +405,13 @@ def parse_image(ref: str, done: Done) -> LocalImage | Absent:
     inspected = table(done)
     if done.code or not inspected:
         return Absent(words(done))
+    try:
+        return _image(ref, inspected)
+    except SHAPE as error:
+        return Absent(f"the engine's answer cannot be read: {error}")
+
+
+def _image(ref: str, inspected: Mapping[str, Any]) -> LocalImage:
     platform = "/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key))
     labels = (inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {}
     return LocalImage(

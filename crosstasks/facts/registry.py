@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core.errors import CrosstasksError
+from ..core.errors import SHAPE, CrosstasksError
 from ..core.looking import absent
 from ..core.steps import Absent, Question
 from . import answer_cache
@@ -68,6 +68,13 @@ def parse(ref: str, raw: object) -> RegistryImage | Absent:
     """
     if not isinstance(raw, Mapping):
         return Absent(f"{ref}: the registry's answer cannot be read")
+    try:
+        return _parse(ref, raw)
+    except SHAPE as error:
+        return Absent(f"{ref}: the registry's answer cannot be read: {error}")
+
+
+def _parse(ref: str, raw: Mapping[str, Any]) -> RegistryImage | Absent:
     described = raw.get("Descriptor") or raw
     media = str(described.get("mediaType", ""))
     if "Platforms" in raw:

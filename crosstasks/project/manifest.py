@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..core import toml_file
-from ..core.errors import ConfigError
+from ..core.errors import SHAPE, ConfigError
 from ..core.toml_file import table
 
 
@@ -55,8 +55,15 @@ def read(path: Path) -> Workspace:
     Read the workspace that the manifest *path* belongs to.
 
     Raises:
-        ConfigError: a manifest is missing or no TOML.
+        ConfigError: a manifest is missing, no TOML, or has values of another kind.
     """
+    try:
+        return _read(path)
+    except SHAPE as error:
+        raise ConfigError(f"{path} is no manifest that cargo would read", why=f"a value of another kind: {error}") from error
+
+
+def _read(path: Path) -> Workspace:
     root = _root(path)
     content = toml_file.read(root)
     members = tuple(_members(root, content))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..core import toml_file
+from ..core.errors import SHAPE
 from ..core.steps import Absent
 
 NAMES: Final = ("rust-toolchain", "rust-toolchain.toml")
@@ -42,6 +43,14 @@ def read(folder: Path) -> ToolchainFile | Absent | None:
 
 
 def parse(origin: str, text: str) -> ToolchainFile | Absent:
+    """Read a toolchain file; one with values of another kind is none."""
+    try:
+        return _parse(origin, text)
+    except SHAPE as error:
+        return Absent(f"{origin} is no toolchain file: {error}")
+
+
+def _parse(origin: str, text: str) -> ToolchainFile | Absent:
     """Read a channel alone on its line, or TOML."""
     lines = text.strip().splitlines()
     if len(lines) == 1 and not origin.endswith(".toml") and not set("=[") & set(lines[0]):

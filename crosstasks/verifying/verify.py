@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from ..core import files, versions
-from ..core.errors import VerificationFailed
+from ..core.errors import SHAPE, VerificationFailed
 from ..core.results import Artifact
 from .headers import at, coff, macho, pe, wasm
 
@@ -53,7 +53,7 @@ def inspect(path: Path | str) -> Artifact:
         digest = files.sha256(file)
         try:
             artifact = _archive(file, str(path)) if at(file, 0, 8) == b"!<arch>\n" else _file(file, str(path))
-        except (ELFError, struct.error, OSError, OverflowError, ValueError, KeyError, AttributeError) as error:
+        except (ELFError, struct.error, OSError, OverflowError, AssertionError, MemoryError, *SHAPE) as error:
             raise VerificationFailed(f"{path} is damaged", why=f"its headers cannot be read: {error}") from error
     return replace(artifact, size=size, sha256=digest)
 
