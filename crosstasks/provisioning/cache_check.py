@@ -28,8 +28,10 @@ SMELLS: Final = (
     r"found invalid metadata files|can't find crate for `(std|core|alloc)`",
     r"crate `(std|core|alloc)` required to be available in \w+ format, but was not found",
     # of the standard library the linker has nothing to say where it is whole
-    r"^(?>[^\n]*?/rustlib/\S)(?=[^\n]*\.(?:rlib|o|a)\b)"
-    r"[^\n]*(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )",
+    (
+        r"^(?>[^\n]*?/rustlib/\S)(?=[^\n]*\.(?:rlib|o|a)\b)"
+        r"[^\n]*(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )"
+    ),
     r"/rustlib/\S{1,100}\.rlib\(\S{1,100}\): in function|in archive \S{0,200}/rustlib/",
 )
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
