@@ -230,7 +230,7 @@ def test_without_a_terminal_a_yes_has_to_be_said(project, release):
     """Nothing is done before."""
     done = release("release.prepare", "--bump", "patch", cwd=project)
     assert (done.returncode, git(project, "tag")) == (2, "")
-    assert "--yes does without asking" in done.stderr
+    assert "--yes confirms" in done.stderr
 
 
 @pytest.mark.parametrize(("answer", "tag"), [("n", ""), ("y", "v0.1.1\n")])
@@ -291,15 +291,17 @@ def test_what_is_no_release_is_refused(project, release, spoilt, bump, said):
 
 
 def test_a_prepared_release_is_taken_up_where_it_stopped(project, release):
-    """A hook of git refuses the commit, then a lock the tag: each call goes on, and the version is bumped once."""
+    """A lock refuses the commit, then another the tag: each call goes on, and the version is bumped once. A hook of git is not asked."""
     hook = project / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
+    index = project / ".git" / "index.lock"
+    index.touch()
     words = ("release.prepare", "--bump", "minor", "--yes")
     first = release(*words, cwd=project)
-    assert (first.returncode, "not today" in first.stderr) == (1, True)
-    hook.unlink()
+    assert (first.returncode, "index.lock" in first.stderr) == (1, True), first.stderr
+    index.unlink()
     lock = project / ".git" / "refs" / "tags" / "v0.2.0.lock"
     lock.touch()
     second = release(*words, cwd=project)
@@ -434,9 +436,13 @@ import pathlib, sys, time
 if pathlib.Path({wait!r}).exists():
     pathlib.Path({wait!r} + "ing").touch()
     time.sleep(120)
+if "-bsau" in sys.argv:
+    print("-----BEGIN PGP SIGNATURE-----\\n-----END PGP SIGNATURE-----")
+    print("\\n[GNUPG:] SIG_CREATED ", file=sys.stderr)
 if sys.argv[2:3] == ["view"]:
     sys.exit("release not found")
 """
+"""A program that waits while a file is there: a hook of ours, gh, or what git has commits signed by."""
 
 
 SLOW = 'if std::path::Path::new("dist/wait").exists() { std::fs::write("dist/waiting", "").unwrap(); loop {} }'
@@ -447,12 +453,14 @@ def test_ctrl_c_ends_every_stage_and_the_next_call_goes_on(project, environ, rel
     """What git, the program, a hook or gh is doing is ended with exit code 130, and the same call then comes to its end."""
     (project / "dist").mkdir()
     wait = (project / "dist" if stage == "verify" else tmp_path) / "wait"
-    program = {"prepare": project / ".git" / "hooks" / "pre-commit", "hooks": tmp_path / "sign"}.get(stage, tmp_path / "gh")
+    program = tmp_path / {"prepare": "gpg", "hooks": "sign"}.get(stage, "gh")
     if stage == "verify":
         (project / "src" / "main.rs").write_text(MAIN.replace("fn main() {", f"fn main() {{ {SLOW}"))
     more = f'hooks = [["{program}", "{{checksums}}"]]\n' if stage == "hooks" else 'profile = "release"\n'
     options(project, f'publish = ["github"]\n{more}' if stage == "publish" else f"{more}# {stage}\n")
-    program.parent.mkdir(exist_ok=True)
+    if stage == "prepare":
+        git(project, "config", "commit.gpgsign", "true")
+        git(project, "config", "gpg.program", str(program))
     program.write_text(WAITS.format(python=sys.executable, wait=str(wait)))
     program.chmod(0o755)
     wait.touch()
