@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,7 +33,8 @@ class Repository(Struct, frozen=True, kw_only=True):
         target_directory: cargo's, absolute.
         packages: the members of the workspace.
         lock: Cargo.lock exists.
-        compiles_c: a package in it that compiles C or C++ for others, ``cc`` or ``cmake``; empty if none is.
+        compiles_c: a package in it that compiles C or C++ for others, ``cc`` or ``cmake``; empty if none is. Where there is no lock
+            file yet, what the members depend on themselves.
         outside: folders of path dependencies that do not lie below the root.
         around: what else a build may read.
         channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *components* and *targets* likewise.
@@ -152,7 +153,7 @@ def parse(  # as many files say something
         target_directory=str(metadata.get("target_directory") or config.target_dir or Path(root) / "target"),
         packages=packages,
         lock=(Path(root) / "Cargo.lock").is_file(),
-        compiles_c=_compiles_c(Path(root) / "Cargo.lock"),
+        compiles_c=_compiles_c(Path(root) / "Cargo.lock", [Path(package.manifest) for package in packages]),
         outside=workspace.outside,
         around=around,
         channel=toolchain.channel if toolchain else "",
@@ -171,13 +172,21 @@ def parse(  # as many files say something
 _COMPILES: Final = re.compile(r'^name = "(cc|cmake)"$', re.MULTILINE)
 
 
-def _compiles_c(lock: Path) -> str:
-    """Return which of the packages that drive a C compiler a lock file holds."""
+_DEPENDS: Final = re.compile(r"^(cc|cmake)\s*=|^\[(?:[^\]\n]*\.)?build-dependencies\.(cc|cmake)\]", re.MULTILINE)
+
+
+def _compiles_c(lock: Path, manifests: Iterable[Path]) -> str:
+    """Return which of the packages that drive a C compiler a lock file holds; without one, which the members themselves ask for."""
+    text = _text(lock)
+    match = _COMPILES.search(text) if text else next(filter(None, (_DEPENDS.search(_text(path)) for path in manifests)), None)
+    return next(filter(None, match.groups()), "") if match else ""
+
+
+def _text(path: Path) -> str:
     try:
-        found = _COMPILES.search(lock.read_text("utf-8", errors="replace"))
+        return path.read_text("utf-8", errors="replace")
     except OSError:
         return ""
-    return found[1] if found else ""
 
 
 def packages_of(metadata: Mapping[str, Any]) -> tuple[Package, ...]:

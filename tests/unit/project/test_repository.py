@@ -11,7 +11,7 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.project.cargo_config import CargoConfig, Setting
-from crosstasks.project.manifest import Workspace, read
+from crosstasks.project.manifest import Package, Workspace, read
 from crosstasks.project.repository import merged, parse_metadata
 from crosstasks.project.repository import parse as together
 from crosstasks.project.toolchain_file import ToolchainFile, find, parse
@@ -237,4 +237,20 @@ def test_what_compiles_c(tmp_path, names, compiles):
     """A package that drives a C compiler for others is in the lock file."""
     (tmp_path / "Cargo.lock").write_text("".join(f'[[package]]\nname = "{name}"\nversion = "1.0.0"\n\n' for name in names))
     workspace = Workspace(root=str(tmp_path), manifest=str(tmp_path / "Cargo.toml"), content={})
+    assert together(workspace, {}, CargoConfig(), None, {}, "").compiles_c == compiles
+
+
+@pytest.mark.parametrize(
+    ("manifest", "compiles"),
+    [
+        ('[build-dependencies]\ncc = "1"\n', "cc"),
+        ('[target.x.build-dependencies.cmake]\nversion = "1"\n', "cmake"),
+        ('[build-dependencies]\ncc-version = "1"\n', ""),
+    ],
+)
+def test_what_compiles_c_before_there_is_a_lock_file(tmp_path, manifest, compiles):
+    """What the members ask for themselves is known; what their dependencies need is in the lock file, once it is written."""
+    (tmp_path / "Cargo.toml").write_text(manifest)
+    member = Package(name="a", version="1.0.0", manifest=str(tmp_path / "Cargo.toml"))
+    workspace = Workspace(root=str(tmp_path), manifest=member.manifest, content={}, packages=(member,))
     assert together(workspace, {}, CargoConfig(), None, {}, "").compiles_c == compiles
