@@ -5,7 +5,7 @@ Chosen by looking::
     engine      in this order
     amd64       cross 0.2.5 with each image source, then each flavour of `fallback` likewise; cargo; zigbuild
     arm64       the same with native images; cargo; zigbuild; last the same with amd64 images under emulation, which is slow
-    none        cargo for the host's own target; zigbuild
+    none        cargo for the host's own target and those that rustc links by itself; zigbuild
 
 Where an image is named, all that can use it comes before zigbuild, which cannot.
 """
