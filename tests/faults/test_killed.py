@@ -19,7 +19,7 @@ from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
 from crosstasks.facts.host import suite
 from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
-from crosstasks.provisioning import emulation, toolchain, tools
+from crosstasks.provisioning import emulation, rustup_home, tools
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,11 +130,11 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     code, said = take(wanted, killed_at="installs", moment=moment)
     assert -signal.SIGKILL == code, said
     home = tmp_path / "cache/rustup"
-    assert [(HOST,)][first:] == [one.targets for one in toolchain.inspect(home)]
+    assert [(HOST,)][first:] == [one.targets for one in rustup_home.inspect(home)]
     code, said = take(wanted)
     assert 0 == code, said
     time.sleep(1.5)  # for what the killed call's rustup, which goes on, might still do to the folder
-    (found,) = toolchain.inspect(home)
+    (found,) = rustup_home.inspect(home)
     assert (set(found.targets), found.source) == ({HOST, OTHER}, True)
     assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))
 

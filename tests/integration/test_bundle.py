@@ -19,11 +19,13 @@ import pytest
 from facts_registry import running
 
 from crosstasks import pipeline
+from crosstasks.catalog.targets import find
 from crosstasks.clients import engines, registry_api
 from crosstasks.core.steps import Question
 from crosstasks.extras.offline import bundle as bundle_archive
 from crosstasks.extras.offline import bundle_load, bundle_make
 from crosstasks.extras.offline.bundle import Manifest
+from crosstasks.planning import request
 from crosstasks.planning.ingredients import Image, Toolchain
 from crosstasks.planning.plan import Plan
 from crosstasks.planning.route import Route
@@ -209,7 +211,12 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, host_toolchain=own, image=image)
         try:
             with bundle_archive.writing(tmp_path / "b.tar") as writer:
-                rows = bundle_make.saved(writer, context, "linux/amd64", [Plan(target=ARM64, verb="build", route=route)])
+                rows = bundle_make.saved(
+                    writer,
+                    context,
+                    "linux/amd64",
+                    [Plan(request=request.make(find("aarch64"), "build", context.facts, context.config), route=route)],
+                )
                 members = tuple(writer.members)
                 made = Manifest(crosstasks="0", targets=(ARM64,), platforms=("linux/amd64",), members=members, images=rows)
                 writer.close(made)

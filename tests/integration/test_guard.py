@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.building import guard as guards
+from crosstasks.building import outcome
 from crosstasks.core.errors import BuildFailed, ConfigError, EngineFailed, ImageFailed, NoRoute, RefusedArgument, ToolMissing
 from crosstasks.facts.rustup import Toolchain
 
@@ -176,7 +177,7 @@ class Bench:
             marks = guards.marks(guard.folder)
         assert not Path(guard.folder).exists()
         assert not self.trap.exists(), self.trap.read_text()
-        return done, marks, guards.explain(marks, done.returncode, done.stderr)
+        return done, marks, outcome.explain(marks, done.returncode, done.stderr)
 
     def compiled(self) -> list[Path]:
         """What any cargo has compiled."""

@@ -19,7 +19,7 @@ from crosstasks.clients.debian.deb import members
 from crosstasks.clients.process import run
 from crosstasks.core import integrity
 from crosstasks.core.errors import ToolMissing
-from crosstasks.provisioning import rust_packages, toolchain, tools
+from crosstasks.provisioning import rust_packages, rustup_home, toolchain, tools
 from crosstasks.provisioning.rustup_home import ToolchainSpec
 
 ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}
@@ -121,14 +121,14 @@ def test_once(eight):
     """Eight processes that want the same toolchain make it once."""
     home, said = eight
     assert 1 == sum("unpacking rustc" in text for text in said)
-    assert 1 == len(toolchain.inspect(home))
+    assert 1 == len(rustup_home.inspect(home))
 
 
 def test_added(made):
     """A target and the source are added without fetching the rest again."""
     folder, said = made
     assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
-    (found,) = toolchain.inspect(folder.parent.parent)
+    (found,) = rustup_home.inspect(folder.parent.parent)
     assert ((HOST, FOREIGN), True, "debian") == (found.targets, found.source, found.origin)
     assert () == integrity.differing(folder)
 
@@ -158,7 +158,7 @@ def test_glibc(made):
     named = set()
     for file in (*(folder / "bin").iterdir(), *(folder / "lib").glob("*.so"), *(folder / "lib/debian").iterdir()):
         named |= set(re.findall(rb"\0GLIBC_2\.(\d+)(?=\0)", file.read_bytes()))
-    (found,) = toolchain.inspect(folder.parent.parent)
+    (found,) = rustup_home.inspect(folder.parent.parent)
     assert f"2.{max(map(int, named))}" == found.glibc
 
 
@@ -195,7 +195,7 @@ def test_killed(archive, release, eight, tmp_path):
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert any(tmp_path.glob(unpacked))
-    assert () == toolchain.inspect(tmp_path)
+    assert () == rustup_home.inspect(tmp_path)
     debian(ToolchainSpec(release=release, host=HOST), tmp_path, archive)
     assert toolchain.complete(tmp_path, ToolchainSpec(release=release, host=HOST))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
@@ -276,7 +276,7 @@ def test_rustup_after_a_crash(rustup, made, release, tmp_path):
         ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent
     )
     assert [["target", "add"], ["toolchain", "install"]] == asked
-    assert (HOST, FOREIGN) == toolchain.inspect(tmp_path)[0].targets
+    assert (HOST, FOREIGN) == rustup_home.inspect(tmp_path)[0].targets
 
 
 @pytest.mark.usefixtures("reachable")
@@ -298,4 +298,4 @@ def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
     with pytest.raises(ToolMissing) as caught:
         toolchain.from_rustup(ToolchainSpec(release=release, host=HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
     assert "RUSTUP_DIST_SERVER" in caught.value.hint
-    assert () == toolchain.inspect(tmp_path)
+    assert () == rustup_home.inspect(tmp_path)
