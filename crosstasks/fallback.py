@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
 """What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
 
-LASTING: Final = frozenset({"host", "engine", "registry", "rustup-server", "debian", "packages", "repository", "rustup", "lock"})
+LASTING: Final = frozenset(
+    {"host", "engine", "registry", "rustup-server", "rust-channel", "debian", "packages", "repository", "rustup", "lock"}
+)
 """What provisioning does not change; what the network said stays as well."""
 
 DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {

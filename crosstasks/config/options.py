@@ -266,9 +266,9 @@ class Options(Values, frozen=True, kw_only=True):
     toolchain: Annotated[
         str,
         _of_form(
-            r"^(|stable|[0-9]+\.[0-9]+(\.[0-9]+)?)$",
-            description="The release of Rust; empty follows rust-toolchain.toml, and else takes what is there.",
-            examples=["1.85.0", "1.85", "stable"],
+            r"^(|stable|(nightly|beta)(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|[0-9]+\.[0-9]+(\.[0-9]+)?)$",
+            description="The release or the channel of Rust; empty follows rust-toolchain.toml, your active toolchain, or the newest.",
+            examples=["1.85.0", "1.85", "stable", "nightly", "nightly-2026-10-30"],
         ),
     ] = ""
     toolchains: Annotated[tuple[ToolchainSource, ...], Meta(description="Where toolchains come from, in this order.")] = (

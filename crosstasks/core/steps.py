@@ -81,6 +81,7 @@ About: TypeAlias = Literal[
     "shared",  # facts.shared: Shared; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
+    "rust-channel",  # facts.rustup: Channel; subject is its name: 1.95.0, stable, nightly-2026-10-30; network
     "debian",  # facts.debian: Debian, what its archive offers of Rust; network
     "packages",  # facts.debian: MissingPackages; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders

@@ -83,6 +83,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "shared": probes.ask_shared,
     "rustup": rustup.ask,
     "rustup-server": rustup.ask_server,
+    "rust-channel": rustup.ask_channel,
     "debian": debian.ask,
     "packages": debian.ask_packages,
     "builders": builders.ask,

@@ -72,6 +72,7 @@ class _Marker(Struct, frozen=True, kw_only=True):
     source: bool = False
     origin: str = "rustup"
     glibc: str = ""
+    components: tuple[str, ...] = ()
 
 
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
@@ -118,4 +119,5 @@ def parse(path: Path) -> Toolchain | None:
         source=marker.source,
         origin=marker.origin,
         glibc=marker.glibc,
+        components=marker.components,
     )

@@ -37,6 +37,8 @@ class Toolchain(Struct, frozen=True, kw_only=True):
         source: ``rust-src`` is in it.
         origin: ``rustup``, or ``debian`` if it was put together from Debian's packages.
         glibc: the lowest glibc that its programs run with, ``2.17`` for those of rustup.
+        date: of the channel that it was installed from; empty for one that rustup did not install.
+        components: what rustup installed beside the compiler and cargo, ``clippy`` for one.
     """
 
     name: str
@@ -47,6 +49,42 @@ class Toolchain(Struct, frozen=True, kw_only=True):
     source: bool = False
     origin: str = "rustup"
     glibc: str = "2.17"
+    date: str = ""
+    components: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """Return what names this very compiler: its release, or of a moving channel its name and date; empty if nothing does."""
+        return identity(self.release, self.date)
+
+
+MOVING: Final = ("nightly", "beta")
+"""Channels that hold another compiler every day, or every few."""
+
+
+def identity(release: str, date: str) -> str:
+    """Return what names a compiler: ``1.95.0`` its release, ``1.101.0-nightly`` its channel and date; what is named already stays."""
+    kind = next((kind for kind in MOVING if f"-{kind}" in release), "")
+    if kind:
+        return f"{kind}-{date}" if date else ""
+    return release
+
+
+class Channel(Struct, frozen=True, kw_only=True):
+    """
+    What rustup's server offers under a name.
+
+    Attributes:
+        release: what names the compiler for ever: ``1.95.0``, ``nightly-2026-10-30``.
+        hosts: triples that the compiler and cargo run on.
+        standard: triples whose standard library there is.
+        source: there is the library's source as well.
+    """
+
+    release: str
+    hosts: tuple[str, ...] = ()
+    standard: tuple[str, ...] = ()
+    source: bool = False
 
 
 class Rustup(Struct, frozen=True, kw_only=True):
@@ -149,10 +187,10 @@ def _toolchains(look: Look, home: Path) -> list[Toolchain]:
 def _toolchain(look: Look, folder: Path) -> Toolchain:
     library = folder / "lib/rustlib"
     manifest = library / "multirust-channel-manifest.toml"
-    release, host = ("", "")
+    release, host, date, components = "", "", "", _text(library / "components")
     if manifest.is_file():
-        components = _text(library / "components")
-        release, host = release_of(_text(manifest), "[pkg.rustc]"), host_of(components)
+        text = _text(manifest)
+        release, host, date = release_of(text, "[pkg.rustc]"), host_of(components), date_of(text)
     glibc = "2.17" if host.endswith("-linux-gnu") else ""
     if not (release and host):
         release, host = _ask_rustc(look, folder)
@@ -164,6 +202,8 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
         targets=standard(folder),
         source=(library / "src/rust/library/Cargo.toml").is_file() or (library / "src/rust/library/std").is_dir(),
         glibc=glibc,
+        date=date,
+        components=components_of(components, host),
     )
 
 
@@ -200,6 +240,17 @@ def release_of(manifest: str, section: str = SECTION) -> str:
     """Read a package's release in a channel's manifest, a megabyte of TOML: ``version = "1.96.0 (e408947bf 2026-04-14)"``."""
     _, heading, below = manifest.partition(f"\n{section}\nversion = ")
     return re.split(r'[" ]', below[:80].lstrip('"'), maxsplit=1)[0] if heading else ""
+
+
+def date_of(manifest: str) -> str:
+    """Read the date of a channel's manifest, on its second line."""
+    found = re.search(r'^date = "([0-9-]+)"$', manifest[:200], re.MULTILINE)
+    return found[1] if found else ""
+
+
+def components_of(text: str, host: str) -> tuple[str, ...]:
+    """Return the names in the list of what rustup installed, as users write them: ``clippy``, and not ``clippy-preview-<host>``."""
+    return tuple(sorted(line.removesuffix(f"-{host}").removesuffix("-preview") for line in text.splitlines() if line))
 
 
 def host_of(components: str) -> str:
@@ -239,3 +290,41 @@ def parse_server(url: str, manifest: str) -> RustupServer | Absent:
     """Read the beginning of the stable channel's manifest."""
     stable = release_of(manifest)
     return RustupServer(url=url, stable=stable) if stable else Absent(f"{url} does not serve a channel of Rust")
+
+
+_OFFERED: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\]\navailable = true', re.MULTILINE)
+
+_DATED: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
+
+LASTING: Final = answer_cache.Life(positive=7 * 24 * 3600, negative=120)
+"""What a release, or a day's nightly, holds does not change."""
+
+PASSING: Final = answer_cache.Life(positive=600, negative=120)
+
+
+def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
+    """Ask the server that the user's rustup asks what it has of a channel: a manifest of less than a megabyte."""
+    name = question.subject
+    url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
+    if look.offline:
+        return Absent("offline = true")
+    life = LASTING if _DATED.fullmatch(name) or name.count(".") == 2 else PASSING
+    return answer_cache.answer(look, f"rust-channel {name} {url}", Channel, life, lambda: _ask_channel(look, url, name))
+
+
+def _ask_channel(look: Look, url: str, name: str) -> Channel | Absent:
+    dated = _DATED.fullmatch(name)
+    place = f"{dated[2]}/channel-rust-{dated[1]}" if dated else f"channel-rust-{name}"
+    return parse_channel(url, name, look.fetch(f"{url}/dist/{place}.toml", look.timeout, ""))
+
+
+def parse_channel(url: str, name: str, manifest: str) -> Channel | Absent:
+    """Read a channel's manifest, by its lines: reading it as TOML takes a second."""
+    release = identity(release_of(manifest), date_of(manifest))
+    if not release:
+        return Absent(f"{url} does not serve {name}")
+    offered: dict[str, list[str]] = {}
+    for package, quoted, plain in _OFFERED.findall(manifest):
+        offered.setdefault(package, []).append(quoted or plain)
+    hosts = [triple for triple in offered.get("rustc", ()) if triple in offered.get("cargo", ())]
+    return Channel(release=release, hosts=tuple(hosts), standard=tuple(offered.get("rust-std", ())), source="rust-src" in offered)

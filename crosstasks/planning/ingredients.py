@@ -43,6 +43,7 @@ class InstallToolchain(Step, frozen=True, kw_only=True, tag=True):
         targets: triples whose standard library it gets.
         library: it gets the source of the standard library as well.
         source: ``rustup`` or ``debian``; *rustup* is the path of the program.
+        components: what it gets beside the compiler, cargo and the library, and *profile* rustup's name for a set of them.
     """
 
     release: str
@@ -51,6 +52,8 @@ class InstallToolchain(Step, frozen=True, kw_only=True, tag=True):
     library: bool
     source: Literal["rustup", "debian"]
     rustup: str = ""
+    components: tuple[str, ...] = ()
+    profile: str = ""
 
 
 class PullImage(Step, frozen=True, kw_only=True, tag=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ..catalog import recipes
@@ -13,6 +14,7 @@ from ..core import versions
 from ..core.steps import Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
+from ..facts.rustup import MOVING
 from ..project.repository import Repository
 
 if TYPE_CHECKING:
@@ -22,37 +24,44 @@ if TYPE_CHECKING:
     from ..facts.lock import Locked
 
 
+CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\d)?|\d+\.\d+(?:\.\d+)?)(?P<host>-[a-z0-9_]+-.+)?")
+"""What rust-toolchain.toml may name: a channel, perhaps with the triple of a host, which is ours to decide."""
+
+
+ALWAYS: Final = frozenset({"rustc", "cargo", "rust-std"})
+"""Components that every toolchain has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RustRequest:
     """
-    Which Rust is asked for: one release for all declared targets.
+    Which Rust is asked for, of one target.
 
     Attributes:
-        release: the release, or how it begins; empty for any.
+        target: whose standard library it needs.
+        release: the release, how it begins, or the channel; empty for any. *origin* is who says so.
         minimum: the oldest that will do, ``rust-version`` of the workspace; empty for any.
         source: where the locked toolchain is from, ``rustup`` or ``debian``; empty if none is locked.
-        targets: whose standard library it needs.
-        compiled: those of them whose standard library is compiled though somebody ships it (``build-std = "always"``).
+        compiled: the standard library is compiled, though somebody may ship it (``build-std = "always"``).
+        components, profile, more: of rust-toolchain.toml; *more* are its targets.
     """
 
-    targets: tuple[str, ...]
+    target: Target
     release: str = ""
+    origin: str = ""
     minimum: str = ""
     source: str = ""
-    compiled: tuple[str, ...] = ()
+    compiled: bool = False
+    components: tuple[str, ...] = ()
+    profile: str = ""
+    more: tuple[str, ...] = ()
 
     def accepts(self, release: str) -> bool:
-        """Tell whether a release is the one that is pinned, and not older than ``rust-version``."""
+        """Tell whether a release is the one that is asked for, and not older than ``rust-version``; a channel is always new enough."""
+        if release.startswith(MOVING):
+            return not self.release or release == self.release or (self.release in MOVING and release.startswith(f"{self.release}-"))
         pinned = not self.release or release == self.release or release.startswith(f"{self.release}.")
         return pinned and versions.numbers(release) >= versions.numbers(self.minimum)
-
-    def shipped(self) -> tuple[Target, ...]:
-        """Return the targets whose standard library is taken from whoever ships it."""
-        return tuple(target for target in map(catalogue().__getitem__, self.targets) if not self.compiles(target))
-
-    def compiles(self, target: Target) -> bool:
-        """Tell whether a target's standard library is compiled from source."""
-        return target.build_std or target.triple in self.compiled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +125,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
         verb=verb,
         options=options,
         shared=config,
-        rust=_rust(facts, config),
+        rust=_rust(target, options, facts, config),
         locked=lock.row(facts, target.triple),
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
         named=tuple(_named(options, config)),
@@ -146,23 +155,33 @@ def _set(names: Sequence[str], options: TargetConfig, config: Config) -> list[st
     return [name for name in said if config.value(name, options.triple) not in {"", "auto"}]
 
 
-def _rust(facts: Facts, config: Config) -> RustRequest | Refused:
+def _rust(target: Target, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Refused:
     """Take the release of the lock, if it is what the configuration or rust-toolchain.toml pins; else what these say."""
     repository = facts.repository
-    pin, minimum = config.toolchain, ""
-    if isinstance(repository, Repository):
-        pin, minimum = pin or repository.channel, repository.rust_version
-    pin = "" if pin == "stable" else pin
-    if pin and not pin.split("-")[0].replace(".", "").isdigit():
-        hint = 'name a release such as "1.85.0" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml'
-        return Refused(name="toolchain", why=f"the channel {pin!r} is no release", hint=hint)
-    targets = tuple(dict.fromkeys(config.targets))
-    compiled = tuple(triple for triple in targets if config.value("build_std", triple) == "always")
-    request = RustRequest(targets=targets, release=pin, minimum=minimum, compiled=compiled)
-    release, source = lock.release(facts)
-    if not (release and request.accepts(release)):
+    there = repository if isinstance(repository, Repository) else None
+    pin = config.toolchain or (there.channel if there else "")
+    if there and there.toolchain_path and not config.toolchain:
+        why = f"rust-toolchain.toml names a toolchain by its path, {there.toolchain_path}, which no container and no other machine has"
+        return Refused(name="toolchain", why=why, hint="`toolchain` in crosstasks.toml names a release or a channel instead")
+    named = CHANNEL.fullmatch(pin)
+    if pin and not named:
+        hint = 'name a release such as "1.85.0" or a channel such as "nightly" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml'
+        return Refused(name="toolchain", why=f"{pin!r} is neither a release nor a channel of Rust", hint=hint)
+    release = "" if named is None or named["name"] == "stable" else named["name"]
+    request = RustRequest(
+        target=target,
+        release=release,
+        origin="`toolchain`" if config.toolchain else "rust-toolchain.toml",
+        minimum=there.rust_version if there else "",
+        compiled=target.build_std or options.build_std == "always",
+        components=tuple(name for name in there.components if name not in ALWAYS) if there else (),
+        profile=there.profile if there else "",
+        more=tuple(triple for triple in there.targets if triple in catalogue() and triple != target.triple) if there else (),
+    )
+    locked, source = lock.release(facts)
+    if not (locked and request.accepts(locked)):
         return request  # what is configured wins, and the plan then says that the lock differs
-    return RustRequest(targets=targets, release=release, minimum=minimum, source=source, compiled=compiled)
+    return replace(request, release=locked, origin=lock.FILE, source=source)
 
 
 def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:

@@ -1,88 +1,267 @@
-"""Pure: where the Rust toolchain comes from, decided once for all declared targets.
+"""Pure: which release of Rust, decided first, and where that comes from, for one target and the host that it runs on.
 
-The sources, in the order of ``toolchains`` in crosstasks.toml::
+What lies in our cache decides nothing of *which*: the first that says something does::
+
+    crosstasks.lock         the release, or the day of a channel, that was locked
+    toolchain               in crosstasks.toml
+    rust-toolchain.toml     its channel
+    the user's toolchain    the one that is active, or of those that rustup has the newest that fits
+    rust-version            what is older does not do
+    the newest stable       that rustup's server has, else Debian
+
+A release that is named is kept or refused. Where nothing names one, and the first cannot be had, the next is a decision of its own.
+
+*Where*: the sources, in the order of ``toolchains`` in crosstasks.toml, each of which gives exactly that release or says why not::
 
     user     a toolchain of the user's rustup that holds all that is needed, used where it is
-    cache    one that an earlier call put into our RUSTUP_HOME
-    rustup   installed by rustup into our RUSTUP_HOME, if its server can be reached
-    debian   put together from Debian's packages; std that Debian lacks is built from source
+    rustup   installed by rustup into our RUSTUP_HOME, or added to what is there, if its server can be reached
+    debian   put together from Debian's packages, likewise
+    cache    what is in our RUSTUP_HOME already, of sources that are not in the list
+
+A standard library that a source does not have for the release is built from its own source of the library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from msgspec import structs
 
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
-from ..core.steps import Absent, Refused
+from ..core.steps import Absent, Question, Refused
+from ..facts import lock
 from ..facts.debian import Debian
-from ..facts.rustup import Rustup, RustupServer
-from ..facts.rustup import Toolchain as Folder
+from ..facts.rustup import MOVING, Channel, Rustup
 from . import tools
 from .ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, first
-from .request import Request, RustRequest
 
 if TYPE_CHECKING:
     from ..facts import Facts
+    from ..facts.rustup import Toolchain as Folder
+    from .request import Request, RustRequest
 
 DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
 
+RUSTUP_GLIBC: Final = "2.17"
+
+FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer", "rust-analysis"})
+"""Components that no build needs: a source that has none of them gives a toolchain all the same."""
+
+
+EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
+"""What names one compiler for ever."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release, and *why* it is this one; *cached*: it is taken from our cache because nothing else can be asked."""
+
+    name: str
+    why: str
+    cached: bool = False
+
+
+def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+    """Give the releases to take, the one that is decided first; the others are for where that cannot be had."""
+    if EXACT.fullmatch(rust.release):
+        yield _pinned(rust)
+        return
+    sources = request.shared.toolchains
+    if {"user", "rustup"}.intersection(sources):
+        yield from _users(rust, facts)
+    if "rustup" in sources:
+        yield from _served(rust, request, facts)
+    if "debian" in sources:
+        yield from _packaged(host, rust, request, facts)
+    yield from _kept(host, rust, facts)
+
+
+def _pinned(rust: RustRequest) -> Release | Refused:
+    if not rust.accepts(rust.release):
+        return Refused(name="toolchain", why=f"{rust.release} is pinned, and rust-version is {rust.minimum}")
+    return Release(name=rust.release, why=f"{rust.origin} names it")
+
+
+def _users(rust: RustRequest, facts: Facts) -> Iterator[Release]:
+    """Give the release of the active toolchain, if it is what is asked for; of a channel the newest that fits."""
+    rustup = facts.rustup
+    held: Sequence[Folder] = rustup.toolchains if isinstance(rustup, Rustup) else ()
+    active = rustup.active if isinstance(rustup, Rustup) else ""
+    fitting = [folder for folder in held if folder.identity and rust.accepts(folder.identity) and (rust.release or folder.name == active)]
+    if fitting:
+        folder = max(fitting, key=lambda folder: (folder.name == active, _order(folder.identity)))
+        yield Release(name=folder.identity, why=f"it is the user's {folder.name}")
+
+
+def _order(release: str) -> tuple[tuple[int, ...], str]:
+    return versions.numbers(release), release
+
+
+def _served(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+    """Give what rustup's server has under the channel that is asked for, of its stable ones if none is."""
+    name = rust.release or "stable"
+    question = Question("rust-channel", name)
+    if request.shared.offline:
+        yield Refused(name="rustup", why="offline = true")
+    elif question not in facts.answers:
+        yield (question,)
+    elif not isinstance(channel := facts.answers[question], Channel):
+        yield Refused(name="rustup", why=channel.why)
+    elif not rust.accepts(channel.release):
+        what = f"{name} is {channel.release}" if rust.release else f"its stable is {channel.release}"
+        yield Refused(name="rustup", why=f"{what}, and rust-version is {rust.minimum}")
+    else:
+        yield Release(name=channel.release, why=f"rustup's server has it as {name}")
+
+
+def _packaged(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+    """Give the newest release that Debian has for the host; it has no channels."""
+    if rust.release.startswith(MOVING):
+        yield Refused(name="debian", why=f"Debian has no {rust.release}")
+    elif why := "offline = true" if request.shared.offline else _unserved(host, facts):
+        yield Refused(name="debian", why=why)
+    elif missing := facts.open("debian"):
+        yield missing
+    elif not isinstance(debian := facts["debian"], Debian):
+        yield Refused(name="debian", why=debian.why)
+    else:
+        own = BY_TRIPLE[host].debian if host in BY_TRIPLE else ""
+        offered = [release for release, architectures in debian.rust.items() if rust.accepts(release) and own in architectures]
+        if offered:
+            yield Release(name=versions.highest(offered), why="it is the newest that Debian has")
+        else:
+            there = ", ".join(debian.rust) or "none"
+            asked = rust.release or (f"{rust.minimum} or newer" if rust.minimum else "any")
+            yield Refused(name="debian", why=f"Debian's releases are {there}, not {asked}")
+
+
+def _unserved(host: str, facts: Facts) -> str:
+    """Return why Debian's packages of Rust do not serve a host; empty if they do."""
+    here = facts.host
+    if host not in BY_TRIPLE:
+        return f"Debian's rustc does not run on {host}"
+    if here.os == "windows":
+        return "patchelf, which it is put together with, does not run on Windows"
+    if host == here.triple and here.glibc and versions.numbers(here.glibc) < versions.numbers(DEBIAN_GLIBC):
+        return f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.glibc}"
+    return ""
+
+
+def _kept(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
+    """Give what an earlier call, or a bundle, has brought: where nothing else can be asked it is what there is."""
+    made = [folder.release for folder in facts.inventory.toolchains if folder.host == host and rust.accepts(folder.release)]
+    if made:
+        yield Release(name=max(made, key=_order), why="it is the newest that is here", cached=True)
+
 
 def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
-    """Choose the toolchain that runs on *host*, a triple: the image's or our own."""
+    """
+    Choose the toolchain that runs on *host*, a triple: the image's or our own.
+
+    Where nothing names a release, and the first cannot be had, the next is taken, and the reason says so; not under strict.
+    """
     missing = facts.open("host", "rustup", "inventory", "repository")
     if missing:
         return missing
     rust = request.rust
     if isinstance(rust, Refused):
         return rust
-    names = (name for name in request.shared.toolchains if not rust.source or {"user": "rustup"}.get(name, name) in {"cache", rust.source})
-    return first(((name, _bound(name, host, rust, request, facts)) for name in names), facts.failures)
+    wish: Release | None = None
+    reasons: dict[str, None] = {}
+    for found in candidates(host, rust, request, facts):
+        match found:
+            case Refused(why=why, name=name):
+                line = f"{name}: {why}"
+                reasons |= {} if any(line in told for told in reasons) else {line: None}
+            case tuple():
+                return found
+            case Release() if wish and wish.name == found.name:
+                continue
+            case Release():
+                got = _had(host, found.name, rust, request, facts)
+                if not isinstance(got, Refused):
+                    return _instead(wish, got, "; ".join(reasons), request, facts)
+                wish = wish or found
+                reasons[got.why if found is wish else f"{found.name}: {got.why}"] = None
+    return Refused(name="", why="; ".join(reasons) or "no source is configured")
 
 
-def _bound(name: str, host: str, rust: RustRequest, request: Request, facts: Facts) -> Callable[[], Toolchain | Refused | Questions]:
-    def ask() -> Toolchain | Refused | Questions:  # what a source has made it has, also where no cache is named
-        uncached = name in _ORIGIN and "cache" not in request.shared.toolchains
-        folder = _cache(host, replace(rust, source=name), request, facts) if uncached else None
-        return folder if isinstance(folder, Toolchain) else SOURCES[name](host, rust, request, facts)
+def _instead(
+    wish: Release | None, got: Toolchain | Questions, reasons: str, request: Request, facts: Facts
+) -> Toolchain | Refused | Questions:
+    """Say that another release is taken than was decided, or refuse that under strict."""
+    if wish is None or not isinstance(got, Toolchain):
+        return got
+    why = f"{wish.name} cannot be had here ({reasons})"
+    if request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
+        hint = f'`toolchain = "{got.release}"` names it'
+        return Refused(name="toolchain", why=f"{why}, and strict = true takes no {got.release} instead", hint=hint)
+    return structs.replace(got, why=f"{why}; {got.release} is taken instead: {got.why}")
 
-    return ask
+
+def _had(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    """Look for a release where the configuration allows; a locked one comes from whom the lock says."""
+    names: list[str] = [name for name in request.shared.toolchains if name != "cache" and _allowed(name, rust)]
+    names += ["cache"] if "cache" in request.shared.toolchains else []
+    need = Need(host=host, release=release, rust=rust)
+    return first(((name, _bound(SOURCES[name], need, request, facts)) for name in names), facts.failures)
 
 
-def _user(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
+def _allowed(name: str, rust: RustRequest) -> bool:
+    return not rust.source or {"user": "rustup"}.get(name, name) == rust.source
+
+
+def _bound(source: Source, need: Need, request: Request, facts: Facts) -> Callable[[], Toolchain | Refused | Questions]:
+    return lambda: source(need, request, facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What is looked for: a *release* that runs on *host*, with what the target needs."""
+
+    host: str
+    release: str
+    rust: RustRequest
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder in a RUSTUP_HOME."""
+        return f"{self.release}-{self.host}"
+
+
+def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     rustup = facts.rustup
     if isinstance(rustup, Absent):
         return Refused(name="user", why=rustup.why)
-    here = [t for t in rustup.toolchains if t.host == host or t.name.endswith(host)]
-    usable = [t for t in here if t.release and rust.accepts(t.release) and (rust.release or t.name == rustup.active)]
-    for folder in usable:
-        lacking = _lacking(folder, rust)
-        if not lacking:
-            return ready(folder, "user", f"the user's {folder.name} has the standard library of every declared target")
-    if usable:
-        return Refused(name="user", why=f"{usable[0].name} has no standard library for {_list(_lacking(usable[0], rust))}")
-    return Refused(name="user", why=f"rustup has no {rust.release or 'active'} toolchain for {host}")
+    here = [folder for folder in rustup.toolchains if folder.host == need.host and folder.identity == need.release]
+    for folder in here:
+        if not _lacking(folder, need.rust):
+            return ready(folder, "user", f"the user's {folder.name} has the standard library of {need.rust.target.triple}")
+    if here:
+        return Refused(name="user", why=f"{here[0].name} has no {' and no '.join(_lacking(here[0], need.rust))}")
+    return Refused(name="user", why=f"rustup has no {need.release} for {need.host}")
 
 
 def _lacking(folder: Folder, rust: RustRequest) -> list[str]:
-    built = [t for t in rust.targets if rust.compiles(catalogue()[t])]
-    lacking = [target.triple for target in rust.shipped() if target.triple not in folder.targets]
-    return lacking + ([] if folder.source else built)
-
-
-def _list(triples: Sequence[str]) -> str:
-    return ", ".join(triples[:3]) + (f" and {len(triples) - 3} more" if len(triples) > 3 else "")
+    """Return what a toolchain has not of what is needed: standard libraries, the library's source, components."""
+    triples = [] if rust.compiled else [rust.target.triple]
+    standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.targets]
+    source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.source else []
+    rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
+    return [*standard, *source, *rest]
 
 
 def ready(folder: Folder, source: str, why: str) -> Toolchain:
     """Take a folder as it is."""
     return Toolchain(
         name=folder.name,
-        release=folder.release,
+        release=folder.identity or folder.release,
         host=folder.host,
         path=folder.path,
         standard=folder.targets,
@@ -93,83 +272,120 @@ def ready(folder: Folder, source: str, why: str) -> Toolchain:
     )
 
 
-def _cache(host: str, rust: RustRequest, _request: Request, facts: Facts) -> Toolchain | Refused:
-    folders = facts.inventory.toolchains
-    fitting = [t for t in folders if t.host == host and rust.accepts(t.release) and rust.source in {"", t.origin}]
-    fitting.sort(key=lambda t: versions.numbers(t.release), reverse=True)
-    for folder in fitting:
-        if not _unbuildable(folder, rust):
-            return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
-    if fitting:
-        return Refused(name="cache", why=f"{fitting[0].name} lacks {_list(_unbuildable(fitting[0], rust))}")
-    return Refused(name="cache", why="none there yet")
-
-
 _ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
 
 
-def _unbuildable(folder: Folder, rust: RustRequest) -> list[str]:
-    """Return the targets that a toolchain of ours has no std for, and cannot build it or should rather be given it."""
-    lacking = _lacking(folder, rust)
-    if folder.origin == "debian" and folder.source:
-        return [triple for triple in lacking if catalogue()[triple].debian_std]
-    return lacking
+def _made(need: Need, origin: str, facts: Facts) -> Folder | None:
+    """Return the toolchain that an earlier call has made of a source, if there is one of this release."""
+    made = facts.inventory.toolchains
+    return next((one for one in made if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
 
 
-def _rustup(host: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+def _taken(folder: Folder) -> Toolchain:
+    return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
+
+
+def _unasked(folder: Folder | None, name: str, why: str) -> Toolchain | Refused:
+    """Take what is there where its source cannot be asked, if the standard library can be built of it."""
+    if folder and folder.source:
+        return _taken(folder)
+    return Refused(name=name, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
+
+
+def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
+    for origin in _ORIGIN:
+        if (folder := _made(need, origin, facts)) and (folder.source or not _lacking(folder, need.rust)):
+            return _taken(folder)
+    return Refused(name="cache", why=f"no {need.name} there yet")
+
+
+def _rustup(need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    folder = _made(need, "rustup", facts)
+    if folder and not _lacking(folder, need.rust):
+        return _taken(folder)
     if request.shared.offline:
-        return Refused(name="rustup", why="offline = true")
-    missing = facts.open("rustup-server")
-    if missing:
+        return _unasked(folder, "rustup", "offline = true")
+    question = Question("rust-channel", need.release)
+    if question not in facts.answers:
+        return (question,)
+    channel = facts.answers[question]
+    if not isinstance(channel, Channel):
+        return _unasked(folder, "rustup", channel.why)
+    if need.host not in channel.hosts:
+        return Refused(name="rustup", why=f"rustup's server has no Rust {need.release} for {need.host}")
+    return _offered(need, channel.standard, channel.source, "rustup", folder, request, facts)
+
+
+def _debian(need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    folder = _made(need, "debian", facts)
+    if folder and not _lacking(folder, need.rust):
+        return _taken(folder)
+    if request.shared.offline:
+        return _unasked(folder, "debian", "offline = true")
+    if why := _unserved(need.host, facts):
+        return Refused(name="debian", why=why)
+    if missing := facts.open("debian"):
         return missing
-    server = facts["rustup-server"]
-    if not isinstance(server, RustupServer):
-        return Refused(name="rustup", why=server.why)
-    tool = tools.rustup(request, facts)
-    if not isinstance(tool, Tool):
+    debian = facts["debian"]
+    if not isinstance(debian, Debian):
+        return _unasked(folder, "debian", debian.why)
+    architectures = debian.rust.get(need.release, ())
+    if BY_TRIPLE[need.host].debian not in architectures:
+        return Refused(name="debian", why=f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
+    if strange := [name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}]:
+        return Refused(name="debian", why=f"Debian has no {', '.join(strange)} for Rust")
+    standard = tuple(row.triple for row in catalogue().values() if row.debian_std and row.debian_std in architectures)
+    return _offered(need, standard, need.release in debian.source, "debian", folder, request, facts)
+
+
+def _offered(
+    need: Need,
+    standard: Collection[str],
+    source: bool,  # noqa: FBT001
+    origin: Literal["rustup", "debian"],
+    folder: Folder | None,
+    request: Request,
+    facts: Facts,
+) -> Toolchain | Refused | Questions:
+    """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
+    rust, target = need.rust, need.rust.target.triple
+    shipped = not rust.compiled and target in standard
+    library = not shipped or "rust-src" in rust.components
+    if library and not source:
+        return Refused(
+            name=origin, why=f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
+        )
+    triples = tuple(dict.fromkeys((*([target] if shipped else []), *(triple for triple in rust.more if triple in standard))))
+    components = () if origin == "debian" else tuple(name for name in rust.components if name != "rust-src")
+    if folder and set(triples) <= set(folder.targets) and folder.source >= library and set(components) <= set(folder.components):
+        return _taken(folder)
+    tool = tools.rustup(request, facts) if origin == "rustup" else None
+    if tool is not None and not isinstance(tool, Tool):
         return tool
-    release = rust.release if rust.release.count(".") == 2 else _newest(rust, facts, server)
-    if not rust.accepts(release):
-        reason = f"{rust.release} is pinned" if rust.release else f"its stable is {release}"
-        return Refused(name="rustup", why=f"{reason}, and rust-version is {rust.minimum}")
-    standard = tuple(target.triple for target in rust.shipped())
     step = InstallToolchain(
-        why=f"no toolchain here has {release} with the standard library of every declared target",
-        release=release,
-        host=host,
-        targets=standard,
-        library=len(standard) < len(rust.targets),
-        source="rustup",
-        rustup=tool.path,
+        why=f"{need.release} with the standard library of {target} is not here yet",
+        release=need.release,
+        host=need.host,
+        targets=triples,
+        library=library,
+        source=origin,
+        rustup=tool.path if tool else "",
+        components=components,
+        profile=rust.profile if origin == "rustup" else "",
     )
-    return _installed(step, facts, steps=(*tool.steps, step), glibc="2.17")
+    return _installed(step, facts, folder, steps=(*(tool.steps if tool else ()), step))
 
 
-def _newest(rust: RustRequest, facts: Facts, server: RustupServer) -> str:
-    """Prefer the release that the user works with; it is what the crate was tried with."""
-    rustup = facts.rustup
-    if isinstance(rustup, Rustup):
-        for folder in rustup.toolchains:
-            if (
-                folder.name == rustup.active
-                and folder.release.count(".") == 2
-                and "-" not in folder.release
-                and rust.accepts(folder.release)
-            ):
-                return folder.release
-    return server.stable if rust.accepts(server.stable) or not rust.release else f"{rust.release}.0"
-
-
-def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, ...], glibc: str) -> Toolchain:
-    """Return the toolchain that a step installs."""
+def _installed(step: InstallToolchain, facts: Facts, folder: Folder | None, *, steps: tuple[Provision, ...]) -> Toolchain:
+    """Return the toolchain that a step installs, or adds to."""
     name = f"{step.release}-{step.host}"
     return Toolchain(
         name=name,
         release=step.release,
         host=step.host,
         path=f"{facts.inventory.home}/toolchains/{name}",
-        standard=step.targets,
-        glibc=glibc,
+        standard=tuple(dict.fromkeys((step.host, *(folder.targets if folder else ()), *step.targets))),
+        glibc=RUSTUP_GLIBC if step.source == "rustup" else DEBIAN_GLIBC,
         origin=step.source,
         source=step.source,
         why=f"it comes from {_ORIGIN[step.source]}",
@@ -177,66 +393,5 @@ def _installed(step: InstallToolchain, facts: Facts, *, steps: tuple[Provision, 
     )
 
 
-def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
-    if request.shared.offline:
-        return Refused(name="debian", why="offline = true")
-    if host not in BY_TRIPLE:
-        return Refused(name="debian", why=f"Debian's rustc does not run on {host}")
-    here = facts.host
-    if here.os == "windows":
-        return Refused(name="debian", why="patchelf, which it is put together with, does not run on Windows")
-    if host == here.triple and here.glibc and versions.numbers(here.glibc) < versions.numbers(DEBIAN_GLIBC):
-        return Refused(name="debian", why=f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.glibc}")
-    missing = facts.open("debian")
-    if missing:
-        return missing
-    if not isinstance(facts["debian"], Debian):
-        return Refused(name="debian", why=facts["debian"].why)
-    return _from_packages(host, rust, facts, facts["debian"])
-
-
-def _from_packages(host: str, rust: RustRequest, facts: Facts, debian: Debian) -> Toolchain | Refused:
-    release = release_for(rust, debian)
-    if isinstance(release, Refused):
-        return release
-    standard = tuple(t.triple for t in rust.shipped() if t.debian_std in debian.rust[release] and t.debian_std)
-    step = InstallToolchain(
-        why=f"no toolchain here has {release} with what the declared targets need, and Debian's packages have it",
-        release=release,
-        host=host,
-        targets=standard,
-        library=len(standard) < len(rust.targets),
-        source="debian",
-    )
-    return _installed(step, facts, steps=(step,), glibc=DEBIAN_GLIBC)
-
-
-def release_for(rust: RustRequest, debian: Debian) -> str | Refused:
-    """
-    Choose the newest release that Debian has with the std of every target that it has any std of.
-
-    ==========================  =========================  ========================
-    targets                     Debian has                 chosen
-    ==========================  =========================  ========================
-    aarch64                     1.96 arm64, 1.85 arm64     1.96
-    aarch64, armv7              1.96 arm64, 1.85 both      1.85
-    riscv64                     1.96 and 1.85, no riscv64  1.96, std from source
-    any, rust-version 1.90      1.96 arm64, 1.85 both      1.96, armv7's from source
-    ==========================  =========================  ========================
-    """
-    offered = [release for release in debian.rust if rust.accepts(release)]
-    if not offered:
-        there = ", ".join(debian.rust) or "none"
-        return Refused(name="debian", why=f"Debian's releases are {there}, not {rust.release or f'{rust.minimum} or newer'}")
-    architectures = {target.debian_std for target in rust.shipped() if target.debian_std}
-    shipped = {architecture for release in offered for architecture in debian.rust[release]}
-    for release in sorted(offered, key=versions.numbers, reverse=True):
-        have = set(debian.rust[release])
-        whole = all(t.debian_std in have and not rust.compiles(t) for t in map(catalogue().__getitem__, rust.targets))
-        if architectures & shipped <= have and (whole or release in debian.source):
-            return release
-    return Refused(name="debian", why="no release has the standard library, or its source, of every declared target")
-
-
-Source = Callable[[str, RustRequest, "Request", "Facts"], Toolchain | Refused | Questions]
+Source: TypeAlias = "Callable[[Need, Request, Facts], Toolchain | Refused | Questions]"
 SOURCES: Final[Mapping[str, Source]] = {"user": _user, "cache": _cache, "rustup": _rustup, "debian": _debian}

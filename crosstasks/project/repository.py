@@ -55,6 +55,8 @@ class Repository(Struct, frozen=True, kw_only=True):
     outside: tuple[str, ...] = ()
     around: Volumes = ALONE
     channel: str = ""
+    toolchain_path: str = ""
+    profile: str = ""
     components: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     rust_version: str = ""

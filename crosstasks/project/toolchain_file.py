@@ -17,13 +17,14 @@ NAMES: Final = ("rust-toolchain", "rust-toolchain.toml")
 
 
 class ToolchainFile(Struct, frozen=True, kw_only=True):
-    """What the file asks for. *path* is a toolchain's folder, given instead of a channel."""
+    """What the file asks for. *path* is a toolchain's folder, given instead of a channel; *profile* names a set of components."""
 
     origin: str
     channel: str = ""
     components: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     path: str = ""
+    profile: str = ""
 
 
 def find(folder: Path) -> ToolchainFile | Absent | None:
@@ -68,4 +69,5 @@ def _parse(origin: str, text: str) -> ToolchainFile | Absent:
         components=tuple(map(str, toolchain.get("components", ()))),
         targets=tuple(map(str, toolchain.get("targets", ()))),
         path=str(toolchain.get("path", "")),
+        profile=str(toolchain.get("profile", "")),
     )

@@ -50,7 +50,9 @@ def take(step: Provision, context: Context) -> None:
 
 
 def _install_toolchain(step: InstallToolchain, context: Context) -> None:
-    spec = rustup_home.ToolchainSpec(release=step.release, host=step.host, targets=step.targets, source=step.library)
+    spec = rustup_home.ToolchainSpec(
+        release=step.release, host=step.host, targets=step.targets, source=step.library, components=step.components, profile=step.profile
+    )
     home = context.cache / "rustup"
     if step.source == "rustup":
         with progress.shown(steps.words(step)):

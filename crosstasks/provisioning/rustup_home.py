@@ -43,12 +43,15 @@ class ToolchainSpec(Struct, frozen=True, kw_only=True):
         host: the triple that its programs run on, which need not be this machine's.
         targets: triples whose standard library is wanted; the host's own always comes along.
         source: the library's source is wanted too, for ``-Zbuild-std``.
+        components: what else of rustup's, and *profile* its name for a set of them.
     """
 
     release: str
     host: str
     targets: tuple[str, ...] = ()
     source: bool = False
+    components: tuple[str, ...] = ()
+    profile: str = ""
 
     @property
     def triples(self) -> tuple[str, ...]:
@@ -75,6 +78,7 @@ class Marker(Struct, frozen=True, kw_only=True):
     source: bool
     origin: Literal["debian", "rustup"]
     glibc: str
+    components: tuple[str, ...] = ()
     architectures: Mapping[str, str] = {}
     packages: Mapping[str, str] = {}
 
@@ -105,7 +109,8 @@ def missing(home: Path, spec: ToolchainSpec) -> tuple[str, ...]:
     rustc = () if present else ("rustc",)
     triples = (t for t in spec.triples if not present or t not in present.targets or not (folder / "lib/rustlib" / t).is_dir())
     source = spec.source and not (present and present.source and (folder / SOURCE).is_dir())
-    return (*rustc, *triples, *(("source",) if source else ()))
+    components = (name for name in spec.components if not present or name not in present.components)
+    return (*rustc, *triples, *(("source",) if source else ()), *components)
 
 
 def complete(home: Path, spec: ToolchainSpec) -> bool:
@@ -128,6 +133,8 @@ def union(spec: ToolchainSpec, present: Marker | None) -> ToolchainSpec:
         host=spec.host,
         targets=tuple(dict.fromkeys((*present.targets, *spec.targets))),
         source=spec.source or present.source,
+        components=tuple(dict.fromkeys((*present.components, *spec.components))),
+        profile=spec.profile,
     )
 
 

@@ -114,15 +114,24 @@ def _intact(home: Path, spec: ToolchainSpec, say: Say) -> bool:
 
 
 def _from_rustup(want: ToolchainSpec) -> Marker:
-    return Marker(release=want.release, host=want.host, targets=want.triples, source=want.source, origin="rustup", glibc=RUSTUP_GLIBC)
+    return Marker(
+        release=want.release,
+        host=want.host,
+        targets=want.triples,
+        source=want.source,
+        origin="rustup",
+        glibc=RUSTUP_GLIBC,
+        components=want.components,
+    )
 
 
 def _added(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> bool:
     """Add to the toolchain in *home* what it lacks; tell whether that went well."""
     lacking = missing(home, want)
-    triples = [triple for triple in lacking if triple != "source"]
+    triples = [triple for triple in lacking if triple in want.triples]
+    components = [*(["rust-src"] if "source" in lacking else []), *(name for name in lacking if name in want.components)]
     calls = [["target", "add", *triples]] if triples else []
-    calls += [["component", "add", "rust-src"]] if "source" in lacking else []
+    calls += [["component", "add", *components]] if components else []
     # toolchains share the downloads of a home, of rust-src for one
     with cache.locked(home / "making" / "rustup"):
         went = all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
@@ -132,8 +141,8 @@ def _added(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> bool:
 
 def _install(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> None:
     targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
-    source = ["--component", "rust-src"] if want.source else []
-    flags = ["--profile", "minimal", "--force-non-host", "--no-self-update"]
+    source = [word for name in (*(["rust-src"] if want.source else []), *want.components) for word in ("--component", name)]
+    flags = ["--profile", want.profile or "minimal", "--force-non-host", "--no-self-update"]
     done = _rustup(["toolchain", "install", name(want), *flags, *targets, *source], home, rustup, run)
     if done.code:
         message = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
@@ -179,7 +188,8 @@ def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_
     if cargo_home:
         env["CARGO_HOME"] = cargo_home
     argv = [str(programs / "cargo"), "fetch", "--locked", "--manifest-path", str(manifest)]
-    done = run(argv, env=env, cwd=str(manifest.parent))
+    # from elsewhere: library/.cargo of newer rust-src names copies beside it, which `cargo build -Zbuild-std` does not look at
+    done = run(argv, env=env, cwd=str(toolchain))
     if done.code:
         why = done.err.strip() or f"cargo exited with {done.code}"
         raise ToolMissing("the standard library's dependencies cannot be fetched", why=why, hint="is the crates registry within reach?")

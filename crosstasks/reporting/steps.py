@@ -25,8 +25,8 @@ def words(step: Provision) -> str:
         case CompileCross(flavour=flavour):
             return f"compile cross {flavour} with cargo"
         case InstallToolchain(release=release, targets=triples, library=library, source=source):
-            source_code = ", and with its source" if library else ""
-            return f"install Rust {release} with the standard library of {some(triples)}{source_code}, from {SERVERS[source]}"
+            parts = [*([f"the standard library of {some(triples)}"] if triples else []), *(["the library's source"] if library else [])]
+            return f"install Rust {release}{' with ' if parts else ''}{' and '.join(parts)}, from {SERVERS[source]}"
         case PullImage(ref=ref, platform=platform):
             return f"pull {ref} for {platform}"
         case BuildImage(recipe=recipe) if recipe.target.startswith("binfmt-"):

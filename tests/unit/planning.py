@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crosstasks.catalog import targets
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.debian import MissingPackages
 from crosstasks.facts.probes import EmulationTest, Shared
+from crosstasks.facts.rustup import Channel
 from crosstasks.planning import plan
 from crosstasks.planning import request as requests
 from crosstasks.planning.plan import Plan
-from crosstasks.testing import BOOKWORM, SERVER, served
+from crosstasks.planning.toolchains import EXACT
+from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, served
 
 if TYPE_CHECKING:
     from crosstasks.config.configuration import Config
     from crosstasks.facts import Facts
     from crosstasks.planning.request import Request
 
-NETWORK = frozenset({"registry", "rustup-server", "debian", "packages"})
+NETWORK = frozenset({"registry", "rustup-server", "rust-channel", "debian", "packages"})
 """Questions that leave the machine."""
 
 World = Mapping[str, Callable[[str], Any]]
@@ -37,11 +40,25 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "registry": lookup(registry, "the registry does not know it"),
         "image": lookup(image, "the engine does not hold it"),
         "rustup-server": lambda _: server,
+        "rust-channel": partial(channel, server),
         "debian": lambda _: debian,
         "packages": lambda subject: MissingPackages(suite=subject.split()[0], architecture=subject.split()[1]),
         "shared": lambda place: Shared(folder=place),
         "emulation-test": lambda platform: EmulationTest(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
+
+
+HOSTS = (AMD64, ARM64, "x86_64-unknown-linux-musl", "aarch64-apple-darwin", "x86_64-apple-darwin", "x86_64-pc-windows-msvc")
+
+
+def channel(server: Any, name: str, **changes: Any) -> Any:
+    """Return what a server says of a channel: it has every target that Rust has a standard library of, and the source."""
+    if isinstance(server, Absent):
+        return server
+    moving = f"{name}-2026-10-30" if name in {"nightly", "beta"} else ""
+    release = server.stable if name == "stable" else moving or (name if EXACT.fullmatch(name) else f"{name}.0")
+    standard = tuple(row.triple for row in targets.catalogue().values() if not row.build_std)
+    return Channel(**{"release": release, "hosts": HOSTS, "standard": (*HOSTS, *standard), "source": True, **changes})
 
 
 def request(target: str, facts: Facts, config: Config, verb: str = "build") -> Request:

@@ -19,7 +19,7 @@ from ...core.steps import Question
 from ...core.versions import numbers
 from ...facts import lock
 from ...facts.registry import RegistryImage, parse
-from ...facts.rustup import RustupServer
+from ...facts.rustup import MOVING, Channel, RustupServer
 from ...reporting.tables import aligned
 
 if TYPE_CHECKING:
@@ -113,8 +113,25 @@ def _rust(context: Context, rows: Sequence[Locked]) -> Row:
     server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
     if not isinstance(server, RustupServer):
         return Row(what="rust", current=current, state="unknown", note=server.why)
+    if current.startswith(MOVING):
+        return _channel(context, current)
     new = current not in {"", "stable"} and numbers(server.stable) > numbers(current)
     return Row(what="rust", current=current, upstream=server.stable, state="new" if new else "current", note=server.url)
+
+
+def _channel(context: Context, current: str) -> Row:
+    """Compare the day of a channel with its newest."""
+    question = Question("rust-channel", current.partition("-")[0])
+    channel = pipeline.look(context, (question,)).facts.answers[question]
+    if not isinstance(channel, Channel):
+        return Row(what="rust", current=current, state="unknown", note=channel.why)
+    return Row(
+        what="rust",
+        current=current,
+        upstream=channel.release,
+        state="new" if channel.release > current else "current",
+        note=question.subject,
+    )
 
 
 def _images(context: Context, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -451,7 +451,10 @@ def test_all_problems_at_once(problems):
         ("timeout = nan", "crosstasks.toml:2: timeout: nan must be >= 0"),
         ("timeout = inf", "crosstasks.toml:2: timeout: inf must be <= 604800"),
         ("network-timeout = 0", "crosstasks.toml:2: network-timeout: 0 must be > 0"),
-        ('toolchain = "nightly"', "crosstasks.toml:2: toolchain: 'nightly' is not of the form '1.85.0' or '1.85' or 'stable'"),
+        (
+            'toolchain = "mine"',
+            "crosstasks.toml:2: toolchain: 'mine' is not of the form '1.85.0' or '1.85' or 'stable' or 'nightly' or 'nightly-2026-10-30'",
+        ),
         (
             'mirror = "https://example.org/x"',
             "crosstasks.toml:2: mirror: 'https://example.org/x' is not of the form 'registry.example.org:5000/mirrored'",

@@ -10,7 +10,17 @@ from facts_looks import DATA, Programs, look, program, recorded
 from crosstasks.core.errors import CrosstasksError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.rustup import RustupServer, parse, parse_rustc, parse_server, release_of, resolve
+from crosstasks.facts.rustup import (
+    RustupServer,
+    components_of,
+    identity,
+    parse,
+    parse_channel,
+    parse_rustc,
+    parse_server,
+    release_of,
+    resolve,
+)
 
 HOST = "x86_64-unknown-linux-gnu"
 MANIFEST = (DATA / "rustup/manifest-nightly.toml").read_text("utf-8")
@@ -161,3 +171,81 @@ def test_a_server_that_is_out_of_reach_is_absent(tmp_path):
     assert Absent("it cannot be fetched: no such host", "try later") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch), Facts())
     assert "does not serve a channel" in parse_server("https://portal", "<html>").why
     assert Absent("offline = true") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch, offline=True), Facts())
+
+
+# channels, from manifests of which the lines that are read are kept
+
+
+def manifest(name):
+    return (DATA / "rustup" / f"channel-{name}.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [("1.99.1", "1.99.1"), ("nightly", "nightly-2026-10-30"), ("nightly-2026-10-30", "nightly-2026-10-30"), ("beta", "beta-2026-10-18")],
+)
+def test_a_channel_is_what_it_is_today(name, release):
+    """A release by its number, another channel by its day; with the hosts and targets that the server has, and the library's source."""
+    found = parse_channel("https://static.rust-lang.org", name, manifest(name.removesuffix("-2026-10-30")))
+    assert release == found.release
+    assert ("aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu") == found.hosts
+    assert found.source
+    assert {"aarch64-unknown-linux-gnu", "wasm32-unknown-unknown"} <= set(found.standard)
+    assert "riscv64gc-unknown-linux-gnu" not in found.standard, "it is listed, and not available"
+
+
+def test_what_is_no_channel_is_absent():
+    """A proxy's page."""
+    assert Absent("https://x does not serve nightly") == parse_channel("https://x", "nightly", "<html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("stable", "dist/channel-rust-stable.toml"),
+        ("1.99.1", "dist/channel-rust-1.99.1.toml"),
+        ("nightly", "dist/channel-rust-nightly.toml"),
+        ("nightly-2026-10-30", "dist/2026-10-30/channel-rust-nightly.toml"),
+        ("beta-2026-10-18", "dist/2026-10-18/channel-rust-beta.toml"),
+    ],
+)
+def test_where_a_channel_is_asked_for(tmp_path, name, place):
+    """As rustup does, from the server that it is told; what does not change is asked once, the rest every ten minutes."""
+    asked = []
+
+    def fetch(url, _timeout, _until):
+        asked.append(url)
+        return manifest("nightly")
+
+    time = [1000.0]
+    here = look(tmp_path, fetch=fetch, now=lambda: time[0], environ={"RUSTUP_DIST_SERVER": "https://mirror.example.org/"})
+    for time[0] in (1000.0, 1001.0, 2000.0):
+        ask(Question("rust-channel", name), here, Facts())
+    assert [f"https://mirror.example.org/{place}"] * (1 if name[-1].isdecimal() else 2) == asked
+
+
+def test_offline_no_channel_is_asked_for(tmp_path):
+    """Whatever is reachable."""
+    assert Absent("offline = true") == ask(Question("rust-channel", "nightly"), look(tmp_path, offline=True), Facts())
+
+
+@pytest.mark.parametrize(
+    ("release", "date", "name"),
+    [
+        ("1.95.0", "2026-04-16", "1.95.0"),
+        ("1.101.0-nightly", "2026-10-30", "nightly-2026-10-30"),
+        ("1.100.0-beta.7", "2026-10-18", "beta-2026-10-18"),
+        ("1.101.0-nightly", "", ""),
+        ("nightly-2026-10-30", "", "nightly-2026-10-30"),
+    ],
+)
+def test_what_names_a_compiler(release, date, name):
+    """For ever: a nightly without its day, one that was compiled by hand, has no name."""
+    assert name == identity(release, date)
+
+
+def test_components_as_users_write_them():
+    """Without the host, and without rustup's word for what may change."""
+    host = "x86_64-unknown-linux-gnu"
+    text = f"cargo-{host}\nclippy-preview-{host}\nrust-src\nrust-std-aarch64-unknown-linux-gnu\nllvm-tools-preview-{host}\n"
+    assert ("cargo", "clippy", "llvm-tools", "rust-src", "rust-std-aarch64-unknown-linux-gnu") == components_of(text, host)

@@ -354,15 +354,15 @@ def test_the_route_that_is_taken(target, known, own, around, route):
         ),
         pytest.param(
             "aarch64",
-            facts(repository=repository(channel="nightly")),
+            facts(repository=repository(channel="mine")),
             config(fallback=["zigbuild"], images=["upstream"]),
             "build",
             {
-                "cross 0.2.5, upstream image": "no toolchain: the channel 'nightly' is no release",
+                "cross 0.2.5, upstream image": "no toolchain: 'mine' is neither a release nor a channel of Rust",
                 "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
-                "zigbuild": "the channel 'nightly' is no release",
+                "zigbuild": "'mine' is neither a release nor a channel of Rust",
             },
-            id="a channel that is no release",
+            id="a channel that there is not",
         ),
         pytest.param(
             "aarch64",
@@ -630,7 +630,7 @@ def test_open_questions_of_one_route_are_asked_together():
     """Image, toolchain and cross are looked at side by side: the network is waited for once."""
     known = facts(images={REF: Absent("no"), MADE: Absent("no")})
     _, asked = settle("aarch64", known, config())
-    assert asked == [Question("registry", REF), Question("rustup-server")]
+    assert asked == [Question("registry", REF), Question("rust-channel", "1.96.0")]
 
 
 def test_a_registry_of_two_platforms_serves_both():

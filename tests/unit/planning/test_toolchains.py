@@ -1,25 +1,28 @@
-"""Where the Rust toolchain comes from: decided once for all declared targets."""
+"""Which release of Rust, and where it comes from: the first is decided without a look into our cache."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
-from planning import request
+from planning import channel, request, world
 
+from crosstasks.catalog import targets
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
+from crosstasks.facts.lock import Lock, Locked
 from crosstasks.facts.rustup import Rustup, RustupServer
 from crosstasks.planning import toolchains
 from crosstasks.planning.ingredients import InstallToolchain, Toolchain
-from crosstasks.planning.request import RustRequest
-from crosstasks.planning.toolchains import release_for
 from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
 
 ARMV7, RISCV = "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"
 MIPS = "mips-unknown-linux-gnu"
-UNREACHABLE = Absent("rustup's server does not answer")
+AWAY = Absent("rustup's server does not answer")
+DAY = "2026-10-30"
 
 
 def rustup(*folders, active=None):
@@ -31,158 +34,175 @@ def ours(*folders):
     return Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=folders)
 
 
-def choose(known, *targets, host=AMD64, **options):
-    return toolchains.choose(host, request((targets or ("aarch64",))[0], known, config(*targets, **options)), known)
+def choose(known, target="aarch64", *, host=AMD64, **options):
+    """Choose with what is known."""
+    return toolchains.choose(host, request(target, known, config(target, **options)), known)
+
+
+def settle(known, target="aarch64", *, host=AMD64, around=None, **options):
+    """Choose, and answer what is asked, until something is chosen."""
+    answers = world() | (around or {})
+    while isinstance(found := choose(known, target, host=host, **options), tuple):
+        known = known.with_({question: answers[question.about](question.subject) for question in found})
+    return found
+
+
+def offering(**channels):
+    """Return a server that has these channels, by their names, with ``_`` for ``-`` and a letter before digits; and no other."""
+    named = {name.lstrip("v").replace("_", "."): changes for name, changes in channels.items()}
+    return {"rust-channel": lambda name: channel(SERVER, name, **named[name]) if name in named else Absent(f"no {name} is served")}
+
+
+AWAY_ONLY = {"rust-channel": lambda _: AWAY}
+
+WHOLE = toolchain(targets=(AMD64, ARM64))
+
+
+# which
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "release"),
+    [
+        pytest.param(facts(), {}, "1.96.0", id="the user's active one"),
+        pytest.param(facts(rustup=rustup(toolchain("1.90.0"), toolchain("1.96.0"))), {}, "1.90.0", id="not the user's newest"),
+        pytest.param(
+            facts(rustup=rustup(toolchain("1.90.0"))), {"toolchain": "1.85"}, "1.85.0", id="a minor release that the server resolves"
+        ),
+        pytest.param(facts(rustup=rustup(toolchain("1.90.0"), toolchain("1.85.1"))), {"toolchain": "1.85"}, "1.85.1", id="or the user has"),
+        pytest.param(facts(rustup=rustup(toolchain("1.90.0"))), {"toolchain": "1.85.1"}, "1.85.1", id="a release that is pinned"),
+        pytest.param(facts(repository=repository(channel="1.85.0")), {}, "1.85.0", id="rust-toolchain.toml"),
+        pytest.param(
+            facts(repository=repository(channel="1.85.0")), {"toolchain": "1.90.0"}, "1.90.0", id="the configuration wins over it"
+        ),
+        pytest.param(facts(repository=repository(channel=f"1.85.0-{AMD64}")), {}, "1.85.0", id="a host in it is ours to decide"),
+        pytest.param(
+            facts(rustup=rustup(toolchain("1.85.0")), repository=repository(rust_version="1.90")), {}, "1.96.0", id="rust-version"
+        ),
+        pytest.param(bare_facts(), {}, "1.96.0", id="the newest stable"),
+        pytest.param(facts(rustup=rustup(toolchain("1.98.0-nightly", date=DAY))), {}, f"nightly-{DAY}", id="the user's nightly"),
+        pytest.param(facts(rustup=rustup(toolchain("1.98.0-nightly"))), {}, "1.96.0", id="one that nothing names is no release"),
+        pytest.param(facts(), {"toolchain": "nightly"}, f"nightly-{DAY}", id="a channel is resolved to its day"),
+        pytest.param(facts(), {"toolchain": "nightly-2026-01-02"}, "nightly-2026-01-02", id="a day is kept"),
+        pytest.param(facts(repository=repository(channel="beta")), {}, f"beta-{DAY}", id="beta"),
+        pytest.param(
+            facts(rustup=rustup(toolchain(), toolchain("1.98.0-nightly", name=f"nightly-{AMD64}", date="2026-05-20"))),
+            {"toolchain": "nightly"},
+            "nightly-2026-05-20",
+            id="the day of the user's own",
+        ),
+        pytest.param(facts(), {"toolchain": "stable"}, "1.96.0", id="stable is no pin"),
+    ],
+)
+@pytest.mark.parametrize("cached", [(), (toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.99.0", targets=(AMD64, ARM64)))])
+def test_which_release(known, options, release, cached):
+    """The rows of the table in the module, each with an empty cache and with others in it."""
+    known = known.with_({Question("inventory"): ours(*cached)})
+    assert release == settle(known, **options).release
+
+
+def locked(release, source="rustup"):
+    row = Locked(builder="cross", toolchain=release, toolchain_source=source)
+    return Lock(target={ARM64: {"linux/amd64": row}})
+
+
+@pytest.mark.parametrize(
+    ("release", "options", "taken"),
+    [
+        ("1.90.0", {}, "1.90.0"),
+        ("nightly-2026-01-02", {"toolchain": "nightly"}, "nightly-2026-01-02"),
+        ("nightly-2026-01-02", {"toolchain": "1.90.0"}, "1.90.0"),
+        ("1.90.0", {"toolchain": "beta"}, f"beta-{DAY}"),
+    ],
+)
+def test_what_is_locked_is_kept_if_it_is_what_is_asked_for(release, options, taken):
+    """A moving channel stays on the day that was locked."""
+    assert taken == settle(facts(lock=locked(release)), **options).release
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "why"),
+    [
+        (facts(repository=repository(channel="mine")), {}, "'mine' is neither a release nor a channel of Rust"),
+        (
+            facts(repository=repository(toolchain_path="../rust/build/stage1")),
+            {},
+            "rust-toolchain.toml names a toolchain by its path, ../rust/build/stage1, which no container and no other machine has",
+        ),
+        (
+            facts(repository=repository(rust_version="1.99")),
+            {"toolchain": "1.85.0"},
+            "toolchain: 1.85.0 is pinned, and rust-version is 1.99",
+        ),
+    ],
+)
+def test_what_no_release_can_be(known, options, why):
+    """Is refused with the reason."""
+    assert why == settle(known, **options).why
+
+
+def test_a_path_is_left_to_the_user_who_names_a_release():
+    """What crosstasks.toml says holds for cross builds."""
+    assert "1.90.0" == settle(facts(repository=repository(toolchain_path="../stage1")), toolchain="1.90.0").release
+
+
+# where
 
 
 def test_the_users_own_is_used_where_it_is():
-    """If it has the standard library of every declared target."""
-    whole = toolchain(targets=(AMD64, ARM64))
-    assert choose(facts(rustup=rustup(whole))) == Toolchain(
-        name=whole.name,
+    """If it has the standard library of the target."""
+    assert choose(facts(rustup=rustup(WHOLE))) == Toolchain(
+        name=WHOLE.name,
         release="1.96.0",
         host=AMD64,
-        path=whole.path,
+        path=WHOLE.path,
         standard=(AMD64, ARM64),
         glibc="2.17",
         source="user",
-        why=f"the user's {whole.name} has the standard library of every declared target",
+        why=f"the user's {WHOLE.name} has the standard library of {ARM64}",
     )
 
 
 def test_nothing_of_the_network_is_asked_where_the_users_own_serves():
-    """Nor where ours does."""
-    whole = toolchain(targets=(AMD64, ARM64))
-    assert isinstance(choose(facts(rustup=rustup(whole))), Toolchain)
-    assert isinstance(choose(facts(inventory=ours(whole))), Toolchain)
-    assert choose(facts()) == (Question("rustup-server"),)
+    """Nor where ours does; else the server, of that very release."""
+    assert isinstance(choose(facts(rustup=rustup(WHOLE))), Toolchain)
+    assert isinstance(choose(facts(inventory=ours(WHOLE))), Toolchain)
+    assert choose(facts()) == (Question("rust-channel", "1.96.0"),)
 
 
 @pytest.mark.parametrize(
-    ("known", "targets", "why"),
+    ("known", "target", "why"),
     [
-        (facts(), ("aarch64",), f"1.96.0-{AMD64} has no standard library for {ARM64}"),
+        (facts(), "aarch64", f"1.96.0-{AMD64} has no standard library for {ARM64}"),
+        (facts(rustup=rustup(toolchain(host=ARM64))), "aarch64", f"rustup has no 1.96.0 for {AMD64}"),
+        (facts(rustup=rustup(toolchain(targets=(AMD64, MIPS)))), "mips", f"1.96.0-{AMD64} has no source of the standard library"),
         (
-            facts(),
-            ("aarch64", "armv7", "s390x", "riscv64", "x86_64"),
-            f"1.96.0-{AMD64} has no standard library for {ARM64}, {ARMV7}, s390x-unknown-linux-gnu and 1 more",
+            facts(rustup=rustup(WHOLE), repository=repository(components=("rust-src", "llvm-tools", "clippy"))),
+            "aarch64",
+            f"1.96.0-{AMD64} has no source of the standard library and no llvm-tools",
         ),
-        (facts(rustup=rustup(toolchain(host=ARM64))), ("aarch64",), f"rustup has no active toolchain for {AMD64}"),
-        (facts(rustup=rustup(toolchain(targets=(AMD64, ARM64)), active="")), ("aarch64",), f"rustup has no active toolchain for {AMD64}"),
-        (bare_facts(), ("aarch64",), "rustup is not on PATH"),
-        (facts(rustup=rustup(toolchain(targets=(AMD64, MIPS)))), ("mips",), f"1.96.0-{AMD64} has no standard library for {MIPS}"),
+        (
+            facts(rustup=rustup(WHOLE), repository=repository(targets=("wasm32-unknown-emscripten",))),
+            "aarch64",
+            f"1.96.0-{AMD64} has no standard library for wasm32-unknown-emscripten",
+        ),
     ],
 )
-def test_the_users_own_is_refused_with_the_reason(known, targets, why):
-    """What it lacks is named; a tier 3 target needs the library's source, whatever is in the folder."""
-    assert choose(known, *targets, toolchains=["user"]) == Refused(name="", why=f"user: {why}")
+def test_the_users_own_is_refused_with_the_reason(known, target, why):
+    """What it lacks is named, of the target and of rust-toolchain.toml; a tier 3 target needs the library's source."""
+    assert choose(known, target, toolchains=["user"]) == Refused(name="", why=f"user: {why}")
 
 
-def test_source_serves_targets_that_nobody_ships():
-    """rust-src is enough for a tier 3 target, and is what cross builds from."""
-    found = choose(facts(rustup=rustup(toolchain(source=True))), "mips")
-    assert (found.source, found.standard) == ("user", (AMD64,))
-
-
-@pytest.mark.parametrize(
-    ("folders", "pin", "taken"),
-    [
-        ((toolchain("1.96.0"), toolchain("1.85.0")), "1.85.0", "1.85.0"),
-        ((toolchain("1.96.0"), toolchain("1.85.1")), "1.85", "1.85.1"),
-        ((toolchain("1.96.0"), toolchain("1.85.0")), "", "1.96.0"),
-        ((toolchain("1.96.0"), toolchain("1.85.0")), "stable", "1.96.0"),
-    ],
-)
-def test_a_pin_is_kept(folders, pin, taken):
-    """Another than the active toolchain is taken only if it is pinned; `1.85` is any of its patches."""
-    known = facts(rustup=rustup(*folders))
-    assert choose(known, "x86_64", toolchain=pin).release == taken
-    pinned = facts(rustup=rustup(*folders), repository=repository(channel=pin))
-    assert choose(pinned, "x86_64").release == taken
-
-
-def test_the_configuration_wins_over_rust_toolchain_toml():
-    """`toolchain` says what holds for cross builds."""
-    known = facts(rustup=rustup(toolchain("1.96.0"), toolchain("1.85.0")), repository=repository(channel="1.96.0"))
-    assert choose(known, "x86_64", toolchain="1.85.0").release == "1.85.0"
-
-
-@pytest.mark.parametrize("channel", ["nightly", "beta", "nightly-2026-01-01", "mine"])
-def test_a_channel_that_is_no_release_is_refused(channel):
-    """It is another toolchain every day; the hint names what can be done."""
-    found = choose(facts(repository=repository(channel=channel)))
-    assert (found.why, bool(found.hint)) == (f"the channel {channel!r} is no release", True)
-
-
-def test_what_is_older_than_rust_version_is_not_taken():
-    """The crate would not build; the server's stable does."""
-    known = facts(
-        rustup=rustup(toolchain("1.85.0", targets=(AMD64, ARM64))), repository=repository(rust_version="1.90"), rustup_server=SERVER
-    )
-    assert choose(known).release == "1.96.0"
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [({}, "its stable is 1.96.0, and rust-version is 1.99"), ({"toolchain": "1.85"}, "1.85 is pinned, and rust-version is 1.99")],
-)
-def test_a_rust_version_that_is_too_new(options, why):
-    """Is refused with both releases."""
-    known = facts(repository=repository(rust_version="1.99"), rustup_server=SERVER)
-    assert choose(known, toolchains=["rustup"], **options).why == f"rustup: {why}"
-
-
-@pytest.mark.parametrize(
-    ("folders", "taken"),
-    [
-        ((toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.96.0", targets=(AMD64, ARM64))), "1.96.0"),
-        ((toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.96.0")), "1.85.0"),
-        ((toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.96.0", host=ARM64, targets=(AMD64, ARM64))), "1.85.0"),
-    ],
-)
-def test_the_newest_of_ours_that_is_whole(folders, taken):
-    """It runs on the host that is asked for, and lacks nothing."""
-    found = choose(facts(inventory=ours(*folders)))
-    assert (found.source, found.release, found.steps) == ("cache", taken, ())
-
-
-@pytest.mark.parametrize(
-    ("targets", "taken"), [(("aarch64",), "1.96.0"), (("armv7", "x86_64"), "1.85.0"), (("armv7", "aarch64"), "1.85.0")]
-)
-def test_configurations_with_different_targets_share_what_is_there(targets, taken):
-    """In a monorepo: whichever crate is built next, no toolchain is made anew."""
-    folders = (toolchain("1.96.0", targets=(AMD64, ARM64)), toolchain("1.85.0", targets=(AMD64, ARM64, ARMV7)))
-    found = choose(facts(inventory=ours(*folders)), *targets)
-    assert (taken, ()) == (found.release, found.steps)
-
-
-@pytest.mark.parametrize(
-    ("targets", "folder", "why"),
-    [
-        (("riscv64",), toolchain(origin="debian", source=True), None),
-        (("armv7",), toolchain(origin="debian", source=True), f"lacks {ARMV7}"),
-        (("riscv64",), toolchain(origin="debian"), f"lacks {RISCV}"),
-        (("riscv64",), toolchain(source=True), f"lacks {RISCV}"),
-    ],
-)
-def test_what_debian_lacks_is_built_from_source(targets, folder, why):
-    """A toolchain of Debian's packages serves a target that Debian has no std of; rustup has it, and is asked."""
-    found = choose(facts(inventory=ours(folder)), *targets, toolchains=["cache"])
-    assert (found.source if why is None else found.why) == ("cache" if why is None else f"cache: {folder.name} {why}")
-
-
-@pytest.mark.parametrize(("origin", "taken"), [("debian", True), ("rustup", False)])
-def test_what_a_source_has_made_it_has(origin, taken):
-    """Also where no cache is named, or it would be made again and again."""
-    folder = toolchain("1.96.0", targets=(AMD64, ARM64), origin=origin)
-    found = choose(facts(inventory=ours(folder)), toolchains=["debian"])
-    assert (found.path if taken else found) == (folder.path if taken else (Question("debian"),))
+def test_what_another_target_lacks_does_not_count():
+    """Each target has a need of its own; another that is declared, and that nobody has, changes nothing."""
+    known = facts(rustup=rustup(WHOLE))
+    several = config("aarch64", "riscv64", "mips")
+    assert "user" == toolchains.choose(AMD64, request("aarch64", known, several), known).source
 
 
 def test_rustup_installs_into_a_home_of_ours():
-    """The release that the user works with, and the targets, once for all that are declared."""
-    known = facts(rustup=rustup(toolchain("1.90.0")), rustup_server=SERVER)
-    found = choose(known, "aarch64", "armv7", "mips", host=ARM64)
+    """The release that was decided, and the target."""
+    found = settle(facts(rustup=rustup(toolchain("1.90.0"))), "armv7", host=ARM64)
     (step,) = found.steps
     assert (found.source, found.path, found.glibc) == ("rustup", f"/cache/rustup/toolchains/1.90.0-{ARM64}", "2.17")
     assert found.standard == (ARM64, ARMV7)
@@ -190,50 +210,91 @@ def test_rustup_installs_into_a_home_of_ours():
         why=step.why,
         release="1.90.0",
         host=ARM64,
-        targets=(ARM64, ARMV7),
-        library=True,
+        targets=(ARMV7,),
+        library=False,
         source="rustup",
         rustup="/home/user/.cargo/bin/rustup",
     )
 
 
+def test_a_later_target_adds_to_what_is_there():
+    """One target costs one target, and takes none away."""
+    found = settle(facts(inventory=ours(WHOLE)), "armv7")
+    assert ((ARMV7,), (AMD64, ARM64, ARMV7)) == (found.steps[0].targets, found.standard)
+
+
 @pytest.mark.parametrize(
-    ("active", "options", "release"),
+    ("said", "changes"),
     [
-        ("1.90.0", {}, "1.90.0"),
-        ("1.98.0-nightly", {}, "1.96.0"),
-        ("1.90.0", {"toolchain": "1.85"}, "1.85.0"),
-        ("1.90.0", {"toolchain": "1.85.1"}, "1.85.1"),
-        ("1.85.2", {"toolchain": "1.85"}, "1.85.2"),
-        ("1.90.0", {"toolchain": "1.96"}, "1.96.0"),
+        ({"components": ("rust-src",)}, {"library": True}),
+        ({"components": ("clippy", "llvm-tools", "rustc")}, {"components": ("clippy", "llvm-tools")}),
+        ({"profile": "default"}, {"profile": "default"}),
+        ({"targets": (ARMV7, "x86_64-pc-none")}, {"targets": (ARM64, ARMV7)}),
     ],
 )
-def test_which_release_rustup_installs(active, options, release):
-    """The pinned one; else the user's active one, if it is a release; else the server's stable."""
-    known = facts(rustup=rustup(toolchain(active)), rustup_server=SERVER)
-    assert choose(known, **options).release == release
+def test_rustup_installs_what_rust_toolchain_toml_names(said, changes):
+    """Components, profile and targets, so that a build finds what the user's has; what is in every toolchain is not named."""
+    (step,) = settle(facts(repository=repository(channel="nightly", **said))).steps
+    given = {"library": False, "components": (), "profile": "", "targets": (ARM64,), **changes}
+    assert (f"nightly-{DAY}", given) == (step.release, {name: getattr(step, name) for name in given})
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "targets", "library"),
+    [
+        ("riscv64", {"standard": (AMD64, ARM64)}, (), True),
+        ("aarch64", {"standard": (AMD64, ARM64)}, (ARM64,), False),
+        ("mips", {}, (), True),
+    ],
+)
+def test_what_the_server_lacks_for_a_release_is_built_from_its_source(target, changes, targets, library):
+    """That target alone: the release stays, and so do the others."""
+    (step,) = settle(facts(), target, around=offering(v1_96_0=changes)).steps
+    assert ("1.96.0", targets, library) == (step.release, step.targets, step.library)
+
+
+def test_what_is_built_from_source_is_there_after_the_step():
+    """The source is all that it needs."""
+    made = toolchain("1.96.0", source=True)
+    found = settle(facts(inventory=ours(made)), "riscv64", around=offering(v1_96_0={"standard": (AMD64,)}))
+    assert ("cache", ()) == (found.source, found.steps)
 
 
 def test_rustup_itself_may_have_to_be_installed():
     """Its step comes first."""
-    found = choose(bare_facts(rustup_server=SERVER))
-    assert [type(step).__name__ for step in found.steps] == ["InstallWheels", "InstallToolchain"]
+    assert [type(step).__name__ for step in settle(bare_facts()).steps] == ["InstallWheels", "InstallToolchain"]
 
 
 def test_debian_serves_where_rustups_server_is_out_of_reach():
     """The packages say what they have, and what glibc their programs need."""
-    known = facts(rustup_server=UNREACHABLE, debian=BOOKWORM)
-    found = choose(known, "aarch64", "armv7")
+    found = settle(bare_facts(), around=AWAY_ONLY)
     (step,) = found.steps
-    assert (found.source, found.release, found.standard, found.glibc) == ("debian", "1.85.0", (ARM64, ARMV7), "2.36")
-    assert step == InstallToolchain(why=step.why, release="1.85.0", host=AMD64, targets=(ARM64, ARMV7), library=False, source="debian")
+    assert (found.source, found.release, found.standard, found.glibc) == ("debian", "1.96.0", (AMD64, ARM64), "2.36")
+    assert step == InstallToolchain(why=step.why, release="1.96.0", host=AMD64, targets=(ARM64,), library=False, source="debian")
+
+
+@pytest.mark.parametrize(("target", "targets", "library"), [("aarch64", (ARM64,), False), ("armv7", (), True), ("riscv64", (), True)])
+def test_debians_newest_is_that_of_every_target(target, targets, library):
+    """What its packages lack for the release is built from the library's source."""
+    (step,) = settle(bare_facts(), target, around=AWAY_ONLY).steps
+    assert ("1.96.0", targets, library) == (step.release, step.targets, step.library)
+
+
+@pytest.mark.parametrize("target", [RISCV, ARMV7, MIPS])
+def test_without_source_debian_must_have_the_std(target):
+    """Nothing is planned that could not be built."""
+    bare = Debian(suite="bookworm", rust={"1.96.0": ("amd64", "arm64")})
+    around = {**AWAY_ONLY, "debian": lambda _: bare}
+    assert settle(bare_facts(), around=around).release == "1.96.0"
+    assert isinstance(settle(bare_facts(), target, around=around), Refused)
 
 
 def test_the_network_is_asked_in_order():
     """First rustup's server; what Debian offers only if that does not answer."""
-    assert choose(facts()) == (Question("rustup-server"),)
-    assert choose(facts(rustup_server=UNREACHABLE)) == (Question("debian"),)
-    assert choose(facts(), toolchains=["debian", "rustup"]) == (Question("debian"),)
+    known = bare_facts()
+    assert choose(known) == (Question("rust-channel", "stable"),)
+    assert choose(known.with_({Question("rust-channel", "stable"): AWAY})) == (Question("debian"),)
+    assert choose(known, toolchains=["debian"]) == (Question("debian"),)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +309,12 @@ def test_the_network_is_asked_in_order():
             "patchelf, which it is put together with, does not run on Windows",
         ),
         (facts(), "s390x-unknown-linux-gnu", {}, "Debian's rustc does not run on s390x-unknown-linux-gnu"),
-        (facts(debian=Absent("apt-get update failed")), AMD64, {}, "apt-get update failed"),
+        (facts(debian=Absent("the archive is away")), AMD64, {}, "the archive is away"),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80"),
+        (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80.1"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80.1"),
+        (facts(debian=BOOKWORM), AMD64, {"toolchain": "nightly"}, "Debian has no nightly"),
         (facts(debian=Debian(suite="bullseye")), AMD64, {"toolchain": "1.80"}, "Debian's releases are none, not 1.80"),
+        (facts(debian=BOOKWORM, repository=repository(components=("llvm-tools",))), AMD64, {}, "Debian has no llvm-tools for Rust"),
     ],
 )
 def test_debian_is_refused_with_the_reason(known, host, options, why):
@@ -258,33 +322,48 @@ def test_debian_is_refused_with_the_reason(known, host, options, why):
     assert choose(known, host=host, toolchains=["debian"], **options) == Refused(name="", why=f"debian: {why}")
 
 
-@pytest.mark.parametrize(
-    ("targets", "minimum", "release"),
-    [
-        ((ARM64,), "", "1.96.0"),
-        ((ARM64, ARMV7), "", "1.85.0"),
-        ((RISCV,), "", "1.96.0"),
-        ((ARM64, ARMV7), "1.90", "1.96.0"),
-    ],
-)
-def test_the_release_of_debian(targets, minimum, release):
-    """The rows of the table in ``release_for``."""
-    assert release_for(RustRequest(targets=targets, minimum=minimum), BOOKWORM) == release
+# another release
 
 
-def test_without_source_debian_must_have_every_std():
-    """Nothing is planned that could not be built."""
-    bare = Debian(suite="bookworm", rust={"1.96.0": ("amd64", "arm64")})
-    assert release_for(RustRequest(targets=(ARM64,)), bare) == "1.96.0"
-    for triple in (RISCV, ARMV7, MIPS):
-        assert isinstance(release_for(RustRequest(targets=(triple,)), bare), Refused), triple
+@pytest.mark.parametrize("held", [(), (toolchain("1.85.0", targets=(AMD64, ARM64), origin="debian"),)])
+def test_the_next_release_is_a_decision_that_is_told(held):
+    """Where the first cannot be had and nothing names it: why, and which instead; what lies in our cache is no reason for another."""
+    found = settle(facts(rustup=rustup(toolchain("1.95.0")), inventory=ours(*held)), around=AWAY_ONLY)
+    assert "1.96.0" == found.release
+    assert found.why.startswith("1.95.0 cannot be had here (user: 1.95.0-")
+    assert "; 1.96.0 is taken instead: it comes from Debian's packages" in found.why
+
+
+@pytest.mark.parametrize("known", [{"host": Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", ci="github")}, {}])
+def test_strict_takes_no_other_release(known):
+    """In CI, and where it is configured: the hint names what could be."""
+    there = facts(rustup=rustup(toolchain("1.95.0")), **known)
+    found = settle(there, around=AWAY_ONLY, **({} if known else {"strict": True}))
+    assert isinstance(found, Refused)
+    assert found.why.endswith("and strict = true takes no 1.96.0 instead")
+    assert '`toolchain = "1.96.0"` names it' == found.hint
+
+
+def test_a_release_that_is_named_is_kept_or_refused():
+    """Whatever else could be had."""
+    found = settle(facts(inventory=ours(WHOLE)), toolchain="1.90.0", around=AWAY_ONLY)
+    assert isinstance(found, Refused)
+    assert "1.96.0-" not in found.why.replace(f"1.96.0-{AMD64}", "")
+
+
+def test_what_a_bundle_brought_is_what_there_is_where_nothing_can_be_asked():
+    """The newest of it; and what is built from source too."""
+    held = (toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.96.0", targets=(AMD64, ARM64)))
+    assert "1.96.0" == choose(bare_facts(inventory=ours(*held)), offline=True).release
+    assert "cache" == choose(bare_facts(inventory=ours(toolchain(source=True))), "mips", offline=True).source
 
 
 def test_every_reason_is_told():
     """Where no source has it, each says why."""
     found = choose(facts(), offline=True)
     assert found.why == (
-        f"user: 1.96.0-{AMD64} has no standard library for {ARM64}; cache: none there yet; rustup: offline = true; debian: offline = true"
+        f"user: 1.96.0-{AMD64} has no standard library for {ARM64}; rustup: offline = true; debian: offline = true; "
+        f"cache: no 1.96.0-{AMD64} there yet"
     )
 
 
@@ -292,18 +371,84 @@ def test_hosts_of_other_systems():
     """A mac's own toolchain is looked for by its triple; the image's is Linux's."""
     mac = Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")
     own = toolchain(host="aarch64-apple-darwin", targets=("aarch64-apple-darwin", ARM64))
-    known = facts(host=mac, rustup=rustup(own), rustup_server=SERVER)
-    assert choose(known, host=mac.triple).source == "user"
-    assert choose(known, host=ARM64).source == "rustup"
+    known = facts(host=mac, rustup=rustup(own))
+    assert settle(known, host=mac.triple).source == "user"
+    assert settle(known, host=ARM64).source == "rustup"
 
 
 def test_what_is_not_known_is_asked():
     """All that is on this machine, at once."""
-    unknown = facts(rustup=None, inventory=None)
-    assert set(choose(unknown)) == {Question("rustup"), Question("inventory")}
+    assert set(choose(facts(rustup=None, inventory=None))) == {Question("rustup"), Question("inventory")}
 
 
 def test_a_server_that_offers_another_stable():
     """Is believed."""
-    known = bare_facts(rustup_server=RustupServer(url="https://mirror.example.org", stable="1.97.1"))
-    assert choose(known).release == "1.97.1"
+    server = RustupServer(url="https://mirror.example.org", stable="1.97.1")
+    assert settle(bare_facts(), around={"rust-channel": lambda name: channel(server, name)}).release == "1.97.1"
+
+
+# the same answer everywhere
+
+RELEASES = ("1.85.0", "1.95.0", "1.96.0", "1.99.0", f"nightly-{DAY}", "nightly-2026-01-02")
+
+CACHED = st.builds(
+    toolchain,
+    st.sampled_from(RELEASES),
+    st.sampled_from((AMD64, ARM64)),
+    targets=st.sets(st.sampled_from((AMD64, ARM64, ARMV7, RISCV))).map(lambda triples: tuple(sorted({AMD64, *triples}))),
+    source=st.booleans(),
+    origin=st.sampled_from(("rustup", "debian")),
+    components=st.sampled_from(((), ("clippy",), ("llvm-tools",))),
+)
+
+
+def _had_by(folder, standard):
+    """Return the targets that the source of a toolchain of ours has."""
+    if folder.origin == "rustup":
+        return standard
+    architectures = BOOKWORM.rust.get(folder.release, ())
+    return [row.triple for row in targets.catalogue().values() if row.debian_std in architectures]
+
+
+USERS = st.lists(st.sampled_from(("1.85.0", "1.95.0", "1.96.0")), unique=True, max_size=2)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    cached=st.lists(CACHED, max_size=4),
+    users=USERS,
+    target=st.sampled_from(("aarch64", "armv7", "riscv64", "mips")),
+    host=st.sampled_from((AMD64, ARM64)),
+    pin=st.sampled_from(("", "", "stable", "1.96", "1.95.0", "nightly", f"nightly-{DAY}")),
+    minimum=st.sampled_from(("", "1.90")),
+    components=st.sampled_from(((), ("rust-src",), ("clippy",), ("llvm-tools",))),
+    standard=st.sampled_from(((AMD64, ARM64), (AMD64, ARM64, ARMV7, RISCV))),
+    away=st.booleans(),
+)
+def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin, minimum, components, standard, away):
+    """
+    With an empty cache and with any fuller one the release is the same, and so is what is built from source; only steps go.
+
+    Whose build of a release it is, is the same too, unless its maker cannot be asked, and what it gave before is there; and where the
+    release that was decided cannot be had but from the cache, an empty one makes another be taken, which is told.
+    """
+    around = AWAY_ONLY if away else {"rust-channel": lambda name: channel(SERVER, name, standard=standard)}
+    there = repository(rust_version=minimum, components=components)
+    found = []
+    # what a source gave once it has: a release does not change
+    held = [replace(one, targets=tuple(t for t in one.targets if t in _had_by(one, standard))) for one in cached]
+    for inventory in (ours(), ours(*held)):
+        known = facts(rustup=rustup(*map(toolchain, users)), repository=there, inventory=inventory, debian=BOOKWORM)
+        found.append(settle(known, target, host=host, around=around, **({"toolchain": pin} if pin else {})))
+    empty, full = found
+    if isinstance(empty, Refused):  # where nothing can be asked, what is there is all that there is
+        assert away
+        return
+    decided, _, instead = empty.why.partition(" cannot be had here ")
+    if instead and full.release == decided:
+        assert away
+        return
+    assert (empty.release, empty.host, empty.name) == (full.release, full.host, full.name)
+    if not away:
+        triple = request(target, facts(), config(target)).target.triple
+        assert (empty.origin, triple in empty.standard) == (full.origin, triple in full.standard)

@@ -30,7 +30,7 @@ ARM64 = "aarch64-unknown-linux-gnu"
         ),
         (
             InstallToolchain(why="", release="1.85.0", host="x", targets=(ARM64, "s390x-unknown-linux-gnu"), library=True, source="debian"),
-            "install Rust 1.85.0 with the standard library of aarch64 and s390x, and with its source, from Debian's packages",
+            "install Rust 1.85.0 with the standard library of aarch64 and s390x and the library's source, from Debian's packages",
         ),
         (PullImage(why="", ref="r/i:1", platform="linux/amd64", digest=""), "pull r/i:1 for linux/amd64"),
         (RegisterEmulator(why="", platform="linux/s390x", source="image"), "set up emulation of linux/s390x in the engine's kernel"),
