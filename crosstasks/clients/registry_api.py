@@ -299,7 +299,10 @@ class RegistryClient:
         ours = url.startswith(f"{self.origin}/")
         response = self._sent(method, url, headers, ours=ours, **options)
         if response.status_code in REFUSED and ours and self.log_in.asked(response):
+            response.close()
             response = self._sent(method, url, headers, ours=ours, **options)
+        if not response.ok:
+            response.close()  # what it says is not read, and its connection would stay open
         if response.status_code == NOT_FOUND:
             raise ImageFailed(f"{self.ref} is not in its registry")
         response.raise_for_status()

@@ -49,6 +49,7 @@ def hostile(crate, victim):
 def environ(cache):
     """The user's environment, without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
     fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    fixed["CROSSTASKS_TOOLCHAIN"] = "1.85.0"  # of Debian's releases the one that has the library of every target here
     return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
 
 

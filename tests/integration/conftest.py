@@ -35,6 +35,7 @@ def environ(cache):
     """The environment of the program: the user's, without options of crosstasks in it."""
     # a closed port in place of rustup's server: Debian's packages serve, as on a machine that cannot reach it
     fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    fixed["CROSSTASKS_TOOLCHAIN"] = "1.85.0"  # of Debian's releases the one that has the library of every target here
     return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
 
 
