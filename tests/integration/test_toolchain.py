@@ -189,7 +189,7 @@ def test_killed(archive, release, eight, tmp_path):
     """What a killed process leaves is no toolchain, and does not hinder the next."""
     del eight  # its packages are fetched by now
     child = start(tmp_path, archive, release)
-    unpacked = f"making/{release}-{HOST}.*/{release}-{HOST}/lib/debian"
+    unpacked = f"making/.{release}-{HOST}.*/{release}-{HOST}/lib/debian"
     while child.poll() is None and not any(tmp_path.glob(unpacked)):
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
