@@ -63,7 +63,7 @@ def clean(monorepo, there, label, environ):
     """Remove what is stale, as seen from one of the workspaces; what was said."""
 
     def call(folder=monorepo / "api", **more):
-        fixed = {"CROSSTASKS_CACHE_DIR": str(there), "CROSSTASKS_TOOLCHAINS": "cache"}
+        fixed = {"CROSSTASKS_CACHE_DIR": str(there), "CROSSTASKS_TOOLCHAINS": "cache", "CROSSTASKS_TOOLCHAIN": ""}
         return list(cleaning.clean_stale(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label, **more))
 
     return call

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ... import pipeline
+from ... import parts, pipeline
 from ...catalog import targets
 from ...config import configuration
-from ...core.about import PACKAGE
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question, Refused
 from ...facts.debian import Debian
@@ -280,8 +279,7 @@ def _look(context: Context, questions: Iterable[Question]) -> Context:
 def _python() -> Row:
     """Tell of Python and the libraries that we need; a copy that was not installed may lack some."""
     present, lacking = [], []
-    listed = (PACKAGE / "requirements.txt").read_text("utf-8").split()
-    for name in (line.partition(">")[0] for line in listed):
+    for name in (row.name for row in parts.requirements(parts.REQUIREMENTS.read_text("utf-8"))):
         try:
             present.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
