@@ -55,7 +55,8 @@ def _audit(event, arguments):
         return
     frame = sys._getframe(1)  # noqa: SLF001  # the interpreter offers no other way to ask who acts
     while frame and not frame.f_code.co_filename.startswith(str(PACKAGE)):
-        if frame.f_code.co_filename.endswith("_pytest/assertion/rewrite.py"):
+        # whoever imports has folders listed, wherever Python looks for modules
+        if frame.f_code.co_filename.endswith("_pytest/assertion/rewrite.py") or "importlib" in frame.f_code.co_filename:
             return
         frame = frame.f_back
     if frame and frame.f_code.co_filename in PURE:
