@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 WORKER = """
 import sys
-from crosstasks.clients import engines, process
+from crosstasks.clients import engines, liveness, process
 from crosstasks.core.errors import CrosstasksError
 
 def build(run_id, image, program, timeout=None):

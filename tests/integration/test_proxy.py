@@ -150,7 +150,7 @@ def test_what_is_provided_comes_through_the_proxy(behind, crosstasks, crate, tmp
     assert any("crates" in asked for asked in behind.asked), behind.asked
     behind.asked.clear()
     (crate / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64"]\nbuilder = "zigbuild"\ntoolchains = ["user"]\n')
-    done = crosstasks("provision", cwd=crate, CROSSTASKS_CACHE_DIR=str(tmp_path / "cache"), **env)
+    done = crosstasks("provision", cwd=crate, CROSSTASKS_CACHE_DIR=str(tmp_path / "cache"), CROSSTASKS_TOOLCHAIN="", **env)
     assert 0 == done.returncode, done.stderr
     assert any("py" in asked for asked in behind.asked), behind.asked
 
