@@ -385,6 +385,17 @@ class Forged:
         name, size = self.deb.name, self.deb.stat().st_size
         return (Package(name="forged", version="1", architecture=architecture, url="", size=size, digest="", file=name),)
 
+    def single(self, name, architecture):
+        """Return the one with the authorities."""
+        return Package(name=name, version="1", architecture=architecture, url="", size=1, digest="", file="trusted")
+
+    def fetch(self, packages):
+        """Have a package with one authority."""
+        del packages
+        folder = self.deb.parent / "trusted"
+        folder.mkdir(exist_ok=True)
+        return [forged(folder, ("./usr/share/ca-certificates/mozilla/one.crt", {"size": 1}))]
+
     def fetch_each(self, groups):
         """Have it."""
         return (tuple(self.deb for _ in packages) for packages in groups)
