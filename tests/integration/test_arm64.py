@@ -149,17 +149,10 @@ def test_the_old_release_is_emulated_fourth(call, registry, without, closed):
     assert "compiled by x86_64" in said
 
 
-def test_zigbuild_is_last(call, registry, without, closed):
-    """(5) Where no cross can be had, zigbuild needs none, and no image."""
-    changes = closed | {"CROSSTASKS_CACHE_DIR": without("zigbuild-")}
-    result, _ = call("x86_64", text=f'image = "{registry}:0.2.5"\n', **changes)
-    assert result["route"] == "zigbuild"
-    assert turns(result) == [f"cross {flavour}, configured image, linux/amd64 emulated" for flavour in ("0.2.5", "git", "0.2.4")]
-
-
-def test_emulation_can_be_refused(call, registry):
-    """`emulation = "never"` goes from native to zigbuild."""
-    result, _ = call("x86_64", text=f'image = "{registry}:0.2.5"\nemulation = "never"\n')
+@pytest.mark.parametrize("emulation", ["auto", "never"])
+def test_zigbuild_needs_no_image(call, emulation):
+    """(5) Where no image can be had, native or not, zigbuild builds: none is named, which would rule it out."""
+    result, _ = call("x86_64", text=f'images = ["mirror"]\nemulation = "{emulation}"\n')
     assert (result["route"], result["failures"]) == ("zigbuild", [])
 
 
