@@ -152,7 +152,7 @@ def test_the_old_release_is_emulated_fourth(call, registry, without, closed):
 @pytest.mark.parametrize("emulation", ["auto", "never"])
 def test_zigbuild_needs_no_image(call, emulation):
     """(5) Where no image can be had, native or not, zigbuild builds: none is named, which would rule it out."""
-    result, _ = call("x86_64", text=f'images = ["mirror"]\nemulation = "{emulation}"\n')
+    result, _ = call("aarch64", text=f'images = ["mirror"]\nemulation = "{emulation}"\n')
     assert (result["route"], result["failures"]) == ("zigbuild", [])
 
 
