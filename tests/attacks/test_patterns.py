@@ -28,7 +28,7 @@ def test_a_pattern_is_linear_on_its_worst_text(place):
 
 
 def test_the_texts_find_a_quadratic_pattern():
-    """As these were; a third of a hundredth of the text is enough to tell."""
+    """As these were; a part of the text is enough to tell."""
     import re
 
     for source in (r"^\s*(?:Compiling)\b", r'(\w+)="([^"]*)"', r"path .* is not shared"):
@@ -36,6 +36,6 @@ def test_the_texts_find_a_quadratic_pattern():
         slowest = 0.0
         for text in islice(worst(pattern), TEXTS):
             begun = time.process_time()
-            ask("search", pattern, text[:30_000])
+            ask("search", pattern, text[:60_000])
             slowest = max(slowest, time.process_time() - begun)
-        assert slowest > 0.05
+        assert slowest > 0.2
