@@ -126,7 +126,7 @@ def patient(act: Callable[[], T]) -> T:
         except Unreached as error:
             if error.gone:
                 raise
-            time.sleep(wait)
+            time.sleep(wait)  # a mirror that is overloaded tells no moment at which it will answer
     return act()
 
 
