@@ -1,11 +1,12 @@
 """What cargo says that it built: its JSON messages, the paths in them, and copies at places that do not change.
 
-``Messages`` and ``localise`` are pure; ``stable`` copies.
+``Messages``, ``localise`` and ``fat`` are pure; ``universal`` and ``stable`` write.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ..core import beneath
+from ..core import beneath, files
 from ..core.errors import VerificationFailed
 from ..core.steps import Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from ..catalog.targets import Target
 
 INSIDE: Final = "/target"
 """Where cross mounts the target folder, and so what its cargo writes in messages."""
@@ -226,6 +230,65 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
         return path
     rest = path[len(inside) :].strip("/")
     return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
+
+
+CPUS: Final[Mapping[str, tuple[int, int]]] = {"aarch64": (0x0100000C, 0), "x86_64": (0x01000007, 3)}
+"""What Apple calls a machine: its type, and the subtype that stands for all of its processors (xnu: ``osfmk/mach/machine.h``)."""
+
+PAGE: Final = 14
+"""A part begins at a multiple of arm64's pages of 2**14 bytes, as ``lipo`` has it for that machine; x86_64's are smaller."""
+
+
+def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
+    """
+    Return one universal file of several (``mach-o/fat.h``: a header, and a row for each part, big-endian).
+
+    Args:
+        parts: the architecture of each, as Rust names it, and its whole content, which is not changed: a signature stays good.
+    """
+    offset, rows, body = 8 + 20 * len(parts), b"", b""
+    for arch, content in parts:
+        body += bytes(-(offset + len(body)) % (1 << PAGE))
+        rows += struct.pack(">5I", *CPUS[arch], offset + len(body), len(content), PAGE)
+        body += content
+    return struct.pack(">II", 0xCAFEBABE, len(parts)) + rows + body
+
+
+def universal(built: Built, target_dir: Path, target: Target) -> Built:
+    """
+    Join what cargo built for each part of a universal target, and put it where cargo would have put it for the target.
+
+    Raises:
+        VerificationFailed: one part has a program or library that another has not.
+    """
+    return replace(
+        built,
+        executables=_joined(built.executables, target_dir, target),
+        libraries=_joined(built.libraries, target_dir, target),
+    )
+
+
+def _joined(products: Sequence[Product], target_dir: Path, target: Target) -> tuple[Product, ...]:
+    by_name: dict[str, dict[str, Product]] = {}
+    for product in products:
+        triple, _, name = product.path.removeprefix(f"{target_dir}/").partition("/")
+        if product.kind in KEPT:
+            by_name.setdefault(name, {})[triple] = product
+    return tuple(_one(name, of_part, target_dir, target) for name, of_part in by_name.items())
+
+
+def _one(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Target) -> Product:
+    if lacking := [triple for triple in target.parts if triple not in of_part]:
+        raise VerificationFailed(f"{name} is not joined", why=f"it was not built for {' and '.join(lacking)}")
+    contents = []
+    for triple in target.parts:
+        with _readable(Path(of_part[triple].path), str(target_dir)) as handle, open(handle, "rb", closefd=False) as file:
+            contents.append((triple.partition("-")[0], file.read()))
+    path = target_dir / target.triple / name
+    with files.draft(path) as file:
+        file.write(fat(contents))
+        os.fchmod(file.fileno(), 0o755)
+    return replace(of_part[target.parts[0]], path=str(path))
 
 
 def to_keep(built: Built, target_dir: str) -> tuple[Path, ...]:

@@ -39,7 +39,7 @@ from msgspec.structs import replace as changed
 from ..clients import engines, git, liveness, network, process
 from ..clients.liveness import abandoned
 from ..core import cache, files
-from ..core.errors import CrosstasksError, EngineFailed
+from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..core.results import Container
 from ..core.steps import Absent, Done, Env
 from ..facts import answer_cache, engine
@@ -355,13 +355,36 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
-    env = {**caches, **environment.deployment(route.target, context.environ), **environment.stripping(route, context.environ), **env}
+    env = {**caches, **environment.stripping(route, context.environ), **_sdk(route, context.environ), **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
     env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
     with starting.starter(route, target_dir, context) as starter:
         yield _audited(Started(program=(str(tool),), env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+
+
+DEVELOPER: Final = ("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX.sdk")
+"""Where Xcode keeps the SDK of macOS, below DEVELOPER_DIR (``xcrun --show-sdk-path``)."""
+
+
+def _sdk(route: Route, environ: Mapping[str, str]) -> Env:
+    """
+    Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone.
+
+    Raises:
+        ConfigError: the user's variable names none.
+    """
+    if not route.target.endswith("-apple-darwin"):
+        return {}
+    name = next((name for name in ("SDKROOT", "DEVELOPER_DIR") if environ.get(name)), "")
+    if not name:
+        return {}
+    folder = Path(environ[name]) if name == "SDKROOT" else Path(environ[name], *DEVELOPER)
+    if not (folder / "System" / "Library" / "Frameworks").is_dir():
+        why = f"{folder} has no System/Library/Frameworks"
+        raise ConfigError(f"{name} names no SDK of macOS", why=why, hint="SDKROOT is the folder MacOSX.sdk, DEVELOPER_DIR that of Xcode")
+    return {"SDKROOT": str(folder)}
 
 
 @contextmanager

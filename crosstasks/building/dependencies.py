@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from ..catalog import remedies
+from ..catalog.targets import catalogue
 from ..clients import network
 from ..core import files, integrity, toml_file
 from ..core.errors import BuildFailed, ConfigError
@@ -138,7 +139,7 @@ def fetch(route: Route, context: Context) -> None:
     if not _fetched(stamp, key):
         context.say(f"fetching the dependencies of {Path(repository.root).name}")
         # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
-        targets = dict.fromkeys(filter(None, (route.target, route.host_toolchain.host)))
+        targets = dict.fromkeys((*catalogue()[route.target].triples, route.host_toolchain.host))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
         options = [] if old else [f"--target={triple}" for triple in targets]
         with progress.shown("fetch the dependencies"):

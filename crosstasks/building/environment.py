@@ -303,7 +303,7 @@ def deployment(triple: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 def stripping(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what lets rustc's own ``rust-objcopy``, which strips Apple's programs, find LLVM; rustup's proxies set it for every call."""
-    if route.target not in OLDEST or route.toolchain.origin != "rustup" or not route.toolchain.host.endswith("-linux-gnu"):
+    if not route.target.endswith("-apple-darwin") or route.toolchain.origin != "rustup" or not route.toolchain.host.endswith("-linux-gnu"):
         return {}
     return {"LD_LIBRARY_PATH": ":".join(filter(None, (f"{route.toolchain.path}/lib", environ.get("LD_LIBRARY_PATH", ""))))}
 
@@ -336,9 +336,9 @@ def remapped(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"--remap-path-prefix={old}={new}" for old, new in folders)
 
 
-def added(triple: str, flags: Sequence[str], tables_: Said, environ: Mapping[str, str]) -> Added:
+def added(triples: Sequence[str], flags: Sequence[str], tables_: Said, environ: Mapping[str, str]) -> Added:
     """
-    Add flags to the user's own.
+    Add flags to the user's own, of all *triples* that are built.
 
     ==============================  =====================================================================
     the user's flags are in         ours go to
@@ -355,8 +355,9 @@ def added(triple: str, flags: Sequence[str], tables_: Said, environ: Mapping[str
     theirs = _variable(environ)
     if theirs is not None:
         return Added(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*theirs, *flags))})
-    named = triple in tables_ or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ
-    tables = [triple] if named else [*(name for name in tables_ if name.startswith("cfg(")), "build"]
+    tables = [triple for triple in triples if triple in tables_ or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
+    if len(tables) < len(triples):
+        tables += [*(name for name in tables_ if name.startswith("cfg(")), "build"]
     return Added(arguments=tuple(f"--config={_key(table)}.rustflags={_value(tables_.get(table, ()), flags)}" for table in tables))
 
 

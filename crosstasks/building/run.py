@@ -22,7 +22,7 @@ from ..core.steps import RUNNING
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import commands, dependencies, environment, target_folder
-from .artifacts import Built, Messages
+from .artifacts import Built, Messages, universal
 from .commands import STARTERS
 
 if TYPE_CHECKING:
@@ -77,30 +77,33 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     form = _form(context)
     messages = Messages(*((_to_stdout,) if plan.verb in RUNNING else ()))
     more = environment.added(
-        route.target,
+        plan.request.target.triples,
         (*environment.needed(route), *environment.remapped(_folders(route, target_dir, context) if context.extra.remap else ())),
         context.repository.rustflags,
         context.environ,
     )
     with STARTERS[route.builder](route, target_dir, context) as started:
-        argv = (
-            *started.program,
-            *subcommand(plan),
-            *ours(plan, context.repository, form),
-            *configured(plan.request.options, arguments),
-            *more.arguments,
-            *started.arguments,
-            *arguments,
-        )
-        done = process.stream(
-            argv,
-            env={**started.env, **more.env},
-            cwd=context.repository.root,
-            timeout=context.config.timeout or None,
-            on_out=messages.feed if plan.verb == "build" or form else None,
-            on_err=_to_stderr,
-            owner=started.owner,
-        )
+        for triples in _rounds(plan):
+            argv = (
+                *started.program,
+                *subcommand(plan),
+                *ours(plan, context.repository, form, triples),
+                *configured(plan.request.options, arguments),
+                *more.arguments,
+                *started.arguments,
+                *arguments,
+            )
+            done = process.stream(
+                argv,
+                env={**_oldest(plan, triples, context), **started.env, **more.env},
+                cwd=context.repository.root,
+                timeout=context.config.timeout or None,
+                on_out=messages.feed if plan.verb == "build" or form else None,
+                on_err=_to_stderr,
+                owner=started.owner,
+            )
+            if done.code:
+                break
         container = started.container()
         error = (
             (_full(plan, done) or cache_check.damaged(route, _output(done, messages), context) or started.ending(done))
@@ -108,6 +111,8 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
             else None
         )
     built, seconds = _built(messages, plan, started.places), time.monotonic() - begun
+    if not done.code and plan.request.target.parts:
+        built = universal(built, target_dir, plan.request.target)
     if not done.code and _cut_off(plan, built, arguments):
         why = f"{route.builder} ended well, but cargo did not say that its build had"
         error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
@@ -125,6 +130,17 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
         err=done.err,
         container=container,
     )
+
+
+def _rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """Return which triples cargo is called for, and at once: the parts of a universal target do not run on the same oldest macOS."""
+    target = plan.request.target
+    return tuple((part,) for part in target.parts) or (target.triples,)
+
+
+def _oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str, str]:
+    """Return what tells zig the oldest macOS, in whose place it would take its own."""
+    return environment.deployment(triples[0], context.environ) if plan.route.builder == "zigbuild" else {}
 
 
 def _replace(route: Route) -> str:
@@ -227,17 +243,18 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
     return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
 
 
-def ours(plan: Plan, repository: Repository, form: str = "") -> tuple[str, ...]:
-    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another."""
+def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another, *triples* what is built."""
     route = plan.route
+    target = targets.catalogue()[route.target]
     suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor else ""
-    listed = ["--target", f"{route.target}{suffix}"]
+    listed = [word for triple in triples or target.triples for word in ("--target", f"{triple}{suffix}")]
     if repository.lock:
         listed.append("--locked")
     if plan.verb == "build" or form:
         listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
-        listed.append(f"-Zbuild-std={'std,panic_abort' if targets.catalogue()[route.target].std else 'core,alloc'}")
+        listed.append(f"-Zbuild-std={'std,panic_abort' if target.std else 'core,alloc'}")
     return tuple(listed)
 
 

@@ -59,6 +59,7 @@ ARCHES: Final[Mapping[str, _Arch]] = {
     "thumbv7neon": _Arch(32, "little", "EM_ARM", "arm/v7", "arm"),
     "thumbv8m.base": _Arch(32, "little", "EM_ARM"),
     "thumbv8m.main": _Arch(32, "little", "EM_ARM"),
+    "universal2": _Arch(64, "little", "EM_AARCH64"),  # both of its parts are so, but for the machine of the other
     "wasm32": _Arch(32, "little", ""),
     "x86_64": _Arch(64, "little", "EM_X86_64", "amd64", "x86_64"),
 }
@@ -135,6 +136,7 @@ class Target(Struct, frozen=True, kw_only=True):
         build_std: rustup ships no standard library for it.
         zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
         linked: rustc links its programs by itself, so plain cargo builds them on every machine.
+        parts: the targets of which a universal one is joined, in the order in which they stand in a file.
     """
 
     triple: str
@@ -158,6 +160,12 @@ class Target(Struct, frozen=True, kw_only=True):
     build_std: bool = False
     zig: str = ""
     linked: bool = False
+    parts: tuple[str, ...] = ()
+
+    @property
+    def triples(self) -> tuple[str, ...]:
+        """Return what rustc knows it by: itself, or its parts."""
+        return self.parts or (self.triple,)
 
     @property
     def std(self) -> bool:
@@ -237,6 +245,7 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         build_std=row.get("build-std", False),
         zig=row.get("zig", ""),
         linked=os in _LLD,
+        parts=tuple(row.get("parts", "").split()),
     )
 
 

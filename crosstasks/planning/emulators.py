@@ -188,6 +188,9 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
         return Runner(kind="words", words=tuple(request.options.runner.split()), source="configured", why="`runner` is configured")
     if isinstance(repository, Repository) and target.triple in repository.runners:
         return None
+    if target.parts:
+        why = f"each part is tested as what it is: by {' and '.join(target.parts)}"
+        return Refused(name="tests", why=why, hint=f"declare {target.parts[0]} as well")
     if target.os == facts.host.os and target.arch == facts.host.arch:
         return None
     if target.os == "wasi":
@@ -202,6 +205,8 @@ def _static(target: Target) -> bool:
 
 def _unstartable(target: Target, facts: Facts) -> str:
     match target.os:
+        case "macos" if facts.host.os == "macos":
+            return f"this Mac is for {facts.host.arch}: `runner = \"arch -{target.arch}\"` starts programs for {target.arch} where Rosetta does"
         case "macos" | "ios" | "windows":
             system = {"macos": "macOS", "ios": "iOS", "windows": "Windows"}[target.os]
             return f"programs for {system} are started on {system} alone, and this is {facts.host.os}"

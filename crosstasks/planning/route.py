@@ -113,12 +113,12 @@ def all_open(*answers: object) -> Questions:
 
 def from_source(request: Request, toolchain: Toolchain) -> bool:
     """Tell whether the standard library is compiled: always if ``build-std`` says so, else where the toolchain has none."""
-    return request.options.build_std == "always" or request.target.triple not in toolchain.standard
+    return request.options.build_std == "always" or not set(request.target.triples) <= set(toolchain.standard)
 
 
 def unsourced(name: str, request: Request, toolchain: Toolchain) -> Refused | None:
     """Refuse to compile the standard library where ``build-std`` forbids it."""
-    if request.options.build_std == "never" and request.target.triple not in toolchain.standard:
+    if request.options.build_std == "never" and not set(request.target.triples) <= set(toolchain.standard):
         return Refused(name=name, why=f'{toolchain.name} has no standard library for {request.target.triple}, and build-std = "never"')
     return None
 

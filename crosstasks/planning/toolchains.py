@@ -250,7 +250,7 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
 
 def _lacking(folder: Folder, rust: RustRequest) -> list[str]:
     """Return what a toolchain has not of what is needed: standard libraries, the library's source, components."""
-    triples = [] if rust.compiled else [rust.target.triple]
+    triples = () if rust.compiled else rust.target.triples
     standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.targets]
     source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.source else []
     rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
@@ -349,13 +349,13 @@ def _offered(
 ) -> Toolchain | Refused | Questions:
     """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
     rust, target = need.rust, need.rust.target.triple
-    shipped = not rust.compiled and target in standard
+    shipped = not rust.compiled and set(rust.target.triples) <= set(standard)
     library = not shipped or "rust-src" in rust.components
     if library and not source:
         return Refused(
             name=origin, why=f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
         )
-    triples = tuple(dict.fromkeys((*([target] if shipped else []), *(triple for triple in rust.more if triple in standard))))
+    triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in standard))))
     components = () if origin == "debian" else tuple(name for name in rust.components if name != "rust-src")
     if folder and set(triples) <= set(folder.targets) and folder.source >= library and set(components) <= set(folder.components):
         return _taken(folder)

@@ -108,6 +108,29 @@ def _place(sections: list[tuple[int, ...]], address: int) -> int:
     return next((raw + address - start for size, start, length, raw in sections if start <= address < start + max(size, length)), 0)
 
 
+def members(file: IO[bytes], begin: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """
+    Give offset and size of each member of an archive, which may be a part of a file; its symbol table and its names are none.
+
+    Raises:
+        ValueError: the archive is damaged.
+    """
+    offset = begin + 8
+    while (end is None or offset < end) and len(head := at(file, offset, 60)) == 60:
+        offset += 60
+        size = int(head[48:58])
+        if size < 0:
+            raise ValueError("a member of negative size")
+        name = int(head[3:16]) if head.startswith(b"#1/") else 0  # BSD: a long name comes before what it names
+        if head[:1] != b"/" or head[1:2].isdigit():
+            yield offset + name, size - name
+        offset += size + size % 2
+
+
+MAGIC: Final = frozenset({b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"})
+"""How the headers of Mach-O begin, of 64 and of 32 bits."""
+
+
 def macho(file: IO[bytes], path: str) -> Artifact:
     """Return what a file for Apple's systems is; of a universal one its first part, and the machines of all."""
     if at(file, 0, 4) != b"\xca\xfe\xba\xbe":
@@ -115,11 +138,18 @@ def macho(file: IO[bytes], path: str) -> Artifact:
     (count,) = struct.unpack(">I", at(file, 4, 4))
     if not 0 < count < 43:  # more is the version of a class file of Java's, which begins alike
         return Artifact(path=path)
-    rows = [struct.unpack(">II", at(file, 8 + 20 * number, 4) + at(file, 16 + 20 * number, 4)) for number in range(count)]
-    parts = [_part(file, path, offset) for _, offset in rows]
-    if [part.machine for part in parts] != [_CPU.get(cpu, f"{cpu:#x}") for cpu, _ in rows]:
+    rows = [struct.unpack(">I4xII", at(file, 8 + 20 * number, 16)) for number in range(count)]
+    parts = [_part(file, path, _object(file, offset, size)) for _, offset, size in rows]
+    if [part.machine for part in parts] != [_CPU.get(cpu, f"{cpu:#x}") for cpu, _, _ in rows]:
         raise ValueError("a part is for another machine than the header says")
     return _joined(parts)
+
+
+def _object(file: IO[bytes], offset: int, size: int) -> int:
+    """Return where a part's Mach-O header is: of a static library, that of the first object in it."""
+    if at(file, offset, 8) != b"!<arch>\n":
+        return offset
+    return next((start for start, _ in members(file, offset, offset + size) if at(file, start, 4) in MAGIC), offset)
 
 
 def _joined(parts: list[Artifact]) -> Artifact:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..core import versions
-from .verify import members
+from .headers import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from ..catalog.targets import catalogue
 from ..core import files, versions
 from ..core.errors import SHAPE, VerificationFailed
 from ..core.results import Artifact
-from .headers import at, coff, macho, pe, wasm
+from .headers import MAGIC, at, coff, macho, members, pe, wasm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,7 +65,7 @@ def _file(file: IO[bytes], path: str) -> Artifact:
         return _elf(file, path)
     if head[:2] == b"MZ":
         return pe(file, path)
-    if head in {b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"}:
+    if head in {*MAGIC, b"\xca\xfe\xba\xbe"}:
         return macho(file, path)
     if head == b"\0asm":
         return wasm(file, path)
@@ -80,25 +81,6 @@ def _archive(file: IO[bytes], path: str) -> Artifact:
         if artifact.format:
             return artifact
     return Artifact(path=path)
-
-
-def members(file: IO[bytes]) -> Iterator[tuple[int, int]]:
-    """
-    Give offset and size of each member of an archive; its symbol table and its names are none.
-
-    Raises:
-        ValueError: the archive is damaged.
-    """
-    offset = 8
-    while len(head := at(file, offset, 60)) == 60:
-        offset += 60
-        size = int(head[48:58])
-        if size < 0:
-            raise ValueError("a member of negative size")
-        name = int(head[3:16]) if head.startswith(b"#1/") else 0  # BSD: a long name comes before what it names
-        if head[:1] != b"/" or head[1:2].isdigit():
-            yield offset + name, size - name
-        offset += size + size % 2
 
 
 def _elf(file: IO[bytes], path: str) -> Artifact:
@@ -238,8 +220,9 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
     if artifact.format != target.format:
         return (f"is {artifact.format} for {artifact.machine or 'no machine'}, not {target.format}",)
     abi, system = _abi(target), _runs_on(target) or artifact.system
+    machines = ", ".join(sorted(artifact.parts or (artifact.machine,)))
     pairs = (
-        (artifact.machine, target.machine, "is for {}, not {}"),
+        (machines, ", ".join(sorted(_machines(target))), "is for {}, not {}"),
         (artifact.bits, target.bits, "has {} bits, not {}"),
         (artifact.endian, target.endian, "is {}-endian, not {}"),
         (artifact.system, system, "is for the system {}, not {}"),
@@ -250,6 +233,10 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
     if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
         problems.append(f"needs glibc {artifact.glibc}, and {glibc} is promised")
     return (*problems, *_alien(artifact, target))
+
+
+def _machines(target: Target) -> tuple[str, ...]:
+    return tuple(catalogue()[part].machine for part in target.parts) or (target.machine,)
 
 
 def _runs_on(target: Target) -> str:
@@ -273,7 +260,7 @@ def _alien(artifact: Artifact, target: Target) -> Iterator[str]:
         yield f"asks for {', '.join(filter(None, (artifact.interpreter, *artifact.needed)))}, and nothing loads that for {target.triple}"
     if target.os == "unknown" and artifact.system:
         yield f"imports from {', '.join(artifact.needed)}: it is for {artifact.system}, and {target.triple} has no system"
-    if target.format == "macho" and target.arch == "aarch64" and artifact.signed == "no":
+    if target.format == "macho" and "EM_AARCH64" in _machines(target) and artifact.signed == "no":
         yield "is not signed, and Apple's systems start nothing for arm64 that is not"
 
 

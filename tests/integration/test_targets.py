@@ -28,6 +28,15 @@ fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
 #[no_mangle]
 pub extern "C" fn _start() -> ! { loop {} }
 """
+TBD = """--- !tapi-tbd
+tbd-version: 4
+targets: [ arm64-macos ]
+install-name: /System/Library/Frameworks/Security.framework/Versions/A/Security
+exports:
+  - targets: [ arm64-macos ]
+    symbols: [ _SecCopyErrorMessageString ]
+...
+"""
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +87,10 @@ def built(crosstasks, shelf):
 
 def test_programs_for_macos_and_freebsd(crate, built):
     """Without a container: zig links what Apple's and FreeBSD's systems start, for releases as old as Rust's own."""
-    results = built("build", crate(MAIN, "macos", "freebsd", c=True))
+    results = built("build", crate(MAIN, "universal2", "freebsd", c=True))
     assert {result["route"] for result in results.values()} == {"zigbuild"}
     mac, bsd = (result["artifacts"][0] for result in results.values())
-    assert (mac["machine"], mac["system"], mac["minimum"], mac["signed"]) == ("EM_AARCH64", "macos", "11.0", "ad hoc")
+    assert (mac["parts"], mac["system"], mac["minimum"], mac["signed"]) == (["EM_AARCH64", "EM_X86_64"], "macos", "11.0", "ad hoc")
     assert mac["needed"] == ["/usr/lib/libSystem.B.dylib"]
     assert (bsd["machine"], bsd["system"], bsd["interpreter"]) == ("EM_X86_64", "freebsd", "/libexec/ld-elf.so.1")
 
@@ -116,9 +125,19 @@ def test_programs_of_musl_are_tested(crate, built, name):
 def test_a_missing_framework_is_named(crate, crosstasks, shelf):
     """Apple's SDK alone has them, and who may use it is the user's to know."""
     asks = '#[link(name = "Security", kind = "framework")]\nextern "C" { fn SecCopyErrorMessageString(); }\n'
-    done = crosstasks("build", cwd=crate(asks + "fn main() { unsafe { SecCopyErrorMessageString() } }\n", "macos"), **shelf)
+    folder = crate(asks + "fn main() { unsafe { SecCopyErrorMessageString() } }\n", "macos")
+    done = crosstasks("build", cwd=folder, **shelf)
     assert 1 == done.returncode
     assert "Security: set SDKROOT to a macOS SDK" in done.stderr
+
+    sdk = folder.joinpath("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX.sdk")  # laid out as Apple's, for which it stands
+    framework = sdk / "System" / "Library" / "Frameworks" / "Security.framework"
+    framework.mkdir(parents=True)
+    (framework / "Security.tbd").write_text(TBD)
+    done = crosstasks("build", "--format", "json", cwd=folder, **{**shelf, "DEVELOPER_DIR": str(folder)})
+    assert 0 == done.returncode, done.stderr
+    (artifact,) = json.loads(done.stdout)["results"][0]["artifacts"]
+    assert "/System/Library/Frameworks/Security.framework/Versions/A/Security" in artifact["needed"]
 
 
 def test_lint_check_document_and_run(crate, crosstasks, shelf):

@@ -234,7 +234,8 @@ def _tree(release: ReleaseContext, product: Product, planned: Plan, edges: str) 
     packages = [f"--package={crate.name}" for crate in product.crates]
     cargo = f"{planned.route.host_toolchain.path}/bin/cargo"
     env: Env = {"RUSTC": f"{planned.route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, "--target", planned.target, *packages, *features)
+    target = (word for triple in planned.request.target.triples for word in ("--target", triple))
+    argv = (cargo, *sbom.TREE, "--offline", "--edges", edges, *target, *packages, *features)
     done = release.context.run(argv, env=env, cwd=str(release.root))
     if done.code:
         raise CrosstasksError(

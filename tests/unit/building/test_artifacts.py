@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.building.artifacts import Built, Messages, Product, localise, stable, to_keep
+from crosstasks.building.artifacts import Built, Messages, Product, fat, localise, stable, to_keep, universal
+from crosstasks.catalog.targets import find
 from crosstasks.core.errors import VerificationFailed
 
 DATA = Path(__file__).parents[1] / "data" / "cargo"
@@ -210,3 +211,42 @@ def test_a_failed_copy_leaves_nothing(tmp_path):
         copied(tmp_path / "to", made(tmp_path / "from", *ALL))
 
     assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_universal_file_holds_its_parts_as_they_are():
+    """Each begins at a page of arm64, and nothing of it is changed; ``lipo`` and ``file`` read the same header."""
+    arm64, amd64 = b"a" * 5, b"b" * 16384
+    found = fat([("aarch64", arm64), ("x86_64", amd64)])
+    assert found[:48].hex(" ", 4) == (
+        "cafebabe 00000002 0100000c 00000000 00004000 00000005 0000000e 01000007 00000003 00008000 00004000 0000000e"
+    )
+    assert (found[0x4000:0x4005], found[0x8000:], set(found[48:0x4000])) == (arm64, amd64, {0})
+
+
+def of_parts(folder: Path, *names: str) -> tuple[Product, ...]:
+    """Programs that cargo built, each of which holds its own path."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return tuple(product(Path(name).name, str(folder / name), "bin") for name in names)
+
+
+def test_a_universal_program_lies_where_cargo_would_have_put_it(tmp_path):
+    """One for two; what is only tested is not joined."""
+    programs = of_parts(tmp_path, "aarch64-apple-darwin/debug/tool", "x86_64-apple-darwin/debug/tool")
+    tested = product("tool", str(tmp_path / "aarch64-apple-darwin/debug/deps/tool-1"), "test")
+    joined = universal(Built(executables=(*programs, tested), finished=True), tmp_path, find("universal2"))
+
+    (one,) = joined.executables
+    path = tmp_path / "universal2-apple-darwin/debug/tool"
+    assert (one, joined.finished) == (product("tool", str(path), "bin"), True)
+    assert path.stat().st_mode & 0o111 == 0o111
+    content = path.read_bytes()
+    assert content == fat([(name.partition("-")[0], name.encode()) for name in (str(Path(p.path).relative_to(tmp_path)) for p in programs)])
+
+
+def test_a_program_of_one_part_only_is_none(tmp_path):
+    """It would not start on the other machine."""
+    (program,) = of_parts(tmp_path, "x86_64-apple-darwin/debug/tool")
+    with pytest.raises(VerificationFailed, match=r"debug/tool is not joined[\s\S]*not built for aarch64-apple-darwin"):
+        universal(Built(executables=(program,)), tmp_path, find("universal2"))

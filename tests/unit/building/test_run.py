@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import configured, ours, subcommand
+from crosstasks.building.run import _oldest, _rounds, configured, ours, subcommand
 from crosstasks.catalog.targets import find
 from crosstasks.testing import config, repository
 
@@ -51,3 +51,16 @@ def test_what_is_compiled_of_the_standard_library(target, parts):
     """A bare machine has no system that the whole of it could be for."""
     route = SimpleNamespace(target=find(target).triple, builder="cargo", libc="", build_std=True)
     assert ours(SimpleNamespace(route=route, verb="check"), repository(lock=False))[-1] == f"-Zbuild-std={parts}"
+
+
+def test_a_universal_target_is_built_part_by_part():
+    """Each with the oldest macOS of its own, which the user may name for both."""
+    request = SimpleNamespace(target=find("universal2"))
+    route = SimpleNamespace(target="universal2-apple-darwin", builder="zigbuild", glibc_floor="", build_std=False)
+    plan = SimpleNamespace(request=request, route=route, verb="build")
+    rounds = _rounds(plan)
+    assert rounds == (("aarch64-apple-darwin",), ("x86_64-apple-darwin",))
+    assert [ours(plan, repository(lock=False), "", part)[:2] for part in rounds] == [("--target", part[0]) for part in rounds]
+    told = [_oldest(plan, part, SimpleNamespace(environ={})) for part in rounds]
+    assert told == [{"MACOSX_DEPLOYMENT_TARGET": "11.0"}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}]
+    assert _oldest(plan, rounds[0], SimpleNamespace(environ={"MACOSX_DEPLOYMENT_TARGET": "13.0"})) == {}

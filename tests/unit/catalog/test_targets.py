@@ -153,9 +153,16 @@ def test_what_rustc_links_by_itself():
 
 
 def test_what_rustc_knows_no_more():
-    """Two targets of cross are gone from rustc, and so from rustup."""
-    gone = [row for triple, row in catalogue().items() if triple not in {spec.triple for spec in SPECS}]
+    """Two targets of cross are gone from rustc, and so from rustup; a universal one is ours, of two that it knows."""
+    gone = [row for triple, row in catalogue().items() if not set(row.triples) <= {spec.triple for spec in SPECS}]
     assert {row.triple: row.build_std for row in gone} == {"asmjs-unknown-emscripten": True, "x86_64-sun-solaris": True}
+
+
+def test_a_universal_target_is_its_parts():
+    """Each of which is a target by itself; all others are what they are called."""
+    assert find("universal2").triples == find("universal2").parts == ("aarch64-apple-darwin", "x86_64-apple-darwin")
+    assert [row.triple for row in catalogue().values() if row.triples != (row.triple,)] == ["universal2-apple-darwin"]
+    assert {find(part).format for part in find("universal2").parts} == {"macho"}
 
 
 def test_machines_are_those_of_elf():

@@ -9,6 +9,7 @@ from crosstasks.catalog.targets import find
 from crosstasks.core.steps import RUNNING, VERBS, Absent, Question, Refused
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine, LocalImage
+from crosstasks.facts.host import Host
 from crosstasks.planning import emulators, request
 from crosstasks.planning.emulators import Runner
 from crosstasks.planning.ingredients import BuildImage, InstallWheels
@@ -43,6 +44,18 @@ def test_only_what_runs_needs_a_runner(verb):
 def test_the_hosts_own_programs_start_by_themselves(name):
     """Whatever their C library is: musl's is in them."""
     assert chosen(name, facts()) is None
+
+
+def test_a_universal_program_is_tested_part_by_part():
+    """Nowhere as it is, not even on a Mac."""
+    mac = facts(host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"))
+    found = chosen("universal2", mac)
+    assert (found.why, found.hint) == (
+        "each part is tested as what it is: by aarch64-apple-darwin and x86_64-apple-darwin",
+        "declare aarch64-apple-darwin as well",
+    )
+    assert chosen("macos", mac) is None
+    assert 'this Mac is for aarch64: `runner = "arch -x86_64"`' in chosen("x86_64-macos", mac).why
 
 
 def test_what_the_user_names_starts_them():

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from planning import channel, request, world
 
 from crosstasks.catalog import targets
+from crosstasks.catalog.targets import find
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
@@ -452,3 +453,10 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
     if not away:
         triple = request(target, facts(), config(target)).target.triple
         assert (empty.origin, triple in empty.standard) == (full.origin, triple in full.standard)
+
+
+def test_a_universal_target_needs_the_library_of_each_part():
+    """One of them is not enough, and only what is there already is not fetched."""
+    mac, amd64 = find("universal2").parts
+    assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac)))), "universal2").steps[-1].targets == (mac, amd64)
+    assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac, amd64)))), "universal2").source == "user"

@@ -144,6 +144,38 @@ def test_a_universal_file(tmp_path):
     assert (found.machine, found.parts, found.signed) == ("EM_X86_64", ("EM_X86_64", "EM_AARCH64"), "ad hoc")
 
 
+@pytest.mark.parametrize(
+    ("parts", "problems"),
+    [
+        ((ARM64, AMD64), ()),
+        ((AMD64, ARM64), ()),
+        ((ARM64,), ("is for EM_AARCH64, not EM_AARCH64, EM_X86_64",)),
+    ],
+)
+def test_a_universal_target_has_both_parts(tmp_path, parts, problems):
+    """In any order, and each of them; a file for one of them has more than was asked for."""
+    found = read(tmp_path, universal(*((cpu, macho(cpu, MACOS_11, flags=2)) for cpu in parts)))
+    assert check(found, find("universal2")) == problems
+    assert check(found, find("macos")) == (("is for EM_AARCH64, EM_X86_64, not EM_AARCH64",) if len(parts) == 2 else ())
+
+
+def test_a_universal_target_is_signed_for_arm64(tmp_path):
+    """As every program for it is; that of x86_64 need not be."""
+    assert check(read(tmp_path, universal((ARM64, macho(ARM64, MACOS_11)), (AMD64, macho(AMD64, MACOS_10, flags=2)))), find("universal2")) == (
+        "is not signed, and Apple's systems start nothing for arm64 that is not",
+    )
+
+
+def test_a_universal_library_of_objects(tmp_path):
+    """Each part is an archive, whose first object tells; what is no object, such as its table of symbols, does not."""
+    parts = [
+        (cpu, b"!<arch>\n" + b"".join(b"%-48s%-10d`\n" % (name, len(body)) + body for name, body in ((b"x", b"text"), (b"o", macho(cpu, kind=1)))))
+        for cpu in (ARM64, AMD64)
+    ]
+    found = read(tmp_path, universal(*parts))
+    assert (found.parts, found.signed) == (("EM_AARCH64", "EM_X86_64"), "")
+
+
 def test_a_part_that_is_another_than_its_file_says(tmp_path):
     """A header that lies about its parts is damaged."""
     with pytest.raises(VerificationFailed, match="a part is for another machine"):
