@@ -355,7 +355,7 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
-    env = {**caches, **environment.stripping(route, context.environ), **_sdk(route, context.environ), **env}
+    env = {**caches, **environment.stripping(route, context.environ), **apple_sdk(route, context.environ), **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
@@ -368,7 +368,7 @@ DEVELOPER: Final = ("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX
 """Where Xcode keeps the SDK of macOS, below DEVELOPER_DIR (``xcrun --show-sdk-path``)."""
 
 
-def _sdk(route: Route, environ: Mapping[str, str]) -> Env:
+def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
     """
     Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone.
 

@@ -83,7 +83,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
         context.environ,
     )
     with STARTERS[route.builder](route, target_dir, context) as started:
-        for triples in _rounds(plan):
+        for triples in rounds(plan):
             argv = (
                 *started.program,
                 *subcommand(plan),
@@ -95,7 +95,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
             )
             done = process.stream(
                 argv,
-                env={**_oldest(plan, triples, context), **started.env, **more.env},
+                env={**oldest(plan, triples, context), **started.env, **more.env},
                 cwd=context.repository.root,
                 timeout=context.config.timeout or None,
                 on_out=messages.feed if plan.verb == "build" or form else None,
@@ -132,13 +132,13 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     )
 
 
-def _rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
+def rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
     """Return which triples cargo is called for, and at once: the parts of a universal target do not run on the same oldest macOS."""
     target = plan.request.target
     return tuple((part,) for part in target.parts) or (target.triples,)
 
 
-def _oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str, str]:
+def oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str, str]:
     """Return what tells zig the oldest macOS, in whose place it would take its own."""
     return environment.deployment(triples[0], context.environ) if plan.route.builder == "zigbuild" else {}
 
@@ -244,7 +244,7 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
 
 
 def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is to be another, *triples* what is built."""
+    """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is another, *triples* what is built."""
     route = plan.route
     target = targets.catalogue()[route.target]
     suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor else ""

@@ -206,7 +206,8 @@ def _static(target: Target) -> bool:
 def _unstartable(target: Target, facts: Facts) -> str:
     match target.os:
         case "macos" if facts.host.os == "macos":
-            return f"this Mac is for {facts.host.arch}: `runner = \"arch -{target.arch}\"` starts programs for {target.arch} where Rosetta does"
+            words = f'`runner = "arch -{target.arch}"`'
+            return f"this Mac is for {facts.host.arch}: {words} starts programs for {target.arch} where Rosetta does"
         case "macos" | "ios" | "windows":
             system = {"macos": "macOS", "ios": "iOS", "windows": "Windows"}[target.os]
             return f"programs for {system} are started on {system} alone, and this is {facts.host.os}"

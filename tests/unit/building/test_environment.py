@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from crosstasks.building import environment
+from crosstasks.building import commands, environment
 from crosstasks.building.environment import Call, cargo, deployment, stripped, stripping, variable
+from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.planning.ingredients import Image, Tool, Toolchain
@@ -431,3 +432,15 @@ def test_what_strips_apples_programs_finds_its_library(triple, origin, environ, 
     """As rustup's proxies have it, which are not called here; what the user has set stays behind it."""
     own = SimpleNamespace(path="/t", origin=origin, host="x86_64-unknown-linux-gnu")
     assert stripping(SimpleNamespace(target=triple, toolchain=own), environ) == told
+
+
+def test_where_the_sdk_of_macos_is(tmp_path):
+    """As SDKROOT says, else in the Xcode of DEVELOPER_DIR; for no other system, and what is none is an error before anything is built."""
+    mac, other = SimpleNamespace(target="aarch64-apple-darwin"), SimpleNamespace(target="x86_64-unknown-freebsd")
+    sdk = tmp_path.joinpath("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX.sdk")
+    (sdk / "System" / "Library" / "Frameworks").mkdir(parents=True)
+    assert commands.apple_sdk(mac, {}) == commands.apple_sdk(other, {"SDKROOT": "/nowhere"}) == {}
+    assert commands.apple_sdk(mac, {"DEVELOPER_DIR": str(tmp_path)}) == {"SDKROOT": str(sdk)}
+    assert commands.apple_sdk(mac, {"SDKROOT": str(sdk), "DEVELOPER_DIR": "/nowhere"}) == {"SDKROOT": str(sdk)}
+    with pytest.raises(ConfigError, match=r"DEVELOPER_DIR names no SDK of macOS\n.*/nowhere/Platforms"):
+        commands.apple_sdk(mac, {"DEVELOPER_DIR": "/nowhere"})

@@ -57,7 +57,9 @@ def test_flags_for_several_targets():
     said = {parts[1]: ("-Cx",), "build": ("-Cy",)}
     expected = (f'--config=target."{parts[1]}".rustflags=["{FLAG}"]', f'--config=build.rustflags=["{FLAG}"]')
     assert added(parts, (FLAG,), said, {}) == Added(arguments=expected)
-    assert added(parts, (FLAG,), dict.fromkeys(parts, ("-Cx",)), {}).arguments == tuple(f'--config=target."{part}".rustflags=["{FLAG}"]' for part in parts)
+    assert added(parts, (FLAG,), dict.fromkeys(parts, ("-Cx",)), {}).arguments == tuple(
+        f'--config=target."{part}".rustflags=["{FLAG}"]' for part in parts
+    )
 
 
 def test_folders_are_given_other_names():

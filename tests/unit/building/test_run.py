@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import _oldest, _rounds, configured, ours, subcommand
+from crosstasks.building.run import configured, oldest, ours, rounds, subcommand
 from crosstasks.catalog.targets import find
 from crosstasks.testing import config, repository
 
@@ -58,9 +58,9 @@ def test_a_universal_target_is_built_part_by_part():
     request = SimpleNamespace(target=find("universal2"))
     route = SimpleNamespace(target="universal2-apple-darwin", builder="zigbuild", glibc_floor="", build_std=False)
     plan = SimpleNamespace(request=request, route=route, verb="build")
-    rounds = _rounds(plan)
-    assert rounds == (("aarch64-apple-darwin",), ("x86_64-apple-darwin",))
-    assert [ours(plan, repository(lock=False), "", part)[:2] for part in rounds] == [("--target", part[0]) for part in rounds]
-    told = [_oldest(plan, part, SimpleNamespace(environ={})) for part in rounds]
+    parts = rounds(plan)
+    assert parts == (("aarch64-apple-darwin",), ("x86_64-apple-darwin",))
+    assert [ours(plan, repository(lock=False), "", part)[:2] for part in parts] == [("--target", part[0]) for part in parts]
+    told = [oldest(plan, part, SimpleNamespace(environ={})) for part in parts]
     assert told == [{"MACOSX_DEPLOYMENT_TARGET": "11.0"}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}]
-    assert _oldest(plan, rounds[0], SimpleNamespace(environ={"MACOSX_DEPLOYMENT_TARGET": "13.0"})) == {}
+    assert oldest(plan, parts[0], SimpleNamespace(environ={"MACOSX_DEPLOYMENT_TARGET": "13.0"})) == {}

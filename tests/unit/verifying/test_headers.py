@@ -161,15 +161,19 @@ def test_a_universal_target_has_both_parts(tmp_path, parts, problems):
 
 def test_a_universal_target_is_signed_for_arm64(tmp_path):
     """As every program for it is; that of x86_64 need not be."""
-    assert check(read(tmp_path, universal((ARM64, macho(ARM64, MACOS_11)), (AMD64, macho(AMD64, MACOS_10, flags=2)))), find("universal2")) == (
-        "is not signed, and Apple's systems start nothing for arm64 that is not",
-    )
+    assert check(
+        read(tmp_path, universal((ARM64, macho(ARM64, MACOS_11)), (AMD64, macho(AMD64, MACOS_10, flags=2)))), find("universal2")
+    ) == ("is not signed, and Apple's systems start nothing for arm64 that is not",)
 
 
 def test_a_universal_library_of_objects(tmp_path):
     """Each part is an archive, whose first object tells; what is no object, such as its table of symbols, does not."""
     parts = [
-        (cpu, b"!<arch>\n" + b"".join(b"%-48s%-10d`\n" % (name, len(body)) + body for name, body in ((b"x", b"text"), (b"o", macho(cpu, kind=1)))))
+        (
+            cpu,
+            b"!<arch>\n"
+            + b"".join(b"%-48s%-10d`\n" % (name, len(body)) + body for name, body in ((b"x", b"text"), (b"o", macho(cpu, kind=1)))),
+        )
         for cpu in (ARM64, AMD64)
     ]
     found = read(tmp_path, universal(*parts))
