@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from ..catalog import targets
+from ..catalog import machines, targets
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
 from ..clients import engines
@@ -65,7 +65,8 @@ def _install_toolchain(step: InstallToolchain, context: Context) -> None:
             archive=debian_archive(context.cache, context.config, SUITE, context.say),
             debian_std=_architectures(),
             host_debian=BY_TRIPLE[step.host].debian,
-            here=context.facts.host.triple,
+            # of the machine itself: what a bundle holds is planned as if this were another
+            runs_here=machines.triple(context.look.platform()) == step.host,
             patchelf=partial(tools.patchelf, context.cache / "tools", run=context.run, say=context.say),
             run=context.run,
             say=context.say,

@@ -247,7 +247,7 @@ def make(
     draft: Path,
     archive: Archive,
     architectures: Mapping[str, str],
-    here: str,
+    runs_here: bool,
     patchelf: Callable[[], Path],
     run: Runner,
     say: Say,
@@ -256,7 +256,7 @@ def make(
     Make *want* in the folder *draft*, and move it into *home*: a whole toolchain, or what *present* lacks.
 
     Args:
-        here: the host triple of this machine; what does not run here is not tried.
+        runs_here: whether its programs run on this machine: only then are they tried.
         patchelf: gives a patchelf that does.
 
     Raises:
@@ -274,7 +274,7 @@ def make(
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
         set_run_paths(folder, patchelf(), run=run)
-        if here == want.host:
+        if runs_here:
             prove(folder, want, run)
     for triple, package in parts.standard.items():
         say(f"unpacking the standard library of {triple}")

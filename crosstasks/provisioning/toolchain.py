@@ -30,7 +30,7 @@ def from_debian(
     archive: Archive,
     debian_std: Mapping[str, str],
     host_debian: str,
-    here: str,
+    runs_here: bool,
     patchelf: Callable[[], Path],
     run: Runner,
     say: Say,
@@ -42,8 +42,9 @@ def from_debian(
         spec: what to have.
         home: our RUSTUP_HOME.
         archive: Debian's.
-        debian_std: the architecture, as Debian names it, of each of ``wanted.targets``.
-        host_debian: that of ``wanted.host``; *here* is the host triple of the machine that we are on.
+        debian_std: the architecture, as Debian names it, of each of ``spec.targets``.
+        host_debian: that of ``spec.host``.
+        runs_here: whether programs of that host run on this machine: only then is rustc tried.
         patchelf: gives a patchelf that runs here.
         run: runs programs.
         say: told what is fetched, and what becomes of it.
@@ -69,7 +70,7 @@ def from_debian(
             draft=folder,
             archive=archive,
             architectures=architectures,
-            here=here,
+            runs_here=runs_here,
             patchelf=patchelf,
             run=run,
             say=say,

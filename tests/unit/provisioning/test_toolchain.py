@@ -256,7 +256,7 @@ def test_nothing_to_do(tmp_path):
     run = Recorder()
     toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
     toolchain.from_debian(
-        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", here=HOST, patchelf=Path, run=run, say=ignore
+        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", runs_here=True, patchelf=Path, run=run, say=ignore
     )
     assert [] == run.calls
 
@@ -268,7 +268,7 @@ def debian(home, offers, *targets):
         archive=offers,
         debian_std=STD,
         host_debian="amd64",
-        here=HOST,
+        runs_here=True,
         patchelf=Path,
         run=Recorder(),
         say=ignore,
