@@ -256,7 +256,15 @@ def test_nothing_to_do(tmp_path):
     run = Recorder()
     toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
     toolchain.from_debian(
-        wanted(ARM), home=tmp_path, archive=Offers({}), debian_std=STD, host_debian="amd64", runs_here=True, patchelf=Path, run=run, say=ignore
+        wanted(ARM),
+        home=tmp_path,
+        archive=Offers({}),
+        debian_std=STD,
+        host_debian="amd64",
+        runs_here=True,
+        patchelf=Path,
+        run=run,
+        say=ignore,
     )
     assert [] == run.calls
 
