@@ -234,7 +234,7 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     from crosstasks import pipeline
     from crosstasks.catalog.machines import MACHINES
     from crosstasks.core.steps import Question
-    from crosstasks.extras.offline.bundle_make import provide
+    from crosstasks.extras.offline.bundle_tasks import provide
     from crosstasks.extras.offline.locking import received
     from crosstasks.facts.probes import EmulationTest
 

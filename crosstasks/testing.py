@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from .config.configuration import Config
+from .config.documents import Place, Problems
 from .config.options import Release
-from .config.places import Place
-from .config.problems import Problems
 from .config.read import Reading
 from .core.errors import ToolMissing
 from .core.steps import About, Absent, Done, Env, Failure, Question

@@ -1,11 +1,28 @@
-"""Pure: the arguments that users hand on to cargo, and those that are ours to set."""
+"""Act: what cargo is told: the user's arguments, but those that are ours to set, and who starts a target's programs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
+from msgspec import Struct
+
+from ..clients import engines, process
+from ..core import files
 from ..core.errors import RefusedArgument
+
+if TYPE_CHECKING:
+    from ..context import Context
+    from ..planning.emulators import Runner
+    from ..planning.route import Route
+
 
 OURS: Final[Mapping[str, str]] = {
     "--target": "name the target by the session, or with --target of the task",
@@ -52,3 +69,75 @@ def _names(argument: str) -> Sequence[str]:
 def _before_separator(arguments: Sequence[str]) -> Sequence[str]:
     """Leave out what follows ``--``: it is for the program or the test, not for cargo."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+WASI: Final = Path(__file__).parents[1] / "provisioning" / "wasi.py"
+
+GIVEN: Final = (
+    "RUST_[A-Z_]*",
+    "CARGO_PKG_[A-Z_]*",
+    "CARGO_MANIFEST_[A-Z_]*",
+    "CARGO_BIN_EXE_[^=]*",
+    "CARGO_CRATE_NAME",
+    "CARGO_TARGET_TMPDIR",
+)
+"""The variables that a program in a container is given: what cargo says of the package, and nothing secret."""
+
+
+class Starter(Struct, frozen=True, kw_only=True):
+    """Arguments of cargo, and whose containers end with it."""
+
+    arguments: tuple[str, ...] = ()
+    owner: process.Owner | None = None
+
+
+@contextmanager
+def starter(route: Route, target_dir: Path, context: Context) -> Iterator[Starter]:
+    """Give what cargo is told; what is made for this run is removed afterwards."""
+    runner = route.runner
+    if runner is None:
+        yield Starter()
+    elif runner.kind == "container":
+        with _contained(runner, route.target, target_dir, context) as made:
+            yield made
+    else:
+        words = (sys.executable, "-I", str(WASI), *runner.words) if runner.kind == "wasmtime" else runner.words
+        yield Starter(arguments=_told(route.target, words))
+
+
+def _told(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the argument that lets cargo put words before each program; a list, since a path may hold spaces."""
+    return (f"--config=target.{json.dumps(triple)}.runner={json.dumps(list(words))}",)
+
+
+@contextmanager
+def _contained(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
+    run_id = uuid4().hex[:12]
+    place = context.cache / "runs" / run_id
+    place.mkdir(parents=True)
+    try:
+        path = place / "start"
+        files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
+        path.chmod(0o755)
+        with engines.ending(context.engine.command, run_id) as end:
+            yield Starter(arguments=_told(triple, (str(path),)), owner=end)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Context) -> str:
+    """Return the program that starts others in a container: it sees *folders* where they are here, and the working folder is the same."""
+    engine = context.engine
+    shared = ":z" if engine.selinux else ""
+    options = [f"--label={label}" for label in engines.labels(run_id)]
+    options += [f"--volume={folder}:{folder}{shared}" for folder in dict.fromkeys(folders)]
+    options += [f"--platform={engine.platform}", "--tmpfs=/tmp:exec,mode=1777"]
+    given = "s/^\\(" + "\\|".join(GIVEN) + "\\)=.*/--env=\\1/p"
+    user = "" if engine.rootless else '--user="$(id -u):$(id -g)" '
+    return f"""#!/bin/sh
+# starts a program in a container: made by crosstasks for one run, see its building/arguments.py
+names=$(env | sed -n {shlex.quote(given)})
+# shellcheck disable=SC2086
+exec {shlex.quote(engine.command)} run --rm --init --interactive {shlex.join(options)} {user}--workdir="$PWD" $names \\
+    {shlex.join((runner.image, *runner.words))} "$@"
+"""

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..core import beneath, files
+from ..core import files
 from ..core.errors import VerificationFailed
 from ..core.steps import Diagnostic
 
@@ -313,9 +313,9 @@ def to_keep(built: Built, target_dir: str) -> tuple[Path, ...]:
 @contextmanager
 def _readable(path: Path, target_dir: str) -> Iterator[int]:
     try:
-        with beneath.file(target_dir, beneath.parts(str(path), target_dir)) as handle:
+        with files.open_file(target_dir, files.path_parts(str(path), target_dir)) as handle:
             yield handle
-    except beneath.AstrayError as error:
+    except files.AstrayError as error:
         why = f"{error}: a build script may have put it there, or a target folder is set in .cargo/config.toml"
         raise VerificationFailed(f"{path} is not taken for an artifact", why=why) from error
     except FileNotFoundError as error:
@@ -341,7 +341,7 @@ def _copied(path: Path, target_dir: str, out: Path, triple: str) -> Path:
     names = ("crosstasks", triple, *(path.relative_to(base).parts if path.is_relative_to(base) else (path.name,)))
     with _readable(path, target_dir) as handle:
         try:
-            beneath.copy(handle, out, names)
-        except beneath.AstrayError as error:
+            files.copy_beneath(handle, out, names)
+        except files.AstrayError as error:
             raise VerificationFailed(f"{out.joinpath(*names)} is not written", why=str(error), hint="remove it") from error
     return out.joinpath(*names)

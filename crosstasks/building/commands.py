@@ -36,16 +36,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
-from ..clients import engines, git, liveness, network, process
-from ..clients.liveness import abandoned
-from ..core import cache, files
+from ..clients import engines, git, network, process
+from ..clients.engines import abandoned
+from ..core import cache, files, looking
 from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..core.results import Container
 from ..core.steps import Absent, Done, Env
-from ..facts import answer_cache, engine
+from ..facts import engine
 from ..facts.rustup import Toolchain as Folder
 from ..reporting import report
-from . import dependencies, environment, guard, mounts, starting, witness
+from . import arguments, dependencies, environment, guard, outcome
 from .artifacts import Built, localise
 from .outcome import explain
 
@@ -85,7 +85,7 @@ def program(engine: str, options: str, *, host: str) -> str:
         host: the triple that the toolchain runs on.
     """
     return f"""#!/bin/sh
-# the engine as cross sees it: made by crosstasks for one run, see its remote.py
+# the engine as cross sees it: made by crosstasks for one run, see its building/commands.py
 engine={shlex.quote(engine)}
 [ "$1" != --remote ] || shift
 case "$1:$4" in
@@ -172,7 +172,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
         cargo_home=str(place / "home" if route.remote else dependencies.home(context)),
         user_cargo_home=str(theirs),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
-        labels=liveness.labels(run_id),
+        labels=engines.labels(run_id),
         proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
         certificates=bool(network.authorities(context.environ)),
     )
@@ -188,7 +188,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
     if route.remote:
         guarding, env = _turned(guarding, env, context)
     else:
-        keeper = mounts.program(_mounts(route.target, target_dir, place, context))
+        keeper = guard.engine_program(_mounts(route.target, target_dir, place, context))
         guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
     for rest in (path for path in place.parent.glob("*") if abandoned(path)):
@@ -213,10 +213,10 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
         )
 
 
-def watching(context: Context, run_id: str, place: Path) -> AbstractContextManager[witness.Witness]:
+def watching(context: Context, run_id: str, place: Path) -> AbstractContextManager[outcome.Witness]:
     """Have the engine say what it runs, once it has written which container that is."""
     engine = context.engine
-    return witness.watching(engine, engines.EngineClient(engine.command, context.run), run_id, place / mounts.CONTAINER)
+    return outcome.watching(engine, engines.EngineClient(engine.command, context.run), run_id, place / guard.CONTAINER)
 
 
 KEPT: Final = (".git", ".cargo")
@@ -231,10 +231,10 @@ def kept(root: Path, *more: str) -> tuple[str, ...]:
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
 
-def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> mounts.Mounts:
+def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
     repository = context.repository
     own = environment.users_volumes(triple, repository, context.environ)
-    return mounts.Mounts(
+    return guard.Mounts(
         engine=context.engine.command,
         cache=str(context.cache),
         home=str(dependencies.home(context)),
@@ -254,7 +254,7 @@ def _folder(volume: str, environ: Mapping[str, str]) -> str:
 
 def _turned(guarding: guard.Guard, env: Env, context: Context) -> tuple[guard.Guard, Env]:
     """Return guard and environment for an engine on another machine."""
-    options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{mounts.CONTAINER}')}"
+    options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{guard.CONTAINER}')}"
     copier = program(context.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
     name = f"{Path(guarding.folder).name}-{CLAIMED}"
@@ -313,7 +313,7 @@ def _answers(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
         done = context.run((rustc, *words.split()))
         return Absent(done.err) if done.code else done.out
 
-    answers = {words: answer_cache.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    answers = {words: looking.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
     return {words: tuple(text.splitlines()) for words, text in answers.items() if isinstance(text, str)}
 
 
@@ -360,7 +360,7 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
     env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
-    with starting.starter(route, target_dir, context) as starter:
+    with arguments.starter(route, target_dir, context) as starter:
         yield _audited(Started(program=(str(tool),), env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
@@ -391,7 +391,7 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
 def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     program = (f"{route.host_toolchain.path}/bin/cargo",)
     env = _host(route, target_dir, context)
-    with starting.starter(route, target_dir, context) as starter:
+    with arguments.starter(route, target_dir, context) as starter:
         yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 

@@ -1,9 +1,24 @@
-"""Make it impossible for cross to fall back to the host's cargo, or to install a toolchain.
+"""Make it impossible for cross to fall back to the host's cargo, to install a toolchain, or to have a container write what is not its own.
 
 cross runs ``cargo`` and ``rustup`` from PATH, and a fall-back ends with cargo's own exit code, so that a green build may be none
 of cross (cross-rs/cross#659, #1591). A private folder therefore stands before everything on PATH. Its ``cargo`` lets only
 ``metadata`` and ``--list`` through to the real one; its ``rustup`` answers from what is given and installs nothing. Whatever else
 is asked of them leaves a mark and fails. ``outcome`` says what the marks mean.
+
+cross mounts all but the toolchain read-write, and no option of its own changes that. So a program stands in for the engine's, and
+changes the mounts of ``docker run`` on their way:
+
+=========================================  ==========================================================================
+cross mounts                               the container has
+=========================================  ==========================================================================
+CARGO_HOME and XARGO_HOME of the cache     those of this run, which are removed after it
+the workspace                              the same; ``.git`` and ``.cargo`` in it read-only, its target folder in place of ``target``
+the folder for /target                     the same
+volumes of the user's own configuration    the same
+all else, such as path dependencies        the same, read-only
+=========================================  ==========================================================================
+
+The registry's and git's caches are options of ours, and read-only. A run whose mounts are none of those does not start.
 """
 
 from __future__ import annotations
@@ -13,12 +28,12 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from msgspec import Struct
 
-from ..clients.liveness import mark
+from ..clients.engines import mark
 from ..core import files
 from ..core.errors import ConfigError, NoRoute, ToolMissing
 from ..facts.rustup import Toolchain
@@ -86,7 +101,7 @@ def variables(guard: Guard, path: str) -> dict[str, str]:
 def _refusing(guard: Guard, name: str, mark: str, code: int) -> str:
     # the count comes first: no argument and one empty argument are two things
     return f"""#!/bin/sh
-# {name} as cross sees it: made by crosstasks for one run, see its guard.py
+# {name} as cross sees it: made by crosstasks for one run, see its building/guard.py
 refuse() {{
     printf '%s\\0' "$#" "$@" >{_quote(guard.folder, mark)}
     printf 'crosstasks: refused what cross wanted of the host: %s\\n' "{name} $*" >&2
@@ -269,3 +284,90 @@ def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
         return None
     count, *arguments = mark.split(b"\0")
     return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
+
+
+CONTAINER: Final = "container"
+"""The file of the guard's folder that the engine writes the container's id to."""
+
+
+class Mounts(Struct, frozen=True, kw_only=True):
+    """
+    What is known of a run's mounts; folders are of this machine, and absolute.
+
+    Attributes:
+        engine: the path of the engine's program.
+        cache: our cache folder; *home* the CARGO_HOME in it that cross is told of, and *run* the guard's folder in it.
+        root: the workspace's folder.
+        target_dir: of this route; *target* the workspace's target folder that it lies in.
+        kept: names in the workspace that are there, and are not to be written.
+        volumes: folders that the user's own configuration has mounted, and may be written.
+    """
+
+    engine: str
+    cache: str
+    home: str
+    run: str
+    root: str
+    target_dir: str
+    target: str
+    kept: Sequence[str] = ()
+    volumes: Sequence[str] = ()
+
+
+def engine_program(mounts: Mounts) -> str:
+    """Return the program that stands in for the engine's. Only builtins of a POSIX shell are used."""
+    home, run = (_below(path, mounts.cache) for path in (mounts.home, mounts.run))
+    writable = "|".join(f"*:{shlex.quote(place)}" for place in ("/target", *mounts.volumes))
+    nested = "\n".join(f"                {line}" for line in _nested(mounts))
+    return f"""#!/bin/sh
+# the engine as cross sees it: made by crosstasks for one run, see its building/guard.py
+engine={shlex.quote(mounts.engine)}
+[ "$1" = run ] || exec "$engine" "$@"
+shift
+left=$# root='' home=''
+while [ "$left" -gt 0 ]; do
+    word=$1 left=$((left - 1)); shift
+    # one of cross's mounts; whatever else is called so takes no path
+    case "$word:$1" in -v:/*:*) ;; *) set -- "$@" "$word"; continue ;; esac
+    mount=$1 left=$((left - 1)); shift
+    host=${{mount%%:*}}
+    rest=${{mount#*:}}
+    place=${{rest%%:*}}
+    case "$rest" in *:*z*) label=,z ;; *) label= ;; esac
+    case "$place" in
+        /project|{shlex.quote(mounts.root)})
+            root=$host
+            set -- "$@" -v "$mount"
+{nested}
+            continue ;;
+    esac
+    case "$host:$place" in
+        */{shlex.quote(home)}:*|*/{shlex.quote(home)}/xargo:*)
+            home=$host
+            below=${{host##*/{shlex.quote(home)}}}
+            mount=${{host%/{shlex.quote(home)}"$below"}}/{shlex.quote(run)}/home$below:$rest ;;
+        {writable}) ;;
+        *) mount=$host:$place:ro$label ;;
+    esac
+    set -- "$@" -v "$mount"
+done
+if [ -z "$root" ] || [ -z "$home" ]; then
+    echo 'crosstasks: cross mounts neither workspace nor CARGO_HOME as it is known to do, and was not let go on' >&2
+    exit 125
+fi
+exec "$engine" run --cidfile={shlex.quote(f"{mounts.run}/{CONTAINER}")} "$@"
+"""
+
+
+def _nested(mounts: Mounts) -> list[str]:
+    """Return the lines that mount over parts of the workspace, which lies at ``$host`` here and at ``$place`` there."""
+    lines = [f"""set -- "$@" -v "$host/"{shlex.quote(name)}:"$place/"{shlex.quote(name)}:ro""" for name in mounts.kept]
+    root, target = PurePosixPath(mounts.root), PurePosixPath(mounts.target)
+    if target != root and target.is_relative_to(root):
+        own, whole = (shlex.quote(str(PurePosixPath(path).relative_to(root))) for path in (mounts.target_dir, mounts.target))
+        lines.append(f"""set -- "$@" -v "$host/"{own}:"$place/"{whole}""")
+    return lines
+
+
+def _below(path: str, folder: str) -> str:
+    return str(PurePosixPath(path).relative_to(folder))

@@ -1,22 +1,39 @@
-"""Pure: how a run of cross ended: by cargo or a program in the container, or by cross itself before that.
+"""Act: how a run of cross ended: by cargo or a program in the container, or by cross itself; and what the engine says of that container.
 
 cross hands to the host's cargo what it does not put into a container, and says little about why. The marks that the
 guard leaves decide, since a program under ``cross run`` may exit with any code.
+
+
+That cross ended well proves nothing: a program of that name may call the host's cargo. The engine writes the container's id to a file,
+and is asked while the build goes on what that is: it must carry the label of this run.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Final
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from ..catalog import remedies
 from ..catalog.targets import contained
+from ..clients import docker_sdk
+from ..clients.engines import RUN
 from ..core import errors
 from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing
+from ..core.results import Container
+from ..facts.engine import Engine, identity
+
+if TYPE_CHECKING:
+    from ..clients.engines import EngineClient
+
 
 ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"})
 """The subcommands that cross runs in a container (0.2.x and git: ``src/cargo.rs``)."""
@@ -174,3 +191,88 @@ def _recognised(code: int, err: str) -> CrosstasksError | None:
             block = err[match.start() : err.find("\n", match.end()) if "\n" in err[match.end() :] else None].strip().splitlines()
             return _error(row, "\n".join(dict.fromkeys((block[0], block[-1]))))
     return None
+
+
+OFTEN: Final = 0.02
+"""Seconds between looks for the file: the engine writes it before the container starts."""
+
+PATIENCE: Final = 10.0
+"""Seconds that the engine is given for an answer after the build has ended."""
+
+
+class Witness:
+    """Who asks, beside the build."""
+
+    def __init__(self, engine: Engine, client: EngineClient, run_id: str, file: Path) -> None:
+        """Ask nothing yet; *file* is where the engine writes the container's id."""
+        self.socket = docker_sdk.socket_path(engine.endpoint) if engine.kind == "docker" else ""
+        self.client = client
+        self.run_id = run_id
+        self.file = file
+        self.begun = time.time()
+        self.seen: Container | None = None
+        self.over = Event()
+        self.thread = Thread(target=self._watch, name="witness", daemon=True)
+
+    def container(self) -> Container | None:
+        """Return what the engine said, once the build has ended; None: it knows of no container of this run."""
+        self.over.set()
+        self.thread.join(PATIENCE)
+        return self.seen
+
+    def _watch(self) -> None:
+        while not (name := self._name()) and not self.over.wait(OFTEN):
+            pass
+        if name:
+            with suppress(CrosstasksError, OSError, ValueError, KeyError, TypeError):
+                self.seen = self._seen(self._asked("containers", name) or self._remembered())
+
+    def _name(self) -> str:
+        try:
+            return self.file.read_text("utf-8").strip()
+        except OSError:
+            return ""
+
+    def _asked(self, kind: str, name: str) -> Mapping[str, Any]:
+        if self.socket:
+            return docker_sdk.socket_get(self.socket, f"/{kind}/{name}/json")
+        if kind == "images":
+            return self.client.image(name) or {}
+        return self.client.container(name)
+
+    def _remembered(self) -> Mapping[str, Any]:
+        """Return what is left of a container that was gone before it was asked for: the engine remembers its start for a while."""
+        filters = ("--filter", f"label={RUN}={self.run_id}", "--filter", "event=start")
+        since, until = (f"{moment:.0f}" for moment in (self.begun - 1, time.time() + 1))
+        asked = (self.client.command, "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}")
+        line = self.client.runner(asked, timeout=PATIENCE).out.partition("\n")[0]
+        told: dict[str, Any] = json.loads(line)
+        name = told.get("from") or told.get("Image")
+        return {"Id": told.get("id") or told["ID"], "Image": name, "Config": {"Image": name, "Labels": {RUN: self.run_id}}}
+
+    def _seen(self, told: Mapping[str, Any]) -> Container | None:
+        config = told["Config"]
+        if (config.get("Labels") or {}).get(RUN) != self.run_id:
+            return None
+        image = self._asked("images", str(told["Image"]))
+        digests = [str(digest).rpartition("@")[2] for digest in image.get("RepoDigests") or ()]
+        return Container(
+            id=str(told["Id"]),
+            image=str(config.get("Image") or told.get("ImageName") or ""),
+            digest=digests[0] if digests else identity(image),
+            platform="/".join(str(image[key]) for key in ("Os", "Architecture", "Variant") if image.get(key)),
+        )
+
+
+@contextmanager
+def watching(engine: Engine, client: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
+    """Ask as soon as there is something to ask about."""
+    witness = Witness(engine, client, run_id, file)
+    witness.thread.start()
+    try:
+        yield witness
+    finally:
+        witness.over.set()
+
+
+__all__ = ["Witness", "watching"]

@@ -1,9 +1,11 @@
-"""Door: what the Docker SDK does for us: it pulls, with progress, and asks registries; imported only where it is used."""
+"""Door: what Docker's API does for us: the SDK pulls, with progress, and asks registries; imported only where it is used."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from ..core.errors import ImageFailed, Interrupted
 
 if TYPE_CHECKING:
     from ..core.steps import Say
+
 
 T = TypeVar("T")
 
@@ -187,3 +190,39 @@ def limited(act: Callable[[], T], timeout: float, what: str) -> T:
     if not done:
         raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
     return done[0]
+
+
+DEFAULT: Final = "/var/run/docker.sock"
+LIMIT: Final = 10.0
+MOST: Final = 4 << 20
+"""Bytes of an answer; what an engine says of one container or image is a few thousand."""
+
+
+def socket_path(endpoint: str) -> str:
+    """Pure: return the socket of an address; empty if it is another kind of address, or this system has no such sockets."""
+    if not hasattr(socket, "AF_UNIX"):
+        return ""
+    return endpoint.removeprefix("unix://") if endpoint.startswith("unix://") else DEFAULT if not endpoint else ""
+
+
+def socket_get(place: str, what: str) -> dict[str, Any]:
+    """
+    Return the JSON object that the engine answers with; empty if it does not know of such a thing.
+
+    Raises:
+        OSError: nobody answers.
+        ValueError: the answer cannot be read.
+    """
+    answer = bytearray()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(LIMIT)
+        connection.connect(place)
+        # in this version of HTTP the answer comes whole, and ends with the connection
+        connection.sendall(f"GET {what} HTTP/1.0\r\nHost: engine\r\n\r\n".encode())
+        while (chunk := connection.recv(65536)) and len(answer) <= MOST:
+            answer += chunk
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    if b" 200 " not in head.partition(b"\r\n")[0]:
+        return {}
+    told = json.loads(body)
+    return told if isinstance(told, dict) else {}

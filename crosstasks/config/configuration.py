@@ -20,9 +20,8 @@ from typing import Any, Final
 
 from ..catalog import targets
 from ..core.errors import ConfigError
+from .documents import FILE, Problems, dotted, find, likely, lines, shown, top
 from .options import Options, Release, TargetOptions
-from .places import FILE, find, lines, shown, top
-from .problems import Problems, dotted, likely
 from .read import Reading, Source
 
 DEFAULT: Final = Source()

@@ -17,11 +17,11 @@ from msgspec import Struct
 from ..catalog import targets
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
+from .documents import Problems, Where, dotted, likely
 from .options import Model, Options, Release, TargetOptions, form
-from .problems import Problems, Where, dotted, likely
 
 if TYPE_CHECKING:
-    from .places import Place
+    from .documents import Place
 
 HOST = "host"
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..core import cache, files
 from ..core.about import PACKAGE, __version__
-from .places import FILES, upward
+from .documents import FILES, upward
 
 
 class SessionTarget(NamedTuple):

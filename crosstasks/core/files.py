@@ -1,4 +1,9 @@
-"""Act: files and folders that are written completely or not at all, and their checksums."""
+"""Act: files and folders that are written completely or not at all, their checksums, and those that no link may lead away from.
+
+What a container wrote is not trusted: a name in its folder may be a link to a file of the user's, a pipe that never ends, or lead up.
+So every part of a path is opened in the folder that was opened before it (``openat``, ``O_NOFOLLOW``), and only a regular file counts.
+Windows has no such calls; there, the path is resolved and must come out below the folder.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,12 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
+from typing import IO, Final, cast
 from uuid import uuid4
 
 
@@ -108,3 +114,161 @@ def remove_folder(folder: Path, aside: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+AT: Final = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_STAY: Final = getattr(os, "O_NOFOLLOW", 0)
+_FILE: Final = os.O_RDONLY | _STAY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+CHUNK: Final = 1 << 20
+
+
+class AstrayError(OSError):
+    """A path leads out of its folder, or to what is no file."""
+
+
+def path_parts(path: str, folder: str) -> tuple[str, ...]:
+    """
+    Return the parts of a path below a folder, both absolute, as they are written.
+
+    Raises:
+        AstrayError: it is not below, or goes up on the way.
+    """
+    names = PurePath(path).parts
+    base = PurePath(folder).parts
+    if names[: len(base)] != base or len(names) == len(base) or ".." in names[len(base) :]:
+        raise AstrayError(f"it does not lie in {folder}")
+    return names[len(base) :]
+
+
+@contextmanager
+def open_beneath(folder: Path | str, names: Sequence[str], *, make: bool = False) -> Iterator[int]:
+    """
+    Give a handle of the folder that lies by *names* below *folder*, which may itself be a link.
+
+    Args:
+        folder: is trusted, as it is named.
+        names: one part each.
+        make: folders that are not there are made.
+
+    Raises:
+        AstrayError: a part is a link, or no folder.
+        OSError: it cannot be opened.
+    """
+    handle = os.open(folder, _FOLDER)
+    try:
+        for name in names:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=handle)
+            below = _entered(name, handle)
+            os.close(handle)
+            handle = below
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _entered(name: str, handle: int) -> int:
+    try:
+        return os.open(name, _FOLDER | _STAY, dir_fd=handle)
+    except NotADirectoryError:
+        pass
+    except OSError as error:
+        if not stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode):
+            raise error from None
+    raise AstrayError(f"{name} on the way to it is a link, or no folder")
+
+
+@contextmanager
+def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
+    """
+    Give a handle of the regular file that lies by *names* below *folder*, to read from.
+
+    Raises:
+        AstrayError: it is a link, or lies behind one, or is no regular file.
+        OSError: it is not there, or cannot be read.
+    """
+    if not AT:
+        with _resolved(folder, names) as handle:
+            yield handle
+        return
+    with open_beneath(folder, names[:-1]) as place:
+        if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
+            raise AstrayError("it is no regular file")
+        handle = os.open(names[-1], _FILE, dir_fd=place)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):  # it was replaced meanwhile
+            raise AstrayError("it is no regular file")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _resolved(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
+    base = Path(folder).resolve()
+    path = base.joinpath(*names)
+    if path.resolve(strict=True) != path or not path.is_file():
+        raise AstrayError("it is no regular file, or lies behind a link")
+    handle = os.open(path, _FILE)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
+    """
+    Copy what *source* reads to the file by *names* below *folder*, at once or not at all; one of the same size and time is left alone.
+
+    Raises:
+        AstrayError: a folder on the way is a link.
+        OSError: it cannot be written.
+    """
+    now = os.fstat(source)
+    if not AT:
+        _copied(source, Path(folder).joinpath(*names), now)
+        return
+    with open_beneath(folder, names[:-1], make=True) as place:
+        if _same(names[-1], place, now):
+            return
+        draft = f".{names[-1]}.{uuid4().hex[:8]}"
+        try:
+            _write(source, os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _STAY, 0o600, dir_fd=place), now)
+            os.replace(draft, names[-1], src_dir_fd=place, dst_dir_fd=place)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(draft, dir_fd=place)
+
+
+def _same(name: str, place: int, now: os.stat_result) -> bool:
+    try:
+        there = os.stat(name, dir_fd=place, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
+
+
+def _write(source: int, target: int, now: os.stat_result) -> None:
+    with os.fdopen(target, "wb") as out, os.fdopen(source, "rb", closefd=False) as read:
+        read.seek(0)
+        shutil.copyfileobj(read, out, CHUNK)
+        out.flush()
+        if hasattr(os, "fchmod"):
+            os.fchmod(target, stat.S_IMODE(now.st_mode) & 0o755)
+        os.utime(target if os.utime in os.supports_fd else out.name, ns=(now.st_atime_ns, now.st_mtime_ns))
+
+
+def _copied(source: int, path: Path, now: os.stat_result) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        with draft.open("xb") as out, os.fdopen(source, "rb", closefd=False) as read:
+            read.seek(0)
+            shutil.copyfileobj(read, out, CHUNK)
+        os.utime(draft, ns=(now.st_atime_ns, now.st_mtime_ns))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

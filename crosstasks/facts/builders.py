@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ..core import integrity
+from ..core import cache, looking
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done, Env
-from . import answer_cache
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
@@ -119,7 +118,7 @@ def _module(look: Look, suffix: str) -> str:
 def _in_cache(look: Look) -> Iterator[Program]:
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
         name = path.stem if path.suffix == ".exe" else path.name
-        if not (path.parent.parent / integrity.COMPLETE).exists():
+        if not (path.parent.parent / cache.COMPLETE).exists():
             continue
         if name == "cross":
             yield "cross", str(path), "cache", flavour(path.parent.parent.name)
@@ -134,7 +133,7 @@ def flavour(entry: str) -> str:
 
 
 def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
-    version = answer_cache.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
+    version = looking.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
     if isinstance(version, Absent):
         return version
     return Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place, flavour=flavour)
@@ -142,7 +141,7 @@ def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], fla
 
 def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:
     # one of ours is compared before it is run; ``provided`` does so in each call
-    if place == "cache" and (wrong := integrity.mismatch(Path(path).parents[1])):
+    if place == "cache" and (wrong := cache.mismatch(Path(path).parents[1])):
         return Absent(wrong)
     silent = look.which("true") or look.environ.get("ComSpec", "")
     with TemporaryDirectory(prefix="crosstasks-") as empty:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog.recipes import SUITE
+from ..core import looking
 from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import absent
 from ..core.steps import Absent, Question
-from . import answer_cache
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look, Versions
@@ -57,7 +57,7 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """Debian's name of a host's architecture, where it is another."""
 
-LIFE: Final = answer_cache.Life(positive=86_400, negative=300)
+LIFE: Final = looking.Life(positive=86_400, negative=300)
 
 
 def asks(host: str) -> tuple[tuple[str, str], ...]:
@@ -71,7 +71,7 @@ def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
         return Absent("offline = true")
     host = NAMES.get(facts["host"].arch, facts["host"].arch)
     subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
-    return answer_cache.answer(look, subject, Debian, LIFE, lambda: _ask(look, host))
+    return looking.cached_answer(look, subject, Debian, LIFE, lambda: _ask(look, host))
 
 
 def _ask(look: Look, host: str) -> Debian | Absent:
@@ -126,7 +126,7 @@ def ask_packages(look: Look, asked: Question, _facts: BaseFacts) -> MissingPacka
     if look.offline:
         return Absent("offline = true")
     subject = f"packages {asked.subject} {look.debian_mirror}".rstrip()
-    return answer_cache.answer(look, subject, MissingPackages, LIFE, lambda: _ask_packages(look, asked.subject))
+    return looking.cached_answer(look, subject, MissingPackages, LIFE, lambda: _ask_packages(look, asked.subject))
 
 
 def _ask_packages(look: Look, subject: str) -> MissingPackages | Absent:

@@ -12,9 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 
 from ..catalog.machines import arch
+from ..core import looking
 from ..core.errors import SHAPE, CrosstasksError
 from ..core.steps import Absent, Done
-from . import answer_cache
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look, Platform
@@ -154,7 +154,7 @@ ASK: Final = ("version", "--format", "{{json .}}")
 ASK_INFO: Final = ("info", "--format", "{{json .}}")
 """The rest. Docker's program starts every one of its plugins for it, which takes half a second on a desktop: kept for a while."""
 
-INFO_LIFE: Final = answer_cache.Life(positive=600)
+INFO_LIFE: Final = looking.Life(positive=600)
 
 ASK_IMAGE: Final = ("image", "inspect", "--format", "{{json .}}")
 
@@ -219,7 +219,7 @@ def table(done: Done) -> Mapping[str, Any]:
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
     """Ask for the rest; the answer is kept under all that the engine says of its version, so that another engine is asked anew."""
     subject = f"engine {command} {version}"
-    info = answer_cache.answer(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
+    info = looking.cached_answer(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
     return {} if isinstance(info, Absent) else info
 
 

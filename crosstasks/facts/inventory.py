@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from ..core import integrity
-from . import answer_cache
+from ..core import cache, looking
 from .rustup import Toolchain
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class _Marker(Struct, frozen=True, kw_only=True):
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
-    problems = {path.name: integrity.mismatch(path) for path in sorted(tools.glob("[!.]*/"))}
+    problems = {path.name: cache.mismatch(path) for path in sorted(tools.glob("[!.]*/"))}
     toolchains = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
     return Inventory(
         home=str(home),
@@ -96,7 +95,7 @@ IMAGES: Final = "images/bundled"
 def bundled(path: Path) -> Bundled | None:
     """Read what is noted of an image that a bundle brought; None if it cannot be read."""
     try:
-        return answer_cache.decode(path.read_bytes(), Bundled)
+        return looking.decode(path.read_bytes(), Bundled)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -105,7 +104,7 @@ def parse(path: Path) -> Toolchain | None:
     """Read a toolchain's marker; None if it is not whole, so that it is made again."""
     folder = path.parent
     try:
-        marker = answer_cache.decode(path.read_bytes(), _Marker)
+        marker = looking.decode(path.read_bytes(), _Marker)
     except (OSError, msgspec.MsgspecError):
         return None
     if not any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")):

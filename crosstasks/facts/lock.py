@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from ..core import toml_file
+from ..core import looking, toml_file
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Question, Refused
-from . import answer_cache
 from .engine import Engine
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def read(path: Path) -> Lock:
         ConfigError: it is no lock, or of another version.
     """
     try:
-        return answer_cache.convert(toml_file.read(path), Lock)
+        return looking.convert(toml_file.read(path), Lock)
     except msgspec.ValidationError as error:
         hint = f"`crosstasks offline.lock` of the version that wrote it reads it; without the file, {FILE} is made anew"
         raise ConfigError(f"{path} cannot be read", why=str(error), hint=hint) from error

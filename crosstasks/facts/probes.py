@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog.targets import ARCHES
+from ..core import looking
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent
-from . import answer_cache
 from .engine import Engine, words
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CODE: Final = 42
 """What the program ends with; engines and kernels say 1, 125, 126, 127, or 128 and a signal."""
 
-LIFE: Final = answer_cache.Life(positive=600)
+LIFE: Final = looking.Life(positive=600)
 
 PATIENCE: Final = 60.0
 """Seconds for loading and running it; an emulator on a busy machine takes its time."""
@@ -127,7 +127,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Abs
         return engine
     if question.subject not in PLATFORMS:
         return Absent(f"there is no program to prove {question.subject} with", f"one of {', '.join(PLATFORMS)} can be proven")
-    return answer_cache.answer(
+    return looking.cached_answer(
         look, _subject(look, engine, question.subject), EmulationTest, LIFE, lambda: _proven(look, engine, question.subject)
     )
 
@@ -135,7 +135,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Abs
 def forget(look: Look, question: Question, facts: BaseFacts) -> None:
     """Forget the result of a test, because something changed."""
     if isinstance(facts["engine"], Engine):
-        answer_cache.forget(look, _subject(look, facts["engine"], question.subject))
+        looking.forget(look, _subject(look, facts["engine"], question.subject))
 
 
 def _subject(look: Look, engine: Engine, platform: str) -> str:
@@ -185,7 +185,7 @@ def read(platform: str, done: Done) -> EmulationTest | Absent:
 PLACES: Final = ("project", "cache")
 """What is mounted into every container; the subjects of the question."""
 
-SHARED_LIFE: Final = answer_cache.Life(positive=600)
+SHARED_LIFE: Final = looking.Life(positive=600)
 
 INSIDE: Final = "/shared"
 
@@ -227,7 +227,7 @@ def ask_shared(look: Look, question: Question, facts: BaseFacts) -> Shared | Abs
         return repository
     folder = look.cache if question.subject == "cache" else Path(repository.target_directory) / "crosstasks"
     subject = f"shared {folder} {engine.command} {engine.endpoint} {engine.context} {engine.version}"
-    return answer_cache.answer(look, subject, Shared, SHARED_LIFE, lambda: _try(look, engine, folder))
+    return looking.cached_answer(look, subject, Shared, SHARED_LIFE, lambda: _try(look, engine, folder))
 
 
 def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..core import looking
 from ..core.errors import SHAPE, CrosstasksError
 from ..core.looking import absent
 from ..core.steps import Absent, Question
-from . import answer_cache
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
@@ -38,7 +38,7 @@ MANIFESTS: Final = ("application/vnd.oci.image.manifest.v1+json", "application/v
 ASK: Final = (*INDEXES, *MANIFESTS)
 """The media types to accept: an index first, since a registry asked only for manifests hides the other platforms."""
 
-LIFE: Final = answer_cache.Life(positive=3600, negative=300)
+LIFE: Final = looking.Life(positive=3600, negative=300)
 
 
 def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Absent:
@@ -49,7 +49,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Abs
     engine = None if isinstance(answer, Absent) else answer
     ref = question.subject
     through = f"{engine.kind} {engine.endpoint} {engine.context}" if engine else "directly"
-    return answer_cache.answer(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, engine))
+    return looking.cached_answer(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, engine))
 
 
 def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:

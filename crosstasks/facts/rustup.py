@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core import toml_file
+from ..core import looking, toml_file
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
-from ..project import toolchain_file
-from . import answer_cache
+from ..project import manifest
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
@@ -122,7 +121,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
     if not command:
         rustc = look.which("rustc")
         return Absent(f"{rustc} is not rustup's" if rustc else "no rustup on PATH", "https://rustup.rs")
-    version = answer_cache.of_program(look, command, "rustup", partial(_version, look, command), str)
+    version = looking.of_program(look, command, "rustup", partial(_version, look, command), str)
     if isinstance(version, Absent):
         return version
     home = Path(look.environ.get("RUSTUP_HOME") or look.home / ".rustup")
@@ -161,8 +160,8 @@ def selected(look: Look, settings: Mapping[str, Any]) -> str:
     for folder in (look.cwd, *look.cwd.parents):
         if str(folder) in overrides:
             return overrides[str(folder)]
-        file = toolchain_file.read(folder)
-        if isinstance(file, toolchain_file.ToolchainFile):
+        file = manifest.read_toolchain_file(folder)
+        if isinstance(file, manifest.ToolchainFile):
             return file.channel
     return str(settings.get("default_toolchain") or "")
 
@@ -212,7 +211,7 @@ def _ask_rustc(look: Look, folder: Path) -> tuple[str, str]:
     rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
     if rustc is None:
         return "", ""
-    output = answer_cache.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
+    output = looking.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
     return ("", "") if isinstance(output, Absent) else parse_rustc(output)
 
 
@@ -278,8 +277,8 @@ def ask_server(look: Look, _question: Question, _facts: BaseFacts) -> RustupServ
     url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
     if look.offline:
         return Absent("offline = true")
-    life = answer_cache.Life(positive=600, negative=120)
-    return answer_cache.answer(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
+    life = looking.Life(positive=600, negative=120)
+    return looking.cached_answer(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
 
 
 def _ask_server(look: Look, url: str) -> RustupServer | Absent:
@@ -296,10 +295,10 @@ _OFFERED: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\
 
 _DATED: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
 
-LASTING: Final = answer_cache.Life(positive=7 * 24 * 3600, negative=120)
+LASTING: Final = looking.Life(positive=7 * 24 * 3600, negative=120)
 """What a release, or a day's nightly, holds does not change."""
 
-PASSING: Final = answer_cache.Life(positive=600, negative=120)
+PASSING: Final = looking.Life(positive=600, negative=120)
 
 
 def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
@@ -309,7 +308,7 @@ def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | 
     if look.offline:
         return Absent("offline = true")
     life = LASTING if _DATED.fullmatch(name) or name.count(".") == 2 else PASSING
-    return answer_cache.answer(look, f"rust-channel {name} {url}", Channel, life, lambda: _ask_channel(look, url, name))
+    return looking.cached_answer(look, f"rust-channel {name} {url}", Channel, life, lambda: _ask_channel(look, url, name))
 
 
 def _ask_channel(look: Look, url: str, name: str) -> Channel | Absent:

@@ -8,20 +8,303 @@ Chosen by looking::
     none        cargo for the host's own target and those that rustc links by itself; zigbuild
 
 Where an image is named, all that can use it comes before zigbuild, which cannot.
+
+The candidates of cross: each platform of the engine, with each flavour, with each source of images.
+
+The candidates that build without a container: plain cargo, and zigbuild.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from . import cross, images
-from .hosted import cargo, zigbuild
-from .route import Candidate, Parts
+from msgspec.structs import replace
+
+from ..catalog.machines import MACHINES
+from ..config.read import FILE
+from ..core import versions
+from ..core.steps import RUNNING, Absent, Question, Refused
+from ..facts.engine import Engine
+from ..facts.probes import PLACES, doubtful
+from ..facts.rustup import Rustup
+from ..project.repository import Repository
+from . import emulators, images, toolchains
+from .emulators import Emulator, Runner
+from .images import Variant
+from .ingredients import Image, Questions, Tool, Toolchain
+from .route import Candidate, Outcome, Parts, Route, all_open, from_source, oldest, unfit, unsourced
 
 if TYPE_CHECKING:
+    from ..catalog.targets import Target
     from ..facts import Facts
     from .request import Request
+
+
+EMULATED: Final = "linux/amd64"
+"""What may be emulated: all images of cross are for it."""
+
+
+def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
+    """Return the routes of cross with images of the engine's own platform, in their order: flavours, sources of images."""
+    refusal = _no_container(request.target, facts)
+    if refusal:
+        return [Candidate("cross", lambda: refusal)]
+    return _on(_own_platform(facts), request, facts, parts)
+
+
+def emulated(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
+    """Return the routes of cross with images of another platform, which is slow."""
+    foreign = _own_platform(facts) != EMULATED and request.options.emulation != "never"
+    return _on(EMULATED, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
+
+
+def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
+    candidates = []
+    for flavour in _flavours(request):
+        for source in images.sources(request, facts):
+            name, variant = _named(flavour, source, platform, facts), Variant(flavour=flavour, platform=platform)
+            candidates.append(Candidate(name, partial(_cross, name, request, facts, parts, variant, source)))
+    return candidates
+
+
+def _no_container(target: Target, facts: Facts) -> Refused | None:
+    if not target.containerised:
+        return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
+    if isinstance(facts.engine, Absent):
+        return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
+    unseen = next((fact for place in PLACES if isinstance(fact := facts.get(Question("shared", place)), Absent)), None)
+    return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
+
+
+def _untried(facts: Facts) -> Questions:
+    """Return whether our folders are shared, where that is doubtful and was not tried yet."""
+    if isinstance(facts.engine, Absent) or not doubtful(facts.engine, facts.host):
+        return ()
+    return tuple(question for place in PLACES if (question := Question("shared", place)) not in facts.answers)
+
+
+def _flavours(request: Request) -> tuple[str, ...]:
+    """Return the flavour that is named, and no other; else the first one with those of `fallback` behind it."""
+    options = request.options
+    others = () if "cross" in request.named else (flavour for flavour in options.fallback if flavour != "zigbuild")
+    return tuple(dict.fromkeys((options.cross, *others)))
+
+
+def _elsewhere(facts: Facts) -> bool:
+    return isinstance(facts.engine, Engine) and facts.engine.remote
+
+
+def _own_platform(facts: Facts) -> str:
+    return facts.engine.platform if isinstance(facts.engine, Engine) else ""
+
+
+_FROM: Final[Mapping[str, str]] = {
+    "local": "image of the engine",
+    "mirror": "image of the mirror",
+    "upstream": "upstream image",
+    "bundle": "image of a bundle",
+    "build": "image built here",
+    "configured": "configured image",
+}
+
+
+def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
+    emulated = "" if platform == _own_platform(facts) else f", {platform} emulated"
+    return f"cross {flavour}, {_FROM[source]}{emulated}"
+
+
+def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
+    flavour, platform = variant.flavour, variant.platform
+    if refusal := request.unlocked(builder="cross", flavour=flavour, platform=platform) or _uncopied(name, flavour, request, facts):
+        return refusal
+    if platform not in MACHINES:
+        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+    image = images.choose(source, variant, request, facts)
+    if isinstance(image, Refused):
+        return image
+    emulator = _emulator(platform, request, facts)
+    if isinstance(emulator, Refused):
+        return emulator
+    toolchain, tool = parts.toolchain(MACHINES[platform].triple), parts.cross(flavour)
+    for part, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
+        if isinstance(part, Refused):
+            return Refused(name=name, why=f"no {what}: {part.why}", hint=part.hint)
+    on_host = _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else ()
+    if isinstance(on_host, Refused):
+        return on_host
+    match image, toolchain, tool, on_host, emulator, _untried(facts):
+        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), ():
+            route = Route(
+                name=name,
+                target=request.target.triple,
+                builder="cross",
+                flavour=flavour,
+                tool=tool,
+                toolchain=toolchain,
+                host_toolchain=on_host,
+                image=image,
+                emulated=emulator is not None,
+                emulator=emulator,
+                glibc_floor=image.glibc_floor,
+                build_std=from_source(request, toolchain),
+                remote=_elsewhere(facts),
+            )
+            return unfit(route, request) or _cannot_run(route, request) or route
+        case _, _, _, _, _, untried:
+            return all_open(image, toolchain, tool, on_host, emulator, untried)
+
+
+def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
+    """Refuse what cross cannot do where the engine is on another machine."""
+    if not _elsewhere(facts):
+        return None
+    if flavour == "git":
+        # without them nobody knows what was built (main: docker/remote.rs, is_cargo_json_message)
+        why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
+        return Refused(name=name, why=why, hint="0.2.5 passes them on")
+    repository = facts.repository
+    tables = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
+    if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):
+        # v0.2.5: docker/remote.rs:946
+        why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
+        return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")
+    return None
+
+
+def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refused | Questions | None:
+    """Choose what runs a platform that is not the engine's own; None for its own."""
+    if platform == _own_platform(facts):
+        return None
+    return emulators.choose(platform, _agreed(request), facts, offline=request.shared.offline)
+
+
+def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
+    """Choose what runs on the host itself: the same toolchain if it can, else the user's, else one of ours."""
+    if toolchain.host == facts.host.triple:
+        return toolchain
+    rustup = facts.rustup
+    if isinstance(rustup, Rustup):
+        for folder in rustup.toolchains:
+            if folder.name == rustup.active:
+                return toolchains.ready(folder, "user", "the user's active toolchain reads the workspace")
+    return parts.toolchain(facts.host.triple)
+
+
+def _cannot_run(route: Route, request: Request) -> Refused | None:
+    if request.verb in RUNNING and route.image and not route.image.runs:
+        return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
+    return None
+
+
+def _agreed(request: Request) -> emulators.Mode:
+    """Return whether emulation may be set up: that lasts, and takes privileges, so a file of the repository does not agree to it."""
+    mode = request.options.emulation
+    return "auto" if mode == "install" and request.shared.origin("emulation", request.target.triple).rank == FILE else mode
+
+
+ZIG_GLIBC: Final = "2.28"
+"""The glibc that zigbuild links against where the config names none: Debian 10's."""
+
+
+def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
+    if refusal := _not_cargos(request, facts) or request.unlocked(builder="cargo"):
+        return refusal
+    toolchain, runner = parts.toolchain(facts.host.triple), emulators.runner(request, facts)
+    match toolchain, runner:
+        case (Refused() as refusal, _) | (_, Refused() as refusal):
+            return replace(refusal, name="cargo")
+        case Toolchain(), (None | Runner()):
+            return unsourced("cargo", request, toolchain) or Route(
+                name="cargo",
+                target=request.target.triple,
+                builder="cargo",
+                toolchain=toolchain,
+                host_toolchain=toolchain,
+                glibc_floor=facts.host.glibc if request.target.libc == "gnu" else "",
+                build_std=from_source(request, toolchain),
+                runner=runner,
+            )
+        case _:
+            return all_open(toolchain, runner)
+
+
+def _not_cargos(request: Request, facts: Facts) -> Refused | None:
+    target = request.target
+    if not target.linked and target.triple != facts.host.triple:
+        why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
+        return Refused(name="cargo", why=why)
+    if refusal := request.without("cargo", "plain cargo builds on the host"):
+        return refusal
+    if request.ceiling:
+        return Refused(name="cargo", why="`glibc` is configured, and the host's own libraries would not keep it")
+    if target.zig and target.linked and isinstance(facts.repository, Repository) and facts.repository.compiles_c:
+        why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
+        return Refused(name="cargo", why=why)
+    return None
+
+
+def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at cargo-zigbuild, which needs no container."""
+    if refusal := request.unlocked(builder="zigbuild"):
+        return refusal
+    glibc = _glibc(request)
+    if request.verb == "bench":
+        return Refused(name="zigbuild", why="cargo-zigbuild has no `bench`")
+    refusal = _no_zig(request.target) or request.without("zigbuild", "zigbuild has no container") or _too_old(request.target, glibc)
+    if refusal:
+        return refusal
+    toolchain, tool, runner = parts.toolchain(facts.host.triple), parts.zigbuild(), emulators.runner(request, facts)
+    for part in (runner, toolchain, tool):
+        if isinstance(part, Refused):
+            return replace(part, name="zigbuild")
+    match toolchain, tool, runner:
+        case Toolchain(), Tool(), (None | Runner()):
+            return unsourced("zigbuild", request, toolchain) or Route(
+                name="zigbuild",
+                target=request.target.triple,
+                builder="zigbuild",
+                tool=tool,
+                toolchain=toolchain,
+                host_toolchain=toolchain,
+                glibc_floor=glibc,
+                build_std=from_source(request, toolchain),
+                runner=runner,
+            )
+        case _:
+            return all_open(toolchain, tool, runner)
+
+
+def _glibc(request: Request) -> str:
+    """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
+    if request.target.libc != "gnu" or request.target.os != "linux":
+        return ""
+    return request.options.glibc or max(ZIG_GLIBC, oldest(request.target), key=versions.numbers)
+
+
+def _too_old(target: Target, glibc: str) -> Refused | None:
+    if not glibc or versions.numbers(glibc) >= versions.numbers(oldest(target)):
+        return None
+    why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
+    return Refused(name="zigbuild", why=why, hint=f'glibc = "{oldest(target)}" is the oldest that is possible')
+
+
+def _no_zig(target: Target) -> Refused | None:
+    """Refuse what cargo-zigbuild does not link; the catalogue says what zig has a C library for."""
+    if target.zig:
+        return None
+    match target.os:
+        case "windows":
+            why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it"
+        case "ios" | "wasi":
+            why = f"cargo-zigbuild does not know {target.triple}"
+        case _ if target.linked:
+            why = f"rustc links {target.triple} by itself, and zig has no C library for it"
+        case _:
+            why = f"zig has no C library for {target.triple}"
+    return Refused(name="zigbuild", why=why)
 
 
 def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
@@ -34,6 +317,6 @@ def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
         hosted.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
     if options.builder not in {"auto", "cross"}:
         return tuple(hosted)
-    native, emulated = cross.native(request, facts, parts), cross.emulated(request, facts, parts)
+    here, foreign = native(request, facts, parts), emulated(request, facts, parts)
     named = images.sources(request, facts) == ("configured",)
-    return (*native, *emulated, *hosted) if named else (*native, *hosted, *emulated)
+    return (*here, *foreign, *hosted) if named else (*here, *hosted, *foreign)

@@ -1,8 +1,9 @@
-"""Look: a Cargo workspace as its manifests tell it, read without cargo, which need not be there yet."""
+"""Look: a Cargo workspace as its manifests tell it, read without cargo, which need not be there yet; and its rust-toolchain.toml."""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from ..core import toml_file
 from ..core.errors import SHAPE, ConfigError
+from ..core.steps import Absent
 from ..core.toml_file import table
 
 
@@ -188,3 +190,64 @@ def _binaries(folder: Path, content: Mapping[str, Any]) -> Iterator[str]:
     automatic += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]
     automatic += [(path.parent.name, path) for path in sorted((folder / "src/bin").glob("*/main.rs"))]
     yield from (name for name, path in automatic if path.is_file() and path not in paths and name not in names)
+
+
+NAMES: Final = ("rust-toolchain", "rust-toolchain.toml")
+"""In one folder, the name without a suffix wins: https://rust-lang.github.io/rustup/overrides.html"""
+
+
+class ToolchainFile(Struct, frozen=True, kw_only=True):
+    """What the file asks for. *path* is a toolchain's folder, given instead of a channel; *profile* names a set of components."""
+
+    origin: str
+    channel: str = ""
+    components: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    path: str = ""
+    profile: str = ""
+
+
+def find_toolchain_file(folder: Path) -> ToolchainFile | Absent | None:
+    """Return the nearest, from *folder* upward; None if there is none, ``Absent`` if it cannot be understood."""
+    return next((file for place in (folder, *folder.parents) if (file := read_toolchain_file(place)) is not None), None)
+
+
+def read_toolchain_file(folder: Path) -> ToolchainFile | Absent | None:
+    """Return the file in *folder*."""
+    for name in NAMES:
+        path = folder / name
+        try:
+            return parse_toolchain_file(str(path), path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def parse_toolchain_file(origin: str, text: str) -> ToolchainFile | Absent:
+    """Read a toolchain file; one with values of another kind is none."""
+    try:
+        return _parse(origin, text)
+    except SHAPE as error:
+        return Absent(f"{origin} is no toolchain file: {error}")
+
+
+def _parse(origin: str, text: str) -> ToolchainFile | Absent:
+    """Read a channel alone on its line, or TOML."""
+    lines = text.strip().splitlines()
+    if len(lines) == 1 and not origin.endswith(".toml") and not set("=[") & set(lines[0]):
+        return ToolchainFile(origin=origin, channel=lines[0].strip())
+    try:
+        table: dict[str, Any] = toml_file.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Absent(f"{origin} is not TOML: {error}", "it should hold [toolchain] with a channel")
+    toolchain = table.get("toolchain")
+    if not isinstance(toolchain, dict):
+        return Absent(f"{origin} has no table [toolchain]", "it should hold [toolchain] with a channel")
+    return ToolchainFile(
+        origin=origin,
+        channel=str(toolchain.get("channel", "")),
+        components=tuple(map(str, toolchain.get("components", ()))),
+        targets=tuple(map(str, toolchain.get("targets", ()))),
+        path=str(toolchain.get("path", "")),
+        profile=str(toolchain.get("profile", "")),
+    )

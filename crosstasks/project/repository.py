@@ -1,8 +1,18 @@
-"""Look: the Rust repository: Cargo's view of it, its toolchain file, Cross.toml and cargo's configuration."""
+"""Look: the Rust repository: Cargo's view of it, its toolchain file, Cross.toml, cargo's configuration, and the folders around it.
+
+cross mounts the workspace, and of a path dependency outside nothing but its own folder. So a crate that inherits from another
+workspace, includes a file above its own, or asks git for its version does not build (cross-rs/cross#1181, #1622, #1727)::
+
+    /top/.git                 of a submodule: that of the outermost repository
+    /top/shared/proto.txt     include_str!("../../shared/proto.txt")
+    /top/services/api/        a workspace: it is given /top
+    /other/libs/log/          a path dependency: it is given /other, if that is a repository, else its workspace
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,14 +25,80 @@ from ..core.errors import ConfigError, CrosstasksError
 from ..core.looking import absent
 from ..core.steps import Absent, Done
 from ..core.toml_file import table
-from . import cargo_config, manifest, toolchain_file, volumes
+from . import cargo_config, manifest
 from .cargo_config import Setting
 from .manifest import Package, Workspace
-from .volumes import ALONE, Volumes
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
+
+
+class Volumes(Struct, frozen=True, kw_only=True):
+    """What a container is given: *folders*, none below another, and *git_dir*, where git keeps a worktree's or submodule's history."""
+
+    folders: tuple[str, ...] = ()
+    git_dir: str = ""
+
+
+ALONE: Final = Volumes()
+
+
+def find_volumes(root: Path, outside: Iterable[str], home: Path) -> Volumes:
+    """
+    Return what lies around a workspace.
+
+    Args:
+        root: the workspace's folder.
+        outside: folders of path dependencies that do not lie below it.
+        home: the user's; it is never given to a container as a whole, nor what it lies in.
+    """
+    repository = top(root)
+    candidates = [repository, *(_of_dependency(Path(folder), home) for folder in outside)]
+    folders = [folder for folder in candidates if folder and not home.is_relative_to(folder) and not folder.is_relative_to(root)]
+    return Volumes(folders=tuple(_outermost(folders)), git_dir=git_dir(repository) if repository else "")
+
+
+def top(folder: Path) -> Path | None:
+    """Return the top of the outermost repository that a folder belongs to; None if it is in none."""
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place / ".git"):
+            git_dir_ = _pointed(place)
+            above = git_dir_.parent if git_dir_ else place
+            # of a submodule, git keeps the history in the repository around it
+            return above if place.is_relative_to(above) else place
+    return None
+
+
+def git_dir(folder: Path) -> str:
+    """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not, or nothing is there."""
+    pointed = _pointed(folder)
+    return str(pointed) if pointed and pointed.is_dir() and not pointed.is_relative_to(folder) else ""
+
+
+def _pointed(folder: Path) -> Path | None:
+    """Return the ``.git`` folder that a file ``.git`` leads into, as in submodules and worktrees."""
+    try:
+        text = (folder / ".git").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    place = Path(os.path.normpath(folder / text.removeprefix("gitdir:").strip()))
+    return next((above for above in (place, *place.parents) if above.name == ".git"), None)
+
+
+def _of_dependency(folder: Path, home: Path) -> Path:
+    above = top(folder)
+    if above and not home.is_relative_to(above):
+        return above
+    try:
+        return Path(manifest.read(folder / "Cargo.toml").root)
+    except ConfigError:
+        return folder
+
+
+def _outermost(folders: Iterable[Path]) -> Iterator[str]:
+    ordered = sorted(set(folders), key=lambda folder: len(folder.parts))
+    return (str(folder) for folder in ordered if not any(folder != other and folder.is_relative_to(other) for other in ordered))
 
 
 class Repository(Struct, frozen=True, kw_only=True):
@@ -90,10 +166,10 @@ def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") 
         metadata_answer = metadata(look, str(path), cargo)
     except ConfigError as error:
         return absent(error)
-    toolchain = toolchain_file.find(look.cwd)
+    toolchain = manifest.find_toolchain_file(look.cwd)
     if isinstance(toolchain, Absent):
         return toolchain
-    around = volumes.find(Path(workspace.root), workspace.outside, Path.home())
+    around = find_volumes(Path(workspace.root), workspace.outside, Path.home())
     return parse(workspace, metadata_answer, config, toolchain, cross, origin, around)
 
 
@@ -140,7 +216,7 @@ def parse(  # as many files say something
     workspace: Workspace,
     metadata: Mapping[str, Any],
     config: cargo_config.CargoConfig,
-    toolchain: toolchain_file.ToolchainFile | None,
+    toolchain: manifest.ToolchainFile | None,
     cross: Mapping[str, Any],
     origin: str,
     around: Volumes = ALONE,

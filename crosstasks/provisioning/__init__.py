@@ -14,7 +14,7 @@ from ..clients import engines
 from ..context import debian_archive
 from ..core import cache
 from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
-from ..reporting import progress, steps
+from ..reporting import progress
 from . import emulation, image, rustup_home, toolchain, tools
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ def take(step: Provision, context: Context) -> None:
     cache.prepare(context.cache)
     match step:
         case InstallWheels(name=name, projects=projects):
-            with progress.shown(steps.words(step)):
+            with progress.shown(progress.step_words(step)):
                 tools.from_pypi(context.cache / "tools", name, projects, run=context.run, say=context.say)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
-            with progress.shown(steps.words(step)):
+            with progress.shown(progress.step_words(step)):
                 tools.from_cargo(context.cache / "tools", name, flavour, install, cargo=Path(cargo), run=context.run, say=context.say)
         case InstallToolchain():
             _install_toolchain(step, context)
         case PullImage(ref=ref, platform=platform):
             engines.pull(context.engine, ref, platform, context.say)
         case BuildImage(recipe=recipe):
-            with progress.shown(steps.words(step)):
+            with progress.shown(progress.step_words(step)):
                 image.provide(recipe, context)
         case RegisterEmulator():
             emulation.install(step, context)
@@ -55,10 +55,10 @@ def _install_toolchain(step: InstallToolchain, context: Context) -> None:
     )
     home = context.cache / "rustup"
     if step.source == "rustup":
-        with progress.shown(steps.words(step)):
+        with progress.shown(progress.step_words(step)):
             toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=context.run, say=context.say)
         return
-    with progress.shown(steps.words(step)):
+    with progress.shown(progress.step_words(step)):
         toolchain.from_debian(
             spec,
             home=home,

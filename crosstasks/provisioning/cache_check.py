@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache, files, integrity
+from ..core import cache, files
 from ..core.errors import ToolDamaged
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
         yield
         return
     with cache.locked(lock):
-        wrong = integrity.describe(integrity.differing(folder))
-        if line and folder.is_dir() and not (folder / integrity.ALL).is_file():
+        wrong = cache.describe(cache.differing(folder))
+        if line and folder.is_dir() and not (folder / cache.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if wrong:
             files.remove_folder(folder, aside)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ..catalog import recipes
 from ..catalog.recipes import Recipe
 from ..catalog.targets import ARCHES
-from ..clients import liveness
+from ..clients import engines
 from ..core.errors import EmulationFailed
 from ..core.steps import Question, Refused
 from ..facts import probes
@@ -145,7 +145,7 @@ def _in_ours(context: Context, platform: str, recipe: Recipe | Refused | None, r
 
 
 def _container(context: Context) -> tuple[str, ...]:
-    labels = (f"--label={label}" for label in liveness.labels(uuid.uuid4().hex[:12]))
+    labels = (f"--label={label}" for label in engines.labels(uuid.uuid4().hex[:12]))
     return (context.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
 
 

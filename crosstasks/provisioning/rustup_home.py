@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from ..core import cache, files, integrity
+from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..facts import inventory
 
@@ -140,7 +140,7 @@ def union(spec: ToolchainSpec, present: Marker | None) -> ToolchainSpec:
 
 def mark(folder: Path, content: Marker) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
-    integrity.note(folder, but=BOOKS)
+    cache.note_checksums(folder, but=BOOKS)
     files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(content)).decode())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from ..core import cache, files, integrity
+from ..core import cache, files
 from ..core.errors import ToolMissing
 from . import rust_packages
 from .rustup_home import SOURCE, Marker, ToolchainSpec, complete, draft, mark, marker, missing, name, path, union
@@ -108,7 +108,7 @@ def _of(origin: str, home: Path, spec: ToolchainSpec) -> Marker | None:
 
 def _intact(home: Path, spec: ToolchainSpec, say: Say) -> bool:
     """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = integrity.describe(integrity.differing(path(home, spec)))
+    wrong = cache.describe(cache.differing(path(home, spec)))
     if wrong:
         say(f"{path(home, spec)} is made anew: {wrong}")
     return not wrong

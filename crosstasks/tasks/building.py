@@ -40,11 +40,11 @@ def provision(call: Call) -> int:
 
 def _loaded(call: Call) -> int:
     """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
-    from ..extras.offline import bundle_load
+    from ..extras.offline import bundle_tasks
 
-    manifest = bundle_load.load(call.context(needed=False), Path(call.options["from_"]))
-    rows = bundle_load.readiness(call.context(needed=False), manifest.targets, call.verb)
-    print(bundle_load.text(rows))  # noqa: T201
+    manifest = bundle_tasks.load(call.context(needed=False), Path(call.options["from_"]))
+    rows = bundle_tasks.readiness(call.context(needed=False), manifest.targets, call.verb)
+    print(bundle_tasks.readiness_text(rows))  # noqa: T201
     failed = [row for row in rows if row.error]
     for row in failed:
         print(f"error: {row.target}: {row.error}", file=sys.stderr)  # noqa: T201

@@ -13,8 +13,7 @@ from .call import Call, Task
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..extras.ci.matrix import Hashes, Job, Provider
-    from ..extras.ci.workflows import Layout
+    from ..extras.ci.matrix import Hashes, Job, Layout, Provider
 
 
 def matrix(call: Call) -> None:
@@ -22,7 +21,7 @@ def matrix(call: Call) -> None:
     import msgspec
 
     from ..core import about
-    from ..extras.ci import matrix, workflows
+    from ..extras.ci import matrix
 
     names, context = call.selected(call.verb)
     form = call.options["format"]
@@ -32,7 +31,7 @@ def matrix(call: Call) -> None:
             print(msgspec.json.encode({"include": jobs}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
         case "gitlab":
             top, layout = _layout(context)
-            print(workflows.text("gitlab", jobs, layout, minutes=context.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
+            print(matrix.workflow("gitlab", jobs, layout, minutes=context.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
         case _:
             call.show({"schema_version": about.SCHEMA_VERSION, "jobs": jobs}, lambda: matrix.text(jobs))
 
@@ -40,19 +39,19 @@ def matrix(call: Call) -> None:
 def generate(call: Call) -> int:
     """Write the workflow of a CI service, which calls the sessions; with --check show how it differs, and change nothing."""
     from ..core import files
-    from ..extras.ci import workflows
+    from ..extras.ci import matrix
 
     context = call.context()
     provider = _provider(call.options["provider"])
     top, layout = _layout(context)
-    path = top / (call.options["output"] or workflows.SERVICES[provider].path(layout.name))
-    expected = workflows.text(
+    path = top / (call.options["output"] or matrix.SERVICES[provider].path(layout.name))
+    expected = matrix.workflow(
         provider, _jobs(call, call.names, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
-        return _checked(workflows.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
-    if there and not workflows.ours(there):
+        return _checked(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
+    if there and not matrix.ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
     if there != expected:
@@ -118,9 +117,9 @@ def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...
 
 def _hashes(context: Context) -> Hashes:
     """Read what the keys of caches depend on."""
-    from ..extras.ci import matrix, workflows
+    from ..extras.ci import matrix
 
-    names = (Path(context.config.place).name, *workflows.PROVIDING)
+    names = (Path(context.config.place).name, *matrix.PROVIDING)
     read = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
     lock = context.root / "Cargo.lock"
     return matrix.Hashes(
@@ -130,28 +129,28 @@ def _hashes(context: Context) -> Hashes:
 
 def _install(top: Path, layout: Layout) -> str:
     """Return what pip installs in a job: nox, and crosstasks if the noxfile does not list it for Nox to install."""
-    from ..extras.ci import workflows
-    from ..extras.maintenance import adoption
+    from ..extras.ci import matrix
+    from ..extras.maintenance import scaffold
 
     folder = top / layout.sessions
     noxfile = folder / "noxfile.py"
-    if noxfile.is_file() and adoption.has_header(noxfile.read_text("utf-8")):
-        return f'"{workflows.NOX}"'
-    return f'"{workflows.NOX}" {(adoption.present(folder) or adoption.index()).pip}'
+    if noxfile.is_file() and scaffold.has_header(noxfile.read_text("utf-8")):
+        return f'"{matrix.NOX}"'
+    return f'"{matrix.NOX}" {(scaffold.present(folder) or scaffold.index()).pip}'
 
 
 def _layout(context: Context) -> tuple[Path, Layout]:
     """Return the top of the git repository, and where the Rust repository lies below it."""
-    from ..config import places
-    from ..extras.ci import workflows
+    from ..config import documents
+    from ..extras.ci import matrix
 
-    top = places.top(context.root)
+    top = documents.top(context.root)
     top = top if (top / ".git").exists() else context.root
     config = Path(context.config.place).name if context.config.place else "crosstasks.toml"
     folders = (folder for folder in (context.root, *context.root.parents) if folder.is_relative_to(top))
     sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), context.root)
     below = [folder.relative_to(top).as_posix() for folder in (context.root, sessions)]
-    return top, workflows.Layout(folder=below[0], config=config, sessions=below[1])
+    return top, matrix.Layout(folder=below[0], config=config, sessions=below[1])
 
 
 TASKS: Final[Mapping[str, Task]] = {

@@ -14,7 +14,7 @@ from .call import Call, Task
 
 if TYPE_CHECKING:
     from ..core.steps import Verb
-    from ..extras.maintenance.adoption import Way
+    from ..extras.maintenance.scaffold import Way
     from ..reporting.report import Listed
 
 
@@ -105,21 +105,21 @@ def _way(call: Call, root: Path) -> Way:
     Raises:
         ConfigError: two options are given, or none and nobody is there to be asked.
     """
-    from ..extras.maintenance import adoption, vendoring
+    from ..extras.maintenance import scaffold, vendoring
 
     vendor, wheel, git, index, with_ = (call.options[name] for name in ("vendor", "wheel", "git", "index", "with_"))
     if sum(map(bool, (vendor, wheel, git, index))) > 1:
         raise ConfigError("--vendor, --wheel, --git and --index exclude each other", hint="name one of them")
     if vendor:
-        copy = root / vendor / adoption.INDEX
+        copy = root / vendor / scaffold.INDEX
         if not (copy / vendoring.MANIFEST).is_file():
             vendoring.make(str(copy), vendoring.named(with_))
-        return adoption.vendored(copy, root)
+        return scaffold.vendored(copy, root)
     if wheel:
-        return adoption.wheel(Path(wheel), root)
+        return scaffold.wheel(Path(wheel), root)
     if git or index:
-        return adoption.git(git) if git else adoption.index()
-    return adoption.present(root) or _asked(call, root)
+        return scaffold.git(git) if git else scaffold.index()
+    return scaffold.present(root) or _asked(call, root)
 
 
 QUESTION: Final = """\
@@ -130,18 +130,18 @@ How does this repository get crosstasks?
 
 
 def _asked(call: Call, root: Path) -> Way:
-    from ..extras.maintenance import adoption
+    from ..extras.maintenance import scaffold
 
     if not streams.attended():
-        raise ConfigError("how does this repository get crosstasks?", hint=f"one of {adoption.CHOICES}")
+        raise ConfigError("how does this repository get crosstasks?", hint=f"one of {scaffold.CHOICES}")
     print(QUESTION, end="", file=sys.stderr, flush=True)  # noqa: T201
     match sys.stdin.readline().strip() or "1":
         case "1":
             return _way(Call(call.place, {**call.options, "vendor": "third_party"}), root)
         case "2":
-            return adoption.index()
+            return scaffold.index()
         case answer:
-            raise ConfigError(f"{answer!r} is no answer", hint=f"1 or 2; or one of {adoption.CHOICES}")
+            raise ConfigError(f"{answer!r} is no answer", hint=f"1 or 2; or one of {scaffold.CHOICES}")
 
 
 def clean(call: Call) -> None:

@@ -30,12 +30,12 @@ def lock(call: Call) -> int:
 def bundle(call: Call) -> None:
     """Put all that the plans need into one file, for machines without a network: `tools.provision --from` loads it."""
     from ..core import about
-    from ..extras.offline import bundle_make
+    from ..extras.offline import bundle_tasks
     from ..reporting import report
 
     if not call.options["to"]:
         raise ConfigError("--to names the file to write", hint="crosstasks offline.bundle --to crosstasks.tar")
-    manifest = bundle_make.make(call.context(), call.names, call.platforms, Path(call.options["to"]).absolute())
+    manifest = bundle_tasks.make(call.context(), call.names, call.platforms, Path(call.options["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in manifest.members)
     call.show({"schema_version": about.SCHEMA_VERSION, "bundle": manifest}, lambda: "\n".join(lines))
 
@@ -54,10 +54,10 @@ def mirror(call: Call) -> None:
 def outdated(call: Call) -> None:
     """Ask upstream what is new: flavours of cross, Rust, images against the lock, and native images for this engine."""
     from ..core import about
-    from ..extras.offline import outdated
+    from ..extras.offline import locking
 
-    rows = outdated.look(call.context(), call.names)
-    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: outdated.text(rows))
+    rows = locking.outdated(call.context(), call.names)
+    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: locking.outdated_text(rows))
 
 
 TASKS: Final[Mapping[str, Task]] = {

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..building.environment import variable
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
-from ..clients import engines, liveness
+from ..clients import engines
 from ..core import versions
 from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
@@ -73,7 +73,7 @@ def in_image(subject: Subject, target: Target, context: Context) -> Start | str:
         return f"the engine holds no image that runs programs of {target.triple}{needs}"
     image, runner = match
     run = uuid4().hex[:12]
-    labels = (f"--label={label}" for label in liveness.labels(run))
+    labels = (f"--label={label}" for label in engines.labels(run))
     shared = ":ro,z" if engine.selinux else ":ro"
     mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
     argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", image["Id"], *runner, f"{INSIDE}/{subject.path.name}")

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from crosstasks.catalog import targets
+from crosstasks.config.documents import property_of
 from crosstasks.config.options import File, Model, Options, Release, TargetOptions, Values
-from crosstasks.config.problems import property_of
 from crosstasks.config.read import HOST
 from crosstasks.core import files
 from crosstasks.core.about import PACKAGE

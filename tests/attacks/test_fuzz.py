@@ -21,7 +21,7 @@ from crosstasks.catalog import remedies
 from crosstasks.core.errors import CrosstasksError
 from crosstasks.core.steps import Done
 from crosstasks.facts import engine, registry
-from crosstasks.project import manifest, repository, toolchain_file
+from crosstasks.project import manifest, repository
 from crosstasks.verifying import verify
 
 UNIT = Path(__file__).parents[1] / "unit" / "data"
@@ -151,8 +151,8 @@ def test_values_of_another_kind_in_a_manifest(key, value, tmp_path):
 @given(key=st.sampled_from(["toolchain", "toolchain.channel", "toolchain.targets", "toolchain.components", "x"]), value=VALUES)
 def test_toolchain_files(key, value):
     """In the form of TOML, and in the old one."""
-    toolchain_file.parse("rust-toolchain.toml", f"{key} = {value}\n")
-    toolchain_file.parse("rust-toolchain", value)
+    manifest.parse_toolchain_file("rust-toolchain.toml", f"{key} = {value}\n")
+    manifest.parse_toolchain_file("rust-toolchain", value)
 
 
 @fuzz

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from crosstasks.building import mounts
+from crosstasks.building import guard
 
-MOUNTS = mounts.Mounts(
+MOUNTS = guard.Mounts(
     engine="/bin/echo",
     cache="/c",
     home="/c/cargo/0a",
@@ -28,7 +28,7 @@ def asked(tmp_path):
 
     def call(*arguments, known=MOUNTS):
         script = tmp_path / "engine"
-        script.write_text(mounts.program(known))
+        script.write_text(guard.engine_program(known))
         return subprocess.run(("sh", script, *arguments), capture_output=True, text=True, check=False)
 
     return call
@@ -80,5 +80,5 @@ def test_all_else_is_the_engines(asked):
 
 def test_a_target_folder_elsewhere_is_not_in_the_workspace(asked):
     """There is nothing to put it in place of."""
-    known = mounts.Mounts(engine="/bin/echo", cache="/c", home="/c/cargo/0a", run="/c/runs/1", root="/top", target_dir="/t/x", target="/t")
+    known = guard.Mounts(engine="/bin/echo", cache="/c", home="/c/cargo/0a", run="/c/runs/1", root="/top", target_dir="/t/x", target="/t")
     assert "-v /top:/project image\n" in asked("run", *CARGO, "-v", "/top:/project", "image", known=known).stdout

@@ -85,7 +85,7 @@ def test_a_program_of_the_cache_that_was_changed_makes_no_release(release, commi
     """Nothing fails that would tell: the compiler's library has one more byte; every file is compared before a release is packed."""
     from pathlib import Path
 
-    from crosstasks.core import integrity
+    from crosstasks.core.cache import ALL, COMPLETE
 
     commit()
     cache = tmp_path / "cache"
@@ -99,8 +99,8 @@ def test_a_program_of_the_cache_that_was_changed_makes_no_release(release, commi
         path
         for path in sorted(tool.rglob("*"))
         if path.is_file()
-        and str(path.relative_to(tool)) in (tool / integrity.ALL).read_text()
-        and str(path.relative_to(tool)) not in (tool / integrity.COMPLETE).read_text()
+        and str(path.relative_to(tool)) in (tool / ALL).read_text()
+        and str(path.relative_to(tool)) not in (tool / COMPLETE).read_text()
     )
     more.write_bytes(more.read_bytes() + b"\n")
     done = crosstasks("release.build", cwd=release, CROSSTASKS_CACHE_DIR=str(cache))

@@ -18,7 +18,7 @@ import pytest
 import second_engine
 from misbehaving import Proxy, configure
 
-from crosstasks.core import integrity
+from crosstasks.core.cache import ALL, note_checksums
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,8 +96,8 @@ def apart(crosstasks, own_cache, shared):
         )
         if linked:
             (place / linked).symlink_to(passed)
-        if not (place / integrity.ALL).exists():  # an older crosstasks made the shared one
-            integrity.note(place)
+        if not (place / ALL).exists():  # an older crosstasks made the shared one
+            note_checksums(place)
         return place
 
     return made

@@ -11,7 +11,7 @@ from misbehaving import configure, flip
 
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.provisioning import tools
 
 TRIPLE = f"{platform.machine()}-unknown-linux-gnu"
@@ -29,7 +29,7 @@ def test_in_cross(crosstasks, built, apart, shared):
     assert f"{place} is made anew: bin/cross is not what was installed" in done.stderr
     again = crosstasks("build", "--target", "aarch64", cwd=built, CROSSTASKS_OFFLINE="true")
     assert (0, False) == (again.returncode, "anew" in again.stderr), again.stderr
-    assert "" == integrity.mismatch(shared / "tools" / place.name)
+    assert "" == cache.mismatch(shared / "tools" / place.name)
 
 
 def test_in_cross_with_eight_processes_at_once(crosstasks, built, apart):
@@ -40,7 +40,7 @@ def test_in_cross_with_eight_processes_at_once(crosstasks, built, apart):
     said = [child.communicate(timeout=300)[1] for child in children]
     assert [0] * 8 == [child.returncode for child in children], said
     assert 1 == sum(f"{place} is made anew: bin/cross is not what was installed" in words for words in said)
-    assert () == integrity.differing(place)
+    assert () == cache.differing(place)
     assert [place.name] == [path.name for path in place.parent.iterdir() if path.is_dir()]
 
 
@@ -54,9 +54,9 @@ def test_in_rustup(tmp_path):
 
     place = install()
     flip(place / "bin/rustup")
-    subprocess.run(("sha256sum", "--check", "--strict", "--quiet", integrity.ALL), cwd=install(), check=True)
+    subprocess.run(("sha256sum", "--check", "--strict", "--quiet", cache.ALL), cwd=install(), check=True)
     assert f"{place} is made anew: bin/rustup is not what was installed" in said
-    assert ("", ()) == (integrity.mismatch(place), integrity.differing(place))
+    assert ("", ()) == (cache.mismatch(place), cache.differing(place))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_in_a_toolchain_that_is_made_anew(host):
     assert 5 == host.build().returncode
     again = host.build()
     assert 0 == again.returncode, again.stderr
-    assert () == integrity.differing(folder)
+    assert () == cache.differing(folder)
 
 
 def test_in_a_toolchain_in_a_container(crosstasks, built, apart):
@@ -128,7 +128,7 @@ def test_an_ordinary_error_compares_nothing(host):
     failed = host.build()
     assert 1 == failed.returncode, failed.stderr
     assert "cannot find function `absent`" in failed.stderr
-    assert ("bin/rustdoc",) == integrity.differing(folder)
+    assert ("bin/rustdoc",) == cache.differing(folder)
 
 
 def test_in_zig(host):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import targets
-from crosstasks.clients import liveness
+from crosstasks.clients import engines
 from crosstasks.invoke import collection
 from crosstasks.tasks import TASKS
 
@@ -328,10 +328,10 @@ def test_clean_leaves_a_cache_in_use(program, bare, tmp_path):
     assert (folder / "tools").is_dir()
     (folder / "runs" / "abc").mkdir(parents=True)
     assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
-    liveness.mark(folder / "runs" / "abc")
+    engines.mark(folder / "runs" / "abc")
     assert "a build is running: abc" in program("clean", "--cache", cwd=bare).stderr
     with subprocess.Popen(("sleep", "60")) as child:
-        (folder / "runs" / "abc" / "owner").write_text(liveness.owner(child.pid))
+        (folder / "runs" / "abc" / "owner").write_text(engines.owner(child.pid))
         child.kill()
     assert 0 == program("clean", "--cache", cwd=bare).returncode
     assert not folder.exists()

@@ -23,7 +23,7 @@ from crosstasks.catalog.targets import find
 from crosstasks.clients import engines, registry_api
 from crosstasks.core.steps import Question
 from crosstasks.extras.offline import bundle as bundle_archive
-from crosstasks.extras.offline import bundle_load, bundle_make
+from crosstasks.extras.offline import bundle_tasks
 from crosstasks.extras.offline.bundle import Manifest
 from crosstasks.planning import request
 from crosstasks.planning.ingredients import Image, Toolchain
@@ -210,7 +210,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, host_toolchain=own, image=image)
         try:
             with bundle_archive.writing(tmp_path / "b.tar") as writer:
-                rows = bundle_make.saved(
+                rows = bundle_tasks.saved(
                     writer,
                     context,
                     "linux/amd64",
@@ -224,7 +224,7 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         finally:
             subprocess.run(("docker", "image", "rm", ref, at), capture_output=True, check=False)
     try:
-        bundle_load.load(context, tmp_path / "b.tar")
+        bundle_tasks.load(context, tmp_path / "b.tar")
         again = pipeline.look(pipeline.afresh(context), (Question("inventory"), Question("image", rows[0].ref)))
         (brought,) = again.facts.inventory.images
         assert (brought.digest, brought.id) == (digest, again.facts.get(Question("image", rows[0].ref)).id)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from crosstasks import pipeline
-from crosstasks.clients.liveness import owner
+from crosstasks.clients.engines import owner
 from crosstasks.core.steps import Question
 from crosstasks.extras.maintenance import cleaning
 

@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from crosstasks.clients import engines, liveness
+from crosstasks.clients import engines
 from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed, ImageFailed, ToolMissing
 from crosstasks.facts.engine import Engine
@@ -159,19 +159,19 @@ def test_sweep(door, start):
     living = subprocess.Popen(("sleep", "600"))
     run_id = f"test-{uuid4().hex[:8]}"
     try:
-        orphan = start(*liveness.labels(run_id, liveness.owner(dead.pid)))
+        orphan = start(*engines.labels(run_id, engines.owner(dead.pid)))
         kept = {
-            start(*liveness.labels(run_id, liveness.owner(living.pid))),
-            start(*liveness.labels(run_id)),
-            start(*liveness.labels(run_id, "0123456789abcdef:1:1")),
-            start(*liveness.labels(run_id, "told-otherwise")),
-            start(f"{liveness.RUN}={run_id}"),
+            start(*engines.labels(run_id, engines.owner(living.pid))),
+            start(*engines.labels(run_id)),
+            start(*engines.labels(run_id, "0123456789abcdef:1:1")),
+            start(*engines.labels(run_id, "told-otherwise")),
+            start(f"{engines.RUN}={run_id}"),
         }
-        assert set(door.containers(f"{liveness.RUN}={run_id}")) == {orphan, *kept}
+        assert set(door.containers(f"{engines.RUN}={run_id}")) == {orphan, *kept}
         dead.kill()
         dead.wait()
-        assert door.sweep(f"{liveness.RUN}={run_id}") == 1
-        assert set(door.containers(f"{liveness.RUN}={run_id}")) == kept
+        assert door.sweep(f"{engines.RUN}={run_id}") == 1
+        assert set(door.containers(f"{engines.RUN}={run_id}")) == kept
     finally:
         for program in (dead, living):
             program.kill()
@@ -180,17 +180,17 @@ def test_sweep(door, start):
 
 def test_ending_removes_after_an_exception(door, start):
     """When the block fails, the containers of its run are removed, and no others."""
-    run_id, other = uuid4().hex[:12], f"{liveness.RUN}={uuid4().hex[:12]}"
+    run_id, other = uuid4().hex[:12], f"{engines.RUN}={uuid4().hex[:12]}"
     start(other)
 
     def fail():
         with engines.ending("docker", run_id):
-            start(*liveness.labels(run_id))
+            start(*engines.labels(run_id))
             raise ValueError("on purpose")
 
     with pytest.raises(ValueError, match="on purpose"):
         fail()
-    assert door.containers(f"{liveness.RUN}={run_id}") == {}
+    assert door.containers(f"{engines.RUN}={run_id}") == {}
     assert len(door.containers(other)) == 1
 
 

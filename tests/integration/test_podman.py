@@ -12,7 +12,7 @@ import podman
 import pytest
 from facts_registry import free_port
 
-from crosstasks.clients import liveness
+from crosstasks.clients import engines
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_podman_of_another_machine(engine, crate, crosstasks, cache, tmp_path_
         assert f"remote at {address}" in crosstasks("doctor", cwd=project, **options).stdout
         environ = {**os.environ, "CONTAINER_HOST": address}
         (image,) = subprocess.run((engine, "images", "--quiet"), env=environ, check=True, capture_output=True, text=True).stdout.split()
-        left = (engine, "create", f"--label={liveness.OWNER}={liveness.host_id()}:{NOBODY}:1", image, "true")
+        left = (engine, "create", f"--label={engines.OWNER}={engines.host_id()}:{NOBODY}:1", image, "true")
         subprocess.run(left, env=environ, check=True, capture_output=True)
         built = crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
         assert built.returncode == 0, built.stderr

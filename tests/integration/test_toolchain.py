@@ -17,7 +17,7 @@ from crosstasks.catalog.pins import pins
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
 from crosstasks.clients.process import run
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.core.errors import ToolMissing
 from crosstasks.provisioning import rust_packages, rustup_home, toolchain, tools
 from crosstasks.provisioning.rustup_home import ToolchainSpec
@@ -130,7 +130,7 @@ def test_added(made):
     assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
     (found,) = rustup_home.inspect(folder.parent.parent)
     assert ((HOST, FOREIGN), True, "debian") == (found.targets, found.source, found.origin)
-    assert () == integrity.differing(folder)
+    assert () == cache.differing(folder)
 
 
 def test_is_what_it_says(made, release, tmp_path):
@@ -248,7 +248,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
     assert toolchain.complete(home, wanted)
-    assert () == integrity.differing(toolchain.path(home, wanted))
+    assert () == cache.differing(toolchain.path(home, wanted))
     assert not (tmp_path / "theirs").exists()
     assert f"{release}-{HOST}" == run((rustup, "toolchain", "list"), env={"RUSTUP_HOME": str(home)}).out.strip()
     (tmp_path / "l.rs").write_text("pub fn f() {}\n")

@@ -27,7 +27,7 @@ from msgspec.structs import replace as changed
 
 from ... import pipeline
 from ...clients import git
-from ...config.places import FILE, locate
+from ...config.documents import FILE, locate
 from ...config.read import Source
 from ...core import toml_file
 from ...core.errors import ConfigError, NothingSelected, ToolMissing

@@ -21,14 +21,14 @@ from ... import pipeline
 from ...building import run
 from ...building.commands import STARTERS
 from ...clients import engines
-from ...clients.liveness import OWNER, abandoned
-from ...config import places
+from ...clients.engines import OWNER, abandoned
+from ...config import documents
 from ...context import Context
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Absent, Question, Verb
 from ...planning.route import Route
-from ...project import manifest, volumes
+from ...project import manifest, repository
 from ...project.repository import Repository
 from ...reporting import report
 
@@ -268,7 +268,7 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
         CrosstasksError: a build is running.
     """
     needed, routes_by_place = Needed(), _Known()
-    for folder in workspaces(volumes.top(context.root) or context.root):
+    for folder in workspaces(repository.top(context.root) or context.root):
         needed |= needed_by(folder, context, routes_by_place)
     if not needed.targets:
         raise ConfigError(
@@ -298,7 +298,7 @@ class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
 
 def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needed:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
-    place = places.locate(folder)
+    place = documents.locate(folder)
     if not place:
         return Needed()
     here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, needed=False))
@@ -318,7 +318,7 @@ def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needed
     )
 
 
-PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages": (), "outside": (), "around": volumes.ALONE}
+PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages": (), "outside": (), "around": repository.ALONE}
 """What differs from workspace to workspace, and leads to no other route."""
 
 

@@ -18,7 +18,7 @@ from ...facts.probes import PLATFORMS, EmulationTest
 from ...fallback import LAST
 from ...planning.emulators import SOURCES, Emulator, Source, installed
 from ...provisioning import emulation
-from ...reporting import report, tables
+from ...reporting import progress, report
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -134,7 +134,7 @@ def text(rows: Sequence[Row]) -> str:
     lines = [("platform", "works", "registered", "flags", "interpreter")]
     lines += [(row.platform, _works(row), row.registered or "-", row.flags or "-", row.interpreter or "-") for row in rows]
     notes = [f"{row.platform}: {row.why}\n  {report.dim_out(f'fix: {row.fix}')}" for row in rows if row.why]
-    return "\n".join((tables.aligned(lines), *(["", *notes] if notes else [])))
+    return "\n".join((progress.aligned(lines), *(["", *notes] if notes else [])))
 
 
 def _works(row: Row) -> str:

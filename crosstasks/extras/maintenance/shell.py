@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from ... import pipeline
 from ...building import commands, dependencies, environment, run
-from ...clients import engines, liveness, network, process
+from ...clients import engines, network, process
 from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
 
@@ -66,7 +66,7 @@ def _home(run_id: str, context: Context) -> Iterator[Path]:
     place = context.cache / "runs" / run_id
     place.mkdir(parents=True)
     try:
-        liveness.mark(place)
+        engines.mark(place)
         yield Path(shutil.copytree(dependencies.home(context), place / "home"))
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -81,7 +81,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
         target_dir="/target",
         cargo_home=str(home),
         user_cargo_home=str(dependencies.user_home(context.environ)),
-        labels=liveness.labels(run_id),
+        labels=engines.labels(run_id),
         proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
         certificates=bool(network.authorities(context.environ)),
         path="",

@@ -27,8 +27,8 @@ from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Struct
 
-from ...building import crates, dependencies
-from ...clients import liveness
+from ...building import dependencies
+from ...clients import engines
 from ...core import cache, files, unpacking
 from ...core.errors import BuildFailed, ConfigError
 from ...facts.inventory import Bundled
@@ -157,9 +157,9 @@ def writing(path: Path) -> Iterator[Writer]:
     """
     start, end = f".{path.name}.", ".part"
     for rest in path.parent.glob(f"{glob.escape(start)}*{end}"):
-        if not liveness.alive(rest.name[len(start) : -len(end)].replace("_", ":")):
+        if not engines.alive(rest.name[len(start) : -len(end)].replace("_", ":")):
             rest.unlink(missing_ok=True)
-    with files.draft(path, label=f"{liveness.owner().replace(':', '_')}{end}") as file:
+    with files.draft(path, label=f"{engines.owner().replace(':', '_')}{end}") as file:
         yield Writer(file)
 
 
@@ -328,8 +328,8 @@ def _is_data(name: str) -> bool:
 
 def _check(draft: Path, context: Context) -> None:
     lock = Path(context.repository.root, "Cargo.lock") if isinstance(context.facts.repository, Repository) else None
-    named = crates.checksums(lock) if lock and lock.is_file() else {}
+    named = dependencies.checksums(lock) if lock and lock.is_file() else {}
     for path in draft.glob("registry/cache/*/*.crate"):
-        if path.stem in named and named[path.stem] != crates.digest(path):
+        if path.stem in named and named[path.stem] != dependencies.digest(path):
             what = f"the bundle's {path.name} is not what Cargo.lock names"
             raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")

@@ -17,10 +17,10 @@ from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent, Refused
 from ...facts import lock
 from ...planning import images, request
-from ...planning.image_names import Variant
+from ...planning.images import Variant
 from ...planning.ingredients import Image
 from ...reporting import progress
-from ...reporting.tables import aligned
+from ...reporting.progress import aligned
 from . import locking
 
 if TYPE_CHECKING:

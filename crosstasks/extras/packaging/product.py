@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ...config.problems import likely
+from ...config.documents import likely
 from ...core.errors import ConfigError, NothingSelected
 from ...core.toml_file import read, table
 

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from ...building.environment import SECRET
 from ...clients import git
-from ...config.problems import likely
+from ...config.documents import likely
 from ...core.errors import ConfigError, CrosstasksError, ToolMissing
 from ...core.steps import Command, Done, Step
 from ..packaging import product

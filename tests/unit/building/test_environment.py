@@ -15,7 +15,7 @@ from crosstasks.facts.host import Host
 from crosstasks.planning.ingredients import Image, Tool, Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.project.cargo_config import Setting
-from crosstasks.project.volumes import Volumes
+from crosstasks.project.repository import Volumes
 from crosstasks.testing import AMD64, ARM64, config, repository
 
 MUSL = "aarch64-unknown-linux-musl"

@@ -14,7 +14,7 @@ from crosstasks.building import guard as guards
 from crosstasks.building import outcome
 from crosstasks.building.guard import Guard
 from crosstasks.building.outcome import Marks, explain
-from crosstasks.clients import liveness
+from crosstasks.clients import engines
 from crosstasks.core.errors import (
     BuildFailed,
     ConfigError,
@@ -115,7 +115,7 @@ def test_the_folder_is_private_and_whole(tmp_path):
             "cargo": 0o700,
             "rustup": 0o700,
         }
-        assert not liveness.abandoned(folder)
+        assert not engines.abandoned(folder)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert [path.name for path in folder.parent.iterdir()] == ["guard"]
     assert list(folder.parent.iterdir()) == []

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from crosstasks.clients import liveness, reaper
+from crosstasks.clients import engines, reaper
 from crosstasks.clients.docker_sdk import Layers, failed
 from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed
@@ -27,22 +27,22 @@ class Says:
 
 def test_labels_name_run_and_owner():
     """A container's labels name its run, and this process by host, pid and start."""
-    run, owner = liveness.labels("abc")
+    run, owner = engines.labels("abc")
     assert run == "crosstasks.run=abc"
-    assert owner == f"crosstasks.owner={liveness.host_id()}:{os.getpid()}:{owner.rpartition(':')[2]}"
-    assert liveness.labels("abc", "me") == ("crosstasks.run=abc", "crosstasks.owner=me")
+    assert owner == f"crosstasks.owner={engines.host_id()}:{os.getpid()}:{owner.rpartition(':')[2]}"
+    assert engines.labels("abc", "me") == ("crosstasks.run=abc", "crosstasks.owner=me")
 
 
 def test_who_is_alive():
     """We live; a reused pid is another; what is elsewhere, or not named as ours are, is taken for living."""
-    host, pid, start = liveness.owner().split(":", 2)
-    assert liveness.alive(f"{host}:{pid}:{start}")
-    assert not liveness.alive(f"{host}:{pid}:{int(start) + 1}")
-    assert not liveness.alive(f"{host}:999999999:{start}")
-    assert not liveness.alive(f"{host}:999999999:")
-    assert liveness.alive(f"elsewhere:999999999:{start}")
-    assert liveness.alive("")
-    assert liveness.alive(f"{host}:nonsense")
+    host, pid, start = engines.owner().split(":", 2)
+    assert engines.alive(f"{host}:{pid}:{start}")
+    assert not engines.alive(f"{host}:{pid}:{int(start) + 1}")
+    assert not engines.alive(f"{host}:999999999:{start}")
+    assert not engines.alive(f"{host}:999999999:")
+    assert engines.alive(f"elsewhere:999999999:{start}")
+    assert engines.alive("")
+    assert engines.alive(f"{host}:nonsense")
 
 
 @pytest.mark.parametrize("said", ["Error: No such image: x", "Error: x: image not known", "Error response from daemon: no such image: x"])

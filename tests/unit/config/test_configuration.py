@@ -14,8 +14,8 @@ from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
 from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, check_members, load
+from crosstasks.config.documents import lines, locate
 from crosstasks.config.options import File, Options, Release, TargetOptions
-from crosstasks.config.places import lines, locate
 from crosstasks.config.read import OURS, named, slot, variable, verb
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.looking import Platform

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from facts_looks import Programs, look, program, recorded
 
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.facts.builders import Builder, flavour, parse
@@ -65,7 +65,7 @@ def test_our_cache_counts_after_path(tmp_path):
     for name, ready in (("cross-git-8c1a8aa4b661-x86_64-unknown-linux-gnu", True), ("cross-0.2.4-x86_64-unknown-linux-gnu", False)):
         place = tmp_path / "cache/tools" / name
         if ready:
-            integrity.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+            cache.make_once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
         else:
             program(place / "bin", "cross")
     found = ask(Question("builders"), here, Facts()).all("cross")
@@ -77,7 +77,7 @@ def test_what_was_damaged_is_not_run(tmp_path):
     """Not even to ask for its version."""
     run = Programs({"cross --version": CROSS})
     place = tmp_path / "cache/tools/cross-0.2.5-x86_64-unknown-linux-gnu"
-    integrity.once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+    cache.make_once(place, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
     program(place / "bin", "cross", "another")
     assert () == ask(Question("builders"), look(tmp_path, run, programs=("true",)), Facts()).programs
     assert [] == run.calls

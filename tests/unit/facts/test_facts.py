@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from facts_looks import look, program
 
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.core.errors import CrosstasksError, EngineFailed
 from crosstasks.core.steps import About, Absent, Question
 from crosstasks.facts import ASKERS, Facts, ask
@@ -77,7 +77,7 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
     (toolchains / "broken/.crosstasks.json").write_text("{")
     program(toolchains / "no-marker/bin", "rustc")
     for name in ("cross-0.2.5-x", "flipped", "old", ".cross.tmp"):
-        integrity.once(tools / name, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
+        cache.make_once(tools / name, lambda draft: program(draft / "bin", "cross"), ["bin/*"])
     program(tools / "flipped/bin", "cross", "another")
     (tools / "old/.complete").write_text("")
     (tools / "half").mkdir()

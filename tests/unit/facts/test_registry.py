@@ -84,7 +84,7 @@ def test_the_registry_is_asked_through_the_engine_once_an_hour(tmp_path):
 
 def test_a_registry_that_was_waited_for_is_absent_for_five_minutes(tmp_path, monkeypatch):
     """A refusal is remembered for a while, so that each call does not wait for it again."""
-    monkeypatch.setattr("crosstasks.facts.answer_cache.QUICK", 0.0)
+    monkeypatch.setattr("crosstasks.core.looking.QUICK", 0.0)
     door, time = Registry(ImageFailed("x could not be looked up", why="no such host")), [1000.0]
     here = look(tmp_path, registry=door, now=lambda: time[0])
     for time[0] in (1000.0, 1299.0, 1301.0):

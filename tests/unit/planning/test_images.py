@@ -16,8 +16,7 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import MissingPackages, question
 from crosstasks.planning import images
-from crosstasks.planning.image_names import BASE_GLIBC, Variant
-from crosstasks.planning.images import sources
+from crosstasks.planning.images import BASE_GLIBC, Variant, sources
 from crosstasks.planning.ingredients import BuildImage, Image, PullImage
 from crosstasks.testing import config, facts, image, repository, served
 

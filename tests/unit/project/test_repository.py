@@ -11,10 +11,9 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.project.cargo_config import CargoConfig, Setting
-from crosstasks.project.manifest import Package, Workspace, read
+from crosstasks.project.manifest import Package, ToolchainFile, Workspace, find_toolchain_file, parse_toolchain_file, read
 from crosstasks.project.repository import merged, parse_metadata
 from crosstasks.project.repository import parse as together
-from crosstasks.project.toolchain_file import ToolchainFile, find, parse
 
 ARM = "aarch64-unknown-linux-gnu"
 PACKAGE = '[package]\nname = "app"\nversion = "0.1.0"\n'
@@ -156,7 +155,7 @@ def test_path_dependencies_outside_are_found_wherever_they_stand(tmp_path):
 )
 def test_a_toolchain_file_is_a_word_or_toml(tmp_path, name, text, wanted):
     """Both forms of the file say the same."""
-    found = parse(name, text)
+    found = parse_toolchain_file(name, text)
     assert isinstance(found, ToolchainFile)
     assert (wanted.channel, wanted.components, wanted.targets, wanted.path) == (found.channel, found.components, found.targets, found.path)
 
@@ -167,9 +166,11 @@ def test_the_nearest_toolchain_file_counts(tmp_path):
         tmp_path, {"rust-toolchain.toml": '[toolchain]\nchannel = "1.1.0"\n', "a/b/rust-toolchain": "1.2.0", "a/b/rust-toolchain.toml": "x"}
     )
     assert ["1.2.0", "1.1.0"] == [
-        found.channel for found in (find(tmp_path / "a/b"), find(tmp_path / "a")) if isinstance(found, ToolchainFile)
+        found.channel
+        for found in (find_toolchain_file(tmp_path / "a/b"), find_toolchain_file(tmp_path / "a"))
+        if isinstance(found, ToolchainFile)
     ]
-    assert isinstance(parse("rust-toolchain.toml", "stable"), Absent)
+    assert isinstance(parse_toolchain_file("rust-toolchain.toml", "stable"), Absent)
     assert isinstance(repository(tmp_path, {"Cargo.toml": PACKAGE, "rust-toolchain.toml": "[other]\n"}), Absent)
 
 

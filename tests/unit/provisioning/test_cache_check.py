@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock, Timeout
 
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.core.errors import ToolDamaged
 from crosstasks.provisioning import cache_check
 from crosstasks.testing import config
@@ -74,7 +74,7 @@ def used(tmp_path):
     for folder in (ours, tool, theirs):
         (folder / "bin").mkdir(parents=True)
         (folder / "bin/cross").write_text("a program")
-        integrity.note(folder)
+        cache.note_checksums(folder)
     named = {
         "toolchain": SimpleNamespace(path=str(ours)),
         "host_toolchain": SimpleNamespace(path=str(theirs)),
@@ -134,7 +134,7 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
     assert cache_check.damaged(route, SAID, context)
     monkeypatch.undo()
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [".cross-x.damaged"]
-    integrity.once(folder, lambda draft: (draft / "cross").touch(), ["*"])
+    cache.make_once(folder, lambda draft: (draft / "cross").touch(), ["*"])
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["cross-x"]
 
 
@@ -150,7 +150,7 @@ def test_what_has_no_checksums_goes_where_it_smells(used):
     """An older crosstasks made it: nothing else could tell what is wrong, and it is made anew with them."""
     route, context = used
     folder = Path(route.toolchain.path)
-    (folder / integrity.ALL).unlink()
+    (folder / cache.ALL).unlink()
     with cache_check.intact(folder, context):
         pass
     assert cache_check.damaged(route, "error[E0425]: cannot find value", context) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crosstasks.core import integrity
+from crosstasks.core import cache
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
 from crosstasks.provisioning import rust_packages, rustup_home, toolchain
@@ -102,7 +102,7 @@ def test_added_to(tmp_path):
     made(tmp_path)
     folder = made(tmp_path, ARM)
     assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
-    assert () == integrity.differing(folder)
+    assert () == cache.differing(folder)
 
 
 def test_checked_when_found_again(tmp_path):
@@ -172,7 +172,7 @@ def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
     ((argv, _, _),) = run.calls
     assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
     assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
-    assert ((HOST, ARM, S390X), ()) == (rustup_home.inspect(tmp_path)[0].targets, integrity.differing(tmp_path / "toolchains" / NAME))
+    assert ((HOST, ARM, S390X), ()) == (rustup_home.inspect(tmp_path)[0].targets, cache.differing(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
@@ -201,7 +201,7 @@ def test_rustup_fails_half_way(tmp_path):
     with pytest.raises(ToolMissing):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
     assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
-    assert () == integrity.differing(folder)
+    assert () == cache.differing(folder)
 
 
 def brought(home, *targets, origin="debian", version="1"):
@@ -222,7 +222,7 @@ def test_a_second_bundle_takes_nothing_away(tmp_path):
     assert (HOST, ARM, S390X) == found.targets
     assert {ARM, S390X} == set(rustup_home.marker(folder).architectures)
     assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
-    assert () == integrity.differing(folder)
+    assert () == cache.differing(folder)
 
 
 @pytest.mark.parametrize("more", [{"version": "2"}, {"origin": "rustup"}])

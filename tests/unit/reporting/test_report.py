@@ -8,7 +8,7 @@ from planning import settle
 from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Failure, Refused
 from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
-from crosstasks.reporting import report, steps
+from crosstasks.reporting import progress, report
 from crosstasks.testing import arm64_facts, config
 
 SHA = "77ab" * 16
@@ -38,12 +38,12 @@ ARM64 = "aarch64-unknown-linux-gnu"
 )
 def test_a_step_is_said_in_words(step, words):
     """A verb, what, and where it comes from."""
-    assert words == steps.words(step)
+    assert words == progress.step_words(step)
 
 
 def test_many_targets_are_counted():
     """Two are named, so that the line stays short."""
-    assert "a, b and 2 more targets" == steps.some(("a", "b", "c", "d"))
+    assert "a, b and 2 more targets" == progress.some(("a", "b", "c", "d"))
 
 
 def test_refusals_with_one_reason_stand_together():

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.maintenance import adoption, vendoring
+from crosstasks.extras.maintenance import scaffold, vendoring
 from crosstasks.reporting import streams
 from crosstasks.tasks import maintenance
 from crosstasks.tasks.call import Call
@@ -21,9 +21,9 @@ def answered(monkeypatch, tmp_path):
     """Somebody at a terminal who types a line, in a repository whose crosstasks came from nowhere; and the copies that were made."""
     made = []
     monkeypatch.setattr(streams, "attended", lambda: True)
-    monkeypatch.setattr(adoption, "present", lambda _root: None)
+    monkeypatch.setattr(scaffold, "present", lambda _root: None)
     monkeypatch.setattr(vendoring, "make", lambda into, parts: made.append((into, parts)))
-    monkeypatch.setattr(adoption, "vendored", lambda copy, root: adoption.Way(listed=(), pip="", folder=str(copy.relative_to(root).parent)))
+    monkeypatch.setattr(scaffold, "vendored", lambda copy, root: scaffold.Way(listed=(), pip="", folder=str(copy.relative_to(root).parent)))
 
     def answer(line):
         monkeypatch.setattr(sys, "stdin", io.StringIO(line))
@@ -41,11 +41,11 @@ def test_the_first_answer_is_a_copy(line, answered, tmp_path):
 
 def test_the_second_answer_is_the_index(answered):
     """And no copy is made."""
-    assert (adoption.index(), []) == answered("2\n")
+    assert (scaffold.index(), []) == answered("2\n")
 
 
 def test_another_answer_is_refused(answered):
     """With the options that need no answer."""
     with pytest.raises(ConfigError, match="'3' is no answer") as raised:
         answered("3\n")
-    assert adoption.CHOICES in raised.value.hint
+    assert scaffold.CHOICES in raised.value.hint

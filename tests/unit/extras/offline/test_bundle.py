@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.clients import liveness
+from crosstasks.clients import engines
 from crosstasks.core import unpacking
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.offline import bundle
@@ -82,8 +82,8 @@ def test_what_a_killed_call_left_goes(tmp_path, folder):
     dead, busy, theirs = (
         tmp_path / name
         for name in (
-            f".b.tar.{liveness.host_id()}_{2**22}_1.part",
-            f".b.tar.{liveness.owner(os.getppid()).replace(':', '_')}.part",
+            f".b.tar.{engines.host_id()}_{2**22}_1.part",
+            f".b.tar.{engines.owner(os.getppid()).replace(':', '_')}.part",
             ".b.tar.mine.part",
         )
     )

@@ -14,7 +14,7 @@ from crosstasks.context import Context, look_of
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
-from crosstasks.extras.offline.bundle_make import translated
+from crosstasks.extras.offline.bundle_tasks import translated
 from crosstasks.facts.lock import Lock, Locked
 from crosstasks.planning import plan
 from crosstasks.planning.ingredients import CompileCross

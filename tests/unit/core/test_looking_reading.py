@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from crosstasks.facts import answer_cache
+from crosstasks.core import looking
 
 TYPES = """
 from __future__ import annotations
@@ -44,7 +44,7 @@ def test_types_that_several_threads_read_first_are_read(hasty, monkeypatch):
 
         def act(module=module, start=start, read=read):
             start.wait()
-            read.append(answer_cache.decode(b'{"many": [{"a": {"k": [1]}}], "table": {"k": {}}}', module.Outer))
+            read.append(looking.decode(b'{"many": [{"a": {"k": [1]}}], "table": {"k": {}}}', module.Outer))
 
         threads = [threading.Thread(target=act) for _ in range(6)]
         for thread in threads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.core import integrity
+from crosstasks.core import cache
 
 
 def filled(folder):
@@ -19,20 +19,18 @@ def filled(folder):
 @pytest.fixture
 def made(tmp_path):
     """A folder that was made once."""
-    return integrity.once(tmp_path / "tool", filled, ["bin/*"])
+    return cache.make_once(tmp_path / "tool", filled, ["bin/*"])
 
 
 def test_it_is_made_once(made):
     """The second call finds it; no draft is left."""
-    integrity.once(made, lambda _draft: pytest.fail("made twice"), ["bin/*"])
+    cache.make_once(made, lambda _draft: pytest.fail("made twice"), ["bin/*"])
     assert ["tool"] == [path.name for path in made.parent.iterdir() if path.is_dir()]
 
 
 def test_every_file_is_noted(made):
     """A link is no file of its own."""
-    names = [
-        [line.partition("  ")[2] for line in (made / listed).read_text().splitlines()] for listed in (integrity.ALL, integrity.COMPLETE)
-    ]
+    names = [[line.partition("  ")[2] for line in (made / listed).read_text().splitlines()] for listed in (cache.ALL, cache.COMPLETE)]
     assert [["bin/tool", "lib/part"], ["bin/tool"]] == names
 
 
@@ -55,11 +53,11 @@ def test_what_was_damaged_is_made_anew(made, name, content, wrong):
         (made / name).unlink()
     else:
         (made / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert wrong == integrity.mismatch(made)
+    assert wrong == cache.mismatch(made)
     said = []
-    integrity.once(made, filled, ["bin/*"], said.append)
+    cache.make_once(made, filled, ["bin/*"], said.append)
     assert [f"{made} is made anew: {wrong}"] == said
-    assert ("", ()) == (integrity.mismatch(made), integrity.differing(made))
+    assert ("", ()) == (cache.mismatch(made), cache.differing(made))
 
 
 def test_a_draft_that_failed_changes_nothing(made):
@@ -70,8 +68,8 @@ def test_a_draft_that_failed_changes_nothing(made):
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
-        integrity.once(made, fail, ["bin/*"])
-    assert integrity.mismatch(made)
+        cache.make_once(made, fail, ["bin/*"])
+    assert cache.mismatch(made)
     assert ["tool"] == [path.name for path in made.parent.iterdir() if path.is_dir()]
 
 
@@ -79,15 +77,15 @@ def test_drafts_of_killed_calls_are_swept(tmp_path):
     """Whoever makes a folder removes what was left of it, and of no other."""
     for name in (".tool.abc", ".tool.abc.old", ".toolbox.abc"):
         (tmp_path / name).mkdir()
-    integrity.once(tmp_path / "tool", filled, ["bin/*"])
+    cache.make_once(tmp_path / "tool", filled, ["bin/*"])
     assert [".toolbox.abc", "tool"] == sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
 
 
 def test_all_files_are_compared_when_asked(made):
     """What is not compared each time is found then; what came later is nobody's business."""
     (made / "lib/later").write_text("later")
-    assert () == integrity.differing(made)
+    assert () == cache.differing(made)
     (made / "lib/part").write_text("port")
-    assert ("", ("lib/part",)) == (integrity.mismatch(made), integrity.differing(made))
-    (made / integrity.ALL).unlink()
-    assert () == integrity.differing(made)
+    assert ("", ("lib/part",)) == (cache.mismatch(made), cache.differing(made))
+    (made / cache.ALL).unlink()
+    assert () == cache.differing(made)

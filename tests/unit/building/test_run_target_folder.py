@@ -10,11 +10,10 @@ from msgspec.structs import replace
 from planning import request
 
 from crosstasks.building import run
-from crosstasks.building.target_folder import seed
+from crosstasks.building.run import seed
 from crosstasks.catalog import recipes, targets
 from crosstasks.core.steps import Absent
-from crosstasks.planning.image_names import Variant
-from crosstasks.planning.images import choose
+from crosstasks.planning.images import Variant, choose
 from crosstasks.planning.ingredients import Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.extras.offline.outdated import Row, judged, newest, text
+from crosstasks.extras.offline.locking import Row, judged, newest, outdated_text
 from crosstasks.facts.lock import Locked
 from crosstasks.testing import served
 
@@ -61,4 +61,4 @@ def test_a_tag_of_a_higher_version(ref, tags, found):
 def test_what_is_new_comes_first():
     """Then what did not answer."""
     rows = [Row(what="a", state="current"), Row(what="b", state="unknown"), Row(what="c", state="new", current=SAME)]
-    assert [line.split()[0] for line in text(rows).splitlines()] == ["state", "new", "unknown", "current"]
+    assert [line.split()[0] for line in outdated_text(rows).splitlines()] == ["state", "new", "unknown", "current"]

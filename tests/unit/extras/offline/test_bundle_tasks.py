@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.offline import bundle_load
+from crosstasks.extras.offline import bundle_tasks
 from crosstasks.extras.offline.bundle import Member
-from crosstasks.extras.offline.bundle_load import Ready, fits
+from crosstasks.extras.offline.bundle_tasks import Ready, fits
 from crosstasks.testing import config
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
@@ -48,18 +48,18 @@ def test_a_machine_takes_what_is_for_it(kind, host, engine, taken):
 )
 def test_which_targets_are_judged(monkeypatch, selected, judged):
     """What the bundle brings must be usable, and what is named; of the rest of the file it is only told."""
-    monkeypatch.setattr(bundle_load, "_provided", lambda triple, *_: ("brought", triple))
-    monkeypatch.setattr(bundle_load, "_there", lambda triple, *_: ("other", triple))
+    monkeypatch.setattr(bundle_tasks, "_provided", lambda triple, *_: ("brought", triple))
+    monkeypatch.setattr(bundle_tasks, "_there", lambda triple, *_: ("other", triple))
     options = config("aarch64", "x86_64")
     context = SimpleNamespace(config=replace(options, targets=selected or options.targets))
-    assert judged == list(bundle_load.readiness(context, (MUSL, ARM), "build"))
+    assert judged == list(bundle_tasks.readiness(context, (MUSL, ARM), "build"))
 
 
 def test_a_line_for_each_target():
     """What is not ready has its reason beside it."""
     error = ConfigError("the engine did not keep the image")
     rows = [Ready(ARM, why=error.what, error=error), Ready(MUSL, why="the bundle was made without it")]
-    assert bundle_load.text(rows).splitlines() == [
+    assert bundle_tasks.readiness_text(rows).splitlines() == [
         f"{ARM}   not ready  the engine did not keep the image",
         f"{MUSL}  not ready  the bundle was made without it",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.maintenance import adoption
+from crosstasks.extras.maintenance import scaffold
 
 REV = "0123456789abcdef0123456789abcdef01234567"
 
@@ -15,7 +15,7 @@ REV = "0123456789abcdef0123456789abcdef01234567"
 )
 def test_a_git_repository_is_named_with_its_revision(address):
     """As PEP 508 has it, however it is typed."""
-    way = adoption.git(address)
+    way = scaffold.git(address)
     assert (f"crosstasks @ git+{address.removeprefix('git+')}",) == way.listed
     assert f'"{way.listed[0]}"' == way.pip
 
@@ -24,7 +24,7 @@ def test_a_git_repository_is_named_with_its_revision(address):
 def test_a_git_repository_without_a_revision_is_refused(address):
     """Tomorrow's would be another."""
     with pytest.raises(ConfigError, match="names no revision"):
-        adoption.git(address)
+        scaffold.git(address)
 
 
 def test_a_wheel_is_named_from_the_repository(tmp_path):
@@ -32,13 +32,13 @@ def test_a_wheel_is_named_from_the_repository(tmp_path):
     file = tmp_path / "repository" / "third_party" / "crosstasks-1.0-py3-none-any.whl"
     file.parent.mkdir(parents=True)
     file.touch()
-    way = adoption.wheel(file, tmp_path / "repository")
+    way = scaffold.wheel(file, tmp_path / "repository")
     assert ("crosstasks @ file:third_party/crosstasks-1.0-py3-none-any.whl",) == way.listed
     assert "./third_party/crosstasks-1.0-py3-none-any.whl" == way.pip
     with pytest.raises(ConfigError, match="does not lie in"):
-        adoption.wheel(file, tmp_path / "other")
+        scaffold.wheel(file, tmp_path / "other")
     with pytest.raises(ConfigError, match="is no wheel"):
-        adoption.wheel(tmp_path / "crosstasks.tar.gz", tmp_path)
+        scaffold.wheel(tmp_path / "crosstasks.tar.gz", tmp_path)
 
 
 def test_a_copy_lists_its_own_libraries(tmp_path):
@@ -46,10 +46,10 @@ def test_a_copy_lists_its_own_libraries(tmp_path):
     copy = tmp_path / "third_party" / "crosstasks"
     copy.mkdir(parents=True)
     (copy / "requirements.txt").write_text("nox>=1\ndocker>=7.2\nsemver>=3  # release\n")
-    way = adoption.vendored(copy, tmp_path)
+    way = scaffold.vendored(copy, tmp_path)
     expected = (("docker>=7.2", "semver>=3"), "-r third_party/crosstasks/requirements.txt", "third_party")
     assert expected == (way.listed, way.pip, way.folder)
-    assert 'sys.path.insert(0, str(Path(__file__).resolve().parent / "third_party"))\nimport crosstasks.nox' in adoption.imported(
+    assert 'sys.path.insert(0, str(Path(__file__).resolve().parent / "third_party"))\nimport crosstasks.nox' in scaffold.imported(
         way, "nox"
     )
 
@@ -64,13 +64,13 @@ def test_a_copy_lists_its_own_libraries(tmp_path):
 )
 def test_what_pip_wrote_tells_the_way(told, listed, tmp_path):
     """A commit of git can be had again anywhere; a file or folder of this machine cannot."""
-    way = adoption.origin(told, tmp_path)
+    way = scaffold.origin(told, tmp_path)
     assert listed == (way and way.listed[0])
 
 
 def test_what_is_not_installed_is_said_in_a_sentence():
     """By the files that `init` writes, with the command."""
-    lines = adoption.imported(adoption.git(f"https://host/x.git@{REV}"), "invoke")
+    lines = scaffold.imported(scaffold.git(f"https://host/x.git@{REV}"), "invoke")
     caught = {}
     with pytest.raises(
         SystemExit, match=f"error: crosstasks is not installed: python -m pip install 'crosstasks @ git\\+https://host/x.git@{REV}'"
@@ -80,8 +80,8 @@ def test_what_is_not_installed_is_said_in_a_sentence():
 
 def test_a_header_is_read_as_it_was_written():
     """With nox first, which its own reading demands."""
-    text = adoption.header(("docker>=7.2",))
-    assert adoption.has_header(f"{text}import nox\n")
-    assert adoption.has_header(text.replace("\n", "\r\n"))
-    assert not adoption.has_header("import nox\n")
+    text = scaffold.header(("docker>=7.2",))
+    assert scaffold.has_header(f"{text}import nox\n")
+    assert scaffold.has_header(text.replace("\n", "\r\n"))
+    assert not scaffold.has_header("import nox\n")
     assert '# dependencies = [\n#     "nox",\n#     "docker>=7.2",\n# ]\n' in text

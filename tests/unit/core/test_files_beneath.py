@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from crosstasks.core import beneath
-from crosstasks.core.beneath import AstrayError
+from crosstasks.core import files
+from crosstasks.core.files import AstrayError
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 def read(folder, *names):
-    with beneath.file(folder, names) as handle:
+    with files.open_file(folder, names) as handle:
         return os.read(handle, 100).decode()
 
 
@@ -59,12 +59,12 @@ def test_what_is_not_there_is_not_found(folder):
 def test_a_path_that_leads_out_is_astray(path):
     """By `..`, by another folder, or by none."""
     with pytest.raises(AstrayError):
-        beneath.parts(path, "/out")
+        files.path_parts(path, "/out")
 
 
 def test_the_parts_of_a_path():
     """They are those below the folder."""
-    assert ("x", "y") == beneath.parts("/out/x/y", "/out")
+    assert ("x", "y") == files.path_parts("/out/x/y", "/out")
 
 
 def test_a_copy_takes_time_and_rights_but_no_privileges(folder):
@@ -74,9 +74,9 @@ def test_a_copy_takes_time_and_rights_but_no_privileges(folder):
     os.utime(source, ns=(1_000_000_000, 2_000_000_007))
     (folder / "new").mkdir()
     (folder / "new" / "copy").symlink_to(folder / "a" / "b" / "pipe")
-    with beneath.file(folder, ("a", "b", "file")) as handle:
-        beneath.copy(handle, folder, ("new", "copy"))
-        beneath.copy(handle, folder, ("newer", "below", "copy"))
+    with files.open_file(folder, ("a", "b", "file")) as handle:
+        files.copy_beneath(handle, folder, ("new", "copy"))
+        files.copy_beneath(handle, folder, ("newer", "below", "copy"))
     made = folder / "newer" / "below" / "copy"
     assert ("inside", 0o755, 2_000_000_007) == (made.read_text(), made.stat().st_mode & 0o7777, made.stat().st_mtime_ns)
     assert not (folder / "new" / "copy").is_symlink()
@@ -85,16 +85,16 @@ def test_a_copy_takes_time_and_rights_but_no_privileges(folder):
 
 def test_nothing_is_copied_behind_a_link(folder):
     """A folder on the way that is a link is refused."""
-    with beneath.file(folder, ("a", "b", "file")) as handle, pytest.raises(AstrayError):
-        beneath.copy(handle, folder, ("a", "link", "copy"))
+    with files.open_file(folder, ("a", "b", "file")) as handle, pytest.raises(AstrayError):
+        files.copy_beneath(handle, folder, ("a", "link", "copy"))
 
 
 def test_a_system_without_such_calls(folder, monkeypatch):
     """What is resolved must come out below the folder."""
-    monkeypatch.setattr(beneath, "AT", False)
+    monkeypatch.setattr(files, "AT", False)
     assert "inside" == read(folder, "a", "b", "file")
     with pytest.raises(AstrayError):
         read(folder, "a", "link", "file")
-    with beneath.file(folder, ("a", "b", "file")) as handle:
-        beneath.copy(handle, folder, ("new", "copy"))
+    with files.open_file(folder, ("a", "b", "file")) as handle:
+        files.copy_beneath(handle, folder, ("new", "copy"))
     assert "inside" == (folder / "new" / "copy").read_text()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.starting import WASI, script, starter
+from crosstasks.building.arguments import WASI, script, starter
 from crosstasks.facts.engine import Engine
 from crosstasks.planning.emulators import Runner
 

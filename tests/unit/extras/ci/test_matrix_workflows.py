@@ -7,8 +7,8 @@ import pytest
 from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.ci import matrix, workflows
-from crosstasks.extras.ci.workflows import Layout
+from crosstasks.extras.ci import matrix
+from crosstasks.extras.ci.matrix import Layout
 
 HERE = Layout()
 HASHES = matrix.Hashes(provision="p")
@@ -16,8 +16,8 @@ HASHES = matrix.Hashes(provision="p")
 
 def written(provider, *names, layout=HERE, verbs=("build", "test")):
     chosen = [targets.find(name).triple for name in names]
-    return workflows.text(
-        provider, matrix.jobs(Config(), chosen, verbs, HASHES, provider=provider), layout, minutes=30, install=workflows.NOX
+    return matrix.workflow(
+        provider, matrix.jobs(Config(), chosen, verbs, HASHES, provider=provider), layout, minutes=30, install=matrix.NOX
     )
 
 
@@ -28,7 +28,7 @@ def test_a_file_calls_the_sessions(provider):
     for session in ("cross-aarch64", "cross-s390x", "cross-test-aarch64", "cross-test-s390x"):
         assert f'"{session}"' in text
     assert matrix.LABELS[provider]["linux/arm64"] in text
-    assert workflows.ours(text)
+    assert matrix.ours(text)
     assert "@mark@" not in text
     assert "timeout" in text
     assert "30" in text
@@ -56,11 +56,11 @@ def test_a_matrix_that_github_would_refuse_is_refused():
 
 def test_a_file_of_others_is_not_ours():
     """Only the mark on the first line tells."""
-    assert not workflows.ours("name: ci\n# Written by `crosstasks ci.generate --provider github`\n")
-    assert not workflows.ours("")
+    assert not matrix.ours("name: ci\n# Written by `crosstasks ci.generate --provider github`\n")
+    assert not matrix.ours("")
 
 
 def test_a_difference_is_shown_as_a_diff():
     """Nothing, if there is none."""
-    assert "" == workflows.difference("a\n", "a\n", "f")
-    assert ["--- f", "+++ f, as it would be written", "@@ -1 +1 @@", "-a", "+b"] == workflows.difference("a\n", "b\n", "f").splitlines()
+    assert "" == matrix.difference("a\n", "a\n", "f")
+    assert ["--- f", "+++ f, as it would be written", "@@ -1 +1 @@", "-a", "+b"] == matrix.difference("a\n", "b\n", "f").splitlines()

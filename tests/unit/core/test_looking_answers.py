@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from facts_looks import look, program
 
+from crosstasks.core import looking
+from crosstasks.core.looking import Life, of_program
 from crosstasks.core.steps import Absent
-from crosstasks.facts import answer_cache
-from crosstasks.facts.answer_cache import Life, of_program
 from crosstasks.facts.rustup import RustupServer
 
 LIFE = Life(positive=100, negative=10)
@@ -33,10 +33,10 @@ class Asked:
 )
 def test_an_answer_counts_for_its_time(tmp_path, monkeypatch, answer, later, times):
     """Refusals count for less long than answers; a clock that was set back makes all of them old."""
-    monkeypatch.setattr("crosstasks.facts.answer_cache.QUICK", 0.0)
+    monkeypatch.setattr("crosstasks.core.looking.QUICK", 0.0)
     asked, here = Asked(answer), look(tmp_path, now=lambda: 1000.0)
-    assert answer == answer_cache.answer(here, "server x", RustupServer, LIFE, asked)
-    assert answer == answer_cache.answer(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)
+    assert answer == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
+    assert answer == looking.cached_answer(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)
     assert times == asked.times
 
 
@@ -46,11 +46,11 @@ def test_an_answer_counts_for_its_time(tmp_path, monkeypatch, answer, later, tim
 def test_a_damaged_file_is_not_there(tmp_path, damage):
     """Whatever is in the file, the question is asked again and the file made good."""
     asked, here = Asked(FACT), look(tmp_path, now=lambda: 1000.0)
-    answer_cache.answer(here, "server x", RustupServer, LIFE, asked)
+    looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
     (path,) = (tmp_path / "cache/answers").iterdir()
     path.write_text(damage)
-    assert FACT == answer_cache.answer(here, "server x", RustupServer, LIFE, asked)
-    assert FACT == answer_cache.answer(here, "server x", RustupServer, LIFE, asked)
+    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
+    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
     assert 2 == asked.times
 
 
@@ -58,28 +58,28 @@ def test_a_refusal_that_came_at_once_is_not_kept(tmp_path):
     """It costs nothing to ask again, and what was wrong may have been mended."""
     asked, here = Asked(Absent("connection refused")), look(tmp_path)
     for _ in range(2):
-        answer_cache.answer(here, "server x", RustupServer, LIFE, asked)
+        looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
     assert 2 == asked.times
 
 
 def test_another_question_has_another_answer(tmp_path):
     """Answers are kept under the whole question."""
     here = look(tmp_path)
-    assert FACT == answer_cache.answer(here, "server x", RustupServer, LIFE, lambda: FACT)
-    assert Absent("no") == answer_cache.answer(here, "server y", RustupServer, LIFE, lambda: Absent("no"))
+    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, lambda: FACT)
+    assert Absent("no") == looking.cached_answer(here, "server y", RustupServer, LIFE, lambda: Absent("no"))
 
 
 def test_what_is_not_to_be_kept_is_not(tmp_path):
     """A life of nothing leaves no file."""
-    answer_cache.answer(look(tmp_path), "server x", RustupServer, Life(positive=0), lambda: FACT)
-    answer_cache.answer(look(tmp_path), "server x", RustupServer, Life(positive=1), lambda: Absent("no"))
+    looking.cached_answer(look(tmp_path), "server x", RustupServer, Life(positive=0), lambda: FACT)
+    looking.cached_answer(look(tmp_path), "server x", RustupServer, Life(positive=1), lambda: Absent("no"))
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     """The answer is given, and asked for again the next time."""
     (tmp_path / "cache").write_text("in the way")
-    assert FACT == answer_cache.answer(look(tmp_path), "server x", RustupServer, LIFE, lambda: FACT)
+    assert FACT == looking.cached_answer(look(tmp_path), "server x", RustupServer, LIFE, lambda: FACT)
 
 
 def test_a_program_is_asked_again_when_its_file_changes(tmp_path):

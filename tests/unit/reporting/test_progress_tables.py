@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstasks.reporting.tables import aligned
+from crosstasks.reporting.progress import aligned
 
 
 def test_columns_stand_below_each_other():

@@ -1,0 +1,418 @@
+"""Act: provide for machines of the platforms asked for, and collect all of it in one file.
+
+Check every checksum of a bundle, then put all in its place: our cache, the engine, and cargo's own caches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform as here
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+from msgspec import structs
+
+from ... import pipeline, provisioning
+from ...catalog.machines import MACHINES
+from ...catalog.targets import OCI_ARCH
+from ...clients import engines
+from ...core import cache, files
+from ...core.about import __version__
+from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute, ToolMissing
+from ...facts.engine import Engine, identity
+from ...facts.inventory import BROUGHT, IMAGES, Bundled
+from ...facts.lock import platform as engine_platform
+from ...planning import lock_rows, tools
+from ...planning.ingredients import CompileCross, InstallToolchain, Tool
+from ...provisioning import cache_check, rustup_home
+from ...provisioning.tools import PROGRAMS
+from ...reporting import progress, report
+from . import bundle
+from .bundle import Kind, Manifest
+from .locking import received
+
+if TYPE_CHECKING:
+    from ...context import Context
+    from ...core.steps import Verb
+    from ...planning.ingredients import Image, Provision
+    from ...planning.plan import Plan
+    from ...planning.request import Request
+    from ...planning.route import Route
+    from .bundle import Member
+
+
+class _Machine(NamedTuple):
+    """A machine that was provided for."""
+
+    platform: str
+    plans: tuple[Plan, ...]
+
+
+def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
+    """
+    Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
+
+    The machines are taken to be glibc Linux with an engine and nothing of Rust; what this one has on PATH does not count.
+
+    Raises:
+        CrosstasksError: something cannot be provided, or not for such a machine.
+    """
+    if to.is_dir() or not to.parent.is_dir():
+        raise ConfigError(f"--to names a file, and {to} cannot be one", why="it is a folder, or lies in none")
+    context = pipeline.look(context)
+    _ = context.repository
+    triples = pipeline.select(names, context)
+    all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(context),)
+    with bundle.writing(to) as writer:
+        collected = tuple(_collected(writer, context, platform, triples) for platform in all_platforms)
+        machines = tuple(machine for machine, _ in collected)
+        _fetched(writer, context, machines)
+        manifest = Manifest(
+            crosstasks=__version__,
+            targets=triples,
+            platforms=all_platforms,
+            members=tuple(structs.replace(member, platforms=_users(member.kind, member.name, machines)) for member in writer.members),
+            images=tuple(image for _, images in collected for image in images),
+        )
+        writer.close(manifest)
+    return manifest
+
+
+def _engine_platform(context: Context) -> str:
+    engine = context.facts.engine
+    arch = context.facts.host.arch
+    return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
+
+
+def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
+    plans = tuple(provide(triple, received(context, platform), context) for triple in triples)
+    paths = {member.path for member in writer.members}
+    for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
+        path = f"{kind}s/{folder.name}.tar.gz"
+        if path not in paths:
+            context.say(f"packing {folder.name}")
+            with cache_check.intact(folder, context):
+                writer.add(path, kind, folder.name, partial(bundle.pack, folder))
+    return _Machine(platform, plans), saved(writer, context, platform, plans)
+
+
+def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
+    """Name the folders of our cache that a plan uses."""
+    if plan.route.tool:
+        yield "tool", Path(plan.route.tool.path).parents[1]
+    for toolchain in (plan.route.toolchain, plan.route.host_toolchain):
+        yield "toolchain", Path(toolchain.path)
+
+
+def provide(triple: str, machine: Context, context: Context) -> Plan:
+    """
+    Plan for a machine, and take the steps here.
+
+    Raises:
+        CrosstasksError: a step failed, or what it would need is a machine of that kind.
+    """
+    platform = engine_platform(machine.facts)
+    planned, machine = pipeline.make(triple, "build", machine)
+    while planned.steps:
+        for step in planned.steps:
+            provisioning.take(translated(step, platform, planned.request, context), machine)
+        again, machine = pipeline.make(triple, "build", received(pipeline.afresh(machine), platform))
+        if again.steps == planned.steps:
+            raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
+        planned = again
+    return planned
+
+
+def translated(step: Provision, platform: str, request: Request, context: Context) -> Provision:
+    """
+    Return a step for another machine as it is taken on this one.
+
+    Raises:
+        ToolMissing: it runs what only that machine could run.
+    """
+    if MACHINES[platform].arch == here.machine() and sys.platform == "linux":
+        return step
+    match step:
+        case CompileCross():
+            why = "cross is compiled by cargo, for the machine that it runs on"
+            raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
+        case InstallToolchain(source="rustup"):
+            tool = tools.rustup(request, context.facts)
+            if not isinstance(tool, Tool):
+                raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
+            for rustup_step in tool.steps:
+                provisioning.take(rustup_step, context)
+            return structs.replace(step, rustup=tool.path)
+        case _:
+            return step
+
+
+def saved(writer: bundle.Writer, context: Context, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+    """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
+    routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
+    if not routes:
+        return ()
+    with _tagged(context, routes, platform) as rows:
+        refs = tuple(dict.fromkeys(row.ref for row in rows))
+        context.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
+        name = platform.replace("/", "-")
+        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(context.engine, refs, write))
+    return rows
+
+
+@contextmanager
+def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
+    """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
+    command, tags, rows = context.engine.command, [], []
+    try:
+        for route in routes:
+            if image := route.image:
+                ref = image.ref
+                if "@" in ref:
+                    # in a repository of our own: with the last tag of one an engine forgets its digests too
+                    ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
+                    context.run((command, "tag", image.ref, ref))
+                    tags.append(ref)
+                rows.append(_row(route, image, ref, platform, context))
+        yield tuple(rows)
+    finally:
+        if tags:
+            context.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
+
+
+def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> Bundled:
+    (inspected,) = engines.inspect(context.engine.command, (ref,), context.run)
+    built = lock_rows.is_built(ref)
+    return Bundled(
+        ref=ref,
+        id=identity(inspected),
+        digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
+        target=route.target,
+        platform=image.platform,
+        engine=platform,
+        flavour="" if built else route.flavour,
+        packages=context.config.target(route.target).packages,
+    )
+
+
+def _fetched(writer: bundle.Writer, context: Context, machines: Sequence[_Machine]) -> None:
+    """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
+    routes = [plan.route for machine in machines for plan in machine.plans]
+    native = [route for route in routes if route.host_toolchain.host == context.facts.host.triple]
+    if not native:
+        config = structs.replace(context.config, toolchain=routes[0].host_toolchain.release)
+        changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, context.root, context.environ, context.say))
+        for step in changed.route.host_toolchain.steps:
+            provisioning.take(step, context)
+        routes = [structs.replace(route, host_toolchain=changed.route.host_toolchain) for route in routes]
+    else:
+        routes = [*native, *(structs.replace(route, host_toolchain=native[0].host_toolchain) for route in routes if route not in native)]
+    writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, context, write))
+
+
+def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ...]:
+    """Return the platforms of the machines that need a member; none said is all."""
+    if kind == "crates":
+        return ()
+    if kind == "images":
+        return tuple(machine.platform for machine in machines if machine.platform.replace("/", "-") == name)
+    return tuple(machine.platform for machine in machines if (kind, name) in _names(machine))
+
+
+def _names(machine: _Machine) -> set[tuple[Kind, str]]:
+    return {(kind, folder.name) for plan in machine.plans for kind, folder in _parts(plan)}
+
+
+def load(context: Context, path: Path) -> Manifest:
+    """
+    Load what a bundle has for this machine.
+
+    Raises:
+        ConfigError: it is no bundle, damaged, not trusted, or not for this machine; then nothing was loaded.
+        EngineFailed: it holds images, and no engine answers.
+        ImageFailed: the engine does not take them.
+    """
+    context = pipeline.look(context)
+    cache.prepare(context.cache)
+    with bundle.reading(path) as reader:
+        host, engine = _checked(path, reader.manifest.platforms, context)
+        for member in reader.manifest.members:
+            if fits(member, host, engine):
+                context.say(f"loading {member.path}")
+                PLACES[member.kind](reader, member, context)
+        if others := [member for member in reader.manifest.members if not fits(member, host, engine)]:
+            names = ", ".join(member.path for member in others)
+            context.say(f"left where it is, for other machines: {names}, {report.size(sum(member.size for member in others))}")
+        for image in reader.manifest.images:
+            if image.engine == engine:
+                _note(image, context)
+        return reader.manifest
+
+
+class Ready(NamedTuple):
+    """What is known of a target when a bundle was loaded: its *plan*, without steps, or *why* not; an *error* is what must not be."""
+
+    target: str
+    plan: Plan | None = None
+    why: str = ""
+    error: CrosstasksError | None = None
+
+
+def readiness(context: Context, brought: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
+    """
+    Look, target by target, whether all is there now.
+
+    Args:
+        context: of a call after loading.
+        brought: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
+        verb: what is to be done with them.
+
+    Returns:
+        a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
+    """
+    chosen = context.config.chosen
+    triples = chosen or tuple(dict.fromkeys((*brought, *context.config.targets)))
+    return tuple(_provided(triple, verb, context) if triple in (chosen or brought) else _there(triple, verb, context) for triple in triples)
+
+
+def _provided(triple: str, verb: Verb, context: Context) -> Ready:
+    try:
+        planned, context = pipeline.make(triple, verb, _only(context, triple))
+        planned, _ = pipeline.provide(planned, context)
+    except Interrupted:
+        raise
+    except CrosstasksError as error:
+        return Ready(triple, why=error.what, error=error)
+    return Ready(triple, planned)
+
+
+def _there(triple: str, verb: Verb, context: Context) -> Ready:
+    """Tell whether a target that the bundle does not bring is there all the same; the network is not asked for it."""
+    config = structs.replace(context.config, offline=True)
+    try:
+        planned, _ = pipeline.make(triple, verb, _only(pipeline.begin(config, context.root, context.environ, context.say), triple))
+    except NoRoute:
+        return Ready(triple, why="the bundle was made without it")
+    return Ready(triple, why=f"the bundle was made without it: {planned.steps[0].why}") if planned.steps else Ready(triple, planned)
+
+
+def _only(context: Context, triple: str) -> Context:
+    return replace(context, config=structs.replace(context.config, targets=(triple,)))
+
+
+def readiness_text(rows: Sequence[Ready]) -> str:
+    """Return the plans of what is ready, and a line for each target."""
+    lines = [(row.target, "ready" if row.plan else "not ready", row.plan.route.name if row.plan else row.why) for row in rows]
+    return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), progress.aligned(lines)))
+
+
+def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[str, str]:
+    """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
+    machine = context.facts.host
+    host = f"{machine.os}/{OCI_ARCH.get(machine.arch, machine.arch)}"
+    engine = context.facts.engine.platform if isinstance(context.facts.engine, Engine) else host
+    needed = dict.fromkeys((host, engine))
+    if machine.os != "linux":
+        # what runs in the image comes all the same
+        needed = dict.fromkeys((engine,))
+        context.say(
+            f"it holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or come from elsewhere"
+        )
+    if lacking := [platform for platform in needed if platform not in platforms]:
+        here = host if host == engine else f"{host} with an engine of {engine}"
+        hint = f"make one with {' '.join(f'--platform {platform}' for platform in needed)}"
+        raise ConfigError(f"{path} is for {' and '.join(platforms)}, not for {lacking[0]}", why=f"this machine is {here}", hint=hint)
+    return host, engine
+
+
+def fits(member: Member, host: str, engine: str) -> bool:
+    """
+    Tell whether a machine takes a member, by its own platform and its engine's.
+
+    ==========  =============================================
+    kind        is for
+    ==========  =============================================
+    tool        the machine, where cross runs
+    toolchain   both: cargo looks here, and compiles there
+    images      the engine
+    crates      every machine
+    ==========  =============================================
+    """
+    places = {"tool": {host}, "toolchain": {host, engine}, "images": {engine}}
+    return not member.platforms or not places.get(member.kind, {host, engine}).isdisjoint(member.platforms)
+
+
+def _tool(reader: bundle.Reader, member: Member, context: Context) -> None:
+    def make(draft: Path) -> None:
+        bundle.unpack(reader.open(member), draft, member.path)
+        if not (draft / cache.COMPLETE).is_file():
+            raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
+
+    cache.make_once(context.cache / "tools" / _single(member), make, PROGRAMS, context.say)
+
+
+def _single(member: Member) -> str:
+    """Return the name of a folder, which must be one."""
+    if not member.name or member.name.startswith(".") or Path(member.name).name != member.name or "\\" in member.name:
+        raise ConfigError(f"{member.path} is called {member.name!r}", why="that is no name of a folder", hint="the bundle is not trusted")
+    return member.name
+
+
+def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
+    home = context.cache / "rustup"
+    place = home / "toolchains" / _single(member)
+    with rustup_home.draft(home, member.name, context.say) as folder:
+        draft = folder / member.name
+        draft.mkdir()
+        bundle.unpack(reader.open(member), draft, member.path)
+        new, present = rustup_home.marker(draft), rustup_home.marker(place)
+        if new is None or f"{new.release}-{new.host}" != member.name:
+            raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
+        if present and not cache.differing(place):
+            if _covers(present, new):
+                return
+            rustup_home.keep(place, present, draft, new)
+        files.replace_folder(draft, place)
+
+
+def _covers(present: rustup_home.Marker, new: rustup_home.Marker) -> bool:
+    """Tell whether what is there already holds all that the bundle would bring."""
+    return present.origin == new.origin and set(new.targets) <= set(present.targets) and present.source >= new.source
+
+
+def _images(reader: bundle.Reader, member: Member, context: Context) -> None:
+    if not isinstance(context.facts.engine, Engine):
+        raise EngineFailed("the bundle holds images, and no engine answers", why=context.facts.engine.why, hint=context.facts.engine.hint)
+    content = reader.open(member)
+    engines.load(context.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
+
+
+def _crates(reader: bundle.Reader, member: Member, context: Context) -> None:
+    bundle.put(reader.open(member), context)
+
+
+PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Context], None]]] = {
+    "tool": _tool,
+    "toolchain": _toolchain,
+    "images": _images,
+    "crates": _crates,
+}
+
+
+def _note(image: Bundled, context: Context) -> None:
+    """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
+    loaded = engines.inspect(context.engine.command, (image.ref,), context.run)
+    if not loaded:
+        raise ImageFailed(f"the engine did not keep {image.ref}", hint="is its disk full?")
+    here = structs.replace(image, id=identity(loaded[0]))
+    # containerd's store calls an image by its manifest, which loading makes anew
+    if here.id != image.id and context.engine.store != "containerd":
+        raise ImageFailed(f"the engine's {image.ref} is not what the bundle says", why=f"it is {here.id}, and {image.id} is named")
+    name = hashlib.sha256(f"{image.ref} {image.target} {image.flavour}".encode()).hexdigest()[:16]
+    files.write(context.cache / IMAGES / f"{name}.json", msgspec.json.encode(here).decode())
