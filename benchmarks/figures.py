@@ -233,9 +233,9 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     """Return the calls of the engine that compile the crate in an image of its own platform, and in the other; all is there then."""
     from crosstasks import pipeline
     from crosstasks.catalog.machines import MACHINES
+    from crosstasks.context import on_platform
     from crosstasks.core.steps import Question
     from crosstasks.extras.offline.bundle_tasks import provide
-    from crosstasks.extras.offline.locking import received
     from crosstasks.facts.probes import EmulationTest
 
     context = pipeline.look(pipeline.start(crate, environ=place.env, names=("aarch64",), overrides={"builder": "cross", "cross": "0.2.5"}))
@@ -243,7 +243,7 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     proof = Question("emulation-test", platforms[1])
     if not isinstance(pipeline.look(context, (proof,)).facts.get(proof), EmulationTest):
         raise SystemExit(f"`crosstasks emulation.install --platform {platforms[1]}` first")
-    routes = [provide("aarch64-unknown-linux-gnu", received(context, platform), context).route for platform in platforms]
+    routes = [provide("aarch64-unknown-linux-gnu", on_platform(context, platform), context).route for platform in platforms]
     cargo = f"{routes[0].toolchain.path}/bin/cargo"
     home = place.folder / "cargo-home"
     run((cargo, "fetch"), crate, {**place.env, "CARGO_HOME": str(home)})

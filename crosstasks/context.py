@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
+from .catalog.machines import MACHINES
 from .core import cache
 from .core.errors import ConfigError, EngineFailed
 from .core.looking import Look
-from .core.steps import Absent, Runner, Say
+from .core.steps import About, Absent, Question, Runner, Say
+from .facts.builders import Builders
+from .facts.emulation import Emulation
+from .facts.engine import Engine
 
 if TYPE_CHECKING:
     from .clients.debian import Archive
     from .config.configuration import Config
     from .facts import Facts
-    from .facts.engine import Engine
     from .project.repository import Repository
 
 
@@ -140,3 +145,27 @@ def _listed(folder: Path, config: Config, suite: str, architectures: Sequence[st
 def _terminal() -> bool:
     """Tell whether the user can be asked."""
     return all(bool(getattr(stream, "isatty", lambda: False)()) for stream in (sys.stdin, sys.stderr))
+
+
+def on_platform(context: Context, platform: str) -> Context:
+    """
+    Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
+
+    What Debian's archive offers is what its image and toolchain would be made of.
+
+    Raises:
+        ConfigError: no such platform.
+    """
+    if platform not in MACHINES:
+        raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")
+    machine = MACHINES[platform]
+    engine = context.facts.engine
+    ready = Engine(kind="docker", command="docker", version="", arch=machine.arch)
+    answers: dict[About, Any] = {
+        "host": structs.replace(context.facts.host, os="linux", libc="gnu", arch=machine.arch, triple=machine.triple),
+        "engine": structs.replace(engine, arch=machine.arch, os="linux") if isinstance(engine, Engine) else ready,
+        "rustup": Absent(f"it is not known what a machine of {platform} has"),
+        "builders": Builders(),
+        "emulation": Emulation(),
+    }
+    return replace(context, facts=context.facts.with_({Question(about): fact for about, fact in answers.items()}))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace as changed
 
-from . import fallback, provisioning
+from . import provisioning
 from .building import run
 from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
@@ -163,7 +163,7 @@ def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Pl
 
 def afresh(context: Context) -> Context:
     """Forget what provisioning may have changed; what the network said stays."""
-    return replace(context, facts=fallback.afresh(context.facts))
+    return replace(context, facts=plan.afresh(context.facts))
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> tuple[Result, Context]:
@@ -190,7 +190,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                     raise ran.error
             except CrosstasksError as failure:
                 error = cache_check.damaged(planned.route, str(failure), context) or failure
-                context = replace(context, facts=fallback.turn(planned, error, context.facts))
+                context = replace(context, facts=plan.turn(planned, error, context.facts))
                 context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
             return _finished(planned, ran, context, begun), context

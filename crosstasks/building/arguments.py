@@ -19,8 +19,8 @@ from ..core import files
 from ..core.errors import RefusedArgument
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import Runner
     from ..context import Context
-    from ..planning.emulators import Runner
     from ..planning.route import Route
 
 

@@ -7,6 +7,15 @@ with a program that zig 0.17.1 linked.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.steps import Absent
+from .machines import arch
+
+if TYPE_CHECKING:
+    from ..core.looking import Platform
+
+
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -367,3 +376,41 @@ def loader(target: Target) -> str:
             return f"/system/bin/linker{'64' if target.bits == 64 else ''}"
         case _:
             return ""
+
+
+_NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}
+"""The architecture of 32-bit programs on a 64-bit kernel."""
+
+
+_EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
+
+
+def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
+    """
+    Return the host triple of Rust's programs on a machine; *musl* tells that musl's loader is there.
+
+    ========  =======  ============================
+    system    machine  triple
+    ========  =======  ============================
+    linux     x86_64   x86_64-unknown-linux-gnu
+    linux     aarch64  aarch64-unknown-linux-musl (where musl's loader is, and no glibc)
+    darwin    arm64    aarch64-apple-darwin
+    win32     AMD64    x86_64-pc-windows-msvc
+    ========  =======  ============================
+    """
+    here = arch(platform.machine)
+    match platform.system:
+        case "darwin":
+            return f"{here}-apple-darwin"
+        case "win32" | "cygwin" | "msys":
+            return f"{here}-pc-windows-msvc"
+        case "linux":
+            here = _NARROW.get(here, here) if platform.bits == 32 else here
+            return f"{here}-unknown-linux-{host_libc(platform, musl=musl)}{_EABI.get(here, '')}"
+        case other:
+            return Absent(f"crosstasks knows no host of the kind {other!r}", "Linux, macOS and Windows are known")
+
+
+def host_libc(platform: Platform, *, musl: bool) -> str:
+    """Return the C library of programs on Linux: musl's where its loader is, and no glibc."""
+    return "musl" if musl and not platform.glibc else "gnu"

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from ..catalog import targets
+from ..catalog.targets import host_triple
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
 from .documents import Problems, Where, dotted, likely
@@ -64,10 +65,9 @@ def _host(where: Where, problems: Problems, index: str) -> str:
 
 def here() -> str | Absent:
     """Return the machine's own target: what Rust's programs would say, without asking one."""
-    from ..catalog import machines
     from ..core.looking import Platform
 
-    found = machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    found = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
     if isinstance(found, str) and found not in targets.catalogue():
         return Absent(f"it is {found}, which the catalogue does not have")
     return found

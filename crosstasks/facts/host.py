@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..catalog import machines
+from ..catalog.targets import host_libc, host_triple
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def parse(  # as many things are looked at
     suite: str = "",
 ) -> Host | Absent:
     """Read what Python, the environment and a few files say."""
-    here = machines.triple(platform, musl=musl)
+    here = host_triple(platform, musl=musl)
     if isinstance(here, Absent):
         return here
     host = Host(os=_SYSTEMS.get(platform.system, "linux"), arch=here.partition("-")[0], triple=here, ci=ci(environ))
@@ -112,7 +112,7 @@ def parse(  # as many things are looked at
         return host
     return replace(
         host,
-        libc=machines.libc(platform, musl=musl),
+        libc=host_libc(platform, musl=musl),
         glibc=platform.glibc.partition(" ")[2],
         container=container,
         container_id=container_id,

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..catalog import recipes
+from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, RegisterEmulator, Runner, Tool, first
 from ..catalog.pins import pins
 from ..catalog.targets import ARCHES
 from ..core.steps import RUNNING, Absent, Question, Refused
@@ -19,7 +20,6 @@ from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, EmulationTest, doubtful
 from ..project.repository import Repository
 from . import tools
-from .ingredients import BuildImage, Ingredient, PullImage, Questions, RegisterEmulator, Tool, first
 
 if TYPE_CHECKING:
     from ..catalog.recipes import Recipe
@@ -32,12 +32,6 @@ Mode: TypeAlias = Literal["auto", "install", "never"]
 Source: TypeAlias = Literal["image", "build", "package"]
 
 NAME: Final = "emulation"
-
-
-class Emulator(Ingredient, frozen=True, kw_only=True):
-    """What runs the programs of a *platform* that is not the engine's own."""
-
-    platform: str
 
 
 def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Refused | Questions:
@@ -163,20 +157,6 @@ def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) ->
 
 SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build": _build, "package": _package}
 """In order: what goes away at the next start of the machine comes before what stays."""
-
-
-class Runner(Ingredient, frozen=True, kw_only=True):
-    """
-    What starts the programs of a target.
-
-    Attributes:
-        kind: ``words`` are put before a program, which is on this machine; of a ``container`` they are words in its *image*; of
-            ``wasmtime`` they are the folder that it lies in.
-    """
-
-    kind: Literal["words", "container", "wasmtime"]
-    words: tuple[str, ...] = ()
-    image: str = ""
 
 
 def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:

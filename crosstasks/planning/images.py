@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from msgspec import Struct
 
 from ..catalog import recipes
+from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
 from ..catalog.machines import MACHINES
 from ..catalog.targets import default_image
 from ..core import references
@@ -27,7 +28,6 @@ from ..facts.debian import MissingPackages, question
 from ..facts.engine import LocalImage
 from ..facts.registry import RegistryImage
 from ..project.repository import Repository
-from .ingredients import BuildImage, Image, PullImage, Questions, first
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target

@@ -17,11 +17,12 @@ The candidates that build without a container: plain cargo, and zigbuild.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from ..catalog.ingredients import Emulator, Image, Questions, Runner, Tool, Toolchain
 from ..catalog.machines import MACHINES
 from ..config.read import FILE
 from ..core import versions
@@ -30,11 +31,9 @@ from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from ..project.repository import Repository
-from . import emulators, images, toolchains
-from .emulators import Emulator, Runner
+from . import emulators, images, toolchains, tools
 from .images import Variant
-from .ingredients import Image, Questions, Tool, Toolchain
-from .route import Candidate, Outcome, Parts, Route, all_open, from_source, oldest, unfit, unsourced
+from .route import Candidate, Outcome, Route, all_open, from_source, oldest, unfit, unsourced
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -320,3 +319,13 @@ def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
     here, foreign = native(request, facts, parts), emulated(request, facts, parts)
     named = images.sources(request, facts) == ("configured",)
     return (*here, *foreign, *hosted) if named else (*here, *hosted, *foreign)
+
+
+class Parts:
+    """The ingredients that routes of one request share, each chosen once."""
+
+    def __init__(self, request: Request, facts: Facts) -> None:
+        """Choose nothing yet."""
+        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
+        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
+        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))

@@ -15,7 +15,7 @@ from ..facts.inventory import BROUGHT
 from ..facts.lock import HINT, Lock, Locked, differs
 
 if TYPE_CHECKING:
-    from .ingredients import Image
+    from ..catalog.ingredients import Image
     from .request import Request
     from .route import Route
 

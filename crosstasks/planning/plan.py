@@ -1,27 +1,30 @@
-"""Pure: choose a route for a request, and list the steps still to be taken."""
+"""Pure: choose a route for a request, and list the steps still to be taken.
+
+What a failure makes of the facts, and whether another route may be taken because of it.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from ..core.about import SCHEMA_VERSION
-from ..core.errors import EngineFailed, NoRoute
+from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, NoRoute, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
 from ..facts import lock
 from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from . import lock_rows
 from .ladder import ladder
-from .route import Candidate, Isolation, Outcome, Route
+from .route import Candidate, Isolation, Outcome, Route, alike
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import Provision, Questions
     from ..facts import Facts
-    from .ingredients import Provision, Questions
     from .request import Request
 
 
@@ -179,18 +182,6 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
     )
 
 
-_TAGGED: Final = re.compile(r"((?<!\S)\S{1,200}/[^\s:/]{1,200}):[\w.-]{1,128}")
-"""An image with its tag: what a registry that is out of reach says of one, it says of all."""
-
-
-def alike(refused: Sequence[Refused]) -> list[tuple[str, list[Refused]]]:
-    """Return the refused routes by their reasons; those that differ only in the tag of an image are one."""
-    groups: dict[str, list[Refused]] = {}
-    for refusal in refused:
-        groups.setdefault(_TAGGED.sub(r"\1", refusal.why), []).append(refusal)
-    return [(same[0].why if len({one.why for one in same}) == 1 else why, same) for why, same in groups.items()]
-
-
 class StepDocument(Struct, frozen=True, kw_only=True):
     """A step as documents have it: in one line, and why."""
 
@@ -231,3 +222,41 @@ def as_json(plan: Plan) -> dict[str, Any]:
     )
     plain: dict[str, Any] = to_builtins(document)
     return plain
+
+
+LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
+"""What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
+
+LASTING: Final = frozenset(
+    {"host", "engine", "registry", "rustup-server", "rust-channel", "debian", "packages", "repository", "rustup", "lock"}
+)
+"""What provisioning does not change; what the network said stays as well."""
+
+DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
+    EngineFailed: frozenset({"engine"}),
+}
+"""What is not sure any more after a failure, and is asked again."""
+
+
+def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
+    """Forget what provisioning may have changed, and what is doubted."""
+    answers = {question: fact for question, fact in facts.answers.items() if question.about in LASTING - doubted}
+    return replace(facts, answers=answers)
+
+
+def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
+    """
+    Make a failure a fact.
+
+    Raises:
+        CrosstasksError: *error* itself, where no other route may be taken: the hint then says what would be next.
+    """
+    if isinstance(error, LAST) or not planned.below:
+        raise error
+    failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
+    facts_ = replace(facts, failures=(*facts.failures, failure))
+    if planned.request.shared.is_strict(facts_.host.ci, lock=bool(lock.lock(facts_).target)):
+        following = f"next would be {likely(planned.request, facts_)}, but strict = true"
+        error.hint = f"{error.hint}; {following}" if error.hint else following
+        raise error
+    return afresh(facts_, DOUBTED.get(type(error), frozenset()))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain
 from ..core import versions
 from ..core.steps import Refused
-from . import toolchains, tools
-from .emulators import Emulator, Runner
-from .ingredients import Image, Provision, Questions, Tool, Toolchain
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
-    from ..facts import Facts
     from .request import Request
 
 
@@ -96,16 +93,6 @@ class Candidate(Struct, frozen=True):
     look: Callable[[], Outcome]
 
 
-class Parts:
-    """The ingredients that routes of one request share, each chosen once."""
-
-    def __init__(self, request: Request, facts: Facts) -> None:
-        """Choose nothing yet."""
-        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
-        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
-        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
-
-
 def all_open(*answers: object) -> Questions:
     """Return the questions among what was found, each once."""
     return tuple(dict.fromkeys(question for questions in answers if isinstance(questions, tuple) for question in questions))
@@ -143,3 +130,15 @@ def _gives(target: Target, glibc: str) -> str:
     if versions.numbers(glibc) < versions.numbers(oldest(target)):
         return f"no route gives it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
     return f'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc {glibc}'
+
+
+_TAGGED: Final = re.compile(r"((?<!\S)\S{1,200}/[^\s:/]{1,200}):[\w.-]{1,128}")
+"""An image with its tag: what a registry that is out of reach says of one, it says of all."""
+
+
+def alike(refused: Sequence[Refused]) -> list[tuple[str, list[Refused]]]:
+    """Return the refused routes by their reasons; those that differ only in the tag of an image are one."""
+    groups: dict[str, list[Refused]] = {}
+    for refusal in refused:
+        groups.setdefault(_TAGGED.sub(r"\1", refusal.why), []).append(refusal)
+    return [(same[0].why if len({one.why for one in same}) == 1 else why, same) for why, same in groups.items()]

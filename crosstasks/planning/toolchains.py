@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import structs
 
+from ..catalog.ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
@@ -38,7 +39,6 @@ from ..facts import lock
 from ..facts.debian import Debian
 from ..facts.rustup import MOVING, Channel, Rustup
 from . import tools
-from .ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, first
 
 if TYPE_CHECKING:
     from ..facts import Facts

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
+from ..catalog.ingredients import CompileCross, InstallWheels, Questions, Tool, first
 from ..catalog.pins import pins
 from ..core import versions
 from ..core.steps import Absent, Refused
 from ..facts.builders import Builder, Builders
 from ..facts.rustup import Rustup
-from .ingredients import CompileCross, InstallWheels, Questions, Tool, first
 
 if TYPE_CHECKING:
     from ..facts import Facts

@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from ..catalog import machines, targets
+from ..catalog import targets
+from ..catalog.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
+from ..catalog.targets import host_triple
 from ..clients import engines
 from ..context import debian_archive
 from ..core import cache
-from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
 from ..reporting import progress
 from . import emulation, image, rustup_home, toolchain, tools
 
@@ -66,7 +67,7 @@ def _install_toolchain(step: InstallToolchain, context: Context) -> None:
             debian_std=_architectures(),
             host_debian=BY_TRIPLE[step.host].debian,
             # of the machine itself: what a bundle holds is planned as if this were another
-            runs_here=machines.triple(context.look.platform()) == step.host,
+            runs_here=host_triple(context.look.platform()) == step.host,
             patchelf=partial(tools.patchelf, context.cache / "tools", run=context.run, say=context.say),
             run=context.run,
             say=context.say,

@@ -21,9 +21,9 @@ from ..planning.emulators import DOES, Source
 from . import image
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import RegisterEmulator
     from ..context import Context
     from ..core.steps import Done
-    from ..planning.ingredients import RegisterEmulator
 
 PATIENCE: Final = 120.0
 """Seconds for the container that registers."""

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ..catalog import targets
-from ..planning.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from ..catalog.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
 
 if TYPE_CHECKING:
-    from ..planning.ingredients import Provision
+    from ..catalog.ingredients import Provision
 
 
 SILENT: Final = 2.0

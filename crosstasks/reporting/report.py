@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog import targets
+from ..catalog.ingredients import Image, Ingredient, Tool, Toolchain
 from ..core.errors import harmless
-from ..planning.ingredients import Image, Ingredient, Tool, Toolchain
-from ..planning.plan import alike
+from ..planning.route import alike
 from . import progress
 
 if TYPE_CHECKING:

@@ -43,11 +43,12 @@ def bundle(call: Call) -> None:
 def mirror(call: Call) -> None:
     """Fill a registry with the images of the targets, all their platforms included; blobs that are there are not copied again."""
     from ..core import about
-    from ..extras.offline import mirror
+    from ..extras.offline import locking, mirror
 
     if not call.options["to"]:
         raise ConfigError("--to names the registry to fill", hint="crosstasks offline.mirror --to registry.example.org:5000/prefix")
-    done = mirror.fill(call.context(mirror=call.options["to"]), call.names, call.platforms, call.options["to"])
+    context = call.context(mirror=call.options["to"])
+    done = mirror.fill(context, locking.machines(context, call.platforms), call.names, call.options["to"])
     call.show({"schema_version": about.SCHEMA_VERSION, "images": done}, lambda: mirror.text(done))
 
 

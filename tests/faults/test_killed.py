@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from rustup_server import hollow, publish, serving
 
 from crosstasks.catalog import recipes
+from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
 from crosstasks.facts.host import suite
-from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
 from crosstasks.provisioning import emulation, rustup_home, tools
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ import sys
 import msgspec
 from crosstasks import pipeline, provisioning
 from crosstasks.core.steps import Question
-from crosstasks.planning.ingredients import Provision
+from crosstasks.catalog.ingredients import Provision
 work = pipeline.start(sys.argv[1], needed=False, say=lambda line: print(line, flush=True))
 work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])
 provisioning.take(msgspec.json.decode(sys.argv[2], type=Provision), work)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from crosstasks.catalog import machines
 from crosstasks.catalog.pins import pins
+from crosstasks.catalog.targets import host_triple
 from crosstasks.config import configuration
 from crosstasks.core.looking import Platform
 from crosstasks.extras.ci import matrix
@@ -90,7 +90,7 @@ def test_a_file_of_gitlab_is_valid(program, few):
 
 def test_the_steps_of_a_workflow_do_the_job(program, few, run):
     """What a job is told to call is called here as the service would, for the machine's own target; what is uploaded is there."""
-    triple = machines.triple(Platform.here())
+    triple = host_triple(Platform.here())
     (few / "crosstasks.toml").write_text(f'version = 1\ntargets = ["{triple}"]\nbuilder = "cargo"\n')
     assert 0 == program("ci.generate").returncode
     job = YAML(typ="safe").load(few / ".github" / "workflows" / "crosstasks.yml")["jobs"]["cross"]

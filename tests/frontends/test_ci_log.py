@@ -8,11 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from crosstasks.catalog import machines
+from crosstasks.catalog.targets import host_triple
 from crosstasks.core.about import PACKAGE
 from crosstasks.core.looking import Platform
 
-HOST = machines.triple(Platform.here())
+HOST = host_triple(Platform.here())
 SERVICES = {"GITHUB_ACTIONS": "", "GITLAB_CI": "", "GITHUB_STEP_SUMMARY": "", "GITHUB_WORKSPACE": "", "CI_PROJECT_DIR": ""}
 WRONG = 'fn main() {\n    let unused = 1;\n    let x: u32 = "100%";\n}\n'
 

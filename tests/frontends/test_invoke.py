@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import targets
+from crosstasks.catalog.targets import host_triple
 from crosstasks.clients import engines
 from crosstasks.invoke import collection
 from crosstasks.tasks import TASKS
@@ -362,10 +363,9 @@ def test_program_and_python_give_the_same_plan(program, bare, run):
 
 
 def _host():
-    from crosstasks.catalog import machines
     from crosstasks.core.looking import Platform
 
-    return machines.triple(Platform.here())
+    return host_triple(Platform.here())
 
 
 def test_an_error_is_explained_however_it_is_given(program, repository, run):

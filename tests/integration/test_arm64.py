@@ -19,8 +19,8 @@ import foreign
 import pytest
 
 from crosstasks import pipeline
+from crosstasks.context import on_platform
 from crosstasks.extras.offline import bundle_tasks
-from crosstasks.extras.offline.locking import received
 from crosstasks.testing import ARM64
 
 BUILD_RS = """fn main() {
@@ -166,7 +166,7 @@ def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
     monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:9")
     monkeypatch.setenv("CROSSTASKS_IMAGES", "local,build")
     context = pipeline.look(pipeline.start(crate, say=lambda _line: None))
-    bundle_tasks.provide(ARM64, received(context, "linux/arm64"), context)
+    bundle_tasks.provide(ARM64, on_platform(context, "linux/arm64"), context)
     with (crate / "src" / "main.rs").open("a") as file:
         file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     machine = arm64_machine.Machine(cache)

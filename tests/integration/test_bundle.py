@@ -19,6 +19,7 @@ import pytest
 from facts_registry import running
 
 from crosstasks import pipeline
+from crosstasks.catalog.ingredients import Image, Toolchain
 from crosstasks.catalog.targets import find
 from crosstasks.clients import engines, registry_api
 from crosstasks.core.steps import Question
@@ -26,7 +27,6 @@ from crosstasks.extras.offline import bundle as bundle_archive
 from crosstasks.extras.offline import bundle_tasks
 from crosstasks.extras.offline.bundle import Manifest
 from crosstasks.planning import request
-from crosstasks.planning.ingredients import Image, Toolchain
 from crosstasks.planning.plan import Plan
 from crosstasks.planning.route import Route
 from crosstasks.testing import ARM64

@@ -18,7 +18,6 @@ LAYERS = (
     {"extras.release"},
     {"extras.packaging", "extras.offline", "extras.ci", "extras.maintenance"},
     {"pipeline", "testing", "extras"},
-    {"fallback"},
     {"verifying"},
     {"building"},
     {"provisioning"},

@@ -10,13 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
+from ...catalog.ingredients import Emulator
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
 from ...facts.probes import PLATFORMS, EmulationTest
-from ...fallback import LAST
-from ...planning.emulators import SOURCES, Emulator, Source, installed
+from ...planning.emulators import SOURCES, Source, installed
+from ...planning.plan import LAST
 from ...provisioning import emulation
 from ...reporting import progress, report
 

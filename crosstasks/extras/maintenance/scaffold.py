@@ -27,7 +27,8 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from ... import parts
-from ...catalog import machines, targets
+from ...catalog import targets
+from ...catalog.targets import host_triple
 from ...config import documents
 from ...config.documents import FILE
 from ...core.about import NAME, PACKAGE
@@ -243,7 +244,7 @@ def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _own() -> list[str]:
-    here = machines.triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    here = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
     return [here] if isinstance(here, str) and here in targets.catalogue() else []
 
 

@@ -19,9 +19,11 @@ import msgspec
 from msgspec import structs
 
 from ... import pipeline, provisioning
+from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
+from ...context import on_platform
 from ...core import cache, files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute, ToolMissing
@@ -29,18 +31,16 @@ from ...facts.engine import Engine, identity
 from ...facts.inventory import BROUGHT, IMAGES, Bundled
 from ...facts.lock import platform as engine_platform
 from ...planning import lock_rows, tools
-from ...planning.ingredients import CompileCross, InstallToolchain, Tool
 from ...provisioning import cache_check, rustup_home
 from ...provisioning.tools import PROGRAMS
 from ...reporting import progress, report
 from . import bundle
 from .bundle import Kind, Manifest
-from .locking import received
 
 if TYPE_CHECKING:
+    from ...catalog.ingredients import Image, Provision
     from ...context import Context
     from ...core.steps import Verb
-    from ...planning.ingredients import Image, Provision
     from ...planning.plan import Plan
     from ...planning.request import Request
     from ...planning.route import Route
@@ -91,7 +91,7 @@ def _engine_platform(context: Context) -> str:
 
 
 def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
-    plans = tuple(provide(triple, received(context, platform), context) for triple in triples)
+    plans = tuple(provide(triple, on_platform(context, platform), context) for triple in triples)
     paths = {member.path for member in writer.members}
     for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
         path = f"{kind}s/{folder.name}.tar.gz"
@@ -122,7 +122,7 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
     while planned.steps:
         for step in planned.steps:
             provisioning.take(translated(step, platform, planned.request, context), machine)
-        again, machine = pipeline.make(triple, "build", received(pipeline.afresh(machine), platform))
+        again, machine = pipeline.make(triple, "build", on_platform(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
             raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
         planned = again

@@ -11,22 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from msgspec import Struct, structs, to_builtins
+from msgspec import Struct, to_builtins
 
 from ... import pipeline
 from ...catalog import pins, targets
-from ...catalog.machines import MACHINES
 from ...clients import registry_api
+from ...context import on_platform
 from ...core import files, references
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
-from ...core.steps import About, Absent, Question
+from ...core.steps import Question
 from ...core.versions import numbers
 from ...facts import lock
-from ...facts.builders import Builders
-from ...facts.emulation import Emulation
-from ...facts.engine import Engine
 from ...facts.lock import FILE, Lock, Locked, place, platform
 from ...facts.lock import lock as held
 from ...facts.registry import RegistryImage, parse
@@ -37,30 +34,6 @@ from ...reporting.progress import aligned
 
 if TYPE_CHECKING:
     from ...context import Context
-
-
-def received(context: Context, platform: str) -> Context:
-    """
-    Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
-
-    What Debian's archive offers is what its image and toolchain would be made of.
-
-    Raises:
-        ConfigError: no such platform.
-    """
-    if platform not in MACHINES:
-        raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")
-    machine = MACHINES[platform]
-    engine = context.facts.engine
-    ready = Engine(kind="docker", command="docker", version="", arch=machine.arch)
-    answers: dict[About, Any] = {
-        "host": structs.replace(context.facts.host, os="linux", libc="gnu", arch=machine.arch, triple=machine.triple),
-        "engine": structs.replace(engine, arch=machine.arch, os="linux") if isinstance(engine, Engine) else ready,
-        "rustup": Absent(f"it is not known what a machine of {platform} has"),
-        "builders": Builders(),
-        "emulation": Emulation(),
-    }
-    return replace(context, facts=context.facts.with_({Question(about): fact for about, fact in answers.items()}))
 
 
 LOCK: Final = Question("lock")
@@ -74,7 +47,7 @@ def path(context: Context) -> Path:
 def machines(context: Context, platforms: Sequence[str]) -> tuple[Context, ...]:
     """Return one call for each platform: as this machine is, or as one of that platform would be."""
     here = pipeline.look(context)
-    return tuple(here if name == platform(here.facts) else received(here, name) for name in dict.fromkeys(platforms)) or (here,)
+    return tuple(here if name == platform(here.facts) else on_platform(here, name) for name in dict.fromkeys(platforms)) or (here,)
 
 
 def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), *, update: bool = False) -> Lock:

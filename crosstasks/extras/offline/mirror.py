@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
-from ...catalog.machines import MACHINES
+from ...catalog.ingredients import Image
 from ...clients import engines, process, registry_copy
 from ...clients.docker_sdk import failed
 from ...clients.registry_copy import Copied
@@ -18,10 +18,8 @@ from ...core.steps import Absent, Refused
 from ...facts import lock
 from ...planning import images, request
 from ...planning.images import Variant
-from ...planning.ingredients import Image
 from ...reporting import progress
 from ...reporting.progress import aligned
-from . import locking
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -38,9 +36,9 @@ class _Chosen(NamedTuple):
     shared: str = ""
 
 
-def fill(context: Context, names: Sequence[str], platforms: Sequence[str], to: str) -> tuple[Copied, ...]:
+def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to: str) -> tuple[Copied, ...]:
     """
-    Copy or push an image for each target and each platform; those of this machine's engine if none is named.
+    Copy or push an image for each target and each of *machines*: the call as it is here, or as it would be on another platform.
 
     Raises:
         ConfigError: ``offline = true``, or a platform that there is nothing for.
@@ -48,10 +46,7 @@ def fill(context: Context, names: Sequence[str], platforms: Sequence[str], to: s
     """
     if context.config.offline:
         raise ConfigError("a mirror cannot be filled with offline = true")
-    if unknown := set(platforms).difference(MACHINES):
-        raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {', '.join(sorted(unknown))}")
-    machines = locking.machines(context, platforms)
-    if not platforms and isinstance(machines[0].facts.engine, Absent):
+    if isinstance(machines[0].facts.engine, Absent):
         raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
     done: dict[str, Copied] = {}
     joined: dict[str, list[str]] = {}

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from crosstasks.building.arguments import WASI, script, starter
+from crosstasks.catalog.ingredients import Runner
 from crosstasks.facts.engine import Engine
-from crosstasks.planning.emulators import Runner
 
 CONTAINED = Runner(kind="container", words=("qemu-aarch64-static",), image="crosstasks/binfmt-aarch64:1", source="local", why="")
 TRIPLE = "aarch64-unknown-linux-musl"

@@ -10,9 +10,9 @@ import pytest
 
 from crosstasks.building import dependencies
 from crosstasks.building.dependencies import fetch, home, reader, user_home, without_secrets
+from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.errors import BuildFailed, ConfigError
 from crosstasks.core.steps import Done
-from crosstasks.planning.ingredients import Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.testing import AMD64, ARM64, FakeRunner, repository
 

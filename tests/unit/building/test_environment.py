@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from crosstasks.building import commands, environment
 from crosstasks.building.environment import Call, cargo, deployment, stripped, stripping, variable
+from crosstasks.catalog.ingredients import Image, Tool, Toolchain
 from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
-from crosstasks.planning.ingredients import Image, Tool, Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.project.cargo_config import Setting
 from crosstasks.project.repository import Volumes

@@ -12,9 +12,9 @@ from planning import request
 from crosstasks.building import run
 from crosstasks.building.run import seed
 from crosstasks.catalog import recipes, targets
+from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.steps import Absent
 from crosstasks.planning.images import Variant, choose
-from crosstasks.planning.ingredients import Toolchain
 from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.catalog.ingredients import InstallWheels, PullImage
 from crosstasks.core.steps import Command, Question, Step
-from crosstasks.planning.ingredients import InstallWheels, PullImage
 
 
 @pytest.mark.parametrize(

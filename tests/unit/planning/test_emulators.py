@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.catalog.ingredients import Emulator, PullImage, RegisterEmulator
 from crosstasks.catalog.recipes import emulator
 from crosstasks.core.steps import Absent, Failure, Question, Refused
 from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.probes import EmulationTest
-from crosstasks.planning.emulators import Emulator, binfmt, choose, installed
-from crosstasks.planning.ingredients import PullImage, RegisterEmulator
+from crosstasks.planning.emulators import binfmt, choose, installed
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from planning import request
 
 from crosstasks.catalog import targets
+from crosstasks.catalog.ingredients import BuildImage, Image, PullImage
 from crosstasks.catalog.recipes import recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
@@ -17,7 +18,6 @@ from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import MissingPackages, question
 from crosstasks.planning import images
 from crosstasks.planning.images import BASE_GLIBC, Variant, sources
-from crosstasks.planning.ingredients import BuildImage, Image, PullImage
 from crosstasks.testing import config, facts, image, repository, served
 
 ARM64 = "aarch64-unknown-linux-gnu"

@@ -21,7 +21,8 @@ from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Failure, Question, Refused, Step
 from crosstasks.facts import lock
 from crosstasks.planning import plan
-from crosstasks.planning.plan import Plan, alike, as_json
+from crosstasks.planning.plan import Plan, as_json
+from crosstasks.planning.route import alike
 from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
 from crosstasks.catalog.recipes import emulator
 from crosstasks.catalog.targets import find
 from crosstasks.core.steps import RUNNING, VERBS, Absent, Question, Refused
@@ -11,8 +12,6 @@ from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine, LocalImage
 from crosstasks.facts.host import Host
 from crosstasks.planning import emulators, request
-from crosstasks.planning.emulators import Runner
-from crosstasks.planning.ingredients import BuildImage, InstallWheels
 from crosstasks.project.repository import Setting
 from crosstasks.testing import bare_facts, config, facts, repository
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from planning import channel, request, world
 
 from crosstasks.catalog import targets
+from crosstasks.catalog.ingredients import InstallToolchain, Toolchain
 from crosstasks.catalog.targets import find
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
@@ -17,7 +18,6 @@ from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.lock import Lock, Locked
 from crosstasks.facts.rustup import Rustup, RustupServer
 from crosstasks.planning import toolchains
-from crosstasks.planning.ingredients import InstallToolchain, Toolchain
 from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
 
 ARMV7, RISCV = "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"

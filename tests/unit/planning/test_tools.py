@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 from planning import request
 
+from crosstasks.catalog.ingredients import CompileCross, InstallWheels, Tool
 from crosstasks.catalog.pins import pins
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
 from crosstasks.planning import tools
-from crosstasks.planning.ingredients import CompileCross, InstallWheels, Tool
 from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
 
 REV = "8c1a8aa4b661"

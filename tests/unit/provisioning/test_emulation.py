@@ -10,13 +10,13 @@ from facts_looks import look
 from msgspec.structs import replace
 
 from crosstasks.catalog import recipes
+from crosstasks.catalog.ingredients import RegisterEmulator
 from crosstasks.catalog.targets import ARCHES
 from crosstasks.core.errors import ConfigError, EmulationFailed
 from crosstasks.core.steps import Done, Question
 from crosstasks.extras.maintenance import emulating
 from crosstasks.facts.emulation import Emulation, Registration, fault, parse
 from crosstasks.facts.probes import PLATFORMS, PROGRAMS, program
-from crosstasks.planning.ingredients import RegisterEmulator
 from crosstasks.provisioning import emulation
 from crosstasks.testing import facts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from planning import settle
 
+from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
 from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Failure, Refused
-from crosstasks.planning.ingredients import CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
 from crosstasks.reporting import progress, report
 from crosstasks.testing import arm64_facts, config
 

@@ -10,14 +10,14 @@ from msgspec import structs
 from planning import request
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.context import Context, look_of
+from crosstasks.catalog.ingredients import CompileCross
+from crosstasks.context import Context, look_of, on_platform
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
 from crosstasks.extras.offline.bundle_tasks import translated
 from crosstasks.facts.lock import Lock, Locked
 from crosstasks.planning import plan
-from crosstasks.planning.ingredients import CompileCross
 from crosstasks.planning.plan import Plan
 from crosstasks.provisioning import tools
 from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
@@ -35,7 +35,7 @@ def context(known):
 @pytest.mark.parametrize("known", [facts(), bare_facts()], ids=["like it", "without an engine"])
 def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
     """Whatever this machine has."""
-    machine = locking.received(context(known), platform).facts
+    machine = on_platform(context(known), platform).facts
     assert (machine.host.triple, machine.engine.platform) == (triple, platform)
     assert machine.builders.programs == ()
     assert "is not known" in machine.rustup.why
@@ -43,7 +43,7 @@ def test_it_has_an_engine_and_nothing_of_rust(known, platform, triple):
 
 def test_what_it_is_provided_with_is_for_itself():
     """Its own cross, its own toolchain, and an image of its platform, though this machine has another, and a rustup."""
-    machine = locking.received(context(facts(debian=BOOKWORM)), "linux/arm64").facts
+    machine = on_platform(context(facts(debian=BOOKWORM)), "linux/arm64").facts
     tag = recipes.recipe(targets.find("aarch64"), "linux/arm64", "bookworm").tag
     machine = machine.with_({Question("image", tag): Absent("it is not there")})
     found = plan.make(request("aarch64", machine, config(images=["build"], toolchains=["debian"])), machine)
@@ -56,7 +56,7 @@ def test_what_it_is_provided_with_is_for_itself():
 def test_only_platforms_that_can_be_provided_for_are_taken():
     """The others are named."""
     with pytest.raises(ConfigError, match=r"--platform is linux/amd64 or linux/arm64, not 'windows'"):
-        locking.received(context(facts()), "windows")
+        on_platform(context(facts()), "windows")
 
 
 def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):

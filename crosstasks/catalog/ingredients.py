@@ -1,4 +1,4 @@
-"""Pure: where each ingredient of a route can come from, in order. A new source is one function and one row.
+"""Pure: what a route is made of, where each part comes from, and the steps that provide it.
 
 An ingredient is there already (no steps), can be provided (its steps say how), is refused with a reason, or
 waits for answers: then a source returns the questions.
@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from ..catalog.recipes import Recipe
 from ..core.steps import Failure, Question, Refused, Step
+from .recipes import Recipe
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
@@ -179,3 +179,23 @@ def first(
             case answer:
                 return answer
     return Refused(name="", why="; ".join(reasons) or "no source is configured")
+
+
+class Emulator(Ingredient, frozen=True, kw_only=True):
+    """What runs the programs of a *platform* that is not the engine's own."""
+
+    platform: str
+
+
+class Runner(Ingredient, frozen=True, kw_only=True):
+    """
+    What starts the programs of a target.
+
+    Attributes:
+        kind: ``words`` are put before a program, which is on this machine; of a ``container`` they are words in its *image*; of
+            ``wasmtime`` they are the folder that it lies in.
+    """
+
+    kind: Literal["words", "container", "wasmtime"]
+    words: tuple[str, ...] = ()
+    image: str = ""

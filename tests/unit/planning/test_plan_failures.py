@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from planning import settle, world
 
-from crosstasks import fallback
 from crosstasks.core.errors import (
     BuildFailed,
     ConfigError,
@@ -21,6 +20,7 @@ from crosstasks.core.errors import (
 )
 from crosstasks.core.steps import Absent
 from crosstasks.facts.host import Host
+from crosstasks.planning import plan
 from crosstasks.testing import AMD64, ARM64, arm64_facts, config, facts, image
 
 UPSTREAM = "cross 0.2.5, upstream image"
@@ -48,7 +48,7 @@ def test_what_ends_the_work(kind, strict):
     made, known, _ = planned(own=config(strict=strict))
     error = kind("it broke", hint="mend it")
     with pytest.raises(kind) as caught:
-        fallback.turn(made, error, known)
+        plan.turn(made, error, known)
     assert (caught.value, caught.value.hint) == (error, "mend it")
 
 
@@ -58,7 +58,7 @@ def test_what_leads_to_another_route(kind):
     made, known, own = planned()
     error = kind("it broke")
     error.step = made.steps[-1]
-    after = fallback.turn(made, error, known)
+    after = plan.turn(made, error, known)
     (failure,) = after.failures
     assert (failure.route, failure.what, failure.step, failure.code) == (UPSTREAM, "it broke", made.steps[-1], kind.code)
     assert settle("aarch64", looked(after), own)[0].route.name == BUILT
@@ -67,9 +67,9 @@ def test_what_leads_to_another_route(kind):
 def test_failures_add_up():
     """Each route once; the later failure stands behind the earlier."""
     made, known, own = planned()
-    after = fallback.turn(made, ImageFailed("one"), known)
+    after = plan.turn(made, ImageFailed("one"), known)
     second, _ = settle("aarch64", looked(after), own)
-    after = fallback.turn(second, ImageFailed("two"), after)
+    after = plan.turn(second, ImageFailed("two"), after)
     assert [(failure.route, failure.what) for failure in after.failures] == [(UPSTREAM, "one"), (BUILT, "two")]
 
 
@@ -77,7 +77,7 @@ def test_a_route_with_none_below_it():
     """There is nothing to turn to: the failure itself is what the user sees."""
     made, known, _ = planned(own=config(builder="zigbuild"))
     with pytest.raises(ToolMissing, match="it broke"):
-        fallback.turn(made, ToolMissing("it broke"), known)
+        plan.turn(made, ToolMissing("it broke"), known)
 
 
 @pytest.mark.parametrize(
@@ -96,21 +96,21 @@ def test_strict_names_what_would_be_next(options, known, hint):
     """The default in CI: a build that silently took another route would be another build."""
     made, known, _ = planned(known, config(**options))
     with pytest.raises(ImageFailed) as caught:
-        fallback.turn(made, ImageFailed("it broke", hint="mend it"), known)
+        plan.turn(made, ImageFailed("it broke", hint="mend it"), known)
     assert caught.value.hint == hint
 
 
 def test_strict_in_ci_can_be_turned_off():
     """`strict = false` falls back there as well."""
     made, known, _ = planned(facts(host=CI), config(strict=False))
-    assert fallback.turn(made, ImageFailed("it broke"), known).failures
+    assert plan.turn(made, ImageFailed("it broke"), known).failures
 
 
 @pytest.mark.parametrize(("kind", "doubted"), [(EngineFailed, {"engine"}), (EmulationFailed, set()), (ImageFailed, set())])
 def test_what_a_failure_puts_in_doubt(kind, doubted):
     """An engine that failed is asked again: it may be gone, and with it every route of cross."""
     made, known, _ = planned(facts(images={"other": image("other")}))
-    after = fallback.turn(made, kind("it broke"), known)
+    after = plan.turn(made, kind("it broke"), known)
     lost = {question.about for question in known.answers} - {question.about for question in after.answers}
     assert lost == doubted | {"image", "builders", "inventory", "emulation"}
 
@@ -118,7 +118,7 @@ def test_what_a_failure_puts_in_doubt(kind, doubted):
 def test_an_engine_that_is_gone_leaves_zigbuild():
     """Every route of cross is refused with that one reason."""
     made, known, own = planned()
-    after = fallback.turn(made, EngineFailed("docker does not answer"), known)
+    after = plan.turn(made, EngineFailed("docker does not answer"), known)
     gone = facts(engine=Absent("docker does not answer"))
     assert settle("aarch64", looked(after, gone), own)[0].route.name == "zigbuild"
 
@@ -132,7 +132,7 @@ def test_the_five_routes_of_an_arm64_engine():
         taken.append((made.route.flavour or made.route.builder, made.route.emulated, made.route.toolchain.host))
         if not made.below:
             break
-        known = looked(fallback.turn(made, ImageFailed("it broke"), known), machine)
+        known = looked(plan.turn(made, ImageFailed("it broke"), known), machine)
     assert list(dict.fromkeys(taken)) == [
         ("0.2.5", False, ARM64),
         ("git", False, ARM64),
