@@ -49,8 +49,8 @@ def register(
         root: the folder of the Rust repository, as seen from the calling noxfile; that file's own if None.
         prefix: put before every name, to keep two crates of a monorepo apart: ``tools`` gives ``tools-cross-aarch64``.
         names: targets, instead of those that crosstasks.toml lists.
-        verbs: what is done with every target: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run``, ``bench``; each has sessions
-            ``cross-<verb>-<alias>`` but ``build``, whose are ``cross-<alias>``.
+        verbs: what is done with every target: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run``, ``bench``, ``nextest`` and
+            ``nextest-archive``; each has sessions ``cross-<verb>-<alias>`` but ``build``, whose are ``cross-<alias>``.
 
     Returns:
         The session functions by name.
@@ -165,7 +165,7 @@ def cross(session: nox.Session, target: str, verb: str = "build", *arguments: st
     Args:
         session: nox's; a failure is reported through it.
         target: a triple or an alias.
-        verb: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run`` or ``bench``.
+        verb: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run``, ``bench``, ``nextest`` or ``nextest-archive``.
         arguments: for cargo.
         root: the folder of the Rust repository.
     """

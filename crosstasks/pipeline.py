@@ -207,6 +207,8 @@ FAILED: Final[Mapping[Verb, str]] = {
     "test": "fails its tests, or does not build",
     "run": "fails when it is run, or does not build",
     "bench": "fails its benchmarks, or does not build",
+    "nextest": "fails its tests, or does not build",
+    "nextest-archive": "has tests that do not build",
 }
 
 
@@ -223,7 +225,10 @@ def _finished(planned: Plan, ran: run.Ran, context: Context, begun: float) -> Re
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
     built = to_keep(ran.built, ran.target_dir)
     good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
-    paths = stable(built, ran.target_dir, Path(context.repository.target_directory), planned.target)
+    place = Path(context.repository.target_directory)
+    paths = stable(built, ran.target_dir, place, planned.target)
+    if planned.verb == "nextest-archive":
+        context.say(f"{planned.target}: the tests are packed in {run.keep_archive(ran.target_dir, place, planned.target)}")
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(
         target=planned.target,

@@ -175,6 +175,8 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
         labels=engines.labels(run_id),
         proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
         certificates=bool(network.authorities(context.environ)),
+        # cross hides what is in CARGO_HOME/bin
+        mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro",) if route.nextest else (),
     )
     env = environment.cross(
         route,
@@ -188,7 +190,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
     if route.remote:
         guarding, env = _turned(guarding, env, context)
     else:
-        keeper = guard.engine_program(_mounts(route.target, target_dir, place, context))
+        keeper = guard.engine_program(_mounts(route, target_dir, place, context))
         guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
     for rest in (path for path in place.parent.glob("*") if abandoned(path)):
@@ -231,9 +233,9 @@ def kept(root: Path, *more: str) -> tuple[str, ...]:
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
 
-def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
+def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
     repository = context.repository
-    own = environment.users_volumes(triple, repository, context.environ)
+    own = environment.users_volumes(route.target, repository, context.environ)
     return guard.Mounts(
         engine=context.engine.command,
         cache=str(context.cache),
@@ -244,6 +246,7 @@ def _mounts(triple: str, target_dir: Path, run: Path, context: Context) -> guard
         target=repository.target_directory,
         kept=kept(Path(repository.root), context.config.release.dist),
         volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, context.environ))),
+        instead="nextest" if route.nextest else "",
     )
 
 
@@ -360,8 +363,35 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
     env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
+    program = (str(tool),)
+    if route.nextest:
+        keeper = target_dir / "cargo-of-nextest"
+        files.write(keeper, zig_cargo(route))
+        keeper.chmod(0o755)
+        program, env = (route.nextest.path,), {**env, "CARGO": str(keeper)}
     with arguments.starter(route, target_dir, context) as starter:
-        yield _audited(Started(program=(str(tool),), env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+
+
+def zig_cargo(route: Route) -> str:
+    """Return the program that is cargo to cargo-nextest: its ``cargo --color=auto test --no-run …`` is cargo-zigbuild's to do."""
+    assert route.tool is not None  # noqa: S101
+    cargo, target = f"{route.host_toolchain.path}/bin/cargo", route.target
+    return f"""#!/bin/sh
+# cargo as cargo-nextest sees it: made by crosstasks, see its building/commands.py
+export CARGO={shlex.quote(cargo)}
+case " $* " in *' test --no-run '*) ;; *) exec "$CARGO" "$@" ;; esac
+left=$#
+while [ "$left" -gt 0 ]; do
+    word=$1 left=$((left - 1)); shift
+    case "$word" in
+        test) continue ;;
+        {target}) word={target}{f".{route.glibc_floor}" if route.glibc_floor else ""} ;;
+    esac
+    set -- "$@" "$word"
+done
+exec {shlex.quote(route.tool.path)} test "$@"
+"""
 
 
 DEVELOPER: Final = ("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX.sdk")
@@ -391,6 +421,8 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
 def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     program = (f"{route.host_toolchain.path}/bin/cargo",)
     env = _host(route, target_dir, context)
+    if route.nextest:
+        program, env = (route.nextest.path,), {**env, "CARGO": program[0]}
     with arguments.starter(route, target_dir, context) as starter:
         yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 

@@ -281,7 +281,8 @@ def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collectio
     toolchain = route.host_toolchain.path
     env: dict[str, str | None] = {
         **cargo(call),
-        "PATH": f"{toolchain}/bin:{call.path}",
+        # cargo puts CARGO_HOME/bin first if PATH has it nowhere, and rustup's `cargo-clippy` there is another toolchain's
+        "PATH": f"{toolchain}/bin:{call.path}:{call.cargo_home}/bin",
         "RUSTC": f"{toolchain}/bin/rustc",
         "RUSTUP_TOOLCHAIN": None,
     }

@@ -40,7 +40,7 @@ ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rust
 
 REFUSED_SUBCOMMANDS: Final[Mapping[str, str]] = {
     "": "name what to do: build, test, check, …",
-    "nextest": "use `test`; or build with `test --no-run` and run the programs yourself",
+    "nextest": "the verb `nextest` has it run in the container",
     "fmt": "run `cargo fmt` itself: it needs no target",
     "clean": "run `cargo clean` itself, with the same target directory",
     "--list": "run `cargo --list` itself",

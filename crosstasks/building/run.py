@@ -32,7 +32,7 @@ from ..clients import process
 from ..core import cache, files
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
 from ..core.results import Container
-from ..core.steps import RUNNING
+from ..core.steps import NEXTEST, RUNNING
 from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
@@ -43,7 +43,7 @@ from .commands import STARTERS
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
     from ..context import Context
-    from ..core.steps import Absent, Done, Say
+    from ..core.steps import Absent, Done, Say, Verb
     from ..planning.plan import Plan
     from ..planning.route import Route
     from ..project.repository import Repository
@@ -155,7 +155,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     target_dir = folder(route, context.repository)
     seed(target_dir, context.facts.engine, context.say)
     target_dir.mkdir(parents=True, exist_ok=True)
-    form = _form(context)
+    form = "" if plan.verb in NEXTEST else _form(context)
     messages = Messages(*((_to_stdout,) if plan.verb in RUNNING else ()))
     more = environment.added(
         plan.request.target.triples,
@@ -169,7 +169,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
                 *started.program,
                 *subcommand(plan),
                 *ours(plan, context.repository, form, triples),
-                *configured(plan.request.options, arguments),
+                *configured(plan.request.options, arguments, plan.verb),
                 *more.arguments,
                 *started.arguments,
                 *arguments,
@@ -319,8 +319,25 @@ def _key(length: int, *parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
 
 
+ARCHIVE: Final = "nextest.tar.zst"
+"""The file that ``nextest-archive`` makes, in the target folder, and then beside the target's artifacts."""
+
+
+def keep_archive(target_dir: str, place: Path, triple: str) -> Path:
+    """Move the packed tests to where they stay, ``crosstasks/<triple>/nextest.tar.zst`` in the workspace's target folder."""
+    path = place / "crosstasks" / triple / ARCHIVE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Path(target_dir, ARCHIVE).replace(path)
+
+
 def subcommand(plan: Plan) -> tuple[str, ...]:
-    """Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them."""
+    """
+    Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them.
+
+    What is ``test`` to cross is ``nextest`` to the cargo in the container (mounts.py).
+    """
+    if plan.verb in NEXTEST:
+        return ("test" if plan.route.builder == "cross" else "nextest", "run" if plan.verb == "nextest" else "archive")
     return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
 
 
@@ -328,7 +345,8 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
     """Return the arguments of cargo that are ours to set; *form* is that of its messages, if it is another, *triples* what is built."""
     route = plan.route
     target = targets.catalogue()[route.target]
-    suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor else ""
+    # cargo-nextest looks for the target's own configuration, and its cargo adds the version
+    suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor and plan.verb not in NEXTEST else ""
     listed = [word for triple in triples or target.triples for word in ("--target", f"{triple}{suffix}")]
     if repository.lock:
         listed.append("--locked")
@@ -336,18 +354,22 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
         listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
         listed.append(f"-Zbuild-std={'std,panic_abort' if target.std else 'core,alloc'}")
+    if plan.verb == "nextest-archive":
+        place = "/target" if route.builder == "cross" and route.flavour != "git" else str(folder(route, repository))
+        listed.append(f"--archive-file={place}/{ARCHIVE}")
     return tuple(listed)
 
 
-def configured(options: TargetConfig, arguments: Sequence[str]) -> tuple[str, ...]:
+def configured(options: TargetConfig, arguments: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:
     """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
+    profile = "--cargo-profile" if verb in NEXTEST else "--profile"  # cargo-nextest has profiles of its own
     flags = {argument.partition("=")[0] for argument in arguments}
     listed: list[str] = []
     if not flags & {"-p", "--package", "--workspace", "--all"}:
         listed += [f"--package={name}" for name in options.members]
         listed += ["--workspace", *(f"--exclude={name}" for name in options.exclude)] if options.exclude and not options.members else []
-    if options.profile and not flags & {"--profile", "--release", "-r"}:
-        listed.append(f"--profile={options.profile}")
+    if options.profile and not flags & {profile, "--release", "-r"}:
+        listed.append(f"{profile}={options.profile}")
     if not flags & {"-F", "--features", "--all-features", "--no-default-features"}:
         listed += [] if options.default_features else ["--no-default-features"]
         listed += [f"--features={','.join(options.features)}"] if options.features else []

@@ -16,7 +16,7 @@ from .machines import MACHINES
 if TYPE_CHECKING:
     from .targets import Target
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised when the same packages would make another image; old images are then built anew."""
 
 SUITE: Final = "bookworm"

@@ -11,13 +11,19 @@ from msgspec import Struct
 Env: TypeAlias = Mapping[str, str | None]
 """Changes to the environment of a program: a value to set, None to take the variable away."""
 
-Verb: TypeAlias = Literal["build", "test", "check", "clippy", "doc", "run", "bench"]
-"""What cargo is asked to do."""
+Verb: TypeAlias = Literal["build", "test", "check", "clippy", "doc", "run", "bench", "nextest", "nextest-archive"]
+"""What cargo is asked to do; ``nextest-archive`` packs the tests for the machine that can run them."""
 
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 
-RUNNING: Final[frozenset[Verb]] = frozenset({"test", "run", "bench"})
+RUNNING: Final[frozenset[Verb]] = frozenset({"test", "run", "bench", "nextest"})
 """What starts programs of the target."""
+
+TESTING: Final[frozenset[Verb]] = frozenset({"test", "bench", "nextest", "nextest-archive"})
+"""What needs dependencies of tests."""
+
+NEXTEST: Final[frozenset[Verb]] = frozenset({"nextest", "nextest-archive"})
+"""What cargo-nextest does."""
 
 Say: TypeAlias = Callable[[str], None]
 """Tell the user one line of progress."""

@@ -1,4 +1,4 @@
-"""Look: the programs that build: every cross, cargo-zigbuild, zig and cargo, on PATH and in our cache.
+"""Look: the programs that build: every cross, cargo-zigbuild, zig, cargo-nextest and cargo, on PATH and in our cache.
 
 Each is asked for its version once, and again when its file changes.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
 
-Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo"]
+Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo-nextest", "cargo"]
 
 
 class Builder(Struct, frozen=True, kw_only=True):
     """A program that builds.
 
     Attributes:
-        kind: ``cross``, ``cargo-zigbuild``, ``zig`` or ``cargo``.
+        kind: ``cross``, ``cargo-zigbuild``, ``zig``, ``cargo-nextest`` or ``cargo``.
         path: of the program.
         version: ``0.2.5``; *commit* is the suffix in ``cross 0.2.5 (88f49ff 2023-02-04)``, empty if none.
         place: ``PATH`` or ``cache``.
@@ -59,10 +59,11 @@ ASK: Final[Mapping[Kind, tuple[str, ...]]] = {
     "cross": ("--version",),
     "cargo-zigbuild": ("--version",),
     "zig": ("version",),
+    "cargo-nextest": ("nextest", "--version"),
     "cargo": ("--version",),
 }
 
-_VERSION: Final = re.compile(r"(?:cross|cargo-zigbuild|cargo)?\s*(\d+\.\d+\S*)(?: \((\w+ \d{4}-\d\d-\d\d)\))?")
+_VERSION: Final = re.compile(r"(?:cross|cargo-zigbuild|cargo-nextest|cargo)?\s*(\d+\.\d+\S*)(?: \((\w+ \d{4}-\d\d-\d\d)\))?")
 
 
 def alone(folder: str, stand_in: str) -> Env:

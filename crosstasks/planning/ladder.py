@@ -26,7 +26,7 @@ from ..catalog.ingredients import Emulator, Image, Questions, Runner, Tool, Tool
 from ..catalog.machines import MACHINES
 from ..config.read import FILE
 from ..core import versions
-from ..core.steps import RUNNING, Absent, Question, Refused
+from ..core.steps import NEXTEST, RUNNING, Absent, Question, Refused
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
@@ -127,14 +127,15 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
     if isinstance(emulator, Refused):
         return emulator
     toolchain, tool = parts.toolchain(MACHINES[platform].triple), parts.cross(flavour)
-    for part, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}")):
+    nextest = parts.nextest(MACHINES[platform].triple, True)
+    for part, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}"), (nextest, "cargo-nextest")):
         if isinstance(part, Refused):
             return Refused(name=name, why=f"no {what}: {part.why}", hint=part.hint)
     on_host = _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else ()
     if isinstance(on_host, Refused):
         return on_host
-    match image, toolchain, tool, on_host, emulator, _untried(facts):
-        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), ():
+    match image, toolchain, tool, on_host, emulator, nextest, _untried(facts):
+        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), (None | Tool()), ():
             route = Route(
                 name=name,
                 target=request.target.triple,
@@ -149,10 +150,11 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
                 glibc_floor=image.glibc_floor,
                 build_std=from_source(request, toolchain),
                 remote=_elsewhere(facts),
+                nextest=nextest,
             )
             return unfit(route, request) or _cannot_run(route, request) or route
-        case _, _, _, _, _, untried:
-            return all_open(image, toolchain, tool, on_host, emulator, untried)
+        case _, _, _, _, _, _, untried:
+            return all_open(image, toolchain, tool, on_host, emulator, nextest, untried)
 
 
 def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
@@ -163,6 +165,8 @@ def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refuse
         # without them nobody knows what was built (main: docker/remote.rs, is_cargo_json_message)
         why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
         return Refused(name=name, why=why, hint="0.2.5 passes them on")
+    if request.verb in NEXTEST:
+        return Refused(name=name, why="cargo-nextest is not copied to an engine on another machine", hint="`test` is cargo's own")
     repository = facts.repository
     tables = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
     if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):
@@ -211,11 +215,12 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
     if refusal := _not_cargos(request, facts) or request.unlocked(builder="cargo"):
         return refusal
-    toolchain, runner = parts.toolchain(facts.host.triple), emulators.runner(request, facts)
-    match toolchain, runner:
-        case (Refused() as refusal, _) | (_, Refused() as refusal):
+    triple = facts.host.triple
+    toolchain, runner, nextest = parts.toolchain(triple), emulators.runner(request, facts), parts.nextest(triple, False)
+    match toolchain, runner, nextest:
+        case (Refused() as refusal, _, _) | (_, Refused() as refusal, _) | (_, _, Refused() as refusal):
             return replace(refusal, name="cargo")
-        case Toolchain(), (None | Runner()):
+        case Toolchain(), (None | Runner()), (None | Tool()):
             return unsourced("cargo", request, toolchain) or Route(
                 name="cargo",
                 target=request.target.triple,
@@ -225,9 +230,10 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 glibc_floor=facts.host.glibc if request.target.libc == "gnu" else "",
                 build_std=from_source(request, toolchain),
                 runner=runner,
+                nextest=nextest,
             )
         case _:
-            return all_open(toolchain, runner)
+            return all_open(toolchain, runner, nextest)
 
 
 def _not_cargos(request: Request, facts: Facts) -> Refused | None:
@@ -256,11 +262,12 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
     if refusal:
         return refusal
     toolchain, tool, runner = parts.toolchain(facts.host.triple), parts.zigbuild(), emulators.runner(request, facts)
-    for part in (runner, toolchain, tool):
+    nextest = parts.nextest(facts.host.triple, False)
+    for part in (runner, toolchain, tool, nextest):
         if isinstance(part, Refused):
             return replace(part, name="zigbuild")
-    match toolchain, tool, runner:
-        case Toolchain(), Tool(), (None | Runner()):
+    match toolchain, tool, runner, nextest:
+        case Toolchain(), Tool(), (None | Runner()), (None | Tool()):
             return unsourced("zigbuild", request, toolchain) or Route(
                 name="zigbuild",
                 target=request.target.triple,
@@ -271,9 +278,10 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 glibc_floor=glibc,
                 build_std=from_source(request, toolchain),
                 runner=runner,
+                nextest=nextest,
             )
         case _:
-            return all_open(toolchain, tool, runner)
+            return all_open(toolchain, tool, runner, nextest)
 
 
 def _glibc(request: Request) -> str:
@@ -329,3 +337,6 @@ class Parts:
         self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
         self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
         self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
+        self.nextest = cache(
+            lambda triple, contained: tools.nextest(triple, request, facts, contained=contained) if request.verb in NEXTEST else None
+        )

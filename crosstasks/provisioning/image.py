@@ -161,7 +161,7 @@ AUTHORITIES: Final = ("usr/share/ca-certificates/mozilla/", ".crt")
 """Where the package has whom browsers trust, and how its files end; a maintainer script puts them together."""
 
 
-SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c", "spawn.sh"))
+SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c", "spawn.sh", "spawned.c"))
 """What lets emulated programs start others; kept in every image that builds."""
 
 

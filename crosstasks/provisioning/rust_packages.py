@@ -37,6 +37,9 @@ everything that they start, and the machine's gcc or git would load Debian's lib
 
 BINARIES: Final = ("rustc", "rustdoc", "cargo")
 
+LINTERS: Final[Mapping[str, tuple[str, ...]]] = {"clippy": ("cargo-clippy", "clippy-driver")}
+"""The programs of components that Debian has packages of, ``rust-web-clippy``."""
+
 GLIBC: Final = re.compile(r"(ld-linux[^/]*|ld64|lib(c|m|dl|rt|pthread|util|resolv|anl|mvec))\.so\.[0-9]+")
 """The C library's own files stay those of the machine or image that the toolchain runs on."""
 
@@ -88,6 +91,17 @@ def programs(members: Members, folder: Path) -> str:
     return _prune(folder, links)
 
 
+def component(members: Members, name: str, folder: Path) -> None:
+    """Put the programs of a component into *folder*; the shared objects that they need are rustc's."""
+    for info, content in members:
+        path = PurePosixPath(_plain(info.name))
+        if str(path.parent) == "usr/bin" and path.name in LINTERS[name] and info.isfile():
+            _write(content, folder / "bin" / path.name, info.mode)
+    absent = [program for program in LINTERS[name] if not (folder / "bin" / program).is_file()]
+    if absent:
+        raise ToolMissing(f"Debian's package of {name} holds no {', '.join(absent)}", hint="try again: the archive may be changing")
+
+
 def standard(members: Members, triple: str, folder: Path) -> None:
     """Put the standard library of *triple* into *folder*."""
     if not _copy(members, f"usr/lib/rustlib/{triple}/", folder / "lib/rustlib" / triple):
@@ -109,11 +123,11 @@ def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
     """
     name = PurePosixPath(PRIVATE).name
     groups = {
-        f"$ORIGIN/../lib:$ORIGIN/../{PRIVATE}": [folder / "bin" / binary for binary in BINARIES],
+        f"$ORIGIN/../lib:$ORIGIN/../{PRIVATE}": list((folder / "bin").iterdir()),
         f"$ORIGIN/{name}": list((folder / "lib").glob("*.so")),
-        "$ORIGIN": list((folder / PRIVATE).iterdir()),
+        "$ORIGIN": list((folder / PRIVATE).glob("*")),
     }
-    for run_path, paths in groups.items():
+    for run_path, paths in ((run_path, paths) for run_path, paths in groups.items() if paths):
         done = run([str(patchelf), "--set-rpath", run_path, *map(str, sorted(paths))])
         if done.code:
             raise ToolMissing("the toolchain's run path could not be set", why=done.err.strip() or f"patchelf exited with {done.code}")
@@ -158,7 +172,7 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
             read[name] = linkage(_named(folder, name, links))
         return read[name].needed
 
-    needed = reached(BINARIES, needs)
+    needed = reached((file.name for file in (folder / "bin").iterdir()), needs)
     for file in private.iterdir():
         if file.name not in needed:
             file.unlink()
@@ -166,7 +180,7 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
 
 
 def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
-    if name in BINARIES:
+    if (folder / "bin" / name).is_file():
         return folder / "bin" / name
     if (folder / "lib" / name).is_file():
         return folder / "lib" / name
@@ -228,15 +242,16 @@ LIBRARY: Final = "rust-web-src"
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """The packages to fetch: of the programs and all that they need (none if they are there), std by triple, its source."""
+    """The packages to fetch: of the programs and all that they need (none if they are there), std by triple, its source, components."""
 
     programs: tuple[Package, ...] = ()
     standard: Mapping[str, Package] = {}
     library: Package | None = None
+    components: Mapping[str, Package] = {}
 
     def all(self) -> tuple[Package, ...]:
         """Return each of them."""
-        return (*self.programs, *self.standard.values(), *((self.library,) if self.library else ()))
+        return (*self.programs, *self.standard.values(), *((self.library,) if self.library else ()), *self.components.values())
 
 
 def make(
@@ -266,16 +281,21 @@ def make(
     parts = _parts(want, present, home, archive=archive, architectures=architectures)
     packages = parts.all()
     size = sum(package.size for package in packages) / 1e6
-    what = ", ".join((*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ())))
+    what = ", ".join(
+        (*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ()), *parts.components)
+    )
     say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
     folder, glibc = draft / name(want), present.glibc if present else ""
     if parts.programs:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
+    for one, package in parts.components.items():
+        component(members(debs[package]), one, folder)
+    if parts.programs or parts.components:
         set_run_paths(folder, patchelf(), run=run)
-        if runs_here:
-            prove(folder, want, run)
+    if parts.programs and runs_here:
+        prove(folder, want, run)
     for triple, package in parts.standard.items():
         say(f"unpacking the standard library of {triple}")
         standard(members(debs[package]), triple, folder)
@@ -289,6 +309,7 @@ def make(
         source=want.source,
         origin="debian",
         glibc=glibc,
+        components=want.components,
         architectures=architectures,
         packages={
             **(present.packages if present and not parts.programs else {}),
@@ -304,11 +325,12 @@ def _parts(want: ToolchainSpec, present: Marker | None, home: Path, *, archive: 
     before = present.packages.get(f"{RUSTC}:{architecture}", "") if present else ""
     version = _version(want, archive, architectures, before)
     anew = version != before
-    lacking = (*want.triples, *(("source",) if want.source else ())) if anew else missing(home, want)
+    lacking = (*want.triples, *(("source",) if want.source else ()), *want.components) if anew else missing(home, want)
     return Parts(
         programs=_closure(archive, want.release, version, architecture) if anew else (),
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
         library=archive.single(LIBRARY, "all", version) if "source" in lacking else None,
+        components={one: archive.single(f"rust-web-{one}", architecture, version) for one in want.components if one in lacking},
     )
 
 
@@ -372,6 +394,8 @@ def _move(parts: Parts, new: Path, folder: Path, marker: Marker) -> None:
         return
     for added in (*parts.standard, *(("src",) if parts.library else ())):
         files.replace_folder(new / "lib/rustlib" / added, folder / "lib/rustlib" / added)
+    for program in (program for one in parts.components for program in LINTERS[one]):
+        (new / "bin" / program).replace(folder / "bin" / program)
     mark(folder, marker)
 
 

@@ -12,8 +12,9 @@
  * forbidden (Yama's scope 3, a strict seccomp profile), PROGRAM runs under the plain emulator.
  *
  * Known limits: no set-user-id programs (no_new_privs); execveat (fexecve) is left alone, as are scripts whose own
- * interpreter is foreign, and an execve with more than 12 000 arguments. And one of QEMU's own: it makes vfork a fork,
- * so glibc's posix_spawn of a program that is not there succeeds, and the child exits with 127.
+ * interpreter is foreign, and an execve with more than 12 000 arguments. QEMU makes vfork a fork: spawned.c, which the
+ * last option may have preloaded (-E LD_PRELOAD=...), mends what glibc's posix_spawn says then. Static programs load nothing,
+ * and so are not given that option.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -66,6 +67,7 @@ enum {
 
 static char **emulator; /* the emulator and its options, ended by NULL */
 static int emulator_size;
+static int preload; /* how many of its last words preload something */
 static unsigned char wanted[20]; /* how the file of PROGRAM begins */
 
 /* A thread within an execve that we changed: a failed one must find its registers as they were. */
@@ -90,25 +92,36 @@ static int begins(const char *path, unsigned char *head) {
     return good && !memcmp(head, ELFMAG, SELFMAG);
 }
 
-/* Whether the file that a thread names is executable and for PROGRAM's machine. */
-static int is_foreign(pid_t thread, const char *name) {
+/* Whether a program asks for a dynamic linker, whose path stands near its head. */
+static int is_dynamic(const char *path) {
+    char head[4096];
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, head, sizeof head);
+    if (file >= 0)
+        close(file);
+    return got > 0 && memmem(head, got, "/ld", 3);
+}
+
+/* How many words of the emulator belong before a file that a thread names: none if that is not executable, or not for PROGRAM's machine. */
+static int words_for(pid_t thread, const char *name) {
     char path[4200];
     unsigned char head[20];
     if (!strncmp(name, "/proc/self/", 11))
         snprintf(path, sizeof path, "/proc/%d/%s", thread, name + 11);
     else
         snprintf(path, sizeof path, "/proc/%d/%s/%s", thread, name[0] == '/' ? "root" : "cwd", name);
-    return !access(path, X_OK) && begins(path, head) && head[EI_CLASS] == wanted[EI_CLASS] &&
-           head[EI_DATA] == wanted[EI_DATA] && !memcmp(head + 18, wanted + 18, 2);
+    int fits = !access(path, X_OK) && begins(path, head) && head[EI_CLASS] == wanted[EI_CLASS] &&
+               head[EI_DATA] == wanted[EI_DATA] && !memcmp(head + 18, wanted + 18, 2);
+    return fits ? emulator_size - (is_dynamic(path) ? 0 : preload) : 0;
 }
 
 /* Lay the new arguments below the stack: strings, then pointers. Return 0 if there is no room. */
-static int lay(int memory, Registers *regs, const uint64_t *old, int count) {
+static int lay(int memory, Registers *regs, const uint64_t *old, int count, int words) {
     static char block[MOST];
     uint64_t *pointers;
     size_t strings = 0;
-    int i, n = 0, total = emulator_size + 3 + count;
-    for (i = 0; i < emulator_size; i++)
+    int i, n = 0, total = words + 3 + count;
+    for (i = 0; i < words; i++)
         strings += strlen(emulator[i]) + 1;
     strings = (strings + sizeof "-0" + 15) & ~15ul;
     size_t size = strings + (total * sizeof *pointers);
@@ -117,8 +130,8 @@ static int lay(int memory, Registers *regs, const uint64_t *old, int count) {
         return 0;
     pointers = (uint64_t *)(block + strings);
     char *end = block;
-    for (i = 0; i <= emulator_size; i++) {
-        const char *text = i < emulator_size ? emulator[i] : "-0";
+    for (i = 0; i <= words; i++) {
+        const char *text = i < words ? emulator[i] : "-0";
         pointers[n++] = base + (end - block);
         end = stpcpy(end, text) + 1;
     }
@@ -140,13 +153,13 @@ static int put_emulator(pid_t thread) {
     static uint64_t old[MOST_ARGUMENTS + 1];
     char name[4096], path[40];
     Registers regs;
-    int count = 0, changed = 0;
+    int count = 0, changed = 0, words = 0;
     snprintf(path, sizeof path, "/proc/%d/mem", thread);
     int memory = open(path, O_RDWR | O_CLOEXEC);
     if (memory < 0 || registers(PTRACE_GETREGSET, thread, &regs))
         goto done;
     ssize_t got = pread(memory, name, sizeof name, regs.FILE_REG);
-    if (got <= 0 || !memchr(name, 0, got) || !is_foreign(thread, name))
+    if (got <= 0 || !memchr(name, 0, got) || !(words = words_for(thread, name)))
         goto done;
     if (regs.ARGV_REG) {
         got = pread(memory, old, sizeof old, regs.ARGV_REG);
@@ -159,7 +172,7 @@ static int put_emulator(pid_t thread) {
     if (!now)
         goto done;
     *now = (struct pending){pending, thread, regs};
-    if (lay(memory, &regs, old, count) && !registers(PTRACE_SETREGSET, thread, &regs)) {
+    if (lay(memory, &regs, old, count, words) && !registers(PTRACE_SETREGSET, thread, &regs)) {
         pending = now;
         changed = 1;
     } else
@@ -313,13 +326,15 @@ int main(int argc, char **argv) {
     emulator = argv + 1;
     emulator_size = dashes - emulator;
     emulator[0] = found(emulator[0]);
+    preload = emulator_size > 2 && !strncmp(dashes[-1], "LD_PRELOAD=", 11) ? 2 : 0;
     struct rlimit core = {0, RLIM_INFINITY};
     getrlimit(RLIMIT_CORE, &core);
     core.rlim_cur = 0; /* QEMU would leave a qemu_*.core in the folder of the project */
     setrlimit(RLIMIT_CORE, &core);
     if (begins(dashes[1], wanted) && be_traced())
         stop_execve();
-    memmove(dashes, dashes + 1, (argv + argc - dashes) * sizeof *dashes);
+    char **end = dashes - (is_dynamic(dashes[1]) ? 0 : preload);
+    memmove(end, dashes + 1, (argv + argc - dashes) * sizeof *dashes);
     execv(emulator[0], emulator);
     fprintf(stderr, "spawn: %s: %s\n", emulator[0], strerror(errno));
     return errno == ENOENT ? 127 : 126;

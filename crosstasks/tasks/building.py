@@ -86,6 +86,16 @@ def bench(call: Call) -> int:
     return _carry_out("bench", call)
 
 
+def nextest(call: Call) -> int:
+    """Test the targets with cargo-nextest; what follows ``--`` goes to it."""
+    return _carry_out("nextest", call)
+
+
+def nextest_archive(call: Call) -> int:
+    """Pack the tests of the targets into nextest.tar.zst, for a machine that can run them: `cargo nextest run --archive-file` does."""
+    return _carry_out("nextest-archive", call)
+
+
 def _carry_out(verb: Verb, call: Call) -> int:
     from .. import pipeline
     from ..building import arguments
@@ -121,6 +131,8 @@ TASKS: Final[Mapping[str, Task]] = {
     "tools.doc": Task(doc, BUILDING),
     "tools.run": Task(run, BUILDING),
     "tools.bench": Task(bench, BUILDING),
+    "tools.nextest": Task(nextest, BUILDING),
+    "tools.nextest-archive": Task(nextest_archive, BUILDING),
     "tools.shell": Task(shell, ("target", "cross", "engine")),
 }
 """The rows of this module, by the names of the tasks."""

@@ -78,6 +78,31 @@ def test_a_crate_links_the_targets_openssl(crate, crosstasks):
     assert "test linked ... ok" in done.stdout
 
 
+STARTS = """
+fn main() {}
+#[cfg(test)] mod starts {
+    use std::{io::ErrorKind, process::Command};
+    fn kind(name: &str) -> Result<Option<i32>, ErrorKind> { Command::new(name).status().map(|s| s.code()).map_err(|e| e.kind()) }
+    #[test] fn what_is_there() { assert_eq!(kind("true"), Ok(Some(0))); }
+    #[test] fn what_is_not() { assert_eq!(kind("no-such-program"), Err(ErrorKind::NotFound)); }
+    #[test] fn what_is_nowhere() { assert_eq!(kind("/nowhere/program"), Err(ErrorKind::NotFound)); }
+    #[test] fn what_may_not_run() { assert_eq!(kind("/etc/passwd"), Err(ErrorKind::PermissionDenied)); }
+    #[test] fn what_ends_with_the_code_of_a_shell() {
+        assert_eq!(Command::new("sh").args(["-c", "[ -z \\"$LD_PRELOAD\\" ] && exit 127"]).status().unwrap().code(), Some(127));
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("alias", ["aarch64", "s390x"])
+def test_a_program_that_is_not_there_does_not_start(alias, crate, crosstasks):
+    """QEMU makes vfork a fork, and glibc's posix_spawn would not hear of it; nothing of the remedy reaches what is started."""
+    (crate / "src" / "main.rs").write_text(STARTS)
+    done = crosstasks("test", "--target", alias, "--builder", "cross", cwd=crate)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed; 0 failed" in done.stdout
+
+
 def test_a_plan_after_that_has_nothing_to_do(hello, crosstasks):
     """Provisioning leaves nothing to provide, and equal facts give equal plans."""
     plans = [crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=hello) for _ in range(2)]

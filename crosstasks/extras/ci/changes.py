@@ -31,7 +31,7 @@ from ...config.documents import FILE, locate
 from ...config.read import Source
 from ...core import toml_file
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
-from ...core.steps import Question, Verb
+from ...core.steps import TESTING, Question, Verb
 from ...core.toml_file import table
 from ...project import manifest
 from ...project.manifest import dependencies
@@ -82,9 +82,7 @@ def crates(metadata: Mapping[str, Any], *, members: bool, verb: Verb = "test") -
             version=package["version"],
             folders=tuple(_folders(package)),
             needs=tuple(
-                Path(one["path"])
-                for one in package["dependencies"]
-                if one.get("path") and (verb in {"test", "bench"} or one.get("kind") != "dev")
+                Path(one["path"]) for one in package["dependencies"] if one.get("path") and (verb in TESTING or one.get("kind") != "dev")
             ),
             member=members,
             default=members and package["id"] in default,

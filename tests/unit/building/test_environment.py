@@ -270,7 +270,7 @@ ON_HOST = {
     "CARGO_TARGET_DIR": "/project/target/crosstasks/.zigbuild-1",
     "CARGO_NET_OFFLINE": "true",
     "CARGO_TERM_COLOR": "never",
-    "PATH": f"{TOOLCHAIN.path}/bin:/usr/bin",
+    "PATH": f"{TOOLCHAIN.path}/bin:/usr/bin:/cache/cargo/host-1/bin",
     "RUSTC": f"{TOOLCHAIN.path}/bin/rustc",
     "RUSTUP_TOOLCHAIN": None,
     "CARGO_HOME": "/cache/cargo/host-1",

@@ -224,7 +224,7 @@ def test_what_cross_runs_in_a_container_is_allowed(word):
 @pytest.mark.parametrize(
     ("argv", "what", "hint"),
     [
-        ("nextest run", "`cargo nextest` on the host", "`test --no-run`"),
+        ("nextest run", "`cargo nextest` on the host", "the verb `nextest`"),
         ("clean", "`cargo clean` on the host", "same target directory"),
         ("llvm-cov", "`cargo llvm-cov` on the host", "only build, check"),
         ("-p tiny build", "`cargo tiny` on the host", "before its options"),

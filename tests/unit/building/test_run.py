@@ -39,10 +39,13 @@ def test_the_configuration_speaks_where_the_user_does_not(options, arguments, ex
         ("zigbuild", "build", ("zigbuild",)),
         ("zigbuild", "test", ("test",)),
         ("zigbuild", "doc", ("doc",)),
+        ("cross", "nextest", ("test", "run")),
+        ("zigbuild", "nextest", ("nextest", "run")),
+        ("cargo", "nextest-archive", ("nextest", "archive")),
     ],
 )
 def test_what_each_builder_calls_a_verb(builder, verb, words):
-    """As cargo does, but for the build that is cargo-zigbuild's own."""
+    """As cargo does, but for the build that is cargo-zigbuild's own, and for what cross would run on the host under its name."""
     assert subcommand(SimpleNamespace(route=SimpleNamespace(builder=builder), verb=verb)) == words
 
 
@@ -64,3 +67,39 @@ def test_a_universal_target_is_built_part_by_part():
     told = [oldest(plan, part, SimpleNamespace(environ={})) for part in parts]
     assert told == [{"MACOSX_DEPLOYMENT_TARGET": "11.0"}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}]
     assert oldest(plan, parts[0], SimpleNamespace(environ={"MACOSX_DEPLOYMENT_TARGET": "13.0"})) == {}
+
+
+def nextest(builder, verb, **more):
+    route = SimpleNamespace(
+        target="aarch64-unknown-linux-gnu", builder=builder, build_std=False, glibc_floor="2.28", image=None, remote=False, **more
+    )
+    return ours(SimpleNamespace(route=route, verb=verb), repository(lock=True), "json")
+
+
+def test_cargo_nextest_is_told_the_target_alone():
+    """It looks for the target's runner under that name, and has messages of its own; its cargo adds the version of glibc."""
+    assert ("--target", "aarch64-unknown-linux-gnu", "--locked") == nextest("zigbuild", "nextest")[:3]
+    assert ("--target", "aarch64-unknown-linux-gnu.2.28") == ours(
+        SimpleNamespace(
+            route=SimpleNamespace(target="aarch64-unknown-linux-gnu", builder="zigbuild", glibc_floor="2.28", build_std=False), verb="test"
+        ),
+        repository(lock=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("builder", "flavour", "place"),
+    [("cross", "0.2.5", "/target"), ("cross", "git", "/project/target/"), ("cargo", "", "/project/target/")],
+)
+def test_packed_tests_lie_in_the_target_folder(builder, flavour, place):
+    """As it is called where cargo-nextest runs."""
+    argument = nextest(builder, "nextest-archive", flavour=flavour)[-1]
+    assert argument.startswith(f"--archive-file={place}")
+    assert argument.endswith("/nextest.tar.zst")
+
+
+def test_a_profile_of_cargos_is_no_profile_of_nextests():
+    """The configuration names cargo's."""
+    own = config("aarch64", profile="small").target("aarch64-unknown-linux-gnu")
+    assert ("--cargo-profile=small",) == configured(own, ("--profile", "ci"), "nextest")
+    assert () == configured(own, ("--cargo-profile", "dev"), "nextest")

@@ -460,3 +460,28 @@ def test_a_universal_target_needs_the_library_of_each_part():
     mac, amd64 = find("universal2").parts
     assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac)))), "universal2").steps[-1].targets == (mac, amd64)
     assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac, amd64)))), "universal2").source == "user"
+
+
+# what a verb needs
+
+
+def for_clippy(known, sources=("cache", "rustup", "debian"), **options):
+    """Choose for ``clippy``, and answer what is asked."""
+    answers, own = world(), config("aarch64", toolchains=list(sources), **options)
+    while isinstance(found := toolchains.choose(AMD64, request("aarch64", known, own, "clippy"), known), tuple):
+        known = known.with_({question: answers[question.about](question.subject) for question in found})
+    return found
+
+
+@pytest.mark.parametrize("source", ["rustup", "debian"])
+def test_clippy_is_installed_where_it_is_asked_for(source):
+    """Whatever rust-toolchain.toml names: by rustup as a component, by Debian as a package."""
+    (step,) = for_clippy(facts(debian=BOOKWORM), (source,)).steps
+    assert (source, ("clippy",)) == (step.source, step.components)
+
+
+@pytest.mark.parametrize("made", [{}, {"source": True}, {"components": ("clippy",)}])
+def test_a_toolchain_without_clippy_is_added_to(made):
+    """No source of the library makes up for it; one that has it is taken as it is."""
+    folder = replace(WHOLE, **made)
+    assert bool(for_clippy(facts(inventory=ours(folder)), ("cache", "rustup")).steps) is ("components" not in made)

@@ -13,7 +13,7 @@ from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
 from crosstasks.planning import tools
-from crosstasks.testing import AMD64, bare_facts, config, facts, toolchain
+from crosstasks.testing import AMD64, ARM64, bare_facts, config, facts, toolchain
 
 REV = "8c1a8aa4b661"
 GIT_ENTRY = f"cross-git-{REV}-bdaac427-{AMD64}"
@@ -282,3 +282,30 @@ def test_what_is_not_known_is_asked(choose, needed):
     """All at once, and nothing about the network."""
     unknown = facts(**{name.replace("-", "_"): None for name in ("host", "builders", "inventory", "rustup")})
     assert set(choose(unknown)) == {Question(about) for about in needed}
+
+
+NEXT = f"nextest-{pins().pypi[tools.NEXTEST].version}"
+
+
+@pytest.mark.parametrize(
+    ("known", "triple", "own", "source"),
+    [
+        (with_builders(on_path("cargo-nextest", "0.9.100")), AMD64, {}, "PATH"),
+        (with_builders(on_path("cargo-nextest", "0.9.100")), ARM64, {"contained": True}, "PyPI"),
+        (with_tools(f"{NEXT}-{ARM64}"), ARM64, {}, "cache"),
+        (facts(), AMD64, {}, "PyPI"),
+        (facts(), AMD64, {"offline": True}, "offline = true, and cargo-nextest is not here"),
+        (
+            facts(host=Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl")),
+            "x86_64-unknown-linux-musl",
+            {},
+            "cargo-nextest: no wheel for x86_64-unknown-linux-musl",
+        ),
+    ],
+)
+def test_where_cargo_nextest_comes_from(known, triple, own, source):
+    """What is on PATH runs on this host alone; an image has a wheel, which needs no new glibc."""
+    contained = own.pop("contained", False)
+    found = tools.nextest(triple, request("aarch64", facts(), config("aarch64", **own)), known, contained=contained)
+    assert source == (found.why if isinstance(found, Refused) else found.source)
+    assert [f"{NEXT}-{triple}"] * (source == "PyPI") == [step.name for step in getattr(found, "steps", ())]

@@ -432,3 +432,12 @@ def test_no_escape(tmp_path):
     files = {f"usr/lib/rustlib/{ARM}/../../../../../x": b""}
     with pytest.raises(ToolMissing, match="cannot be unpacked"):
         rust_packages.standard(members(**files), ARM, tmp_path / "a" / "b")
+
+
+def test_a_component_of_debian_is_its_programs(tmp_path):
+    """Of the package nothing else is kept; one that lacks a program is no component."""
+    files = {"usr/bin/cargo-clippy": b"a", "usr/bin/clippy-driver": b"b", "usr/share/doc/x": b"c"}
+    rust_packages.component(members(**files), "clippy", tmp_path)
+    assert ["cargo-clippy", "clippy-driver"] == sorted(path.name for path in (tmp_path / "bin").iterdir())
+    with pytest.raises(ToolMissing, match="holds no clippy-driver"):
+        rust_packages.component(members(**{"usr/bin/cargo-clippy": b"a"}), "clippy", tmp_path / "other")

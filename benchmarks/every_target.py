@@ -1,0 +1,142 @@
+"""Build and test a small crate for every target of the catalogue, along every builder, and keep what came of each cell.
+
+    python benchmarks/every_target.py [--engine amd64] [--engine none] [--target NAME] [--minutes 60] [--again failed]
+
+A cell is an engine, a target and a builder. What was run is not run again, unless ``--again`` names its result, or ``all``; so a run may
+be ended at any time, and go on later. ``nox -s renew`` writes the table of docs/targets.md from what is kept in every_target.json.
+
+The engine *amd64* is this machine's own; *arm64* the same behind a proxy that says so (tests/integration/arm64_engine.py), for which arm64
+programs have to run here; *none* is one that does not answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import kept
+
+from crosstasks.catalog.targets import Target, catalogue, find
+
+COMMON: Final = (
+    *("aarch64", "x86_64", "x86_64-musl", "aarch64-musl", "windows", "macos", "x86_64-macos", "freebsd", "armv7", "wasip1", "wasip2"),
+    *("wasm", "armv7-musl", "i686", "riscv64", "s390x", "powerpc64le", "aarch64-windows", "thumbv7em-hf", "uefi", "x86_64-none"),
+)
+"""What people build for most, by the names of the catalogue; all others come after them."""
+
+ENGINES: Final = ("none", "amd64", "arm64")
+BUILDERS: Final = ("zigbuild", "cargo", "cross")
+
+C: Final = "int twice(int number) { return 2 * number; }\n"
+BUILD: Final = 'fn main() {\n    cc::Build::new().file("twice.c").compile("twice");\n}\n'
+WITH_C: Final = """\
+extern "C" { fn twice(number: i32) -> i32; }
+fn main() { println!("{}", unsafe { twice(21) }); }
+#[test] fn doubles() { assert_eq!(8, unsafe { twice(4) }); }
+"""
+PLAIN: Final = """\
+fn main() { println!("{}", std::env::args().count()); }
+#[test] fn adds() { assert_eq!(4, [1, 3].iter().sum::<i32>()); }
+"""
+BARE: Final = """\
+#![no_std]
+#![no_main]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
+#[no_mangle]
+pub extern "C" fn NAME() -> ! { loop {} }
+"""
+
+
+def crate(folder: Path, target: Target, builder: str) -> str:
+    """Write a crate that suits target and builder, and say what is in it: ``C``, ``no_std`` or ``Rust``."""
+    (folder / "src").mkdir(parents=True, exist_ok=True)
+    kind = "no_std" if not target.std else "Rust" if target.linked and builder == "cargo" else "C"
+    main = {"C": WITH_C, "Rust": PLAIN, "no_std": BARE.replace("NAME", "efi_main" if target.os == "uefi" else "_start")}[kind]
+    more = '[build-dependencies]\ncc = "1"\n' if kind == "C" else ""
+    profiles = "".join(f'[profile.{name}]\npanic = "abort"\n' for name in ("dev", "release"))
+    (folder / "Cargo.toml").write_text(f'[package]\nname = "cell"\nversion = "0.1.0"\nedition = "2021"\n{profiles}{more}')
+    (folder / "src" / "main.rs").write_text(main)
+    if more:
+        (folder / "twice.c").write_text(C)
+        (folder / "build.rs").write_text(BUILD)
+    # what nobody ships is compiled from the library's source, and images are built here
+    (folder / "crosstasks.toml").write_text('version = 1\nimages = ["local", "build"]\nfallback = []\n')
+    return kind
+
+
+def _cells(engines: list[str], names: list[str], builders: list[str]) -> Iterator[tuple[Target, str, str]]:
+    """Give the cells, the commonest targets first."""
+    rows = [find(name) for name in names] if names else [*map(find, COMMON), *catalogue().values()]
+    for row in {row.triple: row for row in rows}.values():
+        for engine in engines:
+            yield from ((row, engine, builder) for builder in builders)
+
+
+def one(target: Target, builder: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Build and test one cell in a folder of its own, which is removed."""
+    folder = Path(tempfile.mkdtemp(prefix="cell-"))
+    try:
+        kind = crate(folder, target, builder)
+        build = kept.cell("build", target.triple, f"--builder={builder}", cwd=folder, env=env)
+        test = kept.cell("test", target.triple, f"--builder={builder}", cwd=folder, env=env) if build["result"] == "ok" else None
+        return {"crate": kind, "build": build, **({"test": test} if test else {})}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wanted(cell: Mapping[str, Any] | None, again: list[str]) -> bool:
+    """Tell whether a cell is to be run: it was not yet, or what came of it is named."""
+    if cell is None or "all" in again:
+        return True
+    return any(cell[verb]["result"] in again for verb in ("build", "test") if verb in cell)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="may be given several times; none and amd64 if not given")
+    parser.add_argument("--builder", action="append", choices=BUILDERS)
+    parser.add_argument("--target", action="append", help="a triple or an alias; may be given several times")
+    parser.add_argument("--minutes", type=float, default=1e9, help="no cell is begun after that time")
+    parser.add_argument("--again", action="append", default=[], help="run cells again of which that came: ok, failed, refused, or all")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what is asked for, and print one line a cell."""
+    asked, store, begun = _arguments(), kept.Kept("every_target.json"), time.monotonic()
+    with ExitStack() as stack:
+        envs: dict[str, dict[str, str]] = {"amd64": {}, "none": kept.NO_ENGINE}
+        engines = asked.engine or ["none", "amd64"]
+        if "arm64" in engines:
+            sys.path.insert(0, str(kept.ROOT / "tests" / "integration"))
+            import arm64_engine
+
+            envs["arm64"] = {"DOCKER_HOST": stack.enter_context(arm64_engine.running(Path(stack.enter_context(_short()))))}
+        for target, engine, builder in _cells(engines, asked.target or [], asked.builder or list(BUILDERS)):
+            key = f"{target.triple} {engine} {builder}"
+            if time.monotonic() - begun > 60 * asked.minutes:
+                break
+            if _wanted(store.cells.get(key), asked.again):
+                store.keep(key, one(target, builder, envs[engine]))
+                print(
+                    key,
+                    *(f"{verb}: {store.cells[key][verb]['result']}" for verb in ("build", "test") if verb in store.cells[key]),
+                    flush=True,
+                )
+
+
+def _short() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder whose path leaves room for the name of a socket."""
+    return tempfile.TemporaryDirectory(prefix="arm64-", dir="/tmp")
+
+
+if __name__ == "__main__":
+    main()
