@@ -92,13 +92,6 @@ def one(target: Target, builder: str, env: Mapping[str, str]) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wanted(cell: Mapping[str, Any] | None, again: list[str]) -> bool:
-    """Tell whether a cell is to be run: it was not yet, or what came of it is named."""
-    if cell is None or "all" in again:
-        return True
-    return any(cell[verb]["result"] in again for verb in ("build", "test") if verb in cell)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--engine", action="append", choices=ENGINES, help="may be given several times; none and amd64 if not given")
@@ -124,7 +117,7 @@ def main() -> None:
             key = f"{target.triple} {engine} {builder}"
             if time.monotonic() - begun > 60 * asked.minutes:
                 break
-            if _wanted(store.cells.get(key), asked.again):
+            if store.lacks(key, asked.again):
                 store.keep(key, one(target, builder, envs[engine]))
                 print(
                     key,

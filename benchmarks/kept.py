@@ -34,10 +34,21 @@ class Kept:
     def __init__(self, name: str) -> None:
         """Read what earlier runs have kept."""
         self.path = Path(__file__).with_name(name)
-        self.cells: dict[str, Any] = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        self.cells: dict[str, Any] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Read what others may have kept meanwhile."""
+        self.cells |= json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+
+    def lacks(self, key: str, again: Sequence[str] = ()) -> bool:
+        """Tell whether a cell is to be run: it was not yet, or what came of it is named in *again*, which may be ``all``."""
+        cell = self.cells.get(key)
+        return cell is None or "all" in again or any(one["result"] in again for one in cell.values() if isinstance(one, dict))
 
     def keep(self, key: str, cell: Mapping[str, Any]) -> None:
         """Write one cell; the others stay as they are."""
+        self.read()
         self.cells[key] = cell
         files.write(self.path, json.dumps(dict(sorted(self.cells.items())), indent=1) + "\n")
         self.path.chmod(0o644)

@@ -157,8 +157,20 @@ def shared(target: str, packages: Sequence[str] = ()) -> str:
     return f"crosstasks/{target}:v{VERSION}{extra}"
 
 
-def emulator(qemu: str, platform: str, suite: str = SUITE) -> Recipe | Refused:
-    """Say what an image is made of that registers one emulator of QEMU's with the kernel of an engine of *platform*."""
+def libraries(target: Target, platform: str) -> tuple[str, ...]:
+    """Return Debian's packages of the C library that a target's programs load, on an engine of *platform*; none if Debian has none."""
+    if target.libc != "gnu" or target.os != "linux" or not target.debian:
+        return ()
+    own = target.platform == platform
+    return tuple(name if own else f"{name}-{target.debian}-cross" for name in ("libc6", "libgcc-s1", "libstdc++6"))
+
+
+def emulator(qemu: str, platform: str, suite: str = SUITE, *, libraries: tuple[str, ...] = ()) -> Recipe | Refused:
+    """
+    Say what an image is made of that holds one emulator of QEMU's, for an engine of *platform*.
+
+    It registers that with the engine's kernel, or starts programs: those that are not static need the *libraries* of their machine.
+    """
     if suite not in SUITES or platform not in MACHINES:
         why = f"an image with an emulator is put together for {' and '.join(MACHINES)} from the packages of {', '.join(SUITES)}"
         return Refused(name="build", why=f"{why}, not for {platform or 'an unknown platform'} from {suite}")
@@ -168,7 +180,7 @@ def emulator(qemu: str, platform: str, suite: str = SUITE) -> Recipe | Refused:
         suite=suite,
         architecture=MACHINES[platform].debian,
         base=("busybox-static",),
-        packages=("qemu-user-static",),
+        packages=("qemu-user-static", *libraries),
         qemu=qemu,
         env={"PATH": "/usr/bin"},
         links={"usr/bin/sh": "busybox"},

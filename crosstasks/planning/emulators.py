@@ -173,9 +173,18 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
         return Refused(name="tests", why=why, hint=f"declare {target.parts[0]} as well")
     if target.os == facts.host.os and target.arch == facts.host.arch:
         return None
-    if target.os == "wasi":
-        return _wasmtime(request, facts)
-    return _emulated(request, facts) if _static(target) else Refused(name="tests", why=_unstartable(target, facts))
+    if target.format == "wasm" and target.linked:
+        return _silent(request) or _wasmtime(request, facts)
+    if _static(target) or recipes.libraries(target, ""):
+        return _emulated(request, facts)
+    return Refused(name="tests", why=_unstartable(target, facts))
+
+
+def _silent(request: Request) -> Refused | None:
+    """Refuse what has to read a program's output where it has none."""
+    if request.target.os != "unknown" or request.verb != "nextest":
+        return None
+    return Refused(name="nextest", why=f"programs for {request.target.triple} print nothing, so that nobody can list their tests", hint="`test`")
 
 
 def _static(target: Target) -> bool:
@@ -209,7 +218,7 @@ def _emulated(request: Request, facts: Facts) -> Runner | Refused | Questions | 
     if missing:
         return missing
     target, emulation = request.target, facts.emulation
-    if target.os == facts.host.os and isinstance(emulation, Emulation):
+    if _static(target) and target.os == facts.host.os and isinstance(emulation, Emulation):
         if (entry := emulation.registered.get(target.arch)) and entry.enabled:
             return None
         if program := emulation.programs.get(target.arch):
@@ -226,20 +235,20 @@ def _contained(request: Request, facts: Facts) -> Runner | Refused | Questions:
         return Refused(name="container", why=engine.why, hint=engine.hint)
     if refusal := _elsewhere(engine, facts):
         return refusal
-    recipe = recipes.emulator(target.qemu, engine.platform, facts.host.suite)
+    recipe = recipes.emulator(target.qemu, engine.platform, libraries=recipes.libraries(target, engine.platform))
     if isinstance(recipe, Refused):
         return recipe
     if unknown := tuple(question for question in _held(recipe.tag, engine, facts) if question not in facts.answers):
         return unknown
     image = facts.answers[Question("image", recipe.tag)]
-    words = () if engine.platform == target.platform else (f"qemu-{target.qemu}-static",)
+    loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
+    words = () if engine.platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
     why = f"QEMU of {recipe.suite}'s packages, in a container" if words else "a container of the engine's own kind of machine"
     ready = Runner(kind="container", words=words, image=recipe.tag, source="local", why=why)
     if isinstance(image, LocalImage):
         return ready
-    if request.shared.offline or not facts.host.apt:
-        why = "offline = true" if request.shared.offline else "apt is not here"
-        return Refused(name="container", why=f"{why}, and the engine does not hold {recipe.tag}")
+    if request.shared.offline:
+        return Refused(name="container", why=f"offline = true, and the engine does not hold {recipe.tag}")
     step = BuildImage(why=f"no image here runs {target.triple} programs", recipe=recipe)
     return Runner(kind="container", words=words, image=recipe.tag, source="build", why=why, steps=(step,))
 

@@ -1,4 +1,4 @@
-"""Act: run a program of WASI with wasmtime; cargo starts this file as a runner: ``wasi.py <folder of wasmtime> <program> [arguments]``."""
+"""Act: run a program of WASM with wasmtime; cargo starts this file as a runner: ``wasi.py <folder of wasmtime> <program> [arguments]``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ COMPONENT: Final = b"\0asm\x0d\0\1\0"
 
 RUN: Final = "wasi:cli/run@"
 """The interface that a component exports which is a program; its version follows."""
+
+NO_HOST: Final = "the program imports from {}, which wasmtime does not have: name what runs it as `runner`, such as wasm-bindgen-test-runner"
+
+SILENT: Final = "{}: ended without a trap; a program for wasm32-unknown-unknown prints nothing, and gets no arguments"
 
 KILLED: Final = 134
 """What a shell makes of a program that aborted."""
@@ -53,9 +57,18 @@ def _config(wasmtime: Any, program: Path, arguments: Sequence[str]) -> Any:
 def _module(wasmtime: Any, engine: Any, store: Any, program: Path) -> int:
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
-    instance = linker.instantiate(store, wasmtime.Module.from_file(engine, str(program)))
-    instance.exports(store)["_start"](store)
-    return 0
+    module = wasmtime.Module.from_file(engine, str(program))
+    if foreign := sorted({one.module for one in module.imports if not one.module.startswith("wasi_")}):
+        print(NO_HOST.format(", ".join(foreign)), file=sys.stderr)  # noqa: T201
+        return KILLED
+    exports = linker.instantiate(store, module).exports(store)
+    if "_start" in exports:
+        exports["_start"](store)
+        return 0
+    # wasm32-unknown-unknown: what fails there ends in a trap, since it can neither print nor exit
+    code = int(exports["main"](store, 0, 0))
+    print(SILENT.format(program.name), file=sys.stderr)  # noqa: T201
+    return code
 
 
 def _component(_wasmtime: Any, engine: Any, store: Any, program: Path) -> int:

@@ -95,10 +95,9 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
     [
         ("macos", facts(), {}, "programs for macOS are started on macOS alone, and this is linux"),
         ("windows", facts(), {}, "programs for Windows are started on Windows alone, and this is linux"),
-        ("wasm", facts(), {}, "wasm32-unknown-unknown has no system that could start a test: name what does as `runner`"),
         ("uefi", facts(), {}, "x86_64-unknown-uefi has no system that could start a test: name what does as `runner`"),
         ("freebsd", facts(), {}, "x86_64-unknown-freebsd programs do not run on this host, and no container runs them"),
-        ("aarch64", facts(), {}, "aarch64-unknown-linux-gnu programs do not run on this host, and no container runs them"),
+        ("powerpc", facts(), {}, "powerpc-unknown-linux-gnu programs do not run on this host, and no container runs them"),
         (
             "aarch64-musl",
             bare_facts(),
@@ -124,6 +123,23 @@ def test_why_nothing_starts_them(name, known, options, why):
     found = chosen(name, known, **options)
     assert isinstance(found, Refused)
     assert found.why == why
+
+
+def test_a_program_that_is_not_static_finds_its_libraries_in_the_container():
+    """Debian's of that machine, or the engine's own; what emulates on this machine's PATH has none of them."""
+    known = facts(emulation=Emulation(programs={"aarch64": "/usr/bin/qemu-aarch64"}))
+    recipe = emulator("aarch64", "linux/amd64", libraries=("libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross"))
+    found = chosen("aarch64", said(known, HELD, recipe.tag))
+    assert (found.words, found.image) == (("qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"), recipe.tag)
+    own = emulator("aarch64", "linux/arm64", libraries=("libc6", "libgcc-s1", "libstdc++6"))
+    assert chosen("aarch64", said(facts(engine=engine(arch="aarch64")), HELD, own.tag)).words == ()
+
+
+def test_what_prints_nothing_is_tested_and_its_tests_are_not_listed():
+    """A trap tells that a test failed; cargo-nextest would read a list."""
+    assert "wasmtime" == chosen("wasm", facts()).kind
+    refusal = chosen("wasm", facts(), "nextest")
+    assert "print nothing" in refusal.why
 
 
 @pytest.mark.parametrize("name", ["wasip1", "wasip2"])
