@@ -212,13 +212,23 @@ FAILED: Final[Mapping[Verb, str]] = {
 }
 
 
+def _lock(context: Context) -> str:
+    """Return the text of Cargo.lock; empty if there is none."""
+    try:
+        return Path(context.repository.root, "Cargo.lock").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _finished(planned: Plan, ran: run.Ran, context: Context, begun: float) -> Result:
     if ran.error:
         raise ran.error
     if ran.code:
         what = FAILED[planned.verb]
         error = BuildFailed(
-            f"{planned.target} {what}", why=f"cargo exited with {ran.code}", hint=remedies.hint(ran.err) or "cargo's messages above say why"
+            f"{planned.target} {what}",
+            why=f"cargo exited with {ran.code}",
+            hint=remedies.hint(ran.err, _lock(context)) or "cargo's messages above say why",
         )
         error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
         raise error

@@ -40,12 +40,17 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return where the text says it."""
         return re.search(self.said, text, re.MULTILINE)
 
-    def advice(self, text: str) -> str:
-        """Return what to do about a text, with the names in it of what is missing, and of Debian's package that holds the first."""
+    def advice(self, text: str, lock: str = "") -> str:
+        """
+        Return what to do about a text, with the names in it of what is missing, and of Debian's package that holds the first.
+
+        *lock* is the text of Cargo.lock: where one of its crates needs a package that brings the first, and more, that is named.
+        """
         matches = re.finditer(self.said, text, re.MULTILINE)
         words = list(dict.fromkeys(word for match in matches for word in match.groups() if word))
         known = [package for word in words if (package := packages().get(word.lower()))]
         package = next(iter(known), words[0] if words and self.name == "program-missing" else "lib…-dev")
+        package = next((row.package for row in wanting(lock) if package in row.brings), package)
         return self.remedy.replace("{package}", package).replace("{words}", ", ".join(words))
 
 
@@ -66,6 +71,36 @@ def packages() -> Mapping[str, str]:
     return found
 
 
+class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A crate that links a C library, or starts a program, of the system.
+
+    Attributes:
+        package: Debian's, as `packages` names it; *brings* are others that come with it.
+        own: the crate that it depends on where it builds its own.
+    """
+
+    name: str
+    package: str
+    own: str = ""
+    brings: tuple[str, ...] = ()
+
+
+def wanting(lock: str) -> tuple[Crate, ...]:
+    """Return those of the crates that people meet which Cargo.lock (its text) holds, and that do not build their own library."""
+    rows = (convert({"name": name, **row}, Crate) for name, row in _raw()["crates"].items() if f'name = "{name}"' in lock)
+    return tuple(row for row in rows if not (row.own and re.search(_OWN.format(row.name, row.own), lock)))
+
+
+_OWN: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package).*\n)*? "{}(?: [^"]*)?",$'
+"""The row of Cargo.lock that has one crate depend on another."""
+
+
+def lines(lock: str) -> str:
+    """Return the value of `packages` that serves all crates of Cargo.lock (its text), with quotes; empty if none needs one."""
+    return ", ".join(f'"{row.package}"' for row in wanting(lock))
+
+
 def find(text: str) -> tuple[Remedy, ...]:
     """Return the rows that fit a text, in the order of the table; a general one only if no other does."""
     plain = ESCAPES.sub("", text)
@@ -78,10 +113,23 @@ def when(stage: str) -> tuple[Remedy, ...]:
     return tuple(row for row in remedies() if row.when == stage)
 
 
-def hint(text: str) -> str:
-    """Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known."""
+LIBRARIES: Final = ("library-missing", "libclang", "program-missing")
+"""The rows that `packages` mends; the first error of a build hides those that would follow."""
+
+
+def hint(text: str, lock: str = "") -> str:
+    """
+    Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known.
+
+    Where a library is missing, *lock*, the text of Cargo.lock, tells what else will be.
+    """
     rows = tuple(row for row in find(text) if not row.general)
-    return f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text))}" if rows else ""
+    if not rows:
+        return ""
+    said = f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text), lock)}"
+    crates = wanting(lock) if rows[0].name in LIBRARIES else ()
+    more = len(crates) > 1 or any(row.package not in said for row in crates)
+    return f"{said}; {', '.join(row.name for row in crates)} in Cargo.lock: `packages = [{lines(lock)}]`" if more else said
 
 
 def with_remedy(error: CrosstasksError) -> CrosstasksError:

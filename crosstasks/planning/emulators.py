@@ -184,7 +184,9 @@ def _silent(request: Request) -> Refused | None:
     """Refuse what has to read a program's output where it has none."""
     if request.target.os != "unknown" or request.verb != "nextest":
         return None
-    return Refused(name="nextest", why=f"programs for {request.target.triple} print nothing, so that nobody can list their tests", hint="`test`")
+    return Refused(
+        name="nextest", why=f"programs for {request.target.triple} print nothing, so that nobody can list their tests", hint="`test`"
+    )
 
 
 def _static(target: Target) -> bool:

@@ -17,7 +17,9 @@ COMPONENT: Final = b"\0asm\x0d\0\1\0"
 RUN: Final = "wasi:cli/run@"
 """The interface that a component exports which is a program; its version follows."""
 
-NO_HOST: Final = "the program imports from {}, which wasmtime does not have: name what runs it as `runner`, such as wasm-bindgen-test-runner"
+NO_HOST: Final = (
+    "the program imports from {}, which wasmtime does not have: name what runs it as `runner`, such as wasm-bindgen-test-runner"
+)
 
 SILENT: Final = "{}: ended without a trap; a program for wasm32-unknown-unknown prints nothing, and gets no arguments"
 

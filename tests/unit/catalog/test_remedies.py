@@ -113,3 +113,57 @@ def test_the_page_is_made_of_the_table():
 def test_what_is_missing_is_answered_with_the_line_that_mends_it(text, advice):
     """By the name that the linker, pkg-config or the build script has for it."""
     assert advice in hint(text)
+
+
+def locked(**crates):
+    """The text of a Cargo.lock: what each crate depends on, by its name with ``_`` for ``-``."""
+    rows = (
+        f'[[package]]\nname = "{name.replace("_", "-")}"\nversion = "1.0.0"\nchecksum = "0"\ndependencies = [\n'
+        + "".join(f' "{one}",\n' for one in needs)
+        + "]\n"
+        for name, needs in crates.items()
+    )
+    return "version = 4\n\n" + "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("lock", "names"),
+    [
+        ("", []),
+        (locked(serde=("syn",)), []),
+        (locked(openssl_sys=("cc", "pkg-config")), ["openssl-sys"]),
+        (locked(openssl_sys=("cc", "openssl-src")), []),
+        (locked(libsqlite3_sys=("cc", "pkg-config")), []),
+        (locked(libsqlite3_sys=("cc 1.0.1", "pkg-config")), []),
+        (locked(libsqlite3_sys=("pkg-config",), ring=("cc",)), ["libsqlite3-sys"]),
+        (locked(gtk_sys=("glib-sys",), glib_sys=()), ["gtk-sys"]),
+        (locked(clang_sys=(), prost_build=()), ["clang-sys", "prost-build"]),
+    ],
+)
+def test_crates_that_need_a_library_are_known_by_name(lock, names):
+    """Those that build their own do not need it."""
+    assert names == [row.name for row in remedies.wanting(lock)]
+
+
+@pytest.mark.parametrize(
+    ("said", "lock", "line"),
+    [
+        ("Could not find directory of OpenSSL installation", locked(openssl_sys=()), '`packages = ["libssl-dev"]`'),
+        ("The system library `glib-2.0` required by crate `glib-sys` was not found.", locked(gtk_sys=()), '`packages = ["libgtk-3-dev"]`'),
+        ("The system library `alsa` required by crate `alsa-sys` was not found.", "", '`packages = ["libasound2-dev"]`'),
+        (
+            "The system library `alsa` required by crate `alsa-sys` was not found.",
+            locked(alsa_sys=(), pq_sys=()),
+            'pq-sys, alsa-sys in Cargo.lock: `packages = ["libpq-dev", "libasound2-dev"]`',
+        ),
+        ("Unable to find libclang: x", locked(clang_sys=()), '`packages = ["libclang-dev:native"]`'),
+        ("Could not find `protoc`.", locked(prost_build=()), '`packages = ["protobuf-compiler:native"]`'),
+        ("  = note: /usr/bin/ld: cannot find -lpq: No such file", locked(pq_sys=()), '`packages = ["libpq-dev"]`'),
+        ("  = note: /usr/bin/ld: cannot find -lsqlite3: No such file", locked(libsqlite3_sys=()), '`packages = ["libsqlite3-dev"]`'),
+    ],
+)
+def test_the_line_that_mends_it_is_named(said, lock, line):
+    """Once where the error tells it; and what the other crates will need as well."""
+    found = hint(said, lock)
+    assert line in found
+    assert found.count("`packages") == 1 + ("in Cargo.lock" in line)
