@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from .catalog.ingredients import Toolchain
 from .config.configuration import Config
 from .config.documents import Place, Problems
 from .config.options import Release
@@ -31,7 +32,7 @@ from .facts.host import Host
 from .facts.inventory import Inventory
 from .facts.lock import Lock
 from .facts.registry import RegistryImage
-from .facts.rustup import Rustup, RustupServer, Toolchain
+from .facts.rustup import Rustup, RustupServer
 from .project.manifest import Package
 from .project.repository import Repository
 
@@ -53,7 +54,7 @@ SERVER: Final = RustupServer(url="https://static.rust-lang.org", stable="1.96.0"
 def toolchain(release: str = "1.96.0", host: str = AMD64, *, home: str = "/home/user/.rustup", **changes: Any) -> Toolchain:
     """Return a toolchain of rustup that has the standard library of its own host only."""
     name = f"{release}-{host}"
-    ready = {"name": name, "path": f"{home}/toolchains/{name}", "release": release, "host": host, "targets": (host,)}
+    ready = {"name": name, "path": f"{home}/toolchains/{name}", "release": release, "host": host, "standard": (host,), "glibc": "2.17"}
     return Toolchain(**{**ready, **changes})
 
 

@@ -43,7 +43,6 @@ from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..core.results import Container
 from ..core.steps import Absent, Done, Env
 from ..facts import engine
-from ..facts.rustup import Toolchain as Folder
 from ..reporting import report
 from . import arguments, dependencies, environment, guard, outcome
 from .artifacts import Built, localise
@@ -322,19 +321,11 @@ def _answers(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
 
 def _guard(route: Route, place: str, theirs: str, context: Context) -> guard.Guard:
     toolchain = route.toolchain
-    folder = Folder(
-        name=toolchain.name,
-        path=toolchain.path,
-        release=toolchain.release,
-        host=toolchain.host,
-        targets=toolchain.standard,
-        source=route.build_std,
-    )
     return guard.Guard(
         folder=place,
         cargo=f"{route.host_toolchain.path}/bin/cargo",
         rustc=f"{route.host_toolchain.path}/bin/rustc",
-        toolchain=folder,
+        toolchain=replace(toolchain, library=route.build_std),
         locked=context.repository.lock,
         offline=True,
         cargo_home=theirs,

@@ -33,10 +33,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from ..catalog.ingredients import Toolchain
 from ..clients.engines import mark
 from ..core import files
 from ..core.errors import ConfigError, NoRoute, ToolMissing
-from ..facts.rustup import Toolchain
 from .outcome import Marks
 
 CARGO_REFUSED: Final = 97
@@ -135,11 +135,11 @@ exit "$code"
 def _rustup(guard: Guard) -> str:
     toolchain = guard.toolchain
     names = tuple(dict.fromkeys((toolchain.name, *guard.listed)))
-    lacking = bool(guard.target) and guard.target not in toolchain.targets and not toolchain.source
-    targets = [f"{triple} (installed)" for triple in toolchain.targets] + [guard.target] * lacking
-    components = [f"rust-std-{triple} (installed)" for triple in toolchain.targets]
+    lacking = bool(guard.target) and guard.target not in toolchain.standard and not toolchain.library
+    targets = [f"{triple} (installed)" for triple in toolchain.standard] + [guard.target] * lacking
+    components = [f"rust-std-{triple} (installed)" for triple in toolchain.standard]
     # 0.2.x wants rust-src also where the standard library is installed and no source is needed (lib.rs:466 at v0.2.5)
-    components += ["rust-src (installed)"] if toolchain.source or toolchain.targets else []
+    components += ["rust-src (installed)"] if toolchain.library or toolchain.standard else []
     return f"""{_refusing(guard, "rustup", _RUSTUP_MARK, RUSTUP_REFUSED)}
 known() {{
     case "$1" in {"|".join(map(shlex.quote, names))}) return 0 ;; esac

@@ -6,8 +6,8 @@ waits for answers: then a source returns the questions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -48,12 +48,22 @@ class InstallToolchain(Step, frozen=True, kw_only=True, tag=True):
 
     release: str
     host: str
-    targets: tuple[str, ...]
-    library: bool
+    targets: tuple[str, ...] = ()
+    library: bool = False
     source: Literal["rustup", "debian"]
     rustup: str = ""
     components: tuple[str, ...] = ()
     profile: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name that rustup and cross know the toolchain by."""
+        return f"{self.release}-{self.host}"
+
+    @property
+    def triples(self) -> tuple[str, ...]:
+        """Return all triples whose standard library is asked for; the host's own always comes along."""
+        return tuple(dict.fromkeys((self.host, *self.targets)))
 
 
 class PullImage(Step, frozen=True, kw_only=True, tag=True):
@@ -116,25 +126,54 @@ class Tool(Ingredient, frozen=True, kw_only=True):
 
 
 class Toolchain(Ingredient, frozen=True, kw_only=True):
-    """A Rust toolchain.
+    """A Rust toolchain: a folder of rustup's or ours that is there, or will be after the steps.
 
     Attributes:
-        name: ``1.96.0-x86_64-unknown-linux-gnu``, or a name of the user's.
-        release: ``1.96.0``.
+        name: as rustup lists it, ``1.96.0-x86_64-unknown-linux-gnu`` or a name of the user's.
+        path: the folder with ``bin`` and ``lib/rustlib``.
+        release: what ``rustc -vV`` calls the release, ``1.96.0`` or ``1.98.0-nightly``; of one that was chosen, its *identity*.
         host: the triple that it runs on.
-        path: its folder, which exists after the steps.
-        standard: targets whose standard library is in it; the others are built from source (``-Zbuild-std``).
-        glibc: the lowest glibc its programs run with.
+        standard: triples whose standard library is in it; for others it is built from source (``-Zbuild-std``).
+        library: the source of the standard library is in it, ``rust-src``.
+        glibc: the lowest glibc that its programs run with, ``2.17`` for those of rustup; empty if unknown.
         origin: ``rustup`` or ``debian``: who made it, wherever it lies now.
+        date: of the channel that it was installed from; empty for one that rustup did not install.
+        components: what rustup installed beside the compiler and cargo, ``clippy`` for one.
+        architectures: of Debian, by the triple whose standard library came from there.
+        packages: of Debian, ``name:architecture`` to version.
     """
 
+    source: str = ""
+    why: str = ""
     name: str
-    release: str
-    host: str
     path: str
-    standard: tuple[str, ...]
+    release: str = ""
+    host: str = ""
+    standard: tuple[str, ...] = ()
+    library: bool = False
     glibc: str = ""
     origin: str = "rustup"
+    date: str = ""
+    components: tuple[str, ...] = ()
+    architectures: Mapping[str, str] = {}
+    packages: Mapping[str, str] = {}
+
+    @property
+    def identity(self) -> str:
+        """Return what names this very compiler: its release, or of a moving channel its name and date; empty if nothing does."""
+        return identity(self.release, self.date)
+
+
+MOVING: Final = ("nightly", "beta")
+"""Channels that hold another compiler every day, or every few."""
+
+
+def identity(release: str, date: str) -> str:
+    """Return what names a compiler: ``1.95.0`` its release, ``1.101.0-nightly`` its channel and date; what is named already stays."""
+    kind = next((kind for kind in MOVING if f"-{kind}" in release), "")
+    if kind:
+        return f"{kind}-{date}" if date else ""
+    return release
 
 
 class Image(Ingredient, frozen=True, kw_only=True):

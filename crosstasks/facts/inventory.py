@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from ..catalog.ingredients import Toolchain
 from ..core import cache, looking
-from .rustup import Toolchain
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
@@ -62,26 +62,13 @@ class Inventory(Struct, frozen=True, kw_only=True):
     images: tuple[Bundled, ...] = ()
 
 
-class _Marker(Struct, frozen=True, kw_only=True):
-    """What provisioning writes last into a toolchain."""
-
-    release: str
-    host: str
-    targets: tuple[str, ...] = ()
-    source: bool = False
-    origin: str = "rustup"
-    glibc: str = ""
-    components: tuple[str, ...] = ()
-
-
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
     """Look into our cache."""
     home, tools = look.cache / "rustup", look.cache / "tools"
     problems = {path.name: cache.mismatch(path) for path in sorted(tools.glob("[!.]*/"))}
-    toolchains = ((path.parent, parse(path)) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
     return Inventory(
         home=str(home),
-        toolchains=tuple(problems for _, problems in toolchains if problems),
+        toolchains=toolchains(home),
         tools_home=str(tools),
         tools=tuple(name for name, problem in problems.items() if not problem),
         damaged={name: problem for name, problem in problems.items() if problem},
@@ -100,23 +87,37 @@ def bundled(path: Path) -> Bundled | None:
         return None
 
 
-def parse(path: Path) -> Toolchain | None:
-    """Read a toolchain's marker; None if it is not whole, so that it is made again."""
-    folder = path.parent
+def toolchains(home: Path) -> tuple[Toolchain, ...]:
+    """Return the whole toolchains of a RUSTUP_HOME of ours, by name."""
+    read = (toolchain(path.parent) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
+    return tuple(found for found in read if found)
+
+
+def toolchain(folder: Path) -> Toolchain | None:
+    """Read what a toolchain of ours holds; None if it is not whole, so that it is made again, or not ours."""
     try:
-        marker = looking.decode(path.read_bytes(), _Marker)
+        content = looking.decode((folder / MARKER).read_bytes(), dict[str, Any])
+        keys = {NOTED.get(key, key): value for key, value in content.items()}
+        read = msgspec.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
     except (OSError, msgspec.MsgspecError):
         return None
-    if not any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")):
-        return None
-    return Toolchain(
-        name=folder.name,
-        path=str(folder),
-        release=marker.release,
-        host=marker.host,
-        targets=marker.targets,
-        source=marker.source,
-        origin=marker.origin,
-        glibc=marker.glibc,
-        components=marker.components,
-    )
+    return read if any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")) else None
+
+
+NOTED: Final = {
+    "release": "release",
+    "host": "host",
+    "targets": "standard",
+    "source": "library",
+    "origin": "origin",
+    "glibc": "glibc",
+    "components": "components",
+    "architectures": "architectures",
+    "packages": "packages",
+}
+"""What provisioning writes last into a toolchain: by its key in the file, the attribute."""
+
+
+def noted(held: Toolchain) -> dict[str, Any]:
+    """Return what is written of a toolchain, ready for JSON."""
+    return {"version": 1, **{key: getattr(held, name) for key, name in NOTED.items()}}

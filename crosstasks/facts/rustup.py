@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..catalog.ingredients import Toolchain, identity
 from ..core import looking, toml_file
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
@@ -22,51 +23,6 @@ from ..project import manifest
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
     from ..core.steps import Question
-
-
-class Toolchain(Struct, frozen=True, kw_only=True):
-    """A folder that holds a Rust toolchain.
-
-    Attributes:
-        name: as rustup lists it, ``1.96.0-x86_64-unknown-linux-gnu`` or a custom one.
-        path: the folder with ``bin`` and ``lib/rustlib``.
-        release: what ``rustc -vV`` calls the release, ``1.96.0`` or ``1.98.0-nightly``; empty if unknown.
-        host: the host triple it runs on.
-        targets: triples whose standard library is in it.
-        source: ``rust-src`` is in it.
-        origin: ``rustup``, or ``debian`` if it was put together from Debian's packages.
-        glibc: the lowest glibc that its programs run with, ``2.17`` for those of rustup.
-        date: of the channel that it was installed from; empty for one that rustup did not install.
-        components: what rustup installed beside the compiler and cargo, ``clippy`` for one.
-    """
-
-    name: str
-    path: str
-    release: str = ""
-    host: str = ""
-    targets: tuple[str, ...] = ()
-    source: bool = False
-    origin: str = "rustup"
-    glibc: str = "2.17"
-    date: str = ""
-    components: tuple[str, ...] = ()
-
-    @property
-    def identity(self) -> str:
-        """Return what names this very compiler: its release, or of a moving channel its name and date; empty if nothing does."""
-        return identity(self.release, self.date)
-
-
-MOVING: Final = ("nightly", "beta")
-"""Channels that hold another compiler every day, or every few."""
-
-
-def identity(release: str, date: str) -> str:
-    """Return what names a compiler: ``1.95.0`` its release, ``1.101.0-nightly`` its channel and date; what is named already stays."""
-    kind = next((kind for kind in MOVING if f"-{kind}" in release), "")
-    if kind:
-        return f"{kind}-{date}" if date else ""
-    return release
 
 
 class Channel(Struct, frozen=True, kw_only=True):
@@ -198,8 +154,9 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
         path=str(folder),
         release=release,
         host=host,
-        targets=standard(folder),
-        source=(library / "src/rust/library/Cargo.toml").is_file() or (library / "src/rust/library/std").is_dir(),
+        source="user",
+        standard=standard(folder),
+        library=(library / "src/rust/library/Cargo.toml").is_file() or (library / "src/rust/library/std").is_dir(),
         glibc=glibc,
         date=date,
         components=components_of(components, host),

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from ..catalog import recipes
+from ..catalog.ingredients import MOVING
 from ..catalog.machines import MACHINES
 from ..catalog.targets import Target, catalogue
 from ..core import versions
 from ..core.steps import Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
-from ..facts.rustup import MOVING
 from ..project.repository import Repository
 
 if TYPE_CHECKING:

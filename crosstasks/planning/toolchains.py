@@ -30,19 +30,18 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import structs
 
-from ..catalog.ingredients import InstallToolchain, Provision, Questions, Tool, Toolchain, first
+from ..catalog.ingredients import MOVING, InstallToolchain, Provision, Questions, Tool, Toolchain, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
 from ..core.steps import Absent, Question, Refused
 from ..facts import lock
 from ..facts.debian import Debian
-from ..facts.rustup import MOVING, Channel, Rustup
+from ..facts.rustup import Channel, Rustup
 from . import tools
 
 if TYPE_CHECKING:
     from ..facts import Facts
-    from ..facts.rustup import Toolchain as Folder
     from .request import Request, RustRequest
 
 DEBIAN_GLIBC: Final = "2.36"
@@ -94,7 +93,7 @@ def _pinned(rust: RustRequest) -> Release | Refused:
 def _users(rust: RustRequest, facts: Facts) -> Iterator[Release]:
     """Give the release of the active toolchain, if it is what is asked for; of a channel the newest that fits."""
     rustup = facts.rustup
-    held: Sequence[Folder] = rustup.toolchains if isinstance(rustup, Rustup) else ()
+    held: Sequence[Toolchain] = rustup.toolchains if isinstance(rustup, Rustup) else ()
     active = rustup.active if isinstance(rustup, Rustup) else ""
     fitting = [folder for folder in held if folder.identity and rust.accepts(folder.identity) and (rust.release or folder.name == active)]
     if fitting:
@@ -251,58 +250,48 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     return Refused(name="user", why=f"rustup has no {need.release} for {need.host}")
 
 
-def _lacking(folder: Folder, rust: RustRequest) -> list[str]:
+def _lacking(folder: Toolchain, rust: RustRequest) -> list[str]:
     """Return what a toolchain has not of what is needed: standard libraries, the library's source, components."""
     triples = () if rust.compiled else rust.target.triples
-    standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.targets]
-    source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.source else []
+    standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.standard]
+    source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.library else []
     rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
     return [*standard, *source, *rest, *_toolless(folder, rust)]
 
 
-def _toolless(folder: Folder, rust: RustRequest) -> list[str]:
+def _toolless(folder: Toolchain, rust: RustRequest) -> list[str]:
     """Return the components that the verb needs and a toolchain has not; no source of the library makes up for them."""
     return [name for name in rust.tools if name not in folder.components]
 
 
-def ready(folder: Folder, source: str, why: str) -> Toolchain:
-    """Take a folder as it is."""
-    return Toolchain(
-        name=folder.name,
-        release=folder.identity or folder.release,
-        host=folder.host,
-        path=folder.path,
-        standard=folder.targets,
-        glibc=folder.glibc,
-        origin=folder.origin,
-        source=source,
-        why=why,
-    )
+def ready(folder: Toolchain, source: str, why: str) -> Toolchain:
+    """Take a toolchain as it is."""
+    return structs.replace(folder, release=folder.identity or folder.release, source=source, why=why)
 
 
 _ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
 
 
-def _made(need: Need, origin: str, facts: Facts) -> Folder | None:
+def _made(need: Need, origin: str, facts: Facts) -> Toolchain | None:
     """Return the toolchain that an earlier call has made of a source, if there is one of this release."""
     made = facts.inventory.toolchains
     return next((one for one in made if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
 
 
-def _taken(folder: Folder) -> Toolchain:
+def _taken(folder: Toolchain) -> Toolchain:
     return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
 
 
-def _unasked(folder: Folder | None, name: str, why: str, rust: RustRequest) -> Toolchain | Refused:
+def _unasked(folder: Toolchain | None, name: str, why: str, rust: RustRequest) -> Toolchain | Refused:
     """Take what is there where its source cannot be asked, if the standard library can be built of it."""
-    if folder and folder.source and not _toolless(folder, rust):
+    if folder and folder.library and not _toolless(folder, rust):
         return _taken(folder)
     return Refused(name=name, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
 
 
 def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     for origin in _ORIGIN:
-        if (folder := _made(need, origin, facts)) and not (_toolless if folder.source else _lacking)(folder, need.rust):
+        if (folder := _made(need, origin, facts)) and not (_toolless if folder.library else _lacking)(folder, need.rust):
             return _taken(folder)
     return Refused(name="cache", why=f"no {need.name} there yet")
 
@@ -352,7 +341,7 @@ def _offered(
     standard: Collection[str],
     source: bool,  # noqa: FBT001
     origin: Literal["rustup", "debian"],
-    folder: Folder | None,
+    folder: Toolchain | None,
     request: Request,
     facts: Facts,
 ) -> Toolchain | Refused | Questions:
@@ -367,7 +356,7 @@ def _offered(
     triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in standard))))
     named = (name for name in rust.components if name != "rust-src" and origin == "rustup")
     components = tuple(dict.fromkeys((*named, *rust.tools)))
-    if folder and set(triples) <= set(folder.targets) and folder.source >= library and set(components) <= set(folder.components):
+    if folder and set(triples) <= set(folder.standard) and folder.library >= library and set(components) <= set(folder.components):
         return _taken(folder)
     tool = tools.rustup(request, facts) if origin == "rustup" else None
     if tool is not None and not isinstance(tool, Tool):
@@ -386,7 +375,7 @@ def _offered(
     return _installed(step, facts, folder, steps=(*(tool.steps if tool else ()), step))
 
 
-def _installed(step: InstallToolchain, facts: Facts, folder: Folder | None, *, steps: tuple[Provision, ...]) -> Toolchain:
+def _installed(step: InstallToolchain, facts: Facts, folder: Toolchain | None, *, steps: tuple[Provision, ...]) -> Toolchain:
     """Return the toolchain that a step installs, or adds to."""
     name = f"{step.release}-{step.host}"
     return Toolchain(
@@ -394,7 +383,7 @@ def _installed(step: InstallToolchain, facts: Facts, folder: Folder | None, *, s
         release=step.release,
         host=step.host,
         path=f"{facts.inventory.home}/toolchains/{name}",
-        standard=tuple(dict.fromkeys((step.host, *(folder.targets if folder else ()), *step.targets))),
+        standard=tuple(dict.fromkeys((step.host, *(folder.standard if folder else ()), *step.targets))),
         glibc=RUSTUP_GLIBC if step.source == "rustup" else DEBIAN_GLIBC,
         origin=step.source,
         source=step.source,

@@ -16,7 +16,7 @@ from ..clients import engines
 from ..context import debian_archive
 from ..core import cache
 from ..reporting import progress
-from . import emulation, image, rustup_home, toolchain, tools
+from . import emulation, image, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -51,17 +51,14 @@ def take(step: Provision, context: Context) -> None:
 
 
 def _install_toolchain(step: InstallToolchain, context: Context) -> None:
-    spec = rustup_home.ToolchainSpec(
-        release=step.release, host=step.host, targets=step.targets, source=step.library, components=step.components, profile=step.profile
-    )
     home = context.cache / "rustup"
     if step.source == "rustup":
         with progress.shown(progress.step_words(step)):
-            toolchain.from_rustup(spec, home=home, rustup=step.rustup, run=context.run, say=context.say)
+            toolchain.from_rustup(step, home=home, rustup=step.rustup, run=context.run, say=context.say)
         return
     with progress.shown(progress.step_words(step)):
         toolchain.from_debian(
-            spec,
+            step,
             home=home,
             archive=debian_archive(context.cache, context.config, SUITE, context.say),
             debian_std=_architectures(),

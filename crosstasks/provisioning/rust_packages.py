@@ -11,11 +11,12 @@ from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..clients.debian.deb import members
 from ..clients.debian.packages import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
-from .rustup_home import Marker, ToolchainSpec, mark, missing, name, path
+from .rustup_home import mark, missing, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -255,8 +256,8 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 def make(
-    want: ToolchainSpec,
-    present: Marker | None,
+    want: InstallToolchain,
+    present: Toolchain | None,
     *,
     home: Path,
     draft: Path,
@@ -286,7 +287,7 @@ def make(
     )
     say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
-    folder, glibc = draft / name(want), present.glibc if present else ""
+    folder, glibc = draft / want.name, present.glibc if present else ""
     if parts.programs:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
@@ -302,11 +303,13 @@ def make(
     if parts.library:
         say("unpacking the standard library's source")
         library(members(debs[parts.library]), want.release, folder)
-    marker = Marker(
+    marker = Toolchain(
+        name=want.name,
+        path="",
         release=want.release,
         host=want.host,
-        targets=want.triples,
-        source=want.source,
+        standard=want.triples,
+        library=want.library,
         origin="debian",
         glibc=glibc,
         components=want.components,
@@ -320,12 +323,12 @@ def make(
     say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _parts(want: ToolchainSpec, present: Marker | None, home: Path, *, archive: Archive, architectures: Mapping[str, str]) -> Parts:
+def _parts(want: InstallToolchain, present: Toolchain | None, home: Path, *, archive: Archive, architectures: Mapping[str, str]) -> Parts:
     architecture = architectures[want.host]
     before = present.packages.get(f"{RUSTC}:{architecture}", "") if present else ""
     version = _version(want, archive, architectures, before)
     anew = version != before
-    lacking = (*want.triples, *(("source",) if want.source else ()), *want.components) if anew else missing(home, want)
+    lacking = (*want.triples, *(("source",) if want.library else ()), *want.components) if anew else missing(home, want)
     return Parts(
         programs=_closure(archive, want.release, version, architecture) if anew else (),
         standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
@@ -334,7 +337,7 @@ def _parts(want: ToolchainSpec, present: Marker | None, home: Path, *, archive: 
     )
 
 
-def _version(want: ToolchainSpec, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
+def _version(want: InstallToolchain, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
     """
     Return the version of Debian's packages that has all of it.
 
@@ -372,7 +375,7 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
     return tuple(package for package in archive.closure(names, architecture) if may_hold_libraries(package.name))
 
 
-def prove(folder: Path, want: ToolchainSpec, run: Runner) -> None:
+def prove(folder: Path, want: InstallToolchain, run: Runner) -> None:
     """
     Run the programs, with nothing but their own run path to find their shared objects.
 
@@ -383,10 +386,10 @@ def prove(folder: Path, want: ToolchainSpec, run: Runner) -> None:
         done = run([str(folder / "bin" / argv[0]), *argv[1:]], env={"LD_LIBRARY_PATH": None}, cwd=str(folder))
         if done.code or expected not in done.out:
             why = done.err.strip() or done.out.strip() or f"it exited with {done.code}"
-            raise ToolMissing(f"the {argv[0]} made of Debian's packages does not run as {name(want)}", why=why)
+            raise ToolMissing(f"the {argv[0]} made of Debian's packages does not run as {want.name}", why=why)
 
 
-def _move(parts: Parts, new: Path, folder: Path, marker: Marker) -> None:
+def _move(parts: Parts, new: Path, folder: Path, marker: Toolchain) -> None:
     """Let the toolchain appear at once; or each thing that it lacked, and the marker last."""
     if parts.programs:
         mark(new, marker)

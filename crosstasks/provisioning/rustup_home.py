@@ -11,21 +11,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..facts import inventory
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import InstallToolchain, Toolchain
     from ..core.steps import Say
-    from ..facts.rustup import Toolchain
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
 
@@ -35,116 +35,46 @@ BOOKS: Final = frozenset(
 """What we and rustup write anew when something is added, also where that fails half way: all else that is added is new files."""
 
 
-class ToolchainSpec(Struct, frozen=True, kw_only=True):
-    """A toolchain to have.
-
-    Attributes:
-        release: ``1.96.0``.
-        host: the triple that its programs run on, which need not be this machine's.
-        targets: triples whose standard library is wanted; the host's own always comes along.
-        source: the library's source is wanted too, for ``-Zbuild-std``.
-        components: what else of rustup's, and *profile* its name for a set of them.
-    """
-
-    release: str
-    host: str
-    targets: tuple[str, ...] = ()
-    source: bool = False
-    components: tuple[str, ...] = ()
-    profile: str = ""
-
-    @property
-    def triples(self) -> tuple[str, ...]:
-        """Return all triples whose standard library is wanted."""
-        return tuple(dict.fromkeys((self.host, *self.targets)))
-
-
-class Marker(Struct, frozen=True, kw_only=True):
-    """What a toolchain of ours holds.
-
-    Attributes:
-        version: of this form.
-        release, host, targets, source: as in ``Wanted``.
-        origin: ``debian`` or ``rustup``.
-        glibc: the lowest that its programs run with.
-        architectures: of Debian, by the triple whose standard library came from there.
-        packages: of Debian, ``name:architecture`` to version.
-    """
-
-    version: Literal[1] = 1
-    release: str
-    host: str
-    targets: tuple[str, ...]
-    source: bool
-    origin: Literal["debian", "rustup"]
-    glibc: str
-    components: tuple[str, ...] = ()
-    architectures: Mapping[str, str] = {}
-    packages: Mapping[str, str] = {}
-
-
-def name(spec: ToolchainSpec) -> str:
-    """Return the name that rustup and cross know the toolchain by."""
-    return f"{spec.release}-{spec.host}"
-
-
-def path(home: Path, spec: ToolchainSpec) -> Path:
+def path(home: Path, step: InstallToolchain) -> Path:
     """Return the folder of the toolchain."""
-    return home / "toolchains" / name(spec)
+    return home / "toolchains" / step.name
 
 
-def marker(folder: Path) -> Marker | None:
-    """Read what a toolchain holds; None if it is not whole, or not ours."""
-    try:
-        content = msgspec.json.decode((folder / inventory.MARKER).read_bytes(), type=Marker)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return content if any((folder / "bin" / rustc).is_file() for rustc in ("rustc", "rustc.exe")) else None
-
-
-def missing(home: Path, spec: ToolchainSpec) -> tuple[str, ...]:
+def missing(home: Path, step: InstallToolchain) -> tuple[str, ...]:
     """Return what is not there yet: ``rustc``, triples, ``source``; nothing if the toolchain is complete."""
-    folder = path(home, spec)
-    present = marker(folder)
+    folder = path(home, step)
+    present = inventory.toolchain(folder)
     rustc = () if present else ("rustc",)
-    triples = (t for t in spec.triples if not present or t not in present.targets or not (folder / "lib/rustlib" / t).is_dir())
-    source = spec.source and not (present and present.source and (folder / SOURCE).is_dir())
-    components = (name for name in spec.components if not present or name not in present.components)
+    triples = (t for t in step.triples if not present or t not in present.standard or not (folder / "lib/rustlib" / t).is_dir())
+    source = step.library and not (present and present.library and (folder / SOURCE).is_dir())
+    components = (name for name in step.components if not present or name not in present.components)
     return (*rustc, *triples, *(("source",) if source else ()), *components)
 
 
-def complete(home: Path, spec: ToolchainSpec) -> bool:
+def complete(home: Path, step: InstallToolchain) -> bool:
     """Tell whether all that is wanted is there."""
-    return not missing(home, spec)
+    return not missing(home, step)
 
 
-def inspect(home: Path) -> tuple[Toolchain, ...]:
-    """Return the whole toolchains of ours in *home*, by name."""
-    toolchains = (inventory.parse(place) for place in sorted((home / "toolchains").glob(f"[!.]*/{inventory.MARKER}")))
-    return tuple(toolchain for toolchain in toolchains if toolchain)
-
-
-def union(spec: ToolchainSpec, present: Marker | None) -> ToolchainSpec:
-    """Pure: want also what is held already, so that adding a target takes none away."""
+def union(step: InstallToolchain, present: Toolchain | None) -> InstallToolchain:
+    """Pure: ask also for what is there already, so that adding a target takes none away."""
     if present is None:
-        return spec
-    return ToolchainSpec(
-        release=spec.release,
-        host=spec.host,
-        targets=tuple(dict.fromkeys((*present.targets, *spec.targets))),
-        source=spec.source or present.source,
-        components=tuple(dict.fromkeys((*present.components, *spec.components))),
-        profile=spec.profile,
+        return step
+    return structs.replace(
+        step,
+        targets=tuple(dict.fromkeys((*present.standard, *step.targets))),
+        library=step.library or present.library,
+        components=tuple(dict.fromkeys((*present.components, *step.components))),
     )
 
 
-def mark(folder: Path, content: Marker) -> None:
+def mark(folder: Path, content: Toolchain) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
     cache.note_checksums(folder, but=BOOKS)
-    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(content)).decode())
+    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(inventory.noted(content))).decode())
 
 
-def keep(place: Path, present: Marker, draft_: Path, other: Marker) -> None:
+def keep(place: Path, present: Toolchain, draft_: Path, other: Toolchain) -> None:
     """
     Put into the toolchain *draft_*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
 
@@ -153,8 +83,8 @@ def keep(place: Path, present: Marker, draft_: Path, other: Marker) -> None:
     Raises:
         ToolMissing: they were built apart, and a standard library fits only the rustc that it was built with.
     """
-    more = [triple for triple in present.targets if triple not in other.targets]
-    parts = [*more, *(["src"] if present.source and not other.source else [])]
+    more = [triple for triple in present.standard if triple not in other.standard]
+    parts = [*more, *(["src"] if present.library and not other.library else [])]
     if not parts:
         return
     if (present.origin, _rustc(present)) != (other.origin, _rustc(other)):
@@ -164,15 +94,15 @@ def keep(place: Path, present: Marker, draft_: Path, other: Marker) -> None:
     for part in parts:
         shutil.copytree(place / "lib/rustlib" / part, draft_ / "lib/rustlib" / part, symlinks=True)
     union = {
-        "targets": (*other.targets, *more),
-        "source": present.source or other.source,
+        "standard": (*other.standard, *more),
+        "library": present.library or other.library,
         "architectures": {**present.architectures, **other.architectures},
         "packages": {**present.packages, **other.packages},
     }
     mark(draft_, structs.replace(other, **union))
 
 
-def _rustc(content: Marker) -> str:
+def _rustc(content: Toolchain) -> str:
     """Return the version of Debian's package; rustup's are told apart by their release."""
     return next((version for name, version in content.packages.items() if name.startswith("rustc-web:")), "")
 

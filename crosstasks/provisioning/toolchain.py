@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from ..catalog.ingredients import Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
+from ..facts import inventory
 from . import rust_packages
-from .rustup_home import SOURCE, Marker, ToolchainSpec, complete, draft, mark, marker, missing, name, path, union
+from .rustup_home import SOURCE, complete, draft, mark, missing, path, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from ..catalog.ingredients import InstallToolchain
     from ..clients.debian import Archive
     from ..core.steps import Done, Env, Runner, Say
 
@@ -24,7 +27,7 @@ BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
 
 
 def from_debian(
-    spec: ToolchainSpec,
+    step: InstallToolchain,
     *,
     home: Path,
     archive: Archive,
@@ -39,11 +42,11 @@ def from_debian(
     Put the toolchain together from Debian's packages, or add to one that was.
 
     Args:
-        spec: what to have.
+        step: what to have.
         home: our RUSTUP_HOME.
         archive: Debian's.
-        debian_std: the architecture, as Debian names it, of each of ``spec.targets``.
-        host_debian: that of ``spec.host``.
+        debian_std: the architecture, as Debian names it, of each of ``step.targets``.
+        host_debian: that of ``step.host``.
         runs_here: whether programs of that host run on this machine: only then is rustc tried.
         patchelf: gives a patchelf that runs here.
         run: runs programs.
@@ -52,13 +55,13 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    with draft(home, name(spec), say) as folder:
-        if complete(home, spec):
+    with draft(home, step.name, say) as folder:
+        if complete(home, step):
             return
-        present = _of("debian", home, spec)
-        intact = present if _intact(home, spec, say) else None
-        every = {**(present.architectures if present else {}), **debian_std, spec.host: host_debian}
-        want = union(spec, present)
+        present = _of("debian", home, step)
+        intact = present if _intact(home, step, say) else None
+        every = {**(present.architectures if present else {}), **debian_std, step.host: host_debian}
+        want = union(step, present)
         strangers = [triple for triple in want.triples if triple not in every]
         if strangers:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
@@ -77,19 +80,19 @@ def from_debian(
         )
 
 
-def from_rustup(spec: ToolchainSpec, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
+def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
     """
     Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
 
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    with draft(home, name(spec), say) as folder:
-        if complete(home, spec):
+    with draft(home, step.name, say) as folder:
+        if complete(home, step):
             return
-        present = _of("rustup", home, spec)
-        intact = present if _intact(home, spec, say) else None
-        want = union(spec, present)
+        present = _of("rustup", home, step)
+        intact = present if _intact(home, step, say) else None
+        want = union(step, present)
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
         if intact is None or not _added(want, home, rustup, run):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
@@ -100,33 +103,35 @@ def from_rustup(spec: ToolchainSpec, *, home: Path, rustup: str, run: Runner, sa
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _of(origin: str, home: Path, spec: ToolchainSpec) -> Marker | None:
+def _of(origin: str, home: Path, step: InstallToolchain) -> Toolchain | None:
     """Return what a toolchain of this origin holds; another's cannot be added to."""
-    present = marker(path(home, spec))
+    present = inventory.toolchain(path(home, step))
     return present if present and present.origin == origin else None
 
 
-def _intact(home: Path, spec: ToolchainSpec, say: Say) -> bool:
+def _intact(home: Path, step: InstallToolchain, say: Say) -> bool:
     """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = cache.describe(cache.differing(path(home, spec)))
+    wrong = cache.describe(cache.differing(path(home, step)))
     if wrong:
-        say(f"{path(home, spec)} is made anew: {wrong}")
+        say(f"{path(home, step)} is made anew: {wrong}")
     return not wrong
 
 
-def _from_rustup(want: ToolchainSpec) -> Marker:
-    return Marker(
+def _from_rustup(want: InstallToolchain) -> Toolchain:
+    return Toolchain(
+        name=want.name,
+        path="",
         release=want.release,
         host=want.host,
-        targets=want.triples,
-        source=want.source,
+        standard=want.triples,
+        library=want.library,
         origin="rustup",
         glibc=RUSTUP_GLIBC,
         components=want.components,
     )
 
 
-def _added(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> bool:
+def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> bool:
     """Add to the toolchain in *home* what it lacks; tell whether that went well."""
     lacking = missing(home, want)
     triples = [triple for triple in lacking if triple in want.triples]
@@ -135,24 +140,24 @@ def _added(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> bool:
     calls += [["component", "add", *components]] if components else []
     # toolchains share the downloads of a home, of rust-src for one
     with cache.locked(home / "making" / "rustup"):
-        went = all(_rustup([*call, "--toolchain", name(want)], home, rustup, run).code == 0 for call in calls)
+        went = all(_rustup([*call, "--toolchain", want.name], home, rustup, run).code == 0 for call in calls)
     folder = path(home, want)
-    return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.source else [])))
+    return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.library else [])))
 
 
-def _install(want: ToolchainSpec, home: Path, rustup: str, run: Runner) -> None:
+def _install(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> None:
     targets = [word for triple in want.targets if triple != want.host for word in ("--target", triple)]
-    source = [word for name in (*(["rust-src"] if want.source else []), *want.components) for word in ("--component", name)]
+    source = [word for name in (*(["rust-src"] if want.library else []), *want.components) for word in ("--component", name)]
     flags = ["--profile", want.profile or "minimal", "--force-non-host", "--no-self-update"]
-    done = _rustup(["toolchain", "install", name(want), *flags, *targets, *source], home, rustup, run)
+    done = _rustup(["toolchain", "install", want.name, *flags, *targets, *source], home, rustup, run)
     if done.code:
         message = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
         hint = BUILD_STD if "unavailable for download" in message else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
-        raise ToolMissing(f"rustup cannot install {name(want)}", why=message[-2000:] or f"it exited with {done.code}", hint=hint)
+        raise ToolMissing(f"rustup cannot install {want.name}", why=message[-2000:] or f"it exited with {done.code}", hint=hint)
     mark(path(home, want), _from_rustup(want))
     lacking = missing(home, want)
     if lacking:
-        raise ToolMissing(f"rustup installed {name(want)} without {', '.join(lacking)}")
+        raise ToolMissing(f"rustup installed {want.name} without {', '.join(lacking)}")
 
 
 def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> Done:

@@ -18,8 +18,9 @@ from crosstasks.catalog import recipes
 from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
+from crosstasks.facts import inventory
 from crosstasks.facts.host import suite
-from crosstasks.provisioning import emulation, rustup_home, tools
+from crosstasks.provisioning import emulation, tools
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,12 +131,12 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     code, said = take(wanted, killed_at="installs", moment=moment)
     assert -signal.SIGKILL == code, said
     home = tmp_path / "cache/rustup"
-    assert [(HOST,)][first:] == [one.targets for one in rustup_home.inspect(home)]
+    assert [(HOST,)][first:] == [one.standard for one in inventory.toolchains(home)]
     code, said = take(wanted)
     assert 0 == code, said
     time.sleep(1.5)  # for what the killed call's rustup, which goes on, might still do to the folder
-    (found,) = rustup_home.inspect(home)
-    assert (set(found.targets), found.source) == ({HOST, OTHER}, True)
+    (found,) = inventory.toolchains(home)
+    assert (set(found.standard), found.library) == ({HOST, OTHER}, True)
     assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))
 
 

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from crosstasks.building import guard as guards
 from crosstasks.building import outcome
+from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.errors import BuildFailed, ConfigError, EngineFailed, ImageFailed, NoRoute, RefusedArgument, ToolMissing
-from crosstasks.facts.rustup import Toolchain
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -118,7 +118,7 @@ def _sysroot() -> str:
 def toolchain():
     """The machine's own toolchain, which is only read."""
     path = _sysroot()
-    return Toolchain(name=Path(path).name, path=path, host=HOST, targets=(HOST,))
+    return Toolchain(name=Path(path).name, path=path, host=HOST, standard=(HOST,))
 
 
 class Bench:
@@ -374,7 +374,7 @@ def test_an_install_is_refused_and_named(bench, argv, changes, wanted, words):
 @pytest.mark.parametrize(("component", "verb"), [("rust-src", "build"), ("clippy", "clippy")])
 def test_a_component_that_lacks_is_named(bench, component, verb):
     """A toolchain without clippy, or with neither a standard library nor its source, is told before a container starts."""
-    bare = replace(bench.toolchain, path=str(bench.root), targets=(HOST,) if verb == "clippy" else ())
+    bare = replace(bench.toolchain, path=str(bench.root), standard=(HOST,) if verb == "clippy" else ())
     done, marks, told = bench.run(verb, "--target", HOST, toolchain=bare)
     assert done.returncode == 1
     assert marks.rustup == ("component", "add", component, "--toolchain", bare.name)
@@ -508,7 +508,7 @@ def alone(tmp_path):
     real.parent.mkdir(parents=True)
     real.write_text(REAL)
     real.chmod(0o755)
-    toolchain = Toolchain(name=EVIL.replace("\n", ""), path=str(tmp_path / EVIL), host=HOST, targets=(HOST, ARM))
+    toolchain = Toolchain(name=EVIL.replace("\n", ""), path=str(tmp_path / EVIL), host=HOST, standard=(HOST, ARM))
     guard = guards.Guard(
         folder=str(tmp_path / "runs" / EVIL),
         cargo=str(real),

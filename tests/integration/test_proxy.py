@@ -15,12 +15,13 @@ import pytest
 from intercepting import intercepting
 from rustup_server import hollow, publish, serving
 
+from crosstasks.catalog.ingredients import InstallToolchain
 from crosstasks.catalog.pins import pins
 from crosstasks.clients import registry_api
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.process import run
 from crosstasks.core.errors import CrosstasksError
-from crosstasks.provisioning import rustup_home, toolchain, tools
+from crosstasks.provisioning import toolchain, tools
 
 TOLD = ("HTTPS_PROXY", "SSL_CERT_FILE", "PIP_CONFIG_FILE")
 """What the user of such a machine sets; the last keeps a file of the machine that runs the tests out."""
@@ -110,7 +111,7 @@ def _archive(site, folder):
 
 def _pip_and_rustup(site, folder):
     rustup = tools.from_pypi(folder / "tools", "rustup", (f"rustup=={pins().pypi['rustup'].version}",), run=run, say=silent) / "bin/rustup"
-    wanted = rustup_home.ToolchainSpec(release="1.2.3", host=HOST)
+    wanted = InstallToolchain(why="", source="rustup", release="1.2.3", host=HOST)
     toolchain.from_rustup(
         wanted, home=folder / "rustup", rustup=str(rustup), run=partial(run_with, {"RUSTUP_DIST_SERVER": site}), say=silent
     )

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from rustup_server import publish, serving
 
+from crosstasks.catalog.ingredients import InstallToolchain
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
 from crosstasks.clients.process import run
 from crosstasks.core import cache
 from crosstasks.core.errors import ToolMissing
-from crosstasks.provisioning import rust_packages, rustup_home, toolchain, tools
-from crosstasks.provisioning.rustup_home import ToolchainSpec
+from crosstasks.facts import inventory
+from crosstasks.provisioning import rust_packages, toolchain, tools
 
 ARCHITECTURES = {"x86_64-unknown-linux-gnu": "amd64", "aarch64-unknown-linux-gnu": "arm64"}
 HOST = f"{platform.machine()}-unknown-linux-gnu"
@@ -31,16 +32,23 @@ MAKE = """
 import sys
 from pathlib import Path
 from crosstasks.clients.process import run
-from crosstasks.provisioning import rustup_home, toolchain, tools
+from crosstasks.catalog.ingredients import InstallToolchain
+from crosstasks.provisioning import toolchain, tools
 from crosstasks.clients.debian import Archive
 home, folder, release, host, architecture = sys.argv[1:]
 say = lambda line: print(line, flush=True)
 toolchain.from_debian(
-    rustup_home.ToolchainSpec(release=release, host=host), home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
-    debian_std={}, host_debian=architecture, here=host, run=run, say=say,
+    InstallToolchain(why="", source="debian", release=release, host=host),
+    home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
+    debian_std={}, host_debian=architecture, runs_here=True, run=run, say=say,
     patchelf=lambda: tools.patchelf(Path(folder) / "tools", run=run, say=say),
 )
 """
+
+
+def spec(release, host, **more):
+    """Return the step that installs a toolchain."""
+    return InstallToolchain(why="", source="rustup", release=release, host=host, **more)
 
 
 def silent(_line):
@@ -81,7 +89,7 @@ def eight(archive, release, tmp_path_factory):
 def made(eight, archive, release):
     """The folder of a toolchain to which the other architecture's std and the source were added, and what was said."""
     home, said = eight[0], []
-    wanted = ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,), source=True)
+    wanted = spec(release, HOST, targets=(FOREIGN,), library=True)
     before = (toolchain.path(home, wanted) / "bin/rustc").stat()
     debian(wanted, home, archive, said.append)
     assert before.st_ino == (toolchain.path(home, wanted) / "bin/rustc").stat().st_ino
@@ -95,7 +103,7 @@ def debian(wanted, home, archive, say=silent):
         archive=archive,
         debian_std=ARCHITECTURES,
         host_debian=ARCHITECTURES[wanted.host],
-        here=HOST,
+        runs_here=wanted.host == HOST,
         patchelf=lambda: tools.patchelf(archive.folder / "tools", run=run, say=say),
         run=run,
         say=say,
@@ -121,15 +129,15 @@ def test_once(eight):
     """Eight processes that want the same toolchain make it once."""
     home, said = eight
     assert 1 == sum("unpacking rustc" in text for text in said)
-    assert 1 == len(rustup_home.inspect(home))
+    assert 1 == len(inventory.toolchains(home))
 
 
 def test_added(made):
     """A target and the source are added without fetching the rest again."""
     folder, said = made
     assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
-    (found,) = rustup_home.inspect(folder.parent.parent)
-    assert ((HOST, FOREIGN), True, "debian") == (found.targets, found.source, found.origin)
+    (found,) = inventory.toolchains(folder.parent.parent)
+    assert ((HOST, FOREIGN), True, "debian") == (found.standard, found.library, found.origin)
     assert () == cache.differing(folder)
 
 
@@ -158,7 +166,7 @@ def test_glibc(made):
     named = set()
     for file in (*(folder / "bin").iterdir(), *(folder / "lib").glob("*.so"), *(folder / "lib/debian").iterdir()):
         named |= set(re.findall(rb"\0GLIBC_2\.(\d+)(?=\0)", file.read_bytes()))
-    (found,) = rustup_home.inspect(folder.parent.parent)
+    (found,) = inventory.toolchains(folder.parent.parent)
     assert f"2.{max(map(int, named))}" == found.glibc
 
 
@@ -195,15 +203,15 @@ def test_killed(archive, release, eight, tmp_path):
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert any(tmp_path.glob(unpacked))
-    assert () == rustup_home.inspect(tmp_path)
-    debian(ToolchainSpec(release=release, host=HOST), tmp_path, archive)
-    assert toolchain.complete(tmp_path, ToolchainSpec(release=release, host=HOST))
+    assert () == inventory.toolchains(tmp_path)
+    debian(spec(release, HOST), tmp_path, archive)
+    assert toolchain.complete(tmp_path, spec(release, HOST))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
 def test_foreign_host(archive, release, tmp_path):
     """A toolchain for the other architecture is made here, and runs under QEMU with nothing but that one's C library."""
-    debian(ToolchainSpec(release=release, host=FOREIGN), tmp_path, archive)
+    debian(spec(release, FOREIGN), tmp_path, archive)
     here, there = ARCHITECTURES[HOST], ARCHITECTURES[FOREIGN]
     qemu, libc = archive.fetch((archive.single("qemu-user-static", here), archive.single("libc6", there)))
     emulator = tmp_path / "qemu"
@@ -211,7 +219,7 @@ def test_foreign_host(archive, release, tmp_path):
     emulator.write_bytes(next(content.read() for info, content in members(qemu) if info.name == wanted))
     emulator.chmod(0o755)
     assert 0 == run(("dpkg-deb", "-x", str(libc), str(tmp_path / "libc"))).code
-    folder = toolchain.path(tmp_path, ToolchainSpec(release=release, host=FOREIGN))
+    folder = toolchain.path(tmp_path, spec(release, FOREIGN))
     for name, expected in (("rustc", f"rustc {release}"), ("cargo", f"cargo {release}")):
         done = run((str(emulator), "-L", str(tmp_path / "libc"), str(folder / "bin" / name), "-V"))
         assert done.out.startswith(expected), done.err
@@ -243,8 +251,8 @@ def reachable(server, monkeypatch):
 def test_rustup(rustup, release, tmp_path, monkeypatch):
     """It installs from the server that the user's environment names, and adds later; neither becomes the default."""
     monkeypatch.setenv("RUSTUP_HOME", str(tmp_path / "theirs"))
-    home, wanted = tmp_path / "ours", ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,), source=True)
-    toolchain.from_rustup(ToolchainSpec(release=release, host=HOST), home=home, rustup=rustup, run=run, say=silent)
+    home, wanted = tmp_path / "ours", spec(release, HOST, targets=(FOREIGN,), library=True)
+    toolchain.from_rustup(spec(release, HOST), home=home, rustup=rustup, run=run, say=silent)
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
     assert toolchain.complete(home, wanted)
@@ -259,7 +267,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("reachable")
 def test_rustup_after_a_crash(rustup, made, release, tmp_path):
     """Files that a killed rustup left in the toolchain are no hindrance to adding a target."""
-    base = ToolchainSpec(release=release, host=HOST)
+    base = spec(release, HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     folder = toolchain.path(tmp_path, base)
     for file in (made[0] / "lib/rustlib" / FOREIGN / "lib").iterdir():
@@ -272,22 +280,18 @@ def test_rustup_after_a_crash(rustup, made, release, tmp_path):
         asked.append(argv[1:3])
         return run(argv, **options)
 
-    toolchain.from_rustup(
-        ToolchainSpec(release=release, host=HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent
-    )
+    toolchain.from_rustup(spec(release, HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent)
     assert [["target", "add"], ["toolchain", "install"]] == asked
-    assert (HOST, FOREIGN) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST, FOREIGN) == inventory.toolchains(tmp_path)[0].standard
 
 
 @pytest.mark.usefixtures("reachable")
 def test_rustup_does_not_have_it(rustup, release, tmp_path):
     """What rustup's server lacks is said in its words, and what is there stays."""
-    base = ToolchainSpec(release=release, host=HOST)
+    base = spec(release, HOST)
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     with pytest.raises(ToolMissing) as caught:
-        toolchain.from_rustup(
-            ToolchainSpec(release=release, host=HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent
-        )
+        toolchain.from_rustup(spec(release, HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
     assert f"for target '{RISCV}' is unavailable" in caught.value.why
     assert toolchain.complete(tmp_path, base)
 
@@ -296,6 +300,6 @@ def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
     """A server that does not answer ends in an error that names the variable to set."""
     monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:1")
     with pytest.raises(ToolMissing) as caught:
-        toolchain.from_rustup(ToolchainSpec(release=release, host=HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
+        toolchain.from_rustup(spec(release, HOST), home=tmp_path, rustup=rustup, run=run, say=silent)
     assert "RUSTUP_DIST_SERVER" in caught.value.hint
-    assert () == rustup_home.inspect(tmp_path)
+    assert () == inventory.toolchains(tmp_path)

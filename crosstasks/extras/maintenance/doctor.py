@@ -126,7 +126,7 @@ def rust(facts: Facts) -> Iterator[Row]:
             else:
                 fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
                 yield Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
-    ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.targets)} targets" for t in facts.inventory.toolchains)
+    ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.standard)} targets" for t in facts.inventory.toolchains)
     if ours:
         yield Row(name="toolchains", detail=f"in the cache: {ours}")
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import structs
 
 from ... import pipeline, provisioning
-from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
+from ...catalog.ingredients import CompileCross, InstallToolchain, Tool, Toolchain
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
@@ -27,6 +27,7 @@ from ...context import on_platform
 from ...core import cache, files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute, ToolMissing
+from ...facts import inventory
 from ...facts.engine import Engine, identity
 from ...facts.inventory import BROUGHT, IMAGES, Bundled
 from ...facts.lock import platform as engine_platform
@@ -371,7 +372,7 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
         draft = folder / member.name
         draft.mkdir()
         bundle.unpack(reader.open(member), draft, member.path)
-        new, present = rustup_home.marker(draft), rustup_home.marker(place)
+        new, present = inventory.toolchain(draft), inventory.toolchain(place)
         if new is None or f"{new.release}-{new.host}" != member.name:
             raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
         if present and not cache.differing(place):
@@ -381,9 +382,9 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
         files.replace_folder(draft, place)
 
 
-def _covers(present: rustup_home.Marker, new: rustup_home.Marker) -> bool:
+def _covers(present: Toolchain, new: Toolchain) -> bool:
     """Tell whether what is there already holds all that the bundle would bring."""
-    return present.origin == new.origin and set(new.targets) <= set(present.targets) and present.source >= new.source
+    return present.origin == new.origin and set(new.standard) <= set(present.standard) and present.library >= new.library
 
 
 def _images(reader: bundle.Reader, member: Member, context: Context) -> None:

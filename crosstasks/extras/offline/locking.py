@@ -17,6 +17,7 @@ from msgspec import Struct, to_builtins
 
 from ... import pipeline
 from ...catalog import pins, targets
+from ...catalog.ingredients import MOVING
 from ...clients import registry_api
 from ...context import on_platform
 from ...core import files, references
@@ -27,7 +28,7 @@ from ...facts import lock
 from ...facts.lock import FILE, Lock, Locked, place, platform
 from ...facts.lock import lock as held
 from ...facts.registry import RegistryImage, parse
-from ...facts.rustup import MOVING, Channel, RustupServer
+from ...facts.rustup import Channel, RustupServer
 from ...planning import lock_rows
 from ...planning.lock_rows import Difference
 from ...reporting.progress import aligned

@@ -14,6 +14,7 @@ from crosstasks.building import guard as guards
 from crosstasks.building import outcome
 from crosstasks.building.guard import Guard
 from crosstasks.building.outcome import Marks, explain
+from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.clients import engines
 from crosstasks.core.errors import (
     BuildFailed,
@@ -25,12 +26,11 @@ from crosstasks.core.errors import (
     RefusedArgument,
     ToolMissing,
 )
-from crosstasks.facts.rustup import Toolchain
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
 NAME = f"1.96.0-{HOST}"
-TOOLCHAIN = Toolchain(name=NAME, path=f"/home/toolchains/{NAME}", release="1.96.0", host=HOST, targets=(HOST, ARM))
+TOOLCHAIN = Toolchain(name=NAME, path=f"/home/toolchains/{NAME}", release="1.96.0", host=HOST, standard=(HOST, ARM))
 GUARD = Guard(
     folder="/cache/runs/1", cargo=f"{TOOLCHAIN.path}/bin/cargo", rustc=f"{TOOLCHAIN.path}/bin/rustc", toolchain=TOOLCHAIN, locked=True
 )
@@ -96,7 +96,7 @@ def test_rustup_answers_what_is_there():
 )
 def test_a_missing_standard_library_is_offered_so_that_cross_names_it(target, source, offered):
     """A target without a standard library, and without a source to make it from, is offered as one that can be installed."""
-    text = guards.scripts(replace(GUARD, target=target, toolchain=replace(TOOLCHAIN, source=source)))["rustup"]
+    text = guards.scripts(replace(GUARD, target=target, toolchain=replace(TOOLCHAIN, library=source)))["rustup"]
     assert ("s390x-ibm" in text) is offered
 
 

@@ -88,8 +88,8 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
         only.release,
         only.origin,
         only.glibc,
-        only.source,
-        only.targets,
+        only.library,
+        only.standard,
     )
     assert {
         "flipped": "bin/cross is not what was installed",

@@ -69,8 +69,8 @@ def test_an_installed_toolchain_is_read_without_running_it(machine):
         only.name,
         only.release,
         only.host,
-        only.targets,
-        only.source,
+        only.standard,
+        only.library,
         only.glibc,
     )
     assert (f"stable-{HOST}", f"stable-{HOST}", "1.29.0") == (found.default, found.active, found.version)
@@ -89,7 +89,7 @@ def test_a_toolchain_of_somebody_else_is_asked(machine, tmp_path):
     """A linked toolchain has no manifest: its rustc tells release and host, and nobody knows its glibc."""
     toolchain(tmp_path / "home/.rustup", "mine", manifest=False, source=True)
     mine = ask(Question("rustup"), machine, Facts()).toolchains[0]
-    assert ("mine", "1.95.0", HOST, "", True) == (mine.name, mine.release, mine.host, mine.glibc, mine.source)
+    assert ("mine", "1.95.0", HOST, "", True) == (mine.name, mine.release, mine.host, mine.glibc, mine.library)
 
 
 def test_a_toolchain_that_does_not_run_here_is_still_one(machine, tmp_path):

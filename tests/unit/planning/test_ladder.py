@@ -595,7 +595,7 @@ def whole(**more):
     """Return a machine where all that is needed was provided."""
     return facts(
         rustup=Rustup(
-            command="rustup", version="1.29.0", home="/r", toolchains=(toolchain(targets=(AMD64, ARM64)),), active=toolchain().name
+            command="rustup", version="1.29.0", home="/r", toolchains=(toolchain(standard=(AMD64, ARM64)),), active=toolchain().name
         ),
         builders=Builders(programs=(Builder(kind="cross", path="/usr/bin/cross", version="0.2.5"),)),
         **more,
@@ -618,7 +618,7 @@ def test_only_what_a_route_needs_is_asked():
 
 def test_offline_asks_the_network_for_nothing():
     """And takes what is there."""
-    zig = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(targets=(AMD64, ARM64)),))
+    zig = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(standard=(AMD64, ARM64)),))
     zigs = tuple(Builder(kind=kind, path=f"/usr/bin/{kind}", version="1") for kind in ("cargo-zigbuild", "zig"))
     planned, asked = settle("aarch64", bare_facts(inventory=zig, builders=Builders(programs=zigs)), config(offline=True))
     assert (planned.route.name, planned.route.steps, asked) == ("zigbuild", (), [])

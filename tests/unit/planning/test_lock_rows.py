@@ -21,7 +21,7 @@ ARM64 = "aarch64-unknown-linux-gnu"
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
 DIGEST = "sha256:" + "2" * 64
 MOVED = "sha256:" + "3" * 64
-WHOLE = toolchain(targets=(AMD64, ARM64))
+WHOLE = toolchain(standard=(AMD64, ARM64))
 ROW = Locked(
     builder="cross",
     flavour="0.2.5",

@@ -56,7 +56,7 @@ def offering(**channels):
 
 AWAY_ONLY = {"rust-channel": lambda _: AWAY}
 
-WHOLE = toolchain(targets=(AMD64, ARM64))
+WHOLE = toolchain(standard=(AMD64, ARM64))
 
 
 # which
@@ -95,7 +95,7 @@ WHOLE = toolchain(targets=(AMD64, ARM64))
         pytest.param(facts(), {"toolchain": "stable"}, "1.96.0", id="stable is no pin"),
     ],
 )
-@pytest.mark.parametrize("cached", [(), (toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.99.0", targets=(AMD64, ARM64)))])
+@pytest.mark.parametrize("cached", [(), (toolchain("1.85.0", standard=(AMD64, ARM64)), toolchain("1.99.0", standard=(AMD64, ARM64)))])
 def test_which_release(known, options, release, cached):
     """The rows of the table in the module, each with an empty cache and with others in it."""
     known = known.with_({Question("inventory"): ours(*cached)})
@@ -176,7 +176,7 @@ def test_nothing_of_the_network_is_asked_where_the_users_own_serves():
     [
         (facts(), "aarch64", f"1.96.0-{AMD64} has no standard library for {ARM64}"),
         (facts(rustup=rustup(toolchain(host=ARM64))), "aarch64", f"rustup has no 1.96.0 for {AMD64}"),
-        (facts(rustup=rustup(toolchain(targets=(AMD64, MIPS)))), "mips", f"1.96.0-{AMD64} has no source of the standard library"),
+        (facts(rustup=rustup(toolchain(standard=(AMD64, MIPS)))), "mips", f"1.96.0-{AMD64} has no source of the standard library"),
         (
             facts(rustup=rustup(WHOLE), repository=repository(components=("rust-src", "llvm-tools", "clippy"))),
             "aarch64",
@@ -256,7 +256,7 @@ def test_what_the_server_lacks_for_a_release_is_built_from_its_source(target, ch
 
 def test_what_is_built_from_source_is_there_after_the_step():
     """The source is all that it needs."""
-    made = toolchain("1.96.0", source=True)
+    made = toolchain("1.96.0", library=True)
     found = settle(facts(inventory=ours(made)), "riscv64", around=offering(v1_96_0={"standard": (AMD64,)}))
     assert ("cache", ()) == (found.source, found.steps)
 
@@ -326,7 +326,7 @@ def test_debian_is_refused_with_the_reason(known, host, options, why):
 # another release
 
 
-@pytest.mark.parametrize("held", [(), (toolchain("1.85.0", targets=(AMD64, ARM64), origin="debian"),)])
+@pytest.mark.parametrize("held", [(), (toolchain("1.85.0", standard=(AMD64, ARM64), origin="debian"),)])
 def test_the_next_release_is_a_decision_that_is_told(held):
     """Where the first cannot be had and nothing names it: why, and which instead; what lies in our cache is no reason for another."""
     found = settle(facts(rustup=rustup(toolchain("1.95.0")), inventory=ours(*held)), around=AWAY_ONLY)
@@ -354,9 +354,9 @@ def test_a_release_that_is_named_is_kept_or_refused():
 
 def test_what_a_bundle_brought_is_what_there_is_where_nothing_can_be_asked():
     """The newest of it; and what is built from source too."""
-    held = (toolchain("1.85.0", targets=(AMD64, ARM64)), toolchain("1.96.0", targets=(AMD64, ARM64)))
+    held = (toolchain("1.85.0", standard=(AMD64, ARM64)), toolchain("1.96.0", standard=(AMD64, ARM64)))
     assert "1.96.0" == choose(bare_facts(inventory=ours(*held)), offline=True).release
-    assert "cache" == choose(bare_facts(inventory=ours(toolchain(source=True))), "mips", offline=True).source
+    assert "cache" == choose(bare_facts(inventory=ours(toolchain(library=True))), "mips", offline=True).source
 
 
 def test_every_reason_is_told():
@@ -371,7 +371,7 @@ def test_every_reason_is_told():
 def test_hosts_of_other_systems():
     """A mac's own toolchain is looked for by its triple; the image's is Linux's."""
     mac = Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin")
-    own = toolchain(host="aarch64-apple-darwin", targets=("aarch64-apple-darwin", ARM64))
+    own = toolchain(host="aarch64-apple-darwin", standard=("aarch64-apple-darwin", ARM64))
     known = facts(host=mac, rustup=rustup(own))
     assert settle(known, host=mac.triple).source == "user"
     assert settle(known, host=ARM64).source == "rustup"
@@ -396,8 +396,8 @@ CACHED = st.builds(
     toolchain,
     st.sampled_from(RELEASES),
     st.sampled_from((AMD64, ARM64)),
-    targets=st.sets(st.sampled_from((AMD64, ARM64, ARMV7, RISCV))).map(lambda triples: tuple(sorted({AMD64, *triples}))),
-    source=st.booleans(),
+    standard=st.sets(st.sampled_from((AMD64, ARM64, ARMV7, RISCV))).map(lambda triples: tuple(sorted({AMD64, *triples}))),
+    library=st.booleans(),
     origin=st.sampled_from(("rustup", "debian")),
     components=st.sampled_from(((), ("clippy",), ("llvm-tools",))),
 )
@@ -437,7 +437,7 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
     there = repository(rust_version=minimum, components=components)
     found = []
     # what a source gave once it has: a release does not change
-    held = [replace(one, targets=tuple(t for t in one.targets if t in _had_by(one, standard))) for one in cached]
+    held = [replace(one, standard=tuple(t for t in one.standard if t in _had_by(one, standard))) for one in cached]
     for inventory in (ours(), ours(*held)):
         known = facts(rustup=rustup(*map(toolchain, users)), repository=there, inventory=inventory, debian=BOOKWORM)
         found.append(settle(known, target, host=host, around=around, **({"toolchain": pin} if pin else {})))
@@ -458,8 +458,8 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
 def test_a_universal_target_needs_the_library_of_each_part():
     """One of them is not enough, and only what is there already is not fetched."""
     mac, amd64 = find("universal2").parts
-    assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac)))), "universal2").steps[-1].targets == (mac, amd64)
-    assert settle(facts(rustup=rustup(toolchain(targets=(AMD64, mac, amd64)))), "universal2").source == "user"
+    assert settle(facts(rustup=rustup(toolchain(standard=(AMD64, mac)))), "universal2").steps[-1].targets == (mac, amd64)
+    assert settle(facts(rustup=rustup(toolchain(standard=(AMD64, mac, amd64)))), "universal2").source == "user"
 
 
 # what a verb needs
@@ -480,7 +480,7 @@ def test_clippy_is_installed_where_it_is_asked_for(source):
     assert (source, ("clippy",)) == (step.source, step.components)
 
 
-@pytest.mark.parametrize("made", [{}, {"source": True}, {"components": ("clippy",)}])
+@pytest.mark.parametrize("made", [{}, {"library": True}, {"components": ("clippy",)}])
 def test_a_toolchain_without_clippy_is_added_to(made):
     """No source of the library makes up for it; one that has it is taken as it is."""
     folder = replace(WHOLE, **made)

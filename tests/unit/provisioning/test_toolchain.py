@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from crosstasks.catalog.ingredients import InstallToolchain, Toolchain
 from crosstasks.core import cache
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
+from crosstasks.facts import inventory
 from crosstasks.provisioning import rust_packages, rustup_home, toolchain
-from crosstasks.provisioning.rustup_home import Marker, ToolchainSpec
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -70,7 +71,7 @@ def ignore(_line):
 
 
 def wanted(*targets, release="1.96.0", source=False):
-    return ToolchainSpec(release=release, host=HOST, targets=targets, source=source)
+    return InstallToolchain(why="", source="rustup", release=release, host=HOST, targets=targets, library=source)
 
 
 def made(home, *targets, source=False, origin="rustup"):
@@ -79,7 +80,9 @@ def made(home, *targets, source=False, origin="rustup"):
     for part in ("bin", *(f"lib/rustlib/{triple}" for triple in (HOST, *targets)), *((rustup_home.SOURCE,) if source else ())):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "bin/rustc").touch()
-    held = Marker(release="1.96.0", host=HOST, targets=(HOST, *targets), source=source, origin=origin, glibc="2.36")
+    held = Toolchain(
+        name=NAME, path=str(folder), release="1.96.0", host=HOST, standard=(HOST, *targets), library=source, origin=origin, glibc="2.36"
+    )
     rustup_home.mark(folder, held)
     return folder
 
@@ -87,7 +90,7 @@ def made(home, *targets, source=False, origin="rustup"):
 def test_nothing_there(tmp_path):
     """An empty home lacks all of it, the host's own standard library too."""
     assert ("rustc", HOST, ARM, "source") == rustup_home.missing(tmp_path, wanted(ARM, source=True))
-    assert () == rustup_home.inspect(tmp_path)
+    assert () == inventory.toolchains(tmp_path)
 
 
 def test_complete(tmp_path):
@@ -101,7 +104,7 @@ def test_added_to(tmp_path):
     """What a toolchain holds is noted anew with its files, and no difference in itself."""
     made(tmp_path)
     folder = made(tmp_path, ARM)
-    assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST, ARM) == inventory.toolchains(tmp_path)[0].standard
     assert () == cache.differing(folder)
 
 
@@ -125,9 +128,9 @@ def test_inspect(tmp_path):
     """What the marker says is what is told of a toolchain; a folder without one is none."""
     folder = made(tmp_path, ARM, source=True, origin="debian")
     (tmp_path / "toolchains" / "half").mkdir()
-    (found,) = rustup_home.inspect(tmp_path)
+    (found,) = inventory.toolchains(tmp_path)
     assert (NAME, str(folder), "1.96.0", HOST) == (found.name, found.path, found.release, found.host)
-    assert ((HOST, ARM), True, "debian", "2.36") == (found.targets, found.source, found.origin, found.glibc)
+    assert ((HOST, ARM), True, "debian", "2.36") == (found.standard, found.library, found.origin, found.glibc)
 
 
 def test_rustup_installs(tmp_path):
@@ -152,7 +155,7 @@ def test_rustup_adds(tmp_path):
         ("rustup", "component", "add", "rust-src", "--toolchain", NAME),
     ] == [argv for argv, _, _ in run.calls]
     assert [str(tmp_path)] * 2 == [env["RUSTUP_HOME"] for _, env, _ in run.calls]
-    assert (HOST, ARM, S390X) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST, ARM, S390X) == inventory.toolchains(tmp_path)[0].standard
 
 
 def test_rustup_begins_anew(tmp_path):
@@ -161,7 +164,7 @@ def test_rustup_begins_anew(tmp_path):
     run = Recorder(codes=[1])
     toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=run, say=ignore)
     assert ("--target", ARM, "--target", S390X) == run.calls[1][0][-4:]
-    assert (HOST, ARM, S390X) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST, ARM, S390X) == inventory.toolchains(tmp_path)[0].standard
 
 
 def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
@@ -172,7 +175,7 @@ def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
     ((argv, _, _),) = run.calls
     assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
     assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
-    assert ((HOST, ARM, S390X), ()) == (rustup_home.inspect(tmp_path)[0].targets, cache.differing(tmp_path / "toolchains" / NAME))
+    assert ((HOST, ARM, S390X), ()) == (inventory.toolchains(tmp_path)[0].standard, cache.differing(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
@@ -200,7 +203,7 @@ def test_rustup_fails_half_way(tmp_path):
     made(tmp_path, ARM)
     with pytest.raises(ToolMissing):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
-    assert (HOST, ARM) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST, ARM) == inventory.toolchains(tmp_path)[0].standard
     assert () == cache.differing(folder)
 
 
@@ -209,7 +212,7 @@ def brought(home, *targets, origin="debian", version="1"):
     folder = made(home, *targets, origin=origin)
     for triple in targets:
         (folder / "lib/rustlib" / triple / "libstd.rlib").write_text(triple)
-    held = replace(rustup_home.marker(folder), architectures={triple: triple for triple in targets}, packages={"rustc-web:amd64": version})
+    held = replace(inventory.toolchain(folder), architectures={triple: triple for triple in targets}, packages={"rustc-web:amd64": version})
     rustup_home.mark(folder, held)
     return folder, held
 
@@ -218,9 +221,9 @@ def test_a_second_bundle_takes_nothing_away(tmp_path):
     """What only the toolchain that is there holds is added to the one that replaces it, and noted."""
     (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM)
     rustup_home.keep(place, held, folder, other)
-    (found,) = rustup_home.inspect(tmp_path / "b")
-    assert (HOST, ARM, S390X) == found.targets
-    assert {ARM, S390X} == set(rustup_home.marker(folder).architectures)
+    (found,) = inventory.toolchains(tmp_path / "b")
+    assert (HOST, ARM, S390X) == found.standard
+    assert {ARM, S390X} == set(inventory.toolchain(folder).architectures)
     assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
     assert () == cache.differing(folder)
 
@@ -231,15 +234,15 @@ def test_what_fits_no_other_rustc_is_not_lost(tmp_path, more):
     (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM, **more)
     with pytest.raises(ToolMissing, match="not that of the bundle"):
         rustup_home.keep(place, held, folder, other)
-    rustup_home.keep(place, replace(held, targets=(HOST, ARM)), folder, other)
-    assert (HOST, ARM) == rustup_home.inspect(tmp_path / "b")[0].targets
+    rustup_home.keep(place, replace(held, standard=(HOST, ARM)), folder, other)
+    assert (HOST, ARM) == inventory.toolchains(tmp_path / "b")[0].standard
 
 
 def test_rustup_lies(tmp_path):
     """A rustup that exits with 0 and brings nothing is found out."""
     with pytest.raises(ToolMissing, match="without rustc"):
         toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
-    assert () == rustup_home.inspect(tmp_path)
+    assert () == inventory.toolchains(tmp_path)
 
 
 def test_rustup_adds_nothing(tmp_path):
@@ -247,7 +250,7 @@ def test_rustup_adds_nothing(tmp_path):
     made(tmp_path)
     with pytest.raises(ToolMissing, match="without"):
         toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=Recorder(make=False), say=ignore)
-    assert (HOST,) == rustup_home.inspect(tmp_path)[0].targets
+    assert (HOST,) == inventory.toolchains(tmp_path)[0].standard
 
 
 def test_nothing_to_do(tmp_path):
