@@ -86,16 +86,16 @@ Sessions: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTarget]:
     """Read what the configuration declares, or what is named instead."""
     from .catalog import targets
-    from .config import configuration
+    from .config import configuration, read
 
-    triples = tuple(dict.fromkeys(targets.find(name).triple for name in names)) or configuration.load(place, environ=os.environ).targets
+    triples = tuple(dict.fromkeys(read.find(name, place).triple for name in names)) or configuration.load(place, environ=os.environ).targets
     rows = (targets.catalogue()[triple] for triple in triples)
-    return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags) for row in rows]
+    return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags, row.specification) for row in rows]
 
 
 def _sessions(rows: Sequence[session_cache.SessionTarget], verbs: Sequence[Verb], prefix: str, place: Path, *, named: bool) -> Sessions:
     """Return every session by its name, with what nox is told of it."""
-    triples = tuple(row.triple for row in rows) if named else ()
+    triples = tuple(row.file or row.triple for row in rows) if named else ()
     sessions: dict[str, tuple[Session, Mapping[str, Any]]] = {}
     for verb in verbs:
         stem = "cross" if verb == "build" else f"cross-{verb}"

@@ -66,7 +66,7 @@ def start(
     """
     place = Path(root).absolute()
     loaded = configuration.load(place, environ=environ, overrides=overrides, needed=needed and not names)
-    chosen = tuple(dict.fromkeys(map(read.named, names))) or loaded.targets
+    chosen = tuple(dict.fromkeys(read.named(name, place) for name in names)) or loaded.targets
     configuration.check_members(loaded, lambda: _packages(place), place)
     return begin(changed(loaded, targets=chosen), place, environ, say)
 

@@ -156,7 +156,7 @@ def config(*targets: str, **options: Any) -> Config:
         ConfigError: it would be wrong in the file as well.
     """
     problems = Problems(None, Path())
-    reading = Reading(problems)
+    reading = Reading(problems, Path())
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
     reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
     problems.fail()

@@ -411,7 +411,8 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
 @contextmanager
 def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     program = (f"{route.host_toolchain.path}/bin/cargo",)
-    env = _host(route, target_dir, context)
+    linker = context.config.target(route.target).linker
+    env = {**({f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": linker} if linker else {}), **_host(route, target_dir, context)}
     if route.nextest:
         program, env = (route.nextest.path,), {**env, "CARGO": program[0]}
     with arguments.starter(route, target_dir, context) as starter:

@@ -204,9 +204,10 @@ def fetch(route: Route, context: Context) -> None:
     if not _fetched(stamp, key):
         context.say(f"fetching the dependencies of {Path(repository.root).name}")
         # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
-        targets = dict.fromkeys((*catalogue()[route.target].triples, route.host_toolchain.host))
+        target = catalogue()[route.target]
+        targets = dict.fromkeys((*target.triples, route.host_toolchain.host))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
-        options = [] if old else [f"--target={triple}" for triple in targets]
+        options = [] if old or target.specification else [f"--target={triple}" for triple in targets]
         with progress.shown("fetch the dependencies"):
             done = _cargo(route, context, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:

@@ -14,6 +14,7 @@ folder has the same name, and times are kept. One folder for all would do as wel
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import stat
@@ -29,7 +30,7 @@ from msgspec.structs import replace as changed
 
 from ..catalog import targets
 from ..clients import process
-from ..core import cache, files
+from ..core import cache, files, versions
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
 from ..core.results import Container
 from ..core.steps import NEXTEST, RUNNING
@@ -347,17 +348,29 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
     target = targets.catalogue()[route.target]
     # cargo-nextest looks for the target's own configuration, and its cargo adds the version
     suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor and plan.verb not in NEXTEST else ""
-    listed = [word for triple in triples or target.triples for word in ("--target", f"{triple}{suffix}")]
+    file = target.specification
+    if file and route.builder == "cross":  # the workspace has another name in the container
+        file = os.path.relpath(file, repository.root)
+    names = [file] if file else [f"{triple}{suffix}" for triple in triples or target.triples]
+    listed = [word for name in names for word in ("--target", name)]
     if repository.lock:
         listed.append("--locked")
     if plan.verb == "build" or form:
         listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
         listed.append(f"-Zbuild-std={'std,panic_abort' if target.std else 'core,alloc'}")
+    if target.specification and gated(route.toolchain.release):
+        listed.append("-Zjson-target-spec")
     if plan.verb == "nextest-archive":
         place = "/target" if route.builder == "cross" and route.flavour != "git" else str(folder(route, repository))
         listed.append(f"--archive-file={place}/{ARCHIVE}")
     return tuple(listed)
+
+
+def gated(release: str) -> bool:
+    """Tell whether cargo takes a target in JSON only if it is told so: since 1.95, which began in February 2026 (rust-lang/cargo#16557)."""
+    channel, _, day = release.partition("-")
+    return day >= "2026-02-01" if channel in {"nightly", "beta"} else versions.numbers(release) >= (1, 95)
 
 
 def configured(options: TargetConfig, arguments: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:

@@ -146,6 +146,7 @@ class Target(Struct, frozen=True, kw_only=True):
         zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
         linked: rustc links its programs by itself, so plain cargo builds them on every machine.
         parts: the targets of which a universal one is joined, in the order in which they stand in a file.
+        specification: the file in JSON that describes it; empty for those of the catalogue, which rustc knows.
     """
 
     triple: str
@@ -170,10 +171,11 @@ class Target(Struct, frozen=True, kw_only=True):
     zig: str = ""
     linked: bool = False
     parts: tuple[str, ...] = ()
+    specification: str = ""
 
     @property
     def triples(self) -> tuple[str, ...]:
-        """Return what rustc knows it by: itself, or its parts."""
+        """Return what cargo knows it by in its tables and folders: itself, or its parts."""
         return self.parts or (self.triple,)
 
     @property
@@ -216,15 +218,42 @@ def _raw() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
-def catalogue() -> Mapping[str, Target]:
-    """Return every target by its triple."""
+def shipped() -> Mapping[str, Target]:
+    """Return every target that comes along, by its triple."""
     return {triple: _row(triple, row) for triple, row in _raw().items()}
 
 
 @cache
+def _names() -> Mapping[str, str]:
+    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
+
+
+_DECLARED: Final[dict[str, Target]] = {}
+"""The targets that a configuration describes by a file of its own."""
+
+
+def declare(target: Target) -> None:
+    """
+    Add a target that the catalogue does not have, or read anew from the same file.
+
+    Raises:
+        ConfigError: another one has the name.
+    """
+    other = _names().get(target.triple) or (_DECLARED[target.triple].specification if target.triple in _DECLARED else "")
+    if other and other != target.specification:
+        why = f"{target.triple!r} is the name of {other}"
+        raise ConfigError(f"{target.specification} has the name of another target", why=why, hint="give the file another name")
+    _DECLARED[target.triple] = target
+
+
+def catalogue() -> Mapping[str, Target]:
+    """Return every target by its triple: those that come along, and those that are declared."""
+    return {**shipped(), **_DECLARED} if _DECLARED else shipped()
+
+
 def names() -> Mapping[str, str]:
     """Return the triple of every name, a triple or an alias."""
-    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
+    return {**_names(), **{triple: triple for triple in _DECLARED}} if _DECLARED else _names()
 
 
 def _row(triple: str, row: Mapping[str, Any]) -> Target:

@@ -122,7 +122,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
         raise ConfigError(f"{root.absolute()} is no folder", hint="`root` is seen from the file that names it")
     document = find(root)
     problems = Problems(document, root)
-    reading = Reading(problems)
+    reading = Reading(problems, root)
     if document:
         reading.file(document.place, document.raw)
     reading.variables(environ)

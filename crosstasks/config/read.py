@@ -22,6 +22,7 @@ from .documents import Problems, Where, dotted, likely
 from .options import Model, Options, Release, TargetOptions, form
 
 if TYPE_CHECKING:
+    from ..catalog.targets import Target
     from .documents import Place
 
 HOST = "host"
@@ -30,21 +31,35 @@ GLIBC: Final = "2.44"
 """The newest glibc that there is, of August 2026; a higher one is a slip of the pen. Two come out every year: https://sourceware.org/glibc"""
 
 
-def triple(name: str, where: Where, problems: Problems, index: str = "") -> str:
+def find(name: str, folder: Path) -> Target:
+    """
+    Return the target of a triple, of an alias, or of a file in JSON that is seen from *folder*.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name.endswith(".json"):
+        from ..catalog import specifications
+
+        return specifications.declare(name, folder)
+    return targets.find(name)
+
+
+def triple(name: str, folder: Path, where: Where, problems: Problems, index: str = "") -> str:
     """Return the triple of a name; empty if there is none, which is a problem."""
     try:
-        return targets.find(name).triple
+        return find(name, folder).triple
     except ConfigError as error:
         problems.add(where, ", ".join(filter(None, (error.what, error.why))), index)
         return ""
 
 
-def triples(names: Sequence[str], where: Where, problems: Problems) -> tuple[str, ...]:
+def triples(names: Sequence[str], folder: Path, where: Where, problems: Problems) -> tuple[str, ...]:
     """Return the triples of names, each once; a target that is named twice is a problem, unless ``host`` is one of the names."""
     names_by_triple: dict[str, str] = {}
     for number, name in enumerate(names):
         index = f"[{number}]"
-        row = _host(where, problems, index) if name == HOST else triple(name, where, problems, index)
+        row = _host(where, problems, index) if name == HOST else triple(name, folder, where, problems, index)
         first = names_by_triple.get(row)
         if first is not None and HOST not in {first, name}:
             again = "stands there twice" if first == name else f"is the same target as {first!r}"
@@ -73,14 +88,14 @@ def here() -> str | Absent:
     return found
 
 
-def named(name: str) -> str:
+def named(name: str, folder: Path = Path()) -> str:
     """
-    Return the triple that a name of the command line, or of the user's code, stands for.
+    Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
 
     Raises:
         ConfigError: no target is called so.
     """
-    match here() if name == HOST else targets.find(name).triple:
+    match here() if name == HOST else find(name, folder).triple:
         case str() as triple:
             return triple
         case absent:
@@ -237,14 +252,15 @@ class Reading:
         declared: the targets of the file.
     """
 
-    def __init__(self, problems: Problems) -> None:
-        """Begin with nothing."""
+    def __init__(self, problems: Problems, root: Path) -> None:
+        """Begin with nothing; files that variables and options name are seen from *root*."""
         self.values: dict[str, Any] = {}
         self.by_target: dict[str, dict[str, Any]] = {}
         self.release: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
         self.declared: tuple[str, ...] = ()
         self._problems = problems
+        self._root = root
 
     def file(self, place: Place, raw: Any) -> None:
         """Take what the file says."""
@@ -252,7 +268,7 @@ class Reading:
             self._problems.add((), "must be a table")
             return
         self._version(raw, required=not place.table)
-        for key, value in raw.items():
+        for key, value in sorted(raw.items(), key=lambda item: item[0] != "targets"):  # what a file describes may have a table
             if key == "target":
                 self._targets(value, place)
             elif key == "release":
@@ -273,7 +289,7 @@ class Reading:
             return
         names: dict[str, str] = {}
         for name, table in tables.items():
-            row = triple(name, ("target", name), self._problems)
+            row = triple(name, place.path.parent, ("target", name), self._problems)
             if row in names:
                 self._problems.add(("target", name), f"is the same target as {dotted(('target', names[row]))}")
             elif row:
@@ -326,7 +342,8 @@ class Reading:
             self._problems.wrong(where, slot.model, slot.key, value, error)
             return
         if slot.key == "targets":
-            converted = triples(converted, where, self._problems)
+            folder = Path(source.path).parent if source.path else self._root
+            converted = triples(converted, folder, where, self._problems)
             self.declared = converted if source.rank == FILE else self.declared
         if slot.key == "glibc" and converted:
             self._glibc(converted, slot.triple, where)

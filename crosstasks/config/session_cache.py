@@ -21,11 +21,12 @@ from .documents import FILES, upward
 
 
 class SessionTarget(NamedTuple):
-    """A target, and what its sessions are called and tagged with."""
+    """A target, and what its sessions are called and tagged with; *file* describes it, if it is none of the catalogue."""
 
     triple: str
     alias: str
     tags: tuple[str, ...]
+    file: str = ""
 
 
 def targets(
@@ -48,6 +49,8 @@ def targets(
     if cached is not None:
         return cached
     rows = tuple(read())
+    if any(row.file for row in rows):  # another file says what the target is
+        return rows
     text = json.dumps(rows)
     with suppress(OSError):  # a cache that cannot be written is an error where something is provided, not here
         files.write(file, json.dumps({"key": key, "sum": _digest(text), "rows": text}))
@@ -58,7 +61,7 @@ def _cached(file: Path, key: str) -> tuple[SessionTarget, ...] | None:
     try:
         content = json.loads(file.read_bytes())
         if content["key"] == key and content["sum"] == _digest(content["rows"]):
-            return tuple(SessionTarget(triple, alias, tuple(tags)) for triple, alias, tags in json.loads(content["rows"]))
+            return tuple(SessionTarget(triple, alias, tuple(tags), file) for triple, alias, tags, file in json.loads(content["rows"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -227,7 +228,7 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
                 builder="cargo",
                 toolchain=toolchain,
                 host_toolchain=toolchain,
-                glibc_floor=facts.host.glibc if request.target.libc == "gnu" else "",
+                glibc_floor=facts.host.glibc if request.target.triple == facts.host.triple else "",
                 build_std=from_source(request, toolchain),
                 runner=runner,
                 nextest=nextest,
@@ -238,7 +239,10 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
 
 def _not_cargos(request: Request, facts: Facts) -> Refused | None:
     target = request.target
-    if not target.linked and target.triple != facts.host.triple:
+    if target.specification and not (target.linked or _linker(request, facts)):
+        why = f"{PurePath(target.specification).name} names no linker, and the host's C compiler is not known to be one for {target.triple}"
+        return Refused(name="cargo", why=why, hint=f"`linker` in [target.{target.triple}] names one, or `image` what holds one")
+    if not target.linked and target.triple != facts.host.triple and not target.specification:
         why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
         return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
@@ -249,6 +253,12 @@ def _not_cargos(request: Request, facts: Facts) -> Refused | None:
         why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
         return Refused(name="cargo", why=why)
     return None
+
+
+def _linker(request: Request, facts: Facts) -> bool:
+    """Tell whether the user says what links, in our configuration or in cargo's."""
+    repository = facts.repository
+    return bool(request.options.linker) or (isinstance(repository, Repository) and request.target.triple in repository.linkers)
 
 
 def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
@@ -306,6 +316,8 @@ def _no_zig(target: Target) -> Refused | None:
         case "windows":
             why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it"
         case "ios" | "wasi":
+            why = f"cargo-zigbuild does not know {target.triple}"
+        case _ if target.specification:
             why = f"cargo-zigbuild does not know {target.triple}"
         case _ if target.linked:
             why = f"rustc links {target.triple} by itself, and zig has no C library for it"

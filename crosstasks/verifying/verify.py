@@ -189,8 +189,8 @@ def _libc(artifact: Artifact) -> str:
 
 
 def _abi(target: Target) -> str:
-    """Return what a file of a target must say of its ABI, where Rust's targets differ in nothing else."""
-    match target.machine:
+    """Return what a file of a target must say of its ABI, where Rust's targets differ in nothing else; of others nothing is known."""
+    match "" if target.specification else target.machine:
         case "EM_ARM":
             return "hard-float" if target.triple.endswith("hf") else "soft-float"
         case "EM_RISCV":

@@ -6,6 +6,7 @@ rustup's server is asked, which has their standard libraries; where it cannot be
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,27 @@ def test_programs_for_bare_machines(crate, built):
     artifacts = [result["artifacts"][0] for result in results.values()]
     assert [(one["machine"], one["interpreter"], one["needed"]) for one in artifacts] == [("EM_ARM", "", []), ("EM_X86_64", "", [])]
     assert all(one["entry"] for one in artifacts)
+
+
+def test_a_target_that_a_file_describes(crate, built, crosstasks, shelf):
+    """Plain cargo builds it with a library of its own, its runner starts it, and a file that rustc would refuse ends in one sentence."""
+    folder = crate(BARE, "targets/kernel.json")
+    (folder / "targets").mkdir()
+    text = (Path(__file__).parents[1] / "unit" / "data" / "specifications" / "x86_64-unknown-none.json").read_text()
+    (folder / "targets" / "kernel.json").write_text(text)
+    configuration = folder / "crosstasks.toml"
+    configuration.write_text(configuration.read_text() + "toolchain = '1.95.0'\n[target.kernel]\nrunner = 'echo started'\n")
+    (result,) = built("build", folder).values()
+    (artifact,) = result["artifacts"]
+    assert (result["target"], result["route"], artifact["machine"], artifact["interpreter"]) == ("kernel", "cargo", "EM_X86_64", "")
+    assert artifact["path"].endswith("target/crosstasks/kernel/debug/beyond")
+
+    started = crosstasks("tools.run", "--target", "kernel", cwd=folder, **shelf)
+    assert (0, True) == (started.returncode, "started " in started.stdout), started.stderr
+
+    (folder / "targets" / "kernel.json").write_text(text.replace('"data-layout"', '"data-layouts"'))
+    refused = crosstasks("build", cwd=folder, **shelf)
+    assert (2, True) == (refused.returncode, "targets[0]: kernel.json describes no target, `data-layout` is missing" in refused.stderr)
 
 
 @pytest.mark.parametrize("name", ["x86_64-musl", "aarch64-musl"])

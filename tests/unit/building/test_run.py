@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import configured, oldest, ours, rounds, subcommand
-from crosstasks.catalog.targets import find
+from crosstasks.building.run import configured, gated, oldest, ours, rounds, subcommand
+from crosstasks.catalog import targets
+from crosstasks.catalog.targets import Target, find
 from crosstasks.testing import config, repository
 
 
@@ -103,3 +104,26 @@ def test_a_profile_of_cargos_is_no_profile_of_nextests():
     own = config("aarch64", profile="small").target("aarch64-unknown-linux-gnu")
     assert ("--cargo-profile=small",) == configured(own, ("--profile", "ci"), "nextest")
     assert () == configured(own, ("--cargo-profile", "dev"), "nextest")
+@pytest.mark.parametrize(("builder", "file"), [("cargo", "/crate/targets/thing.json"), ("cross", "targets/thing.json")])
+def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
+    """In a container, where the workspace has another name, as it is seen from there; and the library is compiled for it."""
+    thing = Target(
+        **{name: getattr(find("x86_64-none"), name) for name in ("arch", "bits", "endian", "machine", "os", "libc", "format")},
+        triple="thing",
+        aliases=(),
+        build_std=True,
+        specification="/crate/targets/thing.json",
+    )
+    monkeypatch.setattr(targets, "_DECLARED", {"thing": thing})
+    route = SimpleNamespace(target="thing", builder=builder, build_std=True, toolchain=SimpleNamespace(release="1.95.0"))
+    told = ours(SimpleNamespace(route=route, verb="check"), repository(root="/crate", lock=False))
+    assert told == ("--target", file, "-Zbuild-std=core,alloc", "-Zjson-target-spec")
+
+
+@pytest.mark.parametrize(
+    ("release", "asked"),
+    [("1.85.0", False), ("1.94.1", False), ("1.95.0", True), ("2.0.0", True), ("nightly-2026-01-31", False), ("nightly-2026-02-01", True)],
+)
+def test_which_cargo_has_to_be_told_of_json(release, asked):
+    """The older ones do not know the flag."""
+    assert gated(release) is asked

@@ -770,3 +770,32 @@ def test_a_verb_that_is_none():
         ConfigError, match="the verb is build or test or check or clippy or doc or run or bench, not 'tets', perhaps 'test'"
     ):
         verb("tets")
+
+
+# targets that a file describes
+
+THING = '{"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64}'
+
+
+def test_a_target_in_json(project, configured, monkeypatch):
+    """It is seen from the file that names it, has a table by its stem, wherever that stands, and a variable of its own."""
+    monkeypatch.setattr(targets, "_DECLARED", {})
+    put(project, {"targets/thing.json": THING})
+    loaded = configured(
+        'version = 1\ntargets = ["targets/thing.json", "arm64"]\n[target.thing]\nrunner = "go"\n', CROSSTASKS_TARGET_THING_PROFILE="small"
+    )
+    assert loaded.targets == loaded.declared == ("thing", ARM)
+    assert (loaded.target("thing").runner, loaded.target("thing").profile) == ("go", "small")
+    assert (named("thing"), named("targets/thing.json", project)) == ("thing", "thing")
+
+
+def test_a_wrong_target_in_json_is_told_with_all_other_problems(project, problems, monkeypatch):
+    """With its place; one that is no file too."""
+    monkeypatch.setattr(targets, "_DECLARED", {})
+    put(project, {"bad.json": "{"})
+    told = problems('version = 1\ntargets = ["bad.json", "none.json", "arm65"]\n')
+    assert [line.partition(", ")[0] for line in told] == [
+        "crosstasks.toml:2: targets[0]: bad.json describes no target",
+        "crosstasks.toml:2: targets[1]: none.json cannot be read",
+        "crosstasks.toml:2: targets[2]: no target is called 'arm65'",
+    ]

@@ -44,3 +44,12 @@ def test_another_libc_in_the_same_folder_is_another_machine(readings, monkeypatc
     assert readings() == 1
     monkeypatch.setattr(platform, name, lambda: value)
     assert readings() == 2
+
+
+def test_what_another_file_describes_is_not_kept(tmp_path):
+    """That may change, and only its reader knows where it is."""
+    row, read = SessionTarget("thing", "thing", ("x86_64",), str(tmp_path / "thing.json")), []
+    for _ in range(2):
+        found = session_cache.targets(tmp_path, (), {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache")}, lambda: read.append(1) or [row])
+        assert found == (row,)
+    assert len(read) == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from planning import NETWORK, request, settle, world
 
+from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import recipe
+from crosstasks.catalog.specifications import parse
 from crosstasks.catalog.targets import default_image, find
 from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Absent, Question, Refused
@@ -20,6 +23,7 @@ from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup
 from crosstasks.planning.ladder import ladder
 from crosstasks.planning.route import oldest
+from crosstasks.project.repository import Setting
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
 
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
@@ -660,3 +664,31 @@ def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
     assert "zigbuild" == planned.route.name
     refused = planned.refused[0]
     assert ("cross", unseen.why, unseen.hint) == (refused.name, refused.why, refused.hint)
+
+
+@pytest.mark.parametrize(
+    ("linked", "own", "cargo", "taken"),
+    [
+        (True, {}, repository(), "cargo"),
+        (False, {"target": {"my-linux": {"linker": "my-gcc"}}}, repository(), "cargo"),
+        (False, {}, repository(linkers={"my-linux": Setting(value="my-gcc", origin=".cargo/config.toml")}), "cargo"),
+        (False, {"image": "mine/my-linux:1"}, repository(), "cross 0.2.5, configured image"),
+        (False, {}, repository(), ""),
+    ],
+)
+def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
+    """Cargo builds it where something is known to link it, or cross in an image of the user's; else it is refused with what would help."""
+    spec = {"llvm-target": "x86_64-unknown-linux-gnu", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64, "os": "linux"}
+    row = parse(
+        Path("/crate/my-linux.json"), json.dumps({**spec, "env": "gnu", "linker-flavor": "gnu-lld" if linked else "gnu-cc"}).encode()
+    )
+    monkeypatch.setattr(targets, "_DECLARED", {"my-linux": row})
+    known = facts(repository=cargo)
+    if not taken:
+        with pytest.raises(NoRoute, match=r"cargo: my-linux\.json names no linker") as error:
+            settle("my-linux", known, config("my-linux", **own))
+        assert error.value.hint == "`linker` in [target.my-linux] names one, or `image` what holds one"
+        return
+    planned, _ = settle("my-linux", known, config("my-linux", **own))
+    route = planned.route
+    assert (route.name, route.build_std, route.glibc_floor) == (taken, True, "")
