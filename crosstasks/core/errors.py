@@ -103,9 +103,10 @@ class NothingSelected(CrosstasksError):
 
 
 class NoRoute(CrosstasksError):
-    """Every route to the target is refused."""
+    """Every route to the target is refused; *reason* is, of all reasons, that of the route which is made for such a target."""
 
     code = 4
+    reason = ""
 
 
 class ToolMissing(CrosstasksError):

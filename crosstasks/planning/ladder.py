@@ -242,7 +242,7 @@ def _not_cargos(request: Request, facts: Facts) -> Refused | None:
     if target.specification and not (target.linked or _linker(request, facts)):
         why = f"{PurePath(target.specification).name} names no linker, and the host's C compiler is not known to be one for {target.triple}"
         return Refused(name="cargo", why=why, hint=f"`linker` in [target.{target.triple}] names one, or `image` what holds one")
-    if not target.linked and target.triple != facts.host.triple and not target.specification:
+    if not target.linked and not _own(target, facts) and not target.specification:
         why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
         return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
@@ -253,6 +253,13 @@ def _not_cargos(request: Request, facts: Facts) -> Refused | None:
         why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
         return Refused(name="cargo", why=why)
     return None
+
+
+def _own(target: Target, facts: Facts) -> bool:
+    """Tell whether the host's own linker links a target: Apple's does for all of its machines, Microsoft's for 32 bits as well."""
+    host = facts.host
+    narrow = target.libc == "msvc" and host.triple == "x86_64-pc-windows-msvc" and target.arch == "i686"
+    return target.triple == host.triple or narrow or (host.os == "macos" and target.os in {"macos", "ios"} and not target.parts)
 
 
 def _linker(request: Request, facts: Facts) -> bool:

@@ -24,6 +24,7 @@ from .route import Candidate, Isolation, Outcome, Route, alike
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Provision, Questions
+    from ..catalog.targets import Target
     from ..facts import Facts
     from .request import Request
 
@@ -175,11 +176,19 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
     groups = alike(refused)
     lines = "\n".join(f"  {same[0].name}{f' (and {len(same) - 1} more)' if same[1:] else ''}: {why}" for why, same in groups)
     hints = sorted((refusal.hint for refusal in refused if refusal.hint), key=lambda hint: hint == HINT)
-    return NoRoute(
+    error = NoRoute(
         f"no route to {request.verb} {request.target.triple}",
         why=lines,
         hint=hints[0] if hints else "`crosstasks doctor` shows what is missing",
     )
+    error.reason = _telling(request.target, refused).why.partition("\n")[0]
+    return error
+
+
+def _telling(target: Target, refused: Sequence[Refused]) -> Refused:
+    """Return of many refusals that of the route which is made for such a target; what the others say is true of them, and of no use."""
+    made_for = "cargo" if target.linked else "upstream image" if target.images and not target.zig else "zigbuild"
+    return next((refusal for refusal in refused if made_for in refusal.name), refused[0])
 
 
 class StepDocument(Struct, frozen=True, kw_only=True):

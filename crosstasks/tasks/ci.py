@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, NothingSelected
 from .call import Call, Task
 
 if TYPE_CHECKING:
@@ -81,26 +81,35 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
     from msgspec.structs import replace
 
     from .. import pipeline
+    from ..core.steps import Question
     from ..extras.ci import matrix
+    from ..facts import lock
 
     config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
     packages = _packages(context) if call.options.get("packages") else ()
+    known = pipeline.look(context, (Question("repository"), Question("lock"))).facts
     triples, hashes, prefix = pipeline.select(names, context), _hashes(context), call.options["prefix"]
-    return tuple(
-        job
-        for verb in verbs
-        for triple in triples
-        for job in matrix.jobs(
-            config,
-            (triple,),
-            (verb,),
-            hashes,
-            provider=provider,
-            prefix=prefix,
-            packages=_selected(packages, config.target(triple).members),
-        )
-    )
+    jobs: list[Job] = []
+    for verb in verbs:
+        for triple in triples:
+            made, refused = matrix.jobs(
+                config,
+                (triple,),
+                (verb,),
+                hashes,
+                repository=known.repository,
+                lock=lock.lock(known),
+                provider=provider,
+                prefix=prefix,
+                packages=_selected(packages, config.target(triple).members),
+            )
+            jobs += made
+            for refusal in refused:
+                context.say(f"no job: nothing of {provider} can {refusal.name}: {refusal.why}")
+    if not jobs:
+        raise NothingSelected(f"no machine of {provider} can do any of these jobs", hint="`ci-runners` names one of your own for a target")
+    return tuple(jobs)
 
 
 def _packages(context: Context) -> tuple[str, ...]:

@@ -77,8 +77,10 @@ def _here(rows: Sequence[Listed], call: Call) -> tuple[Listed, ...]:
     def way(triple: str, verb: Verb) -> str:
         try:
             planned, _ = pipeline.make(triple, verb, contexts[triple])
-        except (NoRoute, EngineFailed) as error:
-            return f"no: {(error.why or error.what).strip().splitlines()[-1].strip()}"
+        except NoRoute as error:
+            return f"no: {error.reason}"
+        except EngineFailed as error:
+            return f"no: {(error.why or error.what).partition(chr(10))[0]}"
         return planned.route.name
 
     known = pipeline.look(call.context(needed=False))

@@ -274,7 +274,7 @@ def test_a_matrix_of_nothing_is_3(more, changed, program):
 def _sixty():
     from crosstasks.catalog import targets
 
-    return list(targets.catalogue())[:60]
+    return [triple for triple in targets.catalogue() if triple != "asmjs-unknown-emscripten"][:60]  # which nothing builds any more
 
 
 def test_a_file_outside_of_the_repository_is_compared_too(program, tmp_path):

@@ -8,25 +8,26 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
 from ...catalog import targets
 from ...catalog.pins import pins
 from ...core.about import PACKAGE
-from ...core.errors import ConfigError
-from ...core.steps import Verb
+from ...core.errors import ConfigError, NoRoute
+from ...core.steps import Absent, Refused, Verb
+from ...planning.plan import Plan
 from ...planning.route import Isolation
 from ...reporting import progress
+from . import runners
+from .runners import Platform, Provider
 
 if TYPE_CHECKING:
     from ...catalog.targets import Target
     from ...config.configuration import Config
-
-
-Provider: TypeAlias = Literal["github", "gitlab"]
-Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]
+    from ...facts.lock import Lock
+    from ...project.repository import Repository
 
 LABELS: Final[Mapping[Provider, Mapping[str, str]]] = {
     "github": {
@@ -40,13 +41,11 @@ LABELS: Final[Mapping[Provider, Mapping[str, str]]] = {
     "gitlab": {
         "linux/amd64": "saas-linux-small-amd64",
         "linux/arm64": "saas-linux-small-arm64",
-        "macos/amd64": "saas-macos-medium-m1",
         "macos/arm64": "saas-macos-medium-m1",
         "windows/amd64": "saas-windows-medium-amd64",
-        "windows/arm64": "saas-windows-medium-amd64",
     },
 }
-"""What each service calls its runners: docs.github.com, "GitHub-hosted runners"; docs.gitlab.com, "Hosted runners"."""
+"""What each service calls the runners that it has: docs.github.com, "GitHub-hosted runners"; docs.gitlab.com, "Hosted runners"."""
 
 
 class _Rule(NamedTuple):
@@ -59,14 +58,20 @@ class _Rule(NamedTuple):
 
 RULES: Final[Sequence[_Rule]] = (
     _Rule("linux/arm64", lambda row: row.platform == "linux/arm64" and bool(row.packages), "image and tests are native on arm64"),
-    _Rule("macos/arm64", lambda row: row.os in {"macos", "ios"} and row.arch == "aarch64", "only a Mac has Apple's SDK"),
+    _Rule("linux/arm64", lambda row: row.platform == "linux/arm64" and bool(row.zig), "it needs no image, and tests are native on arm64"),
+    _Rule("macos/arm64", lambda row: row.os in {"macos", "ios"} and row.arch != "x86_64", "only a Mac has Apple's SDK"),
     _Rule("macos/amd64", lambda row: row.os == "macos", "only a Mac has Apple's SDK"),
     _Rule("windows/arm64", lambda row: row.libc == "msvc" and row.arch == "aarch64", "only Windows has Microsoft's linker"),
     _Rule("windows/amd64", lambda row: row.libc == "msvc", "only Windows has Microsoft's linker"),
     _Rule("linux/amd64", lambda row: row.arch in {"x86_64", "i686", "i586"} and row.os == "linux", "image and tests are native on amd64"),
     _Rule("linux/amd64", lambda _row: True, "cross's images are for amd64, and so are not emulated"),
 )
-"""The first that fits holds."""
+"""The first that fits is asked first; of the last one only what has a container there stays there."""
+
+ANYWHERE: Final = "it needs no image, and so no amd64"
+
+OTHERS: Final[Sequence[Platform]] = ("linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64", "windows/arm64", "macos/amd64")
+"""Where else a job may be done: the cheapest first (docs.github.com, "Actions runner pricing")."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -74,10 +79,11 @@ class Job(Struct, frozen=True, kw_only=True):
 
     Attributes:
         runner: the label of the machine; *platform* is what that is, and *why* the reason for it.
+        route: that the plan takes there, as far as it is known beforehand.
         session: Nox's; *command* calls it.
         tags: of that session.
         glibc: the newest one that artifacts may need, empty if the configuration says nothing.
-        isolation: where build scripts run, if the machine has an engine: ``host`` where no container serves the target, or is asked for.
+        isolation: where build scripts run there.
         cache_key: of the cache of what provisioning makes, the same for all jobs of a platform.
         cargo_key: changes with Cargo.lock, for a cache of dependencies.
     """
@@ -91,6 +97,7 @@ class Job(Struct, frozen=True, kw_only=True):
     session: str
     command: str
     tags: tuple[str, ...]
+    route: str = ""
     glibc: str = ""
     isolation: Isolation = "container"
     package: str = ""
@@ -105,10 +112,45 @@ class Hashes(Struct, frozen=True, kw_only=True):
     cargo: str = ""
 
 
-def place(target: Target) -> tuple[Platform, str]:
-    """Return the platform that builds a target natively, or else fastest, and the reason."""
-    rule = next(rule for rule in RULES if rule.fits(target))
-    return rule.platform, rule.why
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a job is done: the platform, the route that is taken there, and the reason for the platform."""
+
+    platform: Platform
+    route: str
+    isolation: Isolation
+    why: str
+
+
+def place(
+    target: Target, verb: Verb, config: Config, repository: Repository | Absent, lock: Lock | Absent, provider: Provider
+) -> Place | Refused:
+    """
+    Return the platform that does a target's job natively, or else fastest, of those that can do it at all.
+
+    No platform is guessed to be able: the plan is made for it. Where none is, the refusal has the reason of the best one.
+    """
+    best = next(rule for rule in RULES if rule.fits(target))
+    reasons: list[str] = []
+    for platform in _offered(best, provider):
+        planned = runners.made(target, verb, config, runners.facts(platform, provider, repository, lock))
+        if not isinstance(planned, Plan):
+            reasons.append(planned.reason if isinstance(planned, NoRoute) else (planned.why or planned.what).partition("\n")[0])
+        elif best is RULES[-1] and platform == best.platform and planned.route.isolation == "host":
+            elsewhere = runners.made(target, verb, config, runners.facts("linux/arm64", provider, repository, lock))
+            return (
+                _on("linux/arm64", elsewhere, ANYWHERE) if isinstance(elsewhere, Plan) else _on(platform, planned, "only amd64 can do it")
+            )
+        else:
+            return _on(platform, planned, best.why if platform == best.platform else f"no machine of {best.platform} can do it")
+    return Refused(name=f"{verb} {target.triple}", why=reasons[0])
+
+
+def _offered(best: _Rule, provider: Provider) -> Sequence[Platform]:
+    return [platform for platform in dict.fromkeys((best.platform, *OTHERS)) if platform in LABELS[provider]]
+
+
+def _on(platform: Platform, planned: Plan, why: str) -> Place:
+    return Place(platform=platform, route=planned.route.name, isolation=planned.route.isolation, why=why)
 
 
 def jobs(
@@ -117,18 +159,21 @@ def jobs(
     verbs: Sequence[Verb],
     hashes: Hashes,
     *,
+    repository: Repository | Absent,
+    lock: Lock | Absent,
     provider: Provider = "github",
     prefix: str = "",
     packages: Sequence[str] = (),
-) -> tuple[Job, ...]:
+) -> tuple[tuple[Job, ...], tuple[Refused, ...]]:
     """
-    Return the jobs, in the order of verbs and targets.
+    Return the jobs, in the order of verbs and targets, and those that no machine of the service could do.
 
     Args:
         config: its ``ci-runners`` win over our labels.
         triples: triples.
         verbs: ``build``, ``test``.
         hashes: for the keys of caches.
+        repository, lock: what the plans of the jobs depend on as well.
         provider: whose labels are wanted.
         prefix: of the sessions, as ``register()`` has it.
         packages: one job for each of these of the workspace, and each target; a job builds the whole if there are none.
@@ -136,50 +181,72 @@ def jobs(
     Raises:
         ConfigError: a runner is given for what is neither a platform nor a target.
     """
-    labels = {**LABELS[provider], **runners(config.ci_runners)}
-    return tuple(
-        _job(targets.catalogue()[triple], verb, package, config, hashes, labels=labels, prefix=prefix)
-        for verb in verbs
-        for triple in triples
+    named = labels(config.ci_runners)
+    rows = [(targets.catalogue()[triple], verb) for verb in verbs for triple in triples]
+    places = [(row, verb, _place(row, verb, config, repository, lock, provider, named)) for row, verb in rows]
+    made = tuple(
+        _job(row, verb, package, config, hashes, place=place, labels={**LABELS[provider], **named}, prefix=prefix)
+        for row, verb, place in places
+        if isinstance(place, Place)
         for package in packages or ("",)
     )
+    return made, tuple(place for _, _, place in places if isinstance(place, Refused))
 
 
-def _job(row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, *, labels: Mapping[str, str], prefix: str) -> Job:
-    platform, why = place(row)
+def _place(
+    row: Target,
+    verb: Verb,
+    config: Config,
+    repository: Repository | Absent,
+    lock: Lock | Absent,
+    provider: Provider,
+    named: Mapping[str, str],
+) -> Place | Refused:
+    """Return where a job is done; a machine that the user names for the target is the user's to know."""
+    found = place(row, verb, config, repository, lock, provider)
+    if isinstance(found, Place) or row.triple not in named:
+        return found
+    best = next(rule for rule in RULES if rule.fits(row))
+    return Place(platform=best.platform, route="", isolation="container" if row.containerised else "host", why="its runner is named")
+
+
+def _job(
+    row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, *, place: Place, labels: Mapping[str, str], prefix: str
+) -> Job:
     session = "-".join(filter(None, (prefix, "cross" if verb == "build" else f"cross-{verb}", targets.alias(row))))
     return Job(
         target=row.triple,
         alias=targets.alias(row),
         verb=verb,
-        platform=platform,
-        runner=labels.get(row.triple) or labels[platform],
-        why=why,
+        platform=place.platform,
+        runner=labels.get(row.triple) or labels[place.platform],
+        why=place.why,
+        route=place.route,
         session=session,
         command=f"nox -s {session} -- -p {package}" if package else f"nox -s {session}",
         tags=("cross", verb, *row.tags),
         glibc=config.target(row.triple).glibc,
-        isolation="container" if row.containerised and config.target(row.triple).builder in {"auto", "cross"} else "host",
+        isolation=place.isolation,
         package=package,
-        cache_key=f"crosstasks-{platform.replace('/', '-')}-{hashes.provision}",
+        cache_key=f"crosstasks-{place.platform.replace('/', '-')}-{hashes.provision}",
         cargo_key=f"cargo-{hashes.cargo}" if hashes.cargo else "",
     )
 
 
-def runners(texts: Sequence[str]) -> Mapping[str, str]:
+def labels(texts: Sequence[str]) -> Mapping[str, str]:
     """
     Return the labels that the user gives, by platform and triple; the later ones win.
 
     Raises:
         ConfigError: one is not ``<platform or target>=<label>``.
     """
-    labels: dict[str, str] = {}
+    result: dict[str, str] = {}
     for text in texts:
         name, _, label = text.partition("=")
         if not label:
             raise ConfigError(f"{text!r} names no runner", hint="it is linux/arm64=<label>, or aarch64=<label> for one target")
-        labels[name if name in LABELS["github"] else targets.find(name).triple] = label
-    return labels
+        result[name if name in LABELS["github"] else targets.find(name).triple] = label
+    return result
 
 
 def shipped() -> str:
@@ -198,8 +265,8 @@ def digest(*parts: bytes) -> str:
 def text(all_jobs: Sequence[Job]) -> str:
     """Return the jobs as a table for people; packages have a column if there are any."""
     rows = [
-        ("session", "package", "runner", "glibc", "why"),
-        *((job.session, job.package, job.runner, job.glibc or "-", job.why) for job in all_jobs),
+        ("session", "package", "runner", "route", "glibc", "why"),
+        *((job.session, job.package, job.runner, job.route or "-", job.glibc or "-", job.why) for job in all_jobs),
     ]
     columns = [column for column in zip(*rows, strict=True) if column[0] != "package" or any(column[1:])]
     return progress.aligned(zip(*columns, strict=True))

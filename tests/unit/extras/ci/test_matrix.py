@@ -10,48 +10,125 @@ from crosstasks.catalog import targets
 from crosstasks.catalog.pins import pins
 from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
+from crosstasks.core.steps import Refused
 from crosstasks.extras.ci import matrix
+from crosstasks.facts.lock import Lock
+from crosstasks.testing import config, repository
 
 HASHES = matrix.Hashes(provision="p" * 16, cargo="c" * 16)
 AARCH64, MUSL = "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"
 
 
+KNOWN = {"repository": repository(), "lock": Lock()}
+
+
 def made(*names, verbs=("build",), **more):
-    config = more.pop("config", Config())
-    return matrix.jobs(config, [targets.find(name).triple for name in names], verbs, HASHES, **more)
+    """The jobs; that nothing can do one is not expected."""
+    jobs, refused = asked(*names, verbs=verbs, **more)
+    assert refused == ()
+    return jobs
+
+
+def asked(*names, verbs=("build",), **more):
+    own = more.pop("config", Config())
+    return matrix.jobs(own, [targets.find(name).triple for name in names], verbs, HASHES, **KNOWN, **more)
+
+
+def place(name, verb="build", provider="github", **options):
+    """Where a job is done."""
+    return matrix.place(targets.find(name), verb, config(name, **options), **KNOWN, provider=provider)
 
 
 @pytest.mark.parametrize(
-    ("name", "platform"),
+    ("name", "platform", "route"),
     [
-        ("aarch64", "linux/arm64"),
-        ("aarch64-musl", "linux/amd64"),
-        ("aarch64-android", "linux/amd64"),
-        ("x86_64", "linux/amd64"),
-        ("s390x", "linux/amd64"),
-        ("windows", "linux/amd64"),
-        ("wasm32", "linux/amd64"),
-        ("macos", "macos/arm64"),
-        ("ios", "macos/arm64"),
-        ("x86_64-macos", "macos/amd64"),
-        ("msvc", "windows/amd64"),
-        ("aarch64-msvc", "windows/arm64"),
+        ("aarch64", "linux/arm64", "cross 0.2.5, image built here"),
+        ("aarch64-musl", "linux/arm64", "zigbuild"),
+        ("aarch64-android", "linux/amd64", "cross 0.2.5, upstream image"),
+        ("x86_64", "linux/amd64", "cross 0.2.5, upstream image"),
+        ("s390x", "linux/amd64", "cross 0.2.5, upstream image"),
+        ("windows", "linux/amd64", "cross 0.2.5, upstream image"),
+        ("freebsd", "linux/amd64", "cross 0.2.5, upstream image"),
+        ("wasm32", "linux/arm64", "cargo"),
+        ("wasip1", "linux/arm64", "cargo"),
+        ("x86_64-gnullvm", "linux/arm64", "zigbuild"),
+        ("macos", "macos/arm64", "cargo"),
+        ("universal2", "macos/arm64", "zigbuild"),
+        ("ios", "macos/arm64", "cargo"),
+        ("x86_64-macos", "macos/amd64", "cargo"),
+        ("msvc", "windows/amd64", "cargo"),
+        ("i686-msvc", "windows/amd64", "cargo"),
+        ("aarch64-msvc", "windows/arm64", "cargo"),
     ],
 )
-def test_a_target_has_the_platform_that_builds_it_natively(name, platform):
-    """Where only images for amd64 exist, an arm64 machine would emulate them."""
-    assert platform == matrix.place(targets.find(name))[0]
+def test_a_target_has_the_platform_that_builds_it_natively(name, platform, route):
+    """Where only images for amd64 exist, an arm64 machine would emulate them; what needs no image needs no amd64."""
+    found = place(name)
+    assert (found.platform, found.route) == (platform, route)
 
 
-def test_every_target_has_a_runner_of_every_provider():
-    """No row of the catalogue is left out, and each says why."""
-    for provider in ("github", "gitlab"):
-        jobs = matrix.jobs(Config(), list(targets.catalogue()), ["build"], HASHES, provider=provider)
-        assert all(job.runner in matrix.LABELS[provider].values() and job.why for job in jobs)
+@pytest.mark.parametrize(
+    ("name", "verb", "provider", "platform"),
+    [
+        ("x86_64-gnullvm", "test", "github", "windows/amd64"),
+        ("aarch64-gnullvm", "test", "github", "windows/arm64"),
+        ("x86_64-macos", "build", "gitlab", "linux/amd64"),
+        ("wasip1", "test", "gitlab", "linux/arm64"),
+    ],
+)
+def test_another_platform_does_what_the_best_cannot(name, verb, provider, platform):
+    """Tests of programs for Windows are run there; GitLab has no Intel Macs."""
+    assert place(name, verb, provider).platform == platform
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "provider", "why"),
+    [
+        ("universal2", "test", "github", "each part is tested as what it is"),
+        ("freebsd", "test", "github", "x86_64-unknown-freebsd programs do not run on this host"),
+        ("x86_64-none", "test", "github", "x86_64-unknown-none has no system that could start a test: name what does as `runner`"),
+        ("redox", "build", "github", "zig has no C library for x86_64-unknown-redox"),
+        ("aarch64-msvc", "build", "gitlab", "Microsoft's C library is not zig's to ship"),
+    ],
+)
+def test_a_job_that_could_never_pass_is_none(name, verb, provider, why):
+    """It has the reason that the plan would give there."""
+    found = place(name, verb, provider)
+    assert isinstance(found, Refused)
+    assert found.why.startswith(why)
+
+
+def test_no_runner_breaks_the_promise():
+    """Plain cargo would link against the glibc of the runner; what keeps the one that is promised is taken, or there is no job."""
+    assert place("x86_64", glibc="2.17").route == "zigbuild"
+    refused = place("x86_64", glibc="2.28", builder="cargo")
+    assert "`glibc` is configured, and the host's own libraries would not keep it" in refused.why
+
+
+def test_the_configuration_counts():
+    """A runner of the user's makes a test possible; a builder that is named is the one that is planned."""
+    assert place("x86_64-none", "test", target={"x86_64-none": {"runner": "qemu"}}).platform == "linux/arm64"
+    assert place("s390x", builder="zigbuild").platform == "linux/arm64"
+
+
+@pytest.mark.parametrize("provider", ["github", "gitlab"])
+def test_every_target_has_a_runner_or_a_reason(provider):
+    """No row of the catalogue is left out; what has a job has it on a machine that the provider has."""
+    every = list(targets.catalogue())
+    jobs, refused = asked(*every, verbs=("build", "test"), provider=provider)
+    assert len(jobs) + len(refused) == 2 * len(every)
+    assert all(job.runner in matrix.LABELS[provider].values() and job.why and job.route for job in jobs)
+    assert all(refusal.why for refusal in refused)
+
+
+def test_a_machine_that_the_user_names_can_do_what_ours_cannot():
+    """Nothing is known of it."""
+    (job,) = made("freebsd", verbs=["test"], config=Config(ci_runners=("freebsd=beastie",)))
+    assert (job.runner, job.why, job.route) == ("beastie", "its runner is named", "")
 
 
 def test_a_job_is_whole():
-    """It holds all that a CI service has to know."""
+    """It holds all that a CI service has to know; of an image built here the glibc would be too new."""
     config = Config(glibc="2.28")
     (job,) = made("aarch64", verbs=["test"], config=config, prefix="tools")
     assert job == matrix.Job(
@@ -64,7 +141,9 @@ def test_a_job_is_whole():
         session="tools-cross-test-aarch64",
         command="nox -s tools-cross-test-aarch64",
         tags=("cross", "test", "aarch64", "linux", "gnu", AARCH64),
+        route="zigbuild",
         glibc="2.28",
+        isolation="host",
         cache_key=f"crosstasks-linux-arm64-{'p' * 16}",
         cargo_key=f"cargo-{'c' * 16}",
     )
@@ -80,7 +159,7 @@ def test_runners_of_the_user_win():
 def test_a_runner_for_nothing_is_refused(text):
     """It is told what is wrong with it."""
     with pytest.raises(ConfigError):
-        matrix.runners([text])
+        matrix.labels([text])
 
 
 def test_packages_are_kept_apart():
@@ -94,8 +173,10 @@ def test_sixty_targets_of_thirty_packages_take_less_than_a_second():
     """1800 jobs are made of values at hand."""
     chosen = list(targets.catalogue())[:60]
     begun = time.process_time()
-    jobs = matrix.jobs(Config(targets=tuple(chosen)), chosen, ["build"], HASHES, packages=[f"crate-{number}" for number in range(30)])
-    assert 1800 == len(jobs)
+    jobs, refused = matrix.jobs(
+        Config(targets=tuple(chosen)), chosen, ["build"], HASHES, **KNOWN, packages=[f"crate-{number}" for number in range(30)]
+    )
+    assert 1800 == len(jobs) + 30 * len(refused)
     assert time.process_time() - begun < 1
 
 
@@ -115,6 +196,6 @@ def test_actions_are_pinned_by_commit():
 def test_the_table_names_packages_if_there_are_any():
     """Two jobs of a session are told apart."""
     head, *rows = matrix.text(made("s390x", packages=("server", "tool"))).splitlines()
-    assert ["session", "package", "runner", "glibc", "why"] == head.split()
+    assert ["session", "package", "runner", "route", "glibc", "why"] == head.split()
     assert ["server", "tool"] == [row.split()[1] for row in rows]
-    assert ["session", "runner", "glibc", "why"] == matrix.text(made("s390x")).splitlines()[0].split()
+    assert ["session", "runner", "route", "glibc", "why"] == matrix.text(made("s390x")).splitlines()[0].split()

@@ -1,0 +1,117 @@
+"""Pure: what the machines of CI services are, and so which of them can do a job: the plan is made as if it were made there.
+
+What is assumed of such a machine, and of the network there: the engine that its service gives it, with no image yet; cargo on PATH where
+the service says so; rustup's server, with what Rust is said to have for every target; cross's registry, with its images for amd64; and
+what the user names (a mirror, an image) for the machine's own platform. Nothing is emulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from ...catalog import machines, targets
+from ...core.errors import CrosstasksError
+from ...core.steps import Absent, Question, Verb
+from ...facts import Facts
+from ...facts.builders import Builder, Builders
+from ...facts.debian import MissingPackages
+from ...facts.emulation import Emulation
+from ...facts.engine import INSTALL, Engine
+from ...facts.host import Host
+from ...facts.inventory import Inventory
+from ...facts.probes import Shared
+from ...facts.registry import RegistryImage
+from ...facts.rustup import MOVING, Channel
+from ...planning import plan, request
+from ...planning.plan import Plan
+
+if TYPE_CHECKING:
+    from ...catalog.targets import Target
+    from ...config.configuration import Config
+    from ...facts.lock import Lock
+    from ...project.repository import Repository
+
+Provider: TypeAlias = Literal["github", "gitlab"]
+Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]
+
+GLIBC: Final[Mapping[Provider, str]] = {"github": "2.39", "gitlab": "2.41"}
+"""Of Ubuntu 24.04, and of Debian 13 in the image that GitLab's jobs run in (``gitlab.yml``)."""
+
+TRIPLES: Final[Mapping[str, str]] = {"linux": "unknown-linux-gnu", "macos": "apple-darwin", "windows": "pc-windows-msvc"}
+
+STABLE: Final = "1.96.0"
+"""What stands for the newest release, whatever that is when a job runs."""
+
+
+CARGO: Final = Builder(kind="cargo", path="cargo", version=STABLE)
+"""GitHub's machines have Rust (github.com/actions/runner-images); GitLab's jobs run in an image of Python's."""
+
+
+def host(platform: Platform, provider: Provider) -> Host:
+    """Return a machine of a service."""
+    system, _, word = platform.partition("/")
+    arch = machines.arch(word)
+    linux = system == "linux"
+    return Host(
+        os="linux" if linux else "macos" if system == "macos" else "windows",
+        arch=arch,
+        triple=f"{arch}-{TRIPLES[system]}",
+        libc="gnu" if linux else "",
+        glibc=GLIBC[provider] if linux else "",
+        ci=provider,
+    )
+
+
+def facts(platform: Platform, provider: Provider, repository: Repository | Absent, lock: Lock | Absent) -> Facts:
+    """Return what is known there before the network is asked; only Linux machines have an engine, which at GitLab is a service beside."""
+    here = host(platform, provider)
+    engine: Engine | Absent = Absent(f"no container engine is on a machine of {provider} for {platform}", INSTALL)
+    if here.os == "linux":
+        engine = Engine(kind="docker", command="docker", version="", arch=here.arch, remote=provider == "gitlab")
+    answers: dict[Any, Any] = {
+        "host": here,
+        "engine": engine,
+        "emulation": Emulation(),
+        "rustup": Absent("whether rustup is there does not matter: toolchains are our own"),
+        "builders": Builders(programs=(CARGO,) if provider == "github" else ()),
+        "repository": repository,
+        "lock": lock,
+        "inventory": Inventory(home="/cache/rustup", tools_home="/cache/tools"),
+    }
+    return Facts(answers={Question(about): answer for about, answer in answers.items()})
+
+
+def _answer(question: Question, platform: str) -> Any:
+    subject = question.subject
+    match question.about:
+        case "registry":
+            own = "" if subject.startswith("ghcr.io/cross-rs/") else platform
+            return RegistryImage(ref=subject, digest=f"sha256:{'0' * 64}", platforms=tuple(filter(None, ("linux/amd64", own))), index=True)
+        case "rust-channel":
+            release = STABLE if subject == "stable" else f"{subject}-2026-10-30" if subject in MOVING else subject
+            release = f"{release}.0" if release.count(".") == 1 else release
+            standard = tuple(row.triple for row in targets.shipped().values() if not row.build_std)
+            hosts = tuple(f"{arch}-{rest}" for arch in ("x86_64", "aarch64") for rest in TRIPLES.values())
+            return Channel(release=release, hosts=hosts, standard=standard, source=True)
+        case "packages":
+            suite, architecture, *_ = subject.split()
+            return MissingPackages(suite=suite, architecture=architecture)
+        case "shared":
+            return Shared(folder=subject)
+        case _:
+            return Absent("it is not known before the job runs")
+
+
+def made(target: Target, verb: Verb, config: Config, known: Facts) -> Plan | CrosstasksError:
+    """Return the plan that a job would make, or why it could make none."""
+    asked = request.make(target, verb, known, config)
+    while True:
+        try:
+            answer = plan.make(asked, known)
+        except CrosstasksError as error:
+            return error
+        if isinstance(answer, Plan):
+            return answer
+        platform = known.engine.platform if isinstance(known.engine, Engine) else ""
+        known = known.with_({question: _answer(question, platform) for question in answer})
