@@ -104,6 +104,8 @@ def test_a_profile_of_cargos_is_no_profile_of_nextests():
     own = config("aarch64", profile="small").target("aarch64-unknown-linux-gnu")
     assert ("--cargo-profile=small",) == configured(own, ("--profile", "ci"), "nextest")
     assert () == configured(own, ("--cargo-profile", "dev"), "nextest")
+
+
 @pytest.mark.parametrize(("builder", "file"), [("cargo", "/crate/targets/thing.json"), ("cross", "targets/thing.json")])
 def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
     """In a container, where the workspace has another name, as it is seen from there; and the library is compiled for it."""
