@@ -95,9 +95,9 @@ def look(context: Context, questions: Iterable[Question] = FIRST) -> Context:
     return replace(context, facts=changed(context.facts, answers={**context.facts.answers, **answers}))
 
 
-def make(target: str, verb: Verb, context: Context) -> tuple[Plan, Context]:
+def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tuple[Plan, Context]:
     """
-    Plan for one target: think, ask what that needs, think again.
+    Plan for one target: think, ask what that needs, think again; *lean* as of ``request.make``.
 
     Raises:
         ConfigError: no such target or verb, or no Rust repository.
@@ -106,7 +106,7 @@ def make(target: str, verb: Verb, context: Context) -> tuple[Plan, Context]:
     row, verb = targets.find(read.named(target)), read.verb(verb)
     context = look(context)
     _ = context.repository  # nothing is provided for a folder that holds none
-    target_request = request.make(row, verb, context.facts, context.config)
+    target_request = request.make(row, verb, context.facts, context.config, lean=lean)
     while True:
         match plan.make(target_request, context.facts):
             case Plan() as planned:
@@ -140,7 +140,7 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
             raise
     if not planned.steps:
         return planned, context
-    again, context = make(planned.target, planned.verb, afresh(context))
+    again, context = make(planned.target, planned.verb, afresh(context), lean=planned.request.lean)
     if again.steps:
         rest = "; ".join(map(str, again.steps))
         raise CrosstasksError(f"{planned.target}: providing left something to do", why=rest, hint="please report this")
@@ -166,9 +166,12 @@ def afresh(context: Context) -> Context:
     return replace(context, facts=plan.afresh(context.facts))
 
 
-def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> tuple[Result, Context]:
+def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Context, *, lean: bool = False) -> tuple[Result, Context]:
     """
     Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
+
+    Args:
+        lean: as of ``request.make``; what is built may have to be started afterwards.
 
     Raises:
         CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *failures* before.
@@ -177,7 +180,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
     cache.prepare(context.cache)
     try:
         while True:
-            planned, context = make(target, verb, context)
+            planned, context = make(target, verb, context, lean=lean)
             if route:
                 context.say(f"{planned.target}: taking {planned.route.name} instead")
             route = planned.route.name
@@ -280,7 +283,7 @@ def build(
 
 def _carried(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
     with ci.folded(triple, verb, context.environ), cache.room(triple):
-        return carry_out(triple, verb, arguments, context)
+        return carry_out(triple, verb, arguments, context, lean=True)
 
 
 def told(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
@@ -316,6 +319,6 @@ def plans(names: Sequence[str] = (), *, verb: Verb = "build", context: Context |
     context = look(context or start(names=names))
     result = []
     for triple in select(names, context):
-        planned, context = make(triple, verb, context)
+        planned, context = make(triple, verb, context, lean=True)
         result.append(planned)
     return tuple(result)

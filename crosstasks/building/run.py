@@ -309,7 +309,8 @@ def folder(route: Route, repository: Repository) -> Path:
     ``GLIBC_2.29 not found`` (cross-rs/cross#724). If images do not differ in that, the names of their folders begin alike (target_folder).
     """
     image = route.image
-    parts = (route.builder, image.ref, image.digest, image.platform) if image else (route.builder, route.glibc_floor)
+    of_image = (image.compilers or f"{image.ref}\0{image.digest}", image.platform) if image else (route.glibc_floor,)
+    parts = (route.builder, *of_image)
     # cargo compares times, and those of another machine are its own
     parts = (*parts, "remote") if route.remote else parts
     base = _key(6, image.base, image.platform) if image and image.base and not route.remote else ""

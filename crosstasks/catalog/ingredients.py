@@ -186,6 +186,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
         glibc_floor: the glibc that artifacts are linked against, and so need at most; empty if unknown.
         runs: it can run the target's programs.
         base: what its own programs and libraries are; images of one base differ in what is for the target alone. Empty: unknown.
+        compilers: of one built here, a hash of all that it compiles with: the emulator may differ. Empty: unknown.
     """
 
     ref: str
@@ -195,6 +196,7 @@ class Image(Ingredient, frozen=True, kw_only=True):
     glibc_floor: str = ""
     runs: bool = True
     base: str = ""
+    compilers: str = ""
 
 
 Made = TypeVar("Made", bound=Ingredient)

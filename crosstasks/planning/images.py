@@ -229,6 +229,7 @@ def _in_engine(
         why=why or "the engine has it",
         glibc=glibc or image.labels.get("crosstasks.glibc", ""),
         glibc_floor=glibc_floor or image.labels.get("crosstasks.libc", ""),
+        compilers=image.labels.get("crosstasks.compilers", ""),
         **more,
     )
 
@@ -306,7 +307,7 @@ def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     if not isinstance(choice, tuple):
         return choice
     # all at once: the engine is asked side by side
-    refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in built(variant, request, facts))))
+    refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in _serving(variant, request, facts))))
     return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
 
 
@@ -344,18 +345,29 @@ def _bundle_traits(row: Bundled, variant: Variant, request: Request) -> dict[str
     return facts_of(request, variant.flavour) if row.flavour in request.target.images else {}
 
 
+def _serving(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tags of what may have been built here for the request, with what is known of each; one with the emulator serves all."""
+    images, whole = built(variant, request, facts), request.recipes[variant.platform]
+    if request.lean and not isinstance(whole, Refused):
+        recipe = recipes.lean(whole)
+        images += [(recipe.tag, traits(recipe, request, facts))] if recipe != whole else []
+    return images
+
+
 def _built_before(variant: Variant, request: Request, facts: Facts) -> Choice:
-    images = built(variant, request, facts)
+    images = _serving(variant, request, facts)
     if not images:
         return cast("Refused", request.recipes[variant.platform])
-    ((tag, more),) = images
-    return _in_engine(tag, variant, request, facts, why="built here by an earlier call", **more)
+    why = "built here by an earlier call"
+    choices = [_in_engine(tag, variant, request, facts, why=why, **more) for tag, more in images]
+    return next((choice for choice in choices if not isinstance(choice, Refused)), choices[-1])
 
 
 def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
-    recipe = request.recipes[variant.platform]
-    if isinstance(recipe, Refused):
-        return recipe
+    whole = request.recipes[variant.platform]
+    if isinstance(whole, Refused):
+        return whole
+    recipe = recipes.lean(whole) if request.lean else whole
     before = _built_before(variant, request, facts)
     if not isinstance(before, Refused):
         return before

@@ -12,7 +12,7 @@ from ..catalog.ingredients import MOVING
 from ..catalog.machines import MACHINES
 from ..catalog.targets import Target, catalogue
 from ..core import versions
-from ..core.steps import Refused, Verb
+from ..core.steps import RUNNING, Refused, Verb
 from ..facts import lock
 from ..facts.engine import Engine
 from ..project.repository import Repository
@@ -79,6 +79,7 @@ class Request:
         rust: the Rust that is asked for, or why there is none.
         locked: the row of crosstasks.lock that holds here.
         recipes: what an image built here is made of, by platform, or why there is none.
+        lean: an image that is built here for this may do without the emulator: nothing of the target's is started.
         named: the options by which the user names what only a route with a container has; a route without it is refused.
     """
 
@@ -89,6 +90,7 @@ class Request:
     rust: RustRequest | Refused
     locked: Locked | None = None
     recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
+    lean: bool = False
     named: tuple[str, ...] = ()
 
     @property
@@ -122,16 +124,22 @@ class Request:
         return None
 
 
-def make(target: Target, verb: Verb, facts: Facts, config: Config) -> Request:
-    """Decide what is asked of a target. Needs the facts host, engine and repository; without the lock nothing is locked."""
-    options = config.target(target.triple)
+def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool = False) -> Request:
+    """
+    Decide what is asked of a target. Needs the facts host, engine and repository; without the lock nothing is locked.
+
+    Args:
+        lean: the verb alone counts, and nothing is provided for others; a lock, a bundle and a mirror are for all of them.
+    """
+    options, locked = config.target(target.triple), lock.row(facts, target.triple)
     return Request(
         target=target,
         verb=verb,
         options=options,
         shared=config,
         rust=_rust(target, verb, options, facts, config),
-        locked=lock.row(facts, target.triple),
+        locked=locked,
+        lean=lean and verb not in RUNNING and locked is None,
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
         named=tuple(_named(options, config)),
     )

@@ -139,6 +139,12 @@ def write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) ->
     tar.addfile(info, io.BytesIO(content))
 
 
+EMULATOR: Final = "qemu-user"
+"""How the names of the packages begin that have emulators; one needs the other in some releases."""
+
+SANITIZER: Final = re.compile(r"lib(asan|hwasan|lsan|tsan|ubsan)\d+(-.+)?")
+"""What gcc depends on for `-fsanitize`, which no release is built with: twelve megabytes of each download."""
+
 EPOCH: Final = "2024-01-01T00:00:00Z"
 """The date in every image: the same packages make the same image."""
 
@@ -219,7 +225,9 @@ def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
         base, top = below.result(), above.result()
         for library in libraries:
             top += _libraries(library.result(), top)
-    return base, tuple(package for package in top if package not in base)
+    asked = {name.partition(":")[0] for name in recipe.packages}
+    unread = {package for package in (*base, *top) if SANITIZER.fullmatch(package.name) and package.name not in asked}
+    return tuple(one for one in base if one not in unread), tuple(one for one in top if one not in unread and one not in base)
 
 
 def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
@@ -275,7 +283,7 @@ def _layered(recipe: Recipe, base: Sequence[Package], added: Sequence[Package]) 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
     """
     emulator = frozenset(f"usr/bin/qemu-{recipe.qemu}{ending}" for ending in ("", "-static")) if recipe.qemu else frozenset()
-    emulators = [package for package in added if package.name.startswith("qemu-user")]
+    emulators = [package for package in added if package.name.startswith(EMULATOR)]
     tools = [package for package in added if package.architecture in {recipe.architecture, "all"} and package not in emulators]
     libraries = [package for package in added if package not in (*tools, *emulators)]
     return (
@@ -334,8 +342,8 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, added:
 def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    versions = "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
-    labels = {**recipe.labels, "crosstasks.packages": hashlib.sha256(versions.encode()).hexdigest()}
+    compiling = f"{recipe.target}\n{_listed(package for package in packages if not package.name.startswith(EMULATOR))}"
+    labels = {**recipe.labels, "crosstasks.packages": _hash(_listed(packages)), "crosstasks.compilers": _hash(compiling)}
     config = {
         "architecture": machine,
         "os": system,
@@ -353,6 +361,14 @@ def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package
     for layer in layers:
         yield from _entry(f"{layer.digest}/layer.tar", layer.file, layer.size)
     yield b"\0" * 1024
+
+
+def _listed(packages: Iterable[Package]) -> str:
+    return "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:

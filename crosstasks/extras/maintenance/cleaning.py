@@ -327,7 +327,7 @@ def _routes(context: Context) -> Iterator[Route]:
     for triple in dict.fromkeys((*context.config.declared, *context.config.targets)):
         for verb in VERBS:
             with suppress(NoRoute):
-                planned, context = pipeline.make(triple, verb, context)
+                planned, context = pipeline.make(triple, verb, context, lean=True)
                 yield planned.route
 
 
