@@ -188,3 +188,19 @@ def test_labels_tell_what_the_image_is():
         "crosstasks.suite": "bookworm",
         "org.opencontainers.image.title": "crosstasks image for aarch64-unknown-linux-gnu",
     }
+
+
+def test_who_only_compiles_needs_no_emulator():
+    """The same compilers and names of them, under another tag; what has no emulator stays as it is."""
+    whole = made("aarch64", packages=["libssl-dev"])
+    found = recipes.lean(whole)
+    assert found.packages == ("gcc-aarch64-linux-gnu", "g++-aarch64-linux-gnu", "libssl-dev:arm64")
+    assert (found.qemu, found.runs, found.glibc_floor, found.base) == ("", False, whole.glibc_floor, whole.base)
+    assert set(whole.env.items()) - set(found.env.items()) == {
+        ("QEMU_LD_PREFIX", "/usr/aarch64-linux-gnu"),
+        ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", f"{SPAWN} qemu-aarch64-static -L /usr/aarch64-linux-gnu --"),
+    }
+    assert re.fullmatch(r"crosstasks/aarch64-unknown-linux-gnu:amd64-[0-9a-f]{12}", found.tag)
+    assert found.tag != whole.tag
+    for name in ("x86_64", "windows"):
+        assert recipes.lean(made(name)) == made(name)

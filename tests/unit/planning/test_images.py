@@ -7,17 +7,21 @@ from typing import NamedTuple, get_args
 
 import pytest
 from msgspec.structs import replace
-from planning import request
+from planning import request, world
 
+from crosstasks.building import run
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import BuildImage, Image, PullImage
-from crosstasks.catalog.recipes import recipe
+from crosstasks.catalog.recipes import lean, recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import MissingPackages, question
-from crosstasks.planning import images
+from crosstasks.facts.lock import Lock, Locked
+from crosstasks.planning import images, plan
+from crosstasks.planning import request as requests
 from crosstasks.planning.images import BASE_GLIBC, Variant, sources
+from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository, served
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -318,3 +322,57 @@ def test_the_glibc_of_every_base_is_known():
 def test_a_source_is_a_row():
     """Every word of the option has one."""
     assert set(images.SOURCES) == {"configured", *get_args(ImageSource)}
+
+
+LEAN = lean(recipe(targets.find("aarch64"), "linux/amd64", "bookworm"))
+
+
+def build(verb, *held, asked=True, known=None):
+    """Plan for a verb with an engine that holds images of these names, and nothing that can be asked; return the image."""
+    held = {ref: image(ref, labels={"crosstasks.compilers": "c"}) for ref in held}
+    around = world(registry=Absent("no registry answers"), image=held)
+    known = known or facts()
+    made = requests.make(targets.find("aarch64"), verb, known, config(), lean=asked)
+    while not isinstance(found := plan.make(made, known), plan.Plan):
+        known = known.with_({question: around[question.about](question.subject) for question in found})
+    return found.route.image
+
+
+@pytest.mark.parametrize(
+    ("verb", "held", "ref", "built"),
+    [
+        ("build", (), LEAN.tag, True),
+        ("clippy", (), LEAN.tag, True),
+        ("build", (LEAN.tag,), LEAN.tag, False),
+        ("build", (LEAN.tag, MADE), MADE, False),
+        ("test", (), MADE, True),
+        ("test", (LEAN.tag,), MADE, True),
+        ("run", (LEAN.tag, MADE), MADE, False),
+    ],
+)
+def test_an_emulator_is_fetched_by_who_starts_programs(verb, held, ref, built):
+    """What only compiles takes the image that is there, with or without; a verb that runs programs needs it."""
+    found = build(verb, *held)
+    assert (found.ref, bool(found.steps)) == (ref, built)
+
+
+def test_what_is_provided_for_every_verb_has_the_emulator():
+    """A bundle, a mirror, `provision`, and what a lock holds."""
+    locked = Lock(target={ARM64: {"linux/amd64": Locked(builder="cross", flavour="0.2.5", image=MADE, toolchain="1.96.0")}})
+    assert MADE == build("build", asked=False).ref
+    assert requests.make(targets.find("aarch64"), "build", facts(lock=locked), config(), lean=True).lean is False
+
+
+def test_images_that_differ_in_the_emulator_share_a_target_folder():
+    """So a test compiles nothing that the build before it has; other packages make another folder."""
+    names = [
+        run.folder(Route(name="r", target=ARM64, builder="cross", toolchain=None, host_toolchain=None, image=made), repository()).name
+        for made in (
+            build("build", LEAN.tag),
+            build("test", MADE),
+            replace(build("test", MADE), compilers="d"),
+            replace(build("test", MADE), compilers=""),
+        )
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
