@@ -304,11 +304,25 @@ def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
         for row in _fitting(variant, request, facts)
     ]
     choice = first((*ways, ("built here", lambda: _built_before(variant, request, facts))))
+    if isinstance(choice, Image) and choice.ref in dict(_serving(variant, request, facts)):
+        return _not_instead(choice, variant, request, facts)
     if not isinstance(choice, tuple):
         return choice
     # all at once: the engine is asked side by side
     refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in _serving(variant, request, facts))))
     return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
+
+
+def _not_instead(built_here: Image, variant: Variant, request: Request, facts: Facts) -> Choice:
+    """Take an image built by an earlier call only where it would be built now: that it is there is no reason to take it."""
+    listed = request.shared.images
+    before = listed[: listed.index("build")] if "build" in listed else listed
+    others = {source: choose(source, variant, request, facts) for source in before if source != "local"}
+    if questions := tuple(question for choice in others.values() if isinstance(choice, tuple) for question in choice):
+        return questions
+    if other := next((source for source, choice in others.items() if isinstance(choice, Image)), ""):
+        return Refused(name="local", why=f"the engine has {built_here.ref}, and `images` has {other} before what is built here")
+    return built_here
 
 
 def _engine_way(ref: str, variant: Variant, request: Request, facts: Facts, **more: Any) -> Callable[[], Choice]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
+from ..core import versions
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, NoRoute, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
@@ -78,8 +79,16 @@ class Plan:
 
     @property
     def promise(self) -> Promise:
-        """Return what is verified: the glibc that is configured, else the one that the route is known to link against."""
-        return Promise(triple=self.target, glibc=self.request.ceiling or self.route.glibc_floor)
+        """Return what is verified: the glibc that is promised everywhere, or a newer one where the route cannot keep that."""
+        everywhere, of_route = self.everywhere, self.route.glibc_floor
+        broken = versions.numbers(of_route) > versions.numbers(everywhere)
+        return Promise(triple=self.target, glibc=of_route if broken else everywhere)
+
+    @property
+    def everywhere(self) -> str:
+        """Return the glibc that is promised on every machine; an image of the user's own promises what is configured, and nothing else."""
+        image = self.route.image
+        return self.request.ceiling if image and image.source == "configured" else self.request.promise
 
 
 def make(request: Request, facts: Facts) -> Plan | Questions:

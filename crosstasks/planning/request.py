@@ -98,6 +98,16 @@ class Request:
         """Return the newest glibc that artifacts may need; empty if nothing is said."""
         return self.options.glibc
 
+    @property
+    def promise(self) -> str:
+        """
+        Return the newest glibc that artifacts need on every machine, by whatever route: what is configured, else that of images built here.
+
+        Empty if the target has none.
+        """
+        glibc = self.target.libc == "gnu" and self.target.os == "linux"
+        return self.ceiling or (recipes.SUITES.get(self.shared.base, "") if glibc else "")
+
     def origin(self, option: str) -> str:
         """Return where the value of an option is from, as users know it."""
         return self.shared.source(option, self.target.triple)

@@ -134,8 +134,8 @@ def dim_out(text: str) -> str:
 def _notes(plan: Plan) -> list[tuple[str, str]]:
     route = plan.route
     notes = []
-    if route.glibc_floor:
-        notes.append(("glibc", f"programs run with glibc {route.glibc_floor} or newer"))
+    if glibc := plan.promise.glibc:
+        notes.append(("glibc", f"programs run with glibc {glibc} or newer{_other_glibc(plan)}"))
     if route.build_std:
         notes.append(("std", f"compiled from source (-Zbuild-std): {route.toolchain.name} has none for {plan.target}"))
     if route.emulated and route.image:
@@ -143,6 +143,16 @@ def _notes(plan: Plan) -> list[tuple[str, str]]:
     if plan.members:
         notes.append(("members", ", ".join(plan.members)))
     return notes
+
+
+def _other_glibc(plan: Plan) -> str:
+    """Say that a route gives more than is promised everywhere, or cannot keep it."""
+    everywhere, of_route = plan.everywhere, plan.route.glibc_floor
+    if not of_route or of_route == everywhere:
+        return ""
+    if plan.promise.glibc == everywhere:
+        return f", on every machine; by this route with {of_route}"
+    return f': this route cannot keep {everywhere}, which others do; `glibc = "{everywhere}"` rules it out' if everywhere else ""
 
 
 def _steps(plan: Plan, *, everything: bool) -> list[str]:

@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from planning import request, settle, world
 
@@ -18,15 +20,18 @@ from crosstasks.catalog.targets import find
 from crosstasks.config.configuration import Config
 from crosstasks.core.about import PACKAGE
 from crosstasks.core.errors import NoRoute
-from crosstasks.core.steps import Failure, Question, Refused, Step
+from crosstasks.core.steps import Absent, Failure, Question, Refused, Step
 from crosstasks.facts import lock
+from crosstasks.facts.inventory import Inventory
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan, as_json
 from crosstasks.planning.route import alike
-from crosstasks.testing import ARM64, arm64_facts, bare_facts, config, facts, image
+from crosstasks.reporting import report
+from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, toolchain
 
 UPSTREAM = "cross 0.2.5, upstream image"
 BUILT = "cross 0.2.5, image built here"
+ARMV7 = "armv7-unknown-linux-gnueabihf"
 
 
 def failed(route, step=None, what="it broke"):
@@ -214,13 +219,149 @@ def test_what_is_asked_is_decided_once(known, monkeypatch):
     [
         ({"glibc": "2.28"}, "", "2.28"),
         ({"glibc": "2.36"}, "2.23", "2.36"),
-        ({}, "2.23", "2.23"),
-        ({}, "", ""),
+        ({}, "2.23", "2.36"),
+        ({}, "2.41", "2.41"),
+        ({}, "", "2.36"),
+        ({"base": "bullseye"}, "2.31", "2.31"),
     ],
-    ids=["an image that says nothing", "more than the image needs", "what the image is known for", "nothing is known"],
+    ids=[
+        "an image that says nothing",
+        "more than the image needs",
+        "what every route keeps",
+        "a route that cannot keep it",
+        "nothing is known",
+        "another base",
+    ],
 )
-def test_what_is_promised_is_what_is_configured_else_what_the_route_gives(options, libc, glibc):
+def test_what_is_promised_is_what_is_configured_else_the_same_everywhere(options, libc, glibc):
     """And that is what artifacts are verified against, whatever the builder and the image."""
     planned, _ = settle("aarch64", facts(), config(**options))
     planned = dataclasses.replace(planned, route=replace(planned.route, glibc_floor=libc))
     assert (ARM64, glibc) == (planned.promise.triple, planned.promise.glibc)
+
+
+@pytest.mark.parametrize(("named", "glibc"), [({}, ""), ({"glibc": "2.31"}, "2.31")])
+def test_an_image_of_the_users_own_promises_what_is_configured(named, glibc):
+    """Nothing is known of what it links against."""
+    planned, _ = settle("aarch64", facts(), config(image="registry.example.org/me/img:1", **named))
+    assert glibc == planned.promise.glibc
+
+
+MACHINES = {"amd64": facts, "arm64": arm64_facts, "none": bare_facts}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("registry", [{}, {"registry": Absent("no registry answers")}], ids=["registry", "none"])
+@pytest.mark.parametrize("target", ["aarch64", "armv7", "riscv64", "x86_64"])
+def test_the_promise_is_the_same_everywhere(machine, registry, target):
+    """With and without an engine and a registry; only plain cargo on a newer machine gives less, and the plan says so."""
+    planned, _ = settle(target, MACHINES[machine](), config(), around=world(**registry))
+    assert "2.36" == planned.promise.glibc
+
+
+def test_a_route_that_cannot_keep_the_promise_says_so():
+    """Plain cargo links against the host's glibc; the plan names what rules it out."""
+    newer = bare_facts(host=replace(bare_facts().host, glibc="2.41"))
+    planned, _ = settle("x86_64", newer, config(builder="cargo"))
+    assert "2.41" == planned.promise.glibc
+    told = 'programs run with glibc 2.41 or newer: this route cannot keep 2.36, which others do; `glibc = "2.36"` rules it out'
+    assert told in " ".join(report.plan_text(planned).split())
+    planned, _ = settle("aarch64", facts(), config())
+    told = "programs run with glibc 2.36 or newer, on every machine; by this route with 2.23"
+    assert told in " ".join(report.plan_text(planned).split())
+
+
+# the same answer everywhere
+
+FOLDERS = st.builds(
+    toolchain,
+    st.sampled_from(("1.85.0", "1.95.0", "1.96.0", "1.99.0", "nightly-2026-10-30")),
+    st.sampled_from((AMD64, ARM64)),
+    targets=st.sets(st.sampled_from((AMD64, ARM64, ARMV7))).map(lambda triples: tuple(sorted({AMD64, *triples}))),
+    source=st.booleans(),
+    origin=st.just("rustup"),
+)
+TOOLS = (
+    f"cross-0.2.5-{AMD64}",
+    f"cross-0.2.4-{AMD64}-rust-1.95.0",
+    f"cross-git-8c1a8aa4b661-1f0c2b7e-{AMD64}-rust-1.95.0",
+    f"zigbuild-0.1-{AMD64}",
+    f"rustup-1.29.0-{AMD64}",
+)
+
+
+def built_here(name, platform, **more):
+    """Return the tags of what may be built for a target, with an emulator and without."""
+    made = recipe(find(name), f"linux/{platform}", "bookworm", **more)
+    return (made.tag, recipes.lean(made).tag)
+
+
+@st.composite
+def caches(draw, target):
+    """Give the steps' own places, and what other projects, and calls without a network, may have left there."""
+    tags = {tag: platform for platform in ("amd64", "arm64") for tag in built_here(target, platform)}
+    upstream = [f"ghcr.io/cross-rs/{find(target).triple}:{version}" for version in ("0.2.5", "0.2.4")]
+    images = {ref: image(ref, f"linux/{tags.get(ref, 'amd64')}") for ref in draw(st.sets(st.sampled_from((*tags, *upstream))))}
+    there = Inventory(
+        home="/cache/rustup",
+        tools_home="/cache/tools",
+        toolchains=tuple({one.name: one for one in draw(st.lists(FOLDERS, max_size=4))}.values()),
+        tools=tuple(sorted(draw(st.sets(st.sampled_from(TOOLS))))),
+    )
+    return there, images
+
+
+def kept(planned):
+    """Return what a plan decides, but for steps, for where things lie, and for an emulator that nothing starts."""
+    route, of_image = planned.route, planned.route.image
+    made = of_image and of_image.ref.startswith("crosstasks/")
+    return {
+        "route": (route.builder, route.flavour, route.build_std, route.emulated, route.glibc_floor, route.tool and route.tool.version),
+        "rust": [(one.release, one.host, one.origin) for one in (route.toolchain, route.host_toolchain)],
+        "image": of_image and (of_image.platform, of_image.glibc, of_image.base, "built here" if made else of_image.ref),
+        "promise": planned.promise,
+    }
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    data=st.data(),
+    target=st.sampled_from(("aarch64", "armv7", "x86_64")),
+    machine=st.sampled_from(tuple(MACHINES)),
+    verb=st.sampled_from(("build", "test")),
+    registry=st.booleans(),
+    emulates=st.booleans(),
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "builder": st.sampled_from(("auto", "cross", "zigbuild")),
+            "cross": st.sampled_from(("0.2.5", "0.2.4", "git")),
+            "fallback": st.sampled_from((["zigbuild"], ["git", "0.2.4", "zigbuild"])),
+            "images": st.sampled_from((["local", "build"], ["upstream", "build"], ["local", "build", "upstream"])),
+            "packages": st.just(["libssl-dev"]),
+            "toolchain": st.sampled_from(("1.95.0", "nightly")),
+            "glibc": st.sampled_from(("2.28", "2.31")),
+            "build-std": st.sampled_from(("auto", "always")),
+        },
+    ),
+)
+def test_a_fuller_cache_changes_no_plan(data, target, machine, verb, registry, emulates, options):
+    """
+    Whatever lies there of toolchains, tools and images: release, image, route and promise are those of an empty one.
+
+    An image of cross's own that the engine holds is what its registry would give, and no less so where that does not answer.
+    """
+    there, held = data.draw(caches(target))
+    held = {ref: one for ref, one in held.items() if registry or ref.startswith("crosstasks/")}
+    found = []
+    for inventory, in_engine in ((Inventory(home="/cache/rustup", tools_home="/cache/tools"), {}), (there, held)):
+        answers = {} if registry else {"registry": Absent("no registry answers")}
+        around = world(image=in_engine, proof=emulates, **answers)
+        try:
+            planned, _ = settle(target, MACHINES[machine](inventory=inventory), config(**options), verb, around=around)
+        except NoRoute as error:
+            found.append([line.strip().partition(":")[0] for line in error.why.splitlines()])
+        else:
+            found.append(kept(planned))
+    empty, full = found
+    assert empty == full
