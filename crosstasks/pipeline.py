@@ -176,13 +176,15 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
     Raises:
         CrosstasksError: no route is left, or it failed in a way that another route would not mend; with the *failures* before.
     """
-    begun, route = time.monotonic(), ""
+    begun, route, better = time.monotonic(), "", ""
     cache.prepare(context.cache)
     try:
         while True:
             planned, context = make(target, verb, context, lean=lean)
             if route:
                 context.say(f"{planned.target}: taking {planned.route.name} instead")
+            elif better := planned.better:
+                context.say(f"{planned.target}: {planned.route.name}, since better is refused: {better}")
             route = planned.route.name
             try:
                 planned, context = provide(planned, context)
@@ -196,7 +198,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                 context = replace(context, facts=plan.turn(planned, error, context.facts))
                 context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
-            return _finished(planned, ran, context, begun), context
+            return changed(_finished(planned, ran, context, begun), better=better), context
     except CrosstasksError as error:
         error.route, error.failures = route, context.facts.failures
         raise

@@ -76,6 +76,7 @@ class Result(Struct, frozen=True, kw_only=True):
         container: the one that it was built in.
         failures: the routes that failed before it, each with its reason.
         refused: the better routes that were not possible, each with its reason.
+        better: in one line, those of them that are of another kind, and a release of Rust that could not be had.
         artifacts: what was built, at the stable paths.
         error: empty, or what went wrong; *code* is its exit code.
         diagnostics: the compiler's, where they are asked for: in CI, and for a report.
@@ -88,6 +89,7 @@ class Result(Struct, frozen=True, kw_only=True):
     container: Container | None = None
     failures: tuple[Failure, ...] = ()
     refused: tuple[Refused, ...] = ()
+    better: str = ""
     artifacts: tuple[Artifact, ...] = ()
     seconds: float = 0.0
     error: str = ""

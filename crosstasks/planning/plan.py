@@ -21,7 +21,8 @@ from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from . import lock_rows
 from .ladder import ladder
-from .route import Candidate, Isolation, Outcome, Route, alike
+from .route import Candidate, Isolation, Outcome, Route, alike, better
+from .toolchains import INSTEAD
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Provision, Questions
@@ -83,6 +84,18 @@ class Plan:
         everywhere, of_route = self.everywhere, self.route.glibc_floor
         broken = versions.numbers(of_route) > versions.numbers(everywhere)
         return Promise(triple=self.target, glibc=of_route if broken else everywhere)
+
+    @property
+    def better(self) -> str:
+        """Say in one line what better was refused beforehand, a route or a release of Rust; empty if nothing was."""
+        refused = self.refused if self.request.target.containerised else ()
+        return "; ".join(filter(None, (better(self.route.name, refused), self.other_release)))
+
+    @property
+    def other_release(self) -> str:
+        """Say which release of Rust was decided and cannot be had, and which is taken instead; empty if that is the one."""
+        why = self.route.toolchain.why
+        return why if INSTEAD in why else ""
 
     @property
     def everywhere(self) -> str:

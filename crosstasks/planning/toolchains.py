@@ -194,6 +194,10 @@ def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Q
     return Refused(name="", why="; ".join(reasons) or "no source is configured")
 
 
+INSTEAD: Final = "is taken instead"
+"""What the reason for a toolchain says of a release that nothing decided."""
+
+
 def _instead(
     wish: Release | None, got: Toolchain | Questions, reasons: str, request: Request, facts: Facts
 ) -> Toolchain | Refused | Questions:
@@ -204,7 +208,7 @@ def _instead(
     if request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
         hint = f'`toolchain = "{got.release}"` names it'
         return Refused(name="toolchain", why=f"{why}, and strict = true takes no {got.release} instead", hint=hint)
-    return structs.replace(got, why=f"{why}; {got.release} is taken instead: {got.why}")
+    return structs.replace(got, why=f"{why}; {got.release} {INSTEAD}: {got.why}")
 
 
 def _had(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:

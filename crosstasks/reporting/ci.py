@@ -124,7 +124,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-HEAD: Final = "| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed |"
+HEAD: Final = "| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed, or were refused |"
 
 
 def summary(results: Sequence[Result], before: str) -> str:
@@ -140,9 +140,9 @@ def _rows(result: Result) -> Iterable[Sequence[str]]:
     how = f"❌ {result.verb}: {result.error.partition(chr(10))[0]}" if result.error else f"✅ {result.verb}"
     route = f"{result.route}, on the host" if result.isolation == "host" else result.route
     first = (f"`{result.target}`", how, route, f"{result.seconds:.1f} s")
-    failures = "; ".join(f"{failure.route}: {failure.what}" for failure in result.failures)
+    reasons = (*(f"{failure.route}: {failure.what}" for failure in result.failures), *filter(None, [result.better]))
     files = [(f"`{Path(one.path).name}`", size(one.size), one.glibc, f"`{one.sha256}`") for one in result.artifacts] or [("",) * 4]
-    yield (*first, *files[0], failures)
+    yield (*first, *files[0], "; ".join(reasons))
     for more in files[1:]:
         yield ("", "", "", "", *more, "")
 

@@ -134,6 +134,8 @@ def dim_out(text: str) -> str:
 def _notes(plan: Plan) -> list[tuple[str, str]]:
     route = plan.route
     notes = []
+    if plan.other_release:
+        notes.append(("rust", plan.other_release))
     if glibc := plan.promise.glibc:
         notes.append(("glibc", f"programs run with glibc {glibc} or newer{_other_glibc(plan)}"))
     if route.build_std:
@@ -180,6 +182,8 @@ def _result(result: Result) -> Iterable[str]:
     where = ", on the host" if result.isolation == "host" else ""
     yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}{where}"
     yield from failures
+    if result.better:
+        yield f"  better was refused: {result.better}"
     for artifact in result.artifacts:
         yield f"  {relative(artifact.path)}"
         yield f"    {', '.join(filter(None, (size(artifact.size), floor(artifact))))}"

@@ -23,6 +23,7 @@ from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Absent, Failure, Question, Refused, Step
 from crosstasks.facts import lock
 from crosstasks.facts.inventory import Inventory
+from crosstasks.facts.rustup import Rustup
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan, as_json
 from crosstasks.planning.route import alike
@@ -365,3 +366,48 @@ def test_a_fuller_cache_changes_no_plan(data, target, machine, verb, registry, e
             found.append(kept(planned))
     empty, full = found
     assert empty == full
+
+
+# what better was refused
+
+NOT_HAD = (
+    f"1.95.0 cannot be had here (user: 1.95.0-{AMD64} has no standard library for {ARM64}; debian: Debian's releases are 1.96.0, 1.85.0, "
+    "not 1.95.0); 1.96.0 is taken instead: it comes from Debian's packages"
+)
+STOPPED = Absent("docker does not answer", hint="start docker")
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "around", "told"),
+    [
+        (facts(), {}, {}, ""),
+        (facts(), {}, {"registry": Absent("no registry answers")}, ""),
+        (facts(), {"builder": "zigbuild"}, {}, ""),
+        (facts(engine=STOPPED), {}, {}, "cross: docker does not answer"),
+        (
+            facts(),
+            {"images": ["upstream"]},
+            {"registry": Absent("no registry\nanswers")},
+            "cross 0.2.5: no registry answers",
+        ),
+        (
+            facts(rustup=Rustup(command="r", version="1", home="/r", toolchains=(toolchain("1.95.0"),), active=f"1.95.0-{AMD64}")),
+            {"toolchains": ["user", "debian"]},
+            {"registry": Absent("no registry answers")},
+            NOT_HAD,
+        ),
+    ],
+    ids=["the first", "another source of images", "it is named", "no engine", "no image", "another release"],
+)
+def test_what_better_was_refused_is_told_in_one_line(known, options, around, told):
+    """Another kind of route, or another release of Rust; where an image comes from is no difference."""
+    planned, _ = settle("aarch64", known, config(**options), around=world(**around))
+    assert told == planned.better.partition("; and ")[0]
+
+
+def test_the_next_release_is_stated_in_the_plan():
+    """And a route that nothing replaces has no such line."""
+    there = Rustup(command="r", version="1", home="/r", toolchains=(toolchain("1.95.0"),), active=f"1.95.0-{AMD64}")
+    planned, _ = settle("aarch64", facts(rustup=there), config(toolchains=["user", "debian"]), around=world(registry=Absent("none")))
+    assert "rust 1.95.0 cannot be had here" in " ".join(report.plan_text(planned).split())
+    assert "cannot be had" not in report.plan_text(settle("aarch64", facts(), config())[0])

@@ -80,7 +80,7 @@ def test_a_summary_is_a_table_that_grows():
     failures = (Failure(route="cross git", what="no | image"),)
     first = ci.summary([result(artifacts=files, failures=failures)], "")
     assert first.startswith(
-        "### crosstasks\n\n| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed |\n| --- |"
+        "### crosstasks\n\n| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed, or were refused |\n| --- |"
     )
     assert first.splitlines()[4:] == [
         f"| `s390x-unknown-linux-gnu` | ✅ build | cross 0.2.5, image built here | 1.3 s | `one` | 1.5 MB | 2.34 | `{'ab' * 32}` | cross git: no \\| image |",
