@@ -412,10 +412,22 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
 def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
     program = (f"{route.host_toolchain.path}/bin/cargo",)
     linker = context.config.target(route.target).linker
-    env = {**({f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": linker} if linker else {}), **_host(route, target_dir, context)}
+    env = {**_host(route, target_dir, context), **(environment.ndk(route.target, route.sdk) if route.sdk else {})}
+    if linker:
+        env[f"CARGO_TARGET_{environment.variable(route.target)}_LINKER"] = linker
     if route.nextest:
         program, env = (route.nextest.path,), {**env, "CARGO": program[0]}
     with arguments.starter(route, target_dir, context) as starter:
+        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+
+
+@contextmanager
+def _xwin(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+    """Start cargo-xwin, which finds cargo and rustc on PATH, and keeps what it fetches where we, or the user, tell."""
+    assert route.tool is not None  # noqa: S101
+    env = {**_host(route, target_dir, context), **environment.xwin(route.target, route.sdk)}
+    with arguments.starter(route, target_dir, context) as starter:
+        program = (route.tool.path, "xwin")
         yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
@@ -432,4 +444,5 @@ STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextMan
     "cross": _cross,
     "zigbuild": _zigbuild,
     "cargo": _cargo,
+    "xwin": _xwin,
 }

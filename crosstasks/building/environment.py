@@ -293,6 +293,24 @@ def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collectio
     return {**env, **call.env}
 
 
+def xwin(triple: str, folder: str) -> dict[str, str]:
+    """Return what tells cargo-xwin where Microsoft's CRT and SDK are kept, and of which machine it needs them."""
+    arch = triple.partition("-")[0]
+    return {"XWIN_CACHE_DIR": folder, "XWIN_ARCH": "x86" if arch == "i686" else arch}
+
+
+def ndk(triple: str, compiler: str) -> dict[str, str]:
+    """Return what names the compilers of an NDK: to cargo as the linker, to build scripts by the variables of the crate cc."""
+    name, programs = triple.replace("-", "_"), compiler.rpartition("/")[0]
+    return {
+        f"CARGO_TARGET_{variable(triple)}_LINKER": compiler,
+        f"CC_{name}": compiler,
+        f"CXX_{name}": f"{compiler}++",
+        f"AR_{name}": f"{programs}/llvm-ar",
+        f"RANLIB_{name}": f"{programs}/llvm-ranlib",
+    }
+
+
 OLDEST: Final[Mapping[str, str]] = {"aarch64-apple-darwin": "11.0", "x86_64-apple-darwin": "10.12"}
 """The oldest macOS that programs run on, as rustc 1.95 has it (``--print deployment-target``); zig would take its own, 15.0."""
 

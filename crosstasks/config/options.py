@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 Flavour: TypeAlias = Literal["0.2.5", "0.2.4", "git"]
 Next: TypeAlias = Literal["0.2.5", "0.2.4", "git", "zigbuild"]
-Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo"]
+Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo", "xwin"]
 ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build"]
 ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
 VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "stack", "relro", "pie", "paths", "smoke"]
@@ -91,6 +91,13 @@ class Values(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
         Meta(description="Packages of the cargo workspace not to build; all others are built.", examples=[["desktop"]]),
     ] = ()
     features: Annotated[tuple[str, ...], Meta(description="Cargo features to turn on.", examples=[["tls", "server/metrics"]])] = ()
+    accept_microsoft_license: Annotated[
+        bool,
+        Meta(
+            description="Whether you accept Microsoft's licence of its CRT and SDK (https://go.microsoft.com/fwlink/?LinkId=2086102), which"
+            " cargo-xwin fetches for *-pc-windows-msvc. Only this file can say so."
+        ),
+    ] = False
     default_features: Annotated[bool, Meta(description="Whether cargo's default features are on.")] = True
     profile: Annotated[
         str, Meta(description="Cargo's profile; empty leaves it to cargo, which takes `dev`, and `test` for tests.", examples=["release"])

@@ -93,6 +93,7 @@ About: TypeAlias = Literal[
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository
     "lock",  # facts.lock: Lock
+    "sdks",  # facts.sdks: Sdks, kits of others on this machine
     "inventory",  # facts.inventory: Inventory, what earlier calls put into our cache
 ]
 

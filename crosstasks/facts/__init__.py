@@ -13,7 +13,7 @@ from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import Asker, BaseFacts, Look, absent
 from ..core.steps import About, Absent, Question
 from ..project import repository
-from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup
+from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup, sdks
 
 if TYPE_CHECKING:
     from ..project.repository import Repository
@@ -89,6 +89,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "builders": builders.ask,
     "repository": repository.ask,
     "lock": lock.ask,
+    "sdks": sdks.ask,
     "inventory": inventory.ask,
 }
 

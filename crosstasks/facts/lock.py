@@ -40,7 +40,7 @@ class Locked(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
         glibc: what artifacts need at most.
     """
 
-    builder: Literal["cross", "zigbuild", "cargo"]
+    builder: Literal["cross", "zigbuild", "cargo", "xwin"]
     flavour: str = ""
     revision: str = ""
     tool: str = ""

@@ -301,6 +301,103 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
             return all_open(toolchain, tool, runner, nextest)
 
 
+XWIN_ARCHES: Final[Mapping[str, str]] = {"i686": "x86"}
+"""What cargo-xwin calls an architecture otherwise than Rust does."""
+
+
+def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at cargo-xwin, which links with Microsoft's own CRT and SDK: it fetches them from there, once their licence is accepted."""
+    target = request.target
+    if target.libc != "msvc":
+        return Refused(name="xwin", why=f"cargo-xwin is for *-pc-windows-msvc, and not for {target.triple}")
+    if refusal := request.without("xwin", "cargo-xwin builds on the host") or request.unlocked(builder="xwin") or _licence(request):
+        return refusal
+    if missing := facts.open("sdks"):
+        return missing
+    kit, arch = facts["sdks"].xwin, XWIN_ARCHES.get(target.arch, target.arch)
+    if request.shared.offline and arch not in kit.arches:
+        why = f"offline = true, and {kit.folder} does not hold Microsoft's CRT and SDK for {arch}"
+        return Refused(name="xwin", why=why, hint=f"`cargo xwin cache xwin --xwin-arch {arch}` fills the folder that XWIN_CACHE_DIR names")
+    toolchain, tool, runner = parts.toolchain(facts.host.triple), tools.xwin(request, facts), emulators.runner(request, facts)
+    for part in (runner, toolchain, tool):
+        if isinstance(part, Refused):
+            return replace(part, name="xwin")
+    match toolchain, tool, runner:
+        case Toolchain(), Tool(), (None | Runner()):
+            return unsourced("xwin", request, toolchain) or Route(
+                name="xwin",
+                target=target.triple,
+                builder="xwin",
+                tool=tool,
+                toolchain=toolchain,
+                host_toolchain=toolchain,
+                build_std=from_source(request, toolchain),
+                runner=runner,
+                sdk=kit.folder,
+            )
+        case _:
+            return all_open(toolchain, tool, runner)
+
+
+def _licence(request: Request) -> Refused | None:
+    """Refuse what the user has not agreed to in the configuration: a variable of a CI service is nobody's word."""
+    origin = request.shared.origin("accept_microsoft_license", request.target.triple)
+    if request.options.accept_microsoft_license and origin.rank == FILE:
+        return None
+    why = "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration"
+    if request.options.accept_microsoft_license:
+        why = f"Microsoft's licence is accepted in the configuration only, and not by {origin.name}"
+    hint = "`accept-microsoft-license = true` in crosstasks.toml accepts https://go.microsoft.com/fwlink/?LinkId=2086102"
+    return Refused(name="xwin", why=why, hint=hint)
+
+
+NDK_NAMES: Final[Mapping[str, str]] = {
+    "arm-linux-androideabi": "armv7a-linux-androideabi",
+    "armv7-linux-androideabi": "armv7a-linux-androideabi",
+    "thumbv7neon-linux-androideabi": "armv7a-linux-androideabi",
+}
+"""What the compilers of the NDK call a target otherwise than Rust does (rustc's book, "*-linux-android and *-linux-androideabi")."""
+
+NDK_LEVEL: Final = 21
+"""The oldest API level that Rust's standard library runs with (likewise)."""
+
+
+def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at an NDK of the user's, with which plain cargo links."""
+    target = request.target
+    if refusal := request.without("ndk", "an NDK has no container") or request.unlocked(builder="cargo"):
+        return refusal
+    if missing := facts.open("sdks"):
+        return missing
+    kit = facts["sdks"].ndk
+    if isinstance(kit, Absent):
+        return Refused(
+            name="ndk", why=kit.why, hint="ANDROID_NDK_HOME is the folder of an NDK (https://developer.android.com/ndk/downloads)"
+        )
+    name = NDK_NAMES.get(target.triple, target.triple)
+    level = next((level for level in kit.levels.get(name, ()) if level >= NDK_LEVEL), 0)
+    if not level:
+        return Refused(name="ndk", why=f"the NDK in {kit.folder} has no compiler for {name}, API level {NDK_LEVEL} or newer")
+    toolchain, runner = parts.toolchain(facts.host.triple), emulators.runner(request, facts)
+    for part in (runner, toolchain):
+        if isinstance(part, Refused):
+            return replace(part, name="ndk")
+    match toolchain, runner:
+        case Toolchain(), (None | Runner()):
+            return unsourced("ndk", request, toolchain) or Route(
+                name="ndk",
+                target=target.triple,
+                builder="cargo",
+                toolchain=toolchain,
+                host_toolchain=toolchain,
+                build_std=from_source(request, toolchain),
+                runner=runner,
+                sdk=f"{kit.programs}/{name}{level}-clang",
+            )
+        case _:
+            return all_open(toolchain, runner)
+
+
 def _glibc(request: Request) -> str:
     """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
     if request.target.libc != "gnu" or request.target.os != "linux":
@@ -321,7 +418,7 @@ def _no_zig(target: Target) -> Refused | None:
         return None
     match target.os:
         case "windows":
-            why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it"
+            why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it: cargo-xwin can fetch it"
         case "ios" | "wasi":
             why = f"cargo-zigbuild does not know {target.triple}"
         case _ if target.specification:
@@ -339,6 +436,10 @@ def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
     hosted = []
     if options.builder in {"auto", "cargo"}:
         hosted.append(Candidate("cargo", partial(cargo, request, facts, parts)))
+    if options.builder in {"auto", "cargo"} and request.target.os == "android":
+        hosted.append(Candidate("ndk", partial(ndk, request, facts, parts)))
+    if options.builder == "xwin" or (options.builder == "auto" and request.target.libc == "msvc"):
+        hosted.append(Candidate("xwin", partial(xwin, request, facts, parts)))
     if options.builder == "zigbuild" or (options.builder == "auto" and "zigbuild" in options.fallback):
         hosted.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
     if options.builder not in {"auto", "cross"}:

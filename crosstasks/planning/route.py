@@ -33,11 +33,12 @@ class Route(Struct, frozen=True, kw_only=True):
         remote: the engine is on another machine: all is copied there, and the artifacts back.
         runner: what starts programs that are built on the host; None: they start by themselves, or nothing is started.
         nextest: the cargo-nextest that runs where cargo does, if the verb needs it.
+        sdk: of others: the folder that cargo-xwin keeps Microsoft's in, or the NDK's compiler.
     """
 
     name: str
     target: str
-    builder: Literal["cross", "zigbuild", "cargo"]
+    builder: Literal["cross", "zigbuild", "cargo", "xwin"]
     flavour: str = ""
     tool: Tool | None = None
     toolchain: Toolchain
@@ -50,6 +51,7 @@ class Route(Struct, frozen=True, kw_only=True):
     remote: bool = False
     runner: Runner | None = None
     nextest: Tool | None = None
+    sdk: str = ""
 
     @property
     def isolation(self) -> Isolation:

@@ -228,6 +228,21 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
     )
 
 
+def xwin(request: Request, facts: Facts) -> Tool | Refused | Questions:
+    """Choose where cargo-xwin comes from: our cache, PyPI."""
+    missing = facts.open("inventory", "host")
+    if missing:
+        return missing
+    version = pins().pypi["cargo-xwin"].version
+    name = f"xwin-{version}-{facts.host.triple}"
+    if name in facts.inventory.tools:
+        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-xwin"
+        return Tool(name="cargo-xwin", version=version, path=path, source="cache", why="installed by an earlier call")
+    if refusal := _no_wheel(facts.host, request):
+        return refusal
+    return _pip("cargo-xwin", name, ("cargo-xwin",), facts, why="PyPI has cargo-xwin for this host", program="cargo-xwin")
+
+
 def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
     missing = facts.open("inventory", "host")

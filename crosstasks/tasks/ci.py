@@ -13,7 +13,8 @@ from .call import Call, Task
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..extras.ci.matrix import Hashes, Job, Layout, Provider
+    from ..extras.ci.matrix import Hashes, Job, Layout
+    from ..extras.ci.runners import Provider
 
 
 def matrix(call: Call) -> None:
@@ -70,7 +71,7 @@ def _checked(difference: str) -> int:
 
 
 def _provider(name: str) -> Provider:
-    from ..extras.ci.matrix import Provider
+    from ..extras.ci.runners import Provider
 
     if name not in get_args(Provider):
         raise ConfigError(f"--provider is {' or '.join(get_args(Provider))}, not {name!r}")

@@ -31,9 +31,22 @@ pub extern "C" fn _start() -> ! { loop {} }
 BOARD = """{
     "arch": "arm", "llvm-target": "thumbv7em-none-eabi", "data-layout": "e-m:e-p:32:32-Fi8-i64:64-v128:64:128-a:0:32-n32-S64",
     "target-pointer-width": "32", "linker": "rust-lld", "linker-flavor": "gnu-lld", "panic-strategy": "abort", "relocation-model": "static",
-    "max-atomic-width": 32, "atomic-cas": true
+    "max-atomic-width": 32, "atomic-cas": true, "abi": "eabi", "llvm-floatabi": "soft"
 }"""
 """The width as rustc before 1.91 reads it, since these tests are of the Rust that Debian has."""
+
+CLANG = """#!/bin/sh
+for word; do
+    shift
+    case $word in
+        -Wl,*) word=${word#-Wl,}; set -- "$@" $(echo "$word" | tr , ' ') ;;
+        -nodefaultlibs | -pie | -no-pie | -static*) ;;
+        *) set -- "$@" "$word" ;;
+    esac
+done
+exec "$(rustc --print target-libdir)/../bin/rust-lld" -flavor gnu "$@"
+"""
+"""Hands what the NDK's clang is told on to a linker that is here."""
 
 TBD = """--- !tapi-tbd
 tbd-version: 4
@@ -140,6 +153,50 @@ def test_a_target_that_a_file_describes(crate, built, crosstasks, shelf):
     (folder / "targets" / "board.json").write_text(BOARD.replace('"data-layout"', '"data-layouts"'))
     refused = crosstasks("build", cwd=folder, **shelf)
     assert (2, True) == (refused.returncode, "targets[0]: board.json describes no target, `data-layout` is missing" in refused.stderr)
+
+
+WINDOWS = (
+    BARE.replace("_start() -> ! { loop {} }", "mainCRTStartup() -> i32 { 0 }") + '#[no_mangle] pub extern "C" fn main() -> i32 { 0 }\n'
+)
+
+
+def test_a_program_for_microsofts_libraries(crate, crosstasks, shelf):
+    """The real cargo-xwin and linker, offline; what lies where Microsoft's files would is empty, so the program needs nothing of them."""
+    folder = crate(WINDOWS, "msvc")
+    kept = folder / "kept"
+    for name in ("crt/lib/x86_64", "sdk/lib/um/x86_64", "sdk/lib/ucrt/x86_64"):
+        (kept / "xwin" / name).mkdir(parents=True)
+    (kept / "xwin" / "DONE").write_text("x86_64\n")
+    (kept / "xwin" / "crt" / "lib" / "x86_64" / "msvcrt.lib").write_text("!<arch>\n")
+    environ = {**shelf, "XWIN_CACHE_DIR": str(kept)}
+    refused = crosstasks("build", "--builder", "xwin", cwd=folder, **environ)
+    assert (4, True) == (refused.returncode, "which nobody has accepted in the configuration" in refused.stderr)
+
+    configuration = folder / "crosstasks.toml"
+    configuration.write_text(f"{configuration.read_text()}accept-microsoft-license = true\n")
+    provided = crosstasks("tools.provision", cwd=folder, **environ)
+    assert 0 == provided.returncode, provided.stderr
+    done = crosstasks("build", "--format", "json", cwd=folder, CROSSTASKS_OFFLINE="true", **environ)
+    assert 0 == done.returncode, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    (artifact,) = result["artifacts"]
+    assert (result["route"], artifact["format"], artifact["machine"], artifact["system"]) == ("xwin", "pe", "EM_X86_64", "windows")
+    assert artifact["path"].endswith("x86_64-pc-windows-msvc/debug/beyond.exe")
+
+
+def test_an_ndk_of_the_users(crate, crosstasks, shelf, tmp_path):
+    """Cargo is told its compiler as the linker; that is a program here that is laid out as the NDK's, and calls rustc's own linker."""
+    programs = tmp_path / "ndk" / "toolchains" / "llvm" / "prebuilt" / "linux-x86_64" / "bin"
+    programs.mkdir(parents=True)
+    compiler = programs / "aarch64-linux-android21-clang"
+    compiler.write_text(CLANG)
+    compiler.chmod(0o755)
+    folder = crate(BARE, "aarch64-android")
+    done = crosstasks("build", "--format", "json", cwd=folder, **{**shelf, "ANDROID_NDK_HOME": str(tmp_path / "ndk")})
+    assert 0 == done.returncode, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    (artifact,) = result["artifacts"]
+    assert (result["route"], artifact["format"], artifact["machine"]) == ("ndk", "elf", "EM_AARCH64")
 
 
 @pytest.mark.parametrize("name", ["x86_64-musl", "aarch64-musl"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ...catalog import machines, targets
+from ...catalog.ingredients import MOVING
 from ...core.errors import CrosstasksError
 from ...core.steps import Absent, Question, Verb
 from ...facts import Facts
@@ -22,7 +23,8 @@ from ...facts.host import Host
 from ...facts.inventory import Inventory
 from ...facts.probes import Shared
 from ...facts.registry import RegistryImage
-from ...facts.rustup import MOVING, Channel
+from ...facts.rustup import Channel
+from ...facts.sdks import Sdks, Xwin
 from ...planning import plan, request
 from ...planning.plan import Plan
 
@@ -97,6 +99,8 @@ def _answer(question: Question, platform: str) -> Any:
         case "packages":
             suite, architecture, *_ = subject.split()
             return MissingPackages(suite=suite, architecture=architecture)
+        case "sdks":
+            return Sdks(xwin=Xwin(folder="/cache/xwin"), ndk=Absent("no NDK is counted on there"))
         case "shared":
             return Shared(folder=subject)
         case _:

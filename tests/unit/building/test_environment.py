@@ -444,3 +444,20 @@ def test_where_the_sdk_of_macos_is(tmp_path):
     assert commands.apple_sdk(mac, {"SDKROOT": str(sdk), "DEVELOPER_DIR": "/nowhere"}) == {"SDKROOT": str(sdk)}
     with pytest.raises(ConfigError, match=r"DEVELOPER_DIR names no SDK of macOS\n.*/nowhere/Platforms"):
         commands.apple_sdk(mac, {"DEVELOPER_DIR": "/nowhere"})
+
+
+def test_what_names_the_compilers_of_an_ndk():
+    """To cargo, and to build scripts by the variables of the crate cc."""
+    assert environment.ndk("armv7-linux-androideabi", "/ndk/bin/armv7a-linux-androideabi21-clang") == {
+        "CARGO_TARGET_ARMV7_LINUX_ANDROIDEABI_LINKER": "/ndk/bin/armv7a-linux-androideabi21-clang",
+        "CC_armv7_linux_androideabi": "/ndk/bin/armv7a-linux-androideabi21-clang",
+        "CXX_armv7_linux_androideabi": "/ndk/bin/armv7a-linux-androideabi21-clang++",
+        "AR_armv7_linux_androideabi": "/ndk/bin/llvm-ar",
+        "RANLIB_armv7_linux_androideabi": "/ndk/bin/llvm-ranlib",
+    }
+
+
+@pytest.mark.parametrize(("triple", "arch"), [("x86_64-pc-windows-msvc", "x86_64"), ("i686-pc-windows-msvc", "x86")])
+def test_where_cargo_xwin_keeps_what_it_fetches(triple, arch):
+    """For one machine, and not for all that Microsoft has."""
+    assert environment.xwin(triple, "/kept") == {"XWIN_CACHE_DIR": "/kept", "XWIN_ARCH": arch}

@@ -406,7 +406,7 @@ def test_all_problems_at_once(problems):
         "crosstasks.toml:2: targets[2]: 'armhf' is the same target as 'armv7'",
         "crosstasks.toml:2: targets[3]: 'armv7' stands there twice",
         "crosstasks.toml:3: imgae: unknown option, perhaps 'image'",
-        "crosstasks.toml:4: builder: 'zig' is not one of 'auto', 'cargo', 'cross', 'zigbuild'",
+        "crosstasks.toml:4: builder: 'zig' is not one of 'auto', 'cargo', 'cross', 'xwin', 'zigbuild'",
         "crosstasks.toml:5: offline: must be true or false, not text",
         "crosstasks.toml:6: timeout: -1 must be >= 0",
         "crosstasks.toml:7: git_url: unknown option, perhaps 'git-url'",

@@ -13,6 +13,7 @@ from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.specifications import parse
 from crosstasks.catalog.targets import default_image, find
+from crosstasks.config.read import VARIABLE, Source
 from crosstasks.core.errors import NoRoute
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
@@ -21,6 +22,7 @@ from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup
+from crosstasks.facts.sdks import Ndk, Sdks, Xwin
 from crosstasks.planning.ladder import ladder
 from crosstasks.planning.route import oldest
 from crosstasks.project.repository import Setting
@@ -67,11 +69,11 @@ MAC = arm64_facts(
 """A Mac with Docker Desktop and rustup; nothing of Debian is on it."""
 
 
-def test_tests_on_a_mac_are_run_in_a_native_image_or_else_emulated():
-    """Zigbuild has nothing to run them with."""
-    for own, route in ((config(), "cross 0.2.5, image built here"), (config(images=["upstream"]), "cross 0.2.5, upstream image")):
+def test_tests_on_a_mac_are_run_in_a_native_image_or_else_a_container():
+    """What zigbuild links starts in a container of the engine's own kind of machine; an amd64 image would be emulated."""
+    for own, route in ((config(), "cross 0.2.5, image built here"), (config(images=["upstream"]), "zigbuild")):
         planned, _ = settle("aarch64", MAC, own, "test", around=world(proof=True))
-        assert planned.route.name == route + (", linux/amd64 emulated" if own.images == ("upstream",) else "")
+        assert planned.route.name == route
 
 
 def test_the_order_on_an_arm64_engine():
@@ -340,7 +342,8 @@ def test_the_route_that_is_taken(target, known, own, around, route):
             {
                 "cross": "no container engine is here: neither docker nor podman is on PATH",
                 "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
-                "zigbuild": "Microsoft's C library is not zig's to ship, and x86_64-pc-windows-msvc wants it",
+                "xwin": "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration",
+                "zigbuild": "Microsoft's C library is not zig's to ship, and x86_64-pc-windows-msvc wants it: cargo-xwin can fetch it",
             },
             id="msvc without an engine",
         ),
@@ -692,3 +695,87 @@ def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
     planned, _ = settle("my-linux", known, config("my-linux", **own))
     route = planned.route
     assert (route.name, route.build_std, route.glibc_floor) == (taken, True, "")
+
+
+# kits of others
+
+KITS = Sdks(
+    xwin=Xwin(folder="/cache/xwin"),
+    ndk=Ndk(folder="/ndk", programs="/ndk/bin", levels={"aarch64-linux-android": (19, 21, 35), "armv7a-linux-androideabi": (21,)}),
+)
+
+
+def outcome(name, route, *, kits=KITS, verb="build", **options):
+    """What looking at one route gives, with everything answered."""
+    known, own = facts(sdks=kits, engine=Absent("no engine")), config(name, **options)
+    while True:
+        (candidate,) = (c for c in ladder(request(name, known, own, verb), known) if c.name == route)
+        found = candidate.look()
+        if not isinstance(found, tuple):
+            return found
+        known = known.with_({question: world()[question.about](question.subject) for question in found})
+
+
+def test_microsofts_linker_is_not_needed_where_its_licence_is_accepted():
+    """Cargo-xwin builds then, with a folder of ours; tests still want Windows, or what the user names."""
+    route = outcome("msvc", "xwin", accept_microsoft_license=True)
+    assert (route.builder, route.sdk, route.tool.name, route.isolation) == ("xwin", "/cache/xwin", "cargo-xwin", "host")
+    assert outcome("msvc", "xwin", accept_microsoft_license=True, verb="test").why.startswith("programs for Windows are started on Windows")
+    wine = {"x86_64-pc-windows-msvc": {"runner": "wine", "accept-microsoft-license": True}}
+    assert outcome("msvc", "xwin", target=wine, verb="test").runner.words == ("wine",)
+
+
+def test_a_licence_that_nobody_accepted():
+    """The hint has its address, and the option."""
+    refused = outcome("msvc", "xwin")
+    assert refused.why == "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration"
+    assert "https://go.microsoft.com/fwlink/?LinkId=2086102" in refused.hint
+
+
+def test_a_licence_is_accepted_in_the_configuration_only():
+    """A variable is set for whole machines, by people who never saw the repository."""
+    own = config("msvc")
+    own = replace(
+        own, accept_microsoft_license=True, sources={**own.sources, "accept_microsoft_license": Source(name="CROSSTASKS_X", rank=VARIABLE)}
+    )
+    known = facts(sdks=KITS, engine=Absent("no engine"))
+    (candidate,) = (c for c in ladder(request("msvc", known, own), known) if c.name == "xwin")
+    assert candidate.look().why == "Microsoft's licence is accepted in the configuration only, and not by CROSSTASKS_X"
+
+
+@pytest.mark.parametrize(("name", "arch"), [("msvc", "x86_64"), ("i686-msvc", "x86"), ("aarch64-msvc", "aarch64")])
+def test_offline_microsofts_files_have_to_be_here(name, arch):
+    """Of the very machine; its toolchain too, which is another reason."""
+    refused = outcome(name, "xwin", accept_microsoft_license=True, offline=True)
+    assert refused.why == f"offline = true, and /cache/xwin does not hold Microsoft's CRT and SDK for {arch}"
+    held = replace(KITS, xwin=Xwin(folder="/kept", arches=(arch,)))
+    assert "toolchain" not in outcome(name, "xwin", kits=held, accept_microsoft_license=True).name
+    assert "CRT" not in outcome(name, "xwin", kits=held, accept_microsoft_license=True, offline=True).why
+
+
+@pytest.mark.parametrize(
+    ("name", "compiler"),
+    [("aarch64-android", "/ndk/bin/aarch64-linux-android21-clang"), ("armv7-android", "/ndk/bin/armv7a-linux-androideabi21-clang")],
+)
+def test_an_ndk_of_the_users_links(name, compiler):
+    """By the oldest API level that Rust's library runs with."""
+    route = outcome(name, "ndk")
+    assert (route.builder, route.sdk, route.isolation) == ("cargo", compiler, "host")
+
+
+def test_what_an_ndk_does_not_do():
+    """It has no compiler for the target, there is none, or a test has nowhere to run."""
+    assert outcome("i686-android", "ndk").why == "the NDK in /ndk has no compiler for i686-linux-android, API level 21 or newer"
+    assert outcome("aarch64-android", "ndk", kits=replace(KITS, ndk=Absent("none is named"))).why == "none is named"
+    assert "do not run on this host" in outcome("aarch64-android", "ndk", verb="test").why
+
+
+def test_only_what_they_are_for_asks_for_kits():
+    """No other target's plan looks for them."""
+    every = [
+        name
+        for name in ("aarch64", "windows", "freebsd", "wasm32")
+        for candidate in names(name, facts(), config(name))
+        if candidate in {"ndk", "xwin"}
+    ]
+    assert every == []
