@@ -69,6 +69,31 @@ def images(session: nox.Session) -> None:
     _tested(session, IMAGES)
 
 
+def _kept(session: nox.Session, name: str) -> None:
+    """Run one of the long runs, which go on where they were ended, and write the pages that show what they keep."""
+    session.install("-e", ".")
+    session.run("python", f"benchmarks/{name}.py", *session.posargs)
+    session.run("python", "docs/generate/reference.py")
+
+
+@nox.session(name="every-target")
+def every_target(session: nox.Session) -> None:
+    """Build and test a crate for every target with each builder, with an engine and without: hours, a cell at a time; docs/targets.md has them."""
+    _kept(session, "every_target")
+
+
+@nox.session(name="real-crates")
+def real_crates(session: nox.Session) -> None:
+    """Build ripgrep, bat, OpenSSL and SQLite for five targets, and run what can be run: an hour; docs/real-crates.md has what came of it."""
+    _kept(session, "real_crates")
+
+
+@nox.session(name="c-libraries")
+def c_libraries(session: nox.Session) -> None:
+    """Build what links C libraries without them, and with the packages that the error names: half an hour; docs/real-crates.md."""
+    _kept(session, "c_libraries")
+
+
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build the distributions into dist/, look at what is in them, and test the wheel, away from the sources."""

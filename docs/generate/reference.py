@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import as_run
+
 from crosstasks.core import files
 from crosstasks.reporting import report
 from crosstasks.tasks import DEFAULTS, TASKS
@@ -73,14 +75,15 @@ def targets() -> str:
         "\nthis machine builds and tests each, or why not."
     )
     after = "After this page you know every target that can be named, and what is possible for it."
-    return f"# Targets\n\n{after}\n\n{said}\n\n{_table(head, cells)}\n"
+    run = as_run.every_target(as_run.kept("every_target.json"))
+    return f"# Targets\n\n{after}\n\n{said}\n\n{_table(head, cells)}\n\n{run}\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"tasks.md": tasks, "targets.md": targets}
+PAGES: Final[Mapping[str, Callable[[], str]]] = {"tasks.md": tasks, "targets.md": targets, "real-crates.md": as_run.real_crates}
 """What is made, by its name in docs/."""
 
 

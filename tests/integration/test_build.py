@@ -78,6 +78,20 @@ def test_a_crate_links_the_targets_openssl(crate, crosstasks):
     assert "test linked ... ok" in done.stdout
 
 
+def test_clippy_and_nextest_work_in_the_container(crate, crosstasks):
+    """clippy of Debian's packages, and cargo-nextest from PyPI, which starts each test under QEMU; cross knows the first alone."""
+    (crate / "src" / "main.rs").write_text('fn main() {}\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n')
+    linted = crosstasks("tools.clippy", "--target", "aarch64", "--builder", "cross", "--", "--", "-D", "clippy::print_stdout", cwd=crate)
+    assert 0 == linted.returncode, linted.stderr
+    (crate / "src" / "main.rs").write_text(
+        'fn main() { println!("x") }\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n'
+    )
+    refused = crosstasks("tools.clippy", "--target", "aarch64", "--builder", "cross", "--", "--", "-D", "clippy::print_stdout", cwd=crate)
+    assert (1, True) == (refused.returncode, "use of `println!`" in refused.stderr)
+    tested = crosstasks("tools.nextest", "--target", "aarch64", "--builder", "cross", cwd=crate)
+    assert (0, True) == (tested.returncode, "1 test run: 1 passed" in tested.stderr), tested.stderr
+
+
 STARTS = """
 fn main() {}
 #[cfg(test)] mod starts {

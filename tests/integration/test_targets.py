@@ -199,11 +199,19 @@ def test_an_ndk_of_the_users(crate, crosstasks, shelf, tmp_path):
     assert (result["route"], artifact["format"], artifact["machine"]) == ("ndk", "elf", "EM_AARCH64")
 
 
-@pytest.mark.parametrize("name", ["x86_64-musl", "aarch64-musl"])
-def test_programs_of_musl_are_tested(crate, built, name):
-    """On the machine itself, or in a container with QEMU that is built here."""
-    (result,) = built("test", crate(MAIN, name, c=True)).values()
+@pytest.mark.parametrize("name", ["x86_64-musl", "aarch64-musl", "aarch64"])
+def test_programs_that_zig_linked_are_tested(crate, built, name):
+    """On the machine itself, or in a container with QEMU that is built here, which has the libraries of what is not static."""
+    (result,) = built("test", crate(MAIN, name, c=True), "--builder", "zigbuild").values()
     assert (result["route"], result["error"]) == ("zigbuild", "")
+
+
+@pytest.mark.parametrize(("test", "code"), [("assert_eq!(4, 1 + 3)", 0), ("assert_eq!(4, 1 + 2)", 1)])
+def test_programs_of_the_browsers_machine_are_tested(crate, crosstasks, shelf, test, code):
+    """They can print nothing, but a test that fails ends in a trap, which wasmtime tells."""
+    folder = crate(f"fn main() {{}}\n#[test] fn adds() {{ {test}; }}\n", "wasm")
+    done = crosstasks("test", cwd=folder, **shelf)
+    assert (code, True) == (done.returncode, ("beyond::adds" if code else "ended without a trap") in done.stderr), done.stderr
 
 
 def test_a_missing_framework_is_named(crate, crosstasks, shelf):
@@ -225,9 +233,16 @@ def test_a_missing_framework_is_named(crate, crosstasks, shelf):
 
 
 def test_lint_check_document_and_run(crate, crosstasks, shelf):
-    """Each verb in its own words of cargo's; an argument of the program reaches it."""
+    """Each verb in its own words of cargo's; an argument of the program reaches it, and clippy is installed when it is asked for."""
     folder = crate(PLAIN, "wasip1")
-    for verb, words in (("check", "Checking beyond"), ("doc", "Documenting beyond"), ("run", '["a b"]')):
+    verbs = {
+        "check": "Checking beyond",
+        "doc": "Documenting beyond",
+        "run": '["a b"]',
+        "clippy": "Checking beyond",
+        "nextest": "1 test run: 1 passed",
+    }
+    for verb, words in verbs.items():
         more = ("--", "--", "a b") if verb == "run" else ()
         done = crosstasks(f"tools.{verb}", "--target", "wasip1", *more, cwd=folder, **shelf)
         assert (0, True) == (done.returncode, words in done.stderr + done.stdout), done.stderr

@@ -1,0 +1,178 @@
+"""What long runs have kept, as tables: every target (docs/targets.md), the programs and libraries of others (docs/real-crates.md).
+
+The runs are benchmarks/every_target.py, real_crates.py and c_libraries.py; ``nox -s renew`` writes the pages anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from crosstasks.catalog.targets import catalogue
+
+KEPT: Final = Path(__file__).parents[2] / "benchmarks"
+
+Cells: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""What came of each cell, by its key."""
+
+ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
+    "amd64": ("cross", "cargo", "zigbuild"),
+    "arm64": ("cross", "cargo", "zigbuild"),
+    "none": ("cargo", "zigbuild"),
+}
+"""The engines of the table, and the builders that each may have: cross needs an engine."""
+
+UNRUN: Final = "not run"
+
+
+def kept(name: str) -> Cells:
+    """Return what a run has kept; nothing if there was none."""
+    path = KEPT / name
+    cells: Cells = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return cells
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def every_target(cells: Cells) -> str:
+    """Return the section of docs/targets.md that says what was run."""
+    head = ("triple", *(f"{engine} {verb}" for engine in ENGINES for verb in ("builds", "tests")))
+    rows = (
+        (f"`{triple}`", *(summary(cells, triple, engine, verb) for engine in ENGINES for verb in ("build", "test")))
+        for triple in catalogue()
+    )
+    count = len({key.partition(" ")[0] for key in cells})
+    return "\n\n".join(
+        (
+            "## As run",
+            (
+                f"What came of it where it was tried, {_dates(cells)}, with {_tools(cells)}."
+                "\n`nox -s every-target` builds a crate with a C file (a `no_std` one for bare machines, one of Rust alone where plain cargo links)"
+                f"\nfor every target, and tests it; {count} of {len(catalogue())} targets have been run. *amd64* is this machine's own engine,"
+                "\n*arm64* one that says so, *none* a machine without one. A builder that stands alone did it; *no* is a refusal before anything"
+                "\nwas built, whose reason `crosstasks plan --all` shows; *not run* is what it says. cross's own images were out of reach:"
+                "\nits images here were built of Debian's packages."
+            ),
+            table(head, rows),
+            *_failures(cells),
+        )
+    )
+
+
+def summary(cells: Cells, triple: str, engine: str, verb: str) -> str:
+    """
+    Return one cell of the table.
+
+    ================  =================================================================
+    all builders      are not run: ``not run``; are refused: ``no``
+    some              ``zigbuild``; ``zigbuild failed``; ``cross not run``; those refused are left out
+    nothing built     there is nothing to test, and a dash
+    ================  =================================================================
+    """
+    found = {builder: cells.get(f"{triple} {engine} {builder}") for builder in ENGINES[engine]}
+    if not any(found.values()):
+        return UNRUN
+    words = [_word(builder, cell, verb) for builder, cell in found.items()]
+    return ", ".join(filter(None, words)) or ("no" if verb == "build" or any(map(_built, found.values())) else "-")
+
+
+def _word(builder: str, cell: Mapping[str, Any] | None, verb: str) -> str:
+    if cell is None:
+        return f"{builder} {UNRUN}"
+    result = cell[verb]["result"] if verb in cell else "refused"
+    return {"ok": builder, "failed": f"{builder} failed", "refused": ""}[result]
+
+
+def _built(cell: Mapping[str, Any] | None) -> bool:
+    return bool(cell) and cell["build"]["result"] == "ok" if cell else False
+
+
+def _runs(cells: Cells) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give each thing that was done: key, verb, and what came of it."""
+    for key, cell in cells.items():
+        yield from ((key, verb, came) for verb, came in cell.items() if isinstance(came, dict))
+
+
+def _tools(cells: Cells) -> str:
+    return ", ".join(sorted({tool for _, _, came in _runs(cells) for tool in came.get("tools", ())})) or "nothing yet"
+
+
+def _dates(cells: Cells) -> str:
+    dates = sorted({came["date"] for _, _, came in _runs(cells)})
+    return " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "never"
+
+
+def _failures(cells: Cells) -> Iterator[str]:
+    """Give the cells that failed, each with the program's own words."""
+    lines = [f"- `{key}`, {verb}: {_why(came)}" for key, verb, came in _runs(cells) if came["result"] == "failed"]
+    if lines:
+        yield "What failed, in the words of crosstasks:"
+        yield "\n".join(lines)
+
+
+def _why(came: Mapping[str, Any]) -> str:
+    return "; ".join(line.strip() for line in came.get("why", "").splitlines() if line.strip()).replace("|", "\\|")[:400]
+
+
+def real_crates() -> str:
+    """Return docs/real-crates.md."""
+    return (
+        "\n\n".join(
+            (
+                "# What others wrote, as run",
+                "After this page you know which programs and libraries of others were built here, for what, and what came of it.",
+                *_programs(kept("real_crates.json")),
+                *_libraries(kept("c_libraries.json")),
+            )
+        )
+        + "\n"
+    )
+
+
+def _programs(cells: Cells) -> Iterator[str]:
+    yield "## Programs"
+    yield (
+        f"`nox -s real-crates`, with {_tools(cells)}; {_dates(cells)}. *ran* is the program with `--version`, or the small one that uses the"
+        "\nlibrary, under QEMU where it is for another machine."
+    )
+    names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
+    triples = [triple for triple in catalogue() if any(key.endswith(f" {triple}") for key in cells)]
+    yield table(
+        ("", *(f"`{triple}`" for triple in triples)), ((name, *(_crate(cells.get(f"{name} {one}")) for one in triples)) for name in names)
+    )
+    yield from _failures(cells)
+
+
+def _crate(cell: Mapping[str, Any] | None) -> str:
+    if cell is None:
+        return UNRUN
+    if cell["build"]["result"] != "ok":
+        return cell["build"]["result"]
+    ran = {"ok": "ran", "failed": "failed to run", "refused": "not run here"}[cell["run"]["result"]]
+    return f"{cell['build']['route'].partition(',')[0]}: built, {ran}"
+
+
+def _libraries(cells: Cells) -> Iterator[str]:
+    yield "## C libraries of the system"
+    yield (
+        f"`nox -s c-libraries`, with {_tools(cells)}; {_dates(cells)}. Each crate was built for `aarch64-unknown-linux-gnu` without the package,"
+        "\nand the line is what crosstasks said then; and with it, and run under QEMU. The crates but gtk-sys shared an image with all the packages."
+    )
+    names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
+    yield table(("crate", "without it, crosstasks says", "with it"), (_library(name, cells) for name in names))
+    lines = [f"- `{key}`: {_why(came)}" for key, verb, came in _runs(cells) if verb == "with" and came["result"] != "ok"]
+    yield from ["\n".join(lines)] if lines else []
+
+
+def _library(name: str, cells: Cells) -> tuple[str, str, str]:
+    without, with_ = cells.get(f"{name} without"), cells.get(f"{name} with")
+    said = UNRUN if without is None else "it builds" if without["without"]["result"] == "ok" else "no package"
+    if without and without["says"]:
+        said = f"`packages = {json.dumps(without['says'])}`"
+    ran = UNRUN if with_ is None else {"ok": "built, ran"}.get(with_["with"]["result"], with_["with"]["result"])
+    return f"`{name}`", said, ran

@@ -1,0 +1,66 @@
+"""The tables of what long runs have kept: every state of a cell has its word."""
+
+from __future__ import annotations
+
+import as_run
+import pytest
+
+from crosstasks.catalog.targets import catalogue
+
+TRIPLE = "aarch64-unknown-linux-gnu"
+
+
+def came(result, **more):
+    return {"result": result, "date": "2026-11-29", "seconds": 1.0, **more}
+
+
+def cells(**by_builder):
+    return {f"{TRIPLE} none {builder}": cell for builder, cell in by_builder.items()}
+
+
+@pytest.mark.parametrize(
+    ("kept", "builds", "tests"),
+    [
+        ({}, "not run", "not run"),
+        (cells(cargo={"build": came("refused")}), "zigbuild not run", "zigbuild not run"),
+        (cells(cargo={"build": came("refused")}, zigbuild={"build": came("refused")}), "no", "-"),
+        (cells(cargo={"build": came("refused")}, zigbuild={"build": came("ok"), "test": came("refused")}), "zigbuild", "no"),
+        (cells(cargo={"build": came("ok"), "test": came("ok")}, zigbuild={"build": came("failed")}), "cargo, zigbuild failed", "cargo"),
+        (cells(cargo={"build": came("ok"), "test": came("failed")}), "cargo, zigbuild not run", "cargo failed, zigbuild not run"),
+    ],
+)
+def test_each_cell_says_what_was_run(kept, builds, tests):
+    """What failed, what was refused and what nobody tried are three things."""
+    assert (builds, tests) == tuple(as_run.summary(kept, TRIPLE, "none", verb) for verb in ("build", "test"))
+
+
+def test_the_table_has_every_target_and_names_what_failed():
+    """With the versions of what was used, and the program's own words."""
+    text = as_run.every_target(cells(zigbuild={"build": came("ok", tools=["Rust 1.95.0"]), "test": came("failed", why="it\nfails | so")}))
+    assert all(f"| `{triple}` |" in text for triple in catalogue())
+    assert "tried, 2026-11-29, with Rust 1.95.0." in text
+    assert f"- `{TRIPLE} none zigbuild`, test: it; fails \\| so" in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (None, "not run"),
+        ({"build": came("failed")}, "failed"),
+        ({"build": came("ok", route="cross 0.2.5, image built here"), "run": came("ok")}, "cross 0.2.5: built, ran"),
+        ({"build": came("ok", route="zigbuild"), "run": came("refused")}, "zigbuild: built, not run here"),
+    ],
+)
+def test_a_program_of_others_was_built_and_run(cell, said):
+    """Or was not."""
+    assert said == as_run._crate(cell)
+
+
+def test_a_library_shows_the_line_that_crosstasks_named():
+    """And whether it served."""
+    kept = {
+        "pq-sys without": {"line": "libpq-dev", "says": ["libpq-dev"], "without": came("failed")},
+        "pq-sys with": {"line": "libpq-dev", "says": [], "with": came("ok")},
+    }
+    assert ("`pq-sys`", '`packages = ["libpq-dev"]`', "built, ran") == as_run._library("pq-sys", kept)
+    assert ("`alsa-sys`", "not run", "not run") == as_run._library("alsa-sys", kept)
