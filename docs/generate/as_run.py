@@ -26,6 +26,21 @@ ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
 
 UNRUN: Final = "not run"
 
+RUN: Final = """\
+What came of it where it was tried, {dates}, with {tools}.
+`nox -s every-target` builds a crate with a C file (a `no_std` one for bare machines, one of Rust alone where plain cargo links) for
+every target, and tests it; {count} of {all} targets have been run. *amd64* is an engine of amd64, *arm64* one that says that it is of
+arm64, *none* a machine without one. A builder that stands alone did it; *no* is a refusal before anything was built, whose reason
+`crosstasks plan --all` shows; *not run* is what it says. cross's own images were out of reach: these are built of Debian's packages."""
+
+PROGRAMS: Final = """\
+`nox -s real-crates`, {dates}, with {tools}. *ran* is the program with `--version`, or the small one that uses the library; under QEMU
+where it is for another machine."""
+
+LIBRARIES: Final = """\
+`nox -s c-libraries`, {dates}, with {tools}. Each crate was built for `aarch64-unknown-linux-gnu` without the package, and the line is
+what crosstasks said then; and with it, and run under QEMU. All but gtk-sys shared an image that had the packages of them all."""
+
 
 def kept(name: str) -> Cells:
     """Return what a run has kept; nothing if there was none."""
@@ -50,14 +65,7 @@ def every_target(cells: Cells) -> str:
     return "\n\n".join(
         (
             "## As run",
-            (
-                f"What came of it where it was tried, {_dates(cells)}, with {_tools(cells)}."
-                "\n`nox -s every-target` builds a crate with a C file (a `no_std` one for bare machines, one of Rust alone where plain cargo links)"
-                f"\nfor every target, and tests it; {count} of {len(catalogue())} targets have been run. *amd64* is this machine's own engine,"
-                "\n*arm64* one that says so, *none* a machine without one. A builder that stands alone did it; *no* is a refusal before anything"
-                "\nwas built, whose reason `crosstasks plan --all` shows; *not run* is what it says. cross's own images were out of reach:"
-                "\nits images here were built of Debian's packages."
-            ),
+            RUN.format(dates=_dates(cells), tools=_tools(cells), count=count, all=len(catalogue())),
             table(head, rows),
             *_failures(cells),
         )
@@ -136,10 +144,7 @@ def real_crates() -> str:
 
 def _programs(cells: Cells) -> Iterator[str]:
     yield "## Programs"
-    yield (
-        f"`nox -s real-crates`, with {_tools(cells)}; {_dates(cells)}. *ran* is the program with `--version`, or the small one that uses the"
-        "\nlibrary, under QEMU where it is for another machine."
-    )
+    yield PROGRAMS.format(dates=_dates(cells), tools=_tools(cells))
     names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
     triples = [triple for triple in catalogue() if any(key.endswith(f" {triple}") for key in cells)]
     yield table(
@@ -159,10 +164,7 @@ def _crate(cell: Mapping[str, Any] | None) -> str:
 
 def _libraries(cells: Cells) -> Iterator[str]:
     yield "## C libraries of the system"
-    yield (
-        f"`nox -s c-libraries`, with {_tools(cells)}; {_dates(cells)}. Each crate was built for `aarch64-unknown-linux-gnu` without the package,"
-        "\nand the line is what crosstasks said then; and with it, and run under QEMU. The crates but gtk-sys shared an image with all the packages."
-    )
+    yield LIBRARIES.format(dates=_dates(cells), tools=_tools(cells))
     names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
     yield table(("crate", "without it, crosstasks says", "with it"), (_library(name, cells) for name in names))
     lines = [f"- `{key}`: {_why(came)}" for key, verb, came in _runs(cells) if verb == "with" and came["result"] != "ok"]
