@@ -148,12 +148,13 @@ def _programs(cells: Cells) -> Iterator[str]:
     names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
     triples = [triple for triple in catalogue() if any(key.endswith(f" {triple}") for key in cells)]
     yield table(
-        ("", *(f"`{triple}`" for triple in triples)), ((name, *(_crate(cells.get(f"{name} {one}")) for one in triples)) for name in names)
+        ("", *(f"`{triple}`" for triple in triples)), ((name, *(crate(cells.get(f"{name} {one}")) for one in triples)) for name in names)
     )
     yield from _failures(cells)
 
 
-def _crate(cell: Mapping[str, Any] | None) -> str:
+def crate(cell: Mapping[str, Any] | None) -> str:
+    """Return what came of one program for one target."""
     if cell is None:
         return UNRUN
     if cell["build"]["result"] != "ok":
@@ -166,12 +167,13 @@ def _libraries(cells: Cells) -> Iterator[str]:
     yield "## C libraries of the system"
     yield LIBRARIES.format(dates=_dates(cells), tools=_tools(cells))
     names = list(dict.fromkeys(key.rpartition(" ")[0] for key in cells))
-    yield table(("crate", "without it, crosstasks says", "with it"), (_library(name, cells) for name in names))
+    yield table(("crate", "without it, crosstasks says", "with it"), (library(name, cells) for name in names))
     lines = [f"- `{key}`: {_why(came)}" for key, verb, came in _runs(cells) if verb == "with" and came["result"] != "ok"]
     yield from ["\n".join(lines)] if lines else []
 
 
-def _library(name: str, cells: Cells) -> tuple[str, str, str]:
+def library(name: str, cells: Cells) -> tuple[str, str, str]:
+    """Return the row of one crate: what was said without the library, and what came of it with the library."""
     without, with_ = cells.get(f"{name} without"), cells.get(f"{name} with")
     said = UNRUN if without is None else "it builds" if without["without"]["result"] == "ok" else "no package"
     if without and without["says"]:

@@ -53,7 +53,7 @@ def test_the_table_has_every_target_and_names_what_failed():
 )
 def test_a_program_of_others_was_built_and_run(cell, said):
     """Or was not."""
-    assert said == as_run._crate(cell)
+    assert said == as_run.crate(cell)
 
 
 def test_a_library_shows_the_line_that_crosstasks_named():
@@ -62,5 +62,5 @@ def test_a_library_shows_the_line_that_crosstasks_named():
         "pq-sys without": {"line": "libpq-dev", "says": ["libpq-dev"], "without": came("failed")},
         "pq-sys with": {"line": "libpq-dev", "says": [], "with": came("ok")},
     }
-    assert ("`pq-sys`", '`packages = ["libpq-dev"]`', "built, ran") == as_run._library("pq-sys", kept)
-    assert ("`alsa-sys`", "not run", "not run") == as_run._library("alsa-sys", kept)
+    assert ("`pq-sys`", '`packages = ["libpq-dev"]`', "built, ran") == as_run.library("pq-sys", kept)
+    assert ("`alsa-sys`", "not run", "not run") == as_run.library("alsa-sys", kept)
