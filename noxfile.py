@@ -78,13 +78,13 @@ def _kept(session: nox.Session, name: str) -> None:
 
 @nox.session(name="every-target")
 def every_target(session: nox.Session) -> None:
-    """Build and test a crate for every target with each builder, with an engine and without: hours, a cell at a time; docs/targets.md has them."""
+    """Build and test a crate for every target with each builder, with an engine and without: hours; docs/targets.md has what came of it."""
     _kept(session, "every_target")
 
 
 @nox.session(name="real-crates")
 def real_crates(session: nox.Session) -> None:
-    """Build ripgrep, bat, OpenSSL and SQLite for five targets, and run what can be run: an hour; docs/real-crates.md has what came of it."""
+    """Build ripgrep, bat, OpenSSL and SQLite for five targets, and run what can be run: an hour; docs/real-crates.md has it."""
     _kept(session, "real_crates")
 
 

@@ -286,6 +286,9 @@ def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
     return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
 
 
+BEHIND: Final = "CROSSTASKS_BEHIND"
+"""The variable that holds what belongs behind cargo's own arguments: ``--`` and all after it, quoted for a shell."""
+
 CONTAINER: Final = "container"
 """The file of the guard's folder that the engine writes the container's id to."""
 
@@ -329,7 +332,9 @@ shift
 left=$# root='' home=''
 while [ "$left" -gt 0 ]; do
     word=$1 left=$((left - 1)); shift
-{_replaced(mounts.instead)}    # one of cross's mounts; whatever else is called so takes no path
+{_replaced(mounts.instead)}    # what cross must not read, since it goes on to look for its own options behind `--` (cross-rs/cross#1049)
+    [ "$left" -gt 0 ] || word="$word${{{BEHIND}:+ ${BEHIND}}}"
+    # one of cross's mounts; whatever else is called so takes no path
     case "$word:$1" in -v:/*:*) ;; *) set -- "$@" "$word"; continue ;; esac
     mount=$1 left=$((left - 1)); shift
     host=${{mount%%:*}}

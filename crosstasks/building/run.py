@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import stat
 import sys
@@ -37,14 +38,14 @@ from ..core.steps import NEXTEST, RUNNING
 from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
-from . import commands, dependencies, environment
+from . import commands, dependencies, environment, guard
 from .artifacts import Built, Messages, universal
 from .commands import STARTERS
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
     from ..context import Context
-    from ..core.steps import Absent, Done, Say, Verb
+    from ..core.steps import Absent, Done, Env, Say, Verb
     from ..planning.plan import Plan
     from ..planning.route import Route
     from ..project.repository import Repository
@@ -165,6 +166,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
         context.environ,
     )
     with STARTERS[route.builder](route, target_dir, context) as started:
+        handed, behind = parted(arguments) if route.builder == "cross" and not route.remote else (arguments, {})
         for triples in rounds(plan):
             argv = (
                 *started.program,
@@ -173,11 +175,11 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
                 *configured(plan.request.options, arguments, plan.verb),
                 *more.arguments,
                 *started.arguments,
-                *arguments,
+                *handed,
             )
             done = process.stream(
                 argv,
-                env={**oldest(plan, triples, context), **started.env, **more.env},
+                env={**oldest(plan, triples, context), **started.env, **more.env, **behind},
                 cwd=context.repository.root,
                 timeout=context.config.timeout or None,
                 on_out=messages.feed if plan.verb == "build" or form else None,
@@ -223,6 +225,13 @@ def rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
 def oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str, str]:
     """Return what tells zig the oldest macOS, in whose place it would take its own."""
     return environment.deployment(triples[0], context.environ) if plan.route.builder == "zigbuild" else {}
+
+
+def parted(arguments: Sequence[str]) -> tuple[Sequence[str], Env]:
+    """Return what cross may read of the arguments, and the variable by which the rest, from ``--`` on, gets past it (guard.py)."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    behind = arguments[len(before) :]
+    return before, {guard.BEHIND: shlex.join(behind)} if behind else {}
 
 
 def _replace(route: Route) -> str:

@@ -79,15 +79,17 @@ def test_a_crate_links_the_targets_openssl(crate, crosstasks):
 
 
 def test_clippy_and_nextest_work_in_the_container(crate, crosstasks):
-    """clippy of Debian's packages, and cargo-nextest from PyPI, which starts each test under QEMU; cross knows the first alone."""
+    """Clippy of Debian's packages, and cargo-nextest from PyPI, which starts each test under QEMU; cross knows the first alone."""
     (crate / "src" / "main.rs").write_text('fn main() {}\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n')
     linted = crosstasks("tools.clippy", "--target", "aarch64", "--builder", "cross", "--", "--", "-D", "clippy::print_stdout", cwd=crate)
     assert 0 == linted.returncode, linted.stderr
     (crate / "src" / "main.rs").write_text(
-        'fn main() { println!("x") }\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n'
+        'fn main() { println!("{:?}", std::env::args().skip(1).collect::<Vec<_>>()) }\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n'
     )
     refused = crosstasks("tools.clippy", "--target", "aarch64", "--builder", "cross", "--", "--", "-D", "clippy::print_stdout", cwd=crate)
     assert (1, True) == (refused.returncode, "use of `println!`" in refused.stderr)
+    ran = crosstasks("tools.run", "--target", "aarch64", "--builder", "cross", "--", "--", "--version", "a b", cwd=crate)
+    assert (0, True) == (ran.returncode, '["--version", "a b"]' in ran.stdout), ran.stderr
     tested = crosstasks("tools.nextest", "--target", "aarch64", "--builder", "cross", cwd=crate)
     assert (0, True) == (tested.returncode, "1 test run: 1 passed" in tested.stderr), tested.stderr
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import configured, gated, oldest, ours, rounds, subcommand
+from crosstasks.building.run import configured, gated, oldest, ours, parted, rounds, subcommand
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.testing import config, repository
@@ -129,3 +129,15 @@ def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
 def test_which_cargo_has_to_be_told_of_json(release, asked):
     """The older ones do not know the flag."""
     assert gated(release) is asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read", "behind"),
+    [
+        (("-p", "a"), ("-p", "a"), {}),
+        (("--release", "--", "--version", "a b"), ("--release",), {"CROSSTASKS_BEHIND": "-- --version 'a b'"}),
+    ],
+)
+def test_cross_reads_nothing_behind_two_dashes(arguments, read, behind):
+    """It would take the program's `--version`, and its `--target`, for its own."""
+    assert (read, behind) == parted(arguments)
