@@ -310,7 +310,12 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
     target = request.target
     if target.libc != "msvc":
         return Refused(name="xwin", why=f"cargo-xwin is for *-pc-windows-msvc, and not for {target.triple}")
-    if refusal := request.without("xwin", "cargo-xwin builds on the host") or request.unlocked(builder="xwin") or _licence(request):
+    if (
+        refusal := _no_nextest("xwin", request)
+        or request.without("xwin", "cargo-xwin builds on the host")
+        or request.unlocked(builder="xwin")
+        or _licence(request)
+    ):
         return refusal
     if missing := facts.open("sdks"):
         return missing
@@ -339,6 +344,14 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
             return all_open(toolchain, tool, runner)
 
 
+def _no_nextest(name: str, request: Request) -> Refused | None:
+    return (
+        Refused(name=name, why="cargo-nextest is not set up for this route", hint="`test` is cargo's own")
+        if request.verb in NEXTEST
+        else None
+    )
+
+
 def _licence(request: Request) -> Refused | None:
     """Refuse what the user has not agreed to in the configuration: a variable of a CI service is nobody's word."""
     origin = request.shared.origin("accept_microsoft_license", request.target.triple)
@@ -365,7 +378,7 @@ NDK_LEVEL: Final = 21
 def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at an NDK of the user's, with which plain cargo links."""
     target = request.target
-    if refusal := request.without("ndk", "an NDK has no container") or request.unlocked(builder="cargo"):
+    if refusal := _no_nextest("ndk", request) or request.without("ndk", "an NDK has no container") or request.unlocked(builder="cargo"):
         return refusal
     if missing := facts.open("sdks"):
         return missing
