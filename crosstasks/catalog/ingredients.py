@@ -19,10 +19,33 @@ Questions: TypeAlias = tuple[Question, ...]
 
 
 class InstallWheels(Step, frozen=True, kw_only=True, tag=True):
-    """Install pinned *projects* (``cross==0.2.5``) from PyPI into the folder *name* among our tools."""
+    """
+    Install pinned *projects* (``cross==0.2.5``) from PyPI into the folder *name* among our tools.
+
+    Attributes:
+        machine: the triple whose wheels are taken; empty for this host's own.
+        glibc: the program is given the glibc of Debian's packages, since the host has another C library.
+    """
 
     name: str
     projects: tuple[str, ...]
+    machine: str = ""
+    glibc: bool = False
+
+
+class BringGlibc(Step, frozen=True, kw_only=True, tag=True):
+    """
+    Let *programs* of a toolchain run with glibc of Debian's packages, since the host has another C library, or an older glibc.
+
+    Attributes:
+        name: the folder among our tools that holds what starts them.
+        toolchain: the toolchain's path; *machine* is the triple that its programs are for.
+    """
+
+    name: str
+    toolchain: str
+    machine: str
+    programs: tuple[str, ...] = ("cargo", "rustc", "rustdoc")
 
 
 class CompileCross(Step, frozen=True, kw_only=True, tag=True):
@@ -105,7 +128,7 @@ class RegisterEmulator(Step, frozen=True, kw_only=True, tag=True):
         return f"RegisterEmulator platform={self.platform} source={self.source}"
 
 
-Provision: TypeAlias = InstallWheels | CompileCross | InstallToolchain | PullImage | BuildImage | RegisterEmulator
+Provision: TypeAlias = InstallWheels | BringGlibc | CompileCross | InstallToolchain | PullImage | BuildImage | RegisterEmulator
 """Everything that a plan can leave to provide."""
 
 

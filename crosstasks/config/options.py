@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 Flavour: TypeAlias = Literal["0.2.5", "0.2.4", "git"]
 Next: TypeAlias = Literal["0.2.5", "0.2.4", "git", "zigbuild"]
 Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo", "xwin"]
-ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build"]
+ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build", "base"]
 ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
 VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "stack", "relro", "pie", "paths", "smoke"]
 Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -237,6 +237,7 @@ class Options(Values, frozen=True, kw_only=True):
         "upstream",
         "bundle",
         "build",
+        "base",
     )
     mirror: Annotated[
         str,

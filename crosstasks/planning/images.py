@@ -7,6 +7,8 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
     upstream   where cross's own images are published
     bundle     an archive made by ``invoke offline.bundle``, once ``tools.provision --from`` has loaded it
     build      put together here from Debian's packages
+    base       an image with a native compiler, pinned by digest, for where there is a registry and Debian's archive is out of reach;
+               it builds for the engine's own platform
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from msgspec import Struct
 from ..catalog import recipes
 from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
 from ..catalog.machines import MACHINES
+from ..catalog.pins import pins
+from ..catalog.recipes import SUITE, SUITES
 from ..catalog.targets import default_image
 from ..core import references
 from ..core.errors import ConfigError
@@ -133,11 +137,11 @@ Choice: TypeAlias = Image | Refused | Questions
 
 def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask one source for the image."""
-    if source == "upstream" and request.built_here:
+    if source in {"upstream", "base"} and request.built_here:
         key = next(name for name in request.named if name in {"packages", "base"})
         return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
     row = request.locked
-    if row and ((source == "upstream" and row.recipe) or (source == "build" and row.digest)):
+    if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
         return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
     return SOURCES[source](variant, request, facts)
 
@@ -399,6 +403,26 @@ def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
     )
 
 
+PINNED_GLIBC: Final = SUITES[SUITE]
+"""Of the pinned base, which is of the suite that images built here are of: what it makes runs where what they make does."""
+
+
+def _base(variant: Variant, request: Request, facts: Facts) -> Choice:
+    """Take the pinned base as it is: its own compiler serves its own platform, and it has none for another."""
+    target, machine, pin = request.target, MACHINES[variant.platform], pins().images["base"]
+    if target.triple != machine.triple:
+        return Refused(name="base", why=f"{pin.ref}:{pin.tag} compiles for {machine.triple} on {variant.platform}, and for nothing else")
+    ref = f"{pin.ref}@{pin.digest}"
+    more: dict[str, Any] = {"source": "base", "why": f"{pin.ref}:{pin.tag}, by digest", "glibc": PINNED_GLIBC, "glibc_floor": PINNED_GLIBC}
+    copy = references.moved(ref, request.shared.mirror) if request.shared.mirror else ""
+    ways: tuple[tuple[str, Callable[[], Choice]], ...] = (
+        ("the engine", lambda: _in_engine(ref, variant, request, facts, **more)),
+        *((("the mirror", lambda: _served(copy, variant, request, facts, **more)),) if copy else ()),
+        ("its registry", lambda: _served(ref, variant, request, facts, **more)),
+    )
+    return first(ways, facts.failures)
+
+
 Source: TypeAlias = Callable[[Variant, "Request", "Facts"], Choice]
 SOURCES: Final[Mapping[str, Source]] = {
     "configured": _configured,
@@ -407,4 +431,5 @@ SOURCES: Final[Mapping[str, Source]] = {
     "upstream": _upstream,
     "bundle": _bundle,
     "build": _build,
+    "base": _base,
 }

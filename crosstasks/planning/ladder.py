@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from ..catalog.ingredients import Emulator, Image, Questions, Runner, Tool, Toolchain
-from ..catalog.machines import MACHINES
+from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..config.read import FILE
 from ..core import versions
 from ..core.steps import NEXTEST, RUNNING, Absent, Question, Refused
@@ -106,6 +106,7 @@ _FROM: Final[Mapping[str, str]] = {
     "upstream": "upstream image",
     "bundle": "image of a bundle",
     "build": "image built here",
+    "base": "pinned base",
     "configured": "configured image",
 }
 
@@ -186,14 +187,22 @@ def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refus
 
 def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
     """Choose what runs on the host itself: the same toolchain if it can, else the user's, else one of ours."""
-    if toolchain.host == facts.host.triple:
+    same = toolchain.host in BY_TRIPLE and BY_TRIPLE[toolchain.host].arch == facts.host.arch and facts.host.os == "linux"
+    if toolchain.host == facts.host.triple and (not same or toolchains.runs(toolchain.glibc, facts.host)):
         return toolchain
     rustup = facts.rustup
     if isinstance(rustup, Rustup):
         for folder in rustup.toolchains:
             if folder.name == rustup.active:
                 return toolchains.ready(folder, "user", "the user's active toolchain reads the workspace")
-    return parts.toolchain(facts.host.triple)
+    return toolchains.with_glibc(toolchain, facts) if same else parts.toolchain(facts.host.triple)
+
+
+def _not_here(name: str, toolchain: Toolchain, facts: Facts) -> Refused | None:
+    """Refuse a toolchain whose programs the host does not run: build scripts are compiled and run on it."""
+    if toolchain.host not in BY_TRIPLE or toolchains.runs(toolchain.glibc, facts.host):
+        return None
+    return Refused(name=name, why=f"Rust of {toolchain.origin}'s needs glibc {toolchain.glibc}, and here is {facts.host.glibc or 'musl'}")
 
 
 def _cannot_run(route: Route, request: Request) -> Refused | None:
@@ -222,16 +231,20 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
         case (Refused() as refusal, _, _) | (_, Refused() as refusal, _) | (_, _, Refused() as refusal):
             return replace(refusal, name="cargo")
         case Toolchain(), (None | Runner()), (None | Tool()):
-            return unsourced("cargo", request, toolchain) or Route(
-                name="cargo",
-                target=request.target.triple,
-                builder="cargo",
-                toolchain=toolchain,
-                host_toolchain=toolchain,
-                glibc_floor=facts.host.glibc if request.target.triple == facts.host.triple else "",
-                build_std=from_source(request, toolchain),
-                runner=runner,
-                nextest=nextest,
+            return (
+                _not_here("cargo", toolchain, facts)
+                or unsourced("cargo", request, toolchain)
+                or Route(
+                    name="cargo",
+                    target=request.target.triple,
+                    builder="cargo",
+                    toolchain=toolchain,
+                    host_toolchain=toolchain,
+                    glibc_floor=facts.host.glibc if request.target.triple == facts.host.triple else "",
+                    build_std=from_source(request, toolchain),
+                    runner=runner,
+                    nextest=nextest,
+                )
             )
         case _:
             return all_open(toolchain, runner, nextest)
@@ -285,17 +298,21 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
             return replace(part, name="zigbuild")
     match toolchain, tool, runner, nextest:
         case Toolchain(), Tool(), (None | Runner()), (None | Tool()):
-            return unsourced("zigbuild", request, toolchain) or Route(
-                name="zigbuild",
-                target=request.target.triple,
-                builder="zigbuild",
-                tool=tool,
-                toolchain=toolchain,
-                host_toolchain=toolchain,
-                glibc_floor=glibc,
-                build_std=from_source(request, toolchain),
-                runner=runner,
-                nextest=nextest,
+            return (
+                _not_here("zigbuild", toolchain, facts)
+                or unsourced("zigbuild", request, toolchain)
+                or Route(
+                    name="zigbuild",
+                    target=request.target.triple,
+                    builder="zigbuild",
+                    tool=tool,
+                    toolchain=toolchain,
+                    host_toolchain=toolchain,
+                    glibc_floor=glibc,
+                    build_std=from_source(request, toolchain),
+                    runner=runner,
+                    nextest=nextest,
+                )
             )
         case _:
             return all_open(toolchain, tool, runner, nextest)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import structs
 
-from ..catalog.ingredients import MOVING, InstallToolchain, Provision, Questions, Tool, Toolchain, first
+from ..catalog.ingredients import MOVING, BringGlibc, InstallToolchain, Provision, Questions, Tool, Toolchain, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
@@ -42,6 +42,7 @@ from . import tools
 
 if TYPE_CHECKING:
     from ..facts import Facts
+    from ..facts.host import Host
     from .request import Request, RustRequest
 
 DEBIAN_GLIBC: Final = "2.36"
@@ -150,9 +151,27 @@ def _unserved(host: str, facts: Facts) -> str:
         return f"Debian's rustc does not run on {host}"
     if here.os == "windows":
         return "patchelf, which it is put together with, does not run on Windows"
-    if host == here.triple and here.glibc and versions.numbers(here.glibc) < versions.numbers(DEBIAN_GLIBC):
-        return f"Debian's rustc needs glibc {DEBIAN_GLIBC}, and here is {here.glibc}"
     return ""
+
+
+def runs(glibc: str, host: Host) -> bool:
+    """Tell whether programs that need a glibc run on a host of Linux by themselves; where it is not known they are taken to."""
+    return host.libc != "musl" and not (host.glibc and glibc and versions.numbers(host.glibc) < versions.numbers(glibc))
+
+
+def with_glibc(toolchain: Toolchain, facts: Facts) -> Toolchain:
+    """Return a toolchain for this host whose programs are those of *toolchain*, of the same architecture, started with Debian's glibc."""
+    name = f"glibc-{toolchain.name}-{toolchain.origin}"
+    step = BringGlibc(
+        why=f"programs of {toolchain.host} do not run here by themselves", name=name, toolchain=toolchain.path, machine=toolchain.host
+    )
+    there = name in facts.inventory.tools and not toolchain.steps
+    return structs.replace(
+        toolchain,
+        path=f"{facts.inventory.tools_home}/{name}",
+        why=f"{toolchain.name}, with glibc of Debian's packages",
+        steps=toolchain.steps if there else (*toolchain.steps, step),
+    )
 
 
 def _kept(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:

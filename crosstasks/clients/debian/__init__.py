@@ -23,7 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...core import cache
+import msgspec
+
+from ...core import cache, files
 from ...core.errors import ToolMissing
 from . import fetch, mirrors, resolve
 from .index import Offered
@@ -84,7 +86,7 @@ class Archive:
 
     def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
         """
-        Return packages and all that they depend on, as on an empty machine of *architecture*.
+        Return packages and all that they depend on, as on an empty machine of *architecture*; resolved once for each state of the lists.
 
         Args:
             packages: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
@@ -93,9 +95,15 @@ class Archive:
             ToolMissing: there is no such package, or no machine can have all of them.
         """
         foreign = sorted({name.partition("=")[0].partition(":")[2] for name in packages} - {"", architecture})
-        offered = Offered(self.lists.indexes((architecture, *foreign)))
-        found = map(package, resolve.closure(packages, offered, architecture))
-        return tuple(sorted(found, key=lambda one: one.file))
+        path = self.lists.closure((architecture, *foreign), packages)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=tuple[Package, ...])
+        except (OSError, msgspec.MsgspecError):
+            offered = Offered(self.lists.indexes((architecture, *foreign)))
+            found = map(package, resolve.closure(packages, offered, architecture))
+            result = tuple(sorted(found, key=lambda one: one.file))
+            files.write(path, msgspec.json.encode(result))
+            return result
 
     def single(self, name: str, architecture: str, version: str = "") -> Package:
         """

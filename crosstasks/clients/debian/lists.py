@@ -4,11 +4,12 @@
 
     <suite>/state.json       where they came from, and what each source's Release file said
     <suite>/lists/*.index    one for each source, architecture and content (index.py)
-    <suite>/archives/        packages
+    <suite>/closures/*.json  what was resolved from them
 """
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import mmap
 import time
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -61,6 +63,10 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 FORM: Final = 1
 """Raised when indexes are made otherwise; those of before are made anew."""
+
+
+CLOSURES: Final = 1
+"""Raised when packages are resolved otherwise; what is kept of before is resolved anew."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -122,6 +128,7 @@ class Lists:
         for path in (self.folder / "lists").glob("*.index"):
             if path.name not in used:
                 _unlink(path)
+                rmtree(self.folder / "closures", ignore_errors=True)
         self._open.clear()
 
     def _renewed(self, state: State, stale: Sequence[str]) -> State:
@@ -217,6 +224,15 @@ class Lists:
                 if sha:
                     found.append(self._opened(self.folder / "lists" / _file(suite, architecture, sha), state.base.format(archive=archive)))
         return tuple(found)
+
+    def closure(self, architectures: Sequence[str], packages: Sequence[str]) -> Path:
+        """Return where the closure of packages is kept, as long as none of the lists of *architectures* is another."""
+        state = self.state()
+        known = [(suite, one, kept.lists.get(one, "")) for suite, kept in state.sources.items() for one in (*architectures, ALL)]
+        text = msgspec.json.encode((CLOSURES, state.base, architectures, sorted(known), packages))
+        folder = self.folder / "closures"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{hashlib.sha256(text).hexdigest()[:16]}.json"
 
     def _opened(self, path: Path, base: str) -> index.Index:
         if path.name not in self._open:

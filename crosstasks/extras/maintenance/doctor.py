@@ -27,6 +27,7 @@ from ...planning import plan, request, toolchains
 from ...planning.plan import Plan
 from ...project.repository import Repository
 from ...reporting import report
+from ...reporting.progress import step_words
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
@@ -351,8 +352,8 @@ def _targets(plans: Plans) -> Iterator[Row]:
     for triple, result in plans.items():
         match result:
             case Plan(route=route, steps=steps):
-                slow = ", emulated: slow" if route.emulated else ""
-                todo = f", {len(steps)} step{'s' * (len(steps) != 1)} to provide it" if steps else ", all there"
+                slow = ": about 11 times slower" if route.emulated else ""
+                todo = f"; to do: {'; '.join(map(step_words, steps))}" if steps else ", all there"
                 yield Row(name=triple, detail=f"{route.name}{slow}{todo}")
             case error:
                 reasons = "; ".join(line.strip() for line in error.why.splitlines())

@@ -12,6 +12,7 @@ from planning import request, world
 from crosstasks.building import run
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import BuildImage, Image, PullImage
+from crosstasks.catalog.pins import pins
 from crosstasks.catalog.recipes import lean, recipe
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
@@ -242,13 +243,13 @@ def test_a_mirror_serves_what_upstream_would():
 @pytest.mark.parametrize(
     ("cross", "options", "expected"),
     [
-        ({}, {}, ("local", "mirror", "upstream", "bundle", "build")),
+        ({}, {}, ("local", "mirror", "upstream", "bundle", "build", "base")),
         ({}, {"images": ["build", "local"]}, ("build", "local")),
         ({}, {"image": OWN}, ("configured",)),
         ({"target": {ARM64: {"image": OWN}}}, {}, ("configured",)),
         ({"target": {ARM64: {"dockerfile": "Dockerfile"}}}, {}, ("configured",)),
-        ({"target": {"armv7-unknown-linux-gnueabihf": {"image": OWN}}}, {}, ("local", "mirror", "upstream", "bundle", "build")),
-        ({"target": {ARM64: {"pre-build": ["true"]}}}, {}, ("local", "mirror", "upstream", "bundle", "build")),
+        ({"target": {"armv7-unknown-linux-gnueabihf": {"image": OWN}}}, {}, ("local", "mirror", "upstream", "bundle", "build", "base")),
+        ({"target": {ARM64: {"pre-build": ["true"]}}}, {}, ("local", "mirror", "upstream", "bundle", "build", "base")),
     ],
 )
 def test_an_image_that_is_named_is_the_only_one(cross, options, expected):
@@ -395,3 +396,39 @@ def test_images_that_differ_in_the_emulator_share_a_target_folder():
     ]
     assert names[0] == names[1]
     assert len(set(names)) == 3
+
+
+PIN = pins().images["base"]
+BASE = f"{PIN.ref}@{PIN.digest}"
+
+
+def test_the_pinned_base_is_pulled_by_its_digest():
+    """For the engine's own platform, of the suite that images built here are of; no second name of it is asked for."""
+    known = facts(images={BASE: GONE}, registry={BASE: served(BASE, "linux/amd64", "linux/arm64")})
+    found = choose("base", wanted(platform="linux/arm64"), known, config())
+    step = PullImage(why=f"the engine does not hold {BASE}", ref=BASE, platform="linux/arm64", digest=found.digest)
+    assert (found.ref, found.source, found.glibc_floor, found.runs, found.steps) == (BASE, "base", "2.36", True, (step,))
+
+
+def test_a_mirror_has_the_pinned_base_under_the_same_digest():
+    """It is asked before the registry that the base is of, which may be out of reach."""
+    copy = f"mirror.example.org/all/library/buildpack-deps@{PIN.digest}"
+    known = facts(images={BASE: GONE}, registry={copy: served(copy, "linux/amd64", "linux/arm64")})
+    assert choose("base", wanted(platform="linux/arm64"), known, config(mirror="mirror.example.org/all")).ref == copy
+
+
+@pytest.mark.parametrize(
+    ("want", "options", "why"),
+    [
+        (
+            wanted(),
+            {},
+            "docker.io/library/buildpack-deps:bookworm compiles for x86_64-unknown-linux-gnu on linux/amd64, and for nothing else",
+        ),
+        (wanted("x86_64"), {"packages": ["libssl-dev"]}, "`packages` asks for Debian packages, which only an image built here can hold"),
+        (wanted("x86_64"), {"offline": True}, f"the engine: the engine has no {BASE}; its registry: offline = true"),
+    ],
+)
+def test_the_pinned_base_is_refused_with_the_reason(want, options, why):
+    """It has no cross compiler, and nothing is installed into it."""
+    assert choose("base", want, facts(images={BASE: GONE}), config(**options)).why == why

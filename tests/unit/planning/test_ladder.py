@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from planning import NETWORK, request, settle, world
 
 from crosstasks.catalog import targets
+from crosstasks.catalog.ingredients import BringGlibc, BuildImage, InstallWheels
+from crosstasks.catalog.pins import pins
 from crosstasks.catalog.recipes import recipe
 from crosstasks.catalog.specifications import parse
 from crosstasks.catalog.targets import default_image, find
 from crosstasks.config.read import VARIABLE, Source
 from crosstasks.core.errors import NoRoute
-from crosstasks.core.steps import Absent, Question, Refused
+from crosstasks.core.steps import Absent, Failure, Question, Refused
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine
@@ -45,7 +47,7 @@ def names(target, known, own, verb="build"):
     return [candidate.name for candidate in ladder(request(target, known, own, verb), known)]
 
 
-SOURCES = ("image of the engine", "image of the mirror", "upstream image", "image of a bundle", "image built here")
+SOURCES = ("image of the engine", "image of the mirror", "upstream image", "image of a bundle", "image built here", "pinned base")
 
 
 def test_the_order_on_an_amd64_engine():
@@ -779,3 +781,56 @@ def test_only_what_they_are_for_asks_for_kits():
         if candidate in {"ndk", "xwin"}
     ]
     assert every == []
+
+
+MUSL = Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl")
+OLD = replace(facts().host, glibc="2.31")
+
+
+@pytest.mark.parametrize(("host", "programs"), [(MUSL, True), (OLD, False)], ids=["musl", "an old glibc"])
+def test_on_a_host_without_a_new_glibc_rust_of_the_container_runs_there_too(host, programs):
+    """With glibc of Debian's packages, and no second toolchain; the wheel of cross needs it on musl alone."""
+    known = bare_facts(host=host, engine=facts().engine)
+    planned, _ = settle("aarch64", known, config(toolchains=["debian"]), around=world())
+    route = planned.route
+    assert route.name == "cross 0.2.5, image built here"
+    assert route.host_toolchain.path == f"{known.inventory.tools_home}/glibc-{route.toolchain.name}-debian"
+    assert [step.machine for step in route.steps if isinstance(step, BringGlibc)] == [AMD64]
+    assert [step.glibc for step in route.steps if isinstance(step, InstallWheels)] == [programs]
+
+
+def test_rust_that_needs_a_newer_glibc_builds_nothing_on_the_host():
+    """Build scripts would be compiled and run there."""
+    with pytest.raises(NoRoute, match=r"Rust of debian's needs glibc 2\.36, and here is 2\.31"):
+        settle("aarch64", bare_facts(host=OLD), config(toolchains=["debian"], builder="zigbuild"), around=world())
+
+
+OUT_OF_REACH = "Debian's archive cannot be asked for bookworm"
+
+
+def without_an_archive(machine, own, target, **around):
+    """Return the plan where no image can be built here, as after the attempts."""
+    failures = []
+    while True:
+        planned, _ = settle(target, machine(failures=failures), own, around=world(**around))
+        building = [step for step in planned.steps if isinstance(step, BuildImage)]
+        if not building:
+            return planned
+        failures.append(Failure(route=planned.route.name, what=OUT_OF_REACH, step=building[0]))
+
+
+@pytest.mark.parametrize(("machine", "native", "foreign"), [(facts, "x86_64", "aarch64"), (arm64_facts, "aarch64", "x86_64")])
+def test_without_debians_archive_the_pinned_base_serves_the_engines_own_platform(machine, native, foreign):
+    """It is asked of its registry; another target has zigbuild, and each way that was not taken its reason."""
+    pin = pins().images["base"]
+    ref = f"{pin.ref}@{pin.digest}"
+    reached = {"registry": {ref: served(ref, "linux/amd64", "linux/arm64")}}
+    planned = without_an_archive(machine, config(images=["build", "base"]), native, **reached)
+    assert (planned.route.name, planned.route.image.ref, planned.route.glibc_floor) == ("cross 0.2.5, pinned base", ref, "2.36")
+    planned = without_an_archive(machine, config(images=["mirror", "bundle", "build", "base"]), foreign, **reached)
+    assert planned.route.name == "zigbuild"
+    reasons = {refused.name: refused.why for refused in planned.refused}
+    assert reasons["cross 0.2.5, image built here"] == f"needs a step that failed: {OUT_OF_REACH}"
+    assert "and for nothing else" in reasons["cross 0.2.5, pinned base"]
+    assert reasons["cross 0.2.5, image of the mirror"] == "no mirror is configured"
+    assert "no bundle brought an image" in reasons["cross 0.2.5, image of a bundle"]

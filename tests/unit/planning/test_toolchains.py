@@ -302,7 +302,6 @@ def test_the_network_is_asked_in_order():
     ("known", "host", "options", "why"),
     [
         (facts(), AMD64, {"offline": True}, "offline = true"),
-        (facts(host=replace(facts().host, glibc="2.31")), AMD64, {}, "Debian's rustc needs glibc 2.36, and here is 2.31"),
         (
             facts(host=Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc")),
             AMD64,

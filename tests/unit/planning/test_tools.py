@@ -176,14 +176,22 @@ def test_what_pypi_has_not_is_compiled(flavour, install):
         (Host(os="linux", arch="aarch64", triple="aarch64-unknown-linux-gnu", libc="gnu"), "PyPI"),
         (Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"), "PyPI"),
         (Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc"), "PyPI"),
-        (Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl"), "cargo"),
+        (Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl"), "PyPI"),
         (Host(os="linux", arch="s390x", triple="s390x-unknown-linux-gnu", libc="gnu"), "cargo"),
     ],
     ids=lambda value: getattr(value, "triple", value),
 )
 def test_hosts_without_a_wheel_compile(host, source):
-    """There are wheels for Linux with glibc, macOS and Windows, each for x86_64 and aarch64."""
+    """There are wheels for Linux, macOS and Windows, each for x86_64 and aarch64; those for glibc serve musl too."""
     assert cross("0.2.5", facts(host=host), config()).source == source
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_a_host_of_musl_takes_wheels_for_glibc(arch):
+    """Cross needs the library, and gets it; cargo-zigbuild is linked statically."""
+    known = facts(host=Host(os="linux", arch=arch, triple=f"{arch}-unknown-linux-musl", libc="musl"))
+    steps = [*cross("0.2.5", known, config()).steps, *zigbuild(known, config()).steps]
+    assert [(step.machine, step.glibc) for step in steps] == [(f"{arch}-unknown-linux-gnu", True), (f"{arch}-unknown-linux-gnu", False)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planning import settle
 
-from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from crosstasks.catalog.ingredients import BringGlibc, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
 from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Failure, Refused
 from crosstasks.reporting import progress, report
@@ -23,6 +23,11 @@ ARM64 = "aarch64-unknown-linux-gnu"
             InstallWheels(why="", name="x", projects=("cargo-zigbuild==0.22.1", "ziglang==0.15.1")),
             "install cargo-zigbuild 0.22.1 and zig 0.15.1 from PyPI",
         ),
+        (
+            InstallWheels(why="", name="x", projects=("astral-dev-toolchain-cross==0.2.5",), machine="x", glibc=True),
+            "install cross 0.2.5 from PyPI, and glibc of Debian's packages for it",
+        ),
+        (BringGlibc(why="", name="x", toolchain="/t", machine="x"), "bring glibc of Debian's packages, for Rust's programs on this host"),
         (CompileCross(why="", name="x", flavour="git", install=(), cargo="cargo"), "compile cross git with cargo"),
         (
             InstallToolchain(why="", release="1.95.0", host="x", targets=(ARM64,), library=False, source="rustup"),

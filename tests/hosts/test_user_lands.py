@@ -1,0 +1,91 @@
+"""The whole way on hosts that are not Debian's: with only Python, Docker's program and the engine's socket (lands.py).
+
+Each land has an empty cache, and whatever its network gives: the first command, tests under QEMU, a C library, a release.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lands import ROOT, Land
+
+MAIN = """\
+fn main() { println!("{}", std::env::consts::ARCH); }
+#[test]
+fn runs() { assert_eq!(std::env::consts::ARCH, "aarch64"); }
+"""
+MANIFEST = '[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2021"\nlicense = "MIT"\nrepository = "https://example.org/hello"\n'
+OPENSSL = '[dependencies]\nopenssl-sys = "=0.9.111"\n'
+CALLS_OPENSSL = """\
+fn main() { println!("{}", version()); }
+fn version() -> std::os::raw::c_ulong { unsafe { openssl_sys::OpenSSL_version_num() } }
+#[test]
+fn runs() { assert!(version() > 0x3000_0000); }
+"""
+
+LANDS = {
+    "musl": ("musl", "trixie"),
+    "glibc 2.41": ("glibc", "trixie"),
+    "glibc 2.31": ("glibc", "bullseye"),
+}
+
+
+@pytest.fixture(scope="module", params=LANDS)
+def host(request, cache, tmp_path_factory):
+    """A land, with what crosstasks imports, an empty cache, and a crate."""
+    land = Land(cache, *LANDS[request.param])
+    folder = tmp_path_factory.mktemp("host")
+    yield Host(land, folder)
+    shutil.rmtree(folder)
+
+
+class Host:
+    """A land, and a folder in it with all that a user has there."""
+
+    def __init__(self, land: Land, folder: Path) -> None:
+        """Install what crosstasks imports, by the land's own pip."""
+        self.land, self.folder, self.crate = land, folder, folder / "hello"
+        (self.crate / "src").mkdir(parents=True)
+        pip = ("python3", "-m", "pip", "install", "--quiet", "--target", str(folder / "site"))
+        done = land.call(*pip, "--requirement", str(ROOT / "crosstasks/requirements.txt"), cwd=folder, folders=(ROOT,))
+        assert done.returncode == 0, done.stderr
+        self.write(MAIN)
+
+    def write(self, main: str, manifest: str = "", config: str = "") -> None:
+        """Write the crate's files; cargo locks its dependencies anew."""
+        (self.crate / "Cargo.lock").unlink(missing_ok=True)
+        (self.crate / "Cargo.toml").write_text(MANIFEST + manifest)
+        (self.crate / "src/main.rs").write_text(main)
+        (self.crate / "crosstasks.toml").write_text(f'version = 1\ntargets = ["aarch64"]\n{config}')
+
+    def crosstasks(self, *arguments: str) -> str:
+        """Call the program, which must succeed, and return what it printed; its time is said."""
+        env = {"PYTHONPATH": f"{ROOT}:{self.folder}/site", "CROSSTASKS_CACHE_DIR": f"{self.folder}/cache", "HOME": str(self.folder)}
+        begun = time.perf_counter()
+        done = self.land.call("python3", "-m", "crosstasks", *arguments, cwd=self.crate, folders=(self.folder, ROOT), **env)
+        sys.stderr.write(f"{self.land.kind} {self.land.suite}: {' '.join(arguments)}: {time.perf_counter() - begun:.0f} s\n")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+def test_the_whole_way(host):
+    """In the order of a new user: what is there, a build, its tests under QEMU, a C library, a release."""
+    rows = host.crosstasks("doctor")
+    assert "aarch64-unknown-linux-gnu" in rows
+    assert "cross 0.2.5, image built here" in host.crosstasks("plan")
+    assert "build ok" in host.crosstasks("build")
+    tested = host.crosstasks("test")
+    assert "test ok" in tested
+    assert "cross 0.2.5, image of the engine" in tested
+    host.write(CALLS_OPENSSL, OPENSSL, 'packages = ["libssl-dev"]\n')
+    assert "test ok" in host.crosstasks("test")
+    host.write(MAIN)
+    host.crosstasks("release", "--dry")
+    printed = host.crosstasks("build", "--format", "json")
+    (result,) = json.loads(printed[printed.index('{\n  "schema_version"') :])["results"]
+    assert result["artifacts"][0]["machine"] == "EM_AARCH64"
