@@ -209,8 +209,9 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
 
 def _telling(target: Target, refused: Sequence[Refused]) -> Refused:
     """Return of many refusals that of the route which is made for such a target; what the others say is true of them, and of no use."""
-    made_for = "cargo" if target.linked else "upstream image" if target.images and not target.zig else "zigbuild"
-    return next((refusal for refusal in refused if made_for in refusal.name), refused[0])
+    ways = {"cargo": target.linked, "zigbuild": target.zig, "xwin": target.libc == "msvc", "upstream image": target.images, "ndk": True}
+    names = (*(name for name, fits in ways.items() if fits), "zigbuild")
+    return next((refusal for name in names for refusal in refused if name in refusal.name), refused[0])
 
 
 class StepDocument(Struct, frozen=True, kw_only=True):

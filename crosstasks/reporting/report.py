@@ -220,7 +220,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     """One target.
 
     Attributes:
-        triple, aliases: its names; session names hold the first alias.
+        triple, aliases: its names.
+        session: what builds it, as Nox lists it without a prefix; ``cross-test-…`` tests it.
         images: the flavours of cross that have an image for it.
         built: an image for it can be built here, from Debian's packages.
         hosted: what builds it without an image: ``cargo``, ``zigbuild``; empty: nothing.
@@ -231,6 +232,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     triple: str
     aliases: tuple[str, ...]
+    session: str
     arch: str
     os: str
     libc: str
@@ -248,6 +250,7 @@ def listed() -> tuple[Listed, ...]:
         Listed(
             triple=row.triple,
             aliases=row.aliases,
+            session=f"cross-{targets.alias(row)}",
             arch=row.arch,
             os=row.os,
             libc=row.libc,
@@ -264,14 +267,15 @@ def listed() -> tuple[Listed, ...]:
 def text(rows: Sequence[Listed]) -> str:
     """Return the targets as a table for people."""
     verbs = tuple(rows[0].here) if rows else ()
-    head = ("triple", "aliases", "images of cross", "built here", "no image", "tests", "std", *verbs)
+    head = ("triple", "session", "aliases", "images of cross", "built here", "no image", "tests", "std", *verbs)
     yes, std = {True: "yes", False: "-"}, {True: "shipped", False: "source"}
     lines = [
         head,
         *(
             (
                 row.triple,
-                ", ".join(row.aliases),
+                row.session,
+                ", ".join(row.aliases) or "-",
                 " ".join(row.images) or "-",
                 yes[row.built],
                 row.hosted or "-",

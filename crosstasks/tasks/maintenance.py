@@ -56,11 +56,11 @@ def _text(argument: str) -> str:
 
 def targets(call: Call) -> None:
     """List every target, or some: names, images, what builds it without one; with --here also how this machine builds and tests it."""
-    from ..catalog import targets
+    from ..config import read
     from ..core import about
     from ..reporting import report
 
-    named = {targets.find(name).triple for name in call.names}
+    named = {read.named(name, call.place) for name in call.names}
     rows = tuple(row for row in report.listed() if not named or row.triple in named)
     if call.options["here"]:
         rows = _here(rows, call)

@@ -88,7 +88,7 @@ def test_another_platform_does_what_the_best_cannot(name, verb, provider, platfo
         ("freebsd", "test", "github", "x86_64-unknown-freebsd programs do not run on this host"),
         ("x86_64-none", "test", "github", "x86_64-unknown-none has no system that could start a test: name what does as `runner`"),
         ("redox", "build", "github", "zig has no C library for x86_64-unknown-redox"),
-        ("aarch64-msvc", "build", "gitlab", "Microsoft's C library is not zig's to ship"),
+        ("aarch64-msvc", "build", "gitlab", "Microsoft's CRT and SDK have a licence, which nobody has accepted"),
     ],
 )
 def test_a_job_that_could_never_pass_is_none(name, verb, provider, why):
@@ -106,9 +106,10 @@ def test_no_runner_breaks_the_promise():
 
 
 def test_the_configuration_counts():
-    """A runner of the user's makes a test possible; a builder that is named is the one that is planned."""
+    """A licence that is accepted in it lets any machine build for Microsoft's library. A runner of the user's makes a test possible; a builder that is named is the one that is planned."""
     assert place("x86_64-none", "test", target={"x86_64-none": {"runner": "qemu"}}).platform == "linux/arm64"
     assert place("s390x", builder="zigbuild").platform == "linux/arm64"
+    assert place("aarch64-msvc", "build", "gitlab", accept_microsoft_license=True).route == "xwin"
 
 
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
