@@ -113,7 +113,8 @@ class Repository(Struct, frozen=True, kw_only=True):
             file yet, what the members depend on themselves.
         outside: folders of path dependencies that do not lie below the root.
         around: what else a build may read.
-        channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *components* and *targets* likewise.
+        channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *toolchain_path* (its ``path``), *profile*,
+            *components* and *targets* likewise.
         rust_version: the highest ``rust-version`` of the members, empty if none says.
         cross: the content of Cross.toml, with ``metadata.cross`` of Cargo.toml below it, as one table.
         cross_origin: the file it came from, empty if there is none.
@@ -235,6 +236,8 @@ def parse(  # as many files say something
         outside=workspace.outside,
         around=around,
         channel=toolchain.channel if toolchain else "",
+        toolchain_path=toolchain.path if toolchain else "",
+        profile=toolchain.profile if toolchain else "",
         components=toolchain.components if toolchain else (),
         targets=toolchain.targets if toolchain else (),
         rust_version=versions.highest(minimums),

@@ -70,6 +70,23 @@ def test_cargo_tells_better_if_it_is_there(tmp_path):
     assert {"RUSTUP_AUTO_INSTALL": "0"} == run.envs[0]
 
 
+def test_all_that_the_toolchain_file_says_is_known(tmp_path):
+    """Channel, profile, components and targets; or the path of a toolchain."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    text = '[toolchain]\nchannel = "beta"\nprofile = "default"\ncomponents = ["rust-src"]\ntargets = ["wasm32-wasip1"]\n'
+    found = repository(tmp_path / "a", {"Cargo.toml": PACKAGE, "rust-toolchain.toml": text}, Programs({}))
+    assert ("beta", "default", ("rust-src",), ("wasm32-wasip1",), "") == (
+        found.channel,
+        found.profile,
+        found.components,
+        found.targets,
+        found.toolchain_path,
+    )
+    found = repository(tmp_path / "b", {"Cargo.toml": PACKAGE, "rust-toolchain.toml": '[toolchain]\npath = "/opt/rust"\n'}, Programs({}))
+    assert ("", "/opt/rust") == (found.channel, found.toolchain_path)
+
+
 def test_cargo_that_refuses_the_manifest_is_quoted():
     """101 is cargo's own verdict; what rustup's proxy has to say is about rustup."""
     words = "error: failed to parse manifest at `/p/Cargo.toml`\n\nCaused by:\n  no targets specified in the manifest\n"
