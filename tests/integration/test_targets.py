@@ -6,6 +6,9 @@ rustup's server is asked, which has their standard libraries; where it cannot be
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +31,8 @@ fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }
 #[no_mangle]
 pub extern "C" fn _start() -> ! { loop {} }
 """
+IDENTITY = {f"GIT_{who}_{what}": "someone@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
 BOARD = """{
     "arch": "arm", "llvm-target": "thumbv7em-none-eabi", "data-layout": "e-m:e-p:32:32-Fi8-i64:64-v128:64:128-a:0:32-n32-S64",
     "target-pointer-width": "32", "linker": "rust-lld", "linker-flavor": "gnu-lld", "panic-strategy": "abort", "relocation-model": "static",
@@ -212,6 +217,30 @@ def test_programs_of_the_browsers_machine_are_tested(crate, crosstasks, shelf, t
     folder = crate(f"fn main() {{}}\n#[test] fn adds() {{ {test}; }}\n", "wasm")
     done = crosstasks("test", cwd=folder, **shelf)
     assert (code, True) == (done.returncode, ("beyond::adds" if code else "ended without a trap") in done.stderr), done.stderr
+
+
+def test_a_release_of_every_kind(crate, crosstasks, shelf):
+    """One call packs ELF, PE, Mach-O of two machines and wasm, named as cargo-binstall looks for them; each is verified as what it is."""
+    folder = crate(PLAIN, "aarch64", "windows", "universal2", "freebsd", "wasip1")
+    configuration = folder / "crosstasks.toml"
+    configuration.write_text(f"{configuration.read_text().replace("['build']", "['local']")}[release]\nchangelog = ''\n")
+    (folder / ".gitignore").write_text("/target/\n/dist/\n")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "All of it")):
+        subprocess.run(("git", *words), cwd=folder, check=True, env=os.environ | IDENTITY)
+    done = crosstasks("release.build", "--snapshot", cwd=folder, **shelf, **IDENTITY)
+    assert 0 == done.returncode, done.stderr
+    archives = [path.name for path in (folder / "dist").glob("beyond-*") if path.suffix in {".gz", ".zip"}]
+    assert sorted(name.partition("-v0.1.0")[0] + Path(name).suffix for name in archives) == [
+        "beyond-aarch64-unknown-linux-gnu.gz",
+        "beyond-universal2-apple-darwin.gz",
+        "beyond-wasm32-wasip1.gz",
+        "beyond-x86_64-pc-windows-gnu.zip",
+        "beyond-x86_64-unknown-freebsd.gz",
+    ]
+    verified = crosstasks("release.verify", "--format", "json", cwd=folder, **shelf, **IDENTITY)
+    assert 0 == verified.returncode, verified.stdout + verified.stderr
+    rows = json.loads(verified.stdout)["findings"]
+    assert {row["target"] for row in rows if (row["check"], row["state"]) == ("format", "ok")} == {row["target"] for row in rows}
 
 
 def test_a_missing_framework_is_named(crate, crosstasks, shelf):
