@@ -206,7 +206,7 @@ def _not_here(name: str, toolchain: Toolchain, facts: Facts) -> Refused | None:
 
 
 def _cannot_run(route: Route, request: Request) -> Refused | None:
-    if request.verb in RUNNING and route.image and not route.image.runs:
+    if request.verb in RUNNING and route.image and not route.image.runs and not request.options.runner:
         return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
     return None
 

@@ -835,3 +835,12 @@ def test_without_debians_archive_the_pinned_base_serves_the_engines_own_platform
     assert "and for nothing else" in reasons["cross 0.2.5, pinned base"]
     assert reasons["cross 0.2.5, image of the mirror"] == "no mirror is configured"
     assert "no bundle brought an image" in reasons["cross 0.2.5, image of a bundle"]
+
+
+def test_a_runner_that_the_user_names_runs_in_any_image():
+    """Wine, for one, that `packages` puts into an image built here; without it nothing there starts a program for Windows."""
+    wine = {"packages": ["wine64:native"], "images": ["build"], "fallback": []}
+    planned, _ = settle("windows", facts(), config("windows", **wine, target={"windows": {"runner": "wine64"}}), "test")
+    assert planned.route.name == "cross 0.2.5, image built here"
+    with pytest.raises(NoRoute, match="its image has nothing that runs x86_64-pc-windows-gnu programs"):
+        settle("windows", facts(), config("windows", **wine), "test")
