@@ -223,7 +223,8 @@ def test_a_release_of_every_kind(crate, crosstasks, shelf):
     """One call packs ELF, PE, Mach-O of two machines and wasm, named as cargo-binstall looks for them; each is verified as what it is."""
     folder = crate(PLAIN, "aarch64", "windows", "universal2", "freebsd", "wasip1")
     configuration = folder / "crosstasks.toml"
-    configuration.write_text(f"{configuration.read_text().replace("['build']", "['local']")}[release]\nchangelog = ''\n")
+    text = configuration.read_text().replace("['build']", "['local']")  # no image: zig links them all
+    configuration.write_text(f"{text}[release]\nchangelog = ''\n")
     (folder / ".gitignore").write_text("/target/\n/dist/\n")
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "All of it")):
         subprocess.run(("git", *words), cwd=folder, check=True, env=os.environ | IDENTITY)
