@@ -10,7 +10,7 @@ from invoke.tasks import Task, task
 
 import crosstasks.invoke
 import noxfile  # noqa: F401 - it registers its sessions
-from crosstasks.clients.process import attached
+from crosstasks.clients.process import run_on_terminal
 
 ROOT: Final = Path(__file__).parent
 
@@ -21,7 +21,7 @@ SESSIONS: Final = {name: session.__doc__ or "" for name, session in nox.registry
 def _session(name: str, doc: str) -> Task:
     def body(c: Context) -> None:
         more = str(getattr(c, "remainder", "") or "").split()
-        done = attached((sys.executable, "-m", "nox", "-s", name, *(("--", *more) if more else ())), cwd=str(ROOT))
+        done = run_on_terminal((sys.executable, "-m", "nox", "-s", name, *(("--", *more) if more else ())), cwd=str(ROOT))
         if done.code:
             raise SystemExit(done.code)
 

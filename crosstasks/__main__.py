@@ -30,7 +30,7 @@ from .invoke import collection  # noqa: E402
 from .reporting import streams  # noqa: E402
 from .tasks import ALIASES  # noqa: E402
 
-UNUSED: Final = {"command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only"}
+INVOKE_OPTIONS: Final = {"command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only"}
 """Options of Invoke for what tasks give to a shell: ours give nothing to one."""
 
 
@@ -44,10 +44,10 @@ class _Program(Program):
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Understand the former names of tasks, which no list shows."""
         super().normalize_argv(argv)
-        self.argv = renamed(self.argv)
+        self.argv = current_name(self.argv)
 
     def core_args(self) -> list[Argument]:
-        return [argument for argument in super().core_args() if argument.name not in UNUSED]
+        return [argument for argument in super().core_args() if argument.name not in INVOKE_OPTIONS]
 
     def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002
         """Take nothing from the options that there are not."""
@@ -70,7 +70,7 @@ class _Program(Program):
             super().parse_cleanup()
 
 
-def renamed(argv: Sequence[str]) -> list[str]:
+def current_name(argv: Sequence[str]) -> list[str]:
     """Return a command line with the name that its task has now; the task is the first word that is no option."""
     for place, word in enumerate(argv):
         if place and not word.startswith("-"):
@@ -136,7 +136,7 @@ def program() -> Program:
 
 def main() -> None:
     """Run the program, and exit with its code; without a word if the reader of a pipe has gone, as ``head`` does."""
-    with streams.piped():
+    with streams.quiet_pipe():
         program().run()
 
 

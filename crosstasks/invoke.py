@@ -77,7 +77,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
     act, options, formats = row
 
     def body(c: Context, **options_: Any) -> None:
-        with translated(), _shown(options_.get("format", "text"), formats):
+        with translate_errors(), _shown(options_.get("format", "text"), formats):
             _whole(options)
             code = act(Call(place, options_, _remainder(c)))
         if code:
@@ -94,7 +94,7 @@ def _task(name: str, row: Task, place: Path) -> Any:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """End with the error's own exit code, its message on stderr."""
     try:
         yield
@@ -109,7 +109,7 @@ def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
     """With another format than text nothing but the result reaches standard output."""
     if form not in formats:
         raise ConfigError(f"--format is {', '.join(formats[:-1])} or {formats[-1]}, not {form!r}")
-    with streams.translated(), nullcontext() if form == "text" else streams.only_result():
+    with streams.translate_errors(), nullcontext() if form == "text" else streams.only_result():
         yield
 
 

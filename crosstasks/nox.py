@@ -186,7 +186,7 @@ def _carry_out(
     _hush()
     try:
         checked = refusing.check(arguments)
-        result = pipeline.told(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=names)))
+        result = pipeline.build_and_report(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=names)))
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:

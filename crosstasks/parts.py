@@ -22,7 +22,7 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
 }
 """What a vendored copy can do without, with the folders and files of each part; everything else is the core."""
 
-IMPORTED: Final[Mapping[str, str]] = {"pyelftools": "elftools"}
+IMPORT_NAMES: Final[Mapping[str, str]] = {"pyelftools": "elftools"}
 """Libraries that are imported by another name than they are installed by."""
 
 REQUIREMENTS: Final = PACKAGE / "requirements.txt"
@@ -42,7 +42,7 @@ class Requirement(NamedTuple):
     @property
     def module(self) -> str:
         """Return the name that it is imported by."""
-        return IMPORTED.get(self.name, self.name)
+        return IMPORT_NAMES.get(self.name, self.name)
 
 
 def requirements(text: str) -> Iterator[Requirement]:
@@ -61,12 +61,12 @@ def has(part: str) -> bool:
 def check() -> None:
     """End the program with one sentence if Python is too old, or a library is not installed: a traceback would not say what to do."""
     if sys.version_info[:2] < OLDEST:
-        raise SystemExit(f"error: {outdated(sys.version_info[:3], sys.executable)}")
+        raise SystemExit(f"error: {old_python(sys.version_info[:3], sys.executable)}")
     if names := missing():
         raise SystemExit(f"error: {sentence(names, sys.executable, REQUIREMENTS)}")
 
 
-def outdated(version: Sequence[int], python: str) -> str:
+def old_python(version: Sequence[int], python: str) -> str:
     """Return what to say to a Python that is too old."""
     oldest, this = (".".join(map(str, numbers)) for numbers in (OLDEST, version))
     return f"crosstasks needs Python {oldest} or newer, and {python} is {this}: install Python {oldest}, and call nox with it"

@@ -23,7 +23,7 @@ from .config import configuration, read
 from .context import Context, clients, look_of
 from .core import cache
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
-from .core.results import Result, failed
+from .core.results import Result, failure
 from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
 from .planning import plan, request
@@ -66,7 +66,7 @@ def start(
     """
     place = Path(root).absolute()
     loaded = configuration.load(place, environ=environ, overrides=overrides, needed=needed and not names)
-    chosen = tuple(dict.fromkeys(read.named(name, place) for name in names)) or loaded.targets
+    chosen = tuple(dict.fromkeys(read.triple_of(name, place) for name in names)) or loaded.targets
     configuration.check_members(loaded, lambda: _packages(place), place)
     return begin(changed(loaded, targets=chosen), place, environ, say)
 
@@ -103,7 +103,7 @@ def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tu
         ConfigError: no such target or verb, or no Rust repository.
         NoRoute: nothing is possible.
     """
-    row, verb = targets.find(read.named(target)), read.verb(verb)
+    row, verb = targets.find(read.triple_of(target)), read.verb(verb)
     context = look(context)
     _ = context.repository  # nothing is provided for a folder that holds none
     target_request = request.make(row, verb, context.facts, context.config, lean=lean)
@@ -117,7 +117,7 @@ def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tu
 
 def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    triples = tuple(dict.fromkeys(map(read.named, names))) or context.config.targets
+    triples = tuple(dict.fromkeys(map(read.triple_of, names))) or context.config.targets
     if not triples:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
     return triples
@@ -194,7 +194,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                 if ran.error and not ran.started:
                     raise ran.error
             except CrosstasksError as failure:
-                error = cache_check.damaged(planned.route, str(failure), context) or failure
+                error = cache_check.check_after_failure(planned.route, str(failure), context) or failure
                 context = replace(context, facts=plan.turn(planned, error, context.facts))
                 context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
@@ -204,7 +204,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
         raise
 
 
-FAILED: Final[Mapping[Verb, str]] = {
+FAILURES: Final[Mapping[Verb, str]] = {
     "build": "does not build",
     "check": "does not pass the compiler's checks",
     "clippy": "does not pass clippy",
@@ -225,11 +225,11 @@ def _lock(context: Context) -> str:
         return ""
 
 
-def _finished(planned: Plan, ran: run.Ran, context: Context, begun: float) -> Result:
+def _finished(planned: Plan, ran: run.Run, context: Context, begun: float) -> Result:
     if ran.error:
         raise ran.error
     if ran.code:
-        what = FAILED[planned.verb]
+        what = FAILURES[planned.verb]
         error = BuildFailed(
             f"{planned.target} {what}",
             why=f"cargo exited with {ran.code}",
@@ -270,7 +270,7 @@ def each(names: Sequence[str], act: Callable[[str, Context], tuple[Result, Conte
         except Interrupted:
             raise
         except CrosstasksError as error:
-            result = failed(triple, verb, error, time.monotonic() - begun)
+            result = failure(triple, verb, error, time.monotonic() - begun)
             context = afresh(context)  # what was damaged is no longer there
         results.append(result)
     return tuple(results)
@@ -284,11 +284,11 @@ def build(
 
 
 def _carried(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
-    with ci.folded(triple, verb, context.environ), cache.room(triple):
+    with ci.fold(triple, verb, context.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, context, lean=True)
 
 
-def told(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
+def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
     """
     Build or test one target, and tell CI services and the report how it went, failed or not.
 
@@ -303,7 +303,7 @@ def told(target: str, verb: Verb, arguments: Sequence[str], context: Context) ->
         raise
     except CrosstasksError as error:
         try:
-            ci.finish((failed(target, verb, error, time.monotonic() - begun),), context)
+            ci.finish((failure(target, verb, error, time.monotonic() - begun),), context)
         except ConfigError as other:  # it must not hide why there is nothing else
             context.say(str(other))
         raise

@@ -20,7 +20,7 @@ from .catalog.ingredients import Toolchain
 from .config.configuration import Config
 from .config.documents import Place, Problems
 from .config.options import Release
-from .config.read import Reading
+from .config.read import Reader
 from .core.errors import ToolMissing
 from .core.steps import About, Absent, Done, Env, Failure, Question
 from .facts import Facts
@@ -156,7 +156,7 @@ def config(*targets: str, **options: Any) -> Config:
         ConfigError: it would be wrong in the file as well.
     """
     problems = Problems(None, Path())
-    reading = Reading(problems, Path())
+    reading = Reader(problems, Path())
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
     reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
     problems.fail()

@@ -54,7 +54,7 @@ def check(arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(arguments)
 
 
-VALUED: Final = "CFZjp"
+VALUE_OPTIONS: Final = "CFZjp"
 """Cargo's short options that take a value: what follows them in the same word is that."""
 
 
@@ -62,7 +62,7 @@ def _names(argument: str) -> Sequence[str]:
     """Return the options that a word is: several short ones may stand in one, as in ``-rq``."""
     if not argument.startswith("-") or argument.startswith("--"):
         return (argument.partition("=")[0],)
-    end = next((place for place, letter in enumerate(argument) if letter in VALUED), len(argument))
+    end = next((place for place, letter in enumerate(argument) if letter in VALUE_OPTIONS), len(argument))
     return tuple(f"-{letter}" for letter in argument[1 : end + 1])
 
 
@@ -73,7 +73,7 @@ def _before_separator(arguments: Sequence[str]) -> Sequence[str]:
 
 WASI: Final = Path(__file__).parents[1] / "provisioning" / "wasi.py"
 
-GIVEN: Final = (
+PROGRAM_VARIABLES: Final = (
     "RUST_[A-Z_]*",
     "CARGO_PKG_[A-Z_]*",
     "CARGO_MANIFEST_[A-Z_]*",
@@ -119,7 +119,7 @@ def _contained(runner: Runner, triple: str, target_dir: Path, context: Context) 
         path = place / "start"
         files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
         path.chmod(0o755)
-        with engines.ending(context.engine.command, run_id) as end:
+        with engines.reap_containers(context.engine.command, run_id) as end:
             yield Starter(arguments=_told(triple, (str(path),)), owner=end)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -132,7 +132,7 @@ def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Conte
     options = [f"--label={label}" for label in engines.labels(run_id)]
     options += [f"--volume={folder}:{folder}{shared}" for folder in dict.fromkeys(folders)]
     options += [f"--platform={engine.platform}", "--tmpfs=/tmp:exec,mode=1777"]
-    given = "s/^\\(" + "\\|".join(GIVEN) + "\\)=.*/--env=\\1/p"
+    given = "s/^\\(" + "\\|".join(PROGRAM_VARIABLES) + "\\)=.*/--env=\\1/p"
     user = "" if engine.rootless else '--user="$(id -u):$(id -g)" '
     return f"""#!/bin/sh
 # starts a program in a container: made by crosstasks for one run, see its building/arguments.py

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 INSIDE: Final = "/target"
 """Where cross mounts the target folder, and so what its cargo writes in messages."""
 
-KEPT: Final = frozenset({"bin", "example", "cdylib", "dylib", "staticlib"})
+ARTIFACT_KINDS: Final = frozenset({"bin", "example", "cdylib", "dylib", "staticlib"})
 """The kinds that are copied: who asked for tests or benches wants to run them, not to ship them."""
 
 _SHARED: Final = (".so", ".dylib", ".dll", ".wasm")
@@ -45,7 +45,7 @@ class Product(Struct, frozen=True, kw_only=True):
     package_id: str
 
 
-class Built(Struct, frozen=True, kw_only=True):
+class CargoOutput(Struct, frozen=True, kw_only=True):
     """What cargo told.
 
     Attributes:
@@ -144,12 +144,12 @@ class Messages:
         for line in lines:
             self._line(line, b"\n")
 
-    def result(self) -> Built:
+    def result(self) -> CargoOutput:
         """Return what was told up to now; a last line without an end is taken as one."""
         rest, self._rest = self._rest, b""
         if rest:
             self._line(rest, b"")
-        return Built(
+        return CargoOutput(
             executables=tuple(self._products.values()),
             libraries=tuple(self._libraries.values()),
             started=self._compiled or bool(self._errors) or self._finished is not None,
@@ -254,7 +254,7 @@ def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
     return struct.pack(">II", 0xCAFEBABE, len(parts)) + rows + body
 
 
-def universal(built: Built, target_dir: Path, target: Target) -> Built:
+def universal(built: CargoOutput, target_dir: Path, target: Target) -> CargoOutput:
     """
     Join what cargo built for each part of a universal target, and put it where cargo would have put it for the target.
 
@@ -272,7 +272,7 @@ def _joined(products: Sequence[Product], target_dir: Path, target: Target) -> tu
     by_name: dict[str, dict[str, Product]] = {}
     for product in products:
         triple, _, name = product.path.removeprefix(f"{target_dir}/").partition("/")
-        if product.kind in KEPT:
+        if product.kind in ARTIFACT_KINDS:
             by_name.setdefault(name, {})[triple] = product
     return tuple(_one(name, of_part, target_dir, target) for name, of_part in by_name.items())
 
@@ -291,7 +291,7 @@ def _one(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Ta
     return replace(of_part[target.parts[0]], path=str(path))
 
 
-def to_keep(built: Built, target_dir: str) -> tuple[Path, ...]:
+def to_keep(built: CargoOutput, target_dir: str) -> tuple[Path, ...]:
     """
     Return the files that are worth keeping, where cargo put them.
 
@@ -303,7 +303,7 @@ def to_keep(built: Built, target_dir: str) -> tuple[Path, ...]:
         VerificationFailed: a file that cargo told of is not there, does not lie below the target folder, or is no regular file.
     """
     products = (*built.executables, *built.libraries)
-    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in KEPT)
+    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in ARTIFACT_KINDS)
     for path in paths:
         with _readable(path, target_dir):
             pass

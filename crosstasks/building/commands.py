@@ -37,7 +37,7 @@ from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from ..clients import engines, git, network, process
-from ..clients.engines import abandoned
+from ..clients.engines import is_abandoned
 from ..core import cache, files, looking
 from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..core.results import Container
@@ -45,7 +45,7 @@ from ..core.steps import Absent, Done, Env
 from ..facts import engine
 from ..reporting import report
 from . import arguments, dependencies, environment, guard, outcome
-from .artifacts import Built, localise
+from .artifacts import CargoOutput, localise
 from .outcome import explain
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 NAME: Final = "engine"
 """Of the program that stands in for the engine's; cross asks it ``--help`` to learn which engine it is."""
 
-CLAIMED: Final = "x86_64-unknown-linux-gnu"
+CROSS_HOST: Final = "x86_64-unknown-linux-gnu"
 """The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
 
 COPIES: Final = "/cross"
@@ -92,9 +92,9 @@ case "$1:$4" in
     rm:*) shift; exec "$engine" rm --volumes "$@" ;;
     cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
     cp:*:{COPIES}/rust/lib/rustlib)
-        case "$3" in */{CLAIMED})
+        case "$3" in */{CROSS_HOST})
             "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
-            [ {shlex.quote(host)} != {CLAIMED} ] && [ -e "$3" ] || exit 0
+            [ {shlex.quote(host)} != {CROSS_HOST} ] && [ -e "$3" ] || exit 0
         esac ;;
     cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
 esac
@@ -110,13 +110,13 @@ def places(target_dir: str, root: str) -> Mapping[str, str]:
     return dict.fromkeys(inside, target_dir)
 
 
-def remapped(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
+def path_remaps(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
     """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
     folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
     return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
 
 
-def located(built: Built, places: Mapping[str, str]) -> Built:
+def host_paths(built: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
     """Return the same with paths of this machine: *places* are as for ``localise``."""
     if not places:
         return built
@@ -131,7 +131,7 @@ ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", 
 """Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
 
 
-class Started(Struct, frozen=True, kw_only=True):
+class Invocation(Struct, frozen=True, kw_only=True):
     """A program ready to be called.
 
     Attributes:
@@ -152,14 +152,14 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 def _call(target_dir: Path, context: Context, **more: Any) -> environment.Call:
-    colour = report.coloured(sys.stderr, context.environ)
+    colour = report.has_colour(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
     options: dict[str, Any] = {"colour": colour, "width": width, "path": context.environ.get("PATH", os.defpath), "env": context.extra.env}
     return environment.Call(target_dir=str(target_dir), **options, **more)
 
 
 @contextmanager
-def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     run_id = uuid4().hex[:12]
     place = context.cache / "runs" / run_id
     theirs = dependencies.user_home(context.environ)
@@ -192,19 +192,19 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
         keeper = guard.engine_program(_mounts(route, target_dir, place, context))
         guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
     assert route.tool is not None  # noqa: S101
-    for rest in (path for path in place.parent.glob("*") if abandoned(path)):
+    for rest in (path for path in place.parent.glob("*") if is_abandoned(path)):
         shutil.rmtree(rest, ignore_errors=True)
     with (
         _swept(context),
-        guard.guarded(guarding),
-        engines.ending(context.engine.command, run_id) as end,
-        watching(context, run_id, place) as seen,
+        guard.active(guarding),
+        engines.reap_containers(context.engine.command, run_id) as end,
+        watch(context, run_id, place) as seen,
     ):
         if route.remote:
             _copied(route, guarding, call, context)
         else:
             shutil.copytree(dependencies.home(context), place / "home")
-        yield Started(
+        yield Invocation(
             container=seen.container,
             program=(route.tool.path,),
             env={**env, **guard.variables(guarding, call.path)},
@@ -214,20 +214,20 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Started
         )
 
 
-def watching(context: Context, run_id: str, place: Path) -> AbstractContextManager[outcome.Witness]:
+def watch(context: Context, run_id: str, place: Path) -> AbstractContextManager[outcome.Witness]:
     """Have the engine say what it runs, once it has written which container that is."""
     engine = context.engine
-    return outcome.watching(engine, engines.EngineClient(engine.command, context.run), run_id, place / guard.CONTAINER)
+    return outcome.watch_container(engine, engines.EngineClient(engine.command, context.run), run_id, place / guard.CONTAINER)
 
 
-KEPT: Final = (".git", ".cargo")
+READ_ONLY: Final = (".git", ".cargo")
 """What programs of the host take orders from, whoever calls them: a container that could write it would give them."""
 
 
-def kept(root: Path, *more: str) -> tuple[str, ...]:
+def read_only(root: Path, *more: str) -> tuple[str, ...]:
     """Return the names in a workspace that no container is to write, of those that are there; *more* likewise, if they lie in it."""
     inside = (name for name in more if not Path(name).is_absolute() and ".." not in Path(name).parts)
-    names = (*KEPT, *inside, *(f"{folder}/.git" for folder in git.submodules(root)))
+    names = (*READ_ONLY, *inside, *(f"{folder}/.git" for folder in git.submodules(root)))
     # a link would be followed where it is mounted
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
@@ -243,7 +243,7 @@ def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guar
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
-        kept=kept(Path(repository.root), context.config.release.dist),
+        kept=read_only(Path(repository.root), context.config.release.dist),
         volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, context.environ))),
         instead="nextest" if route.nextest else "",
     )
@@ -259,7 +259,7 @@ def _turned(guarding: guard.Guard, env: Env, context: Context) -> tuple[guard.Gu
     options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{guard.CONTAINER}')}"
     copier = program(context.engine.command, options, host=guarding.toolchain.host)
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
-    name = f"{Path(guarding.folder).name}-{CLAIMED}"
+    name = f"{Path(guarding.folder).name}-{CROSS_HOST}"
     alias = f"{guarding.folder}/{name}"
     toolchain = changed(guarding.toolchain, name=name, path=alias)
     return changed(guarding, more={NAME: copier}, toolchain=toolchain, sysroot=alias), variables(env, guarding.folder)
@@ -286,7 +286,7 @@ def _swept(context: Context) -> Iterator[None]:
 
 CARGO_FAILED: Final = 101
 
-LOST: Final = ("error during connect", "error waiting for container", "unexpected EOF", "Cannot connect to the Docker daemon")
+CONNECTION_LOST: Final = ("error during connect", "error waiting for container", "unexpected EOF", "Cannot connect to the Docker daemon")
 """How an engine's command says that the engine let go of it, though another may answer by now."""
 
 
@@ -295,7 +295,7 @@ def _gone(done: Done, route: Route, context: Context) -> EngineFailed | None:
     if done.code == CARGO_FAILED:
         return None
     what = f"the container engine went away while {route.target} was built"
-    if lost := next((line for line in done.err.splitlines() if any(words in line for words in LOST)), ""):
+    if lost := next((line for line in done.err.splitlines() if any(words in line for words in CONNECTION_LOST)), ""):
         return EngineFailed(what, why=lost.strip(), hint="call again; what was compiled is kept")
     match engine.read(context.look, context.engine.command):
         case Absent(why=why):
@@ -304,7 +304,7 @@ def _gone(done: Done, route: Route, context: Context) -> EngineFailed | None:
             return None
 
 
-ASKED: Final = ("-vV", "--print target-list")
+COMPILER_QUESTIONS: Final = ("-vV", "--print target-list")
 """What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
 
 
@@ -315,7 +315,7 @@ def _answers(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
         done = context.run((rustc, *words.split()))
         return Absent(done.err) if done.code else done.out
 
-    answers = {words: looking.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in ASKED}
+    answers = {words: looking.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in COMPILER_QUESTIONS}
     return {words: tuple(text.splitlines()) for words, text in answers.items() if isinstance(text, str)}
 
 
@@ -330,7 +330,7 @@ def _guard(route: Route, place: str, theirs: str, context: Context) -> guard.Gua
         offline=True,
         cargo_home=theirs,
         sysroot=toolchain.path,
-        claimed="" if route.flavour == "git" else CLAIMED,
+        claimed="" if route.flavour == "git" else CROSS_HOST,
         answers=_answers(f"{route.host_toolchain.path}/bin/rustc", context),
         target=route.target,
     )
@@ -343,13 +343,13 @@ def _host(route: Route, target_dir: Path, context: Context) -> Env:
 
 
 @contextmanager
-def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
     env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
-    env = {**caches, **environment.stripping(route, context.environ), **apple_sdk(route, context.environ), **env}
+    env = {**caches, **environment.objcopy_environment(route, context.environ), **apple_sdk(route, context.environ), **env}
     zig = tool.parent.parent / "ziglang" / "zig"
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
@@ -361,7 +361,7 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Star
         keeper.chmod(0o755)
         program, env = (route.nextest.path,), {**env, "CARGO": str(keeper)}
     with arguments.starter(route, target_dir, context) as starter:
-        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
 def zig_cargo(route: Route) -> str:
@@ -409,7 +409,7 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
 
 
 @contextmanager
-def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     program = (f"{route.host_toolchain.path}/bin/cargo",)
     linker = context.config.target(route.target).linker
     env = {**_host(route, target_dir, context), **(environment.ndk(route.target, route.sdk) if route.sdk else {})}
@@ -418,20 +418,20 @@ def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Started
     if route.nextest:
         program, env = (route.nextest.path,), {**env, "CARGO": program[0]}
     with arguments.starter(route, target_dir, context) as starter:
-        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
 @contextmanager
-def _xwin(route: Route, target_dir: Path, context: Context) -> Iterator[Started]:
+def _xwin(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     """Start cargo-xwin, which finds cargo and rustc on PATH, and keeps what it fetches where we, or the user, tell."""
     assert route.tool is not None  # noqa: S101
     env = {**_host(route, target_dir, context), **environment.xwin(route.target, route.sdk)}
     with arguments.starter(route, target_dir, context) as starter:
         program = (route.tool.path, "xwin")
-        yield _audited(Started(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
 
 
-def _audited(started: Started, route: Route, context: Context) -> Started:
+def _audited(started: Invocation, route: Route, context: Context) -> Invocation:
     """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
     if not context.extra.wrapper:
         return started
@@ -440,7 +440,7 @@ def _audited(started: Started, route: Route, context: Context) -> Started:
     )
 
 
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Started]]]] = {
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Invocation]]]] = {
     "cross": _cross,
     "zigbuild": _zigbuild,
     "cargo": _cargo,

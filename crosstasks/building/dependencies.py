@@ -50,7 +50,7 @@ def checksums(lock: Path) -> Mapping[str, str]:
     return {name: value for name, value in rows.items() if value and value != "<none>"}
 
 
-def differing(lock: Path, home: Path) -> Iterator[str]:
+def mismatches(lock: Path, home: Path) -> Iterator[str]:
     """Give the paths of crates, and of sources, below a CARGO_HOME that are not what a lock file names; no other crates are read."""
     for name, checksum in checksums(lock).items():
         for crate in (home / "registry" / "cache").glob(f"*/{name}.crate"):
@@ -92,7 +92,7 @@ def _other(path: Path, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bool:
         return path.name != ".cargo-ok"  # cargo writes that one itself
 
 
-__all__ = ["checksums", "differing", "digest"]
+__all__ = ["checksums", "digest", "mismatches"]
 
 
 CACHES: Final = ("registry", "git")
@@ -208,7 +208,7 @@ def fetch(route: Route, context: Context) -> None:
         targets = dict.fromkeys((*target.triples, route.host_toolchain.host))
         old = route.host_toolchain.release.startswith(_ONE_TARGET)
         options = [] if old or target.specification else [f"--target={triple}" for triple in targets]
-        with progress.shown("fetch the dependencies"):
+        with progress.timer("fetch the dependencies"):
             done = _cargo(route, context, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:
             raise _unfetched(done)
@@ -233,7 +233,7 @@ def _check(lock: Path, theirs: Path) -> None:
     Raises:
         ConfigError: something was changed after it had come.
     """
-    if lock.exists() and (wrong := tuple(islice(differing(lock, theirs), 4))):
+    if lock.exists() and (wrong := tuple(islice(mismatches(lock, theirs), 4))):
         why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
         hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"
         raise ConfigError("what cargo keeps of a crate is not what Cargo.lock names", why=why, hint=hint)

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from ..clients import network
 from ..core.steps import Env
-from ..facts.probes import mapped
+from ..facts.probes import maps_folders
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
@@ -34,7 +34,7 @@ SECRET: Final = re.compile(
 )
 """A variable with one of these words in its name is no build script's business, whatever else allows it."""
 
-ALLOWED: Final = re.compile(
+CARGO_VARIABLES: Final = re.compile(
     r"CARGO_(?:ALIAS_\w+|BUILD_(?:DEP_INFO_BASEDIR|INCREMENTAL|JOBS|PIPELINING|RUSTDOCFLAGS|RUSTFLAGS)|CACHE_RUSTC_INFO|ENCODED_RUSTDOCFLAGS"
     r"|ENCODED_RUSTFLAGS|FUTURE_INCOMPAT_REPORT_\w+|HOST_\w+|INCREMENTAL|LOG|NET_OFFLINE|NET_RETRY|PROFILE_\w+|RESOLVER_\w+"
     r"|REGISTRIES_\w+_(?:INDEX|PROTOCOL)|REGISTRY_DEFAULT|TARGET_(?!DIR$)\w+|TERM_\w+|UNSTABLE_\w+)"
@@ -93,7 +93,7 @@ def variable(triple: str) -> str:
     return triple.upper().replace("-", "_").replace(".", "_")
 
 
-def stripped(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
+def removals(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
     """Return the variables that must not reach the container, or would lead cross astray, as changes; *passed* the user hands on."""
     foreign = [name for name in environ if name.startswith("CARGO_") and not _may_enter(name, environ[name], passed)]
     present = [name for name in (*foreign, *HOST_ONLY, *ASTRAY) if name in environ]
@@ -103,7 +103,7 @@ def stripped(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[s
 def _may_enter(name: str, value: str, passed: Collection[str]) -> bool:
     if SECRET.search(name) or _LOGIN.search(value):
         return False
-    return name in passed or bool(ALLOWED.fullmatch(name))
+    return name in passed or bool(CARGO_VARIABLES.fullmatch(name))
 
 
 def open_proxies(environ: Mapping[str, str], passed: Collection[str] = ()) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def cross(
         environ: the user's environment, for what is taken away and added to.
     """
     name = variable(route.target)
-    env: dict[str, str | None] = {**stripped(environ, _passed(route.target, repository, config)), **cargo(call)}
+    env: dict[str, str | None] = {**removals(environ, _passed(route.target, repository, config)), **cargo(call)}
     env |= {
         "PATH": f"{call.guard}:{call.path}",
         "CARGO_HOME": call.cargo_home,
@@ -176,7 +176,7 @@ def cross(
     elif engine.kind == "podman":
         env["CROSS_ROOTLESS_CONTAINER_ENGINE"] = "0"
     # where cross cannot look into its own container, folders must be at the same paths inside and outside
-    if mapped(engine, host) and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
+    if maps_folders(engine, host) and "CROSS_CONTAINER_IN_CONTAINER" not in environ:
         env["CROSS_CONTAINER_IN_CONTAINER"] = "true"
     if host.container_id and "true" in {env.get("CROSS_CONTAINER_IN_CONTAINER"), environ.get("CROSS_CONTAINER_IN_CONTAINER")}:
         # cross looks itself up by this name: it need not be there, nor be the container's (cross-rs/cross#1153, #1321)
@@ -320,27 +320,27 @@ def deployment(triple: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {"MACOSX_DEPLOYMENT_TARGET": OLDEST[triple]} if triple in OLDEST and "MACOSX_DEPLOYMENT_TARGET" not in environ else {}
 
 
-def stripping(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
+def objcopy_environment(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what lets rustc's own ``rust-objcopy``, which strips Apple's programs, find LLVM; rustup's proxies set it for every call."""
     if not route.target.endswith("-apple-darwin") or route.toolchain.origin != "rustup" or not route.toolchain.host.endswith("-linux-gnu"):
         return {}
     return {"LD_LIBRARY_PATH": ":".join(filter(None, (f"{route.toolchain.path}/lib", environ.get("LD_LIBRARY_PATH", ""))))}
 
 
-Said: TypeAlias = Mapping[str, str | tuple[str, ...]]
+ConfigFlags: TypeAlias = Mapping[str, str | tuple[str, ...]]
 """Flags of cargo's config files, by ``build``, a triple or a ``cfg(…)``."""
 
 SEPARATOR = "\x1f"
 
 
-class Added(Struct, frozen=True, kw_only=True):
+class FlagChanges(Struct, frozen=True, kw_only=True):
     """How flags reach cargo: changes to its environment, and arguments."""
 
     env: Env = {}
     arguments: tuple[str, ...] = ()
 
 
-def needed(route: Route) -> tuple[str, ...]:
+def link_flags(route: Route) -> tuple[str, ...]:
     """Return the flags without which a route does not link, or not as rustc's own linker would."""
     if route.builder == "cross" or not (route.build_std and route.target.endswith("-musl")):
         return ()
@@ -350,12 +350,12 @@ def needed(route: Route) -> tuple[str, ...]:
     return (*flags, "-Clink-arg=-pie") if route.target.startswith("x86_64-") else flags
 
 
-def remapped(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+def remap_flags(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Return the flags that let a program hold other names of folders; of those that fit, rustc takes the last."""
     return tuple(f"--remap-path-prefix={old}={new}" for old, new in folders)
 
 
-def added(triples: Sequence[str], flags: Sequence[str], tables_: Said, environ: Mapping[str, str]) -> Added:
+def add_flags(triples: Sequence[str], flags: Sequence[str], tables_: ConfigFlags, environ: Mapping[str, str]) -> FlagChanges:
     """
     Add flags to the user's own, of all *triples* that are built.
 
@@ -370,14 +370,14 @@ def added(triples: Sequence[str], flags: Sequence[str], tables_: Said, environ: 
     ==============================  =====================================================================
     """
     if not flags:
-        return Added()
+        return FlagChanges()
     theirs = _variable(environ)
     if theirs is not None:
-        return Added(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*theirs, *flags))})
+        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*theirs, *flags))})
     tables = [triple for triple in triples if triple in tables_ or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
     if len(tables) < len(triples):
         tables += [*(name for name in tables_ if name.startswith("cfg(")), "build"]
-    return Added(arguments=tuple(f"--config={_key(table)}.rustflags={_value(tables_.get(table, ()), flags)}" for table in tables))
+    return FlagChanges(arguments=tuple(f"--config={_key(table)}.rustflags={_value(tables_.get(table, ()), flags)}" for table in tables))
 
 
 def _variable(environ: Mapping[str, str]) -> list[str] | None:

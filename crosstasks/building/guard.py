@@ -251,7 +251,7 @@ def remove(guard: Guard) -> None:
 
 
 @contextmanager
-def guarded(guard: Guard) -> Iterator[Guard]:
+def active(guard: Guard) -> Iterator[Guard]:
     """Set the guard up and remove it in the end; read its ``marks`` before that."""
     set_up(guard)
     try:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..catalog import remedies
-from ..catalog.targets import contained
+from ..catalog.targets import runs_in_container
 from ..clients import docker_sdk
 from ..clients.engines import RUN
 from ..core import errors
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from ..clients.engines import EngineClient
 
 
-ALLOWED: Final = frozenset({"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"})
+CONTAINER_SUBCOMMANDS: Final = frozenset(
+    {"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"}
+)
 """The subcommands that cross runs in a container (0.2.x and git: ``src/cargo.rs``)."""
 
 REFUSED_SUBCOMMANDS: Final[Mapping[str, str]] = {
@@ -62,11 +64,11 @@ class Marks(Struct, frozen=True, kw_only=True):
 def refusal(argv: Sequence[str]) -> RefusedArgument | None:
     """Return why cross may not be given these arguments: it would hand their subcommand to the host's cargo. None if it may."""
     word = subcommand(argv)
-    if word in ALLOWED:
+    if word in CONTAINER_SUBCOMMANDS:
         return None
     what = f"cross runs `cargo {word}` on the host, not in a container" if word else "cross was given no subcommand"
     hint = REFUSED_SUBCOMMANDS.get(word, "it runs only build, check, clippy, doc, run, rustc, test and bench in a container")
-    if argv and argv[0].startswith("-") and ALLOWED.intersection(argv):
+    if argv and argv[0].startswith("-") and CONTAINER_SUBCOMMANDS.intersection(argv):
         hint = "put the subcommand before its options: cross takes the first word for it (cross-rs/cross#903)"
     return RefusedArgument(what, hint=hint)
 
@@ -139,7 +141,7 @@ def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
     if failure:
         return failure
     triple = _target(argv)
-    if contained(triple) and "Falling back" not in err:
+    if runs_in_container(triple) and "Falling back" not in err:
         return ImageFailed(f"cross has no image for {triple}", why="it was told to be quiet, and says no more", hint=_NAME_ONE)
     why = "it would run the host's cargo instead" if triple else "no --target was given, and cross would run the host's cargo"
     hint = "use the builder cargo or zigbuild; if CROSS_COMPATIBILITY_VERSION is set, unset it"
@@ -265,7 +267,7 @@ class Witness:
 
 
 @contextmanager
-def watching(engine: Engine, client: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
+def watch_container(engine: Engine, client: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
     """Ask as soon as there is something to ask about."""
     witness = Witness(engine, client, run_id, file)
     witness.thread.start()
@@ -275,4 +277,4 @@ def watching(engine: Engine, client: EngineClient, run_id: str, file: Path) -> I
         witness.over.set()
 
 
-__all__ = ["Witness", "watching"]
+__all__ = ["Witness", "watch_container"]

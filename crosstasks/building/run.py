@@ -39,7 +39,7 @@ from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import commands, dependencies, environment, guard
-from .artifacts import Built, Messages, universal
+from .artifacts import CargoOutput, Messages, universal
 from .commands import STARTERS
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
     with suppress(OSError, NotImplementedError):
         profiles = tuple(_profiles(target_dir.parent, base))
         if profiles:
-            with cache.locked(target_dir.parent / "seeding"):
+            with cache.lock(target_dir.parent / "seeding"):
                 _taken(profiles, target_dir, say)
 
 
@@ -117,7 +117,7 @@ def _copy(profile: Path, to: Path) -> None:
         shutil.copytree(profile, to, symlinks=True, ignore=lambda folder, names: ignored(folder, names) if folder == str(profile) else ())
 
 
-class Ran(Struct, frozen=True, kw_only=True):
+class Run(Struct, frozen=True, kw_only=True):
     """
     How a run ended.
 
@@ -131,7 +131,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     """
 
     code: int
-    built: Built
+    built: CargoOutput
     target_dir: str
     seconds: float
     started: bool = False
@@ -140,7 +140,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     container: Container | None = None
 
 
-def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
+def run(plan: Plan, arguments: Sequence[str], context: Context) -> Run:
     """
     Run cargo along the plan's route.
 
@@ -159,9 +159,9 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
     target_dir.mkdir(parents=True, exist_ok=True)
     form = "" if plan.verb in NEXTEST else _form(context)
     messages = Messages(*((_to_stdout,) if plan.verb in RUNNING else ()))
-    more = environment.added(
+    more = environment.add_flags(
         plan.request.target.triples,
-        (*environment.needed(route), *environment.remapped(_folders(route, target_dir, context) if context.extra.remap else ())),
+        (*environment.link_flags(route), *environment.remap_flags(_folders(route, target_dir, context) if context.extra.remap else ())),
         context.repository.rustflags,
         context.environ,
     )
@@ -172,7 +172,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
                 *started.program,
                 *subcommand(plan),
                 *ours(plan, context.repository, form, triples),
-                *configured(plan.request.options, arguments, plan.verb),
+                *cargo_options(plan.request.options, arguments, plan.verb),
                 *more.arguments,
                 *started.arguments,
                 *handed,
@@ -190,7 +190,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
                 break
         container = started.container()
         error = (
-            (_full(plan, done) or cache_check.damaged(route, _output(done, messages), context) or started.ending(done))
+            (_full(plan, done) or cache_check.check_after_failure(route, _output(done, messages), context) or started.ending(done))
             if done.code
             else None
         )
@@ -204,7 +204,7 @@ def run(plan: Plan, arguments: Sequence[str], context: Context) -> Ran:
         why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
         error = EngineFailed(f"{route.target} was built in no container", why=why, hint=_replace(route))
     at_work = built.started or (plan.verb != "build" and _at_work(done.err))
-    return Ran(
+    return Run(
         code=done.code,
         built=built,
         target_dir=str(target_dir),
@@ -243,7 +243,7 @@ ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
 """Arguments with which cargo builds nothing, and says so in no message."""
 
 
-def _cut_off(plan: Plan, built: Built, arguments: Sequence[str]) -> bool:
+def _cut_off(plan: Plan, built: CargoOutput, arguments: Sequence[str]) -> bool:
     """Tell whether the last message is missing, as after an engine that let go of the container's output."""
     return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
 
@@ -257,7 +257,7 @@ def _output(done: Done, messages: Messages) -> str:
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     """Tell a full disk from other ends of a build; a test may print what it likes."""
     message = "" if plan.verb in RUNNING else cache.said_full(done.err)
-    return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.FREE) if message else None
+    return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.HINT) if message else None
 
 
 _WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Checking|Compiling|Documenting|Finished|Running|Doc-tests)\b", re.MULTILINE)
@@ -275,7 +275,7 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
     """
     if route.builder == "cross" and route.flavour != "git":
         root = context.repository.root
-        there = commands.remapped(str(target_dir), root) if route.remote else ()
+        there = commands.path_remaps(str(target_dir), root) if route.remote else ()
         return ((root if context.repository.around.folders else "/project", "/source"), *there)
     homes = (
         (dependencies.home(context),)
@@ -286,17 +286,17 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
     return (context.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
 
 
-def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> Built:
+def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> CargoOutput:
     """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = commands.located(messages.result(), places)
+    built = commands.host_paths(messages.result(), places)
     return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
 def _form(context: Context) -> str:
     """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
-    if not ci.diagnosed(context.environ):
+    if not ci.wants_diagnostics(context.environ):
         return ""
-    return "json-diagnostic-rendered-ansi" if report.coloured(sys.stderr, context.environ) else "json"
+    return "json-diagnostic-rendered-ansi" if report.has_colour(sys.stderr, context.environ) else "json"
 
 
 def _to_stdout(line: bytes) -> None:
@@ -383,7 +383,7 @@ def gated(release: str) -> bool:
     return day >= "2026-02-01" if channel in {"nightly", "beta"} else versions.numbers(release) >= (1, 95)
 
 
-def configured(options: TargetConfig, arguments: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:
+def cargo_options(options: TargetConfig, arguments: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:
     """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
     profile = "--cargo-profile" if verb in NEXTEST else "--profile"  # cargo-nextest has profiles of its own
     flags = {argument.partition("=")[0] for argument in arguments}

@@ -39,7 +39,7 @@ BASE: Final = (
 TOOLS: Final = {"CC": "gcc", "CXX": "g++", "AR": "ar"}
 """What build scripts call by a variable of this name and a triple (https://docs.rs/cc)."""
 
-UNSERVED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+NO_COMPILER: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     # cross compilers that a release has for amd64, but not for arm64 (its Packages files; seen November 2026)
     ("bookworm", "linux/arm64"): ("powerpc-linux-gnu", "powerpc64-linux-gnu", "sparc64-linux-gnu"),
     ("trixie", "linux/arm64"): ("powerpc64-linux-gnu",),
@@ -168,7 +168,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     return _tagged(result)
 
 
-def shared(target: str, packages: Sequence[str] = ()) -> str:
+def shared_name(target: str, packages: Sequence[str] = ()) -> str:
     """Return the name under which a mirror has the images of a target for all platforms, whatever they are made of."""
     extra = f"-{hashlib.sha256(' '.join(sorted(packages)).encode()).hexdigest()[:8]}" if packages else ""
     return f"crosstasks/{target}:v{VERSION}{extra}"
@@ -215,7 +215,7 @@ def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[s
         return f"images are built for {' and '.join(MACHINES)}, not for {platform}"
     if not target.packages and target.debian != MACHINES[platform].debian:
         return f"Debian has no C compiler for {target.triple}{ARMV6 if target.triple == 'arm-unknown-linux-gnueabihf' else ''}"
-    if target.gnu in UNSERVED.get((suite, platform), ()):
+    if target.gnu in NO_COMPILER.get((suite, platform), ()):
         return f"{suite} has no C compiler for {target.triple} that runs on {platform}"
     libraries = [name for name in packages if not name.endswith(NATIVE)]
     if libraries and not target.debian:

@@ -145,6 +145,6 @@ def as_json(rows: tuple[Remedy, ...], text: str = "") -> list[dict[str, str]]:
     return [{"name": row.name, "what": row.what, "remedy": row.advice(text), "source": row.source} for row in rows]
 
 
-def shown(rows: tuple[Remedy, ...], text: str = "") -> str:
+def remedy_text(rows: tuple[Remedy, ...], text: str = "") -> str:
     """Return rows as text: name and meaning, what to do, where it is known from."""
     return "\n\n".join(f"{row.name}: {row.what}\n  do: {row.advice(text)}\n  source: {row.source}" for row in rows)

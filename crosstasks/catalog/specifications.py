@@ -113,7 +113,7 @@ def parse(path: Path, content: bytes) -> Target:
         os=os,
         libc=str(spec.get("env", "")),
         format=_format(spec, os),
-        containerised=targets.contained(path.stem),
+        containerised=targets.runs_in_container(path.stem),
         build_std=True,
         linked=_linked(spec),
         specification=str(path),

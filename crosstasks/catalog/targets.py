@@ -207,7 +207,7 @@ class Target(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(word for word in (self.arch, self.os, self.libc, self.triple) if word))
 
 
-def contained(triple: str) -> bool:
+def runs_in_container(triple: str) -> bool:
     """Tell whether cross runs a target, of the catalogue or not, in a container if there is an image."""
     return any(word in triple for word in _CONTAINED)
 
@@ -277,7 +277,7 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         debian=row.get("debian", ""),
         debian_std=row.get("std", ""),
         packages=_packages(gnu),
-        containerised=contained(triple),
+        containerised=runs_in_container(triple),
         images=_images(row),
         variants=_variants(row),
         build_std=row.get("build-std", False),

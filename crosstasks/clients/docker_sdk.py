@@ -31,7 +31,7 @@ HINTS: Final = (
 )
 
 
-def failed(what: str, why: str) -> ImageFailed:
+def failure(what: str, why: str) -> ImageFailed:
     """Return the failure in the engine's own words, with what can be done about it."""
     hint = next((hint for pattern, hint in HINTS if re.search(pattern, why, re.IGNORECASE)), "")
     return ImageFailed(what, why=why, hint=hint)
@@ -66,7 +66,7 @@ class Layers:
         return f"{len(self.pulled)} of {len(self.sizes)} layers, {done:.0f} of {total:.0f} MB"
 
 
-class Shown:
+class PullProgress:
     """Show how far a pull is: on a terminal in one line, else a line now and then."""
 
     def __init__(self, ref: str, say: Say) -> None:
@@ -134,13 +134,13 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
         ImageFailed: the registry or the engine refused.
     """
     what = f"cannot pull {ref}"
-    layers, shown = Layers(), Shown(ref, say)
+    layers, shown = Layers(), PullProgress(ref, say)
     with _translated(client, what):
         reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
         try:
             for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
                 if "error" in event:
-                    raise failed(what, str(event["error"]))
+                    raise failure(what, str(event["error"]))
                 layers.feed(event)
                 shown(layers)
         finally:
@@ -157,16 +157,16 @@ def _translated(client: Any, what: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise failed(what, str(error.explanation or error)) from error
+        raise failure(what, str(error.explanation or error)) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise failed(what, str(error)) from error
+        raise failure(what, str(error)) from error
     except KeyboardInterrupt:
         raise Interrupted("interrupted", hint="layers that were pulled are kept by the engine") from None
     finally:
         client.close()
 
 
-def limited(act: Callable[[], T], timeout: float, what: str) -> T:
+def with_timeout(act: Callable[[], T], timeout: float, what: str) -> T:
     """
     Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
 

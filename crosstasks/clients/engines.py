@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from ..core.errors import EngineFailed, ToolMissing
 from ..facts.engine import start, table, words
 from . import docker_sdk, process
-from .docker_sdk import failed
+from .docker_sdk import failure
 
 if TYPE_CHECKING:
     from ..core.steps import Done, Runner, Say
@@ -75,7 +75,7 @@ def mark(folder: Path) -> None:
     (folder / MARK).write_text(owner(), "utf-8")
 
 
-def abandoned(folder: Path) -> bool:
+def is_abandoned(folder: Path) -> bool:
     """Tell whether the owner of a marked folder is gone; one without a mark is taken for in use."""
     try:
         return not alive((folder / MARK).read_text("utf-8").strip())
@@ -95,7 +95,7 @@ def alive(name: str) -> bool:
 LIMIT: Final = 10.0
 """Seconds that the engine may take for an answer about itself."""
 
-SIGNALLED: Final = 128
+SIGNAL_CODES: Final = 128
 """Exit codes above tell of a signal; the engine's 125 to 127 do not."""
 
 STALL: Final = 300
@@ -173,7 +173,7 @@ class EngineClient:
         pieces = iter(lambda: read(1 << 20), b"") if read else chunks
         done = process.stream((self.command, "load"), stdin=pieces, on_out=out.extend, on_err=lambda _chunk: None)
         if done.code:
-            raise failed("the engine did not load the image", done.err.strip())
+            raise failure("the engine did not load the image", done.err.strip())
         named = re.findall(r"^Loaded image(?: ID|\(s\))?: (\S+)", out.decode(errors="replace"), re.MULTILINE)
         return named[0] if named else ""
 
@@ -193,7 +193,7 @@ def _to_stderr(chunk: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
-class Ending:
+class ContainerReaper:
     """The reaper of one run: a program that ends what is left of it, should this process be killed."""
 
     def __init__(self, command: str, label: str) -> None:
@@ -218,7 +218,7 @@ class Ending:
 
     def over(self, group: int, code: int) -> None:
         """Forget it; a leader that a signal has killed may have left its containers running."""
-        self.broken = self.broken or code < 0 or code > SIGNALLED
+        self.broken = self.broken or code < 0 or code > SIGNAL_CODES
         self._say(f"over {group}")
 
     def close(self, *, done: bool) -> None:
@@ -237,14 +237,14 @@ class Ending:
 
 
 @contextmanager
-def ending(command: str, run_id: str, run: Runner = process.run) -> Iterator[Ending]:
+def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Iterator[ContainerReaper]:
     """
     Let no container of the run outlive the block: it is removed here, or by the reaper when this process is killed.
 
     What is yielded is the ``owner`` to give to ``process.stream``.
     """
     label = f"{RUN}={run_id}"
-    end = Ending(command, label)
+    end = ContainerReaper(command, label)
     clean = False
     try:
         yield end
@@ -273,7 +273,7 @@ def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:
         return
     done = process.stream((engine.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
     if done.code:
-        raise failed(f"cannot pull {ref}", done.err.strip()[-1000:])
+        raise failure(f"cannot pull {ref}", done.err.strip()[-1000:])
 
 
 def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
@@ -286,7 +286,7 @@ def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) 
     several = engine.program.save_several if len(refs) > 1 else ()
     done = process.stream((engine.command, "save", *several, *refs), on_out=write, on_err=lambda _chunk: None)
     if done.code:
-        raise failed(f"cannot save {', '.join(refs)}", done.err.strip())
+        raise failure(f"cannot save {', '.join(refs)}", done.err.strip())
 
 
 def load(command: str, chunks: Iterable[bytes]) -> str:

@@ -94,7 +94,7 @@ def _excluded(top: Path, without: Sequence[Path]) -> list[str]:
     return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
 
 
-def committed(root: Path, run: Runner) -> frozenset[Path]:
+def head_files(root: Path, run: Runner) -> frozenset[Path]:
     """
     Return the regular files that HEAD has below a folder; links and submodules are none.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 
-class Asked(BaseException):
+class SignalReceived(BaseException):
     """A signal came while it could be taken."""
 
 
@@ -63,12 +63,12 @@ class Signals:
         self.came.append(number)
         if self.raising:
             self.raising = False
-            raise Asked
+            raise SignalReceived
 
     def check(self) -> None:
         """Raise if a signal has come."""
         if self.came:
-            raise Asked
+            raise SignalReceived
 
     @contextmanager
     def raised(self) -> Iterator[None]:
@@ -111,7 +111,7 @@ OnChunk: TypeAlias = Callable[[bytes], object]
 
 
 class Owner(Protocol):
-    """Who ends a group when this process no longer can; ``engines.Ending`` is one."""
+    """Who ends a group when this process no longer can; ``engines.ContainerReaper`` is one."""
 
     def begun(self, group: int) -> None:
         """Take note of a process group that runs."""
@@ -169,7 +169,7 @@ def stream(
     return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
 
 
-def attached(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
+def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
     """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
     with Signals(deaf=(signal.SIGINT,)) as signals:
         child = _start(argv, env, cwd)

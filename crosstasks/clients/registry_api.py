@@ -23,7 +23,7 @@ from ..core import references
 from ..core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
-from .docker_sdk import limited
+from .docker_sdk import with_timeout
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -36,7 +36,7 @@ LOG_INS: Final = {references.HUB: "docker.io"}
 FIELD: Final = re.compile(r'\b(\w++)="([^"]*+)"')
 
 
-def trusting(session: Session) -> Session:
+def trust_authorities(session: Session) -> Session:
     """Let a session trust whom OpenSSL does on this machine, SSL_CERT_FILE included, besides the authorities of certifi."""
     from requests.adapters import HTTPAdapter
 
@@ -173,7 +173,7 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
         EngineFailed: the engine does not answer.
     """
     asks = engine if engine and engine.program.api and not docker_sdk.is_ssh(engine.endpoint) else None
-    return limited(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
+    return with_timeout(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
 
 
 def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def digest(content: bytes) -> str:
     return f"{SHA256}{hashlib.sha256(content).hexdigest()}"
 
 
-def forged(ref: str, expected: str, actual: str) -> ImageFailed:
+def digest_error(ref: str, expected: str, actual: str) -> ImageFailed:
     """Say that a registry, or what is before it, sent something else than it named."""
     hint = "nothing of it was used; call again, and if that does not help, look at the registry, its mirror or the proxy before it"
     return ImageFailed(f"{ref} is not what its digest says", why=f"{expected} was named, and {actual} came", hint=hint)
@@ -278,7 +278,7 @@ class RegistryClient:
         self.ref = ref
         self.wanted = reference.version
         self.timeout = timeout
-        self.session = trusting(requests.Session())
+        self.session = trust_authorities(requests.Session())
         self.session.max_redirects = REDIRECTS
         # a registry whose cookies come back takes us for a browser (Harbor wants a CSRF token then)
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -325,12 +325,12 @@ class RegistryClient:
         expected = version if version.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
         actual = digest(response.content)
         if expected.startswith(SHA256) and expected != actual:
-            raise forged(self.ref, expected, actual)
+            raise digest_error(self.ref, expected, actual)
         return response
 
 
 @contextmanager
-def translated(ref: str) -> Iterator[None]:
+def translate_errors(ref: str) -> Iterator[None]:
     """Say what a registry refused, and what can be done about it."""
     from requests.exceptions import RequestException
 
@@ -347,7 +347,7 @@ def directly(ref: str, timeout: float) -> dict[str, Any]:
     Raises:
         ImageFailed: the registry does not know it, refuses, or cannot be reached.
     """
-    with translated(ref):
+    with translate_errors(ref):
         place = RegistryClient(ref, timeout)
         return _read(place.get, place.wanted)
 
@@ -363,12 +363,12 @@ def tags(ref: str, timeout: float) -> tuple[str, ...]:
     Raises:
         ImageFailed: the registry does not know the repository, refuses, or cannot be reached within *timeout* seconds.
     """
-    return limited(lambda: _tags(ref, timeout), timeout, ref)
+    return with_timeout(lambda: _tags(ref, timeout), timeout, ref)
 
 
 def _tags(ref: str, timeout: float) -> tuple[str, ...]:
     tags: list[str] = []
-    with translated(ref):
+    with translate_errors(ref):
         place, path = RegistryClient(ref, timeout), "tags/list"
         for _ in range(PAGES):
             page = place.get(path, "application/json")
@@ -404,14 +404,14 @@ def fetch_text(url: str, timeout: float, until: str = "") -> str:
     Raises:
         CrosstasksError: it cannot be fetched in time.
     """
-    return limited(lambda: _fetch(url, timeout, until.encode()), timeout, url)
+    return with_timeout(lambda: _fetch(url, timeout, until.encode()), timeout, url)
 
 
 def _fetch(url: str, timeout: float, until: bytes) -> str:
     import requests
 
     try:
-        with trusting(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
+        with trust_authorities(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
             response.raise_for_status()
             body = bytearray()
             for chunk in pieces(response, MOST_TEXT, timeout):

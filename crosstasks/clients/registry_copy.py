@@ -19,7 +19,7 @@ from msgspec import Struct
 from ..core import files
 from ..core.errors import ImageFailed
 from ..facts.registry import ASK, INDEXES, MANIFESTS, platform
-from .registry_api import RegistryClient, digest, forged, translated
+from .registry_api import RegistryClient, digest, digest_error, translate_errors
 
 if TYPE_CHECKING:
     from ..core.steps import Say
@@ -33,7 +33,7 @@ SIDE_BY_SIDE: Final = 3
 CHUNK: Final = 1 << 20
 
 
-class Copied(Struct, frozen=True, kw_only=True):
+class Copy(Struct, frozen=True, kw_only=True):
     """
     What was done for one image.
 
@@ -70,26 +70,26 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return content
 
 
-def copy(source: str, to: str, say: Say) -> Copied:
+def copy(source: str, to: str, say: Say) -> Copy:
     """
     Copy an image with everything behind its reference: every platform, and attestations; blobs that are there are not copied again.
 
     Raises:
         ImageFailed: a registry refuses, cannot be reached, or sends something else than it names.
     """
-    with translated(f"{source} -> {to}"):
+    with translate_errors(f"{source} -> {to}"):
         here, there = RegistryClient(source, STALL), RegistryClient(to, STALL)
         top = _fetched(here, here.wanted)
         current = _find(there, there.wanted)
         inner = [_fetched(here, entry["digest"]) for entry in top.content["manifests"]] if top.media in INDEXES else [top]
         if current and current.digest == top.digest and _whole(there, inner):
-            return Copied(source=source, to=to, digest=top.digest, platforms=_platforms(here, top), there=len(_blobs(inner)))
+            return Copy(source=source, to=to, digest=top.digest, platforms=_platforms(here, top), there=len(_blobs(inner)))
         say(f"copying {source} to {to}")
         sizes = _copied(here, there, _blobs(inner))
         for manifest in inner if top.media in INDEXES else []:
-            put(there, manifest.digest, manifest)
-        put(there, there.wanted, top)
-        return Copied(
+            put_manifest(there, manifest.digest, manifest)
+        put_manifest(there, there.wanted, top)
+        return Copy(
             source=source,
             to=to,
             digest=top.digest,
@@ -148,7 +148,7 @@ def _copy_blob(here: RegistryClient, there: RegistryClient, named: str, size: in
     if has(there, named):
         return None
     with here.send("GET", f"blobs/{named}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
-        upload(there, named, Checked(cast("IO[bytes]", response.raw), size, named, here.ref))
+        upload(there, named, DigestStream(cast("IO[bytes]", response.raw), size, named, here.ref))
     return size
 
 
@@ -160,7 +160,7 @@ def has(place: RegistryClient, digest: str) -> bool:
         return False
 
 
-class Sized:
+class SizedStream:
     """A stream whose length is known, so that it is sent as it comes."""
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
@@ -176,7 +176,7 @@ class Sized:
         return self.stream.read(count)
 
 
-class Checked(Sized):
+class DigestStream(SizedStream):
     """A stream that is compared with its digest; its last piece is only given away if all of it is what was named."""
 
     def __init__(self, stream: IO[bytes], size: int, named: str, ref: str) -> None:
@@ -202,7 +202,7 @@ class Checked(Sized):
             raise ImageFailed(f"{self.ref} was cut off", why=why, hint="call again: the parts that came whole are kept")
         actual = f"{self.hash.name}:{self.hash.hexdigest()}"
         if not self.left and actual != self.named:
-            raise forged(self.ref, self.named, actual)
+            raise digest_error(self.ref, self.named, actual)
         return chunk
 
     def _next(self, count: int) -> bytes:
@@ -214,7 +214,7 @@ class Checked(Sized):
             return b""
 
 
-def upload(place: RegistryClient, digest: str, content: Sized) -> None:
+def upload(place: RegistryClient, digest: str, content: SizedStream) -> None:
     """Send a blob in one piece; the registry itself checks its digest, and keeps nothing of one that is cut off."""
     started = place.send("POST", "blobs/uploads/")
     address = urljoin(place.base, started.headers["Location"])
@@ -223,7 +223,7 @@ def upload(place: RegistryClient, digest: str, content: Sized) -> None:
     place.send("PUT", f"{address}{joined}digest={digest}", headers=headers, data=content)
 
 
-def put(place: RegistryClient, name: str, manifest: Manifest) -> None:
+def put_manifest(place: RegistryClient, name: str, manifest: Manifest) -> None:
     """Put a manifest under a tag or its digest."""
     done = place.send("PUT", f"manifests/{name}", headers={"Content-Type": manifest.media}, data=manifest.body)
     digest = done.headers.get("Docker-Content-Digest", manifest.digest)
@@ -241,7 +241,7 @@ class PlainImage(Struct, frozen=True, kw_only=True):
 
 def look(ref: str) -> PlainImage | None:
     """Return what a registry has under a reference; None if that is no plain image."""
-    with translated(ref):
+    with translate_errors(ref):
         place = RegistryClient(ref, STALL)
         manifest = _find(place, place.wanted)
     if manifest is None or manifest.media not in MANIFESTS:
@@ -258,7 +258,7 @@ def join(to: str, refs: Sequence[str]) -> str:
     Raises:
         ImageFailed: the registry refuses.
     """
-    with translated(to):
+    with translate_errors(to):
         place = RegistryClient(to, STALL)
         before = _find(place, place.wanted)
         entries = {platform(entry["platform"]): entry for entry in before.content.get("manifests", ())} if before else {}
@@ -267,7 +267,7 @@ def join(to: str, refs: Sequence[str]) -> str:
             entries[platform(entry["platform"])] = entry
         content = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entries[name] for name in sorted(entries)]}
         index = Manifest(media=INDEXES[0], body=json.dumps(content, sort_keys=True).encode())
-        put(place, place.wanted, index)
+        put_manifest(place, place.wanted, index)
         return index.digest
 
 
@@ -286,7 +286,7 @@ LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 
 
-def push(image: IO[bytes], to: str, folder: Path) -> Copied:
+def push(image: IO[bytes], to: str, folder: Path) -> Copy:
     """
     Put an image there that ``docker save`` or ``podman save`` has written, as a manifest of OCI's kind.
 
@@ -297,7 +297,7 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
     Raises:
         ImageFailed: the registry refuses, or the archive is of another kind.
     """
-    with translated(to), tarfile.open(fileobj=image, mode="r:") as tar:
+    with translate_errors(to), tarfile.open(fileobj=image, mode="r:") as tar:
         place = RegistryClient(to, STALL)
         (listing,) = json.loads(_member(tar, "manifest.json").read())
         text = _member(tar, listing["Config"]).read()
@@ -313,8 +313,8 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
             sizes.append(_send(place, str(config["digest"]), file, len(text)))
         content = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers}
         manifest = Manifest(media=MANIFESTS[0], body=json.dumps(content, sort_keys=True).encode())
-        put(place, place.wanted, manifest)
-        return Copied(
+        put_manifest(place, place.wanted, manifest)
+        return Copy(
             source=(listing.get("RepoTags") or ("",))[0],
             to=to,
             digest=manifest.digest,
@@ -328,7 +328,7 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copied:
 def _send(place: RegistryClient, digest: str, content: IO[bytes], size: int) -> int | None:
     if has(place, digest):
         return None
-    upload(place, digest, Sized(content, size))
+    upload(place, digest, SizedStream(content, size))
     return size
 
 

@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from ..catalog import targets
 from ..core.errors import ConfigError
-from .documents import FILE, Problems, dotted, find, likely, lines, shown, top
+from .documents import FILE, Problems, dotted_key, find, likely, lines, path_from, top
 from .options import Options, Release, TargetOptions
-from .read import Reading, Source
+from .read import Reader, Source
 
 DEFAULT: Final = Source()
 
@@ -122,7 +122,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
         raise ConfigError(f"{root.absolute()} is no folder", hint="`root` is seen from the file that names it")
     document = find(root)
     problems = Problems(document, root)
-    reading = Reading(problems, root)
+    reading = Reader(problems, root)
     if document:
         reading.file(document.place, document.raw)
     reading.variables(environ)
@@ -191,5 +191,5 @@ def _place(source: Source, root: Path) -> str:
     document = find(root) if source.key else None
     if document is None:
         return source.name
-    line = next((line for keys, line in lines(document.text).items() if dotted(keys) == source.key), 0)
-    return f"{shown(document.place, root)}{f':{line}' if line else ''}: {source.key}"
+    line = next((line for keys, line in lines(document.text).items() if dotted_key(keys) == source.key), 0)
+    return f"{path_from(document.place, root)}{f':{line}' if line else ''}: {source.key}"

@@ -173,7 +173,7 @@ def _paths(raw: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from _paths(value, (*path, key))
 
 
-def shown(place: Place, root: Path) -> str:
+def path_from(place: Place, root: Path) -> str:
     """Return the file as it is reached from *root*, ready to be opened."""
     try:
         return os.path.relpath(place.path, root.absolute())
@@ -244,10 +244,10 @@ class Problems:
     def _at(self, keys: tuple[str, ...]) -> str:
         """Return a place in the file: name, line and key."""
         if self._document is None:
-            return dotted(keys)
+            return dotted_key(keys)
         full = (*self._document.place.table, *keys)
         line = self._lines.get(full)
-        parts = (shown(self._document.place, self._root) + (f":{line}" if line else ""), dotted(full))
+        parts = (path_from(self._document.place, self._root) + (f":{line}" if line else ""), dotted_key(full))
         return ": ".join(filter(None, parts))
 
     @cached_property
@@ -265,7 +265,7 @@ class Problems:
             raise ConfigError("the configuration is wrong", problems=self.messages, hint=f"{SCHEMA} has every option with its meaning")
 
 
-def dotted(keys: Iterable[str]) -> str:
+def dotted_key(keys: Iterable[str]) -> str:
     """Return keys as TOML writes them."""
     return ".".join(key if key.isascii() and key.replace("-", "").replace("_", "").isalnum() else repr(key) for key in keys)
 

@@ -18,7 +18,7 @@ from ..catalog import targets
 from ..catalog.targets import host_triple
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
-from .documents import Problems, Where, dotted, likely
+from .documents import Problems, Where, dotted_key, likely
 from .options import Model, Options, Release, TargetOptions, form
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def here() -> str | Absent:
     return found
 
 
-def named(name: str, folder: Path = Path()) -> str:
+def triple_of(name: str, folder: Path = Path()) -> str:
     """
     Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
 
@@ -243,7 +243,7 @@ class Source(Struct, frozen=True, kw_only=True):
         return self.name
 
 
-class Reading:
+class Reader:
     """Gather values, the later ones over the earlier.
 
     Attributes:
@@ -291,7 +291,7 @@ class Reading:
         for name, table in tables.items():
             row = triple(name, place.path.parent, ("target", name), self._problems)
             if row in names:
-                self._problems.add(("target", name), f"is the same target as {dotted(('target', names[row]))}")
+                self._problems.add(("target", name), f"is the same target as {dotted_key(('target', names[row]))}")
             elif row:
                 names[row] = name
             # looked at even if there is no such target: all problems are told at once
@@ -305,7 +305,7 @@ class Reading:
             self._keyed(Slot(model, key, triple), value, (*path, key), place)
 
     def _keyed(self, slot: Slot, value: Any, path: tuple[str, ...], place: Place) -> None:
-        source = Source(name=place.path.name, rank=FILE, path=str(place.path), key=dotted((*place.table, *path)))
+        source = Source(name=place.path.name, rank=FILE, path=str(place.path), key=dotted_key((*place.table, *path)))
         self._put(slot, value, source, path)
 
     def variables(self, environ: Mapping[str, str]) -> None:

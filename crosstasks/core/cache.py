@@ -48,9 +48,11 @@ ROOM: Final = 50e6
 """Bytes that must be free before anything is provided: less is no room for a tool, let alone a toolchain."""
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-SHUT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
-SAID: Final = re.compile(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space")
-FREE: Final = (
+NO_ACCESS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+FULL_MESSAGES: Final = re.compile(
+    r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space"
+)
+HINT: Final = (
     "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
 )
 
@@ -109,16 +111,16 @@ def room(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in SHUT:
+        if error.errno in NO_ACCESS:
             hint = "let it be written; CARGO_TARGET_DIR and CROSSTASKS_CACHE_DIR name other folders"
             raise ConfigError(f"{what}: {error.filename or 'a file'} cannot be used", why=error.strerror or "", hint=hint) from error
         if error.errno not in FULL:
             raise
-        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=FREE) from error
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=HINT) from error
     except CrosstasksError as error:
-        if isinstance(error, DiskFull | BuildFailed) or not SAID.search(f"{error.what}\n{error.why}"):
+        if isinstance(error, DiskFull | BuildFailed) or not FULL_MESSAGES.search(f"{error.what}\n{error.why}"):
             raise
-        raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=FREE) from error
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=HINT) from error
 
 
 PATIENCE: Final = 2.0
@@ -126,7 +128,7 @@ PATIENCE: Final = 2.0
 
 
 @contextmanager
-def locked(path: Path, say: Say = lambda _line: None) -> Iterator[None]:
+def lock(path: Path, say: Say = lambda _line: None) -> Iterator[None]:
     """Hold the lock of *path*; whoever comes second says that he waits, and finds the work done."""
     from filelock import FileLock, Timeout
 
@@ -166,12 +168,12 @@ def roomy(root: Path, least: float) -> None:
                 return  # a file system that cannot say
             why = f"{error.strerror}: {least / 1e6:.0f} MB are needed (a toolchain takes 700 MB)"
     if why:
-        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=FREE)
+        raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=HINT)
 
 
 def said_full(text: str) -> str:
     """Return the first line in which a program says that a disk is full; empty if none does."""
-    return next((line.strip() for line in text.splitlines() if SAID.search(line)), "")
+    return next((line.strip() for line in text.splitlines() if FULL_MESSAGES.search(line)), "")
 
 
 ALL: Final = ".sums"
@@ -193,7 +195,7 @@ def make_once(path: Path, make: Callable[[Path], None], first: Sequence[str], sa
     """
     if not mismatch(path):
         return path
-    with locked(path, say):
+    with lock(path, say):
         wrong = mismatch(path)
         if not wrong:
             return path
@@ -219,10 +221,10 @@ def mismatch(folder: Path) -> str:
     if not complete.is_file():
         return "it is not whole"
     # an older crosstasks, or a machine that lost its power, left it so
-    return describe(differing(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
+    return describe(changed_files(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
 
 
-def differing(folder: Path, listed: str = ALL) -> tuple[str, ...]:
+def changed_files(folder: Path, listed: str = ALL) -> tuple[str, ...]:
     """Return the files that are not what was installed; none where nothing was noted, as by an older crosstasks."""
     try:
         lines = (folder / listed).read_text("utf-8").splitlines()
@@ -241,12 +243,12 @@ def describe(names: Sequence[str]) -> str:
     return f"{names[0]} is not what was installed{more}" if names else ""
 
 
-UNNOTED: Final = frozenset({ALL, COMPLETE, "__pycache__"})
+EXEMPT: Final = frozenset({ALL, COMPLETE, "__pycache__"})
 """Our own files, and what Python writes anew when it likes."""
 
 
 def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
-    regular = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not UNNOTED & {path.name, path.parent.name})
+    regular = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not EXEMPT & {path.name, path.parent.name})
     rows = zip(_hashed(regular), regular, strict=True)
     files.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
 

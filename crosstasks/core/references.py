@@ -44,7 +44,7 @@ def parse(ref: str) -> Reference:
     return Reference(registry, f"{folder}{slash}{last}", tag, digest)
 
 
-def moved(ref: str, prefix: str) -> str:
+def with_prefix(ref: str, prefix: str) -> str:
     """Return the reference that an image has below *prefix* (``host:port/path``) instead of in its registry."""
     registry = parse(ref).registry
     return f"{prefix.rstrip('/')}/{ref.removeprefix(f'{registry}/') if registry else ref}"

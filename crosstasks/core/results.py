@@ -97,7 +97,7 @@ class Result(Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def failed(triple: str, verb: Verb, error: CrosstasksError, seconds: float) -> Result:
+def failure(triple: str, verb: Verb, error: CrosstasksError, seconds: float) -> Result:
     """Return how a target went that ended in an error."""
     diagnostics = tuple(error.diagnostics) if isinstance(error, BuildFailed) else ()
     return Result(

@@ -73,13 +73,13 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
         registered=registered,
         programs=_programs(look),
         enabled=_enabled(look),
-        mounted=mounted(look.root),
+        mounted=is_mounted(look.root),
         root=root,
         terminal=terminal,
     )
 
 
-def mounted(root: Path) -> bool:
+def is_mounted(root: Path) -> bool:
     """
     Tell whether the kernel's table is mounted on this machine.
 

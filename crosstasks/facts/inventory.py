@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 MARKER: Final = ".crosstasks.json"
 
 
-BROUGHT: Final = "crosstasks/bundle/"
+BUNDLE_PREFIX: Final = "crosstasks/bundle/"
 """Before the name of an image of a bundle that elsewhere has a digest for its only name."""
 
 
-class Bundled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BundleImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     An image that a bundle brought into the engine.
 
@@ -59,7 +59,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     tools_home: str
     tools: tuple[str, ...] = ()
     damaged: Mapping[str, str] = {}
-    images: tuple[Bundled, ...] = ()
+    images: tuple[BundleImage, ...] = ()
 
 
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
@@ -72,17 +72,17 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
         tools_home=str(tools),
         tools=tuple(name for name, problem in problems.items() if not problem),
         damaged={name: problem for name, problem in problems.items() if problem},
-        images=tuple(filter(None, map(bundled, sorted((look.cache / IMAGES).glob("*.json"))))),
+        images=tuple(filter(None, map(bundle_image, sorted((look.cache / IMAGES).glob("*.json"))))),
     )
 
 
 IMAGES: Final = "images/bundled"
 
 
-def bundled(path: Path) -> Bundled | None:
+def bundle_image(path: Path) -> BundleImage | None:
     """Read what is noted of an image that a bundle brought; None if it cannot be read."""
     try:
-        return looking.decode(path.read_bytes(), Bundled)
+        return looking.decode(path.read_bytes(), BundleImage)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -97,14 +97,14 @@ def toolchain(folder: Path) -> Toolchain | None:
     """Read what a toolchain of ours holds; None if it is not whole, so that it is made again, or not ours."""
     try:
         content = looking.decode((folder / MARKER).read_bytes(), dict[str, Any])
-        keys = {NOTED.get(key, key): value for key, value in content.items()}
+        keys = {MARKER_KEYS.get(key, key): value for key, value in content.items()}
         read = msgspec.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
     except (OSError, msgspec.MsgspecError):
         return None
     return read if any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")) else None
 
 
-NOTED: Final = {
+MARKER_KEYS: Final = {
     "release": "release",
     "host": "host",
     "targets": "standard",
@@ -118,6 +118,6 @@ NOTED: Final = {
 """What provisioning writes last into a toolchain: by its key in the file, the attribute."""
 
 
-def noted(held: Toolchain) -> dict[str, Any]:
+def marker_content(held: Toolchain) -> dict[str, Any]:
     """Return what is written of a toolchain, ready for JSON."""
-    return {"version": 1, **{key: getattr(held, name) for key, name in NOTED.items()}}
+    return {"version": 1, **{key: getattr(held, name) for key, name in MARKER_KEYS.items()}}

@@ -24,7 +24,7 @@ NO_ENGINE: Final = "none"
 HINT: Final = "`crosstasks offline.lock --update` takes what is resolved now, and keeps the other platforms"
 
 
-class Locked(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+class LockRow(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
     """
     One row: what a target is built with.
 
@@ -57,9 +57,9 @@ class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file: rows by triple and by platform of the engine."""
 
     version: Literal[1] = 1
-    target: Mapping[str, Mapping[str, Locked]] = {}
+    target: Mapping[str, Mapping[str, LockRow]] = {}
 
-    def on(self, platform: str) -> dict[str, Locked]:
+    def on(self, platform: str) -> dict[str, LockRow]:
         """Return the rows of one platform, by triple."""
         return {triple: rows[platform] for triple, rows in self.target.items() if platform in rows}
 
@@ -107,7 +107,7 @@ def platform(facts: BaseFacts) -> str:
     return facts["engine"].platform if isinstance(facts["engine"], Engine) else NO_ENGINE
 
 
-def row(facts: BaseFacts, triple: str) -> Locked | None:
+def row(facts: BaseFacts, triple: str) -> LockRow | None:
     """Return what is locked for a target here; None if nothing is."""
     return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
 

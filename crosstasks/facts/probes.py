@@ -198,7 +198,7 @@ HINTS: Final[Mapping[str, str]] = {
 }
 
 
-class Shared(Struct, frozen=True, kw_only=True):
+class SharedFolder(Struct, frozen=True, kw_only=True):
     """A container saw a file that we had written there."""
 
     folder: str
@@ -210,15 +210,15 @@ def doubtful(engine: Engine, host: Host) -> bool:
 
     On another machine nothing is mounted.
     """
-    return (engine.apart or bool(engine.desktop) or bool(host.container)) and not engine.remote and not mapped(engine, host)
+    return (engine.apart or bool(engine.desktop) or bool(host.container)) and not engine.remote and not maps_folders(engine, host)
 
 
-def mapped(engine: Engine, host: Host) -> bool:
+def maps_folders(engine: Engine, host: Host) -> bool:
     """Tell whether cross finds the folders of the container that we are in: it can with one driver only."""
     return engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
 
 
-def ask_shared(look: Look, question: Question, facts: BaseFacts) -> Shared | Absent:
+def ask_shared(look: Look, question: Question, facts: BaseFacts) -> SharedFolder | Absent:
     """Try it; that it is shared is kept for ten minutes, that it is not is asked anew."""
     engine, repository = facts["engine"], facts["repository"]
     if isinstance(engine, Absent):
@@ -227,12 +227,12 @@ def ask_shared(look: Look, question: Question, facts: BaseFacts) -> Shared | Abs
         return repository
     folder = look.cache if question.subject == "cache" else Path(repository.target_directory) / "crosstasks"
     subject = f"shared {folder} {engine.command} {engine.endpoint} {engine.context} {engine.version}"
-    return looking.cached_answer(look, subject, Shared, SHARED_LIFE, lambda: _try(look, engine, folder))
+    return looking.cached_answer(look, subject, SharedFolder, SHARED_LIFE, lambda: _try(look, engine, folder))
 
 
-def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
+def _try(look: Look, engine: Engine, folder: Path) -> SharedFolder | Absent:
     if engine.platform not in PLATFORMS:
-        return Shared(folder=str(folder))  # there is no program to try it with
+        return SharedFolder(folder=str(folder))  # there is no program to try it with
     file = folder / f".shared-{uuid.uuid4().hex[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -250,7 +250,7 @@ def _try(look: Look, engine: Engine, folder: Path) -> Shared | Absent:
             file.unlink()
     if isinstance(done, Absent):
         return done
-    return Shared(folder=str(folder)) if done.code == CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
+    return SharedFolder(folder=str(folder)) if done.code == CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
 
 
 def _unshared(engine: Engine, folder: Path, output: str) -> Absent:

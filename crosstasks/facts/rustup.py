@@ -91,7 +91,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
         home=str(home),
         toolchains=toolchains,
         default=resolve(settings.get("default_toolchain", ""), host, names),
-        active=resolve(selected(look, settings), host, names),
+        active=resolve(selection(look, settings), host, names),
     )
 
 
@@ -107,7 +107,7 @@ def parse(done: Done) -> str | Absent:
     return Absent(f"rustup does not answer: {done.err.strip() or done.out.strip() or f'it exited with {done.code}'}")
 
 
-def selected(look: Look, settings: Mapping[str, Any]) -> str:
+def selection(look: Look, settings: Mapping[str, Any]) -> str:
     """Return what rustup takes here: ``RUSTUP_TOOLCHAIN``, else an override or toolchain file, the nearest, else the default."""
     variable = look.environ.get("RUSTUP_TOOLCHAIN", "")
     if variable:
@@ -252,10 +252,10 @@ _OFFERED: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\
 
 _DATED: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
 
-LASTING: Final = looking.Life(positive=7 * 24 * 3600, negative=120)
+RELEASE_LIFE: Final = looking.Life(positive=7 * 24 * 3600, negative=120)
 """What a release, or a day's nightly, holds does not change."""
 
-PASSING: Final = looking.Life(positive=600, negative=120)
+CHANNEL_LIFE: Final = looking.Life(positive=600, negative=120)
 
 
 def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
@@ -264,7 +264,7 @@ def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | 
     url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
     if look.offline:
         return Absent("offline = true")
-    life = LASTING if _DATED.fullmatch(name) or name.count(".") == 2 else PASSING
+    life = RELEASE_LIFE if _DATED.fullmatch(name) or name.count(".") == 2 else CHANNEL_LIFE
     return looking.cached_answer(look, f"rust-channel {name} {url}", Channel, life, lambda: _ask_channel(look, url, name))
 
 

@@ -53,7 +53,7 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     if mode == "auto" and not asks:
         hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
         return Refused(name=NAME, why=f"{answer.why}, and emulation is set up only if you agree", hint=hint)
-    return installed(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
+    return source_of(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
 
 
 def _asks(facts: Facts) -> bool:
@@ -61,7 +61,7 @@ def _asks(facts: Facts) -> bool:
     return isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci
 
 
-def installed(
+def source_of(
     platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
 ) -> Emulator | Refused | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
@@ -97,7 +97,7 @@ DOES: Final[Mapping[Source, str]] = {
 }
 """What is done to the machine, as the user is told before agreeing."""
 
-Registered: TypeAlias = Callable[..., RegisterEmulator]
+StepMaker: TypeAlias = Callable[..., RegisterEmulator]
 
 
 def binfmt() -> tuple[str, str]:
@@ -106,7 +106,7 @@ def binfmt() -> tuple[str, str]:
     return f"{pin.ref}@{pin.digest}", pin.tag
 
 
-def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _image(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     ref, tag = binfmt()
     platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
     question = Question("image", ref)
@@ -129,7 +129,7 @@ def _image(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
     return Emulator(source="image", platform=platform, why=tag, steps=(pull, done))
 
 
-def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _build(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
     recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, platform_)
     if isinstance(recipe, Refused):
@@ -142,7 +142,7 @@ def _build(platform: str, step: Registered, facts: Facts, *, offline: bool) -> E
     return Emulator(source="build", platform=platform, why=f"QEMU of {recipe.suite}'s packages", steps=(step("build", recipe=recipe),))
 
 
-def _package(platform: str, step: Registered, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _package(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     engine, emulation = facts.engine, facts.emulation
     if offline:
         return Refused(name="package", why="offline = true")

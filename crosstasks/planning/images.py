@@ -36,7 +36,7 @@ from ..project.repository import Repository
 if TYPE_CHECKING:
     from ..catalog.targets import Target
     from ..facts import Facts
-    from ..facts.inventory import Bundled
+    from ..facts.inventory import BundleImage
     from .request import Request
 
 
@@ -77,13 +77,13 @@ def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str,
     upstream = default_image(request.target, variant.flavour)
     places: list[tuple[str, dict[str, Any]]] = []
     if upstream and not request.built_here and not (row and row.recipe):
-        places.append((pinned(references.moved(upstream, mirror), request), facts_of(request, variant.flavour)))
-    shared: list[tuple[str, dict[str, Any]]] = [] if row and row.recipe else [(recipes.shared(request.target.triple, packages), {})]
-    listed = [*([] if row and row.digest else built(variant, request, facts)), *shared]
+        places.append((pinned(references.with_prefix(upstream, mirror), request), facts_of(request, variant.flavour)))
+    shared: list[tuple[str, dict[str, Any]]] = [] if row and row.recipe else [(recipes.shared_name(request.target.triple, packages), {})]
+    listed = [*([] if row and row.digest else local_tag(variant, request, facts)), *shared]
     return places + [(pinned(f"{mirror.rstrip('/')}/{tag}", request), more) for tag, more in listed]
 
 
-def built(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
+def local_tag(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
     """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
     recipe, row = request.recipes[variant.platform], request.locked
     images = [] if isinstance(recipe, Refused) else [(recipe.tag, traits(recipe, request, facts))]
@@ -191,7 +191,7 @@ def _named(name: str, origin: str, variant: Variant, request: Request, facts: Fa
 
 
 def _copied(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    ref, why = pinned(references.moved(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
+    ref, why = pinned(references.with_prefix(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
     return first(
         (
             ("the engine", lambda: _in_engine(ref, variant, request, facts, source="configured", why=why)),
@@ -200,7 +200,7 @@ def _copied(name: str, origin: str, variant: Variant, request: Request, facts: F
     )
 
 
-def served(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
+def ask_registry(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask the registry of an image that the user names."""
     return _served(pinned(name, request), variant, request, facts, source="configured", why="named by the configuration")
 
@@ -298,7 +298,7 @@ def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Reques
 def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     upstream = default_image(request.target, variant.flavour)
     mirror = request.shared.mirror
-    names = [] if request.built_here or not upstream else [*([references.moved(upstream, mirror)] if mirror else []), upstream]
+    names = [] if request.built_here or not upstream else [*([references.with_prefix(upstream, mirror)] if mirror else []), upstream]
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
     ways = [(ref, _engine_way(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
     copies = mirrors(variant, request, facts) if mirror else []
@@ -350,7 +350,7 @@ def _bundle(variant: Variant, request: Request, facts: Facts) -> Choice:
     )
 
 
-def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
+def _fitting(variant: Variant, request: Request, facts: Facts) -> list[BundleImage]:
     """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
     triple, platform = request.target.triple, variant.platform
     fits = (triple, platform, request.options.packages)
@@ -359,13 +359,13 @@ def _fitting(variant: Variant, request: Request, facts: Facts) -> list[Bundled]:
     ]
 
 
-def _bundle_traits(row: Bundled, variant: Variant, request: Request) -> dict[str, Any]:
+def _bundle_traits(row: BundleImage, variant: Variant, request: Request) -> dict[str, Any]:
     return facts_of(request, variant.flavour) if row.flavour in request.target.images else {}
 
 
 def _serving(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
     """Return the tags of what may have been built here for the request, with what is known of each; one with the emulator serves all."""
-    images, whole = built(variant, request, facts), request.recipes[variant.platform]
+    images, whole = local_tag(variant, request, facts), request.recipes[variant.platform]
     if request.lean and not isinstance(whole, Refused):
         recipe = recipes.lean(whole)
         images += [(recipe.tag, traits(recipe, request, facts))] if recipe != whole else []
@@ -414,7 +414,7 @@ def _base(variant: Variant, request: Request, facts: Facts) -> Choice:
         return Refused(name="base", why=f"{pin.ref}:{pin.tag} compiles for {machine.triple} on {variant.platform}, and for nothing else")
     ref = f"{pin.ref}@{pin.digest}"
     more: dict[str, Any] = {"source": "base", "why": f"{pin.ref}:{pin.tag}, by digest", "glibc": PINNED_GLIBC, "glibc_floor": PINNED_GLIBC}
-    copy = references.moved(ref, request.shared.mirror) if request.shared.mirror else ""
+    copy = references.with_prefix(ref, request.shared.mirror) if request.shared.mirror else ""
     ways: tuple[tuple[str, Callable[[], Choice]], ...] = (
         ("the engine", lambda: _in_engine(ref, variant, request, facts, **more)),
         *((("the mirror", lambda: _served(copy, variant, request, facts, **more)),) if copy else ()),

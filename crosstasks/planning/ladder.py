@@ -34,7 +34,7 @@ from ..facts.rustup import Rustup
 from ..project.repository import Repository
 from . import emulators, images, toolchains, tools
 from .images import Variant
-from .route import Candidate, Outcome, Route, all_open, from_source, oldest, unfit, unsourced
+from .route import Candidate, Outcome, Route, all_open, from_source, no_library, oldest, unfit
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .request import Request
 
 
-EMULATED: Final = "linux/amd64"
+FOREIGN_PLATFORM: Final = "linux/amd64"
 """What may be emulated: all images of cross are for it."""
 
 
@@ -56,8 +56,8 @@ def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
 
 def emulated(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     """Return the routes of cross with images of another platform, which is slow."""
-    foreign = _own_platform(facts) != EMULATED and request.options.emulation != "never"
-    return _on(EMULATED, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
+    foreign = _own_platform(facts) != FOREIGN_PLATFORM and request.options.emulation != "never"
+    return _on(FOREIGN_PLATFORM, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
 
 
 def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
@@ -233,7 +233,7 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
         case Toolchain(), (None | Runner()), (None | Tool()):
             return (
                 _not_here("cargo", toolchain, facts)
-                or unsourced("cargo", request, toolchain)
+                or no_library("cargo", request, toolchain)
                 or Route(
                     name="cargo",
                     target=request.target.triple,
@@ -300,7 +300,7 @@ def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
         case Toolchain(), Tool(), (None | Runner()), (None | Tool()):
             return (
                 _not_here("zigbuild", toolchain, facts)
-                or unsourced("zigbuild", request, toolchain)
+                or no_library("zigbuild", request, toolchain)
                 or Route(
                     name="zigbuild",
                     target=request.target.triple,
@@ -346,7 +346,7 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
             return replace(part, name="xwin")
     match toolchain, tool, runner:
         case Toolchain(), Tool(), (None | Runner()):
-            return unsourced("xwin", request, toolchain) or Route(
+            return no_library("xwin", request, toolchain) or Route(
                 name="xwin",
                 target=target.triple,
                 builder="xwin",
@@ -414,7 +414,7 @@ def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
             return replace(part, name="ndk")
     match toolchain, runner:
         case Toolchain(), (None | Runner()):
-            return unsourced("ndk", request, toolchain) or Route(
+            return no_library("ndk", request, toolchain) or Route(
                 name="ndk",
                 target=target.triple,
                 builder="cargo",

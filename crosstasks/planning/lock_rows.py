@@ -11,15 +11,15 @@ from msgspec import Struct, structs
 from ..catalog.targets import default_image
 from ..core import references
 from ..core.steps import Refused
-from ..facts.inventory import BROUGHT
-from ..facts.lock import HINT, Lock, Locked, differs
+from ..facts.inventory import BUNDLE_PREFIX
+from ..facts.lock import HINT, Lock, LockRow, differs
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Image
     from .request import Request
     from .route import Route
 
-BUILT: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
+LOCAL_IMAGE: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -32,12 +32,12 @@ class Difference(Struct, frozen=True, kw_only=True):
     now: str
 
 
-def of(route: Route, request: Request) -> Locked:
+def of(route: Route, request: Request) -> LockRow:
     """Return the row of a route."""
     image = route.image
     built = image.ref if image and is_built(image.ref) else ""
     git = request.shared.git_rev if route.flavour == "git" else ""
-    return Locked(
+    return LockRow(
         builder=route.builder,
         flavour=route.flavour,
         revision=git,
@@ -54,7 +54,7 @@ def of(route: Route, request: Request) -> Locked:
 
 def is_built(ref: str) -> bool:
     """Tell whether a reference is that of an image built by us, wherever it is kept (recipes.py)."""
-    return BUILT.search(ref) is not None
+    return LOCAL_IMAGE.search(ref) is not None
 
 
 def _named(image: Image, route: Route, request: Request) -> str:
@@ -62,7 +62,7 @@ def _named(image: Image, route: Route, request: Request) -> str:
     if is_built(image.ref):
         return "/".join(image.ref.split("/")[-2:])
     upstream = default_image(request.target, route.flavour) or ""
-    if image.ref.startswith(BROUGHT):
+    if image.ref.startswith(BUNDLE_PREFIX):
         return request.options.image or upstream
     same = references.parse(image.ref).path.split("/")[-2:] == references.parse(upstream).path.split("/")[-2:]
     if image.source != "configured" and same:
@@ -70,14 +70,14 @@ def _named(image: Image, route: Route, request: Request) -> str:
     return request.options.image or image.ref
 
 
-def compare(locked: Locked, now: Locked) -> tuple[tuple[str, str, str], ...]:
+def compare(locked: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
     """
     Return the fields that differ, each with both values.
 
     A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
     """
     different = []
-    for name in Locked.__struct_fields__:
+    for name in LockRow.__struct_fields__:
         before, would = getattr(locked, name), getattr(now, name)
         unknown = name == "glibc" and not (before and would)
         same_image = name == "image" and locked.digest and locked.digest == now.digest
@@ -92,7 +92,7 @@ def differs_from_lock(route: Route, request: Request) -> Refused | None:
     return Refused(name=route.name, why=differs(*different[0]), hint=HINT) if different else None
 
 
-def merged(lock: Lock, platform: str, rows: Mapping[str, Locked]) -> Lock:
+def merge(lock: Lock, platform: str, rows: Mapping[str, LockRow]) -> Lock:
     """Put rows of one platform in the place of what was there; those of other platforms, and targets, stay."""
     targets = {triple: dict(row_by_platform) for triple, row_by_platform in lock.target.items()}
     for triple, row in rows.items():
@@ -115,7 +115,7 @@ def only(lock: Lock, triples: Iterable[str]) -> Lock:
     return structs.replace(lock, target={triple: rows for triple, rows in lock.target.items() if triple in names})
 
 
-def text_of(row: Locked) -> str:
+def text_of(row: LockRow) -> str:
     """Return a row in one line."""
     parts = (row.builder, row.flavour, row.image, f"Rust {row.toolchain}")
     return ", ".join(filter(None, parts))

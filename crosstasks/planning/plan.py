@@ -259,12 +259,12 @@ def as_json(plan: Plan) -> dict[str, Any]:
 LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
 """What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
 
-LASTING: Final = frozenset(
+STABLE_FACTS: Final = frozenset(
     {"host", "engine", "registry", "rustup-server", "rust-channel", "debian", "packages", "repository", "rustup", "lock"}
 )
 """What provisioning does not change; what the network said stays as well."""
 
-DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
+DOUBTFUL: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
     EngineFailed: frozenset({"engine"}),
 }
 """What is not sure any more after a failure, and is asked again."""
@@ -272,7 +272,7 @@ DOUBTED: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
 
 def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
     """Forget what provisioning may have changed, and what is doubted."""
-    answers = {question: fact for question, fact in facts.answers.items() if question.about in LASTING - doubted}
+    answers = {question: fact for question, fact in facts.answers.items() if question.about in STABLE_FACTS - doubted}
     return replace(facts, answers=answers)
 
 
@@ -291,4 +291,4 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
         following = f"next would be {likely(planned.request, facts_)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error
-    return afresh(facts_, DOUBTED.get(type(error), frozenset()))
+    return afresh(facts_, DOUBTFUL.get(type(error), frozenset()))

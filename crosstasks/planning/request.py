@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..catalog.recipes import Recipe
     from ..config.configuration import Config, TargetConfig
     from ..facts import Facts
-    from ..facts.lock import Locked
+    from ..facts.lock import LockRow
 
 
 CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\d)?|\d+\.\d+(?:\.\d+)?)(?P<host>-[a-z0-9_]+-.+)?")
@@ -88,7 +88,7 @@ class Request:
     options: TargetConfig
     shared: Config
     rust: RustRequest | Refused
-    locked: Locked | None = None
+    locked: LockRow | None = None
     recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
     lean: bool = False
     named: tuple[str, ...] = ()

@@ -107,7 +107,7 @@ def from_source(request: Request, toolchain: Toolchain) -> bool:
     return request.options.build_std == "always" or not set(request.target.triples) <= set(toolchain.standard)
 
 
-def unsourced(name: str, request: Request, toolchain: Toolchain) -> Refused | None:
+def no_library(name: str, request: Request, toolchain: Toolchain) -> Refused | None:
     """Refuse to compile the standard library where ``build-std`` forbids it."""
     if request.options.build_std == "never" and not set(request.target.triples) <= set(toolchain.standard):
         return Refused(name=name, why=f'{toolchain.name} has no standard library for {request.target.triple}, and build-std = "never"')
@@ -117,7 +117,7 @@ def unsourced(name: str, request: Request, toolchain: Toolchain) -> Refused | No
 def unfit(route: Route, request: Request) -> Refused | None:
     """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
     image, toolchain = route.image, route.toolchain
-    if refusal := unsourced(route.name, request, toolchain):
+    if refusal := no_library(route.name, request, toolchain):
         return refusal
     if image and image.glibc and toolchain.glibc and versions.numbers(toolchain.glibc) > versions.numbers(image.glibc):
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"

@@ -297,7 +297,7 @@ def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mappin
     content = toml_file.read(path) if named or path.is_file() else {}
     below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
     origin = str(path) if content else workspace.manifest if any(below) else ""
-    said = merged(merged(*below), content)
+    said = merge_tables(merge_tables(*below), content)
     if problem := next(_misshapen(said), ""):
         raise ConfigError(f"{origin} is not what cross reads", why=problem)
     return said, origin
@@ -326,10 +326,10 @@ def _texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge_tables(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one table over another, key by key; lists and values are replaced."""
     result = dict(under)
     for key, value in over.items():
         beneath = result.get(key)
-        result[key] = merged(beneath, value) if isinstance(beneath, dict) and isinstance(value, dict) else value
+        result[key] = merge_tables(beneath, value) if isinstance(beneath, dict) and isinstance(value, dict) else value
     return result

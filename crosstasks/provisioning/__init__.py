@@ -44,17 +44,17 @@ def take(step: Provision, context: Context) -> None:
         case InstallWheels():
             _install_wheels(step, context)
         case BringGlibc():
-            with progress.shown(progress.step_words(step)):
+            with progress.timer(progress.step_words(step)):
                 glibc.beside(step, context)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
-            with progress.shown(progress.step_words(step)):
+            with progress.timer(progress.step_words(step)):
                 tools.from_cargo(context.cache / "tools", name, flavour, install, cargo=Path(cargo), run=context.run, say=context.say)
         case InstallToolchain():
             _install_toolchain(step, context)
         case PullImage(ref=ref, platform=platform):
             engines.pull(context.engine, ref, platform, context.say)
         case BuildImage(recipe=recipe):
-            with progress.shown(progress.step_words(step)):
+            with progress.timer(progress.step_words(step)):
                 image.provide(recipe, context)
         case RegisterEmulator():
             emulation.install(step, context)
@@ -64,7 +64,7 @@ def take(step: Provision, context: Context) -> None:
 
 def _install_wheels(step: InstallWheels, context: Context) -> None:
     then = (partial(glibc.around, step.name.partition("-")[0], step.machine, context),) if step.glibc else ()
-    with progress.shown(progress.step_words(step)):
+    with progress.timer(progress.step_words(step)):
         home = context.cache / "tools"
         tools.from_pypi(home, step.name, step.projects, machine=step.machine, then=then, run=context.run, say=context.say)
 
@@ -72,10 +72,10 @@ def _install_wheels(step: InstallWheels, context: Context) -> None:
 def _install_toolchain(step: InstallToolchain, context: Context) -> None:
     home = context.cache / "rustup"
     if step.source == "rustup":
-        with progress.shown(progress.step_words(step)):
+        with progress.timer(progress.step_words(step)):
             toolchain.from_rustup(step, home=home, rustup=step.rustup, run=context.run, say=context.say)
         return
-    with progress.shown(progress.step_words(step)):
+    with progress.timer(progress.step_words(step)):
         toolchain.from_debian(
             step,
             home=home,

@@ -44,7 +44,7 @@ def suspicious(output: str) -> str:
     return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 
 
-def damaged(route: Route, output: str, context: Context) -> ToolDamaged | None:
+def check_after_failure(route: Route, output: str, context: Context) -> ToolDamaged | None:
     """Compare our files if the *output* of a program suggests damage, and take out what is damaged; None if nothing of ours is."""
     line = suspicious(output)
     parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
@@ -74,8 +74,8 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
     if not lock:
         yield
         return
-    with cache.locked(lock):
-        wrong = cache.describe(cache.differing(folder))
+    with cache.lock(lock):
+        wrong = cache.describe(cache.changed_files(folder))
         if line and folder.is_dir() and not (folder / cache.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if wrong:

@@ -15,7 +15,7 @@ from ..clients import engines
 from ..core.errors import EmulationFailed
 from ..core.steps import Question, Refused
 from ..facts import probes
-from ..facts.emulation import MOUNT, Emulation, mounted
+from ..facts.emulation import MOUNT, Emulation, is_mounted
 from ..facts.probes import PLATFORMS, EmulationTest
 from ..planning.emulators import DOES, Source
 from . import image
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 120.0
 """Seconds for the container that registers."""
 
-ALLOWED: Final = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+MOUNT_PRIVILEGES: Final = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
 """
 What mounting the kernel's table takes: that, and nothing else that is privileged. tonistiigi/binfmt's page says ``--privileged``; its
 source (cmd/binfmt/main.go) mounts the table where it is not, and writes to it.
@@ -74,7 +74,7 @@ def install(step: RegisterEmulator, context: Context) -> None:
         EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
     """
     platform = step.platform
-    if step.ask and not agreed(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
+    if step.ask and not confirm(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
     context.say(f"setting up emulation of {platform}: {DOES[step.source]}")
     _mount(context)
@@ -85,7 +85,7 @@ def install(step: RegisterEmulator, context: Context) -> None:
 def _passing(context: Context) -> bool:
     """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
     there = context.engine.remote or context.engine.desktop or not isinstance(context.facts.emulation, Emulation)
-    return not there and context.look.platform().system == "linux" and not mounted(context.look.root)
+    return not there and context.look.platform().system == "linux" and not is_mounted(context.look.root)
 
 
 def _mount(context: Context) -> None:
@@ -95,7 +95,7 @@ def _mount(context: Context) -> None:
         context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 
 
-def agreed(question: str) -> bool:
+def confirm(question: str) -> bool:
     """Ask on the terminal; nothing but a yes is one."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -118,7 +118,7 @@ def _pinned(context: Context, step: RegisterEmulator) -> None:
     platform, ref = step.platform, step.ref
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
-        done = context.run((*_container(context), *ALLOWED, ref, action, value), timeout=PATIENCE)
+        done = context.run((*_container(context), *MOUNT_PRIVILEGES, ref, action, value), timeout=PATIENCE)
     if done.code:
         raise _refused(f"the pinned image did not register an emulator of {name}", done)
 
@@ -140,7 +140,7 @@ def _in_ours(context: Context, platform: str, recipe: Recipe | Refused | None, r
         raise EmulationFailed(f"no image with an emulator of {platform} can be built", why=why, hint=hint)
     image.provide(recipe, context)
     script = Path(__file__).with_name("binfmt.sh").read_bytes()
-    argv = (*_container(context), "--interactive", *ALLOWED, recipe.tag, "sh", "-s", entry(platform), recorded)
+    argv = (*_container(context), "--interactive", *MOUNT_PRIVILEGES, recipe.tag, "sh", "-s", entry(platform), recorded)
     return context.run(argv, stdin=script, timeout=PATIENCE)
 
 

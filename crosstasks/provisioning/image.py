@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..core.steps import Say
 
-MERGED: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
+USR_LINKS: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
 """Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""
 
-DROPPED: Final = (
+OMIT: Final = (
     *("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "usr/share/gdb/"),
     *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
 )
@@ -80,7 +80,7 @@ def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool
         for member, content in members(deb):
             name = place(member.name, deb.name)
             # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
-            if not name or name in names or f"{name}/".startswith(DROPPED) or UNREAD.fullmatch(name) or not takes(name):
+            if not name or name in names or f"{name}/".startswith(OMIT) or UNREAD.fullmatch(name) or not takes(name):
                 continue
             plain = _plain(member, name, deb.name)
             if plain.islnk() and plain.linkname not in names:
@@ -102,7 +102,7 @@ def place(name: str, source: str) -> str:
     if path.is_absolute() or ".." in path.parts:
         raise ImageFailed(f"{source} holds the path {name!r}", why="it leads out of the image", hint="the package is not trusted")
     parts = [part for part in path.parts if part != "."]
-    if parts and parts[0] in MERGED:
+    if parts and parts[0] in USR_LINKS:
         parts.insert(0, "usr")
     return "/".join(parts)
 
@@ -197,7 +197,7 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         ToolMissing: Debian has no such package.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with cache.locked(folder / recipe.tag.replace("/", "-").replace(":", "-"), say):
+    with cache.lock(folder / recipe.tag.replace("/", "-").replace(":", "-"), say):
         if engines.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)
@@ -321,10 +321,10 @@ def _added(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str
 def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, added: Mapping[str, tuple[bytes, int]]) -> None:
     """Fill the last layer: what no package has, or its maintainer script would make."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
-    for name in ("usr", *(f"usr/{name}" for name in MERGED), *top):
+    for name in ("usr", *(f"usr/{name}" for name in USR_LINKS), *top):
         tar.addfile(directory(name))
     tar.addfile(directory("tmp", 0o1777))
-    for name in MERGED:
+    for name in USR_LINKS:
         tar.addfile(link(name, f"usr/{name}"))
     # forky has dropped the emulator's second name
     named = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}

@@ -152,7 +152,7 @@ def linkage(path: Path) -> Linkage:
     return Linkage(needed=tuple(needed), glibc=glibc)
 
 
-def reached(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
+def shared_objects(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
     """Return the names of all shared objects that *roots* need, directly or not, without the C library's own."""
     names: set[str] = set()
     waiting = list(roots)
@@ -173,7 +173,7 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
             read[name] = linkage(_named(folder, name, links))
         return read[name].needed
 
-    needed = reached((file.name for file in (folder / "bin").iterdir()), needs)
+    needed = shared_objects((file.name for file in (folder / "bin").iterdir()), needs)
     for file in private.iterdir():
         if file.name not in needed:
             file.unlink()

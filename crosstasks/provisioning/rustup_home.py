@@ -71,7 +71,7 @@ def union(step: InstallToolchain, present: Toolchain | None) -> InstallToolchain
 def mark(folder: Path, content: Toolchain) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
     cache.note_checksums(folder, but=BOOKS)
-    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(inventory.noted(content))).decode())
+    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(inventory.marker_content(content))).decode())
 
 
 def keep(place: Path, present: Toolchain, draft_: Path, other: Toolchain) -> None:
@@ -115,5 +115,5 @@ def draft(home: Path, name: str, say: Say) -> Iterator[Path]:
     Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
     """
     place = home / "making" / name
-    with cache.locked(place, say), files.draft_folder(place) as folder:
+    with cache.lock(place, say), files.draft_folder(place) as folder:
         yield folder

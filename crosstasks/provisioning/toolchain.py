@@ -111,7 +111,7 @@ def _of(origin: str, home: Path, step: InstallToolchain) -> Toolchain | None:
 
 def _intact(home: Path, step: InstallToolchain, say: Say) -> bool:
     """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = cache.describe(cache.differing(path(home, step)))
+    wrong = cache.describe(cache.changed_files(path(home, step)))
     if wrong:
         say(f"{path(home, step)} is made anew: {wrong}")
     return not wrong
@@ -139,7 +139,7 @@ def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> bool
     calls = [["target", "add", *triples]] if triples else []
     calls += [["component", "add", *components]] if components else []
     # toolchains share the downloads of a home, of rust-src for one
-    with cache.locked(home / "making" / "rustup"):
+    with cache.lock(home / "making" / "rustup"):
         went = all(_rustup([*call, "--toolchain", want.name], home, rustup, run).code == 0 for call in calls)
     folder = path(home, want)
     return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.library else [])))

@@ -134,14 +134,14 @@ QUICK: Final[Env] = {
 }
 """cross's own profile has link-time optimisation (Cargo.toml of main); with these it compiles in about a third of the time."""
 
-UNWANTED: Final = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_INSTALL_ROOT")
+PROJECT_VARIABLES: Final = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_INSTALL_ROOT")
 """What the user has set for the project."""
 
 
 def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path, run: Runner) -> None:
     repository: Env = {"GIT_DIR": None} if flavour == "git" else {"GIT_CEILING_DIRECTORIES": "/", "GIT_DIR": os.devnull}
     env: Env = {
-        **dict.fromkeys((*UNWANTED, "GIT_WORK_TREE")),
+        **dict.fromkeys((*PROJECT_VARIABLES, "GIT_WORK_TREE")),
         **QUICK,
         **repository,
         "CARGO_TARGET_DIR": str(draft / "build"),

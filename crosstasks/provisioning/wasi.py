@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-TOLD: Final = ("RUST_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR")
+VARIABLES: Final = ("RUST_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR")
 """How the variables begin that a program is given: what cargo says of the package, and nothing secret."""
 
 COMPONENT: Final = b"\0asm\x0d\0\1\0"
@@ -23,7 +23,7 @@ NO_HOST: Final = (
 
 SILENT: Final = "{}: ended without a trap; a program for wasm32-unknown-unknown prints nothing, and gets no arguments"
 
-KILLED: Final = 134
+ABORT_CODE: Final = 134
 """What a shell makes of a program that aborted."""
 
 
@@ -41,13 +41,13 @@ def run(program: Path, arguments: Sequence[str]) -> int:
         return int(ended.code)
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return KILLED
+        return ABORT_CODE
 
 
 def _config(wasmtime: Any, program: Path, arguments: Sequence[str]) -> Any:
     config = wasmtime.WasiConfig()
     config.argv = [str(program), *arguments]
-    config.env = [[name, value] for name, value in os.environ.items() if name.startswith(TOLD)]
+    config.env = [[name, value] for name, value in os.environ.items() if name.startswith(VARIABLES)]
     config.inherit_stdin()
     config.inherit_stdout()
     config.inherit_stderr()
@@ -62,7 +62,7 @@ def _module(wasmtime: Any, engine: Any, store: Any, program: Path) -> int:
     module = wasmtime.Module.from_file(engine, str(program))
     if foreign := sorted({one.module for one in module.imports if not one.module.startswith("wasi_")}):
         print(NO_HOST.format(", ".join(foreign)), file=sys.stderr)  # noqa: T201
-        return KILLED
+        return ABORT_CODE
     exports = linker.instantiate(store, module).exports(store)
     if "_start" in exports:
         exports["_start"](store)

@@ -56,7 +56,7 @@ _FOLDS: Final[Mapping[str, _Fold]] = {
 """By service; others have none."""
 
 
-def diagnosed(environ: Mapping[str, str]) -> bool:
+def wants_diagnostics(environ: Mapping[str, str]) -> bool:
     """Tell whether the compiler's messages are wanted as data: a service shows them, or a file is to hold them."""
     return ci(environ) == "github" or bool(environ.get(REPORT) or environ.get(QUALITY))
 
@@ -77,7 +77,7 @@ def _id(triple: str, verb: str) -> str:
     return f"crosstasks_{verb}_{triple}"
 
 
-def annotated(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
+def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
     """
     Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
 
@@ -177,7 +177,7 @@ _TOLD: Final[dict[str, dict[tuple[str, str], Result]]] = {}
 
 
 @contextmanager
-def folded(triple: str, verb: str, environ: Mapping[str, str]) -> Iterator[None]:
+def fold(triple: str, verb: str, environ: Mapping[str, str]) -> Iterator[None]:
     """Fold what is told of a target, where the log of a CI service can."""
     _line(begin(triple, verb, environ, int(time.time())))
     try:
@@ -203,7 +203,7 @@ def finish(results: Sequence[Result], context: Context) -> None:
     environ = context.environ
     root, top = _folders(context)
     if ci(environ) == "github":
-        for line in annotated(results, root, top):
+        for line in github_annotations(results, root, top):
             _line(line)
     with _LOCK:
         for name, act in _FILES.items():

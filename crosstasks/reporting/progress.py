@@ -26,7 +26,7 @@ LOG: Final = 30.0
 
 
 @contextmanager
-def shown(words: str) -> Iterator[None]:
+def timer(words: str) -> Iterator[None]:
     """Show the words, and the seconds since they began: on a terminal in one line that is gone at the end, in a log now and then."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" if sys.stderr else False
     done = threading.Event()
@@ -43,7 +43,7 @@ CLEAR: Final = "\r\x1b[K"
 _drawn = threading.Event()
 
 
-def cleared() -> str:
+def clear_line() -> str:
     """Return what takes the line away that is drawn now, for whoever writes another."""
     return CLEAR if _drawn.is_set() else ""
 
@@ -63,7 +63,7 @@ def _watch(words: str, done: threading.Event, terminal: bool) -> None:  # noqa: 
             _drawn.set()
         _write(f"{CLEAR}{text}" if terminal else f"{text}\n")
         wait = 1.0 if terminal else LOG
-    _write(cleared())
+    _write(clear_line())
     _drawn.clear()
 
 
@@ -73,14 +73,14 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
-def aligned(rows: Iterable[Sequence[str]]) -> str:
+def align(rows: Iterable[Sequence[str]]) -> str:
     """Return one line for each row; each column is as wide as its widest cell."""
     lines = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
-CALLED: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}
+TOOL_NAMES: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}
 """What people call a program that PyPI has under another name."""
 
 WITH_GLIBC: Final = ", and glibc of Debian's packages for it"
@@ -92,7 +92,7 @@ def step_words(step: Provision) -> str:
     """Return what a step does, as a sentence without a subject."""
     match step:
         case InstallWheels(projects=projects, glibc=glibc):
-            return f"install {joined([_project(project) for project in projects])} from PyPI{WITH_GLIBC if glibc else ''}"
+            return f"install {join_names([_project(project) for project in projects])} from PyPI{WITH_GLIBC if glibc else ''}"
         case BringGlibc():
             return "bring glibc of Debian's packages, for Rust's programs on this host"
         case CompileCross(flavour=flavour):
@@ -114,7 +114,7 @@ def step_words(step: Provision) -> str:
 
 def _project(project: str) -> str:
     name, _, version = project.partition("==")
-    return f"{CALLED.get(name, name)} {version}"
+    return f"{TOOL_NAMES.get(name, name)} {version}"
 
 
 def short(triple: str) -> str:
@@ -126,9 +126,9 @@ def short(triple: str) -> str:
 def some(triples: Sequence[str]) -> str:
     """Name the first targets, and count the others."""
     names = [short(triple) for triple in triples]
-    return joined(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more targets"
+    return join_names(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more targets"
 
 
-def joined(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return names with commas, and *and* before the last."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else "".join(names)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """Tell one line of progress, on stderr."""
-    print(f"{progress.cleared()}{dim('*')} {harmless(line)}", file=sys.stderr, flush=True)
+    print(f"{progress.clear_line()}{dim('*')} {harmless(line)}", file=sys.stderr, flush=True)
 
 
-def coloured(stream: object, environ: Mapping[str, str]) -> bool:
+def has_colour(stream: object, environ: Mapping[str, str]) -> bool:
     """Tell whether to colour: ``NO_COLOR`` and ``FORCE_COLOR`` win over what the stream is."""
     if environ.get("NO_COLOR"):
         return False
@@ -39,7 +39,7 @@ def coloured(stream: object, environ: Mapping[str, str]) -> bool:
 
 
 def _paint(code: str, text: str, stream: object) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if coloured(stream, os.environ) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if has_colour(stream, os.environ) else text
 
 
 def dim(text: str) -> str:
@@ -69,7 +69,7 @@ def plan_text(plan: Plan, *, everything: bool = False) -> str:
         lines += [line for refusal in plan.refused for line in _row("refused", f"{refusal.name}: {refusal.why}")]
         lines += _row("next", "; ".join(plan.below)) if plan.below else []
     else:
-        lines += [line for text in grouped(plan.refused) for line in _row("refused", text)]
+        lines += [line for text in group_refusals(plan.refused) for line in _row("refused", text)]
         lines += _row("", dim_out("--all shows every ingredient, refused route and step in full"))
     return "\n".join(lines)
 
@@ -87,16 +87,16 @@ def _why(plan: Plan) -> str:
     return f"{first}; the image: {image.why}" if image else first
 
 
-SHOWN: Final = 3
+MOST_GROUPS: Final = 3
 """Groups of refused routes that are shown without ``--all``."""
 
 
-def grouped(refused: Sequence[Refused]) -> list[str]:
+def group_refusals(refused: Sequence[Refused]) -> list[str]:
     """Return the refused routes, those with one reason together."""
     groups = alike(refused)
     lines = [f"{same[0].name}{f' and {len(same) - 1} more' if same[1:] else ''}: {why}" for why, same in groups]
-    rest = sum(len(same) for _, same in groups[SHOWN:])
-    return [*lines[:SHOWN], *([f"{rest} more route{'s' if rest > 1 else ''}"] if rest else [])]
+    rest = sum(len(same) for _, same in groups[MOST_GROUPS:])
+    return [*lines[:MOST_GROUPS], *([f"{rest} more route{'s' if rest > 1 else ''}"] if rest else [])]
 
 
 def _parts(plan: Plan) -> Iterable[tuple[str, Ingredient]]:
@@ -216,7 +216,7 @@ def size(count: int) -> str:
     return f"{value:.1f} GB"
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class TargetRow(Struct, frozen=True, kw_only=True):
     """One target.
 
     Attributes:
@@ -244,10 +244,10 @@ class Listed(Struct, frozen=True, kw_only=True):
     here: Mapping[str, str] = {}
 
 
-def listed() -> tuple[Listed, ...]:
+def target_rows() -> tuple[TargetRow, ...]:
     """Return every target, in the order of the catalogue."""
     return tuple(
-        Listed(
+        TargetRow(
             triple=row.triple,
             aliases=row.aliases,
             session=f"cross-{targets.alias(row)}",
@@ -264,7 +264,7 @@ def listed() -> tuple[Listed, ...]:
     )
 
 
-def text(rows: Sequence[Listed]) -> str:
+def text(rows: Sequence[TargetRow]) -> str:
     """Return the targets as a table for people."""
     verbs = tuple(rows[0].here) if rows else ()
     head = ("triple", "session", "aliases", "images of cross", "built here", "no image", "tests", "std", *verbs)
@@ -286,4 +286,4 @@ def text(rows: Sequence[Listed]) -> str:
             for row in rows
         ),
     ]
-    return progress.aligned(lines)
+    return progress.align(lines)

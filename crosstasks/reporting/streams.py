@@ -13,7 +13,7 @@ from ..core.errors import ConfigError, CrosstasksError, DiskFull
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """
     Write what there is to standard output, and translate what goes wrong there, and with files nobody else has a word for.
 
@@ -38,12 +38,12 @@ def translated() -> Iterator[None]:
         _forgotten()
         what = f"{error.filename or 'the result'} cannot be read or written"
         if error.errno in cache.FULL and error.filename:
-            raise DiskFull(what, why=str(error.strerror), hint=cache.FREE) from error
+            raise DiskFull(what, why=str(error.strerror), hint=cache.HINT) from error
         raise CrosstasksError(what, why=error.strerror or str(error)) from error
 
 
 @contextmanager
-def piped() -> Iterator[None]:
+def quiet_pipe() -> Iterator[None]:
     """End quietly if the reader of standard output has gone, whatever was to be written there."""
     try:
         yield
@@ -96,6 +96,6 @@ def read(most: int = -1) -> str:
     return sys.stdin.read(most)
 
 
-def attended() -> bool:
+def is_interactive() -> bool:
     """Tell whether somebody is at standard input, to be asked."""
     return sys.stdin is not None and sys.stdin.isatty()

@@ -77,10 +77,10 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
 BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
-PREPARING: Final = ("package", "skip", "snapshot")
-RELEASING: Final = ("target", *PREPARING)
-VERIFYING: Final = ("target", "format", "engine", "rebuild")
-PACKING: Final = ("format", *OVERRIDES, "yes", *RELEASING, "jobs")
+PREPARE_OPTIONS: Final = ("package", "skip", "snapshot")
+RELEASE_OPTIONS: Final = ("target", *PREPARE_OPTIONS)
+VERIFY_OPTIONS: Final = ("target", "format", "engine", "rebuild")
+PACK_OPTIONS: Final = ("format", *OVERRIDES, "yes", *RELEASE_OPTIONS, "jobs")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Call:
         context = self.context()
         if not self.changed_since:
             return self.names, context
-        needed("ci", read.CHANGED_SINCE)
+        require_part("ci", read.CHANGED_SINCE)
         from ..extras.ci import changes
 
         context = changes.narrow(context, self.names, self.changed_since, verb)
@@ -150,7 +150,7 @@ class Call:
             print(harmless(text()))  # noqa: T201
 
 
-def needed(part: str, why: str) -> None:
+def require_part(part: str, why: str) -> None:
     """
     Refuse what a part is needed for that this copy was made without.
 

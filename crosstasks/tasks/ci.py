@@ -129,11 +129,11 @@ def _hashes(context: Context) -> Hashes:
     """Read what the keys of caches depend on."""
     from ..extras.ci import matrix
 
-    names = (Path(context.config.place).name, *matrix.PROVIDING)
+    names = (Path(context.config.place).name, *matrix.PROVISION_FILES)
     read = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
     lock = context.root / "Cargo.lock"
     return matrix.Hashes(
-        provision=matrix.digest(matrix.shipped().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
+        provision=matrix.digest(matrix.catalogue_hash().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
     )
 
 

@@ -15,7 +15,7 @@ from .call import Call, Task
 if TYPE_CHECKING:
     from ..core.steps import Verb
     from ..extras.maintenance.scaffold import Way
-    from ..reporting.report import Listed
+    from ..reporting.report import TargetRow
 
 
 def doctor(call: Call) -> int:
@@ -41,7 +41,7 @@ def explain(call: Call) -> None:
     rows = remedies.find(text)
     if not rows:
         raise CrosstasksError("no known error is in this text", hint="give the whole output of the program")
-    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows, text)}, lambda: remedies.shown(rows, text))
+    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows, text)}, lambda: remedies.remedy_text(rows, text))
 
 
 def _text(argument: str) -> str:
@@ -60,14 +60,14 @@ def targets(call: Call) -> None:
     from ..core import about
     from ..reporting import report
 
-    named = {read.named(name, call.place) for name in call.names}
-    rows = tuple(row for row in report.listed() if not named or row.triple in named)
+    named = {read.triple_of(name, call.place) for name in call.names}
+    rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
     if call.options["here"]:
         rows = _here(rows, call)
     call.show({"schema_version": about.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
 
 
-def _here(rows: Sequence[Listed], call: Call) -> tuple[Listed, ...]:
+def _here(rows: Sequence[TargetRow], call: Call) -> tuple[TargetRow, ...]:
     """Plan for each target as if it were the only one, and say which route is taken, or why none is."""
     from msgspec.structs import replace
 
@@ -115,8 +115,8 @@ def _way(call: Call, root: Path) -> Way:
     if vendor:
         copy = root / vendor / scaffold.INDEX
         if not (copy / vendoring.MANIFEST).is_file():
-            vendoring.make(str(copy), vendoring.named(with_))
-        return scaffold.vendored(copy, root)
+            vendoring.make(str(copy), vendoring.part_names(with_))
+        return scaffold.vendored_copy(copy, root)
     if wheel:
         return scaffold.wheel(Path(wheel), root)
     if git or index:
@@ -134,7 +134,7 @@ How does this repository get crosstasks?
 def _asked(call: Call, root: Path) -> Way:
     from ..extras.maintenance import scaffold
 
-    if not streams.attended():
+    if not streams.is_interactive():
         raise ConfigError("how does this repository get crosstasks?", hint=f"one of {scaffold.CHOICES}")
     print(QUESTION, end="", file=sys.stderr, flush=True)  # noqa: T201
     match sys.stdin.readline().strip() or "1":
@@ -194,7 +194,7 @@ def vendor(call: Call) -> None:
     from ..extras.maintenance import vendoring
 
     into, check, update, force, parts = (call.options[name] for name in ("into", "check", "update", "force", "with_"))
-    text = vendoring.act(into, check_only=check, renew=update, force=force, parts=vendoring.named(parts))
+    text = vendoring.act(into, check_only=check, renew=update, force=force, parts=vendoring.part_names(parts))
     print(text, end="\n" if text else "")  # noqa: T201
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, OVERRIDES, PACKING, PREPARING, RELEASING, VERIFYING, Call, Task
+from .call import OPTIONS, OVERRIDES, PACK_OPTIONS, PREPARE_OPTIONS, RELEASE_OPTIONS, VERIFY_OPTIONS, Call, Task
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -79,7 +79,7 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
     if not needed or call.options.get("yes"):
         return True
     print(plan, file=sys.stderr)  # noqa: T201
-    if not streams.attended():
+    if not streams.is_interactive():
         raise ConfigError("a release asks for confirmation, and standard input is no terminal", hint="--yes confirms; --dry-run only shows")
     print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
@@ -197,7 +197,7 @@ def _verified(call: Call, release: ReleaseContext) -> int:
     """Verify what was built, as the task of that name does."""
     if "verify" in release.skip:
         return 0
-    options = {name: OPTIONS[name].default for name in VERIFYING}
+    options = {name: OPTIONS[name].default for name in VERIFY_OPTIONS}
     chosen_options = {name: value for name, value in call.options.items() if name in options}
     return verify(Call(call.place, options | chosen_options))
 
@@ -292,7 +292,7 @@ def verify(call: Call) -> int:
     differences = _again(call, dist, context) if call.options["rebuild"] else None
 
     def text() -> str:
-        shown = verifying.text(findings, colour=report.coloured(sys.stdout, context.environ))
+        shown = verifying.text(findings, colour=report.has_colour(sys.stdout, context.environ))
         return shown if differences is None else f"{shown}\n{verifying.compared(differences)}"
 
     call.show(
@@ -315,7 +315,7 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
-    packages = contents.listed(dist, context.config.chosen)
+    packages = contents.find_packages(dist, context.config.chosen)
     triples = tuple(dict.fromkeys(package.target.triple for package in packages))
     changes = {
         "target": list(triples),
@@ -324,7 +324,7 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
         "skip": ["hooks"],
         "engine": call.options["engine"],
     }
-    options = {name: changes.get(name, OPTIONS[name].default) for name in PACKING}
+    options = {name: changes.get(name, OPTIONS[name].default) for name in PACK_OPTIONS}
 
     def package(root: Path) -> Path:
         with redirect_stdout(sys.stderr):
@@ -337,12 +337,12 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
 
 
 TASKS: Final[Mapping[str, Task]] = {
-    "release.status": Task(status, ("format", *RELEASING)),
-    "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *PREPARING)),
-    "release.build": Task(build, PACKING),
-    "release.verify": Task(verify, VERIFYING),
-    "release.sign": Task(sign, RELEASING),
-    "release.publish": Task(publish, ("dry_run", "yes", *RELEASING)),
-    "release.all": Task(everything, ("bump", "dry_run", "yes", *OVERRIDES, *RELEASING, "jobs")),
+    "release.status": Task(status, ("format", *RELEASE_OPTIONS)),
+    "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *PREPARE_OPTIONS)),
+    "release.build": Task(build, PACK_OPTIONS),
+    "release.verify": Task(verify, VERIFY_OPTIONS),
+    "release.sign": Task(sign, RELEASE_OPTIONS),
+    "release.publish": Task(publish, ("dry_run", "yes", *RELEASE_OPTIONS)),
+    "release.all": Task(everything, ("bump", "dry_run", "yes", *OVERRIDES, *RELEASE_OPTIONS, "jobs")),
 }
 """The rows of this module, by the names of the tasks."""

@@ -184,5 +184,5 @@ def _run(start: Start, arguments: tuple[str, ...], seconds: float, context: Cont
     argv = (*start.argv, *arguments)
     if not start.run:
         return context.run(argv, timeout=seconds)
-    with engines.ending(start.command, start.run, context.run):
+    with engines.reap_containers(start.command, start.run, context.run):
         return context.run(argv, timeout=seconds)

@@ -52,7 +52,7 @@ def _option(name: str) -> Sequence[str]:
 
 def targets() -> str:
     """Return the page of targets."""
-    rows = report.listed()
+    rows = report.target_rows()
     head = ("triple", "names", "images of cross", "built here", "without an image", "tests", "standard library")
     mark = {True: "yes", False: ""}
     cells = (

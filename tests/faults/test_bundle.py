@@ -9,7 +9,7 @@ import time
 import pytest
 from misbehaving import configure, flip
 
-from crosstasks.core.cache import ALL, differing
+from crosstasks.core.cache import ALL, changed_files
 
 TRIPLE = f"{platform.machine()}-unknown-linux-gnu"
 
@@ -74,7 +74,7 @@ def test_while_a_bundle_is_loaded(crosstasks, small, bundle, tmp_path, word, mom
     env = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_OFFLINE": "true"}
     assert killed(crosstasks.start("provision", "--from", str(bundle), cwd=small, **env), word, moment)
     folders = [path for place in ("tools", "rustup/toolchains") for path in (cache / place).glob("[!.]*/")]
-    assert dict.fromkeys(folders, ()) == {folder: differing(folder) for folder in folders}
+    assert dict.fromkeys(folders, ()) == {folder: changed_files(folder) for folder in folders}
     assert all((folder / ALL).exists() for folder in folders)
     again = crosstasks("provision", "--from", str(bundle), cwd=small, **env)
     assert 0 == again.returncode, again.stderr

@@ -40,7 +40,7 @@ def test_in_cross_with_eight_processes_at_once(crosstasks, built, apart):
     said = [child.communicate(timeout=300)[1] for child in children]
     assert [0] * 8 == [child.returncode for child in children], said
     assert 1 == sum(f"{place} is made anew: bin/cross is not what was installed" in words for words in said)
-    assert () == cache.differing(place)
+    assert () == cache.changed_files(place)
     assert [place.name] == [path.name for path in place.parent.iterdir() if path.is_dir()]
 
 
@@ -56,7 +56,7 @@ def test_in_rustup(tmp_path):
     flip(place / "bin/rustup")
     subprocess.run(("sha256sum", "--check", "--strict", "--quiet", cache.ALL), cwd=install(), check=True)
     assert f"{place} is made anew: bin/rustup is not what was installed" in said
-    assert ("", ()) == (cache.mismatch(place), cache.differing(place))
+    assert ("", ()) == (cache.mismatch(place), cache.changed_files(place))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_in_a_toolchain_that_is_made_anew(host):
     assert 5 == host.build().returncode
     again = host.build()
     assert 0 == again.returncode, again.stderr
-    assert () == cache.differing(folder)
+    assert () == cache.changed_files(folder)
 
 
 def test_in_a_toolchain_in_a_container(crosstasks, built, apart):
@@ -128,7 +128,7 @@ def test_an_ordinary_error_compares_nothing(host):
     failed = host.build()
     assert 1 == failed.returncode, failed.stderr
     assert "cannot find function `absent`" in failed.stderr
-    assert ("bin/rustdoc",) == cache.differing(folder)
+    assert ("bin/rustdoc",) == cache.changed_files(folder)
 
 
 def test_in_zig(host):

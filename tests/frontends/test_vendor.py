@@ -192,7 +192,7 @@ def test_check_shows_drift_that_the_manifest_hides(copy, vendor):
         file.write("# ours\n")
     from crosstasks.extras.maintenance import vendoring
 
-    (copy / "vendored.json").write_text(vendoring.manifest(crosstasks.__version__, vendoring.held(copy)))
+    (copy / "vendored.json").write_text(vendoring.manifest(crosstasks.__version__, vendoring.folder_contents(copy)))
     done = vendor("--into", "lib/py/xt", "--check")
     assert 1 == done.returncode
     assert "+# ours\n" in done.stdout
@@ -214,7 +214,7 @@ def test_update_renews(copy, vendor):
     from crosstasks.extras.maintenance import vendoring
 
     (copy / "gone.py").write_text("old = 1\n")
-    (copy / "vendored.json").write_text(vendoring.manifest("0.0.9", vendoring.held(copy)))
+    (copy / "vendored.json").write_text(vendoring.manifest("0.0.9", vendoring.folder_contents(copy)))
     assert "it is crosstasks 0.0.9, and this is" in vendor("--into", "lib/py/xt", "--check").stderr
     done = vendor("--into", "lib/py/xt", "--update")
     assert (0, f"lib/py/xt: crosstasks 0.0.9 -> {crosstasks.__version__}\n") == (done.returncode, done.stdout)

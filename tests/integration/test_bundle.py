@@ -209,8 +209,8 @@ def test_a_digest_comes_along_with_an_image_that_has_no_other_name(tmp_path, mon
         image = Image(ref=at, platform="linux/amd64", digest=at, source="upstream", why="")
         route = Route(name="x", target=ARM64, builder="cross", flavour="0.2.5", toolchain=own, host_toolchain=own, image=image)
         try:
-            with bundle_archive.writing(tmp_path / "b.tar") as writer:
-                rows = bundle_tasks.saved(
+            with bundle_archive.writer(tmp_path / "b.tar") as writer:
+                rows = bundle_tasks.save_images(
                     writer,
                     context,
                     "linux/amd64",

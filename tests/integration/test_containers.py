@@ -184,7 +184,7 @@ def test_ending_removes_after_an_exception(door, start):
     start(other)
 
     def fail():
-        with engines.ending("docker", run_id):
+        with engines.reap_containers("docker", run_id):
             start(*engines.labels(run_id))
             raise ValueError("on purpose")
 
@@ -196,7 +196,7 @@ def test_ending_removes_after_an_exception(door, start):
 
 def test_ending_without_an_engine():
     """An engine that is gone does not hide why the block failed."""
-    with pytest.raises(ValueError, match="on purpose"), engines.ending("no-such-docker", uuid4().hex):
+    with pytest.raises(ValueError, match="on purpose"), engines.reap_containers("no-such-docker", uuid4().hex):
         raise ValueError("on purpose")
 
 

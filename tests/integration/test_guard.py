@@ -169,7 +169,7 @@ class Bench:
     def run(self, *argv, env=None, cwd="", **changes):
         """Call cross; return its end, the marks, and what they mean."""
         guard = self.guard(**changes)
-        with guards.guarded(guard):
+        with guards.active(guard):
             command = (self.cross, *argv)
             done = subprocess.run(  # noqa: PLW1510
                 command, env=self.environment(guard, env or {}), cwd=cwd or self.crate, capture_output=True, text=True, timeout=120
@@ -461,7 +461,7 @@ def test_only_the_host_is_another(bench):
     def said(program, *arguments):
         return subprocess.run((program, *arguments), capture_output=True, text=True, check=True).stdout.splitlines()
 
-    with guards.guarded(guard):
+    with guards.active(guard):
         stand_in = f"{guard.folder}/rustc"
         real = said(guard.rustc, "-vV")
         assert said(stand_in, "-vV") == said(stand_in, "--version", "--verbose")
@@ -518,7 +518,7 @@ def alone(tmp_path):
         cargo_home=EVIL,
         rustup_home="home",
     )
-    with guards.guarded(guard):
+    with guards.active(guard):
         yield guard
 
 

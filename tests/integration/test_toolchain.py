@@ -138,7 +138,7 @@ def test_added(made):
     assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
     (found,) = inventory.toolchains(folder.parent.parent)
     assert ((HOST, FOREIGN), True, "debian") == (found.standard, found.library, found.origin)
-    assert () == cache.differing(folder)
+    assert () == cache.changed_files(folder)
 
 
 def test_is_what_it_says(made, release, tmp_path):
@@ -256,7 +256,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
     assert toolchain.complete(home, wanted)
-    assert () == cache.differing(toolchain.path(home, wanted))
+    assert () == cache.changed_files(toolchain.path(home, wanted))
     assert not (tmp_path / "theirs").exists()
     assert f"{release}-{HOST}" == run((rustup, "toolchain", "list"), env={"RUSTUP_HOME": str(home)}).out.strip()
     (tmp_path / "l.rs").write_text("pub fn f() {}\n")

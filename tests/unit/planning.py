@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crosstasks.catalog import targets
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.debian import MissingPackages
-from crosstasks.facts.probes import EmulationTest, Shared
+from crosstasks.facts.probes import EmulationTest, SharedFolder
 from crosstasks.facts.rustup import Channel
 from crosstasks.planning import plan
 from crosstasks.planning import request as requests
@@ -43,7 +43,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
         "rust-channel": partial(channel, server),
         "debian": lambda _: debian,
         "packages": lambda subject: MissingPackages(suite=subject.split()[0], architecture=subject.split()[1]),
-        "shared": lambda place: Shared(folder=place),
+        "shared": lambda place: SharedFolder(folder=place),
         "emulation-test": lambda platform: EmulationTest(platform=platform) if proof else Absent(f"nothing runs {platform} programs"),
     }
 

@@ -63,10 +63,10 @@ class Requests:
     def _session(self) -> Session:
         import requests
 
-        from ..registry_api import trusting
+        from ..registry_api import trust_authorities
 
         if not hasattr(self._local, "session"):
-            self._local.session = trusting(requests.Session())
+            self._local.session = trust_authorities(requests.Session())
         session: Session = self._local.session
         return session
 

@@ -146,23 +146,23 @@ def _locked(text: str) -> dict[Id, tuple[str, frozenset[Id]]]:
     }
 
 
-SHARED: Final = ("workspace", "profile", "patch", "replace", "cargo-features")
+WORKSPACE_TABLES: Final = ("workspace", "profile", "patch", "replace", "cargo-features")
 
 LISTS: Final = ("members", "exclude", "default-members", "dependencies")
 """Tables of a workspace's manifest that hold for every crate, and of the first what does not."""
 
 
-def shared(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def differs_for_all(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Tell whether two manifests of a workspace differ in what holds for every crate."""
     return _common(before) != _common(after)
 
 
 def _common(content: Mapping[str, Any]) -> dict[str, Any]:
-    shared_tables = {name: content[name] for name in SHARED if name in content}
+    shared_tables = {name: content[name] for name in WORKSPACE_TABLES if name in content}
     return {**shared_tables, "workspace": {key: value for key, value in table(content, "workspace").items() if key not in LISTS}}
 
 
-def inherited(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+def dependency_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     """Return the names in ``[workspace.dependencies]`` that two manifests do not agree on."""
     old, new = (table(content, "workspace", "dependencies") for content in (before, after))
     return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
@@ -188,7 +188,7 @@ def mention(path: Path, floor: Path) -> re.Pattern[str]:
     return re.compile(rf"""["/](?:{"|".join(map(re.escape, names))})/?["]""")
 
 
-def reached(files: Iterable[Path], all_crates: Sequence[Crate], top: Path, mentions: Mentions) -> set[Crate]:
+def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path, mentions: Mentions) -> set[Crate]:
     """Return the crates that changed *files* of a repository belong to, and those whose sources name one, as ``include_str!`` does."""
     crates_: set[Crate] = set()
     for path in files:
@@ -203,7 +203,7 @@ def _depth(folder: Path) -> int:
     return len(folder.parts)
 
 
-def narrowed(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
+def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
     """
     Return the configuration with only the targets, and of each only the packages, that are *reached*.
 
@@ -300,7 +300,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     if reached is None:
         context.say(f"changed since {ref}: what all crates share; everything is selected")
         return replace(context, config=_only(context, triples))
-    config = narrowed(context.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
+    config = narrow_to(context.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
     if not config.targets:
         why = f"{len(files)} path{'s have' if len(files) != 1 else ' has'} changed since {ref}, and none reaches a package that is built"
         raise NothingSelected("nothing is selected", why=why, hint="without --changed-since everything is")
@@ -348,9 +348,9 @@ def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, conte
     inheriting: set[Crate] = set()
     if top in files:
         before, after = _parsed(git.before(top)), _toml(top)
-        if shared(before, after):
+        if differs_for_all(before, after):
             return None
-        names = inherited(before, after)
+        names = dependency_differences(before, after)
         inheriting = {crate for crate in all_crates if names and inherits(_toml(crate.folders[0] / "Cargo.toml"), names)}
     locked: set[tuple[str, str]] = set()
     if lock in files:
@@ -358,7 +358,7 @@ def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, conte
             return None
         locked = lock_changes(git.before(lock), lock.read_text("utf-8"))
     rest = [path for path in files if path != lock and (path != top or "package" in _toml(top))]
-    return dependents(inheriting | reached(rest, all_crates, git.top, _Mentions()), all_crates, locked)
+    return dependents(inheriting | changed_crates(rest, all_crates, git.top, _Mentions()), all_crates, locked)
 
 
 def _shared(context: Context, root: Path, git: Git) -> Iterator[Path]:

@@ -249,7 +249,7 @@ def labels(texts: Sequence[str]) -> Mapping[str, str]:
     return result
 
 
-def shipped() -> str:
+def catalogue_hash() -> str:
     """Return the hash of what this crosstasks knows and installs: the catalogue and the pins."""
     return digest(*((PACKAGE / "catalog" / name).read_bytes() for name in ("targets.toml", "pins.toml")))
 
@@ -269,7 +269,7 @@ def text(all_jobs: Sequence[Job]) -> str:
         *((job.session, job.package, job.runner, job.route or "-", job.glibc or "-", job.why) for job in all_jobs),
     ]
     columns = [column for column in zip(*rows, strict=True) if column[0] != "package" or any(column[1:])]
-    return progress.aligned(zip(*columns, strict=True))
+    return progress.align(zip(*columns, strict=True))
 
 
 MARK: Final = "Written by `crosstasks ci.generate --provider"
@@ -279,7 +279,7 @@ NOX: Final = "nox>=2025.10.16"
 GITHUB_JOBS: Final = 256
 """The most that one matrix may hold (docs.github.com, "Running variations of jobs in a workflow")."""
 
-PROVIDING: Final = ("crosstasks.lock", "rust-toolchain.toml", "rust-toolchain")
+PROVISION_FILES: Final = ("crosstasks.lock", "rust-toolchain.toml", "rust-toolchain")
 """Files beside the configuration that what is provided depends on."""
 
 
@@ -341,10 +341,10 @@ def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, min
         "sessions": json.dumps(layout.sessions) if layout.sessions != "." else ".",
         "report": f"{_below(layout.sessions)}crosstasks-report.json",
         "under": layout.under,
-        "shipped": shipped(),
+        "shipped": catalogue_hash(),
         "install": install,
         "include": service.jobs(all_jobs) if provider == "github" else "",
-        "provision": service.files([f"{layout.under}{name}" for name in (layout.config, *PROVIDING)]),
+        "provision": service.files([f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]),
         **{name: f"{name}@{pin.rev}  # {pin.tag}" for name, pin in pins().actions.items()},
     }
     body = _filled(template, words)

@@ -21,7 +21,7 @@ from ...facts.emulation import Emulation
 from ...facts.engine import INSTALL, Engine
 from ...facts.host import Host
 from ...facts.inventory import Inventory
-from ...facts.probes import Shared
+from ...facts.probes import SharedFolder
 from ...facts.registry import RegistryImage
 from ...facts.rustup import Channel
 from ...facts.sdks import Sdks, Xwin
@@ -102,7 +102,7 @@ def _answer(question: Question, platform: str) -> Any:
         case "sdks":
             return Sdks(xwin=Xwin(folder="/cache/xwin"), ndk=Absent("no NDK is counted on there"))
         case "shared":
-            return Shared(folder=subject)
+            return SharedFolder(folder=subject)
         case _:
             return Absent("it is not known before the job runs")
 

@@ -21,7 +21,7 @@ from ... import pipeline
 from ...building import run
 from ...building.commands import STARTERS
 from ...clients import engines
-from ...clients.engines import OWNER, abandoned
+from ...clients.engines import OWNER, is_abandoned
 from ...config import documents
 from ...context import Context
 from ...core import cache, toml_file
@@ -176,13 +176,13 @@ def idle(folder: Path) -> None:
     Raises:
         CrosstasksError: one does.
     """
-    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not abandoned(path))
+    running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not is_abandoned(path))
     if running:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")
 
 
 @contextmanager
-def free(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> Iterator[bool]:
     """Hold the lock of *path*, and tell whether it could be had at once: whoever holds it is making something."""
     from filelock import FileLock, Timeout
 
@@ -240,18 +240,18 @@ def room(folder: Path) -> int:
 
 VERBS: Final[tuple[Verb, ...]] = ("build", "test")
 
-PASSED: Final = frozenset({"target", "node_modules"})
+SKIP: Final = frozenset({"target", "node_modules"})
 
 
-class Needed(Struct, frozen=True, kw_only=True):
+class Needs(Struct, frozen=True, kw_only=True):
     """What plans name: *paths* in the cache and of target folders, and *images*; *targets* are the folders that builds lie in."""
 
     paths: frozenset[Path] = frozenset()
     images: frozenset[str] = frozenset()
     targets: frozenset[Path] = frozenset()
 
-    def __or__(self, other: Needed) -> Needed:
-        return Needed(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(paths=self.paths | other.paths, images=self.images | other.images, targets=self.targets | other.targets)
 
 
 def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> Iterator[str]:
@@ -267,7 +267,7 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
         ConfigError: the repository has no configuration, or one of them is wrong: then it is not known what is wanted.
         CrosstasksError: a build is running.
     """
-    needed, routes_by_place = Needed(), _Known()
+    needed, routes_by_place = Needs(), _Known()
     for folder in workspaces(repository.top(context.root) or context.root):
         needed |= needed_by(folder, context, routes_by_place)
     if not needed.targets:
@@ -284,7 +284,7 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
 def workspaces(top: Path) -> Iterator[Path]:
     """Return the folders of Cargo workspaces, and of packages that are in none, below the top of a repository."""
     for place, below, names in os.walk(top):
-        below[:] = sorted(name for name in below if not name.startswith(".") and name not in PASSED)
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in SKIP)
         if "Cargo.toml" in names and ".cargo-checksum.json" not in names:  # that of `cargo vendor`
             folder = Path(place)
             with suppress(ConfigError):  # it may be a template, or a test's
@@ -296,22 +296,22 @@ class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
     """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
 
 
-def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needed:
+def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needs:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
     place = documents.locate(folder)
     if not place:
-        return Needed()
+        return Needs()
     here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, needed=False))
     repository = here.facts.repository
     if isinstance(repository, Absent):
         context.say(f"{folder} is passed over: {repository.why}")
-        return Needed()
+        return Needs()
     key = str(place.path), msgspec.json.encode(changed(repository, **PLACES))
     if key not in routes_by_place:
         routes_by_place[key] = tuple(_routes(here))
     paths = {Path(part.path) for route in routes_by_place[key] for part in (route.toolchain, route.host_toolchain, route.tool) if part}
     built = Path(repository.target_directory) / "crosstasks"
-    return Needed(
+    return Needs(
         paths=frozenset(paths | {run.folder(route, repository) for route in routes_by_place[key]}),
         images=frozenset(route.image.ref for route in routes_by_place[key] if route.image),
         targets=frozenset({built}),
@@ -331,7 +331,7 @@ def _routes(context: Context) -> Iterator[Route]:
                 yield planned.route
 
 
-def _folders(needed: Needed, cache: Path, *, dry: bool) -> Iterator[str]:
+def _folders(needed: Needs, cache: Path, *, dry: bool) -> Iterator[str]:
     """Remove tools, toolchains and target folders."""
     places = [cache / "tools", cache / "rustup" / "toolchains"]
     paths = [path for place in places if place.is_dir() for path in place.iterdir() if not path.name.startswith(".")]
@@ -339,7 +339,7 @@ def _folders(needed: Needed, cache: Path, *, dry: bool) -> Iterator[str]:
     for path in sorted(paths):
         if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in needed.paths):
             busy = _user(path)
-            with free(path) as unlocked:
+            with try_lock(path) as unlocked:
                 if busy or not unlocked:
                     yield f"kept {path}: {busy or 'it is locked'}"
                 elif dry:
@@ -361,7 +361,7 @@ def _user(folder: Path) -> str:
     return ""
 
 
-def _images(needed: Needed, context: Context, label: str, *, dry: bool) -> Iterator[str]:
+def _images(needed: Needs, context: Context, label: str, *, dry: bool) -> Iterator[str]:
     """Remove images that no plan names; where no engine answers there are none to name either."""
     context = pipeline.look(context, (Question("host"), Question("engine")))
     engine = context.facts.engine

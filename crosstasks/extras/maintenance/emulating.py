@@ -16,7 +16,7 @@ from ...core.steps import Absent, Failure, Question
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
 from ...facts.probes import PLATFORMS, EmulationTest
-from ...planning.emulators import SOURCES, Source, installed
+from ...planning.emulators import SOURCES, Source, source_of
 from ...planning.plan import LAST
 from ...provisioning import emulation
 from ...reporting import progress, report
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...context import Context
     from ...facts.engine import Engine
 
-ASKED: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
+QUESTIONS: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -60,8 +60,8 @@ def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
         ConfigError: there is no such platform.
         EngineFailed: no engine answers.
     """
-    all_platforms = tuple(map(named, platforms)) or tuple(PLATFORMS)
-    context = pipeline.look(context, ASKED)
+    all_platforms = tuple(map(platform_of, platforms)) or tuple(PLATFORMS)
+    context = pipeline.look(context, QUESTIONS)
     _ = context.engine
     for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them
         context = _proven(platform, context)
@@ -75,7 +75,7 @@ def _proven(platform: str, context: Context) -> Context:
     return pipeline.look(context, (question,))
 
 
-def named(platform: str) -> str:
+def platform_of(platform: str) -> str:
     """Return a platform by what users call it: ``linux/arm64``, ``arm64`` or ``aarch64``."""
     names = {PLATFORMS[one]: one for one in PLATFORMS} | {one.removeprefix("linux/"): one for one in PLATFORMS}
     names |= {"linux/arm": "linux/arm/v7", "arm": "linux/arm/v7", "riscv64": "linux/riscv64"} | {one: one for one in PLATFORMS}
@@ -135,7 +135,7 @@ def text(rows: Sequence[Row]) -> str:
     lines = [("platform", "works", "registered", "flags", "interpreter")]
     lines += [(row.platform, _works(row), row.registered or "-", row.flags or "-", row.interpreter or "-") for row in rows]
     notes = [f"{row.platform}: {row.why}\n  {report.dim_out(f'fix: {row.fix}')}" for row in rows if row.why]
-    return "\n".join((progress.aligned(lines), *(["", *notes] if notes else [])))
+    return "\n".join((progress.align(lines), *(["", *notes] if notes else [])))
 
 
 def _works(row: Row) -> str:
@@ -154,7 +154,7 @@ def install(platforms: Sequence[str], source: str, context: Context) -> Iterator
     if not sources:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
     all_platforms = _some(platforms)
-    context = pipeline.look(context, ASKED)
+    context = pipeline.look(context, QUESTIONS)
     _ = context.engine
     for platform in all_platforms:
         context = _proven(platform, context)
@@ -188,12 +188,12 @@ def _installed(platform: str, sources: Sequence[Source], why: str, context: Cont
 def _some(platforms: Sequence[str]) -> tuple[str, ...]:
     if not platforms:
         raise ConfigError("no platform is named", hint=f"--platform takes one of {', '.join(PLATFORMS)}")
-    return tuple(map(named, platforms))
+    return tuple(map(platform_of, platforms))
 
 
 def _choose(platform: str, sources: Sequence[Source], why: str, context: Context) -> tuple[Emulator, Context]:
     while True:
-        match installed(platform, sources, why, context.facts, offline=context.config.offline):
+        match source_of(platform, sources, why, context.facts, offline=context.config.offline):
             case Emulator() as emulator:
                 return emulator, context
             case tuple() as questions:
@@ -211,7 +211,7 @@ def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:
         EmulationFailed: one cannot be taken out, or its programs run all the same.
     """
     all_platforms = _some(platforms)
-    context = pipeline.look(context, ASKED)
+    context = pipeline.look(context, QUESTIONS)
     for platform in all_platforms:
         if platform == context.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")

@@ -94,7 +94,7 @@ def wheel(file: Path, root: Path) -> Way:
     return Way(listed=(f"{INDEX} @ file:{place}",), pip=f"./{place}")
 
 
-def vendored(copy: Path, root: Path) -> Way:
+def vendored_copy(copy: Path, root: Path) -> Way:
     """Return the way of a copy in the repository."""
     text = (copy / parts.REQUIREMENTS.name).read_text("utf-8")
     place = copy.relative_to(root)
@@ -105,7 +105,7 @@ def vendored(copy: Path, root: Path) -> Way:
 def present(root: Path) -> Way | None:
     """Return the way that this crosstasks has come; None for a checkout, and what was installed from a file elsewhere."""
     if (PACKAGE / MANIFEST).is_file() and PACKAGE.is_relative_to(root):
-        return vendored(PACKAGE, root)
+        return vendored_copy(PACKAGE, root)
     folder = next(iter(sorted(PACKAGE.parent.glob(f"{NAME}-*.dist-info"))), None)
     if folder is None:
         return None
@@ -133,7 +133,7 @@ def has_header(noxfile: str) -> bool:
     return "# /// script\n" in noxfile.replace("\r\n", "\n")
 
 
-def imported(way: Way, module: str) -> str:
+def import_lines(way: Way, module: str) -> str:
     """Return the lines that import a module of crosstasks, and say what to install where it is not there."""
     if way.folder:
         below = "" if way.folder == "." else "".join(f' / "{part}"' for part in way.folder.split("/"))
@@ -225,7 +225,7 @@ def contents(root: Path, way: Way) -> Mapping[str, str]:
     lines = "".join(f'    "{targets.alias(row)}",  # {row.triple}\n' for row in rows)
     lines += "".join(f"    # {name!r} of rust-toolchain.toml is not known to crosstasks\n" for name in unknown)
     words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple, "paths": paths(way)}
-    noxfile, tasks = (imported(way, module) for module in ("nox", "invoke"))
+    noxfile, tasks = (import_lines(way, module) for module in ("nox", "invoke"))
     return {
         "noxfile.py": NOXFILE.format(header=header(way.listed), imported=noxfile, **words),
         "tasks.py": TASKS.format(imported=tasks, **words),

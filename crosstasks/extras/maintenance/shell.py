@@ -55,9 +55,9 @@ def open_shell(names: Sequence[str], context: Context) -> int:
     planned, context = pipeline.provide(planned, context)
     dependencies.fetch(planned.route, context)
     run_id = uuid4().hex[:12]
-    with engines.ending(context.engine.command, run_id), _home(run_id, context) as home:
-        terminal = streams.attended() and sys.stdout.isatty()
-        return process.attached(command(planned.route, run_id, home, context, terminal=terminal)).code
+    with engines.reap_containers(context.engine.command, run_id), _home(run_id, context) as home:
+        terminal = streams.is_interactive() and sys.stdout.isatty()
+        return process.run_on_terminal(command(planned.route, run_id, home, context, terminal=terminal)).code
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
     fixed = {
         route.toolchain.path: "/rust",
         **{path: path for path in repository.around.folders},
-        **{f"{repository.root}/{name}": f"{root}/{name}" for name in commands.kept(Path(repository.root))},
+        **{f"{repository.root}/{name}": f"{root}/{name}" for name in commands.read_only(Path(repository.root))},
     }
     inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
     assert route.image is not None  # noqa: S101

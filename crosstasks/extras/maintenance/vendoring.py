@@ -26,7 +26,7 @@ from ...reporting import streams
 
 MANIFEST: Final = "vendored.json"
 
-IGNORED: Final = ("__pycache__", ".DS_Store")
+IGNORE: Final = ("__pycache__", ".DS_Store")
 """What Python and file browsers leave in any folder."""
 
 Files = Mapping[str, bytes]
@@ -68,7 +68,7 @@ def manifest(version: str, files: Files, parts: Sequence[str] = ()) -> str:
     return json.dumps({"version": version, "parts": sorted(parts), "files": hashes}, indent=1) + "\n"
 
 
-def read(text: bytes, place: str) -> Manifest:
+def read_manifest(text: bytes, place: str) -> Manifest:
     """
     Read a manifest.
 
@@ -102,7 +102,7 @@ def compare(hashes: Mapping[str, str], files: Files) -> Difference:
     )
 
 
-def unified(before: Files, after: Files) -> str:
+def unified_diff(before: Files, after: Files) -> str:
     """Return the difference between two folders as a unified diff."""
     parts: list[str] = []
     for path in sorted(before.keys() | after.keys()):
@@ -209,7 +209,7 @@ def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
     """
     copy, _ = _place(into)
     made = _manifest(copy)
-    local = compare(made.files, held(copy))
+    local = compare(made.files, folder_contents(copy))
     if local and not force:
         raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local.lines()), hint=HINT)
     parts = parts or made.parts
@@ -224,14 +224,14 @@ def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
 def check(into: str) -> tuple[str, str]:
     """Return how a copy differs from this package, as a unified diff and in words; no words if ``update`` would change nothing."""
     copy, top = _place(into, itself=True)
-    made, there = _manifest(copy), held(copy)
+    made, there = _manifest(copy), folder_contents(copy)
     local = tuple(compare(made.files, there).lines())
     if copy == PACKAGE:
         return "", "\n".join(local)
     fresh = original(made.parts)
     words = (*((f"it is crosstasks {made.version}, and this is {__version__}",) if made.version != __version__ else ()), *local)
     shown = copy.relative_to(top).as_posix()
-    diff = unified({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
+    diff = unified_diff({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
     return diff, "\n".join(words or (("it is not this package",) if diff else ()))
 
 
@@ -248,7 +248,11 @@ def original(parts: Sequence[str]) -> Files:
         raise ConfigError(f"{PACKAGE} has no LICENSE", hint="install crosstasks anew")
     _possible(parts)
     without = {PurePosixPath(path) for part, paths in known.PARTS.items() if part not in parts for path in paths}
-    files = {path: content for path, content in held(PACKAGE).items() if not without & {PurePosixPath(path), *PurePosixPath(path).parents}}
+    files = {
+        path: content
+        for path, content in folder_contents(PACKAGE).items()
+        if not without & {PurePosixPath(path), *PurePosixPath(path).parents}
+    }
     name = known.REQUIREMENTS.name
     return {**files, name: requirements(files[name].decode(), parts).encode(), "LICENSE": licence.read_bytes()}
 
@@ -281,21 +285,21 @@ def _place(into: str, *, itself: bool = False) -> tuple[Path, Path]:
 
 def _manifest(copy: Path) -> Manifest:
     try:
-        return read((copy / MANIFEST).read_bytes(), str(copy / MANIFEST))
+        return read_manifest((copy / MANIFEST).read_bytes(), str(copy / MANIFEST))
     except OSError as error:
         raise ConfigError(
             f"{copy} holds no copy of crosstasks", why=f"{error.strerror}: {MANIFEST}", hint="without --check and --update one is made"
         ) from error
 
 
-def held(folder: Path) -> Files:
+def folder_contents(folder: Path) -> Files:
     """Return what lies in a folder, but for the manifest; links are not followed."""
     return {path.relative_to(folder).as_posix(): _content(path) for path in _walk(folder) if path != folder / MANIFEST}
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in IGNORED:
+        if path.name in IGNORE:
             continue
         if path.is_dir() and not path.is_symlink():
             yield from _walk(path)
@@ -367,15 +371,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--force", action="store_true", help="with --update: give up changes that were made by hand")
     given = parser.parse_args(words)
     try:
-        text = act(given.into, check_only=given.check, renew=given.update, force=given.force, parts=named(given.parts))
+        text = act(given.into, check_only=given.check, renew=given.update, force=given.force, parts=part_names(given.parts))
     except CrosstasksError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.code
-    with streams.piped():
+    with streams.quiet_pipe():
         print(text, end="\n" if text else "")  # noqa: T201
     return 0
 
 
-def named(text: str) -> tuple[str, ...]:
+def part_names(text: str) -> tuple[str, ...]:
     """Return the parts that ``--with`` names."""
     return tuple(filter(None, text.split(",")))

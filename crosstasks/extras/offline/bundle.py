@@ -31,7 +31,7 @@ from ...building import dependencies
 from ...clients import engines
 from ...core import cache, files, unpacking
 from ...core.errors import BuildFailed, ConfigError
-from ...facts.inventory import Bundled
+from ...facts.inventory import BundleImage
 from ...project.repository import Repository
 from ...provisioning import toolchain
 
@@ -77,7 +77,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: tuple[str, ...]
     platforms: tuple[str, ...]
     members: tuple[Member, ...]
-    images: tuple[Bundled, ...] = ()
+    images: tuple[BundleImage, ...] = ()
 
 
 LEVEL: Final = 3
@@ -88,7 +88,7 @@ CHUNK: Final = 1 << 20
 LONGEST: Final = 16 << 20
 """Bytes that a manifest may have."""
 
-DAMAGED: Final = "copy it again; nothing of it was used"
+COPY_HINT: Final = "copy it again; nothing of it was used"
 
 
 class Writer:
@@ -149,7 +149,7 @@ class _Counted:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writer]:
+def writer(path: Path) -> Iterator[Writer]:
     """
     Write a bundle, at once or not at all.
 
@@ -197,15 +197,15 @@ class Reader:
         self.manifest = self._manifest(entries.get(MANIFEST))
         named = [MANIFEST, *(member.path for member in self.manifest.members)]
         if sorted(named) != sorted(entries) or len(named) != len(tar.getmembers()):
-            raise ConfigError(f"{path} does not hold what its manifest says", hint=DAMAGED)
+            raise ConfigError(f"{path} does not hold what its manifest says", hint=COPY_HINT)
         for member in self.manifest.members:
             if member.size != entries[member.path].size or files.sha256(self.open(member)) != member.sha256:
-                raise ConfigError(f"{path} is damaged", why=f"{member.path} has another checksum than the manifest says", hint=DAMAGED)
+                raise ConfigError(f"{path} is damaged", why=f"{member.path} has another checksum than the manifest says", hint=COPY_HINT)
 
     def _manifest(self, entry: tarfile.TarInfo | None) -> Manifest:
         content = self.tar.extractfile(entry) if entry and entry.isreg() and entry.size < LONGEST else None
         if content is None:
-            raise ConfigError(f"{self.path} is no bundle of crosstasks", why=f"it holds no {MANIFEST}, or is cut off", hint=DAMAGED)
+            raise ConfigError(f"{self.path} is no bundle of crosstasks", why=f"it holds no {MANIFEST}, or is cut off", hint=COPY_HINT)
         try:
             return msgspec.json.decode(content.read(), type=Manifest)
         except msgspec.MsgspecError as error:
@@ -215,12 +215,12 @@ class Reader:
         """Return the compressed content of a member."""
         content = self.tar.extractfile(member.path)
         if content is None:
-            raise ConfigError(f"{self.path} is damaged", why=f"{member.path} is no file", hint=DAMAGED)
+            raise ConfigError(f"{self.path} is damaged", why=f"{member.path} is no file", hint=COPY_HINT)
         return content
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Reader]:
+def reader(path: Path) -> Iterator[Reader]:
     """
     Open a bundle, and check all of it before any of it counts.
 
@@ -231,7 +231,7 @@ def reading(path: Path) -> Iterator[Reader]:
         with tarfile.open(path, "r:") as tar:
             yield Reader(path, tar)
     except (tarfile.ReadError, EOFError) as error:
-        raise ConfigError(f"{path} is no bundle of crosstasks", why=str(error), hint=DAMAGED) from error
+        raise ConfigError(f"{path} is no bundle of crosstasks", why=str(error), hint=COPY_HINT) from error
     except FileNotFoundError as error:
         if error.filename != str(path):
             raise
@@ -299,7 +299,7 @@ def _fetch(routes: Sequence[Route], context: Context, home: Path) -> None:
         toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=context.run, say=context.say)
 
 
-def put(content: IO[bytes], context: Context) -> None:
+def put_crates(content: IO[bytes], context: Context) -> None:
     """
     Put what a bundle has into the user's CARGO_HOME, file by file. Cargo compares a crate with its checksum only where it downloads it.
 

@@ -29,7 +29,7 @@ from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute, ToolMissing
 from ...facts import inventory
 from ...facts.engine import Engine, identity
-from ...facts.inventory import BROUGHT, IMAGES, Bundled
+from ...facts.inventory import BUNDLE_PREFIX, IMAGES, BundleImage
 from ...facts.lock import platform as engine_platform
 from ...planning import lock_rows, tools
 from ...provisioning import cache_check, rustup_home
@@ -70,7 +70,7 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: P
     _ = context.repository
     triples = pipeline.select(names, context)
     all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(context),)
-    with bundle.writing(to) as writer:
+    with bundle.writer(to) as writer:
         collected = tuple(_collected(writer, context, platform, triples) for platform in all_platforms)
         machines = tuple(machine for machine, _ in collected)
         _fetched(writer, context, machines)
@@ -91,7 +91,7 @@ def _engine_platform(context: Context) -> str:
     return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
 
 
-def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[Bundled, ...]]:
+def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[BundleImage, ...]]:
     plans = tuple(provide(triple, on_platform(context, platform), context) for triple in triples)
     paths = {member.path for member in writer.members}
     for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
@@ -100,7 +100,7 @@ def _collected(writer: bundle.Writer, context: Context, platform: str, triples: 
             context.say(f"packing {folder.name}")
             with cache_check.intact(folder, context):
                 writer.add(path, kind, folder.name, partial(bundle.pack, folder))
-    return _Machine(platform, plans), saved(writer, context, platform, plans)
+    return _Machine(platform, plans), save_images(writer, context, platform, plans)
 
 
 def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
@@ -122,7 +122,7 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:
         for step in planned.steps:
-            provisioning.take(translated(step, platform, planned.request, context), machine)
+            provisioning.take(step_here(step, platform, planned.request, context), machine)
         again, machine = pipeline.make(triple, "build", on_platform(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
             raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
@@ -130,7 +130,7 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
     return planned
 
 
-def translated(step: Provision, platform: str, request: Request, context: Context) -> Provision:
+def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision:
     """
     Return a step for another machine as it is taken on this one.
 
@@ -154,7 +154,7 @@ def translated(step: Provision, platform: str, request: Request, context: Contex
             return step
 
 
-def saved(writer: bundle.Writer, context: Context, platform: str, plans: Sequence[Plan]) -> tuple[Bundled, ...]:
+def save_images(writer: bundle.Writer, context: Context, platform: str, plans: Sequence[Plan]) -> tuple[BundleImage, ...]:
     """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
     routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
     if not routes:
@@ -168,7 +168,7 @@ def saved(writer: bundle.Writer, context: Context, platform: str, plans: Sequenc
 
 
 @contextmanager
-def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[Bundled, ...]]:
+def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[BundleImage, ...]]:
     """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
     command, tags, rows = context.engine.command, [], []
     try:
@@ -177,7 +177,7 @@ def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterato
                 ref = image.ref
                 if "@" in ref:
                     # in a repository of our own: with the last tag of one an engine forgets its digests too
-                    ref = f"{BROUGHT}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
+                    ref = f"{BUNDLE_PREFIX}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
                     context.run((command, "tag", image.ref, ref))
                     tags.append(ref)
                 rows.append(_row(route, image, ref, platform, context))
@@ -187,10 +187,10 @@ def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterato
             context.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
 
 
-def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> Bundled:
+def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> BundleImage:
     (inspected,) = engines.inspect(context.engine.command, (ref,), context.run)
     built = lock_rows.is_built(ref)
-    return Bundled(
+    return BundleImage(
         ref=ref,
         id=identity(inspected),
         digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
@@ -241,7 +241,7 @@ def load(context: Context, path: Path) -> Manifest:
     """
     context = pipeline.look(context)
     cache.prepare(context.cache)
-    with bundle.reading(path) as reader:
+    with bundle.reader(path) as reader:
         host, engine = _checked(path, reader.manifest.platforms, context)
         for member in reader.manifest.members:
             if fits(member, host, engine):
@@ -310,7 +310,7 @@ def _only(context: Context, triple: str) -> Context:
 def readiness_text(rows: Sequence[Ready]) -> str:
     """Return the plans of what is ready, and a line for each target."""
     lines = [(row.target, "ready" if row.plan else "not ready", row.plan.route.name if row.plan else row.why) for row in rows]
-    return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), progress.aligned(lines)))
+    return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), progress.align(lines)))
 
 
 def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[str, str]:
@@ -375,7 +375,7 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
         new, present = inventory.toolchain(draft), inventory.toolchain(place)
         if new is None or f"{new.release}-{new.host}" != member.name:
             raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
-        if present and not cache.differing(place):
+        if present and not cache.changed_files(place):
             if _covers(present, new):
                 return
             rustup_home.keep(place, present, draft, new)
@@ -395,7 +395,7 @@ def _images(reader: bundle.Reader, member: Member, context: Context) -> None:
 
 
 def _crates(reader: bundle.Reader, member: Member, context: Context) -> None:
-    bundle.put(reader.open(member), context)
+    bundle.put_crates(reader.open(member), context)
 
 
 PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Context], None]]] = {
@@ -406,7 +406,7 @@ PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Context], None]]] =
 }
 
 
-def _note(image: Bundled, context: Context) -> None:
+def _note(image: BundleImage, context: Context) -> None:
     """Keep what an image is for, and its digest, which the engine does not keep; under the id that it has here."""
     loaded = engines.inspect(context.engine.command, (image.ref,), context.run)
     if not loaded:

@@ -25,13 +25,13 @@ from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Question
 from ...core.versions import numbers
 from ...facts import lock
-from ...facts.lock import FILE, Lock, Locked, place, platform
+from ...facts.lock import FILE, Lock, LockRow, place, platform
 from ...facts.lock import lock as held
 from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import Channel, RustupServer
 from ...planning import lock_rows
 from ...planning.lock_rows import Difference
-from ...reporting.progress import aligned
+from ...reporting.progress import align
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -84,7 +84,7 @@ def _resolved(context: Context, names: Sequence[str], before: Lock, *, update: b
                 raise
             context.say(f"{triple} is not locked for {here}: {error.what}")
             continue
-        result = lock_rows.merged(result, here, {triple: lock_rows.of(planned.route, planned.request)})
+        result = lock_rows.merge(result, here, {triple: lock_rows.of(planned.route, planned.request)})
     return result
 
 
@@ -106,7 +106,7 @@ def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ())
     return tuple(different)
 
 
-def _checked(context: Context, triple: str, row: Locked | None) -> list[Difference]:
+def _checked(context: Context, triple: str, row: LockRow | None) -> list[Difference]:
     try:
         pipeline.make(triple, "build", context)
     except NoRoute as error:
@@ -118,7 +118,7 @@ def _checked(context: Context, triple: str, row: Locked | None) -> list[Differen
     return [_difference(context, triple, "target", "", "configured")] if row is None else []
 
 
-def _drift(context: Context, triple: str, row: Locked) -> list[Difference]:
+def _drift(context: Context, triple: str, row: LockRow) -> list[Difference]:
     """Return, for a row that cannot be kept to, what would be taken without the lock."""
     try:
         planned, _ = pipeline.make(
@@ -144,13 +144,13 @@ def text(lock: Lock) -> str:
             pin = row.digest[:19] or (row.recipe and f"recipe {row.recipe}")
             cells = (triple, name, builder, row.image, pin, f"{row.toolchain} {row.toolchain_source}".strip(), row.glibc)
             lines.append(tuple(cell or "-" for cell in cells))
-    return aligned(lines)
+    return align(lines)
 
 
 def differences_text(differences: Iterable[Difference]) -> str:
     """Return what differs as a table for people."""
     rows = [(one.target, one.platform, one.field.replace("_", "-"), one.locked or "-", one.now or "-") for one in differences]
-    return aligned([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
+    return align([("target", "platform", "what", FILE, "now"), *rows]) if rows else f"{FILE} holds"
 
 
 HEAD: Final = """\
@@ -229,7 +229,7 @@ def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
         return tuple(pool.map(lambda ask: ask(), questions))
 
 
-def _crate(context: Context, rows: Sequence[Locked]) -> Row:
+def _crate(context: Context, rows: Sequence[LockRow]) -> Row:
     released = [name for name, pin in pins.pins().cross.items() if pin.crate]
     current = max({row.flavour for row in rows} & set(released) or released, key=numbers)
     try:
@@ -242,7 +242,7 @@ def _crate(context: Context, rows: Sequence[Locked]) -> Row:
     return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
 
 
-def _head(context: Context, rows: Sequence[Locked]) -> Row:
+def _head(context: Context, rows: Sequence[LockRow]) -> Row:
     url, current = context.config.git_url, next((row.revision for row in rows if row.revision), context.config.git_rev)
     row = Row(what="cross git", current=current, state="unknown", note="git is not here")
     git = context.look.which("git")
@@ -261,7 +261,7 @@ def _head(context: Context, rows: Sequence[Locked]) -> Row:
     return Row(what="cross git", current=current, upstream=head, state="current" if head.startswith(current) else "new", note=url)
 
 
-def _rust(context: Context, rows: Sequence[Locked]) -> Row:
+def _rust(context: Context, rows: Sequence[LockRow]) -> Row:
     current = rows[0].toolchain if rows else context.config.toolchain
     server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
     if not isinstance(server, RustupServer):
@@ -287,7 +287,7 @@ def _channel(context: Context, current: str) -> Row:
     )
 
 
-def _images(context: Context, rows: dict[str, Locked | None]) -> dict[tuple[str, str], tuple[str, ...]]:
+def _images(context: Context, rows: dict[str, LockRow | None]) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the references to ask for, each with the locked digest and the targets that it is for."""
     triples_by_image: dict[tuple[str, str], list[str]] = {}
     for triple, row in rows.items():
@@ -312,15 +312,15 @@ def _image(context: Context, ref: str, locked: str, users: tuple[str, ...]) -> C
             return Row(what=ref, targets=users, current=locked, state="unknown", note=_words(error))
         if not isinstance(answer, RegistryImage):
             return Row(what=ref, targets=users, current=locked, state="unknown", note=answer.why)
-        return judged(
+        return compare_registry(
             answer, locked, users, lock.platform(context.facts), {triple: lock.row(context.facts, triple) for triple in users}, tags
         )
 
     return ask
 
 
-def judged(
-    answer: RegistryImage, locked: str, users: tuple[str, ...], platform: str, rows: dict[str, Locked | None], tags: Sequence[str] = ()
+def compare_registry(
+    answer: RegistryImage, locked: str, users: tuple[str, ...], platform: str, rows: dict[str, LockRow | None], tags: Sequence[str] = ()
 ) -> Row:
     """
     Pure: compare what a registry serves with what is locked; every line that holds is told.
@@ -356,7 +356,7 @@ def newest(ref: str, tags: Sequence[str]) -> str:
     return max(higher, key=numbers, default="")
 
 
-def _foreign(row: Locked | None, platform: str) -> bool:
+def _foreign(row: LockRow | None, platform: str) -> bool:
     """Tell whether a target is built with something else than a native image of upstream, as it is on arm64 where nothing is locked."""
     if row is None:
         return platform != "linux/amd64"
@@ -373,4 +373,4 @@ def outdated_text(rows: Sequence[Row]) -> str:
     order = {"new": 0, "unknown": 1, "current": 2}
     ranked = sorted(rows, key=lambda row: order[row.state])
     lines = [(row.state, row.what, row.current[:19] or "-", row.upstream[:19] or "-", row.note) for row in ranked]
-    return aligned([("state", "what", "here", "upstream", ""), *lines])
+    return align([("state", "what", "here", "upstream", ""), *lines])

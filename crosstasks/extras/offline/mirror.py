@@ -10,8 +10,8 @@ from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.ingredients import Image
 from ...clients import engines, process, registry_copy
-from ...clients.docker_sdk import failed
-from ...clients.registry_copy import Copied
+from ...clients.docker_sdk import failure
+from ...clients.registry_copy import Copy
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent, Refused
@@ -19,7 +19,7 @@ from ...facts import lock
 from ...planning import images, request
 from ...planning.images import Variant
 from ...reporting import progress
-from ...reporting.progress import aligned
+from ...reporting.progress import align
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -36,7 +36,7 @@ class _Chosen(NamedTuple):
     shared: str = ""
 
 
-def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to: str) -> tuple[Copied, ...]:
+def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to: str) -> tuple[Copy, ...]:
     """
     Copy or push an image for each target and each of *machines*: the call as it is here, or as it would be on another platform.
 
@@ -48,12 +48,12 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
         raise ConfigError("a mirror cannot be filled with offline = true")
     if isinstance(machines[0].facts.engine, Absent):
         raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
-    done: dict[str, Copied] = {}
+    done: dict[str, Copy] = {}
     joined: dict[str, list[str]] = {}
     for machine in machines:
         for triple in pipeline.select(names, machine):
             choice = choose(triple, lock.platform(machine.facts), machine)
-            ref = references.moved(choice.name, to)
+            ref = references.with_prefix(choice.name, to)
             if choice.shared:
                 joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
             if ref not in done:
@@ -77,7 +77,7 @@ def choose(triple: str, platform: str, context: Context) -> _Chosen:
     for source in ("served",) if options.image else SOURCES:
         image, context = _ask(source, variant, target_request, context)
         if isinstance(image, Image):
-            shared = recipes.shared(triple, options.packages) if source == "build" else ""
+            shared = recipes.shared_name(triple, options.packages) if source == "build" else ""
             upstream = options.image or targets.default_image(target_request.target, variant.flavour) or ""
             return _Chosen(image, image.ref if shared else upstream, shared)
         reasons.append(f"{source}: {image.why}")
@@ -87,7 +87,7 @@ def choose(triple: str, platform: str, context: Context) -> _Chosen:
 def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Refused, Context]:
     while True:
         if source == "served":
-            choice = images.served(target_request.options.image, variant, target_request, context.facts)
+            choice = images.ask_registry(target_request.options.image, variant, target_request, context.facts)
         else:
             choice = images.choose(source, variant, target_request, context.facts)
         if isinstance(choice, Image | Refused):
@@ -95,12 +95,12 @@ def _ask(source: str, variant: Variant, target_request: Request, context: Contex
         context = pipeline.look(context, choice)
 
 
-def _copied(source: str, ref: str, context: Context) -> Copied:
-    with progress.shown(f"copy {source}"):
+def _copied(source: str, ref: str, context: Context) -> Copy:
+    with progress.timer(f"copy {source}"):
         return registry_copy.copy(source, ref, context.say)
 
 
-def _built(choice: _Chosen, ref: str, context: Context) -> Copied:
+def _built(choice: _Chosen, ref: str, context: Context) -> Copy:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
         provisioning.take(step, context)
@@ -108,21 +108,21 @@ def _built(choice: _Chosen, ref: str, context: Context) -> Copied:
     (inspected,) = engines.inspect(command, (choice.image.ref,), context.run)
     there = registry_copy.look(ref)
     if there and there.config == str(inspected["Id"]):
-        return Copied(source=choice.image.ref, to=ref, digest=there.digest, platforms=(choice.image.platform,), there=there.blobs)
+        return Copy(source=choice.image.ref, to=ref, digest=there.digest, platforms=(choice.image.platform,), there=there.blobs)
     context.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
     folder = context.cache / "images"
     cache.prepare(context.cache)
     folder.mkdir(exist_ok=True)
-    with progress.shown(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
+    with progress.timer(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
         done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)
         if done.code:
-            raise failed(f"cannot save {choice.image.ref}", done.err.strip())
+            raise failure(f"cannot save {choice.image.ref}", done.err.strip())
         file.seek(0)
         return registry_copy.push(file, ref, folder)
 
 
-def text(done: Sequence[Copied]) -> str:
+def text(done: Sequence[Copy]) -> str:
     """Return what was done as a table for people."""
     head = ("image", "platforms", "digest", "blobs copied", "there")
     rows = [(one.to, " ".join(one.platforms), one.digest[:19], str(one.copied), str(one.there)) for one in done]
-    return aligned([head, *rows])
+    return align([head, *rows])

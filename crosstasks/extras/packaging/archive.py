@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def placed(path: Path) -> Iterator[IO[bytes]]:
+def draft_file(path: Path) -> Iterator[IO[bytes]]:
     """
     Give a file to write to, which takes its name when all is written.
 
@@ -43,7 +43,7 @@ def write(path: Path, content: bytes) -> None:
     """Write a small file; one that says the same already is left as it is."""
     if path.is_file() and path.read_bytes() == content:
         return
-    with placed(path) as file:
+    with draft_file(path) as file:
         file.write(content)
 
 
@@ -137,7 +137,7 @@ def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
         CrosstasksError: a file is not what was verified any more; there is no archive then.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
-    with placed(target) as file:
+    with draft_file(target) as file:
         FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
         other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
         if other:

@@ -38,7 +38,7 @@ class Package(Struct, frozen=True, kw_only=True):
         return next(self.path.name.removesuffix(suffix) for suffix in SUFFIXES if self.path.name.endswith(suffix))
 
 
-def listed(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
+def find_packages(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
     """
     Return the packages in a folder, all or those of some targets.
 
@@ -62,7 +62,7 @@ def target_of(name: str) -> Target | None:
 
 
 @contextmanager
-def unpacked(package: Package) -> Iterator[tuple[Path, ...]]:
+def unpack(package: Package) -> Iterator[tuple[Path, ...]]:
     """
     Give the files of a package, taken out into a folder that is removed afterwards.
 

@@ -186,7 +186,7 @@ def _archive(release: ReleaseContext, product: Product, triple: str, programs: d
     target = release.dist / f"{stem}{archive.suffix(targets.find(triple).os)}"
     entries = [Entry(name=name, source=Path(artifact.path), program=True, sha256=artifact.sha256) for name, artifact in programs.items()]
     names = {entry.name for entry in entries}
-    committed = None if release.snapshot else git.committed(release.root, release.context.run)
+    committed = None if release.snapshot else git.head_files(release.root, release.context.run)
     documents = archive.documents(product, release.root, release.context.config.release, committed)
     more = [entry for entry in documents if entry.name not in names]
     archive.pack(target, stem, [*entries, *more], release.git.time)

@@ -269,7 +269,7 @@ def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
                 lines.append(f"{place}: {action.step}")
             else:
                 release.context.say(str(action.step))
-                with progress.shown(f"publish {action.what}"):
+                with progress.timer(f"publish {action.what}"):
                     _do(release, action.step)
                 lines.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
@@ -280,7 +280,7 @@ def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
 def _do(release: ReleaseContext, step: Command | Copy) -> None:
     match step:
         case Copy(source=source, target=target):
-            with archive.placed(Path(target)) as file, Path(source).open("rb") as content:
+            with archive.draft_file(Path(target)) as file, Path(source).open("rb") as content:
                 while chunk := content.read(1 << 20):
                     file.write(chunk)
         case Command(argv=argv, cwd=cwd):

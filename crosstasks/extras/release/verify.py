@@ -69,13 +69,13 @@ def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tupl
     Raises:
         NothingSelected: there is no package.
     """
-    return tuple(finding for package in contents.listed(dist, triples) for finding in _package(package, context))
+    return tuple(finding for package in contents.find_packages(dist, triples) for finding in _package(package, context))
 
 
 def _package(package: Package, context: Context) -> Iterator[Finding]:
     context.say(f"verifying {package.path.name}")
     try:
-        with contents.unpacked(package) as files:
+        with contents.unpack(package) as files:
             wrong = contents.problems(package, files)
             subjects = tuple(_subjects(files))
             wrong += () if subjects else ("holds no program and no library",)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ...clients import process
-from ...clients.process import Asked, Signals
+from ...clients.process import SignalReceived, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report
@@ -75,7 +75,7 @@ class Workers:
                         future.result()
                     refresh()
                     signals.check()
-            except Asked:
+            except SignalReceived:
                 self._stop(open_)
             except BaseException:
                 self._stop(open_)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.building.artifacts import Built, Messages, Product, fat, localise, stable, to_keep, universal
+from crosstasks.building.artifacts import CargoOutput, Messages, Product, fat, localise, stable, to_keep, universal
 from crosstasks.catalog.targets import find
 from crosstasks.core.errors import VerificationFailed
 
@@ -21,7 +21,7 @@ def read(name: str) -> bytes:
     return (DATA / f"{name}.jsonl").read_bytes()
 
 
-def built(*chunks: bytes) -> Built:
+def built(*chunks: bytes) -> CargoOutput:
     messages = Messages()
     for chunk in chunks:
         messages.feed(chunk)
@@ -34,7 +34,7 @@ def product(name: str, path: str, kind: str) -> Product:
 
 def test_programs_and_libraries_are_collected():
     """Programs, examples, shared and static libraries are told; an rlib is for cargo itself."""
-    assert built(read("kinds")) == Built(
+    assert built(read("kinds")) == CargoOutput(
         executables=(product("demo", f"{DEBUG}/examples/demo", "example"), product("tool", f"{DEBUG}/tool", "bin")),
         libraries=(
             product("many_kinds", f"{DEBUG}/libmany_kinds.so", "cdylib"),
@@ -82,7 +82,7 @@ def test_what_is_no_message_is_handed_back():
 
 def test_other_output_goes_to_stderr(capfdbinary):
     """Without a receiver, what is no message is shown on stderr: stdout is for results."""
-    assert (built(b"info: syncing\n"), capfdbinary.readouterr()) == (Built(), (b"", b"info: syncing\n"))
+    assert (built(b"info: syncing\n"), capfdbinary.readouterr()) == (CargoOutput(), (b"", b"info: syncing\n"))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_copy_is_renewed_only_if_it_must_be(tmp_path):
 
 def test_tests_are_not_kept(tmp_path):
     """Who builds tests wants to run them: they have hashes in their names, and are not copied."""
-    found = Built(executables=(product("cli", f"/target/{ARM}/debug/deps/cli-1", "test"),))
+    found = CargoOutput(executables=(product("cli", f"/target/{ARM}/debug/deps/cli-1", "test"),))
 
     assert to_keep(found, str(tmp_path)) == ()
 
@@ -235,7 +235,7 @@ def test_a_universal_program_lies_where_cargo_would_have_put_it(tmp_path):
     """One for two; what is only tested is not joined."""
     programs = of_parts(tmp_path, "aarch64-apple-darwin/debug/tool", "x86_64-apple-darwin/debug/tool")
     tested = product("tool", str(tmp_path / "aarch64-apple-darwin/debug/deps/tool-1"), "test")
-    joined = universal(Built(executables=(*programs, tested), finished=True), tmp_path, find("universal2"))
+    joined = universal(CargoOutput(executables=(*programs, tested), finished=True), tmp_path, find("universal2"))
 
     (one,) = joined.executables
     path = tmp_path / "universal2-apple-darwin/debug/tool"
@@ -249,4 +249,4 @@ def test_a_program_of_one_part_only_is_none(tmp_path):
     """It would not start on the other machine."""
     (program,) = of_parts(tmp_path, "x86_64-apple-darwin/debug/tool")
     with pytest.raises(VerificationFailed, match=r"debug/tool is not joined[\s\S]*not built for aarch64-apple-darwin"):
-        universal(Built(executables=(program,)), tmp_path, find("universal2"))
+        universal(CargoOutput(executables=(program,)), tmp_path, find("universal2"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosstasks.building import commands
-from crosstasks.building.artifacts import Built, Product
+from crosstasks.building.artifacts import CargoOutput, Product
 
 ENV = {"CARGO_TERM_COLOR": "never", "CROSS_CONTAINER_ENGINE": "/usr/bin/docker", "CROSS_CONTAINER_OPTS": "--init"}
 
@@ -37,7 +37,7 @@ def test_where_the_target_folder_is_there():
 
 def test_programs_hold_the_names_that_they_would_hold_here():
     """Wherever the copies lie: what comes last counts, and the target folder lies in the project."""
-    renamed = dict(commands.remapped("/home/me/crate/target/x", "/home/me/crate"))
+    renamed = dict(commands.path_remaps("/home/me/crate/target/x", "/home/me/crate"))
     assert ("/source", "/source", "/cargo") == tuple(renamed.pop(f"/cross{path}") for path in ("/home/me/crate", "/project", "/cargo"))
     assert {"/target"} == set(renamed.values())
 
@@ -46,7 +46,7 @@ def test_what_was_built_there_is_found_here():
     """Programs and libraries; without places nothing is another."""
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
     library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
-    built = Built(executables=(program,), libraries=(library,))
-    found = commands.located(built, {"/cross/project/target/x": "/here"})
+    built = CargoOutput(executables=(program,), libraries=(library,))
+    found = commands.host_paths(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
-    assert commands.located(built, {}) is built
+    assert commands.host_paths(built, {}) is built

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.building import commands, environment
-from crosstasks.building.environment import Call, cargo, deployment, stripped, stripping, variable
+from crosstasks.building.environment import Call, cargo, deployment, objcopy_environment, removals, variable
 from crosstasks.catalog.ingredients import Image, Tool, Toolchain
 from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
@@ -251,14 +251,14 @@ ASTRAY = (
 @pytest.mark.parametrize("name", [*SECRETS, *ASTRAY])
 def test_secrets_and_what_leads_cross_astray_are_taken_away(name):
     """Every CARGO_* variable is forwarded by cross; each of these is unset, and only if it is there."""
-    assert stripped({name: "x", "PATH": "/bin"}) == {name: None}
+    assert removals({name: "x", "PATH": "/bin"}) == {name: None}
     assert cross(environ={name: "x"}) == {name: None} | ORDINARY
 
 
 @pytest.mark.parametrize("name", ["CARGO_PROFILE_RELEASE_LTO", "CARGO_INCREMENTAL", "RUSTFLAGS", "MY_TOKEN", "GITHUB_TOKEN"])
 def test_other_variables_are_left_alone(name):
     """What cross does not forward, no container sees; what cargo needs, it gets."""
-    assert stripped({name: "x"}) == {}
+    assert removals({name: "x"}) == {}
 
 
 def on_host(taken=None, environ=None):
@@ -310,10 +310,10 @@ def test_a_build_on_the_host_is_given_no_tokens(name, kept):
 )
 def test_cargos_variables_enter_a_container_if_they_are_known(name):
     """The others do when the user names them, but for tokens; and none with a log-in in its value."""
-    assert {name: None} == stripped({name: "x"})
+    assert {name: None} == removals({name: "x"})
     secret = name not in {"CARGO_HTTP_PROXY", "CARGO_ANYTHING"}
-    assert ({name: None} if secret else {}) == stripped({name: "x"}, (name,))
-    assert {name: None} == stripped({name: "http://me:pw@proxy"}, (name,))
+    assert ({name: None} if secret else {}) == removals({name: "x"}, (name,))
+    assert {name: None} == removals({name: "http://me:pw@proxy"}, (name,))
 
 
 def test_proxies_with_a_log_in_do_not_enter():
@@ -431,7 +431,7 @@ def test_the_oldest_macos(triple, environ, told):
 def test_what_strips_apples_programs_finds_its_library(triple, origin, environ, told):
     """As rustup's proxies have it, which are not called here; what the user has set stays behind it."""
     own = SimpleNamespace(path="/t", origin=origin, host="x86_64-unknown-linux-gnu")
-    assert stripping(SimpleNamespace(target=triple, toolchain=own), environ) == told
+    assert objcopy_environment(SimpleNamespace(target=triple, toolchain=own), environ) == told
 
 
 def test_where_the_sdk_of_macos_is(tmp_path):

@@ -109,13 +109,13 @@ def _real(tmp_path: Path, folder: str = "guard") -> Guard:
 def test_the_folder_is_private_and_whole(tmp_path):
     """Folder and programs are the user's alone; nothing unfinished is left beside them, and nothing after the end."""
     guard = _real(tmp_path)
-    with guards.guarded(guard):
+    with guards.active(guard):
         folder = Path(guard.folder)
         assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.name != "owner"} == {
             "cargo": 0o700,
             "rustup": 0o700,
         }
-        assert not engines.abandoned(folder)
+        assert not engines.is_abandoned(folder)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert [path.name for path in folder.parent.iterdir()] == ["guard"]
     assert list(folder.parent.iterdir()) == []
@@ -124,7 +124,7 @@ def test_the_folder_is_private_and_whole(tmp_path):
 def test_the_folder_goes_when_the_run_fails(tmp_path):
     """An error inside, or an interrupt, leaves no folder."""
     guard = _real(tmp_path)
-    with pytest.raises(KeyboardInterrupt), guards.guarded(guard):
+    with pytest.raises(KeyboardInterrupt), guards.active(guard):
         raise KeyboardInterrupt
     assert not Path(guard.folder).exists()
 
@@ -215,7 +215,7 @@ def test_the_first_bare_word_is_the_subcommand(argv, word):
     assert outcome.subcommand(argv.split()) == word
 
 
-@pytest.mark.parametrize("word", sorted(outcome.ALLOWED))
+@pytest.mark.parametrize("word", sorted(outcome.CONTAINER_SUBCOMMANDS))
 def test_what_cross_runs_in_a_container_is_allowed(word):
     """The subcommand alone decides."""
     assert outcome.refusal([word, "--target", ARM, "--", "fmt"]) is None

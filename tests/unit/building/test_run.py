@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import configured, gated, oldest, ours, parted, rounds, subcommand
+from crosstasks.building.run import cargo_options, gated, oldest, ours, parted, rounds, subcommand
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.testing import config, repository
@@ -29,7 +29,7 @@ from crosstasks.testing import config, repository
 def test_the_configuration_speaks_where_the_user_does_not(options, arguments, expected):
     """Packages, features and profile of the configuration are handed to cargo; arguments of the same kind win."""
     own = config("aarch64", **options).target("aarch64-unknown-linux-gnu")
-    assert configured(own, arguments) == expected
+    assert cargo_options(own, arguments) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_packed_tests_lie_in_the_target_folder(builder, flavour, place):
 def test_a_profile_of_cargos_is_no_profile_of_nextests():
     """The configuration names cargo's."""
     own = config("aarch64", profile="small").target("aarch64-unknown-linux-gnu")
-    assert ("--cargo-profile=small",) == configured(own, ("--profile", "ci"), "nextest")
-    assert () == configured(own, ("--cargo-profile", "dev"), "nextest")
+    assert ("--cargo-profile=small",) == cargo_options(own, ("--profile", "ci"), "nextest")
+    assert () == cargo_options(own, ("--cargo-profile", "dev"), "nextest")
 
 
 @pytest.mark.parametrize(("builder", "file"), [("cargo", "/crate/targets/thing.json"), ("cross", "targets/thing.json")])

@@ -118,7 +118,7 @@ def test_nothing_is_taken_while_cargo_is_at_work(place, lock):
 
 
 @pytest.mark.parametrize(
-    ("what", "error"), [("shutil.copytree", OSError(28, "full")), ("crosstasks.core.cache.locked", NotImplementedError())]
+    ("what", "error"), [("shutil.copytree", OSError(28, "full")), ("crosstasks.core.cache.lock", NotImplementedError())]
 )
 def test_what_cannot_be_copied_is_no_failure(place, monkeypatch, what, error):
     """The build begins with an empty folder, as on a disk without room or locks; nothing half made is left."""

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from crosstasks.clients import engines, reaper
-from crosstasks.clients.docker_sdk import Layers, failed
+from crosstasks.clients.docker_sdk import Layers, failure
 from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed
 from crosstasks.core.steps import Done
@@ -88,7 +88,7 @@ def test_layers_are_counted():
 )
 def test_failed_pull_has_a_hint(said, hint):
     """What is known to go wrong comes with what can be done about it."""
-    error = failed("cannot pull x", said)
+    error = failure("cannot pull x", said)
     assert error.why == said
     assert hint in error.hint
     assert bool(hint) == bool(error.hint)

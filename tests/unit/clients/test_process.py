@@ -453,7 +453,9 @@ def terminal():
 
 def test_attached_has_the_terminal(terminal):
     """A shell that is attached reads what the user types."""
-    one = terminal("done = process.attached(('sh', '-c', 'echo ready; read word; echo got $word; exit 3')); print('code', done.code)")
+    one = terminal(
+        "done = process.run_on_terminal(('sh', '-c', 'echo ready; read word; echo got $word; exit 3')); print('code', done.code)"
+    )
     one.until("ready")
     os.write(one.ours, b"hello\n")
     one.until("got hello")
@@ -463,7 +465,7 @@ def test_attached_has_the_terminal(terminal):
 def test_attached_gets_ctrl_c(terminal):
     """Ctrl-C is what an attached program makes of it; we wait for that, and go on."""
     shell = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.1; done"
-    one = terminal(f"done = process.attached(('sh', '-c', {shell!r})); print('code', done.code)")
+    one = terminal(f"done = process.run_on_terminal(('sh', '-c', {shell!r})); print('code', done.code)")
     one.until("ready")
     os.write(one.ours, b"\x03")
     one.until("caught")

@@ -16,7 +16,7 @@ from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, check_members, load
 from crosstasks.config.documents import lines, locate
 from crosstasks.config.options import File, Options, Release, TargetOptions
-from crosstasks.config.read import OURS, named, slot, variable, verb
+from crosstasks.config.read import OURS, slot, triple_of, variable, verb
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.looking import Platform
 from crosstasks.facts.host import parse
@@ -757,10 +757,10 @@ def test_a_name_stands_for_a_triple(monkeypatch):
     """On the command line as in the file: an alias, a triple, or the machine itself; where that is no target it is said."""
     monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="aarch64"))
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    assert (ARM, ARM, ARM) == tuple(map(named, ("aarch64", ARM, "host")))
+    assert (ARM, ARM, ARM) == tuple(map(triple_of, ("aarch64", ARM, "host")))
     monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="vax"))
     with pytest.raises(ConfigError, match="'host' is no target here"):
-        named("host")
+        triple_of("host")
 
 
 def test_a_verb_that_is_none():
@@ -786,7 +786,7 @@ def test_a_target_in_json(project, configured, monkeypatch):
     )
     assert loaded.targets == loaded.declared == ("thing", ARM)
     assert (loaded.target("thing").runner, loaded.target("thing").profile) == ("go", "small")
-    assert (named("thing"), named("targets/thing.json", project)) == ("thing", "thing")
+    assert (triple_of("thing"), triple_of("targets/thing.json", project)) == ("thing", "thing")
 
 
 def test_a_wrong_target_in_json_is_told_with_all_other_problems(project, problems, monkeypatch):

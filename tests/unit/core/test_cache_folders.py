@@ -57,7 +57,7 @@ def test_what_was_damaged_is_made_anew(made, name, content, wrong):
     said = []
     cache.make_once(made, filled, ["bin/*"], said.append)
     assert [f"{made} is made anew: {wrong}"] == said
-    assert ("", ()) == (cache.mismatch(made), cache.differing(made))
+    assert ("", ()) == (cache.mismatch(made), cache.changed_files(made))
 
 
 def test_a_draft_that_failed_changes_nothing(made):
@@ -84,8 +84,8 @@ def test_drafts_of_killed_calls_are_swept(tmp_path):
 def test_all_files_are_compared_when_asked(made):
     """What is not compared each time is found then; what came later is nobody's business."""
     (made / "lib/later").write_text("later")
-    assert () == cache.differing(made)
+    assert () == cache.changed_files(made)
     (made / "lib/part").write_text("port")
-    assert ("", ("lib/part",)) == (cache.mismatch(made), cache.differing(made))
+    assert ("", ("lib/part",)) == (cache.mismatch(made), cache.changed_files(made))
     (made / cache.ALL).unlink()
-    assert () == cache.differing(made)
+    assert () == cache.changed_files(made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.core.references import moved, parse
+from crosstasks.core.references import parse, with_prefix
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -52,4 +52,4 @@ def test_what_a_registry_is_asked_for(ref, name, version):
 )
 def test_the_copy_in_a_mirror(ref, expected):
     """Only the registry is another."""
-    assert expected == moved(ref, "host:5000/m/")
+    assert expected == with_prefix(ref, "host:5000/m/")

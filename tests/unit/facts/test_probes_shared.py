@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import ask
 from crosstasks.facts.engine import Engine
-from crosstasks.facts.probes import CODE, Shared, doubtful, mapped
+from crosstasks.facts.probes import CODE, SharedFolder, doubtful, maps_folders
 from crosstasks.testing import facts, repository
 
 ENGINE = Engine(kind="docker", command="docker", version="1", arch="x86_64", apart=True, desktop="colima", store="overlay2")
@@ -43,7 +43,7 @@ def known(tmp_path, engine=ENGINE):
 def test_when_it_is_tried(engine, host, expected):
     """Not with an engine that is plainly here, nor on another machine, nor where cross finds the folders of our container."""
     assert expected is doubtful(engine, host)
-    assert mapped(engine, host) is (host.container == "docker" and engine.store == "overlay2")
+    assert maps_folders(engine, host) is (host.container == "docker" and engine.store == "overlay2")
 
 
 @pytest.mark.parametrize("subject", ["project", "cache"])
@@ -52,7 +52,7 @@ def test_a_program_in_the_folder_is_run_and_removed(tmp_path, subject):
     runner = programs(CODE)
     question, folder = Question("shared", subject), tmp_path / {"project": "target/crosstasks", "cache": "cache"}[subject]
     for _ in range(2):
-        assert Shared(folder=str(folder)) == ask(question, look(tmp_path, runner), known(tmp_path))
+        assert SharedFolder(folder=str(folder)) == ask(question, look(tmp_path, runner), known(tmp_path))
     (call,) = [call for call in runner.calls if call[1] == "run"]
     assert f"--mount=type=bind,source={folder},target=/shared" in call
     assert "--security-opt=label=disable" not in call
@@ -86,7 +86,7 @@ def test_labels_of_selinux_do_not_hide_a_folder(tmp_path):
 def test_without_a_program_for_it_nothing_is_said_against_it(tmp_path):
     """Then cross itself will find out."""
     found = ask(PROJECT, look(tmp_path), known(tmp_path, replace(ENGINE, arch="sparc64")))
-    assert Shared(folder=str(tmp_path / "target" / "crosstasks")) == found
+    assert SharedFolder(folder=str(tmp_path / "target" / "crosstasks")) == found
 
 
 def test_reasons_of_others_stay(tmp_path):

@@ -11,7 +11,7 @@ from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.probes import EmulationTest
-from crosstasks.planning.emulators import binfmt, choose, installed
+from crosstasks.planning.emulators import binfmt, choose, source_of
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"
@@ -111,6 +111,6 @@ def test_offline_takes_what_the_engine_holds():
 
 def test_a_platform_without_an_emulator_is_refused():
     """The message lists those that there are."""
-    found = installed("linux/mips", ("build",), "", known())
+    found = source_of("linux/mips", ("build",), "", known())
     assert not isinstance(found, Emulator)
     assert "linux/s390x" in found.why

@@ -18,7 +18,7 @@ from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import MissingPackages, question
-from crosstasks.facts.lock import Lock, Locked
+from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.planning import images, plan
 from crosstasks.planning import request as requests
 from crosstasks.planning.images import BASE_GLIBC, Variant, sources
@@ -378,7 +378,7 @@ def test_an_emulator_is_fetched_by_who_starts_programs(verb, held, ref, built):
 
 def test_what_is_provided_for_every_verb_has_the_emulator():
     """A bundle, a mirror, `provision`, and what a lock holds."""
-    locked = Lock(target={ARM64: {"linux/amd64": Locked(builder="cross", flavour="0.2.5", image=MADE, toolchain="1.96.0")}})
+    locked = Lock(target={ARM64: {"linux/amd64": LockRow(builder="cross", flavour="0.2.5", image=MADE, toolchain="1.96.0")}})
     assert MADE == build("build", asked=False).ref
     assert requests.make(targets.find("aarch64"), "build", facts(lock=locked), config(), lean=True).lean is False
 

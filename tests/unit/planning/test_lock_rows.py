@@ -7,12 +7,12 @@ from msgspec import structs
 from planning import settle, world
 
 from crosstasks.catalog import targets
-from crosstasks.catalog.recipes import recipe, shared
+from crosstasks.catalog.recipes import recipe, shared_name
 from crosstasks.core.errors import ConfigError, NoRoute
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
-from crosstasks.facts.inventory import Bundled
-from crosstasks.facts.lock import Lock, Locked, place, read
+from crosstasks.facts.inventory import BundleImage
+from crosstasks.facts.lock import Lock, LockRow, place, read
 from crosstasks.facts.lock import platform as platform_of
 from crosstasks.planning import lock_rows
 from crosstasks.testing import AMD64, arm64_facts, bare_facts, config, facts, image, served, toolchain
@@ -22,7 +22,7 @@ REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
 DIGEST = "sha256:" + "2" * 64
 MOVED = "sha256:" + "3" * 64
 WHOLE = toolchain(standard=(AMD64, ARM64))
-ROW = Locked(
+ROW = LockRow(
     builder="cross",
     flavour="0.2.5",
     image=REF,
@@ -73,7 +73,7 @@ def test_a_mirror_is_not_what_is_locked():
 def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
     """It is an index, of whatever recipe."""
     own = config(mirror="mirror.example.org/m", images=["mirror"])
-    ref = f"mirror.example.org/m/{shared(ARM64)}"
+    ref = f"mirror.example.org/m/{shared_name(ARM64)}"
     known = facts(lock=Lock(), host=bare_facts()["host"])
     plan, _ = planned(known, own, registry={ref: served(ref)})
     row = lock_rows.of(plan.route, plan.request)
@@ -132,7 +132,7 @@ def test_a_locked_recipe_keeps_upstream_from_being_asked():
 
 def test_the_locked_toolchain_is_kept_though_there_is_a_newer_one():
     """Release and maker; the server's stable is 1.96.0."""
-    row = Locked(
+    row = LockRow(
         builder="cross",
         flavour="0.2.5",
         image=REF,
@@ -178,7 +178,7 @@ def test_another_platforms_rows_bind_nobody_here():
 
 def test_rows_of_other_platforms_are_kept():
     """Locking replaces rows of this platform only, and an update only those of the named targets."""
-    both = lock_rows.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
+    both = lock_rows.merge(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
     assert set(both.target[ARM64]) == {"linux/amd64", "linux/arm64"}
     assert lock_rows.without(both, "linux/amd64", [ARM64]) == held(platform="linux/arm64")
     assert lock_rows.without(held(), "linux/amd64", [ARM64]) == Lock()
@@ -187,17 +187,17 @@ def test_rows_of_other_platforms_are_kept():
 
 def test_a_floor_that_is_not_known_yet_is_no_difference():
     """An image that is not here yet has no labels to read."""
-    unknown = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"glibc": ""})
+    unknown = LockRow(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"glibc": ""})
     assert lock_rows.compare(ROW, unknown) == lock_rows.compare(unknown, ROW) == ()
-    moved = Locked(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"digest": MOVED})
+    moved = LockRow(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"digest": MOVED})
     assert lock_rows.compare(ROW, moved) == (("digest", DIGEST, MOVED),)
 
 
 def test_the_file_says_what_the_lock_says(tmp_path):
     """Sorted, whatever came first."""
     path = tmp_path / "crosstasks.lock"
-    one = lock_rows.merged(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
-    other = lock_rows.merged(lock_rows.merged(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
+    one = lock_rows.merge(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
+    other = lock_rows.merge(lock_rows.merge(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
     path.write_text(locking.dump(one))
     assert read(path) == one
     assert locking.dump(one) == locking.dump(other)
@@ -235,7 +235,7 @@ def test_tables_for_people():
 def brought(**changes):
     """Return what is known of a machine that a bundle brought an image to."""
     ready = {"ref": f"crosstasks/bundle/{ARM64}:sha256-222222222222", "id": "sha256:" + "1" * 64, "digest": DIGEST, "target": ARM64}
-    row = Bundled(**ready | {"platform": "linux/amd64", "flavour": "0.2.5"} | changes)
+    row = BundleImage(**ready | {"platform": "linux/amd64", "flavour": "0.2.5"} | changes)
     return structs.replace(facts().inventory, images=(row,)), row.ref
 
 

@@ -15,7 +15,7 @@ from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
-from crosstasks.facts.lock import Lock, Locked
+from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.facts.rustup import Rustup, RustupServer
 from crosstasks.planning import toolchains
 from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
@@ -103,7 +103,7 @@ def test_which_release(known, options, release, cached):
 
 
 def locked(release, source="rustup"):
-    row = Locked(builder="cross", toolchain=release, toolchain_source=source)
+    row = LockRow(builder="cross", toolchain=release, toolchain_source=source)
     return Lock(target={ARM64: {"linux/amd64": row}})
 
 

@@ -12,7 +12,7 @@ from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.project.cargo_config import CargoConfig, Setting
 from crosstasks.project.manifest import Package, ToolchainFile, Workspace, find_toolchain_file, parse_toolchain_file, read
-from crosstasks.project.repository import merged, parse_metadata
+from crosstasks.project.repository import merge_tables, parse_metadata
 from crosstasks.project.repository import parse as together
 
 ARM = "aarch64-unknown-linux-gnu"
@@ -199,7 +199,7 @@ def test_cross_toml_lies_over_the_metadata(tmp_path):
     over = repository(tmp_path, {"Cross.toml": f'[target.{ARM}]\nimage = "c"\n'})
     assert {"image": "c", "runner": "w", "xargo": False} == over.cross["target"][ARM]
     assert f"{tmp_path}/project/Cross.toml" == over.cross_origin
-    assert {"a": {"b": 1, "c": 2}} == merged({"a": {"b": 1}}, {"a": {"c": 2}})
+    assert {"a": {"b": 1, "c": 2}} == merge_tables({"a": {"b": 1}}, {"a": {"c": 2}})
 
 
 def test_cross_config_names_another_file(tmp_path):

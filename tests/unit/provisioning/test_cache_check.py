@@ -92,13 +92,13 @@ def test_what_is_damaged_goes(used, name):
     route, context = used
     folder = Path(route.toolchain.path) if name == "toolchain" else Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
-    assert cache_check.damaged(route, "error[E0425]: cannot find value", context) is None
-    error = cache_check.damaged(route, SAID, context)
+    assert cache_check.check_after_failure(route, "error[E0425]: cannot find value", context) is None
+    error = cache_check.check_after_failure(route, SAID, context)
     assert f"{folder.name} in the cache was damaged, and has been removed" == error.what
     assert f"bin/cross is not what was installed: {SAID}" == error.why
     assert "call again" in error.hint
     assert not folder.exists()
-    assert cache_check.damaged(route, SAID, context) is None
+    assert cache_check.check_after_failure(route, SAID, context) is None
     assert 1 == len([place for place in (Path(route.toolchain.path), Path(route.tool.path)) if place.exists()])
     assert [] == [path for path in context.cache.rglob("*.damaged*") if path.is_dir()]
 
@@ -108,7 +108,7 @@ def test_without_a_network_it_is_not_made_anew(used):
     route, context = used
     context.config = config(offline=True)
     (Path(route.tool.path).parents[1] / "bin/cross").write_text("another")
-    assert "`tools.provision --from`" in cache_check.damaged(route, SAID, context).hint
+    assert "`tools.provision --from`" in cache_check.check_after_failure(route, SAID, context).hint
 
 
 def test_what_is_being_packed_is_not_added_to(used):
@@ -131,7 +131,7 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
     folder = Path(route.tool.path).parents[1]
     (folder / "bin/cross").write_text("another")
     monkeypatch.setattr("shutil.rmtree", lambda *_arguments, **_options: None)
-    assert cache_check.damaged(route, SAID, context)
+    assert cache_check.check_after_failure(route, SAID, context)
     monkeypatch.undo()
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [".cross-x.damaged"]
     cache.make_once(folder, lambda draft: (draft / "cross").touch(), ["*"])
@@ -142,7 +142,7 @@ def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
     route, context = used
     (Path(route.host_toolchain.path) / "bin/cross").write_text("another")
-    assert cache_check.damaged(route, SAID, context) is None
+    assert cache_check.check_after_failure(route, SAID, context) is None
     assert all(Path(path).exists() for path in (route.host_toolchain.path, route.toolchain.path, route.tool.path))
 
 
@@ -153,6 +153,6 @@ def test_what_has_no_checksums_goes_where_it_smells(used):
     (folder / cache.ALL).unlink()
     with cache_check.intact(folder, context):
         pass
-    assert cache_check.damaged(route, "error[E0425]: cannot find value", context) is None
-    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.damaged(route, SAID, context).why
+    assert cache_check.check_after_failure(route, "error[E0425]: cannot find value", context) is None
+    assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.check_after_failure(route, SAID, context).why
     assert not folder.exists()

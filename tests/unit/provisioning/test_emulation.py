@@ -75,13 +75,13 @@ def test_what_is_wrong_with_an_entry_is_said(entry, why):
 )
 def test_a_platform_has_the_names_that_users_give_it(given, platform):
     """OCI's, with or without linux, and Rust's."""
-    assert platform == emulating.named(given)
+    assert platform == emulating.platform_of(given)
 
 
 def test_an_unknown_platform_is_an_error_of_use():
     """So is an unknown source, and none."""
     with pytest.raises(ConfigError, match="no platform 'vax'"):
-        emulating.named("vax")
+        emulating.platform_of("vax")
     with pytest.raises(ConfigError, match="no source 'web'"):
         list(emulating.install(("s390x",), "web", None))
     with pytest.raises(ConfigError, match="no platform is named"):
@@ -92,7 +92,7 @@ def test_an_unknown_platform_is_an_error_of_use():
 def test_only_a_yes_agrees(monkeypatch, capsys, answer, yes):
     """The question says what will be done, on stderr."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert yes is emulation.agreed("do it?")
+    assert yes is emulation.confirm("do it?")
     assert "do it? [y/N]" in capsys.readouterr().err
 
 

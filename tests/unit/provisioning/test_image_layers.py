@@ -9,7 +9,7 @@ import pytest
 
 from crosstasks.core.errors import ImageFailed
 from crosstasks.provisioning import image
-from crosstasks.provisioning.image import MERGED, place
+from crosstasks.provisioning.image import USR_LINKS, place
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_path_that_leads_out_is_refused(name):
 
 def test_the_merged_folders_are_debians():
     """Each is made as a link, and what a package holds below it lies below usr."""
-    assert {place(f"./{name}/x", "a.deb") for name in MERGED} == {f"usr/{name}/x" for name in MERGED}
+    assert {place(f"./{name}/x", "a.deb") for name in USR_LINKS} == {f"usr/{name}/x" for name in USR_LINKS}
 
 
 def package(*members):

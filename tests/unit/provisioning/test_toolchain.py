@@ -105,7 +105,7 @@ def test_added_to(tmp_path):
     made(tmp_path)
     folder = made(tmp_path, ARM)
     assert (HOST, ARM) == inventory.toolchains(tmp_path)[0].standard
-    assert () == cache.differing(folder)
+    assert () == cache.changed_files(folder)
 
 
 def test_checked_when_found_again(tmp_path):
@@ -175,7 +175,7 @@ def test_rustup_adds_to_nothing_that_is_damaged(tmp_path):
     ((argv, _, _),) = run.calls
     assert ("toolchain", "install", "--target", ARM, "--target", S390X) == (*argv[1:3], *argv[-4:])
     assert f"{tmp_path / 'toolchains' / NAME} is made anew: bin/rustc is not what was installed" in said
-    assert ((HOST, ARM, S390X), ()) == (inventory.toolchains(tmp_path)[0].standard, cache.differing(tmp_path / "toolchains" / NAME))
+    assert ((HOST, ARM, S390X), ()) == (inventory.toolchains(tmp_path)[0].standard, cache.changed_files(tmp_path / "toolchains" / NAME))
 
 
 def test_rustup_fails(tmp_path):
@@ -204,7 +204,7 @@ def test_rustup_fails_half_way(tmp_path):
     with pytest.raises(ToolMissing):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=adding, say=ignore)
     assert (HOST, ARM) == inventory.toolchains(tmp_path)[0].standard
-    assert () == cache.differing(folder)
+    assert () == cache.changed_files(folder)
 
 
 def brought(home, *targets, origin="debian", version="1"):
@@ -225,7 +225,7 @@ def test_a_second_bundle_takes_nothing_away(tmp_path):
     assert (HOST, ARM, S390X) == found.standard
     assert {ARM, S390X} == set(inventory.toolchain(folder).architectures)
     assert S390X == (folder / "lib/rustlib" / S390X / "libstd.rlib").read_text()
-    assert () == cache.differing(folder)
+    assert () == cache.changed_files(folder)
 
 
 @pytest.mark.parametrize("more", [{"version": "2"}, {"origin": "rustup"}])
@@ -358,7 +358,7 @@ def test_reached():
         "libz.so.1": ("libLLVM.so.22.1",),
     }
     expected = {"librustc_driver-0.so", "libLLVM.so.22.1", "libz.so.1", "libcrypt.so.1"}
-    assert expected == rust_packages.reached(["rustc"], lambda name: needs.get(name, ()))
+    assert expected == rust_packages.shared_objects(["rustc"], lambda name: needs.get(name, ()))
 
 
 def test_library(tmp_path):

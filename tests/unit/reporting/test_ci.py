@@ -44,7 +44,7 @@ def test_targets_fold_where_a_log_can(environ, begin, end):
 )
 def test_messages_are_wanted_where_they_are_shown(environ, wanted):
     """Else cargo prints them itself."""
-    assert wanted == ci.diagnosed(environ)
+    assert wanted == ci.wants_diagnostics(environ)
 
 
 def test_an_error_is_annotated_at_its_place():
@@ -52,7 +52,7 @@ def test_an_error_is_annotated_at_its_place():
     failed = result(error="does not build", code=1, diagnostics=(WRONG, WARNED, TOTAL))
     assert [
         "::error file=sub/src/a%2Cb%3Ac.rs,line=3,endLine=4,col=18,title=error[E0308] (s390x-unknown-linux-gnu)::100%25 wrong,%0Areally: yes"
-    ] == list(ci.annotated([failed], "/work/sub", "/work"))
+    ] == list(ci.github_annotations([failed], "/work/sub", "/work"))
 
 
 def test_an_error_without_a_place_is_annotated_as_well():
@@ -63,15 +63,15 @@ def test_an_error_without_a_place_is_annotated_as_well():
     assert [
         "::error title=error (s390x-unknown-linux-gnu)::linking failed",
         "::error title=error (s390x-unknown-linux-gnu)::no",
-    ] == list(ci.annotated([failed], "/w", "/w"))
+    ] == list(ci.github_annotations([failed], "/w", "/w"))
 
 
 def test_what_the_compiler_did_not_say_is_annotated_as_ours():
     """An engine that does not answer, a test that fails; nothing, if all went well."""
     assert ["::error title=build s390x-unknown-linux-gnu::no engine%0Ahint: start it"] == list(
-        ci.annotated([result(error="no engine\nhint: start it", code=7)], "/w", "/w")
+        ci.github_annotations([result(error="no engine\nhint: start it", code=7)], "/w", "/w")
     )
-    assert [] == list(ci.annotated([result(diagnostics=(WARNED,))], "/w", "/w"))
+    assert [] == list(ci.github_annotations([result(diagnostics=(WARNED,))], "/w", "/w"))
 
 
 def test_a_summary_is_a_table_that_grows():

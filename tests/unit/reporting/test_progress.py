@@ -21,7 +21,7 @@ def seen(monkeypatch, stream, silent, log):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "SILENT", silent)
     monkeypatch.setattr(progress, "LOG", log)
-    with progress.shown("install Rust 1.95.0"):
+    with progress.timer("install Rust 1.95.0"):
         time.sleep(0.2)
     return stream.getvalue()
 
@@ -53,11 +53,11 @@ def test_a_line_is_no_wider_than_the_terminal():
 
 def test_who_writes_meanwhile_takes_the_line_away(monkeypatch):
     """And nothing where none is drawn."""
-    assert "" == progress.cleared()
+    assert "" == progress.clear_line()
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "SILENT", 0.01)
-    with progress.shown("compile cross git with cargo"):
+    with progress.timer("compile cross git with cargo"):
         time.sleep(0.1)
-        assert progress.CLEAR == progress.cleared()
-    assert "" == progress.cleared()
+        assert progress.CLEAR == progress.clear_line()
+    assert "" == progress.clear_line()

@@ -54,7 +54,7 @@ def test_many_targets_are_counted():
 def test_refusals_with_one_reason_stand_together():
     """Three groups; what is left is counted."""
     rows = [Refused(name=name, why=why) for name, why in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "z"), ("e", "w"), ("f", "w"))]
-    assert ["a and 1 more: x", "c: y", "d: z", "2 more routes"] == report.grouped(rows)
+    assert ["a and 1 more: x", "c: y", "d: z", "2 more routes"] == report.group_refusals(rows)
 
 
 @pytest.fixture

@@ -20,10 +20,12 @@ NOTHING = {"vendor": "", "wheel": "", "git": "", "index": False, "with_": ""}
 def answered(monkeypatch, tmp_path):
     """Somebody at a terminal who types a line, in a repository whose crosstasks came from nowhere; and the copies that were made."""
     made = []
-    monkeypatch.setattr(streams, "attended", lambda: True)
+    monkeypatch.setattr(streams, "is_interactive", lambda: True)
     monkeypatch.setattr(scaffold, "present", lambda _root: None)
     monkeypatch.setattr(vendoring, "make", lambda into, parts: made.append((into, parts)))
-    monkeypatch.setattr(scaffold, "vendored", lambda copy, root: scaffold.Way(listed=(), pip="", folder=str(copy.relative_to(root).parent)))
+    monkeypatch.setattr(
+        scaffold, "vendored_copy", lambda copy, root: scaffold.Way(listed=(), pip="", folder=str(copy.relative_to(root).parent))
+    )
 
     def answer(line):
         monkeypatch.setattr(sys, "stdin", io.StringIO(line))

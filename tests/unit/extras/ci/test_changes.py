@@ -91,8 +91,8 @@ def test_a_file_reaches_who_owns_it_and_who_names_it():
     def mentions(one, pattern):
         return bool(pattern.search({"cli": '"../other/words.txt"'}.get(one.name, "")))
 
-    assert {"other", "cli"} == names(changes.reached([TOP / "other/words.txt"], KNOWN, TOP, mentions))
-    assert set() == changes.reached([TOP / "README.md"], KNOWN, TOP, mentions)
+    assert {"other", "cli"} == names(changes.changed_crates([TOP / "other/words.txt"], KNOWN, TOP, mentions))
+    assert set() == changes.changed_crates([TOP / "README.md"], KNOWN, TOP, mentions)
 
 
 def lock(**packages):
@@ -150,12 +150,12 @@ def test_two_versions_of_a_package_are_told_apart():
 )
 def test_what_holds_for_every_crate_is_told_from_lists(after, expected):
     """A new member or dependency is not everybody's."""
-    assert expected == changes.shared({"workspace": {"members": ["a"]}}, after)
+    assert expected == changes.differs_for_all({"workspace": {"members": ["a"]}}, after)
 
 
 def test_who_inherits_a_dependency_is_reached():
     """In any table of dependencies, by name."""
-    changed = changes.inherited(
+    changed = changes.dependency_differences(
         {"workspace": {"dependencies": {"x": "1", "y": "1"}}}, {"workspace": {"dependencies": {"x": "2", "y": "1"}}}
     )
     assert {"x"} == changed
@@ -174,7 +174,7 @@ def test_who_inherits_a_dependency_is_reached():
 )
 def test_only_what_is_reached_is_left(own, expected):
     """Of each target the packages that were to be built anyway; a target without one is gone."""
-    found = changes.narrowed(config(ARM64, ARMV7, target=own), (ARM64, ARMV7), KNOWN, {"log", "api"}, "--changed-since main")
+    found = changes.narrow_to(config(ARM64, ARMV7, target=own), (ARM64, ARMV7), KNOWN, {"log", "api"}, "--changed-since main")
     assert expected == {triple: found.target(triple).members for triple in found.targets}
     assert all(() == found.target(triple).exclude for triple in found.targets)
     assert "--changed-since main" == found.source("members", ARMV7)
@@ -183,7 +183,7 @@ def test_only_what_is_reached_is_left(own, expected):
 def test_a_crate_outside_the_workspace_is_never_named():
     """It is built by whoever needs it."""
     outside = crate("outside", member=False, default=False)
-    assert () == changes.narrowed(config(ARM64), (ARM64,), (outside,), {"outside"}, "x").targets
+    assert () == changes.narrow_to(config(ARM64), (ARM64,), (outside,), {"outside"}, "x").targets
 
 
 def test_cargo_is_read_as_it_tells():

@@ -46,10 +46,10 @@ def test_a_copy_lists_its_own_libraries(tmp_path):
     copy = tmp_path / "third_party" / "crosstasks"
     copy.mkdir(parents=True)
     (copy / "requirements.txt").write_text("nox>=1\ndocker>=7.2\nsemver>=3  # release\n")
-    way = scaffold.vendored(copy, tmp_path)
+    way = scaffold.vendored_copy(copy, tmp_path)
     expected = (("docker>=7.2", "semver>=3"), "-r third_party/crosstasks/requirements.txt", "third_party")
     assert expected == (way.listed, way.pip, way.folder)
-    assert 'sys.path.insert(0, str(Path(__file__).resolve().parent / "third_party"))\nimport crosstasks.nox' in scaffold.imported(
+    assert 'sys.path.insert(0, str(Path(__file__).resolve().parent / "third_party"))\nimport crosstasks.nox' in scaffold.import_lines(
         way, "nox"
     )
 
@@ -70,7 +70,7 @@ def test_what_pip_wrote_tells_the_way(told, listed, tmp_path):
 
 def test_what_is_not_installed_is_said_in_a_sentence():
     """By the files that `init` writes, with the command."""
-    lines = scaffold.imported(scaffold.git(f"https://host/x.git@{REV}"), "invoke")
+    lines = scaffold.import_lines(scaffold.git(f"https://host/x.git@{REV}"), "invoke")
     caught = {}
     with pytest.raises(
         SystemExit, match=f"error: crosstasks is not installed: python -m pip install 'crosstasks @ git\\+https://host/x.git@{REV}'"

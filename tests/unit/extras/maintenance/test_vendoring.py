@@ -20,27 +20,27 @@ FILES = {"__init__.py": b"a\nb\n", "data/rows.toml": b"x = 1\n"}
 
 
 def hashes(files=FILES):
-    return vendoring.read(vendoring.manifest("1.2.3", files).encode(), "vendored.json").files
+    return vendoring.read_manifest(vendoring.manifest("1.2.3", files).encode(), "vendored.json").files
 
 
 def test_a_manifest_is_read_as_it_was_written():
     """The version, and a hash for every file."""
-    found = vendoring.read(vendoring.manifest("1.2.3", FILES).encode(), "vendored.json")
+    found = vendoring.read_manifest(vendoring.manifest("1.2.3", FILES).encode(), "vendored.json")
     assert ("1.2.3", FILES.keys()) == (found.version, found.files.keys())
 
 
 def test_a_manifest_names_the_parts():
     """One that was written before there were any stands for all of them."""
-    found = vendoring.read(vendoring.manifest("1.2.3", FILES, ("release", "ci")).encode(), "vendored.json")
+    found = vendoring.read_manifest(vendoring.manifest("1.2.3", FILES, ("release", "ci")).encode(), "vendored.json")
     assert ("ci", "release") == found.parts
-    assert tuple(parts.PARTS) == vendoring.read(b'{"version": "1", "files": {}}', "vendored.json").parts
+    assert tuple(parts.PARTS) == vendoring.read_manifest(b'{"version": "1", "files": {}}', "vendored.json").parts
 
 
 def test_newlines_are_no_difference():
     """A checkout with CRLF is the same copy, in the hashes and in the diff."""
     windows = {path: content.replace(b"\n", b"\r\n") for path, content in FILES.items()}
     assert not vendoring.compare(hashes(), windows)
-    assert "" == vendoring.unified(FILES, windows)
+    assert "" == vendoring.unified_diff(FILES, windows)
 
 
 def test_every_kind_of_change_is_named():
@@ -51,7 +51,7 @@ def test_every_kind_of_change_is_named():
 
 def test_the_difference_is_a_patch():
     """A unified diff, with what is new and what is gone against nothing, and the end of a file without a newline marked."""
-    shown = vendoring.unified(FILES, {"__init__.py": b"a\nc", "own.py": b"d\n"})
+    shown = vendoring.unified_diff(FILES, {"__init__.py": b"a\nc", "own.py": b"d\n"})
     assert "--- a/__init__.py\n+++ b/__init__.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n" in shown
     assert "--- a/data/rows.toml\n+++ /dev/null\n" in shown
     assert "--- /dev/null\n+++ b/own.py\n" in shown
@@ -61,7 +61,7 @@ def test_the_difference_is_a_patch():
 def test_paths_outside_are_refused(path):
     """A manifest that names something outside its folder is none."""
     with pytest.raises(ConfigError, match="outside its folder"):
-        vendoring.read(vendoring.manifest("1", {path: b""}).encode(), "vendored.json")
+        vendoring.read_manifest(vendoring.manifest("1", {path: b""}).encode(), "vendored.json")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_paths_outside_are_refused(path):
 def test_what_is_no_manifest_is_refused(text):
     """With the file named."""
     with pytest.raises(ConfigError, match=r"vendored\.json is no manifest"):
-        vendoring.read(text, "vendored.json")
+        vendoring.read_manifest(text, "vendored.json")
 
 
 @pytest.mark.parametrize(

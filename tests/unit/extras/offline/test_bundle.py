@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def write(path, folder):
-    with bundle.writing(path) as writer:
+    with bundle.writer(path) as writer:
         writer.add("tools/one.tar.gz", "tool", "one", lambda take: bundle.pack(folder, take, keep=lambda name: name != "left-out"))
         writer.add("tools/two.tar.gz", "tool", "two", lambda take: take(b"two"))
         manifest = Manifest(crosstasks="0", targets=(), platforms=("linux/amd64",), members=tuple(writer.members))
@@ -46,7 +46,7 @@ def test_what_is_packed_comes_out(tmp_path, folder):
     manifest = write(path, folder)
     with tarfile.open(path) as tar:
         assert tar.getnames() == ["tools/one.tar.gz", "tools/two.tar.gz", MANIFEST]
-    with bundle.reading(path) as reader:
+    with bundle.reader(path) as reader:
         assert reader.manifest == manifest
         assert bundle.unpack(reader.open(manifest.members[0]), out, "one") == ["bin/rustc", "bin/rustdoc", "cargo"]
         assert gzip.decompress(reader.open(manifest.members[1]).read()) == b"two"
@@ -71,7 +71,7 @@ def test_a_bundle_is_written_at_once_or_not_at_all(tmp_path):
         take(b"x")
         raise InterruptedError
 
-    with pytest.raises(InterruptedError), bundle.writing(path) as writer:
+    with pytest.raises(InterruptedError), bundle.writer(path) as writer:
         writer.add("x", "tool", "x", cut)
     assert [file.name for file in tmp_path.iterdir()] == ["b.tar"]
     assert path.read_text() == "old"
@@ -102,12 +102,12 @@ def test_a_flipped_byte_is_seen(tmp_path, folder, place):
     data[place] ^= 0xFF
     path.write_bytes(data)
     try:
-        with bundle.reading(path) as reader:
+        with bundle.reader(path) as reader:
             contents = [reader.open(member).read() for member in reader.manifest.members]
     except ConfigError:
         return
     write(tmp_path / "whole.tar", folder)
-    with bundle.reading(tmp_path / "whole.tar") as reader:
+    with bundle.reader(tmp_path / "whole.tar") as reader:
         assert contents == [reader.open(member).read() for member in manifest.members]
 
 
@@ -118,7 +118,7 @@ def test_a_bundle_that_is_cut_off_is_refused(tmp_path, folder):
     data = path.read_bytes()
     for length in (0, 100, 700, len(data) // 2, len(data) - 2 * tarfile.BLOCKSIZE - 1):
         path.write_bytes(data[:length])
-        with pytest.raises(ConfigError), bundle.reading(path):
+        with pytest.raises(ConfigError), bundle.reader(path):
             pass
 
 
@@ -127,15 +127,15 @@ def test_what_is_no_bundle_is_refused(tmp_path):
     path = tmp_path / "b.tar"
     for content in (b"hello" * 1000, b""):
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match="is no bundle"), bundle.reading(path):
+        with pytest.raises(ConfigError, match="is no bundle"), bundle.reader(path):
             pass
     with tarfile.open(path, "w") as tar:
         tar.addfile(tarfile.TarInfo("x"))
-    with pytest.raises(ConfigError, match="is no bundle"), bundle.reading(path):
+    with pytest.raises(ConfigError, match="is no bundle"), bundle.reader(path):
         pass
-    with pytest.raises(ConfigError, match="there is no bundle"), bundle.reading(tmp_path / "none.tar"):
+    with pytest.raises(ConfigError, match="there is no bundle"), bundle.reader(tmp_path / "none.tar"):
         pass
-    with pytest.raises(ConfigError, match="is a folder, and no bundle"), bundle.reading(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder, and no bundle"), bundle.reader(tmp_path):
         pass
 
 
@@ -145,7 +145,7 @@ def test_a_member_more_than_the_manifest_says_is_refused(tmp_path, folder):
     write(path, folder)
     with tarfile.open(path, "a") as tar:
         tar.addfile(tarfile.TarInfo("tools/three.tar.gz"))
-    with pytest.raises(ConfigError, match="does not hold what its manifest says"), bundle.reading(path):
+    with pytest.raises(ConfigError, match="does not hold what its manifest says"), bundle.reader(path):
         pass
 
 
@@ -199,5 +199,5 @@ def test_crates_hold_no_links(tmp_path):
             tar.addfile(info, io.BytesIO(bytes(info.size)))
     stream.seek(0)
     with pytest.raises(ConfigError, match="the link 'registry/cache/all'"):
-        bundle.put(stream, SimpleNamespace(environ={"CARGO_HOME": str(tmp_path / "cargo")}))
+        bundle.put_crates(stream, SimpleNamespace(environ={"CARGO_HOME": str(tmp_path / "cargo")}))
     assert [] == list((tmp_path / "cargo").iterdir())

@@ -15,8 +15,8 @@ from crosstasks.context import Context, look_of, on_platform
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
-from crosstasks.extras.offline.bundle_tasks import translated
-from crosstasks.facts.lock import Lock, Locked
+from crosstasks.extras.offline.bundle_tasks import step_here
+from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan
 from crosstasks.provisioning import tools
@@ -64,9 +64,9 @@ def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     step = CompileCross(why="x", name="cross", flavour="0.2.4", install=(), cargo="cargo")
     asked = request("aarch64", facts(), config())
-    assert translated(step, "linux/amd64", asked, context(facts())) == step
+    assert step_here(step, "linux/amd64", asked, context(facts())) == step
     with pytest.raises(ToolMissing) as caught:
-        translated(step, "linux/arm64", asked, context(facts()))
+        step_here(step, "linux/arm64", asked, context(facts()))
     assert caught.value.hint == "make this bundle on such a machine"
 
 
@@ -86,7 +86,7 @@ def test_wheels_for_another_machine_are_asked_for_by_its_platform(monkeypatch, m
     assert tools.foreign(name) == expected
 
 
-ROW = Locked(builder="zigbuild", toolchain="1.96.0")
+ROW = LockRow(builder="zigbuild", toolchain="1.96.0")
 
 
 @pytest.mark.parametrize(("selected", "stale"), [((), ["s390x-unknown-linux-gnu"]), (("aarch64-unknown-linux-gnu",), [])])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.extras.offline.locking import Row, judged, newest, outdated_text
-from crosstasks.facts.lock import Locked
+from crosstasks.extras.offline.locking import Row, compare_registry, newest, outdated_text
+from crosstasks.facts.lock import LockRow
 from crosstasks.testing import served
 
 REF = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"
@@ -15,7 +15,7 @@ SAME, MOVED = "sha256:" + "2" * 64, "sha256:" + "3" * 64
 
 def row(**changes):
     ready = {"builder": "cross", "platform": "linux/arm64", "toolchain": "1.96.0"}
-    return Locked(**ready | changes)
+    return LockRow(**ready | changes)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,9 @@ def row(**changes):
 )
 def test_an_arm64_engine_learns_of_native_images(held, platforms, locked, state, note):
     """The table of the docstring."""
-    found = judged(served(REF, *platforms), held, ("aarch64-unknown-linux-gnu",), "linux/arm64", {"aarch64-unknown-linux-gnu": locked})
+    found = compare_registry(
+        served(REF, *platforms), held, ("aarch64-unknown-linux-gnu",), "linux/arm64", {"aarch64-unknown-linux-gnu": locked}
+    )
     assert (found.state, found.note, found.upstream) == (state, note, SAME)
 
 
@@ -54,7 +56,7 @@ def test_an_arm64_engine_learns_of_native_images(held, platforms, locked, state,
 def test_a_tag_of_a_higher_version(ref, tags, found):
     """Numbers as numbers; what is no version is no older or newer one."""
     assert newest(ref, tags) == found
-    note = judged(served(ref, "linux/arm64"), SAME, (), "linux/arm64", {}, tags).note
+    note = compare_registry(served(ref, "linux/arm64"), SAME, (), "linux/arm64", {}, tags).note
     assert (f"there is {found}; " in note) is bool(found)
 
 
