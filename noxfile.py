@@ -29,6 +29,7 @@ crosstasks.nox.register(root=ROOT / "examples" / "hello")
 ARM64 = "tests/integration/test_arm64.py"
 WORKSPACES = "tests/integration/test_real_workspaces.py"
 IMAGES = "tests/integration/test_every_image.py"
+HOSTS = ("tests/integration/test_user_lands.py", "tests/integration/test_names_that_ignore_case.py")
 
 
 def _tested(session: nox.Session, *arguments: str) -> None:
@@ -53,7 +54,11 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
     _tested(
-        session, "tests/integration", "tests/faults/test_signals.py", "-x", *(f"--ignore={path}" for path in (WORKSPACES, IMAGES, ARM64))
+        session,
+        "tests/integration",
+        "tests/faults/test_signals.py",
+        "-x",
+        *(f"--ignore={path}" for path in (WORKSPACES, IMAGES, ARM64, *HOSTS)),
     )
 
 
@@ -92,6 +97,12 @@ def real_crates(session: nox.Session) -> None:
 def c_libraries(session: nox.Session) -> None:
     """Build what links C libraries without them, and with the packages that the error names: half an hour; docs/real-crates.md."""
     _kept(session, "c_libraries")
+
+
+@nox.session
+def hosts(session: nox.Session) -> None:
+    """Go the whole way on user lands that are not Debian's, and on a file system that ignores case: root, many minutes."""
+    _tested(session, *HOSTS, "-x", "-s")
 
 
 @nox.session
