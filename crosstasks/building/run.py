@@ -71,7 +71,7 @@ def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
     with suppress(OSError, NotImplementedError):
         profiles = tuple(_profiles(target_dir.parent, base))
         if profiles:
-            with cache.lock(target_dir.parent / "seeding"):
+            with cache.lock(target_dir.parent / "seeding", say):
                 _taken(profiles, target_dir, say)
 
 

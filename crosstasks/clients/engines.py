@@ -196,14 +196,17 @@ def _to_stderr(chunk: bytes) -> None:
 class ContainerReaper:
     """The reaper of one run: a program that ends what is left of it, should this process be killed."""
 
-    def __init__(self, command: str, label: str) -> None:
-        """Start it, and do not wait until it has."""
+    def __init__(self, command: str = "", label: str = "") -> None:
+        """Start none yet; without a *command* it knows of no containers."""
         self.broken = False
         self.reaper: subprocess.Popen[bytes] | None = None
-        engine = str(Path(shutil.which(command) or command).absolute())
+        self.arguments = (str(Path(shutil.which(command) or command).absolute()), label) if command else ("", "")
+
+    def start(self) -> None:
+        """Start it, and do not wait until it has."""
         with suppress(OSError):  # without it there is still the sweep of the next call
             self.reaper = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).absolute().with_name("reaper.py")), engine, label],
+                [sys.executable, "-I", "-S", str(Path(__file__).absolute().with_name("reaper.py")), *self.arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -214,6 +217,8 @@ class ContainerReaper:
 
     def begun(self, group: int) -> None:
         """Have a process group ended as well."""
+        if self.reaper is None:
+            self.start()
         self._say(f"begun {group}")
 
     def over(self, group: int, code: int) -> None:
@@ -245,6 +250,7 @@ def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Ite
     """
     label = f"{RUN}={run_id}"
     end = ContainerReaper(command, label)
+    end.start()
     clean = False
     try:
         yield end
@@ -257,6 +263,17 @@ def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Ite
                     client.remove(client.containers(label))
         finally:
             end.close(done=clean)
+
+
+@contextmanager
+def no_orphans() -> Iterator[None]:
+    """Have every program that is started meanwhile ended when this process is killed: an install would go on without us."""
+    end = Ending()
+    try:
+        with process.owned(end):
+            yield
+    finally:
+        end.close(done=True)
 
 
 def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:

@@ -122,6 +122,19 @@ class Owner(Protocol):
         ...
 
 
+_OWNERS: Final[list[Owner]] = []
+
+
+@contextmanager
+def owned(owner: Owner) -> Iterator[None]:
+    """Tell *owner* of every program that is started meanwhile, by whatever thread."""
+    _OWNERS.append(owner)
+    try:
+        yield
+    finally:
+        _OWNERS.remove(owner)
+
+
 def run(argv: Sequence[str], *, env: Env = {}, cwd: str = "", timeout: float | None = None, stdin: bytes | None = None) -> Done:
     """Run *argv* to its end with its output captured; see ``steps.Runner``."""
     out, err = bytearray(), bytearray()
@@ -185,14 +198,15 @@ def _serve(
     receivers: tuple[OnChunk | None, OnChunk | None],
     owner: Owner | None = None,
 ) -> int:
+    owners = (*_OWNERS, *((owner,) if owner else ()))
     out, err = (subprocess.PIPE if receive else None for receive in receivers)
     stdin = subprocess.DEVNULL if chunks is None else subprocess.PIPE
     with Signals() as signals:
         child = start(stdin=stdin, stdout=out, stderr=err, process_group=0)
         try:
             with _ended(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:
-                if owner:
-                    owner.begun(child.pid)
+                for each in owners:
+                    each.begun(child.pid)
                 for pipe, receive in zip((child.stdout, child.stderr), receivers, strict=True):
                     if pipe and receive:
                         waiting.read(pipe, receive)
@@ -200,8 +214,8 @@ def _serve(
                     waiting.register(child.stdin, selectors.EVENT_WRITE, _Feed(child.stdin, chunks))
                 waiting.attend(limit)
         finally:
-            if owner:
-                owner.over(child.pid, child.returncode)
+            for each in owners:
+                each.over(child.pid, child.returncode)
     return child.returncode
 
 

@@ -1,8 +1,8 @@
 """A program of its own: end what a run of crosstasks leaves behind when it is killed.
 
-``python -I -S reaper.py ENGINE LABEL`` reads lines on its standard input: ``begun N`` and ``over N`` name a process group,
-``done`` ends it. If the pipe closes without that word, whoever held the other end is no more: the groups and the
-containers with the label are ended, and looked for again for some seconds, since a container may just be starting.
+``python -I -S reaper.py ENGINE LABEL`` (both empty where there are no containers) reads lines on its standard input: ``begun N`` and
+``over N`` name a process group, ``done`` ends it. If the pipe closes without that word, whoever held the other end is no more: the
+groups and the containers with the label are ended, and looked for again for some seconds, since a container may just be starting.
 
 It is started in a session of its own, where no signal to the caller's group reaches it. It imports nothing of crosstasks,
 and what starting does not need is imported late: it must cost its caller nothing.
@@ -52,7 +52,8 @@ def end(engine: str, label: str, running: "set[int]") -> None:
                 continue
         for seconds in wait:
             time.sleep(seconds)  # the engine may still be making the container that it was asked for
-            remove(engine, label)
+            if engine:
+                remove(engine, label)
 
 
 def remove(engine: str, label: str) -> None:

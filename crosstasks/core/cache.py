@@ -128,7 +128,7 @@ PATIENCE: Final = 2.0
 
 
 @contextmanager
-def lock(path: Path, say: Say = lambda _line: None) -> Iterator[None]:
+def lock(path: Path, say: Say) -> Iterator[None]:
     """Hold the lock of *path*; whoever comes second says that he waits, and finds the work done."""
     from filelock import FileLock, Timeout
 

@@ -40,6 +40,11 @@ def take(step: Provision, context: Context) -> None:
         CrosstasksError: it failed; the error says how.
     """
     cache.prepare(context.cache)
+    with engines.no_orphans():
+        _take(step, context)
+
+
+def _take(step: Provision, context: Context) -> None:
     match step:
         case InstallWheels():
             _install_wheels(step, context)

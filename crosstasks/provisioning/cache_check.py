@@ -74,7 +74,7 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
     if not lock:
         yield
         return
-    with cache.lock(lock):
+    with cache.lock(lock, context.say):
         wrong = cache.describe(cache.changed_files(folder))
         if line and folder.is_dir() and not (folder / cache.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"

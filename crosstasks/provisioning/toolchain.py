@@ -94,7 +94,7 @@ def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner,
         intact = present if _intact(home, step, say) else None
         want = union(step, present)
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
-        if intact is None or not _added(want, home, rustup, run):
+        if intact is None or not _added(want, home, rustup, run, say):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
             _install(want, folder, rustup, run)
             files.replace_folder(path(folder, want), path(home, want))
@@ -131,7 +131,7 @@ def _from_rustup(want: InstallToolchain) -> Toolchain:
     )
 
 
-def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> bool:
+def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner, say: Say) -> bool:
     """Add to the toolchain in *home* what it lacks; tell whether that went well."""
     lacking = missing(home, want)
     triples = [triple for triple in lacking if triple in want.triples]
@@ -139,7 +139,7 @@ def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> bool
     calls = [["target", "add", *triples]] if triples else []
     calls += [["component", "add", *components]] if components else []
     # toolchains share the downloads of a home, of rust-src for one
-    with cache.lock(home / "making" / "rustup"):
+    with cache.lock(home / "making" / "rustup", say):
         went = all(_rustup([*call, "--toolchain", want.name], home, rustup, run).code == 0 for call in calls)
     folder = path(home, want)
     return went and all((folder / part).is_dir() for part in (*(f"lib/rustlib/{t}" for t in triples), *([SOURCE] if want.library else [])))

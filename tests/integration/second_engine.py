@@ -63,6 +63,13 @@ class Daemon:
             self.process.terminate()
             self.process.wait(60)
 
+    def kill(self):
+        """End it as nothing can be prepared for; its containers run on, until it is back."""
+        self.process.kill()
+        self.process.wait(60)
+        # its own containerd ends with it, and may be a zombie, which the next would take for one that runs
+        (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+
     def docker(self, *arguments, check=True, **more):
         return subprocess.run(("docker", "--host", self.host, *arguments), check=check, capture_output=True, **more)
 

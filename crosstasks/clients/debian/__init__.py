@@ -139,7 +139,7 @@ class Archive:
         """
         folder = self.folder / "archives"
         folder.mkdir(parents=True, exist_ok=True)
-        with cache.lock(folder):
+        with cache.lock(folder, self._say):
             every = dict.fromkeys(package for group in groups for package in group)
             missing = [package for package in every if not fetch.whole(folder / package.file, package.size, _sha256(package))]
             got: list[Package] = []

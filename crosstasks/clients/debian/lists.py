@@ -97,7 +97,7 @@ class Lists:
 
     def forget(self) -> None:
         """Let the next call ask anew; what is kept serves as long as nothing newer can be had."""
-        with cache.lock(self.folder / "lists"):
+        with cache.lock(self.folder / "lists", self._say):
             self._write(replace(self.state(), stamps={}))
 
     def update(self, architectures: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ class Lists:
         Raises:
             ToolMissing: the archive cannot be reached, or what it says is not signed, not valid or not whole.
         """
-        with cache.lock(self.folder / "lists"):
+        with cache.lock(self.folder / "lists", self._say):
             state = self.state()
             now = time.time()
             wanted = dict.fromkeys(one for one in architectures if one != ALL)

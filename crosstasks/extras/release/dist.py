@@ -115,7 +115,7 @@ def _every(release: ReleaseContext, built: Iterable[str]) -> tuple[str, ...]:
 def finish(release: ReleaseContext, built: Iterable[str]) -> tuple[File, ...]:
     """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
     dist = release.dist
-    with cache.lock(dist / ".parts" / SUMS):
+    with cache.lock(dist / ".parts" / SUMS, release.context.say):
         targets = _every(release, built)
         versions = {(product.name, product.version) for product in release.products}
         listed = sorted(
