@@ -166,6 +166,20 @@ def attacks(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give every parser of foreign text broken texts, for five minutes in all; the last result is in docs/security.md."""
+    session.env["FUZZ_SECONDS"] = "300"
+    _tested(session, "tests/attacks/test_fuzz.py")
+
+
+@nox.session(name="attacks-podman")
+def attacks_podman(session: nox.Session) -> None:
+    """Run the hostile crates against containers of Debian's podman; the last result is in docs/security.md."""
+    session.env["ATTACKS_ENGINE"] = "podman"
+    _tested(session, *(f"tests/attacks/test_{name}.py" for name in ("leaving", "staying", "isolation")))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Lint, format check, types and spelling."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint", "test"))

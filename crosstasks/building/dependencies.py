@@ -41,12 +41,31 @@ MOST: Final = 1 << 30
 """Bytes that a crate may unpack to; cargo's own limit is half of it."""
 
 
+COLUMNS: Final = ("name", "version", "source", "checksum")
+
+
+def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
+    """
+    Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
+
+    Raises:
+        ConfigError: it cannot be read, or is no such file.
+    """
+    found = toml_file.read(lock).get("package", [])
+    rows = [
+        {name: row.get(name, "") for name in COLUMNS} if isinstance(row, dict) else {}
+        for row in (found if isinstance(found, list) else [{}])
+    ]
+    if not all(row and all(isinstance(value, str) for value in row.values()) and row["name"] and row["version"] for row in rows):
+        raise ConfigError(f"{lock} is no lock file of cargo's", hint="`cargo generate-lockfile` writes it anew")
+    return tuple(rows)
+
+
 def checksums(lock: Path) -> Mapping[str, str]:
     """Return the checksums of a Cargo.lock by ``name-version``; of what has none, as git dependencies, nothing."""
-    packages = toml_file.loads(lock.read_text("utf-8")).get("package", ())
-    rows = {f"{package['name']}-{package['version']}": package.get("checksum", "") for package in packages}
-    old = toml_file.loads(lock.read_text("utf-8")).get("metadata", {})  # as cargo wrote it before 1.41
-    rows |= {"-".join(key.split()[1:3]): value for key, value in old.items() if key.startswith("checksum ")}
+    rows = {f"{package['name']}-{package['version']}": package["checksum"] for package in locked(lock)}
+    old = toml_file.table(toml_file.read(lock), "metadata")  # as cargo wrote it before 1.41
+    rows |= {"-".join(key.split()[1:3]): str(value) for key, value in old.items() if key.startswith("checksum ")}
     return {name: value for name, value in rows.items() if value and value != "<none>"}
 
 
@@ -212,7 +231,7 @@ def fetch(route: Route, context: Context) -> None:
             done = _cargo(route, context, "fetch", *(("--locked",) if lock.exists() else ()), *options)
         if done.code:
             raise _unfetched(done)
-        _check(lock, user_home(context.environ))
+        check(lock, user_home(context.environ))
         unpacked = _unpacked(lock, user_home(context.environ)) if lock.exists() else []
         key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.host_toolchain.release.encode()))).hexdigest() if lock.exists() else key
         files.write(stamp, json.dumps({"key": key, "crates": unpacked}))
@@ -226,7 +245,7 @@ def fetch(route: Route, context: Context) -> None:
             toolchain.start_files(Path(route.toolchain.path), route.target, host_toolchain=Path(route.host_toolchain.path), run=context.run)
 
 
-def _check(lock: Path, theirs: Path) -> None:
+def check(lock: Path, theirs: Path) -> None:
     """
     Compare with Cargo.lock what cargo has of the crates.
 
@@ -249,10 +268,8 @@ def _fetched(stamp: Path, key: str) -> bool:
 
 def _unpacked(lock: Path, theirs: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
-    packages = toml_file.loads(lock.read_text("utf-8")).get("package", ())
-    names = [
-        f"{package['name']}-{package['version']}" for package in packages if package.get("source", "").startswith(("registry", "sparse"))
-    ]
+    every = locked(lock)
+    names = [f"{package['name']}-{package['version']}" for package in every if package["source"].startswith(("registry", "sparse"))]
     sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
     return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
 
@@ -262,8 +279,8 @@ def carry(place: Path, route: Route, context: Context) -> None:
     theirs = user_home(context.environ)
     shutil.copytree(home(context), place)
     for lock in _locks(route, context):
-        for package in toml_file.loads(lock.read_text("utf-8")).get("package", ()):
-            for path in _parts(theirs, package["name"], package["version"], package.get("source", "")):
+        for package in locked(lock):
+            for path in _parts(theirs, package["name"], package["version"], package["source"]):
                 target = place / path.relative_to(theirs)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir():

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..project.repository import Repository
 
 SECRET: Final = re.compile(
-    r"(?:^|_)(?:TOKENS?|CREDENTIALS?|PASSWORD|PASSWD|PASSPHRASE|PASS|SECRETS?|KEY|APIKEY|AUTH|COOKIE|PAT)(?:_|$)", re.IGNORECASE
+    r"(?:^|_)(?=[TCPSKA])(?:TOKENS?|CREDENTIALS?|PASSWORD|PASSWD|PASSPHRASE|PASS|SECRETS?|KEY|APIKEY|AUTH|COOKIE|PAT)(?:_|$)", re.IGNORECASE
 )
 """A variable with one of these words in its name is no build script's business, whatever else allows it."""
 

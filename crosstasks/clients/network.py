@@ -28,7 +28,7 @@ CERTIFICATES: Final = "certificates.pem"
 
 TOOLS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "PIP_CERT": (
-        r"(?m)^\s*cert\s*[=:]",
+        r"(?m)^[ \t]*+cert[ \t]*+[=:]",
         ("{PIP_CONFIG_FILE}", "{prefix}/pip.conf", "{HOME}/.config/pip/pip.conf", "{HOME}/.pip/pip.conf", "/etc/pip.conf"),
     ),
     "CARGO_HTTP_CAINFO": (r"\bcainfo\b", ("{CARGO_HOME}/config.toml", "{CARGO_HOME}/config")),

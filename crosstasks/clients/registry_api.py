@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from ..core import references
-from ..core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed
+from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk
 from .docker_sdk import with_timeout
@@ -147,7 +147,7 @@ def _log_ins(path: str | None) -> Any:
 
     try:
         return auth.load_config(path)
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:  # a log-in without a colon, a list for a table
+    except (*SHAPE, auth.errors.DockerException) as error:  # a log-in without a colon, a list for a table
         name = path or "Docker's config.json"
         raise ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew") from error
 

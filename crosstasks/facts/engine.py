@@ -26,15 +26,15 @@ LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 def docker(look: Look, version: Mapping[str, Any]) -> str:
     """Return the address that Docker's program speaks to: ``DOCKER_HOST``, else that of the context in use."""
     host = look.environ.get("DOCKER_HOST", "")
-    context = (version.get("Client") or {}).get("Context") or "default"
-    if host or context == "default":
-        return host
     folder = Path(look.environ.get("DOCKER_CONFIG") or look.home / ".docker")
-    path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
     try:
+        context = (version.get("Client") or {}).get("Context") or "default"
+        if host or context == "default":
+            return host
+        path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
         return str(json.loads(path.read_text("utf-8"))["Endpoints"]["docker"]["Host"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    except (OSError, *SHAPE):
+        return host
 
 
 def apart(name: object, kernel: object, here: Platform) -> bool:
@@ -196,6 +196,8 @@ def read(look: Look, command: str) -> Engine | Absent:
         why = words(done)
     except CrosstasksError as error:
         why = error.what
+    except SHAPE as error:
+        why, version = f"its answer cannot be read: {error}", {}
     name = Path(command).name
     return Absent(f"{name} does not answer: {why}", start(name, docker(look, version)))
 

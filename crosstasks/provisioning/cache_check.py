@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SMELLS: Final = (
     r"exited with (-(4|6|7|11)|13[2459])$",  # cargo itself: SIGILL, SIGABRT, SIGBUS, SIGSEGV, and as a container's code
-    r"`[^`\s]*(rustc|rustdoc|cargo|zig)\b[^`]*` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
+    r"`(?>[^`\s]*?(rustc|rustdoc|cargo|zig)\b)[^`]*+` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
     r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
     r"(?<!exec sh failed: )[Ee]xec format error|error while loading shared libraries|symbol lookup error|Inconsistency detected by ld\.so",
     r"its interpreter or loader is missing",
@@ -32,7 +32,7 @@ SMELLS: Final = (
         r"^(?>[^\n]*?/rustlib/\S)(?=[^\n]*\.(?:rlib|o|a)\b)"
         r"[^\n]*(error adding|undefined reference|not recognized|malformed|corrupt|truncated|bad )"
     ),
-    r"/rustlib/\S{1,100}\.rlib\(\S{1,100}\): in function|in archive \S{0,200}/rustlib/",
+    r"/rustlib/[^\s(]{1,100}\.rlib\([^\s()]{1,100}\): in function|in archive \S{0,200}/rustlib/",
 )
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 

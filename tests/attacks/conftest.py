@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import podman
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -45,12 +47,31 @@ def hostile(crate, victim):
     return make
 
 
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """The engine that is attacked, as options: Docker; with ``ATTACKS_ENGINE=podman`` Debian's podman, which is given Docker's images."""
+    if os.environ.get("ATTACKS_ENGINE") != "podman":
+        yield {}
+        return
+    folder = tmp_path_factory.mktemp("engine")
+    with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
+        program = str(podman.made(folder, runroot, "overlay"))
+        listed = subprocess.run(("docker", "images", "--format", "{{.Repository}}:{{.Tag}}"), check=True, capture_output=True, text=True)
+        images = [ref for ref in listed.stdout.split() if ref.startswith("crosstasks/aarch64-unknown-linux-gnu:")]
+        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saved:
+            subprocess.run((program, "load"), stdin=saved.stdout, check=True, capture_output=True)
+        try:
+            yield {"CROSSTASKS_ENGINE": program, "CROSSTASKS_IMAGES": "local,build"}
+        finally:
+            podman.unmounted(folder)
+
+
 @pytest.fixture
-def environ(cache):
+def environ(cache, engine):
     """The user's environment, without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
     fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
     fixed["CROSSTASKS_TOOLCHAIN"] = "1.85.0"  # of Debian's releases the one that has the library of every target here
-    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | engine
 
 
 @pytest.fixture

@@ -4,38 +4,96 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
+import time
 import tomllib
+from functools import cache
+from heapq import nlargest
 from pathlib import Path
 from re import _constants as constants
 from re import _parser as parser
 
 import crosstasks
+from crosstasks.clients import docker_sdk, network
+from crosstasks.extras.ci import changes
 from crosstasks.provisioning import cache_check
 
 PACKAGE = Path(crosstasks.__file__).parent
 SIZE = 1_000_000
+SIZES = (20_000, 200_000, SIZE)
+"""All texts are asked about at the first size, and the slowest of them at the others: a quadratic pattern is told by some hundred kilobytes."""
+SLOWEST = 3
+LIMIT = 0.2
+"""Seconds for a megabyte."""
 WAYS = ("search", "match", "fullmatch", "findall", "finditer", "sub", "split")
+MADE = {
+    "catalog.remedies": ["self.said", "self.said"],
+    "clients.docker_sdk": ["pattern"],
+    "clients.network": ["pattern"],
+    "config.read": ["pattern"],
+    "extras.ci.changes": ["f-string"],
+    "extras.release.version": ["f-string"],
+    "provisioning.cache_check": ["joined"],
+    "verifying.checks": ["escaped"],
+}
+"""Where patterns come from tables, or are made of names: those below, and two that have no loop in them."""
 
 
 def patterns():
-    """All of them, as (place, way, pattern): what is written into calls of re, what modules hold compiled, and what tables hold."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-                if node.func.attr in WAYS and node.func.value.id == "re" and node.args and isinstance(node.args[0], ast.Constant):
-                    found[f"{module}:{node.lineno}"] = (node.func.attr, _compiled(node))
-                elif node.func.attr in WAYS and node.func.value.id.isupper():
-                    held = getattr(importlib.import_module(module.removesuffix(".__init__")), node.func.value.id, None)
-                    if isinstance(held, re.Pattern):
-                        found[f"{module}.{node.func.value.id}.{node.func.attr}"] = (node.func.attr, held)
+    """All of them, as {place: (way, pattern)}: those in calls of re, those that modules hold compiled, and those of tables."""
+    asked, found, made = {}, {}, {}
+    for module, call in calls():
+        name, way = call.func.value.id, call.func.attr
+        if name != "re":
+            asked.setdefault((module, name), set()).add(way)
+        elif isinstance(call.args[0], ast.Constant):
+            (made if way == "compile" else found)[f"{module}:{call.lineno}"] = (way, _compiled(call))
+    held = []
+    for module in dict.fromkeys(module for module, _ in calls()):
+        for name, pattern in vars(importlib.import_module(f"crosstasks.{module}")).items():
+            if isinstance(pattern, re.Pattern):
+                held.append(pattern)
+                found |= {f"{module}.{name}.{way}": (way, pattern) for way in asked.get((module, name), {"search"})}
+    found |= {place: ("search", pattern) for place, (_, pattern) in made.items() if pattern not in held}
+    return found | {place: ("search", pattern) for place, pattern in _of_tables()}
+
+
+def _of_tables():
     for row in tomllib.loads((PACKAGE / "catalog" / "remedies.toml").read_text("utf-8"))["row"]:
-        found[f"remedies: {row['name']}"] = ("search", re.compile(row["said"], re.MULTILINE))
+        yield f"remedies: {row['name']}", re.compile(row["said"], re.MULTILINE)
     for number, smell in enumerate(cache_check.SMELLS):
-        found[f"smells: {number}"] = ("search", re.compile(smell, re.MULTILINE))
-    return {place: value for place, value in found.items() if value[1] is not None}
+        yield f"smells: {number}", re.compile(smell, re.MULTILINE)
+    for number, (hint, _) in enumerate(docker_sdk.HINTS):
+        yield f"hints: {number}", re.compile(hint, re.IGNORECASE)
+    for name, (setting, _) in network.TOOLS.items():
+        yield f"network: {name}", re.compile(setting)
+    for number, form in enumerate(sorted(_forms(json.loads((PACKAGE / "config" / "crosstasks.schema.json").read_text("utf-8"))))):
+        yield f"options: {number}", re.compile(form)
+    yield "changes: mention", changes.mention(Path("/top/a/b"), Path("/top"))
+
+
+@cache
+def calls():
+    """Calls of re, and of what modules hold in capitals, each with its module."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)):
+                continue
+            name, way = node.func.value.id, node.func.attr
+            if (name == "re" and way in (*WAYS, "compile")) or (name.isupper() and way in WAYS):
+                found.append((module, node))
+    return found
+
+
+def _forms(schema):
+    if isinstance(schema, dict):
+        return (
+            {schema["pattern"]} if isinstance(schema.get("pattern"), str) else {form for value in schema.values() for form in _forms(value)}
+        )
+    return {form for value in schema for form in _forms(value)} if isinstance(schema, list) else set()
 
 
 def _compiled(call):
@@ -45,6 +103,34 @@ def _compiled(call):
             if isinstance(part, ast.Attribute) and part.attr in {"MULTILINE", "IGNORECASE", "DOTALL"}:
                 flags |= getattr(re, part.attr)
     return re.compile(call.args[0].value, flags)
+
+
+def too_slow(way, pattern):
+    """Return a text on which a pattern is too slow, and how many seconds it took at which size; None where a megabyte of its worst is quick."""
+    texts = worst(pattern)
+    for size in SIZES:
+        times = {}
+        for text in texts:
+            times[text] = seconds(way, pattern, text, size)
+            if times[text] > LIMIT:
+                return text, times[text], size
+        texts = nlargest(SLOWEST, times, key=times.get)
+    return None
+
+
+def seconds(way, pattern, text, size):
+    """Return how long the quickest of three calls takes, if the first takes too long; what the machine does besides is not counted."""
+    begin, again = text
+    whole = (begin + again * (size // len(again) + 1))[:size]
+    whole = whole.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else whole
+    quickest = LIMIT + 1
+    for _ in range(3):
+        begun = time.process_time()
+        ask(way, pattern, whole)
+        quickest = min(quickest, time.process_time() - begun)
+        if quickest <= LIMIT:
+            break
+    return quickest
 
 
 def ask(way, pattern, text):
@@ -58,20 +144,22 @@ def ask(way, pattern, text):
 
 
 def worst(pattern):
-    """Texts of a megabyte: each beginning of what the pattern looks for, again and again; and each of its loops, without an end."""
+    """
+    Texts that may be the worst, each as how it begins and what follows again and again.
+
+    They are the beginnings of what the pattern looks for, repeated, and each of its loops, without an end.
+    """
     source = pattern.pattern
-    texts = {" ", "\n", "\n ", "a", "/", "\x1b[", "0", "a "}
+    texts = {("", text) for text in (" ", "\n", "\n ", "a", "/", "\x1b[", "0", "a ")}
     for branch in _branches(list(parser.parse(source, pattern.flags & ~re.UNICODE if isinstance(source, bytes) else pattern.flags))):
         for end in range(1, len(branch) + 1):
             for fill in (1, 40):
                 begun = "".join(_sample(part, fill) for part in branch[:end])
-                texts |= {begun, f"{begun}\n", f"{begun} "}
+                texts |= {("", begun or " "), ("", f"{begun}\n"), ("", f"{begun} ")}
             loop = _char(branch[end - 1])
             if loop:
-                texts.add("".join(_sample(part, 1) for part in branch[:end]) + loop * SIZE)
-    for text in sorted(texts):
-        whole = (text * (SIZE // max(len(text), 1) + 1))[:SIZE] if len(text) < SIZE else text[:SIZE]
-        yield whole.encode("latin-1", "replace") if isinstance(source, bytes) else whole
+                texts.add(("".join(_sample(part, 1) for part in branch[:end]), loop))
+    return sorted(texts)
 
 
 def _branches(parts):

@@ -1,14 +1,19 @@
 """Parsers of text that others write: whatever it is, they end in a value or in an error of ours.
 
-``FUZZ_SECONDS=300`` lets each run as long as that; without it, each is given some hundred texts.
+``FUZZ_SECONDS=300`` lets all together run as long as that (`nox -s fuzz`); without it, each is given some hundred texts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import json
+import lzma
 import os
 import random
+import tarfile
+import time
 import tomllib
 from pathlib import Path
 
@@ -16,16 +21,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crosstasks.building import dependencies
 from crosstasks.building.artifacts import Messages
 from crosstasks.catalog import remedies
+from crosstasks.clients import registry_api
+from crosstasks.clients.debian import deb, index, mirrors, release, resolve
 from crosstasks.core.errors import CrosstasksError
+from crosstasks.core.looking import Look
 from crosstasks.core.steps import Done
-from crosstasks.facts import engine, registry
-from crosstasks.project import manifest, repository
+from crosstasks.extras.offline import bundle
+from crosstasks.facts import engine, lock, registry, rustup
+from crosstasks.project import cargo_config, manifest, repository
 from crosstasks.verifying import verify
 
 UNIT = Path(__file__).parents[1] / "unit" / "data"
-EXAMPLES = int(os.environ.get("FUZZ_SECONDS", "0")) * 400 or 150
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "0")) / 18
+"""For each of the tests below."""
 
 OURS = (CrosstasksError, OSError)
 """What may end a look: our own words, and a file that cannot be read."""
@@ -95,9 +106,22 @@ def reshaped(seeds):
     return st.builds(reshape, st.sampled_from(documents), st.lists(st.integers(0, 50), min_size=1, max_size=6), JSON)
 
 
-fuzz = settings(
-    max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+few = settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+def fuzz(test):
+    """Run a test once, and then, with other texts each time, until its seconds are over."""
+    once = few(test)
+
+    @functools.wraps(once)
+    def call(**fixtures):
+        begun = time.monotonic()
+        while True:
+            once(**fixtures)
+            if time.monotonic() - begun >= SECONDS:
+                break
+
+    return call
 
 
 @fuzz
@@ -177,6 +201,181 @@ def test_answers_of_registries(answer):
 def test_metadata_of_cargo(answer):
     """What cargo says of a workspace."""
     repository.parse_metadata(Done(argv=(), code=0, out=json.dumps(answer)))
+
+
+def look_of(folder, answers):
+    """What looking needs, where every program prints the next of some answers."""
+
+    def run(argv, **_options):
+        return Done(argv=tuple(argv), code=0, out=json.dumps(next(answers, {})))
+
+    return Look(run=run, environ={}, cwd=folder, cache=folder / "cache", home=folder)
+
+
+@fuzz
+@given(version=reshaped(corpus("docker/version*", "podman/version*", "nerdctl/version*")), info=reshaped(corpus("*/info*.json")))
+def test_what_engines_say_of_themselves(version, info, tmp_path):
+    """Docker's, Podman's and nerdctl's `version` and `info`."""
+    for answers in ([version, info, info], [version, {**info, "ServerVersion": "1"} if isinstance(info, dict) else info]):
+        look = look_of(tmp_path, iter(answers))
+        with contextlib.suppress(OURS):
+            engine.read(look, "/bin/docker")
+
+
+LOCK = b'version = 1\n[target.a.linux]\nbuilder = "cross"\ntoolchain = "1"\nflavour = "0.2.5"\nimage = "x"\n'
+CARGO_LOCK = (
+    b'version = 3\n[[package]]\nname = "a"\nversion = "1.0.0"\nsource = "registry+https://x"\nchecksum = "0a"\ndependencies = ["b"]\n'
+)
+
+
+@fuzz
+@given(ours=broken([LOCK]), cargos=broken([CARGO_LOCK]))
+def test_locks(ours, cargos, tmp_path):
+    """Ours, and cargo's with what it keeps of crates."""
+    (tmp_path / "crosstasks.lock").write_bytes(ours)
+    (tmp_path / "Cargo.lock").write_bytes(cargos)
+    with contextlib.suppress(OURS):
+        lock.read(tmp_path / "crosstasks.lock")
+    with contextlib.suppress(OURS):
+        dependencies.check(tmp_path / "Cargo.lock", tmp_path)
+
+
+CARGO = b'[build]\nrustflags = ["-a"]\ntarget-dir = "b"\n[target.aarch64-unknown-linux-gnu]\nlinker = "c"\nrunner = ["d", "e"]\n'
+
+
+@fuzz
+@given(data=broken([CARGO]), key=st.sampled_from(["build", "target", "target.a", "target.a.runner", "build.rustflags"]), value=VALUES)
+def test_configurations_of_cargo(data, key, value, tmp_path):
+    """Broken, and with values of another kind."""
+    (tmp_path / ".cargo").mkdir(exist_ok=True)
+    for text in (data, f"{key} = {value}\n".encode()):
+        (tmp_path / ".cargo" / "config.toml").write_bytes(text)
+        with contextlib.suppress(OURS):
+            cargo_config.ask(look_of(tmp_path, iter(())))
+
+
+PACKAGES = b"""Package: a
+Version: 1.0-1
+Architecture: amd64
+Depends: b (>= 1), c | d:any
+Provides: e (= 1), f
+Filename: pool/a.deb
+Size: 12
+SHA256: 00
+
+Package: b
+Version: 1:2~3
+Architecture: all
+Size: 1
+SHA256: 11
+
+"""
+RELEASE = b"""Suite: stable
+Codename: bookworm
+Date: Sat, 01 Nov 2026 10:00:00 UTC
+Valid-Until: Sat, 08 Nov 2026 10:00:00 UTC
+Architectures: all amd64
+SHA256:
+ 00 12 main/binary-amd64/Packages.xz
+ 11 34 main/binary-amd64/Packages
+"""
+
+
+@fuzz
+@given(data=broken([PACKAGES]))
+def test_lists_of_debian(data):
+    """As an index is made of them, and asked."""
+    with contextlib.suppress(OURS):
+        made = index.Index(b"".join(sorted(index.lines(index.blocks([data])))))
+        for name in ("a", "b", "e"):
+            for stanza in made.packages(name):
+                resolve.relations(stanza.depends)
+            list(made.providers(name))
+
+
+@fuzz
+@given(data=broken([RELEASE]))
+def test_what_debian_signs(data):
+    """Its Release file; and one that is not signed at all."""
+    with contextlib.suppress(OURS):
+        release.read(data.decode(errors="replace"), "here")
+    with contextlib.suppress(OURS):
+        release.signed(data, [], "here")
+
+
+@fuzz
+@given(data=broken([b"deb [arch=amd64] http://a/debian stable main\n", b"Types: deb\nURIs: http://a/debian\nSuites: stable\n"]))
+def test_sources_of_apt(data, tmp_path):
+    """Of both forms."""
+    (tmp_path / "sources.list").write_bytes(data)
+    mirrors.of_apt(tmp_path)
+
+
+def tarred(packing):
+    """An archive with a file, a folder and a link."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=packing) as tar:
+        for name, kind in (("a", tarfile.DIRTYPE), ("a/b", tarfile.REGTYPE), ("a/c", tarfile.SYMTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.size = kind, "b", 4 if kind == tarfile.REGTYPE else 0
+            tar.addfile(entry, io.BytesIO(b"text"))
+    return stream.getvalue()
+
+
+def package():
+    """A package of Debian's form."""
+    parts = {"debian-binary": b"2.0\n", "data.tar.xz": lzma.compress(tarred("w"))}
+    return b"!<arch>\n" + b"".join(
+        f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(part):<10}`\n".encode() + part + b"\n" * (len(part) % 2)
+        for name, part in parts.items()
+    )
+
+
+@fuzz
+@given(packed=broken([tarred("w:gz")]), plain=broken([tarred("w")]), debs=broken([package()]))
+def test_archives(packed, plain, debs, tmp_path_factory):
+    """Bundles, what is in them, and packages of Debian."""
+    folder = tmp_path_factory.mktemp("archives")
+    (folder / "bundle").write_bytes(plain)
+    (folder / "deb").write_bytes(debs)
+    with contextlib.suppress(OURS), bundle.reading(folder / "bundle"):
+        pass
+    with contextlib.suppress(OURS):
+        bundle.unpack(io.BytesIO(packed), folder, "bundle")
+    with contextlib.suppress(OURS):
+        for _, content in deb.members(folder / "deb"):
+            _ = content and content.read()
+
+
+LOG_INS = json.dumps({"auths": {"127.0.0.1:9": {"auth": "YTpi"}}, "credHelpers": {"x": "none"}, "HttpHeaders": {"a": "b"}}).encode()
+
+
+@fuzz
+@given(content=reshaped([LOG_INS]))
+def test_log_ins_of_docker(content, tmp_path):
+    """The user's own file of them."""
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(OURS):
+        patch.setenv("DOCKER_CONFIG", str(tmp_path))
+        registry_api.basic("127.0.0.1:9")
+
+
+CHANNEL = b"""manifest-version = "2"
+date = "2026-11-01"
+[pkg.rust]
+version = "1.99.1 (abc 2026-11-01)"
+[pkg.rust-std.target.aarch64-unknown-linux-gnu]
+available = true
+"""
+
+
+@fuzz
+@given(data=broken([CHANNEL]))
+def test_channels_of_rust(data):
+    """A server's manifest."""
+    text = data.decode(errors="replace")
+    rustup.parse_channel("http://x", "stable", text)
+    rustup.parse_server("http://x", text)
 
 
 @fuzz

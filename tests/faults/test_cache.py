@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -74,3 +75,19 @@ def test_a_cache_on_a_disk_that_will_not_do(crosstasks, crate, tmp_path, options
     assert "installing" not in done.stderr
     again = crosstasks("provision", "--target", "aarch64", cwd=crate)
     assert 0 == again.returncode, again.stderr
+
+
+def test_eight_provisioning_at_once_on_a_cold_cache(crosstasks, crate, tmp_path):
+    """One makes each thing, the others wait and say so; nothing is made twice, and nothing half made is left."""
+    configure(crate, images='["local", "build"]', fallback="[]", builder='"cross"')
+    place = tmp_path / "cold"
+    env = {"CROSSTASKS_CACHE_DIR": str(place)}
+    children = [crosstasks.start("provision", "--target", "x86_64", cwd=crate, **env) for _ in range(8)]
+    ended = [(child.communicate(timeout=1200)[1], child.returncode) for child in children]
+    assert [0] * 8 == [code for _, code in ended], ended
+    said = "".join(err for err, _ in ended)
+    assert 1 == sum(f"Rust 1.85.0 for x86_64-unknown-linux-gnu lies in {place}" in err for err, _ in ended), said
+    assert "waiting for another crosstasks, which is making" in said
+    assert [] == [path for path in place.rglob(".*") if path.is_dir() and path.parent.name in {"tools", "toolchains", "images"}]
+    planned = crosstasks("plan", "--target", "x86_64", "--format", "json", cwd=crate, **env)
+    assert [] == json.loads(planned.stdout)["plans"][0]["steps"]

@@ -91,7 +91,7 @@ def stand_in(tmp_path):
 
 
 def test_while_cargo_compiles_cross(take, tmp_path, stand_in):
-    """From git, at a revision; cargo's own child is left alone, and hurts nobody."""
+    """From git, at a revision; cargo ends with the call."""
     url, rev = stand_in
     cargo = subprocess.run(("rustup", "which", "cargo"), check=True, capture_output=True, text=True).stdout.strip()
     step = CompileCross(why="", name="git", flavour="git", install=("--git", url, "--rev", rev), cargo=cargo)
@@ -124,7 +124,7 @@ def rustup(program, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("first", "moment"), [(True, 0.3), (True, 1.0), (False, 0.3)])
 def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
-    """A toolchain, or a target for one that is there: what is whole stays so, and rustup, which goes on alone, hurts nobody."""
+    """A toolchain, or a target for one that is there: what is whole stays so; rustup ends with the call."""
     if not first:
         assert 0 == take(rustup)[0]
     wanted = replace(rustup, targets=(OTHER,), library=True)
@@ -134,7 +134,7 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     assert [(HOST,)][first:] == [one.standard for one in inventory.toolchains(home)]
     code, said = take(wanted)
     assert 0 == code, said
-    time.sleep(1.5)  # for what the killed call's rustup, which goes on, might still do to the folder
+    time.sleep(1.5)  # for what the killed call's rustup might still do to the folder, if it went on
     (found,) = inventory.toolchains(home)
     assert (set(found.standard), found.library) == ({HOST, OTHER}, True)
     assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))

@@ -13,6 +13,7 @@ import pytest
 import requests
 from misbehaving import Proxy, configure, within
 
+from crosstasks.catalog import recipes
 from crosstasks.clients import registry_api
 from crosstasks.core.errors import ImageFailed
 
@@ -87,6 +88,31 @@ def test_a_pull_that_is_cut_each_time(provision, served, proxy, daemon):
         again = provision(ref, env=env)
         assert 0 == again.returncode, again.stderr
         daemon.docker("image", "rm", ref)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_mirror_that_cuts_each_pull(crosstasks, crate, registry, served, proxy, daemon):
+    """It has an image that was built by crosstasks: the failure names it, nothing half there counts, and the next pull is whole."""
+    server = within(daemon.process.pid, lambda: Proxy(proxy.behind))
+    threading.Thread(target=server.serve_forever).start()
+    place, image = f"mirror-{uuid4().hex[:8]}", recipes.shared("x86_64-unknown-linux-gnu", ())
+    there, held_there = (f"{address}/{place}/{image}" for address in (registry, server.address))
+    source = served.replace(proxy.address, registry)
+    for words in (("pull", source), ("tag", source, there), ("push", there), ("rmi", there, source)):
+        subprocess.run(("docker", *words), check=True, capture_output=True)
+    configure(crate, mirror=f'"{server.address}/{place}"', images='["mirror"]', fallback="[]", builder='"cross"')
+    try:
+        server.fault = "cut"
+        done = crosstasks("provision", "--target", "x86_64", cwd=crate, DOCKER_HOST=daemon.host)
+        assert 9 == done.returncode, done.stderr
+        assert f"error: cannot pull {held_there}" in done.stderr
+        assert daemon.docker("image", "inspect", held_there, check=False).returncode
+        server.fault = ""
+        again = crosstasks("provision", "--target", "x86_64", cwd=crate, DOCKER_HOST=daemon.host)
+        assert 0 == again.returncode, again.stderr
+        daemon.docker("image", "rm", held_there)
     finally:
         server.shutdown()
         server.server_close()

@@ -32,8 +32,8 @@ seccomp_profile = "{root}/usr/share/containers/seccomp.json"
 """
 
 
-def made(folder: Path, runroot: str) -> Path:
-    """Return the program; podman wants *runroot* to be no longer than 50 characters."""
+def made(folder: Path, runroot: str, driver: str = "vfs") -> Path:
+    """Return the program; podman wants *runroot* to be no longer than 50 characters. Where *driver* is overlay, ``unmounted`` is to follow."""
     root, programs = unpacked(folder / "podman", *PACKAGES), folder / "programs"
     programs.mkdir()
     # podman starts both without the variables that it has
@@ -50,7 +50,7 @@ def made(folder: Path, runroot: str) -> Path:
     (folder / ".config" / "containers").mkdir(parents=True)
     (folder / ".config" / "containers" / "policy.json").hardlink_to(folder / "policy.json")
     podman = folder / "podman.sh"
-    # vfs mounts nothing, so that nothing stays mounted
+    # vfs mounts nothing, so that nothing stays mounted, and copies an image for each container
     podman.write_text(
         f'#!/bin/sh\nexport LD_LIBRARY_PATH="$(echo {root}/usr/lib/*-linux-gnu)" CONTAINERS_CONF={folder}/containers.conf\n'
         f'export XDG_RUNTIME_DIR={runroot} PATH="{root}/usr/bin:$PATH"\n'
@@ -59,10 +59,15 @@ def made(folder: Path, runroot: str) -> Path:
         '    [ "$1" = run ] && shift && set -- run --ulimit nofile=1024:4096 --ulimit nproc=1000:1000 "$@"\n'
         f'    exec {root}/usr/bin/podman "$@"\nfi\n'
         f'[ "$1" = load ] && set -- "$@" --signature-policy {folder}/policy.json\n'
-        f'exec {root}/usr/bin/podman --storage-driver vfs --root {folder}/s --runroot {runroot} "$@"\n'
+        f'exec {root}/usr/bin/podman --storage-driver {driver} --root {folder}/s --runroot {runroot} "$@"\n'
     )
     podman.chmod(0o755)
     return podman
+
+
+def unmounted(folder: Path) -> None:
+    """Take away what podman leaves mounted."""
+    subprocess.run(("umount", folder / "s" / "overlay"), check=False, capture_output=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -85,7 +86,7 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
         with deb.open("rb") as file, _data(file) as content, tarfile.open(fileobj=content, mode="r|", bufsize=4 * PIECE) as tar:
             for member in tar:
                 yield member, tar.extractfile(member) if member.isreg() else None
-    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, OSError) as error:
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError, OSError) as error:
         raise ToolMissing(f"{deb.name} cannot be read", why=str(error), hint=f"remove {deb}, and try again") from error
 
 

@@ -53,10 +53,10 @@ class Provision(Struct, frozen=True):
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Give the lines for the whole stanzas in blocks, unsorted, each with its end."""
     for block in blocks:
-        for stanza in block.split(b"\n\n"):
+        for stanza in block.replace(b"\t", b" ").split(b"\n\n"):
             fields = dict(_FIELD.findall(b"\n" + _unfolded(stanza)))
             name, version = fields.get(b"Package", b""), fields.get(b"Version", b"")
-            if not name or not version:
+            if not name or not version or not fields.get(b"Size", b"0").isdigit():
                 continue
             yield b"\t".join([fields.get(column, b"") for column in COLUMNS]) + b"\n"
             if provides := fields.get(b"Provides"):
@@ -69,7 +69,7 @@ def _unfolded(stanza: bytes) -> bytes:
 
 
 def _provisions(field: bytes) -> Iterator[tuple[bytes, bytes]]:
-    for one in field.decode().split(","):
+    for one in field.decode(errors="replace").split(","):
         match = _PROVISION.match(one.strip())
         if match:
             yield match[1].encode(), (match[2] or "").encode()
@@ -99,7 +99,7 @@ class Index:
     def packages(self, name: str) -> Iterator[Stanza]:
         """Give what is called so."""
         for row in self._rows(f"{name}\t".encode()):
-            columns = row.decode().split("\t")
+            columns = row.decode(errors="replace").split("\t")
             if columns[1]:
                 yield self._stanza(columns)
 
@@ -115,7 +115,7 @@ class Index:
             provides=provides,
             conflicts=conflicts,
             file=file,
-            size=int(size),
+            size=int(size or 0),
             sha256=sha256,
             base=self._base,
         )
@@ -123,12 +123,12 @@ class Index:
     def providers(self, name: str) -> Iterator[Provision]:
         """Give what provides a name."""
         for row in self._rows(f"{name}\t\t".encode()):
-            yield Provision(*row.decode().split("\t")[2:5])
+            yield Provision(*row.decode(errors="replace").split("\t")[2:5])
 
     def names(self, beginning: str) -> Iterator[str]:
         """Give the names that begin so, as often as they stand there."""
         for row in self._rows(beginning.encode()):
-            yield row[: row.index(b"\t")].decode()
+            yield row[: row.index(b"\t")].decode(errors="replace")
 
     def _rows(self, beginning: bytes) -> Iterator[bytes]:
         start, size = self._first(beginning), len(self._content)

@@ -19,6 +19,7 @@ import gzip
 import hashlib
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -252,6 +253,8 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
             return unpacking.taken_out(tar, folder)
     except unpacking.UnfitError as error:
         raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
+    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+        raise ConfigError(f"{source} cannot be unpacked", why=str(error), hint=DAMAGED) from error
 
 
 PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TREE: Final = ("tree", "--prefix", "depth", "--format", "{p}\t{l}", "--charset", "ascii", "--locked")
 """Cargo's own answer to what is built: its resolver, with features as they are for one target."""
 
-_LINE: Final = re.compile(r"^(\d+)(\S+) v(\S+)(.*)\t(.*?)(?: \(\*\))?$")
+_LINE: Final = re.compile(r"^(\d++)(\S++) v(\S++)([^\t]*+)\t(.*?)(?: \(\*\))?$")
 _SOURCE: Final = re.compile(r"\(((?!proc-macro\))[^()]+)\)")
 
 

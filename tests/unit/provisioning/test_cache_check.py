@@ -80,7 +80,7 @@ def used(tmp_path):
         "host_toolchain": SimpleNamespace(path=str(theirs)),
         "tool": SimpleNamespace(path=f"{tool}/bin/cross"),
     }
-    return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache", config=config())
+    return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache", config=config(), say=lambda _line: None)
 
 
 SAID = "error: rustc interrupted by SIGSEGV, printing backtrace"
