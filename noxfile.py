@@ -174,9 +174,10 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(name="attacks-podman")
 def attacks_podman(session: nox.Session) -> None:
-    """Run the hostile crates against containers of Debian's podman; the last result is in docs/security.md."""
-    session.env["ATTACKS_ENGINE"] = "podman"
-    _tested(session, *(f"tests/attacks/test_{name}.py" for name in ("leaving", "staying", "isolation")))
+    """Run the hostile crates against containers of Debian's podman, as root and rootless; the last result is in docs/security.md."""
+    for kind in ("podman", "podman-rootless"):
+        session.env["ATTACKS_ENGINE"] = kind
+        _tested(session, *(f"tests/attacks/test_{name}.py" for name in ("leaving", "staying", "isolation")))
 
 
 @nox.session

@@ -131,6 +131,8 @@ def basic(registry: str) -> str:
             entry = place.resolve_authconfig(LOG_INS.get(registry, registry))
         except auth.errors.DockerException:  # a helper that is not there
             continue
+        except SHAPE as error:
+            raise _unread("Docker's config.json", error) from error
         if entry and (name := entry.get("username") or entry.get("Username")):
             return base64.b64encode(f"{name}:{entry.get('password') or entry.get('Password')}".encode()).decode()
     return ""
@@ -148,8 +150,11 @@ def _log_ins(path: str | None) -> Any:
     try:
         return auth.load_config(path)
     except (*SHAPE, auth.errors.DockerException) as error:  # a log-in without a colon, a list for a table
-        name = path or "Docker's config.json"
-        raise ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew") from error
+        raise _unread(path or "Docker's config.json", error) from error
+
+
+def _unread(name: str, error: Exception) -> ConfigError:
+    return ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew")
 
 
 LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import podman
 import pytest
@@ -23,6 +25,61 @@ SHARED = CRATES / "shared.rs"
 def _programs(rust):
     """Have cargo and rustup on PATH, on a machine without Rust as well; nothing here is skipped where no engine answers."""
     subprocess.run(("docker", "version"), check=True, capture_output=True, timeout=60)
+
+
+class Attacked(NamedTuple):
+    """The engine that is attacked: as options of the program, and who calls it; *folders* are given to a user who is not root."""
+
+    options: Mapping[str, str] = {}
+    user: tuple[str, ...] = ()
+
+    def give(self, *folders):
+        """Let the user own folders, with all in them."""
+        if self.user:
+            subprocess.run(("chown", "--recursive", "--no-dereference", NOBODY, *folders), check=True)
+
+
+NOBODY = "12345:12345"
+"""A user and a group without a name and without other ids: in the container, root is this user."""
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory, cache):
+    """Docker; with ``ATTACKS_ENGINE=podman`` Debian's podman as root, with ``podman-rootless`` as somebody else; with Docker's images."""
+    kind = os.environ.get("ATTACKS_ENGINE", "docker")
+    if kind == "docker":
+        yield Attacked()
+        return
+    folder = tmp_path_factory.mktemp("engine")
+    more = ("--storage-opt", "ignore_chown_errors=true") if kind == "podman-rootless" else ()
+    with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
+        program = str(podman.made(folder, runroot, "overlay", *more))
+        options = {"CROSSTASKS_ENGINE": program, "CROSSTASKS_IMAGES": "local,build"}
+        attacked = Attacked(options)
+        if kind == "podman-rootless":
+            attacked = _rootless(folder, cache, options)
+            attacked.give(folder, runroot)
+        listed = subprocess.run(("docker", "images", "--format", "{{.Repository}}:{{.Tag}}"), check=True, capture_output=True, text=True)
+        images = [ref for ref in listed.stdout.split() if ref.startswith("crosstasks/aarch64-unknown-linux-gnu:")]
+        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saved:
+            subprocess.run((*attacked.user, program, "load"), stdin=saved.stdout, check=True, capture_output=True)
+        try:
+            yield attacked
+        finally:
+            podman.unmounted(folder)
+
+
+def _rootless(folder, cache, options):
+    """Make a home and a cache for a user who is not root, and let that user reach both."""
+    for place in (folder, *folder.parents[:2]):
+        place.chmod(0o711)
+    own = folder / "cache"
+    own.mkdir()
+    for name in ("tools", "rustup", "answers", "debian"):
+        subprocess.run(("cp", "--recursive", cache / name, own / name), check=True)
+    user, _, group = NOBODY.partition(":")
+    home = {"HOME": str(folder), "CROSSTASKS_CACHE_DIR": str(own), "XDG_CONFIG_HOME": None}
+    return Attacked(options | home, ("setpriv", "--reuid", user, "--regid", group, "--clear-groups"))
 
 
 @pytest.fixture
@@ -47,39 +104,21 @@ def hostile(crate, victim):
     return make
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory):
-    """The engine that is attacked, as options: Docker; with ``ATTACKS_ENGINE=podman`` Debian's podman, which is given Docker's images."""
-    if os.environ.get("ATTACKS_ENGINE") != "podman":
-        yield {}
-        return
-    folder = tmp_path_factory.mktemp("engine")
-    with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
-        program = str(podman.made(folder, runroot, "overlay"))
-        listed = subprocess.run(("docker", "images", "--format", "{{.Repository}}:{{.Tag}}"), check=True, capture_output=True, text=True)
-        images = [ref for ref in listed.stdout.split() if ref.startswith("crosstasks/aarch64-unknown-linux-gnu:")]
-        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saved:
-            subprocess.run((program, "load"), stdin=saved.stdout, check=True, capture_output=True)
-        try:
-            yield {"CROSSTASKS_ENGINE": program, "CROSSTASKS_IMAGES": "local,build"}
-        finally:
-            podman.unmounted(folder)
-
-
 @pytest.fixture
 def environ(cache, engine):
     """The user's environment, without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
     fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
     fixed["CROSSTASKS_TOOLCHAIN"] = "1.85.0"  # of Debian's releases the one that has the library of every target here
-    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | engine
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | engine.options
 
 
 @pytest.fixture
-def crosstasks(environ):
+def crosstasks(environ, engine, tmp_path):
     """The program: arguments, the folder to run in, changes to the environment (None takes a variable away)."""
 
     def call(*arguments, cwd, **env):
-        argv = (sys.executable, "-m", "crosstasks", *arguments)
+        engine.give(tmp_path)
+        argv = (*engine.user, sys.executable, "-m", "crosstasks", *arguments)
         changed = {name: value for name, value in (environ | env).items() if value is not None}
         return subprocess.run(argv, cwd=cwd, env=changed, capture_output=True, text=True, check=False, timeout=600)
 

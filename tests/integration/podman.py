@@ -32,7 +32,7 @@ seccomp_profile = "{root}/usr/share/containers/seccomp.json"
 """
 
 
-def made(folder: Path, runroot: str, driver: str = "vfs") -> Path:
+def made(folder: Path, runroot: str, driver: str = "vfs", *more: str) -> Path:
     """Return the program; podman wants *runroot* to be no longer than 50 characters. Where *driver* is overlay, ``unmounted`` is to follow."""
     root, programs = unpacked(folder / "podman", *PACKAGES), folder / "programs"
     programs.mkdir()
@@ -59,7 +59,7 @@ def made(folder: Path, runroot: str, driver: str = "vfs") -> Path:
         '    [ "$1" = run ] && shift && set -- run --ulimit nofile=1024:4096 --ulimit nproc=1000:1000 "$@"\n'
         f'    exec {root}/usr/bin/podman "$@"\nfi\n'
         f'[ "$1" = load ] && set -- "$@" --signature-policy {folder}/policy.json\n'
-        f'exec {root}/usr/bin/podman --storage-driver {driver} --root {folder}/s --runroot {runroot} "$@"\n'
+        f'exec {root}/usr/bin/podman --storage-driver {driver} {" ".join(more)} --root {folder}/s --runroot {runroot} "$@"\n'
     )
     podman.chmod(0o755)
     return podman
