@@ -78,8 +78,8 @@ def _rootless(folder, cache, options):
     for name in ("tools", "rustup", "answers", "debian"):
         subprocess.run(("cp", "--recursive", cache / name, own / name), check=True)
     user, _, group = NOBODY.partition(":")
-    home = {"HOME": str(folder), "CROSSTASKS_CACHE_DIR": str(own), "XDG_CONFIG_HOME": None}
-    return Attacked(options | home, ("setpriv", "--reuid", user, "--regid", group, "--clear-groups"))
+    caller = ("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "env", f"HOME={folder}")
+    return Attacked(options | {"CROSSTASKS_CACHE_DIR": str(own)}, caller)
 
 
 @pytest.fixture
