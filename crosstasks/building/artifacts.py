@@ -164,7 +164,7 @@ class Messages:
             return
         try:
             message = _DECODER.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):  # a program may print JSON of its own
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # a program may print JSON of its own
             self._other(line + end)
             return
         match message:

@@ -92,7 +92,7 @@ def wanting(lock: str) -> tuple[Crate, ...]:
     return tuple(row for row in rows if not (row.own and re.search(_OWN.format(row.name, row.own), lock)))
 
 
-_OWN: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package).*\n)*? "{}(?: [^"]*)?",$'
+_OWN: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package|name = ).*\n)*? "{}(?: [^"]*)?",$'
 """The row of Cargo.lock that has one crate depend on another."""
 
 

@@ -15,6 +15,7 @@ from re import _constants as constants
 from re import _parser as parser
 
 import crosstasks
+from crosstasks.catalog import remedies
 from crosstasks.clients import docker_sdk, network
 from crosstasks.extras.ci import changes
 from crosstasks.provisioning import cache_check
@@ -28,16 +29,18 @@ LIMIT = 0.2
 """Seconds for a megabyte."""
 WAYS = ("search", "match", "fullmatch", "findall", "finditer", "sub", "split")
 MADE = {
-    "catalog.remedies": ["self.said", "self.said"],
-    "clients.docker_sdk": ["pattern"],
-    "clients.network": ["pattern"],
-    "config.read": ["pattern"],
-    "extras.ci.changes": ["f-string"],
-    "extras.release.version": ["f-string"],
-    "provisioning.cache_check": ["joined"],
-    "verifying.checks": ["escaped"],
+    "catalog.remedies": 3,
+    "clients.debian.index": 1,
+    "clients.docker_sdk": 1,
+    "clients.network": 1,
+    "config.read": 1,
+    "extras.ci.changes": 1,
+    "extras.release.version": 1,
+    "provisioning.cache_check": 1,
+    "provisioning.rust_packages": 1,
+    "verifying.checks": 1,
 }
-"""Where patterns come from tables, or are made of names: those below, and two that have no loop in them."""
+"""How many patterns of a module are put together: of tables below, of names without a loop, or into what the module holds compiled."""
 
 
 def patterns():
@@ -70,6 +73,7 @@ def _of_tables():
         yield f"network: {name}", re.compile(setting)
     for number, form in enumerate(sorted(_forms(json.loads((PACKAGE / "config" / "crosstasks.schema.json").read_text("utf-8"))))):
         yield f"options: {number}", re.compile(form)
+    yield "remedies: own", re.compile(remedies._OWN.format("a", "b"))
     yield "changes: mention", changes.mention(Path("/top/a/b"), Path("/top"))
 
 

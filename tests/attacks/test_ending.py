@@ -16,14 +16,14 @@ import msgspec
 import second_engine
 from filelock import FileLock
 
-from crosstasks.planning.ingredients import InstallToolchain
+from crosstasks.catalog.ingredients import InstallToolchain
 
 ROOT = Path(__file__).parents[2]
 TAKE = """
 import sys
 import msgspec
 from crosstasks import pipeline, provisioning
-from crosstasks.planning.ingredients import Provision
+from crosstasks.catalog.ingredients import Provision
 work = pipeline.start(sys.argv[1], needed=False, say=lambda line: print(line, flush=True))
 provisioning.take(msgspec.json.decode(sys.argv[2], type=Provision), work)
 """

@@ -209,7 +209,7 @@ class Reader:
             raise ConfigError(f"{self.path} is no bundle of crosstasks", why=f"it holds no {MANIFEST}, or is cut off", hint=COPY_HINT)
         try:
             return msgspec.json.decode(content.read(), type=Manifest)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise ConfigError(f"{self.path} is a bundle of another version", why=str(error)) from error
 
     def open(self, member: Member) -> IO[bytes]:
