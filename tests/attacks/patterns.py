@@ -57,7 +57,7 @@ def patterns():
         for name, pattern in vars(importlib.import_module(f"crosstasks.{module}")).items():
             if isinstance(pattern, re.Pattern):
                 held.append(pattern)
-                found |= {f"{module}.{name}.{way}": (way, pattern) for way in asked.get((module, name), {"search"})}
+                found |= {f"{module}.{name}.{way}": (way, pattern) for way in sorted(asked.get((module, name), {"search"}))}
     found |= {place: ("search", pattern) for place, (_, pattern) in made.items() if pattern not in held}
     return found | {place: ("search", pattern) for place, pattern in _of_tables()}
 
