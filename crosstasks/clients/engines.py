@@ -203,7 +203,9 @@ class ContainerReaper:
         self.arguments = (str(Path(shutil.which(command) or command).absolute()), label) if command else ("", "")
 
     def start(self) -> None:
-        """Start it, and do not wait until it has."""
+        """Start it, if that was not done yet, and do not wait until it has."""
+        if self.reaper:
+            return
         with suppress(OSError):  # without it there is still the sweep of the next call
             self.reaper = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(Path(__file__).absolute().with_name("reaper.py")), *self.arguments],
@@ -217,8 +219,6 @@ class ContainerReaper:
 
     def begun(self, group: int) -> None:
         """Have a process group ended as well."""
-        if self.reaper is None:
-            self.start()
         self._say(f"begun {group}")
 
     def over(self, group: int, code: int) -> None:

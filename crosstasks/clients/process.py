@@ -113,6 +113,10 @@ OnChunk: TypeAlias = Callable[[bytes], object]
 class Owner(Protocol):
     """Who ends a group when this process no longer can; ``engines.ContainerReaper`` is one."""
 
+    def start(self) -> None:
+        """Be ready, if that is not so yet: a program is about to be started."""
+        ...
+
     def begun(self, group: int) -> None:
         """Take note of a process group that runs."""
         ...
@@ -202,6 +206,8 @@ def _serve(
     out, err = (subprocess.PIPE if receive else None for receive in receivers)
     stdin = subprocess.DEVNULL if chunks is None else subprocess.PIPE
     with Signals() as signals:
+        for each in owners:
+            each.start()
         child = start(stdin=stdin, stdout=out, stderr=err, process_group=0)
         try:
             with _ended(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:

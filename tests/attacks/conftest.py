@@ -78,7 +78,9 @@ def _rootless(folder, cache, options):
     for name in ("tools", "rustup", "answers", "debian"):
         subprocess.run(("cp", "--recursive", cache / name, own / name), check=True)
     user, _, group = NOBODY.partition(":")
-    caller = ("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "env", f"HOME={folder}")
+    # this Python may lie in a home that is closed to others
+    reading = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+    caller = ("setpriv", "--reuid", user, "--regid", group, "--clear-groups", *reading, "env", f"HOME={folder}")
     return Attacked(options | {"CROSSTASKS_CACHE_DIR": str(own)}, caller)
 
 

@@ -25,6 +25,9 @@ class Owner:
         self.told = []
         self.act = act
 
+    def start(self):
+        """Be ready."""
+
     def begun(self, group):
         self.told.append(("begun", group))
         self.act()
