@@ -37,6 +37,7 @@ MADE = {
     "extras.ci.changes": 1,
     "extras.release.version": 1,
     "provisioning.cache_check": 1,
+    "provisioning.glibc": 1,
     "provisioning.rust_packages": 1,
     "verifying.checks": 1,
 }
