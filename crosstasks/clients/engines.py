@@ -268,7 +268,7 @@ def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Ite
 @contextmanager
 def no_orphans() -> Iterator[None]:
     """Have every program that is started meanwhile ended when this process is killed: an install would go on without us."""
-    end = Ending()
+    end = ContainerReaper()
     try:
         with process.owned(end):
             yield

@@ -338,7 +338,7 @@ def test_archives(packed, plain, debs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archives")
     (folder / "bundle").write_bytes(plain)
     (folder / "deb").write_bytes(debs)
-    with contextlib.suppress(OURS), bundle.reading(folder / "bundle"):
+    with contextlib.suppress(OURS), bundle.reader(folder / "bundle"):
         pass
     with contextlib.suppress(OURS):
         bundle.unpack(io.BytesIO(packed), folder, "bundle")

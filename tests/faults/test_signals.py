@@ -24,7 +24,7 @@ def build(run_id, image, program, timeout=None):
     labels = [f"--label={label}" for label in liveness.labels(run_id)]
     docker = ["docker", "run", "--rm", "--init", *labels, image, "sh", "-c", "echo up; sleep 600"]
     argv = ["sh", "-c", program, "sh", *docker]
-    with engines.ending("docker", run_id) as end:
+    with engines.reap_containers("docker", run_id) as end:
         print("reaper", end.reaper.pid, flush=True)
         begun = end.begun
         def told(group):

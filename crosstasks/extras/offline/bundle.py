@@ -254,7 +254,7 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     except unpacking.UnfitError as error:
         raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-        raise ConfigError(f"{source} cannot be unpacked", why=str(error), hint=DAMAGED) from error
+        raise ConfigError(f"{source} cannot be unpacked", why=str(error), hint=COPY_HINT) from error
 
 
 PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")
