@@ -166,6 +166,9 @@ class _Owner:
         self.workers = workers
         self.triple = triple
 
+    def start(self) -> None:
+        """Be ready at once."""
+
     def begun(self, group: int) -> None:
         self.workers.groups[self.triple] = group
 
