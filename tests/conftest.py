@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+import changed
 import pytest
 
 from crosstasks.catalog.pins import pins
@@ -21,6 +22,19 @@ from crosstasks.clients.process import run
 from crosstasks.provisioning import tools
 
 ROOT = Path(__file__).parents[1]
+
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".pytest_cache" / "hypothesis"))  # beside what pytest itself keeps
+
+
+def pytest_addoption(parser):
+    parser.addoption("--changed", action="store_true", help="run only the tests of what differs from the last commit")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the files of tests that nothing which changed has to do with, if that was asked for."""
+    if not hasattr(config, "left_out"):
+        config.left_out = changed.choose(config)
+    return True if config.left_out(collection_path) else None
 
 
 def pytest_configure():

@@ -20,9 +20,10 @@ from typing import Any, Final
 
 from ..catalog import targets
 from ..core.errors import ConfigError
-from .documents import FILE, Problems, dotted_key, find, likely, lines, path_from, top
+from .documents import Problems, dotted_key, find, likely, lines, path_from, top
 from .options import Options, Release, TargetOptions
 from .read import Reader, Source
+from .session_cache import FILE
 
 DEFAULT: Final = Source()
 

@@ -23,20 +23,7 @@ from ..core import toml_file
 from ..core.about import PACKAGE
 from ..core.errors import ConfigError
 from .options import File, Model, Options, Release, TargetOptions
-
-FILE: Final = "crosstasks.toml"
-
-FILES: Final = (FILE, "pyproject.toml", "Cargo.toml")
-
-
-def upward(root: Path) -> Iterator[Path]:
-    """Give the folders from *root* to the top of its repository, or of the file system."""
-    start = root.absolute()
-    for folder in (start, *start.parents):
-        yield folder
-        if (folder / ".git").exists():
-            return
-
+from .session_cache import FILE, upward
 
 TABLES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     FILE: ((),),

@@ -10,14 +10,26 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..core import cache, files
 from ..core.about import PACKAGE, __version__
-from .documents import FILES, upward
+
+FILE: Final = "crosstasks.toml"
+
+FILES: Final = (FILE, "pyproject.toml", "Cargo.toml")
+
+
+def upward(root: Path) -> Iterator[Path]:
+    """Give the folders from *root* to the top of its repository, or of the file system."""
+    start = root.absolute()
+    for folder in (start, *start.parents):
+        yield folder
+        if (folder / ".git").exists():
+            return
 
 
 class SessionTarget(NamedTuple):

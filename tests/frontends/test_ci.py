@@ -49,13 +49,14 @@ def audit(path):
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def check(schema, path, *more):
-    argv = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *more, str(path))
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
+@pytest.fixture
+def check(run, tmp_path):
+    """Compare a file with the schema that a service publishes."""
+    return lambda schema, path, *more: run("check_jsonschema", "--builtin-schema", schema, *more, str(path), cwd=tmp_path)
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_workflow_of_github_is_valid_and_safe(many, program, few, repository):
+def test_a_workflow_of_github_is_valid_and_safe(many, program, few, repository, check):
     """For three targets, and for sixty."""
     if many:
         triples = ", ".join(f'"{triple}"' for triple in _sixty())
@@ -70,7 +71,7 @@ def test_a_workflow_of_github_is_valid_and_safe(many, program, few, repository):
     assert (0, True) == (audited.returncode, "No findings" in audited.stdout + audited.stderr), audited.stdout
 
 
-def test_our_own_workflow_is_valid_and_safe():
+def test_our_own_workflow_is_valid_and_safe(check):
     """It is held to what we write for others, and uses the same commits of actions."""
     path = Path(__file__).parents[2] / ".github" / "workflows" / "ci.yml"
     assert 0 == check("vendor.github-workflows", path).returncode
@@ -80,7 +81,7 @@ def test_our_own_workflow_is_valid_and_safe():
     assert used <= {(name, pin.rev, pin.tag) for name, pin in pins().actions.items()}
 
 
-def test_a_file_of_gitlab_is_valid(program, few):
+def test_a_file_of_gitlab_is_valid(program, few, check):
     """By the schema that GitLab publishes."""
     done = program("ci.generate", "--provider", "gitlab")
     assert 0 == done.returncode, done.stderr
@@ -176,7 +177,7 @@ def test_a_matrix_of_github_is_one_line(program):
     assert ["mine", "big", "big"] == [row["runner"] for row in json.loads(line)["include"]]
 
 
-def test_a_matrix_of_gitlab_is_a_child_pipeline(program, tmp_path):
+def test_a_matrix_of_gitlab_is_a_child_pipeline(program, tmp_path, check):
     """Which is valid as a file of its own."""
     path = tmp_path / "child.yml"
     path.write_text(program("matrix", "--format", "gitlab").stdout)
@@ -250,7 +251,7 @@ def test_a_matrix_has_only_what_a_change_reaches(changed, program):
     assert 4 == len(json.loads(done.stdout)["jobs"]), done.stderr
 
 
-def test_a_package_has_a_job_of_its_own_in_gitlab(changed, program, tmp_path):
+def test_a_package_has_a_job_of_its_own_in_gitlab(changed, program, tmp_path, check):
     """Under a name of its own, and its session builds nothing else, whatever the configuration chooses."""
     path = tmp_path / "child.yml"
     path.write_text(program("matrix", "--packages", "--format", "gitlab").stdout)

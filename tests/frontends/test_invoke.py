@@ -230,7 +230,7 @@ def test_init_asks_for_a_way_only_where_somebody_can_answer(program, bare):
     assert not (bare / "noxfile.py").exists()
 
 
-def test_init_makes_a_copy_that_its_files_use(program, bare, run):
+def test_init_makes_a_copy_that_its_files_use(program, bare, start):
     """Nox and Invoke run with the copy, and `ci.generate` of it installs nox alone: the header lists the libraries."""
     (bare / ".git").mkdir()
     done = program("init", "--vendor", "third_party", "--with", "ci", cwd=bare)
@@ -238,12 +238,12 @@ def test_init_makes_a_copy_that_its_files_use(program, bare, run):
     assert "third_party" in (bare / "noxfile.py").read_text()
     where = "import crosstasks; print(crosstasks.__file__)"
     (bare / "tasks.py").write_text((bare / "tasks.py").read_text() + where + "\n")
-    listed = run("invoke", "--list", cwd=bare, PYTHONPATH="").stdout
+    listed = start("invoke", "--list", cwd=bare, PYTHONPATH="").stdout
     assert f"{bare}/third_party/crosstasks/__init__.py" in listed
     assert "ci.generate" in listed
     assert "release.all" not in listed
-    assert "cross-aarch64" in run("nox", "-l", cwd=bare, PYTHONPATH="").stdout
-    assert 0 == run("crosstasks", "ci.generate", cwd=bare, PYTHONPATH=str(bare / "third_party")).returncode
+    assert "cross-aarch64" in start("nox", "-l", cwd=bare, PYTHONPATH="").stdout
+    assert 0 == start("crosstasks", "ci.generate", cwd=bare, PYTHONPATH=str(bare / "third_party")).returncode
     installed = [line for line in (bare / ".github/workflows/crosstasks.yml").read_text().splitlines() if "pip install" in line]
     assert ['      - run: python -m pip install "nox>=2025.10.16"'] == installed
 

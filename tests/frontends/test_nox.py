@@ -59,23 +59,23 @@ atexit.register(lambda: print("MODEL", "msgspec" in sys.modules, file=sys.stderr
 """
 
 
-def test_what_is_declared_is_kept_until_a_file_or_a_variable_changes(repository, run, tmp_path):
+def test_what_is_declared_is_kept_until_a_file_or_a_variable_changes(repository, start, tmp_path):
     """The second listing needs no model of the options; a new target is there at once, and what is wrong is told as ever."""
     (repository / "noxfile.py").write_text(LIGHT)
-    first, second = (run("nox", "-l", cwd=repository) for _ in range(2))
+    first, second = (start("nox", "-l", cwd=repository) for _ in range(2))
     assert ("MODEL True" in first.stderr, "MODEL False" in second.stderr, first.stdout) == (True, True, second.stdout)
-    assert names(run("nox", "-l", cwd=repository, CROSSTASKS_TARGETS="s390x").stdout)[:1] == ["cross-s390x"]
+    assert names(start("nox", "-l", cwd=repository, CROSSTASKS_TARGETS="s390x").stdout)[:1] == ["cross-s390x"]
     (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["armv7"]\n')
-    assert names(run("nox", "-l", cwd=repository).stdout)[:1] == ["cross-armv7"]
+    assert names(start("nox", "-l", cwd=repository).stdout)[:1] == ["cross-armv7"]
     (repository / "pyproject.toml").write_text('[tool.crosstasks]\ntargets = ["aarch64"]\n')
-    assert "two configurations" in run("nox", "-l", cwd=repository).stderr
+    assert "two configurations" in start("nox", "-l", cwd=repository).stderr
     (repository / "pyproject.toml").unlink()
     (kept,) = (tmp_path / "cache" / "answers").glob("declared-*.json")
     kept.write_text(kept.read_text().replace("armv7", "armv6"))
-    again = run("nox", "-l", cwd=repository)
+    again = start("nox", "-l", cwd=repository)
     assert (names(again.stdout)[:1], "MODEL True" in again.stderr) == (["cross-armv7"], True)
     (tmp_path / "file").touch()
-    assert 0 == run("nox", "-l", cwd=repository, CROSSTASKS_CACHE_DIR=str(tmp_path / "file")).returncode
+    assert 0 == start("nox", "-l", cwd=repository, CROSSTASKS_CACHE_DIR=str(tmp_path / "file")).returncode
 
 
 def test_other_libraries_are_not_heard(repository, run):
@@ -120,19 +120,19 @@ def test_the_sessions_for_all_require_the_others(repository, run):
     assert 120 == line.count("'cross-")
 
 
-def test_listing_starts_nothing_and_imports_nothing_heavy(repository, run):
+def test_listing_starts_nothing_and_imports_nothing_heavy(repository, start):
     """`nox -l` starts no program, opens no connection, and imports no docker, rich, requests, …"""
     (repository / "noxfile.py").write_text(WATCHED)
-    done = run("nox", "-l", cwd=repository)
+    done = start("nox", "-l", cwd=repository)
     assert 122 == len(names(done.stdout))
     assert "ACTED" not in done.stderr
     assert "IMPORTED []" in done.stderr
 
 
-def test_watching_would_see_a_program_and_a_heavy_import(repository, run):
+def test_watching_would_see_a_program_and_a_heavy_import(repository, start):
     """The test above can fail: what it watches for is seen when it is there."""
     (repository / "noxfile.py").write_text(f"{WATCHED}\nimport subprocess, tomlkit\nsubprocess.run(('true',))\n")
-    done = run("nox", "-l", cwd=repository)
+    done = start("nox", "-l", cwd=repository)
     assert "ACTED subprocess.Popen" in done.stderr
     assert "'tomlkit'" in done.stderr
 
@@ -212,7 +212,7 @@ def test_a_failure_names_its_class(repository, run):
     assert "CROSSTASKS_BUILDER" in done.stderr
 
 
-def test_a_copy_under_another_name_works(repository, run, tmp_path):
+def test_a_copy_under_another_name_works(repository, start, tmp_path):
     """The package can be vendored: copied into another package and imported by that name."""
     copy = tmp_path / "copied" / "build_tools" / "ct"
     shutil.copytree(ROOT / "crosstasks", copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -220,7 +220,7 @@ def test_a_copy_under_another_name_works(repository, run, tmp_path):
     (repository / "noxfile.py").write_text(
         "import build_tools.ct.nox as cross\nassert cross.__name__ == 'build_tools.ct.nox'\ncross.register()\n"
     )
-    done = run("nox", "-l", cwd=repository, PYTHONPATH=str(tmp_path / "copied"))
+    done = start("nox", "-l", cwd=repository, PYTHONPATH=str(tmp_path / "copied"))
     assert 122 == len(names(done.stdout)), done.stderr
 
 

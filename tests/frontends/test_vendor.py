@@ -98,8 +98,8 @@ def test_a_copy_imports_little(copy, repository, alone):
     assert 0 == done.returncode, done.stderr
     libraries, modules = done.stdout.splitlines()
     expected = (
-        "xt building building.arguments catalog catalog.machines catalog.targets config config.configuration config.options config.places "
-        "config.problems config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.steps core.toml_file nox parts"
+        "xt building building.arguments catalog catalog.machines catalog.targets config config.configuration config.documents config.options "
+        "config.read config.session_cache core core.about core.cache core.errors core.files core.looking core.steps core.toml_file nox parts"
     )
     assert {"msgspec", "nox", "xt"} <= set(libraries.split())
     assert not set(libraries.split()) & {"docker", "elftools", "invoke", "requests", "rich", "semver", "tomlkit"}
@@ -235,7 +235,7 @@ def test_update_keeps_local_changes_unless_told(copy, vendor):
     assert {"xt"} == {path.name for path in copy.parent.iterdir()}
 
 
-def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, run, repository):
+def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, start, repository):
     """A disk that takes no more: the reason is told, and no draft is left."""
     (copy / "own.py").write_text("own = 1\n")
     script = (
@@ -243,7 +243,7 @@ def test_an_update_that_fails_leaves_the_copy_as_it_was(copy, vendor, run, repos
         "sys.argv = ['crosstasks', 'vendor', '--into', 'lib/py/xt', '--update', '--force']\nfrom crosstasks.__main__ import main\nmain()\n"
     )
     (repository / "full.py").write_text(script)
-    done = run("full", cwd=repository, PYTHONDONTWRITEBYTECODE="1")
+    done = start("full", cwd=repository, PYTHONDONTWRITEBYTECODE="1")
     assert 2 == done.returncode
     assert "cannot be written\nFile too large" in done.stderr
     assert (copy / "own.py").exists()

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from layers import MODULES, PACKAGE, word
@@ -63,4 +64,64 @@ def _audit(event, arguments):
         raise AssertionError(f"{frame.f_code.co_filename} says that it is pure, and acts: {event} {arguments[:1]}")
 
 
+WRITING = {
+    "os.mkdir": (0, 2),
+    "os.remove": (0, 1),
+    "os.rmdir": (0, 1),
+    "os.rename": (1, 3),
+    "os.link": (1, 3),
+    "os.symlink": (1, 2),
+    "os.truncate": (0, None),
+}
+"""What the interpreter tells before it changes a file system: where the path stands among its arguments, and the folder that it is relative to."""
+
+DECODE = os.fsdecode  # a test may put another in its place
+
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Folders:
+    """The folders that tests may write to while one runs; none is looked at before and between tests."""
+
+    allowed: tuple[str, ...] = ()
+
+
+@pytest.fixture(autouse=True)
+def writes_nowhere_else(tmp_path_factory, monkeypatch):
+    """Keep a unit test from files outside the folder that pytest gives it; temporary ones are made there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
+    Folders.allowed = (os.path.realpath(tmp_path_factory.getbasetemp()) + os.sep, os.devnull)
+    yield
+    Folders.allowed = ()
+
+
+def _written(event, arguments):
+    """Return the path that is about to be written, wherever the call is relative to; nothing if none is, or it cannot be known."""
+    if event == "open":
+        path, _mode, flags = arguments
+        # os.open does not tell the folder that a path is relative to: it was opened before, by its own path
+        return path if isinstance(path, str | bytes) and flags & CHANGING and os.path.isabs(path) else None
+    place, folder = WRITING[event]
+    base = arguments[folder] if folder is not None else -1
+    path = os.fspath(arguments[place]) if not isinstance(arguments[place], int) else f"/proc/self/fd/{arguments[place]}"
+    return os.path.join(os.readlink(f"/proc/self/fd/{base}"), DECODE(path)) if base is not None and base >= 0 else path
+
+
+def _watch(event, arguments):
+    """Refuse what a test writes outside its folder; Python's own compiled files are no work of it."""
+    if not Folders.allowed or (event != "open" and event not in WRITING):
+        return
+    path = _written(event, arguments)
+    if path is None or "__pycache__" in DECODE(path) or ".hypothesis" in DECODE(path):
+        return
+    allowed, Folders.allowed = Folders.allowed, ()  # what is asked here is no event to look at
+    try:
+        folder, name = os.path.split(os.path.abspath(DECODE(path)))
+        if not os.path.join(os.path.realpath(folder), name).startswith(allowed):
+            raise AssertionError(f"a unit test wanted to write outside its folder: {event} {DECODE(path)}")
+    finally:
+        Folders.allowed = allowed
+
+
 sys.addaudithook(_audit)
+sys.addaudithook(_watch)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +32,20 @@ def test_a_unit_test_cannot_act(act):
     """Programs, signals and sockets raise, before anything happens."""
     with pytest.raises(AssertionError, match="wanted to act"):
         act()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda outside: (outside / "file").write_text(""),
+        lambda outside: os.close(os.open(outside / "file", os.O_WRONLY | os.O_CREAT)),
+        lambda outside: (outside / "folder").mkdir(),
+        lambda outside: (outside / "link").symlink_to("file"),
+        lambda outside: os.unlink("file", dir_fd=os.open(outside, os.O_RDONLY)),
+    ],
+)
+def test_a_unit_test_cannot_write_outside_its_folder(act, tmp_path):
+    """Files, folders and links, also below an open folder."""
+    with pytest.raises(AssertionError, match="wanted to write outside its folder"):
+        act(Path("/tmp"))
+    (tmp_path / "inside").write_text("")

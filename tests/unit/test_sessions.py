@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import changed
+import proofs
 import pytest
 
 TOP = Path(__file__).parents[2]
@@ -25,3 +27,51 @@ def sessions():
 def test_every_session_is_in_the_pages_for_contributors(name):
     """Who changes something finds what to call."""
     assert f"| `{name}` |" in (TOP / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def listed(text):
+    """Return each file and test that the list names."""
+    rows, file = set(), ""
+    for line in text.splitlines():
+        if line.startswith("tests/"):
+            file = line
+        elif line:
+            rows.add((file, line.split(": ")[0].strip()))
+    return rows
+
+
+def test_no_test_goes_without_a_word():
+    """Each test of tests/proofs.txt is there: one that is left out or has another name leaves the list in the same change, by `nox -s renew`."""
+    rows = listed(proofs.PAGE.read_text("utf-8"))
+    texts = {file: (TOP / file).read_text("utf-8") if (TOP / file).exists() else "" for file, _ in rows}
+    assert len(rows) > 1000
+    assert [] == sorted((file, name) for file, name in rows if f"def {name}(" not in texts[file])
+
+
+TESTS = {
+    "tests/unit/planning/test_tools.py": "from crosstasks.planning import tools\n",
+    "tests/unit/planning/test_tools_more.py": "",
+    "tests/unit/test_fallback.py": "from crosstasks.core.steps import Absent\nfrom crosstasks.planning.tools import cross\n",
+    "tests/unit/test_layers.py": "",
+    "tests/integration/test_build.py": "from crosstasks.planning import images, tools\n",
+    "tests/frontends/test_nox.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        (
+            "crosstasks/planning/tools.py",
+            {"unit/planning/test_tools", "unit/planning/test_tools_more", "unit/test_fallback", "integration/test_build"},
+        ),
+        ("crosstasks/core/steps.py", {"unit/test_fallback"}),
+        ("crosstasks/planning/__init__.py", {"unit/planning/test_tools", "unit/test_fallback", "integration/test_build"}),
+        ("tests/frontends/test_nox.py", {"frontends/test_nox"}),
+        ("tests/frontends/conftest.py", {"frontends/test_nox"}),
+        ("README.md", set()),
+    ],
+)
+def test_tests_are_chosen_by_what_changed(path, names):
+    """Those that mirror a module or import it, and those beside fixtures; the test of layers always."""
+    assert {f"tests/{name}.py" for name in names | {"unit/test_layers"}} == changed.chosen([path], TESTS)

@@ -27,8 +27,9 @@ from msgspec.structs import replace as changed
 
 from ... import pipeline
 from ...clients import git
-from ...config.documents import FILE, locate
+from ...config.documents import locate
 from ...config.read import Source
+from ...config.session_cache import FILE
 from ...core import toml_file
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
 from ...core.steps import TESTING, Question, Verb

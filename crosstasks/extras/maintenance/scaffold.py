@@ -30,7 +30,7 @@ from ... import parts
 from ...catalog import targets
 from ...catalog.targets import host_triple
 from ...config import documents
-from ...config.documents import FILE
+from ...config.session_cache import FILE
 from ...core.about import NAME, PACKAGE
 from ...core.errors import ConfigError
 from ...core.looking import Platform

@@ -1,0 +1,345 @@
+"""
+Change one thing in the code that decides, and see whether a unit test notices: ``nox -s mutants``.
+
+A sample of all small changes (:data:`SCOPE`, :class:`Changes`) is drawn by a seed. Each is tried in a process of its own: the module is
+compiled with the change when a test imports it, no file is written, and the tests of that module run first, then those that reach the line,
+up to the first that fails. A change that takes longer than :data:`SECONDS` of processor time counts as noticed. docs/testing.md names those
+that nothing noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.abc
+import importlib.util
+import json
+import os
+import random
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Final
+
+import coverage
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+UNIT: Final = ROOT / "tests" / "unit"
+
+SCOPE: Final = (
+    "planning/*.py",
+    "building/guard.py",
+    "verifying/*.py",
+    "extras/offline/locking.py",
+    "facts/lock.py",
+    "extras/release/*.py",
+    "core/unpacking.py",
+    "core/beneath.py",
+)
+"""The modules that are changed, below the package."""
+
+SECONDS: Final = 60
+"""Of processor time, for one change: the tests of a module take at most a tenth of it."""
+
+ENOUGH: Final = 0.9
+"""Of the changes must be noticed; else the program ends with 1."""
+
+COMPARED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+
+COMPUTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.FloorDiv: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One small change: the place, and what became of what."""
+
+    path: str
+    number: int
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        """Name the place and the change."""
+        return f"{self.path}:{self.line} {self.what}"
+
+
+class Changes(ast.NodeTransformer):
+    """
+    Walk through a module and count what can be changed; make the change with the number *wanted*, none if it is negative.
+
+    Changed are comparisons, ``and`` and ``or``, conditions (negated), ``True`` and ``False``, whole numbers (one more), words in quotes
+    that have no space (keys, options and names, not messages), arithmetic, results (``None``), and calls that stand alone (left out).
+    Types, docstrings and what is imported are left as they are.
+    """
+
+    def __init__(self, path: str, wanted: int = -1) -> None:
+        self.path, self.wanted = path, wanted
+        self.changes: list[Change] = []
+
+    def _take(self, node: ast.AST, what: str) -> bool:
+        self.changes.append(Change(path=self.path, number=len(self.changes), line=node.lineno, what=what))  # type: ignore[attr-defined]
+        return len(self.changes) - 1 == self.wanted
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Turn the first comparison into its opposite, or move its bound."""
+        other = COMPARED[type(node.ops[0])]
+        if self._take(node, f"{type(node.ops[0]).__name__} -> {other.__name__} in {_short(node)}"):
+            node.ops[0] = other()
+        return self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        """Take ``or`` for ``and``."""
+        other = ast.Or if isinstance(node.op, ast.And) else ast.And
+        if self._take(node, f"{type(node.op).__name__} -> {other.__name__} in {_short(node)}"):
+            node.op = other()
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Take another operator."""
+        other = COMPUTED.get(type(node.op))
+        if other and self._take(node, f"{type(node.op).__name__} -> {other.__name__} in {_short(node)}"):
+            node.op = other()
+        return self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """Leave ``not`` out."""
+        if isinstance(node.op, ast.Not) and self._take(node, f"left out not in {_short(node)}"):
+            return self.visit(node.operand)  # type: ignore[no-any-return]
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """Negate the condition; what is for type checkers alone is left as it is."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node
+        return self._negated(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """Negate the condition."""
+        return self._negated(node)
+
+    def _negated(self, node: ast.If | ast.IfExp) -> ast.AST:
+        if not isinstance(node.test, ast.Compare | ast.UnaryOp) and self._take(node, f"negated {_short(node.test)}"):
+            node.test = ast.UnaryOp(op=ast.Not(), operand=node.test)
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Take another value."""
+        value = node.value
+        if isinstance(value, bool):
+            return ast.Constant(not value) if self._take(node, f"{value} -> {not value}") else node
+        if isinstance(value, int):
+            return ast.Constant(value + 1) if self._take(node, f"{value} -> {value + 1}") else node
+        if isinstance(value, str) and value and " " not in value and self._take(node, f"{value!r} -> {'_' + value!r}"):
+            return ast.Constant("_" + value)
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """Change what is put into a text, not the text."""
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                part.value = self.visit(part.value)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        """Return nothing."""
+        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+            return node
+        if self._take(node, f"None for {_short(node.value)}"):
+            node.value = ast.Constant(None)
+            return node
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        """Leave a call out; docstrings are no code."""
+        if isinstance(node.value, ast.Constant):
+            return node
+        if isinstance(node.value, ast.Call) and self._take(node, f"left out {_short(node.value)}"):
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Leave the type as it is."""
+        if node.value:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave types as they are."""
+        node.args.defaults = [self.visit(default) for default in node.args.defaults]
+        node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """Leave imports as they are."""
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Leave the list of public names as it is: it is for ``import *`` alone."""
+        if isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            return node
+        return self.generic_visit(node)
+
+
+def _short(node: ast.AST) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def every(package: Path) -> Iterator[Change]:
+    """Give every change of :data:`SCOPE`."""
+    for pattern in SCOPE:
+        for path in sorted(package.glob(pattern)):
+            walk = Changes(str(path.relative_to(package)))
+            walk.visit(ast.parse(path.read_text("utf-8")))
+            yield from walk.changes
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives the module with one change to whoever imports it."""
+
+    def __init__(self, change: Change, package: Path) -> None:
+        self.change, self.path = change, package / change.path
+        parts = (package.name, *Path(change.path).with_suffix("").parts)
+        self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Answer for that module alone."""
+        del path, target
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(
+            fullname,
+            self.path,
+            loader=self,
+            submodule_search_locations=[str(self.path.parent)] if self.path.name == "__init__.py" else None,
+        )
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed code."""
+        exec(self.code(), module.__dict__)  # noqa: S102  # what a loader does
+
+    def code(self) -> CodeType:
+        """Compile the module with the change, under its own name."""
+        tree = Changes(self.change.path, self.change.number).visit(ast.parse(self.path.read_text("utf-8")))
+        return compile(ast.fix_missing_locations(tree), str(self.path), "exec")
+
+
+def _own(change: Change) -> list[str]:
+    """Return the tests that mirror a module: its own file, or those whose names begin as the module does."""
+    path = Path(change.path)
+    return [str(file) for file in sorted((UNIT / path.parent).glob(f"test_*{path.stem.strip('_')}*.py"))]
+
+
+def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> list[str]:
+    """Return the tests that reach the line, by the last measurement of coverage; those of its folder where nothing was measured."""
+    file = os.path.relpath(package / change.path, ROOT)
+    measured = next((path for path in data.measured_files() if path.endswith(file)), None)
+    if measured is None:
+        return [str(UNIT / Path(change.path).parent)]
+    contexts = data.contexts_by_lineno(measured).get(change.line, [])
+    return sorted({context.partition("|")[0] for context in contexts if context})
+
+
+def _run(change: Change | None, package: Path, tests: Sequence[str], log: Path) -> bool:
+    """Run the tests with the change, or without any, in a process of its own; tell whether one failed."""
+    if not tests:
+        return False
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            if change:
+                resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+                sys.meta_path.insert(0, _Changed(change, package))
+            out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", *tests]))
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return status != 0
+
+
+def noticed(change: Change, package: Path, data: coverage.CoverageData, log: Path) -> bool:
+    """Tell whether a test fails under a change."""
+    own = _own(change)
+    if _run(change, package, own, log):
+        return True
+    rest = [test for test in _reaching(change, package, data) if str(ROOT / test.partition("::")[0]) not in own]
+    return _run(change, package, rest, log)
+
+
+def _work(changes: Sequence[Change], package: Path, data: coverage.CoverageData, results: Path) -> None:
+    """Try one change after the other, and add a line of JSON for each to a file that several write to."""
+    for change in changes:
+        row = {"change": str(change), "noticed": noticed(change, package, data, Path(os.devnull))}
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def main() -> int:
+    """Draw the sample, try each change, name those that nothing noticed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--only", default="", help="a part of the module's path")
+    parser.add_argument("--jobs", type=int, default=2, help="how many are tried side by side")
+    parser.add_argument(
+        "--measured",
+        type=Path,
+        default=ROOT / ".coverage",
+        help="coverage by `nox -s coverage`; without it the tests of a folder run",
+    )
+    parser.add_argument("--results", type=Path, default=ROOT / ".pytest_cache" / "mutants.jsonl", help="a line of JSON for each change")
+    options = parser.parse_args()
+    package = ROOT / "crosstasks"
+    data = coverage.CoverageData(str(options.measured))
+    data.read()
+    changes = [change for change in every(package) if options.only in change.path]
+    sample = random.Random(options.seed).sample(changes, min(options.sample, len(changes)))  # noqa: S311  # a sample, no secret
+    print(f"seed {options.seed}: {len(sample)} of {len(changes)} changes", flush=True)
+    own = sorted({test for change in sample for test in _own(change)})
+    if _run(None, package, own, Path(os.devnull)):
+        raise SystemExit(f"a test fails without any change: python -m pytest {' '.join(own)}")
+    options.results.parent.mkdir(exist_ok=True)
+    options.results.unlink(missing_ok=True)
+    for job in range(options.jobs):
+        if os.fork() == 0:
+            _work(sample[job :: options.jobs], package, data, options.results)
+            os._exit(0)
+    for _ in range(options.jobs):
+        os.wait()
+    rows = [json.loads(line) for line in options.results.read_text("utf-8").splitlines()]
+    print(*sorted(f"not noticed: {row['change']}" for row in rows if not row["noticed"]), sep="\n")
+    share = sum(row["noticed"] for row in rows) / len(sample)
+    print(f"noticed {share:.1%} of {len(sample)}")
+    return 0 if share >= ENOUGH else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
