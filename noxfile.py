@@ -215,6 +215,7 @@ def lint(session: nox.Session) -> None:
     session.run("interrogate", "crosstasks")
     session.run("codespell")
     session.run("vulture")
+    session.run("python", "docs/generate/proofs.py", "--check")
 
 
 @nox.session

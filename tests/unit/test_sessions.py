@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import changed
-import proofs
 import pytest
 
 TOP = Path(__file__).parents[2]
@@ -27,25 +26,6 @@ def sessions():
 def test_every_session_is_in_the_pages_for_contributors(name):
     """Who changes something finds what to call."""
     assert f"| `{name}` |" in (TOP / "CONTRIBUTING.md").read_text("utf-8")
-
-
-def listed(text):
-    """Return each file and test that the list names."""
-    rows, file = set(), ""
-    for line in text.splitlines():
-        if line.startswith("tests/"):
-            file = line
-        elif line:
-            rows.add((file, line.split(": ")[0].strip()))
-    return rows
-
-
-def test_no_test_goes_without_a_word():
-    """Each test of tests/proofs.txt is there: one that is left out or has another name leaves the list in the same change, by `nox -s renew`."""
-    rows = listed(proofs.PAGE.read_text("utf-8"))
-    texts = {file: (TOP / file).read_text("utf-8") if (TOP / file).exists() else "" for file, _ in rows}
-    assert len(rows) > 1000
-    assert [] == sorted((file, name) for file, name in rows if f"def {name}(" not in texts[file])
 
 
 TESTS = {
