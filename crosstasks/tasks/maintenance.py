@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,10 +58,12 @@ def _text(argument: str) -> str:
 
 def targets(call: Call) -> None:
     """List every target, or some: names, images, what builds it without one; with --here also how this machine builds and tests it."""
-    from ..config import read
+    from ..config import configuration, read
     from ..core import about
     from ..reporting import report
 
+    with suppress(ConfigError):  # it may describe targets of its own; what is wrong in it is told where it counts
+        configuration.load(call.place, environ=os.environ, needed=False)
     named = {read.triple_of(name, call.place) for name in call.names}
     rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
     if call.options["here"]:

@@ -247,3 +247,22 @@ def test_what_is_no_verb_is_refused_before_anything_else(repository, run):
     own = "import nox, crosstasks.nox\n@nox.session(python=False)\ndef own(session):\n    crosstasks.nox.cross(session, 'nowhere', 'publish')\n"
     (repository / "noxfile.py").write_text(own)
     assert "not 'publish'" in run("nox", "-s", "own", cwd=repository).stderr
+
+
+def test_a_target_that_a_file_describes_has_sessions(repository, run):
+    """By the file's stem, also where the noxfile itself names it; `targets` shows them, and a wrong file is told without a traceback."""
+    spec = {"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64}
+    (repository / "targets").mkdir()
+    (repository / "targets" / "thing.json").write_text(json.dumps(spec))
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["targets/thing.json"]\n')
+    for noxfile in ("register()", 'register(names=["targets/thing.json"])'):
+        (repository / "noxfile.py").write_text(f"import crosstasks.nox\ncrosstasks.nox.{noxfile}\n")
+        listed = run("nox", "-l", cwd=repository)
+        assert {"cross-thing", "cross", "cross-test-thing", "cross-test"} == set(names(listed.stdout)), listed.stderr
+    shown = run("crosstasks", "targets", "--target", "thing", "--format", "json", cwd=repository)
+    assert [("thing", "cross-thing")] == [(row["triple"], row["session"]) for row in json.loads(shown.stdout)["targets"]]
+
+    (repository / "targets" / "thing.json").write_text("{")
+    wrong = run("nox", "-l", cwd=repository)
+    assert "thing.json describes no target" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
