@@ -30,7 +30,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -256,6 +255,8 @@ def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
 def _hashed(paths: Sequence[Path]) -> list[str]:
     if len(paths) < SIDE_BY_SIDE:
         return list(map(_hash, paths))
+    from concurrent.futures import ThreadPoolExecutor  # what only lists sessions needs no pool
+
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         return list(pool.map(_hash, paths))
 

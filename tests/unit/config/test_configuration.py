@@ -767,7 +767,8 @@ def test_a_verb_that_is_none():
     """The likely one is named."""
     assert "test" == verb("test")
     with pytest.raises(
-        ConfigError, match="the verb is build or test or check or clippy or doc or run or bench, not 'tets', perhaps 'test'"
+        ConfigError,
+        match="the verb is build or test or check or clippy or doc or run or bench or nextest or nextest-archive, not 'tets', perhaps 'test'",
     ):
         verb("tets")
 
