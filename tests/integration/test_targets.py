@@ -226,6 +226,7 @@ def test_a_release_of_every_kind(crate, crosstasks, shelf):
     text = configuration.read_text().replace("['build']", "['local']")  # no image: zig links them all
     configuration.write_text(f"{text}[release]\nchangelog = ''\n")
     (folder / ".gitignore").write_text("/target/\n/dist/\n")
+    (folder / "Cargo.lock").write_text('version = 3\n\n[[package]]\nname = "beyond"\nversion = "0.1.0"\n')
     for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "All of it")):
         subprocess.run(("git", *words), cwd=folder, check=True, env=os.environ | IDENTITY)
     done = crosstasks("release.build", "--snapshot", cwd=folder, **shelf, **IDENTITY)
