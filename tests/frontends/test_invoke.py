@@ -132,7 +132,10 @@ def test_a_task_explains_its_options(program):
         (("lock", "--platform"), "--platform is given no value"),
         (("release.build", "--package", "--snapshot"), "--package is given no value"),
         (("build", "--format", "xml"), "text or json, not 'xml'"),
-        (("plan", "--verb", "runs"), "--verb is build or test or check or clippy or doc or run or bench, not 'runs', perhaps 'run'"),
+        (
+            ("plan", "--verb", "runs"),
+            "--verb is build or test or check or clippy or doc or run or bench or nextest or nextest-archive, not 'runs', perhaps 'run'",
+        ),
         (("provision", "--from", "none.tar", "--verb", "tets"), "not 'tets', perhaps 'test'"),
         (("plan", "--target", "arch64"), "no target is called 'arch64'"),
         (("plan", "--cross", "9"), "--cross"),

@@ -58,8 +58,9 @@ def test_without_standard_input_there_is_nothing_to_explain(program):
     assert (2, "error: standard input is closed\nhint: pipe the text into it, or name a file\n") == (done.returncode, done.stderr)
 
 
-def test_letters_that_a_stream_has_not_are_written_as_escapes(program):
+def test_letters_that_a_stream_has_not_are_written_as_escapes(program, repository):
     """An ASCII terminal shows the place of a file all the same."""
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64"]\n')
     done = program("", "ci.generate", "--output", "é.yml", PYTHONIOENCODING="ascii")
     assert (0, "") == (done.returncode, done.stderr)
     assert done.stdout.endswith("\\xe9.yml\n")
