@@ -66,6 +66,8 @@ def engine(tmp_path_factory, cache):
         try:
             yield attacked
         finally:
+            if attacked.user:  # rootless, a process of its own holds the user's ids
+                subprocess.run((*attacked.user, program, "system", "migrate"), check=False, capture_output=True)
             podman.unmounted(folder)
 
 
