@@ -104,7 +104,7 @@ def bare(alias: str, repository: Path, env: Mapping[str, str]) -> tuple[tuple[st
     from crosstasks import pipeline
     from crosstasks.building.environment import variable
 
-    planned, _ = pipeline.make(alias, "build", pipeline.start(repository, environ=env, names=(alias,)))
+    planned, _ = pipeline.make(alias, "build", pipeline.start(repository, environ=env, names=(alias,)), lean=True)
     route: Any = planned.route
     toolchain = Path(route.toolchain.path)
     changed = {
