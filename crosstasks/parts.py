@@ -16,9 +16,10 @@ from .core.about import PACKAGE
 OLDEST: Final = (3, 11)
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
-    "release": ("extras/release", "extras/packaging", "tasks/release.py"),
-    "offline": ("extras/offline", "tasks/offline.py"),
-    "ci": ("extras/ci", "tasks/ci.py"),
+    "release": ("extras/release", "extras/packaging", "tasks/release.py", "verifying/smoke.py"),
+    "offline": ("extras/offline", "tasks/offline.py", "clients/registry_copy.py"),
+    "ci": ("extras/ci", "tasks/ci.py", "reporting/plan.schema.json", "reporting/report.schema.json"),
+    "testing": ("testing.py",),
 }
 """What a vendored copy can do without, with the folders and files of each part; everything else is the core."""
 
@@ -55,7 +56,7 @@ def requirements(text: str) -> Iterator[Requirement]:
 
 def has(part: str) -> bool:
     """Tell whether a part is there."""
-    return (PACKAGE / PARTS[part][0]).is_dir()
+    return (PACKAGE / PARTS[part][0]).exists()
 
 
 def check() -> None:

