@@ -149,6 +149,27 @@ def _pip(
     return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
 
 
+def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
+    """Return the tool that an earlier call put into our cache, if one did."""
+    path = f"{facts.inventory.tools_home}/{name}/bin/{tool}"
+    there = name in facts.inventory.tools
+    return Tool(name=tool, version=version, path=path, source="cache", why="installed by an earlier call") if there else None
+
+
+def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
+    """Choose where a tool comes from that PyPI alone has: our cache, PyPI."""
+    missing = facts.open("inventory", "host")
+    if missing:
+        return missing
+    version = pins().pypi[project].version
+    name = f"{tool.removeprefix('cargo-')}-{version}-{facts.host.triple}"
+    return (
+        _in_cache(tool, name, version, facts)
+        or _no_wheel(facts.host, request)
+        or _pip(tool, name, (project,), facts, why=f"PyPI has {tool} for this host", program=tool)
+    )
+
+
 def _cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     if request.shared.offline:
         return Refused(name="cargo", why="offline = true")
@@ -209,7 +230,7 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     name = f"zigbuild-{version}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
     ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
         ("PATH", lambda: _zig_on_path(facts.builders)),
-        ("cache", lambda: _zig_cached(name, version, facts)),
+        ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Refused(name="cache", why=_state(name, facts))),
         ("PyPI", lambda: _no_wheel(facts.host, request, WITH_MUSL) or _zig_pip(name, facts)),
     )
     return first(ways, facts.failures)
@@ -222,13 +243,6 @@ def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
                 why = "it is on PATH, and so is zig"
                 return Tool(name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why=why)
     return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
-
-
-def _zig_cached(name: str, version: str, facts: Facts) -> Tool | Refused:
-    if name in facts.inventory.tools:
-        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-zigbuild"
-        return Tool(name="cargo-zigbuild", version=version, path=path, source="cache", why="installed by an earlier call")
-    return Refused(name="cache", why=_state(name, facts))
 
 
 def _zig_pip(name: str, facts: Facts) -> Tool:
@@ -245,33 +259,13 @@ def _zig_pip(name: str, facts: Facts) -> Tool:
 
 def xwin(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where cargo-xwin comes from: our cache, PyPI."""
-    missing = facts.open("inventory", "host")
-    if missing:
-        return missing
-    version = pins().pypi["cargo-xwin"].version
-    name = f"xwin-{version}-{facts.host.triple}"
-    if name in facts.inventory.tools:
-        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-xwin"
-        return Tool(name="cargo-xwin", version=version, path=path, source="cache", why="installed by an earlier call")
-    if refusal := _no_wheel(facts.host, request):
-        return refusal
-    return _pip("cargo-xwin", name, ("cargo-xwin",), facts, why="PyPI has cargo-xwin for this host", program="cargo-xwin")
+    return _from_pypi("cargo-xwin", "cargo-xwin", request, facts)
 
 
 def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
-    missing = facts.open("inventory", "host")
-    if missing:
-        return missing
-    version = pins().pypi["wasmtime"].version
-    name = f"wasmtime-{version}-{facts.host.triple}"
-    folder = f"{facts.inventory.tools_home}/{name}"
-    if name in facts.inventory.tools:
-        return Tool(name="wasmtime", version=version, path=folder, source="cache", why="installed by an earlier call")
-    if refusal := _no_wheel(facts.host, request):
-        return refusal
-    tool = _pip("wasmtime", name, ("wasmtime",), facts, why="PyPI has wasmtime for this host", program="")
-    return replace(tool, path=folder)
+    tool = _from_pypi("wasmtime", "wasmtime", request, facts)
+    return replace(tool, path=tool.path.removesuffix("/bin/wasmtime")) if isinstance(tool, Tool) else tool
 
 
 def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = False) -> Tool | Refused | Questions:
@@ -288,9 +282,8 @@ def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = Fa
     builders = facts.builders.all("cargo-nextest") if isinstance(facts.builders, Builders) and not contained else ()
     if on_path := [builder for builder in builders if builder.place == "PATH"]:
         return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
-    if name in facts.inventory.tools:
-        path = f"{facts.inventory.tools_home}/{name}/bin/cargo-nextest"
-        return Tool(name="cargo-nextest", version=pin.version, path=path, source="cache", why="installed by an earlier call")
+    if tool := _in_cache("cargo-nextest", name, pin.version, facts):
+        return tool
     if request.shared.offline:
         return Refused(name="nextest", why="offline = true, and cargo-nextest is not here")
     if triple not in BY_TRIPLE and (refusal := _no_wheel(facts.host, request)):
@@ -309,9 +302,8 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
         return Tool(
             name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
         )
-    if name in facts.inventory.tools:
-        path = f"{facts.inventory.tools_home}/{name}/bin/rustup"
-        return Tool(name="rustup", version=version, path=path, source="cache", why="installed by an earlier call")
+    if tool := _in_cache("rustup", name, version, facts):
+        return tool
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
