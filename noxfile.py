@@ -29,6 +29,7 @@ crosstasks.nox.register(root=ROOT / "examples" / "hello")
 ARM64 = "tests/integration/test_arm64.py"
 WORKSPACES = "tests/integration/test_real_workspaces.py"
 IMAGES = "tests/integration/test_every_image.py"
+SHORT = ("-m", "not long")
 HOSTS = ("tests/integration/test_user_lands.py", "tests/integration/test_names_that_ignore_case.py")
 
 
@@ -79,8 +80,15 @@ def integration(session: nox.Session) -> None:
         "tests/integration",
         "tests/faults/test_signals.py",
         "-x",
+        *SHORT,
         *(f"--ignore={path}" for path in (WORKSPACES, IMAGES, ARM64, *HOSTS)),
     )
+
+
+@nox.session(name="long")
+def long(session: nox.Session) -> None:
+    """Run the tests with the real engine that take minutes each: targets beyond Linux, channels, verbs, a whole tutorial; an hour."""
+    _tested(session, "tests/integration", "-m", "long")
 
 
 @nox.session
@@ -171,7 +179,7 @@ def pictures(session: nox.Session) -> None:
 @nox.session
 def arm64(session: nox.Session) -> None:
     """Build along every route of an engine that says arm64; arm64 programs are run by QEMU, so this takes some minutes."""
-    _tested(session, ARM64, "-x")
+    _tested(session, ARM64, "-x", *SHORT)
 
 
 @nox.session

@@ -158,6 +158,7 @@ def test_zigbuild_needs_no_image(call, emulation):
     assert (result["route"], result["failures"]) == ("zigbuild", [])
 
 
+@pytest.mark.long
 def test_the_tutorial_for_apple_silicon_without_anything_of_debian(engine, environ, tmp_path):
     """The page's own commands, with apt, dpkg and gpg hidden, as on a Mac; what it shows is printed."""
     pages.followed("tutorials/apple-silicon.md", tmp_path / "hello", environ | {"DOCKER_HOST": engine}, "run: arm64", HIDDEN)

@@ -78,6 +78,7 @@ def test_a_crate_links_the_targets_openssl(crate, crosstasks):
     assert "test linked ... ok" in done.stdout
 
 
+@pytest.mark.long
 def test_clippy_and_nextest_work_in_the_container(crate, crosstasks):
     """Clippy of Debian's packages, and cargo-nextest from PyPI, which starts each test under QEMU; cross knows the first alone."""
     (crate / "src" / "main.rs").write_text('fn main() {}\n#[test] fn here() { assert_eq!("aarch64", std::env::consts::ARCH); }\n')
@@ -110,6 +111,7 @@ fn main() {}
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alias", ["aarch64", "s390x"])
 def test_a_program_that_is_not_there_does_not_start(alias, crate, crosstasks):
     """QEMU makes vfork a fork, and glibc's posix_spawn would not hear of it; nothing of the remedy reaches what is started."""

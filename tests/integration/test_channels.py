@@ -8,6 +8,8 @@ import platform
 import pytest
 from rustup_server import publish, serving
 
+pytestmark = pytest.mark.long
+
 HOST = f"{platform.machine()}-unknown-linux-gnu"
 FILE = """\
 [toolchain]

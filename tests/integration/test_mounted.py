@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 GIT = ("git", "-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 C = "int twice(int number) { return 2 * number; }\n"
 BUILD = 'fn main() {\n    cc::Build::new().file("twice.c").compile("twice");\n}\n'
 MAIN = """
