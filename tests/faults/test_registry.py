@@ -97,7 +97,7 @@ def test_a_mirror_that_cuts_each_pull(crosstasks, crate, registry, served, proxy
     """It has an image that was built by crosstasks: the failure names it, nothing half there counts, and the next pull is whole."""
     server = within(daemon.process.pid, lambda: Proxy(proxy.behind))
     threading.Thread(target=server.serve_forever).start()
-    place, image = f"mirror-{uuid4().hex[:8]}", recipes.shared("x86_64-unknown-linux-gnu", ())
+    place, image = f"mirror-{uuid4().hex[:8]}", recipes.shared_name("x86_64-unknown-linux-gnu", ())
     there, held_there = (f"{address}/{place}/{image}" for address in (registry, server.address))
     source = served.replace(proxy.address, registry)
     for words in (("pull", source), ("tag", source, there), ("push", there), ("rmi", there, source)):

@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 WORKER = """
 import sys
-from crosstasks.clients import engines, liveness, process
+from crosstasks.clients import engines, process
 from crosstasks.core.errors import CrosstasksError
 
 def build(run_id, image, program, timeout=None):
-    labels = [f"--label={label}" for label in liveness.labels(run_id)]
+    labels = [f"--label={label}" for label in engines.labels(run_id)]
     docker = ["docker", "run", "--rm", "--init", *labels, image, "sh", "-c", "echo up; sleep 600"]
     argv = ["sh", "-c", program, "sh", *docker]
     with engines.reap_containers("docker", run_id) as end:
