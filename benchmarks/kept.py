@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -92,7 +93,8 @@ def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], 
     else:
         said |= {"tools": _tools(verb.rpartition(".")[2], options, cwd, env)}
     if said["result"] == "failed":
-        said["log"] = done.stderr[-3000:]
+        # where cargo unpacks crates is named after the registry's host
+        said["log"] = re.sub(r"registry/src/[^/]+", "registry/src", done.stderr)[-3000:]
     artifacts = [{key: value for key, value in one.items() if key in SHOWN and value} for one in result["artifacts"]]
     return {**said, **({"artifacts": artifacts} if artifacts else {}), "seconds": seconds, "date": date}
 
