@@ -85,7 +85,7 @@ def integration(session: nox.Session) -> None:
     )
 
 
-@nox.session(name="long")
+@nox.session
 def long(session: nox.Session) -> None:
     """Run the tests with the real engine that take minutes each: targets beyond Linux, channels, verbs, a whole tutorial; an hour."""
     _tested(session, "tests/integration", "-m", "long")
