@@ -112,7 +112,7 @@ def _watch(event, arguments):
     if not Folders.allowed or (event != "open" and event not in WRITING):
         return
     path = _written(event, arguments)
-    if path is None or "__pycache__" in DECODE(path) or ".hypothesis" in DECODE(path):
+    if path is None or "__pycache__" in DECODE(path) or "hypothesis" in DECODE(path):
         return
     allowed, Folders.allowed = Folders.allowed, ()  # what is asked here is no event to look at
     try:

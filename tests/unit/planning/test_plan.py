@@ -361,7 +361,7 @@ def test_a_fuller_cache_changes_no_plan(data, target, machine, verb, registry, e
         try:
             planned, _ = settle(target, MACHINES[machine](inventory=inventory), config(**options), verb, around=around)
         except (NoRoute, EngineFailed) as error:
-            found.append([line.strip().partition(":")[0] for line in error.why.splitlines()])
+            found.append(type(error))  # why an image does not do differs: it is not there, or its glibc is too new
         else:
             found.append(kept(planned))
     empty, full = found
