@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain
 from ..core import versions
-from ..core.steps import Refused
+from ..core.steps import NEXTEST, Refused
+from . import toolchains, tools
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
+    from ..facts import Facts
     from .request import Request
 
 
 Isolation: TypeAlias = Literal["container", "host"]
+
+
+Builder: TypeAlias = Literal["cross", "zigbuild", "cargo", "xwin"]
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -38,7 +44,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
     name: str
     target: str
-    builder: Literal["cross", "zigbuild", "cargo", "xwin"]
+    builder: Builder
     flavour: str = ""
     tool: Tool | None = None
     toolchain: Toolchain
@@ -163,3 +169,16 @@ def better(name: str, refused: Sequence[Refused]) -> str:
 
 def _kind(name: str) -> tuple[str, bool]:
     return name.partition(",")[0], name.endswith(" emulated")
+
+
+class Parts:
+    """The ingredients that routes of one request share, each chosen once."""
+
+    def __init__(self, request: Request, facts: Facts) -> None:
+        """Choose nothing yet."""
+        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
+        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
+        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
+        self.nextest = cache(
+            lambda triple, contained: tools.nextest(triple, request, facts, contained=contained) if request.verb in NEXTEST else None
+        )
