@@ -298,7 +298,10 @@ def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Reques
 def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     upstream = default_image(request.target, variant.flavour)
     mirror = request.shared.mirror
-    names = [] if request.built_here or not upstream else [*([references.with_prefix(upstream, mirror)] if mirror else []), upstream]
+    names = [references.with_prefix(upstream, mirror)] if upstream and mirror else []
+    if upstream and ("upstream" in request.shared.images or not _makes(request)):
+        names.append(upstream)
+    names = [] if request.built_here else names
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
     ways = [(ref, _engine_way(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
     copies = mirrors(variant, request, facts) if mirror else []
@@ -315,6 +318,11 @@ def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     # all at once: the engine is asked side by side
     refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in _serving(variant, request, facts))))
     return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
+
+
+def _makes(request: Request) -> bool:
+    """Tell whether an image is built where the engine holds none: cross's own, which `images` leaves out, is not taken for being there."""
+    return "build" in request.shared.images
 
 
 def _not_instead(built_here: Image, variant: Variant, request: Request, facts: Facts) -> Choice:
