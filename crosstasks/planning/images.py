@@ -13,7 +13,7 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from msgspec import Struct
@@ -298,10 +298,10 @@ def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Reques
 def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     upstream = default_image(request.target, variant.flavour)
     mirror = request.shared.mirror
-    names = [references.with_prefix(upstream, mirror)] if upstream and mirror else []
-    if upstream and ("upstream" in request.shared.images or not _makes(request)):
-        names.append(upstream)
-    names = [] if request.built_here else names
+    names = [] if request.built_here or not upstream else [*([references.with_prefix(upstream, mirror)] if mirror else []), upstream]
+    # cross's own is not taken for being there, where one would be built instead
+    if upstream in names and "build" in request.shared.images and "upstream" not in _before_build(request):
+        names.remove(upstream)
     refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
     ways = [(ref, _engine_way(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
     copies = mirrors(variant, request, facts) if mirror else []
@@ -320,16 +320,15 @@ def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
     return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
 
 
-def _makes(request: Request) -> bool:
-    """Tell whether an image is built where the engine holds none: cross's own, which `images` leaves out, is not taken for being there."""
-    return "build" in request.shared.images
+def _before_build(request: Request) -> Sequence[str]:
+    """Return the sources that come before what is built here; all of them, if nothing is."""
+    listed = request.shared.images
+    return listed[: listed.index("build")] if "build" in listed else listed
 
 
 def _not_instead(built_here: Image, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Take an image built by an earlier call only where it would be built now: that it is there is no reason to take it."""
-    listed = request.shared.images
-    before = listed[: listed.index("build")] if "build" in listed else listed
-    others = {source: choose(source, variant, request, facts) for source in before if source != "local"}
+    others = {source: choose(source, variant, request, facts) for source in _before_build(request) if source != "local"}
     if questions := tuple(question for choice in others.values() if isinstance(choice, tuple) for question in choice):
         return questions
     if other := next((source for source, choice in others.items() if isinstance(choice, Image)), ""):
