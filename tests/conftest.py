@@ -19,6 +19,7 @@ import pytest
 
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
+from crosstasks.facts.host import CI
 from crosstasks.provisioning import tools
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,10 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_configure():
-    """Take signals as a program in the foreground does: one started by nohup, or in the background, ignores some, and its children too."""
+    """Be a program in the foreground of a developer's machine, wherever this runs: what is told to CI alone, a test tells itself."""
+    for name in [name for name in os.environ if name in CI or name.startswith("CROSSTASKS_")]:
+        del os.environ[name]
+    # one started by nohup, or in the background, ignores some, and its children too
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
+from ..catalog.targets import STATIC_PIE
 from ..clients import network
 from ..core.steps import Env
 from ..facts.probes import maps_folders
@@ -342,12 +343,12 @@ class FlagChanges(Struct, frozen=True, kw_only=True):
 
 def link_flags(route: Route) -> tuple[str, ...]:
     """Return the flags without which a route does not link, or not as rustc's own linker would."""
-    if route.builder == "cross" or not (route.build_std and route.target.endswith("-musl")):
+    if route.builder == "cross" or not route.target.endswith("-musl"):
         return ()
     # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
-    flags = ("-Clink-self-contained=no",)
-    # zig does not know rustc's -static-pie, and would link the program at a fixed place
-    return (*flags, "-Clink-arg=-pie") if route.target.startswith("x86_64-") else flags
+    contained = ("-Clink-self-contained=no",) if route.build_std else ()
+    # zig 0.17 does not know rustc's -static-pie, and would link the program at a fixed place
+    return (*contained, "-Clink-arg=-pie") if route.builder == "zigbuild" and route.target in STATIC_PIE else contained
 
 
 def remap_flags(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -106,6 +106,9 @@ _CONTAINED: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris",
 _LLD: Final = frozenset({"none", "uefi", "unknown", "wasi"})
 """Systems whose programs rustc links with the linker that it ships, and with no C library but its own."""
 
+STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
+"""Targets whose static programs rustc lets lie anywhere in memory (its target specifications; 1.95)."""
+
 _X86: Final = ("i586", "i686", "x86_64")
 """What cross's images, which are all for amd64, run without an emulator."""
 

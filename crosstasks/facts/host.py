@@ -46,7 +46,7 @@ class Host(Struct, frozen=True, kw_only=True):
     suite: str = ""
 
 
-_CI: Final[Mapping[str, str]] = {
+CI: Final[Mapping[str, str]] = {
     "GITHUB_ACTIONS": "github",
     "GITLAB_CI": "gitlab",
     "TF_BUILD": "azure",
@@ -62,6 +62,7 @@ _CI: Final[Mapping[str, str]] = {
     "CODEBUILD_BUILD_ID": "codebuild",
     "CI": "unknown",
 }
+"""The variable by which each service says that it runs this, and our name of the service."""
 _OFF: Final = {"", "0", "false", "no", "off"}
 
 
@@ -128,7 +129,7 @@ def ci(environ: Mapping[str, str]) -> str:
     """Name the CI service; ``CI=false`` is what people set to be rid of it."""
     if environ.get("CI", "unset").lower() in _OFF:
         return ""
-    return next((name for variable, name in _CI.items() if environ.get(variable, "").lower() not in _OFF), "")
+    return next((name for variable, name in CI.items() if environ.get(variable, "").lower() not in _OFF), "")
 
 
 def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: str = "") -> str:

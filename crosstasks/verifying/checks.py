@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from ..catalog.targets import Target, loader
+from ..catalog.targets import STATIC_PIE, Target, loader
 from ..core import results, versions
 from . import symbols, verify
 
@@ -102,9 +102,6 @@ def sections(file: Any) -> Iterator[tuple[int, int, str]]:
 
 _DYNAMIC_MUSL: Final = ("loongarch64", "mips", "mips64", "mips64el", "mipsel", "powerpc64", "riscv64gc")
 """Architectures whose programs rustc links with musl's shared library by default (its target specifications; 1.95)."""
-
-_STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
-"""Targets whose static programs rustc lets lie anywhere (likewise)."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -225,7 +222,7 @@ def _pie(subject: Subject, promise: Promise) -> Answer:
     target, artifact = promise.target, subject.artifact
     if target.os not in {"linux", "android", "windows", "macos"} or subject.library:
         return Unchecked("it is a library" if subject.library else f"programs for {target.os} have a fixed place")
-    if artifact.static and target.format == "elf" and target.triple not in _STATIC_PIE:
+    if artifact.static and target.format == "elf" and target.triple not in STATIC_PIE:
         return Unchecked(f"rustc gives static programs for {target.triple} a fixed place")
     return () if artifact.pie else ("is not position-independent: it is always loaded at the same address",)
 

@@ -180,7 +180,7 @@ targets = [
 # Whoever names one has every build in such an image, and none where there is no engine.
 # base = "bookworm"
 
-# The newest glibc that artifacts may need; without it every route decides by itself.
+# The newest glibc that artifacts may need; without it every route promises that of `base`, 2.36.
 # glibc = "2.28"
 
 # What holds for one target only stands in a table of its own:

@@ -292,6 +292,23 @@ def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
 
 
 @pytest.mark.parametrize(
+    ("taken", "flags"),
+    [
+        ({"target": MUSL}, ()),
+        ({"target": MUSL, "build_std": True}, ("-Clink-self-contained=no",)),
+        ({"target": "x86_64-unknown-linux-musl"}, ("-Clink-arg=-pie",)),
+        ({"target": "x86_64-unknown-linux-musl", "build_std": True}, ("-Clink-self-contained=no", "-Clink-arg=-pie")),
+        ({"target": "x86_64-unknown-linux-musl", "builder": "cross"}, ()),
+        ({"target": "x86_64-unknown-linux-musl", "builder": "cargo", "build_std": True}, ("-Clink-self-contained=no",)),
+        ({"target": "x86_64-unknown-linux-gnu"}, ()),
+    ],
+)
+def test_static_programs_lie_anywhere_where_rustc_has_them_so(taken, flags):
+    """Zig's linker is told so; rustc's own, and the compilers of an image, know it."""
+    assert flags == environment.link_flags(route(**{"builder": "zigbuild"} | taken))
+
+
+@pytest.mark.parametrize(
     ("name", "kept"),
     [
         *((name, False) for name in ("CARGO_REGISTRY_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "npm_password")),
