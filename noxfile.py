@@ -215,13 +215,20 @@ def attacks_podman(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Lint, format check, types and spelling."""
+    """Lint, format check, types, spelling and style."""
     session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint", "test"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("interrogate", "crosstasks")
     session.run("codespell")
+    pages = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("crosstasks/**/*.py"),
+        ROOT / "crosstasks" / "catalog" / "remedies.toml",
+    ]
+    session.run("proselint", "check", "--config", ".ci/proselint.json", *map(str, pages))
     session.run("vulture")
     session.run("python", "docs/generate/proofs.py", "--check")
 

@@ -30,7 +30,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     What rustup's server offers under a name.
 
     Attributes:
-        release: what names the compiler for ever: ``1.95.0``, ``nightly-2026-10-30``.
+        release: what names the compiler, always the same: ``1.95.0``, ``nightly-2026-10-30``.
         hosts: triples that the compiler and cargo run on.
         standard: triples whose standard library there is.
         source: there is the library's source as well.

@@ -346,7 +346,7 @@ def _server(base: str) -> str:
 
 
 def _now(base: str) -> datetime:
-    """Return when a Release file must hold: now, or with a mirror of one point in time, always."""
+    """Return when a Release file must hold: now, or with a mirror of one moment, always."""
     from .mirrors import point_in_time
 
     return point_in_time(base) or datetime.now(UTC)
