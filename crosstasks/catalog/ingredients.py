@@ -245,6 +245,11 @@ def first(
     return Refused(name="", why="; ".join(reasons) or "no source is configured")
 
 
+def all_open(*answers: object) -> Questions:
+    """Return the questions among what was found, each once."""
+    return tuple(dict.fromkeys(question for questions in answers if isinstance(questions, tuple) for question in questions))
+
+
 class Emulator(Ingredient, frozen=True, kw_only=True):
     """What runs the programs of a *platform* that is not the engine's own."""
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from ..catalog.ingredients import Questions, Runner, Tool, Toolchain
+from ..catalog.ingredients import Questions, Runner, Tool, Toolchain, all_open
 from ..catalog.machines import BY_TRIPLE
 from ..config.read import FILE
 from ..core import versions
 from ..core.steps import NEXTEST, Absent, Refused
 from ..project.repository import Repository
 from . import emulators, toolchains, tools
-from .route import Builder, Outcome, Route, all_open, from_source, no_library, oldest
+from .route import Builder, Outcome, Route, from_source, no_library, oldest
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target

@@ -14,12 +14,14 @@ The sources, in the order of ``images`` in crosstasks.toml; an image that the us
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog import recipes
-from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
+from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, all_open, first
 from ..catalog.machines import MACHINES
 from ..catalog.pins import pins
 from ..catalog.recipes import SUITE, SUITES
@@ -58,49 +60,44 @@ class Variant(Struct, frozen=True, kw_only=True):
     platform: str
 
 
-def facts_of(request: Request, flavour: str) -> dict[str, Any]:
-    """Return what is known of the image that a flavour of cross has, by the catalogue."""
-    row = request.target.images[flavour]
-    floor = row.glibc_floor if request.target.libc == "gnu" else ""
-    return {"glibc": BASE_GLIBC.get(row.base, ""), "glibc_floor": floor, "runs": bool(row.runners)}
+Choice: TypeAlias = Image | Refused | Questions
+
+Traits: TypeAlias = dict[str, Any]
+"""What is known of an image without looking into it: fields of ``Image``."""
 
 
-def pinned(ref: str, request: Request) -> str:
-    """Return the reference by its locked digest, which is the same in every registry that has a copy; as it is without one."""
+def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
+    """Ask one source for the image."""
+    if source in {"upstream", "base"} and request.built_here:
+        key = next(name for name in request.named if name in {"packages", "base"})
+        return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
     row = request.locked
-    return f"{references.parse(ref).name}@{row.digest}" if row and row.digest else ref
+    if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
+        return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
+    return SOURCES[source](_Search(variant, request, facts))
 
 
-def mirrors(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
-    """Return where the mirror may have an image, with what is known of it: a copy of cross's own, else one built by us."""
-    packages, row, mirror = request.options.packages, request.locked, request.shared.mirror
-    upstream = default_image(request.target, variant.flavour)
-    places: list[tuple[str, dict[str, Any]]] = []
-    if upstream and not request.built_here and not (row and row.recipe):
-        places.append((pinned(references.with_prefix(upstream, mirror), request), facts_of(request, variant.flavour)))
-    shared: list[tuple[str, dict[str, Any]]] = [] if row and row.recipe else [(recipes.shared_name(request.target.triple, packages), {})]
-    listed = [*([] if row and row.digest else local_tag(variant, request, facts)), *shared]
-    return places + [(pinned(f"{mirror.rstrip('/')}/{tag}", request), more) for tag, more in listed]
+def ask_registry(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
+    """Ask the registry of an image that the user names."""
+    search = _Search(variant, request, facts)
+    return search.registry(search.by_digest(name), source="configured", why="named by the configuration")
 
 
-def local_tag(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
-    recipe, row = request.recipes[variant.platform], request.locked
-    images = [] if isinstance(recipe, Refused) else [(recipe.tag, traits(recipe, request, facts))]
-    if row and row.recipe and row.image not in dict(images):
-        return [(row.image, {})]
-    return images
+def sources(request: Request, facts: Facts) -> tuple[str, ...]:
+    """Return the sources to ask, in order: only the user's own if an image is named, else the configured ones."""
+    if request.options.image or cross_toml(request.target, facts):
+        return ("configured",)
+    return tuple(request.shared.images)
 
 
-def traits(recipe: recipes.Recipe, request: Request, facts: Facts) -> dict[str, Any]:
-    """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
+def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
+    """Return what Cross.toml says of the target's image: ``image`` or ``dockerfile``; empty if nothing."""
     repository = facts.repository
-    tables = repository.cross_tables(request.target.triple) if isinstance(repository, Repository) else ()
-    changed = request.options.packages or any("pre-build" in table for table in tables)
-    return {"glibc": recipe.glibc, "glibc_floor": recipe.glibc_floor, "runs": recipe.runs, "base": "" if changed else recipe.suite}
+    table = repository.cross.get("target", {}).get(target.triple, {}) if isinstance(repository, Repository) else {}
+    return {key: table[key] for key in ("image", "dockerfile") if key in table}
 
 
-def unasked_packages(variant: Variant, request: Request, facts: Facts) -> Questions:
+def _package_questions(variant: Variant, request: Request, facts: Facts) -> Questions:
     """
     Return what has to be asked of Debian's archive for `packages`; nothing if all is known, and there.
 
@@ -132,311 +129,272 @@ def _problems(answer: object) -> list[str]:
     return [f"{no} {name!r} for {answer.architecture}{f', perhaps {likely!r}' if likely else ''}" for name, likely in answer.names.items()]
 
 
-Choice: TypeAlias = Image | Refused | Questions
+@dataclass(frozen=True)
+class _Search:
+    """What the sources are asked for, and with: each is a method, and gives the image, or why there is none, or what it has to know."""
 
+    variant: Variant
+    request: Request
+    facts: Facts
 
-def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Ask one source for the image."""
-    if source in {"upstream", "base"} and request.built_here:
-        key = next(name for name in request.named if name in {"packages", "base"})
-        return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
-    row = request.locked
-    if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
-        return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
-    return SOURCES[source](variant, request, facts)
+    @property
+    def recipe(self) -> recipes.Recipe | Refused:
+        """Return what an image built here is made of."""
+        return self.request.recipes[self.variant.platform]
 
+    @property
+    def upstream(self) -> str:
+        """Return the name of cross's own image; empty if the flavour has none."""
+        return default_image(self.request.target, self.variant.flavour) or ""
 
-def sources(request: Request, facts: Facts) -> tuple[str, ...]:
-    """Return the sources to ask, in order: only the user's own if an image is named, else the configured ones."""
-    if request.options.image or cross_toml(request.target, facts):
-        return ("configured",)
-    return tuple(request.shared.images)
+    def in_mirror(self, name: str) -> str:
+        """Return the name of the mirror's copy; empty without a mirror."""
+        mirror = self.request.shared.mirror
+        return references.with_prefix(name, mirror) if mirror else ""
 
+    def by_digest(self, name: str) -> str:
+        """Return the reference by its locked digest, which is the same in every registry that has a copy; as it is without one."""
+        row = self.request.locked
+        return f"{references.parse(name).name}@{row.digest}" if row and row.digest else name
 
-def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
-    """Return what Cross.toml says of the target's image: ``image`` or ``dockerfile``; empty if nothing."""
-    repository = facts.repository
-    table = repository.cross.get("target", {}).get(target.triple, {}) if isinstance(repository, Repository) else {}
-    return {key: table[key] for key in ("image", "dockerfile") if key in table}
+    def upstream_traits(self) -> Traits:
+        """Return what is known of cross's own image, by the catalogue."""
+        row = self.request.target.images.get(self.variant.flavour)
+        if row is None:
+            return {}
+        floor = row.glibc_floor if self.request.target.libc == "gnu" else ""
+        return {"glibc": BASE_GLIBC.get(row.base, ""), "glibc_floor": floor, "runs": bool(row.runners)}
 
+    def recipe_traits(self, recipe: recipes.Recipe) -> Traits:
+        """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
+        repository, request = self.facts.repository, self.request
+        tables = repository.cross_tables(request.target.triple) if isinstance(repository, Repository) else ()
+        changed = request.options.packages or any("pre-build" in table for table in tables)
+        return {"glibc": recipe.glibc, "glibc_floor": recipe.glibc_floor, "runs": recipe.runs, "base": "" if changed else recipe.suite}
 
-def _configured(variant: Variant, request: Request, facts: Facts) -> Choice:
-    options = request.options
-    if options.image:
-        origin = f"`image`, {request.origin('image')}"
-        return _named(options.image, origin, variant, request, facts)
-    table = cross_toml(request.target, facts)
-    origin = facts.repository.cross_origin if isinstance(facts.repository, Repository) else ""
-    if "dockerfile" in table:
-        return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} has a dockerfile: cross builds it")
-    name = table["image"] if isinstance(table["image"], str) else table["image"].get("name", "")
-    if not name or name[0] in ":@-":
-        return Image(ref="", platform=variant.platform, source="configured", why=f"{origin} names {name or 'a toolchain'}: left to cross")
-    return _named(name, origin, variant, request, facts)
+    def built_tag(self) -> dict[str, Traits]:
+        """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
+        row, recipe = self.request.locked, self.recipe
+        tags = {} if isinstance(recipe, Refused) else {recipe.tag: self.recipe_traits(recipe)}
+        return {row.image: {}} if row and row.recipe and row.image not in tags else tags
 
+    def serving_tags(self) -> dict[str, Traits]:
+        """Return the tags of what may have been built here for the request; one with the emulator serves all."""
+        tags = self.built_tag()
+        if self.request.lean and not isinstance(self.recipe, Refused):
+            recipe = recipes.lean(self.recipe)
+            tags.setdefault(recipe.tag, self.recipe_traits(recipe))
+        return tags
 
-def _named(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    ref = pinned(name, request)
-    bundled = [row.ref for row in _fitting(variant, request, facts) if row.digest and ref.endswith(f"@{row.digest}")]
-    refs = dict.fromkeys((ref, *bundled, *([name] if ref != name else [])))
-    ways = (
-        *(
-            ("the engine", _engine_way(candidate, variant, request, facts, source="configured", why=f"named by {origin}"))
-            for candidate in refs
-        ),
-        *([("the mirror", lambda: _copied(name, origin, variant, request, facts))] if request.shared.mirror else []),
-        ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=f"named by {origin}")),
-    )
-    return first(ways)
+    def mirror_refs(self) -> dict[str, Traits]:
+        """Return where the mirror may have an image: a copy of cross's own, else one built by us."""
+        request, row, mirror = self.request, self.request.locked, self.request.shared.mirror
+        if not mirror:
+            return {}
+        tags = {} if row and row.digest else self.built_tag()
+        if not (row and row.recipe):
+            tags |= {recipes.shared_name(request.target.triple, request.options.packages): {}}
+        refs = {f"{mirror.rstrip('/')}/{tag}": traits for tag, traits in tags.items()}
+        if self.upstream and not request.built_here and not (row and row.recipe):
+            refs = {self.in_mirror(self.upstream): self.upstream_traits(), **refs}
+        return {self.by_digest(ref): traits for ref, traits in refs.items()}
 
+    def bundle_refs(self) -> dict[str, Traits]:
+        """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
+        return {row.ref: self.upstream_traits() if row.flavour else {} for row in self.bundle_rows()}
 
-def _copied(name: str, origin: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    ref, why = pinned(references.with_prefix(name, request.shared.mirror), request), f"named by {origin}; the mirror has a copy"
-    return first(
-        (
-            ("the engine", lambda: _in_engine(ref, variant, request, facts, source="configured", why=why)),
-            ("its registry", lambda: _served(ref, variant, request, facts, source="configured", why=why)),
+    def bundle_rows(self) -> list[BundleImage]:
+        """Return what bundles noted of these images."""
+        fits = (self.request.target.triple, self.variant.platform, self.request.options.packages)
+        rows = self.facts.inventory.images
+        return [row for row in rows if (row.target, row.platform, row.packages) == fits and row.flavour in {"", self.variant.flavour}]
+
+    def engine(self, ref: str, *, source: str = "local", why: str = "the engine has it", **traits: Any) -> Choice:
+        """Ask the engine."""
+        question = Question("image", ref)
+        if question not in self.facts.answers:
+            return (question,)
+        image = self.facts.answers[question]
+        if not isinstance(image, LocalImage):
+            return Refused(name=source, why=f"the engine has no {ref}")
+        if image.platform.split("/")[:2] != self.variant.platform.split("/")[:2]:
+            return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, not {self.variant.platform}")
+        label = {"glibc": "crosstasks.glibc", "glibc_floor": "crosstasks.libc", "compilers": "crosstasks.compilers"}
+        traits |= {trait: traits.get(trait) or image.labels.get(key, "") for trait, key in label.items()}
+        return Image(ref=ref, platform=self.variant.platform, source=source, digest=self.digest_of(image), why=why, **traits)
+
+    def digest_of(self, image: LocalImage) -> str:
+        """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
+        rows = self.facts.inventory.images
+        digests = [*image.digests, *(f"{references.parse(row.ref).name}@{row.digest}" for row in rows if row.id == image.id and row.digest)]
+        row = self.request.locked
+        return next((digest for digest in digests if row and digest.endswith(f"@{row.digest}")), (*digests, image.id)[0])
+
+    def engine_by_lock(self, ref: str, **more: Any) -> Choice:
+        """Ask the engine, and refuse an image of another digest than the locked one."""
+        choice, row = self.engine(ref, **more), self.request.locked
+        if isinstance(choice, Image) and row and row.digest and not choice.digest.endswith(row.digest):
+            return Refused(name="local", why=f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {row.digest}")
+        return choice
+
+    def registry(self, ref: str, *, source: str, why: str, **traits: Any) -> Choice:
+        """Ask a registry."""
+        if self.request.shared.offline:
+            return Refused(name=source, why="offline = true")
+        question, platform = Question("registry", ref), self.variant.platform
+        if question not in self.facts.answers:
+            return (question,)
+        answer = self.facts.answers[question]
+        if not isinstance(answer, RegistryImage):
+            return Refused(name=source, why=answer.why)
+        if platform not in answer.platforms:
+            return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, not {platform}")
+        # without `local` nobody has asked the engine yet
+        if source != "configured" and "local" not in self.request.shared.images:
+            local = self.engine(ref, source=source, why=why, **traits)
+            if not isinstance(local, Refused) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
+                return local
+        step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform=platform, digest=answer.digest)
+        return Image(ref=ref, platform=platform, source=source, digest=answer.digest, why=why, steps=(step,), **traits)
+
+    def from_configuration(self) -> Choice:
+        """Take the image that the user names, else what Cross.toml says."""
+        options, repository = self.request.options, self.facts.repository
+        if options.image:
+            return self.by_name(options.image, f"named by `image`, {self.request.origin('image')}")
+        table = cross_toml(self.request.target, self.facts)
+        origin = repository.cross_origin if isinstance(repository, Repository) else ""
+        why = f"{origin} has a dockerfile: cross builds it"
+        if "dockerfile" not in table:
+            name = table["image"] if isinstance(table["image"], str) else table["image"].get("name", "")
+            if name and name[0] not in ":@-":
+                return self.by_name(name, f"named by {origin}")
+            why = f"{origin} names {name or 'a toolchain'}: left to cross"
+        return Image(ref="", platform=self.variant.platform, source="configured", why=why)
+
+    def by_name(self, name: str, why: str) -> Choice:
+        """Take the image of a name: the engine's, a bundle's, the mirror's copy, or that of its registry."""
+        ref, more = self.by_digest(name), {"source": "configured", "why": why}
+        bundles = [row.ref for row in self.bundle_rows() if row.digest and ref.endswith(f"@{row.digest}")]
+        refs = dict.fromkeys((ref, *bundles, name))
+        return first(
+            (
+                *(("the engine", partial(self.engine_by_lock, candidate, **more)) for candidate in refs),
+                *([("the mirror", partial(self.copy_of, name, why))] if self.request.shared.mirror else []),
+                ("its registry", partial(self.registry, ref, **more)),
+            )
         )
-    )
+
+    def copy_of(self, name: str, why: str) -> Choice:
+        """Take the mirror's copy of an image that the user names."""
+        ref, more = self.by_digest(self.in_mirror(name)), {"source": "configured", "why": f"{why}; the mirror has a copy"}
+        return first((("the engine", partial(self.engine, ref, **more)), ("its registry", partial(self.registry, ref, **more))))
+
+    def from_upstream(self) -> Choice:
+        """Pull cross's own image."""
+        if not self.upstream:
+            return Refused(name="upstream", why=f"cross {self.variant.flavour} has no image for {self.request.target.triple}")
+        return self.registry(self.by_digest(self.upstream), source="upstream", why="cross's own image", **self.upstream_traits())
+
+    def from_mirror(self) -> Choice:
+        """Pull what the mirror has."""
+        refs, more = self.mirror_refs(), {"source": "mirror", "why": "the configured mirror has it"}
+        if not refs:
+            return Refused(name="mirror", why="no mirror is configured")
+        return first(((ref, partial(self.registry, ref, **more, **traits)) for ref, traits in refs.items()), self.facts.failures)
+
+    def from_engine(self) -> Choice:
+        """Take what the engine holds: cross's own, a copy of the mirror's, an image of a bundle, one that was built here."""
+        upstream = [] if self.request.built_here or not self.upstream else [self.in_mirror(self.upstream), self.upstream]
+        # cross's own is not taken for being there, where one would be built instead
+        if "build" in self.request.shared.images and "upstream" not in self.before_build():
+            upstream = upstream[:1]
+        refs = {ref: self.upstream_traits() for name in upstream if name for ref in (self.by_digest(name), name)}
+        for ref, traits in (*self.mirror_refs().items(), *self.bundle_refs().items()):
+            refs.setdefault(ref, traits)
+        ways: list[tuple[str, Callable[[], Choice]]] = [(ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items()]
+        choice = first((*ways, ("built here", self.built_before)))
+        tags = self.serving_tags()
+        if isinstance(choice, Image) and choice.ref in tags:
+            return self.not_instead(choice)
+        if not isinstance(choice, tuple):
+            return choice
+        # all at once: the engine is asked side by side
+        return tuple(question for ref in {**refs, **tags} if (question := Question("image", ref)) not in self.facts.answers)
+
+    def before_build(self) -> Sequence[str]:
+        """Return the sources that come before what is built here; all of them, if nothing is."""
+        listed = self.request.shared.images
+        return listed[: listed.index("build")] if "build" in listed else listed
+
+    def not_instead(self, image: Image) -> Choice:
+        """Take an image built by an earlier call only where it would be built now: that it is there is no reason to take it."""
+        others = {name: choose(name, self.variant, self.request, self.facts) for name in self.before_build() if name != "local"}
+        if questions := all_open(*others.values()):
+            return questions
+        if other := next((name for name, choice in others.items() if isinstance(choice, Image)), ""):
+            return Refused(name="local", why=f"the engine has {image.ref}, and `images` has {other} before what is built here")
+        return image
+
+    def from_bundle(self) -> Choice:
+        """Take what a bundle brought."""
+        refs, more = self.bundle_refs(), {"source": "bundle", "why": "a bundle brought it"}
+        if not refs:
+            return Refused(name="bundle", why=f"no bundle brought an image for {self.request.target.triple} on {self.variant.platform}")
+        return first((ref, partial(self.engine_by_lock, ref, **more, **traits)) for ref, traits in refs.items())
+
+    def built_before(self) -> Choice:
+        """Take what an earlier call has built."""
+        why, recipe = "built here by an earlier call", self.recipe
+        choices = [self.engine(tag, why=why, **traits) for tag, traits in self.serving_tags().items()]
+        if not choices and isinstance(recipe, Refused):
+            return recipe
+        return next((choice for choice in choices if not isinstance(choice, Refused)), choices[-1])
+
+    def from_build(self) -> Choice:
+        """Build the image here."""
+        if isinstance(self.recipe, Refused):
+            return self.recipe
+        recipe = recipes.lean(self.recipe) if self.request.lean else self.recipe
+        before = self.built_before()
+        if not isinstance(before, Refused):
+            return before
+        if self.request.shared.offline:
+            return Refused(name="build", why=f"{before.why}, and offline = true")
+        if questions := _package_questions(self.variant, self.request, self.facts):
+            return questions
+        return Image(
+            ref=recipe.tag,
+            platform=self.variant.platform,
+            source="build",
+            why=f"put together from {recipe.suite}'s packages",
+            steps=(BuildImage(why=before.why, recipe=recipe),),
+            **self.recipe_traits(recipe),
+        )
+
+    def from_base(self) -> Choice:
+        """Take the pinned base as it is: its own compiler serves its own platform, and it has none for another."""
+        platform, pin = self.variant.platform, pins().images["base"]
+        triple = MACHINES[platform].triple
+        if self.request.target.triple != triple:
+            return Refused(name="base", why=f"{pin.ref}:{pin.tag} compiles for {triple} on {platform}, and for nothing else")
+        ref = f"{pin.ref}@{pin.digest}"
+        copy, glibc = self.in_mirror(ref), SUITES[SUITE]  # the pinned base is of the suite that images built here are of
+        more: Traits = {"source": "base", "why": f"{pin.ref}:{pin.tag}, by digest", "glibc": glibc, "glibc_floor": glibc}
+        ways = (
+            ("the engine", partial(self.engine, ref, **more)),
+            *([("the mirror", partial(self.registry, copy, **more))] if copy else []),
+            ("its registry", partial(self.registry, ref, **more)),
+        )
+        return first(ways, self.facts.failures)
 
 
-def ask_registry(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Ask the registry of an image that the user names."""
-    return _served(pinned(name, request), variant, request, facts, source="configured", why="named by the configuration")
-
-
-def _in_engine(
-    ref: str,
-    variant: Variant,
-    request: Request,
-    facts: Facts,
-    *,
-    source: str = "local",
-    why: str = "",
-    glibc: str = "",
-    glibc_floor: str = "",
-    **more: Any,
-) -> Choice:
-    question = Question("image", ref)
-    if question not in facts.answers:
-        return (question,)
-    image = facts.answers[question]
-    if not isinstance(image, LocalImage):
-        return Refused(name=source, why=f"the engine has no {ref}")
-    if image.platform.split("/")[:2] != variant.platform.split("/")[:2]:
-        return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, not {variant.platform}")
-    return Image(
-        ref=ref,
-        platform=variant.platform,
-        source=source,
-        digest=_digest(image, request, facts),
-        why=why or "the engine has it",
-        glibc=glibc or image.labels.get("crosstasks.glibc", ""),
-        glibc_floor=glibc_floor or image.labels.get("crosstasks.libc", ""),
-        compilers=image.labels.get("crosstasks.compilers", ""),
-        **more,
-    )
-
-
-def _digest(image: LocalImage, request: Request, facts: Facts) -> str:
-    """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
-    bundled = [f"{references.parse(row.ref).name}@{row.digest}" for row in facts.inventory.images if row.id == image.id and row.digest]
-    digests = (*image.digests, *bundled)
-    row = request.locked
-    same = [digest for digest in digests if row and digest.endswith(f"@{row.digest}")]
-    return next(iter((*same, *digests, image.id)))
-
-
-def _served(ref: str, variant: Variant, request: Request, facts: Facts, *, source: str, why: str, **more: Any) -> Choice:
-    if request.shared.offline:
-        return Refused(name=source, why="offline = true")
-    question = Question("registry", ref)
-    if question not in facts.answers:
-        return (question,)
-    answer = facts.answers[question]
-    if not isinstance(answer, RegistryImage):
-        return Refused(name=source, why=answer.why)
-    if variant.platform not in answer.platforms:
-        return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, not {variant.platform}")
-    # without `local` nobody has asked the engine yet
-    if source != "configured" and "local" not in request.shared.images:
-        local = _in_engine(ref, variant, request, facts, source=source, why=why, **more)
-        if not isinstance(local, Refused) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
-            return local
-    step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform=variant.platform, digest=answer.digest)
-    return Image(
-        ref=ref,
-        platform=variant.platform,
-        source=source,
-        digest=answer.digest,
-        why=why,
-        steps=(step,),
-        **more,
-    )
-
-
-def _upstream(variant: Variant, request: Request, facts: Facts) -> Choice:
-    ref = default_image(request.target, variant.flavour)
-    if ref is None:
-        return Refused(name="upstream", why=f"cross {variant.flavour} has no image for {request.target.triple}")
-    return _served(
-        pinned(ref, request), variant, request, facts, source="upstream", why="cross's own image", **facts_of(request, variant.flavour)
-    )
-
-
-def _mirror(variant: Variant, request: Request, facts: Facts) -> Choice:
-    if not request.shared.mirror:
-        return Refused(name="mirror", why="no mirror is configured")
-    ways = [(ref, _server(ref, more, variant, request, facts)) for ref, more in mirrors(variant, request, facts)]
-    return first(ways, facts.failures)
-
-
-def _server(ref: str, more: Mapping[str, Any], variant: Variant, request: Request, facts: Facts) -> Callable[[], Choice]:
-    return lambda: _served(ref, variant, request, facts, source="mirror", why="the configured mirror has it", **more)
-
-
-def _local(variant: Variant, request: Request, facts: Facts) -> Choice:
-    upstream = default_image(request.target, variant.flavour)
-    mirror = request.shared.mirror
-    names = [] if request.built_here or not upstream else [*([references.with_prefix(upstream, mirror)] if mirror else []), upstream]
-    # cross's own is not taken for being there, where one would be built instead
-    if upstream in names and "build" in request.shared.images and "upstream" not in _before_build(request):
-        names.remove(upstream)
-    refs = [ref for name in names for ref in dict.fromkeys((pinned(name, request), name))]
-    ways = [(ref, _engine_way(ref, variant, request, facts, **facts_of(request, variant.flavour))) for ref in refs]
-    copies = mirrors(variant, request, facts) if mirror else []
-    ways += [(ref, _engine_way(ref, variant, request, facts, **more)) for ref, more in copies if ref not in refs]
-    ways += [
-        (row.ref, _engine_way(row.ref, variant, request, facts, **_bundle_traits(row, variant, request)))
-        for row in _fitting(variant, request, facts)
-    ]
-    choice = first((*ways, ("built here", lambda: _built_before(variant, request, facts))))
-    if isinstance(choice, Image) and choice.ref in dict(_serving(variant, request, facts)):
-        return _not_instead(choice, variant, request, facts)
-    if not isinstance(choice, tuple):
-        return choice
-    # all at once: the engine is asked side by side
-    refs_to_ask = dict.fromkeys((*(ref for ref, _ in ways), *(tag for tag, _ in _serving(variant, request, facts))))
-    return tuple(question for ref in refs_to_ask if (question := Question("image", ref)) not in facts.answers)
-
-
-def _before_build(request: Request) -> Sequence[str]:
-    """Return the sources that come before what is built here; all of them, if nothing is."""
-    listed = request.shared.images
-    return listed[: listed.index("build")] if "build" in listed else listed
-
-
-def _not_instead(built_here: Image, variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Take an image built by an earlier call only where it would be built now: that it is there is no reason to take it."""
-    others = {source: choose(source, variant, request, facts) for source in _before_build(request) if source != "local"}
-    if questions := tuple(question for choice in others.values() if isinstance(choice, tuple) for question in choice):
-        return questions
-    if other := next((source for source, choice in others.items() if isinstance(choice, Image)), ""):
-        return Refused(name="local", why=f"the engine has {built_here.ref}, and `images` has {other} before what is built here")
-    return built_here
-
-
-def _engine_way(ref: str, variant: Variant, request: Request, facts: Facts, **more: Any) -> Callable[[], Choice]:
-    def way() -> Choice:
-        choice = _in_engine(ref, variant, request, facts, **more)
-        locked = request.locked
-        if isinstance(choice, Image) and locked and locked.digest and not choice.digest.endswith(locked.digest):
-            return Refused(name="local", why=f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {locked.digest}")
-        return choice
-
-    return way
-
-
-def _bundle(variant: Variant, request: Request, facts: Facts) -> Choice:
-    fitting = _fitting(variant, request, facts)
-    if not fitting:
-        return Refused(name="bundle", why=f"no bundle brought an image for {request.target.triple} on {variant.platform}")
-    more = {"source": "bundle", "why": "a bundle brought it"}
-    return first(
-        (row.ref, _engine_way(row.ref, variant, request, facts, **more, **_bundle_traits(row, variant, request))) for row in fitting
-    )
-
-
-def _fitting(variant: Variant, request: Request, facts: Facts) -> list[BundleImage]:
-    """Return the images that bundles brought for this; the engine holds them, whatever they are called there."""
-    triple, platform = request.target.triple, variant.platform
-    fits = (triple, platform, request.options.packages)
-    return [
-        row for row in facts.inventory.images if (row.target, row.platform, row.packages) == fits and row.flavour in {"", variant.flavour}
-    ]
-
-
-def _bundle_traits(row: BundleImage, variant: Variant, request: Request) -> dict[str, Any]:
-    return facts_of(request, variant.flavour) if row.flavour in request.target.images else {}
-
-
-def _serving(variant: Variant, request: Request, facts: Facts) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tags of what may have been built here for the request, with what is known of each; one with the emulator serves all."""
-    images, whole = local_tag(variant, request, facts), request.recipes[variant.platform]
-    if request.lean and not isinstance(whole, Refused):
-        recipe = recipes.lean(whole)
-        images += [(recipe.tag, traits(recipe, request, facts))] if recipe != whole else []
-    return images
-
-
-def _built_before(variant: Variant, request: Request, facts: Facts) -> Choice:
-    images = _serving(variant, request, facts)
-    if not images:
-        return cast("Refused", request.recipes[variant.platform])
-    why = "built here by an earlier call"
-    choices = [_in_engine(tag, variant, request, facts, why=why, **more) for tag, more in images]
-    return next((choice for choice in choices if not isinstance(choice, Refused)), choices[-1])
-
-
-def _build(variant: Variant, request: Request, facts: Facts) -> Choice:
-    whole = request.recipes[variant.platform]
-    if isinstance(whole, Refused):
-        return whole
-    recipe = recipes.lean(whole) if request.lean else whole
-    before = _built_before(variant, request, facts)
-    if not isinstance(before, Refused):
-        return before
-    if request.shared.offline:
-        return Refused(name="build", why=f"{before.why}, and offline = true")
-    if unknown := unasked_packages(variant, request, facts):
-        return unknown
-    return Image(
-        ref=recipe.tag,
-        platform=variant.platform,
-        source="build",
-        why=f"put together from {recipe.suite}'s packages",
-        steps=(BuildImage(why=before.why, recipe=recipe),),
-        **traits(recipe, request, facts),
-    )
-
-
-PINNED_GLIBC: Final = SUITES[SUITE]
-"""Of the pinned base, which is of the suite that images built here are of: what it makes runs where what they make does."""
-
-
-def _base(variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Take the pinned base as it is: its own compiler serves its own platform, and it has none for another."""
-    target, machine, pin = request.target, MACHINES[variant.platform], pins().images["base"]
-    if target.triple != machine.triple:
-        return Refused(name="base", why=f"{pin.ref}:{pin.tag} compiles for {machine.triple} on {variant.platform}, and for nothing else")
-    ref = f"{pin.ref}@{pin.digest}"
-    more: dict[str, Any] = {"source": "base", "why": f"{pin.ref}:{pin.tag}, by digest", "glibc": PINNED_GLIBC, "glibc_floor": PINNED_GLIBC}
-    copy = references.with_prefix(ref, request.shared.mirror) if request.shared.mirror else ""
-    ways: tuple[tuple[str, Callable[[], Choice]], ...] = (
-        ("the engine", lambda: _in_engine(ref, variant, request, facts, **more)),
-        *((("the mirror", lambda: _served(copy, variant, request, facts, **more)),) if copy else ()),
-        ("its registry", lambda: _served(ref, variant, request, facts, **more)),
-    )
-    return first(ways, facts.failures)
-
-
-Source: TypeAlias = Callable[[Variant, "Request", "Facts"], Choice]
-SOURCES: Final[Mapping[str, Source]] = {
-    "configured": _configured,
-    "local": _local,
-    "mirror": _mirror,
-    "upstream": _upstream,
-    "bundle": _bundle,
-    "build": _build,
-    "base": _base,
+SOURCES: Final[Mapping[str, Callable[[_Search], Choice]]] = {
+    "configured": _Search.from_configuration,
+    "local": _Search.from_engine,
+    "mirror": _Search.from_mirror,
+    "upstream": _Search.from_upstream,
+    "bundle": _Search.from_bundle,
+    "build": _Search.from_build,
+    "base": _Search.from_base,
 }

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..catalog.ingredients import Emulator, Image, Questions, Tool, Toolchain
+from ..catalog.ingredients import Emulator, Image, Questions, Tool, Toolchain, all_open
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..config.read import FILE
 from ..core.steps import NEXTEST, RUNNING, Absent, Question, Refused
@@ -28,7 +28,7 @@ from ..facts.rustup import Rustup
 from . import emulators, images, toolchains
 from .host_routes import cargo, ndk, xwin, zigbuild
 from .images import Variant
-from .route import Candidate, Outcome, Parts, Route, all_open, from_source, unfit
+from .route import Candidate, Outcome, Parts, Route, from_source, unfit
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target

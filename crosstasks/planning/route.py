@@ -103,11 +103,6 @@ class Candidate(Struct, frozen=True):
     look: Callable[[], Outcome]
 
 
-def all_open(*answers: object) -> Questions:
-    """Return the questions among what was found, each once."""
-    return tuple(dict.fromkeys(question for questions in answers if isinstance(questions, tuple) for question in questions))
-
-
 def from_source(request: Request, toolchain: Toolchain) -> bool:
     """Tell whether the standard library is compiled: always if ``build-std`` says so, else where the toolchain has none."""
     return request.options.build_std == "always" or not set(request.target.triples) <= set(toolchain.standard)
