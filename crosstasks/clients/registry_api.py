@@ -439,7 +439,7 @@ ENOUGH: Final = 256
 
 
 def _cause(error: BaseException) -> str:
-    """Return what is at the bottom of a chain of errors, which is what went wrong."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    """Return what is at the bottom of a chain of errors, which is what went wrong; what is raised ``from None`` is the bottom."""
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = inner
     return str(error)
