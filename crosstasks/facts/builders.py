@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..core.steps import Question
 
 Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo-nextest", "cargo"]
+Place: TypeAlias = Literal["PATH", "cache"]
 
 
 class Builder(Struct, frozen=True, kw_only=True):
@@ -34,15 +35,13 @@ class Builder(Struct, frozen=True, kw_only=True):
         path: of the program.
         version: ``0.2.5``; *commit* is the suffix in ``cross 0.2.5 (88f49ff 2023-02-04)``, empty if none.
         place: ``PATH`` or ``cache``.
-        flavour: of a cross in our cache, the flavour it was installed as.
     """
 
     kind: Kind
     path: str
     version: str
     commit: str = ""
-    place: Literal["PATH", "cache"] = "PATH"
-    flavour: str = ""
+    place: Place = "PATH"
 
 
 class Builders(Struct, frozen=True, kw_only=True):
@@ -83,7 +82,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Builders:
     return Builders(programs=tuple(builder for program in programs if isinstance(builder := _ask(look, *program), Builder)))
 
 
-Program: TypeAlias = tuple[Kind, str, Literal["PATH", "cache"], str]
+Program: TypeAlias = tuple[Kind, str, Place]
 
 
 def _on_path(look: Look) -> Iterator[Program]:
@@ -97,9 +96,9 @@ def _on_path(look: Look) -> Iterator[Program]:
             proxy = kind == "cargo" and (folder / f"rustup{suffix}").exists()
             if real not in files and not proxy and _runs(path):
                 files.add(real)
-                yield kind, str(path), "PATH", ""
+                yield kind, str(path), "PATH"
     if zig := _module(look, suffix):
-        yield "zig", zig, "PATH", ""
+        yield "zig", zig, "PATH"
 
 
 def _runs(path: Path) -> bool:
@@ -117,27 +116,18 @@ def _module(look: Look, suffix: str) -> str:
 
 
 def _in_cache(look: Look) -> Iterator[Program]:
+    kinds: dict[str, Kind] = {"cross": "cross", "cargo-zigbuild": "cargo-zigbuild"}
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
-        name = path.stem if path.suffix == ".exe" else path.name
-        if not (path.parent.parent / cache.COMPLETE).exists():
-            continue
-        if name == "cross":
-            yield "cross", str(path), "cache", flavour(path.parent.parent.name)
-        elif name == "cargo-zigbuild":
-            yield "cargo-zigbuild", str(path), "cache", ""
+        kind = kinds.get(path.stem if path.suffix == ".exe" else path.name)
+        if kind and (path.parent.parent / cache.COMPLETE).exists():
+            yield kind, str(path), "cache"
 
 
-def flavour(entry: str) -> str:
-    """Return the flavour in the name of a tool's folder: ``cross-0.2.5-x86_64-…``, ``cross-git-8c1a8aa4b661-x86_64-…``."""
-    parts = entry.split("-")
-    return parts[1] if len(parts) > 1 else ""
-
-
-def _ask(look: Look, kind: Kind, path: str, place: Literal["PATH", "cache"], flavour: str) -> Builder | Absent:
+def _ask(look: Look, kind: Kind, path: str, place: Place) -> Builder | Absent:
     version = looking.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
     if isinstance(version, Absent):
         return version
-    return Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place, flavour=flavour)
+    return Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place)
 
 
 def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:

