@@ -31,6 +31,14 @@ def sha256(source: Path | IO[bytes]) -> str:
     return digest.hexdigest()
 
 
+def read(path: Path) -> str:
+    """Return the text of a file; empty if it cannot be read."""
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 @contextmanager
 def draft(path: Path, *, label: str = "", sync: bool = False) -> Iterator[IO[bytes]]:
     """

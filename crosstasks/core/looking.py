@@ -27,7 +27,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from . import files
-from .errors import CrosstasksError
+from .errors import CrosstasksError, DiskFull
 from .steps import About, Absent, Failure, Question, Runner
 
 
@@ -70,20 +70,8 @@ Versions: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """What Debian offers: the versions of a package for an architecture, newest first."""
 
 
-def _no_registry(ref: str, _engine: object, _timeout: float) -> object:
-    raise CrosstasksError(f"{ref} was not looked up: no client for registries was given")
-
-
-def _no_fetch(url: str, _timeout: float, _until: str) -> str:
-    raise CrosstasksError(f"{url} was not fetched: no client for the network was given")
-
-
-def _no_names(_suite: str, _architecture: str, _names: Sequence[str]) -> Mapping[str, str]:
-    raise CrosstasksError("Debian's archive was not asked: no client for it was given")
-
-
-def _no_versions(_suite: str, _packages: Sequence[tuple[str, str]]) -> Versions:
-    raise CrosstasksError("Debian's archive was not asked: no client for it was given")
+def _no_client(*_asked: object) -> Any:
+    raise CrosstasksError("nobody was asked: no client for this was given")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +107,10 @@ class Look:
     config_place: str = ""
     offline: bool = False
     timeout: float = 10.0
-    registry: Callable[[str, Any, float], object] = _no_registry
-    fetch: Callable[[str, float, str], str] = _no_fetch
-    debian_versions: Callable[[str, Sequence[tuple[str, str]]], Versions] = _no_versions
-    debian_lacking: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_names
+    registry: Callable[[str, Any, float], object] = _no_client
+    fetch: Callable[[str, float, str], str] = _no_client
+    debian_versions: Callable[[str, Sequence[tuple[str, str]]], Versions] = _no_client
+    debian_lacking: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_client
     debian_mirror: str = ""
     terminal: Callable[[], bool] = lambda: False
     root: Path = Path("/")
@@ -229,13 +217,26 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 
 def cached_answer(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], T | Absent]) -> T | Absent:
-    """Return the answer that was kept and still counts; else *ask*, and keep what it says."""
+    """
+    Return the answer that was kept and still counts; else *ask*, and keep what it says.
+
+    Where refusals are kept, the error of a client is one.
+
+    Raises:
+        CrosstasksError: that of a client, where refusals are not kept.
+        DiskFull: it is not what is asked about that is missing.
+    """
     path = _path(look, subject)
     cached = _read(path, subject, kind, life, look.now())
     if cached is not None:
         return cached
     begun = time.monotonic()
-    answer = ask()
+    try:
+        answer = ask()
+    except CrosstasksError as error:
+        if isinstance(error, DiskFull) or not life.negative:
+            raise
+        answer = absent(error)
     # what refused at once may be asked again at once: whoever has just mended it wants to go on
     costly = life.negative > 0 and time.monotonic() - begun >= QUICK
     if costly if isinstance(answer, Absent) else life.positive:

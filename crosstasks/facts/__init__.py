@@ -94,8 +94,14 @@ ASKERS: Final[Mapping[About, Asker]] = {
 }
 
 
+NETWORK: Final[frozenset[About]] = frozenset({"registry", "rustup-server", "rust-channel", "debian", "packages"})
+"""What the network is asked."""
+
+
 def ask(question: Question, look: Look, facts: Facts) -> Any:
     """Return the fact, or ``Absent`` with the reason: the error of a client is a reason as well."""
+    if look.offline and question.about in NETWORK:
+        return Absent("offline = true")
     try:
         return ASKERS[question.about](look, question, facts)
     except DiskFull:

@@ -10,8 +10,6 @@ from msgspec import Struct
 
 from ..catalog.recipes import SUITE
 from ..core import looking
-from ..core.errors import CrosstasksError, DiskFull
-from ..core.looking import absent
 from ..core.steps import Absent, Question
 
 if TYPE_CHECKING:
@@ -67,20 +65,11 @@ def asks(host: str) -> tuple[tuple[str, str], ...]:
 
 def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
     """Ask the archive for the versions it offers of Rust, once a day."""
-    if look.offline:
-        return Absent("offline = true")
     host = NAMES.get(facts["host"].arch, facts["host"].arch)
     subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
-    return looking.cached_answer(look, subject, Debian, LIFE, lambda: _ask(look, host))
-
-
-def _ask(look: Look, host: str) -> Debian | Absent:
-    try:
-        return parse(look.debian_versions(SUITE, asks(host)), suite=SUITE, host=host)
-    except DiskFull:
-        raise  # it is not Debian that is missing
-    except CrosstasksError as error:
-        return absent(error)
+    return looking.cached_answer(
+        look, subject, Debian, LIFE, lambda: parse(look.debian_versions(SUITE, asks(host)), suite=SUITE, host=host)
+    )
 
 
 def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
@@ -123,17 +112,9 @@ def question(suite: str, architecture: str, names: Sequence[str]) -> Question:
 
 def ask_packages(look: Look, asked: Question, _facts: BaseFacts) -> MissingPackages | Absent:
     """Ask the archive for the names, once a day."""
-    if look.offline:
-        return Absent("offline = true")
-    subject = f"packages {asked.subject} {look.debian_mirror}".rstrip()
-    return looking.cached_answer(look, subject, MissingPackages, LIFE, lambda: _ask_packages(look, asked.subject))
+    suite, architecture, *names = asked.subject.split()
 
-
-def _ask_packages(look: Look, subject: str) -> MissingPackages | Absent:
-    suite, architecture, *names = subject.split()
-    try:
+    def ask() -> MissingPackages:
         return MissingPackages(suite=suite, architecture=architecture, names=look.debian_lacking(suite, architecture, names))
-    except DiskFull:
-        raise  # it is not Debian that is missing
-    except CrosstasksError as error:
-        return absent(error)
+
+    return looking.cached_answer(look, f"packages {asked.subject} {look.debian_mirror}".rstrip(), MissingPackages, LIFE, ask)

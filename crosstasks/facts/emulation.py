@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..catalog.targets import ARCHES
+from ..core import files
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
@@ -72,7 +73,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
     return Emulation(
         registered=registered,
         programs=_programs(look),
-        enabled=_enabled(look),
+        enabled=files.read(look.root / ASK / "status").strip() != "disabled",
         mounted=is_mounted(look.root),
         root=root,
         terminal=terminal,
@@ -93,13 +94,6 @@ def _whole(look: Look, entry: Registration) -> Registration:
     """Note whether the interpreter is there: with the flag F it is open, wherever it came from."""
     there = entry.fixed or (look.root / entry.interpreter.lstrip("/")).exists()
     return entry if there else replace(entry, lost=True)
-
-
-def _enabled(look: Look) -> bool:
-    try:
-        return (look.root / ASK / "status").read_text("utf-8").strip() != "disabled"
-    except OSError:
-        return True
 
 
 def _entries(folder: Path) -> dict[str, str]:

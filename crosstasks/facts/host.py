@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..catalog.targets import host_libc, host_triple
+from ..core import files
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ _OFF: Final = {"", "0", "false", "no", "off"}
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Host | Absent:
     """Look at the machine; no program is started."""
     root = look.root
-    mounts = _text(root / "proc/self/mountinfo")
+    mounts = files.read(root / "proc/self/mountinfo")
     apt = bool(look.which("apt-get") and look.which("dpkg-deb"))
     return parse(
         look.platform(),
@@ -77,21 +77,14 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Host | Absent:
         musl=any((root / "lib").glob("ld-musl-*.so.1")),
         container=container(
             {name for name in (".dockerenv", "run/.containerenv") if (root / name).exists()},
-            cgroup=_text(root / "proc/1/cgroup"),
+            cgroup=files.read(root / "proc/1/cgroup"),
             mounts=mounts,
             variable=look.environ.get("container", ""),
         ),
         container_id=container_id(mounts),
         apt=apt,
-        suite=suite(_text(root / "etc/os-release")),
+        suite=suite(files.read(root / "etc/os-release")),
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def parse(  # as many things are looked at

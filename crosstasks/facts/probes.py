@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog.targets import ARCHES
-from ..core import looking
+from ..core import files, looking
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent
 from .engine import Engine, words
@@ -139,15 +139,8 @@ def forget(look: Look, question: Question, facts: BaseFacts) -> None:
 
 
 def _subject(look: Look, engine: Engine, platform: str) -> str:
-    return f"proof {platform} {engine.command} {engine.endpoint} {engine.context} {engine.version} {_boot(look)}"
-
-
-def _boot(look: Look) -> str:
-    """Return what tells this start of the machine from others: what is registered does not outlive it."""
-    try:
-        return (look.root / "proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
-    except OSError:
-        return ""
+    boot = files.read(look.root / "proc/sys/kernel/random/boot_id").strip()  # what is registered does not outlive this start of the machine
+    return f"proof {platform} {engine.command} {engine.endpoint} {engine.context} {engine.version} {boot}"
 
 
 def _proven(look: Look, engine: Engine, platform: str) -> EmulationTest | Absent:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..core import looking
-from ..core.errors import SHAPE, CrosstasksError
-from ..core.looking import absent
+from ..core.errors import SHAPE
 from ..core.steps import Absent, Question
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look
-    from .engine import Engine
 
 
 class RegistryImage(Struct, frozen=True, kw_only=True):
@@ -43,20 +41,13 @@ LIFE: Final = looking.Life(positive=3600, negative=300)
 
 def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Absent:
     """Ask the registry, through Docker if it is there: its mirrors, proxies and log-ins are the engine's own."""
-    if look.offline:
-        return Absent("offline = true")
     answer = facts.get(Question("engine"))
     engine = None if isinstance(answer, Absent) else answer
     ref = question.subject
     through = f"{engine.kind} {engine.endpoint} {engine.context}" if engine else "directly"
-    return looking.cached_answer(look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: _ask(look, ref, engine))
-
-
-def _ask(look: Look, ref: str, engine: Engine | None) -> RegistryImage | Absent:
-    try:
-        return parse(ref, look.registry(ref, engine, look.timeout))
-    except CrosstasksError as error:
-        return absent(error)
+    return looking.cached_answer(
+        look, f"registry {ref} {through}", RegistryImage, LIFE, lambda: parse(ref, look.registry(ref, engine, look.timeout))
+    )
 
 
 def parse(ref: str, raw: object) -> RegistryImage | Absent:

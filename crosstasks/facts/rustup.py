@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ..catalog.ingredients import Toolchain, identity
-from ..core import looking, toml_file
+from ..core import files, looking, toml_file
 from ..core.errors import CrosstasksError
 from ..core.steps import Absent, Done
 from ..project import manifest
@@ -142,9 +142,9 @@ def _toolchains(look: Look, home: Path) -> list[Toolchain]:
 def _toolchain(look: Look, folder: Path) -> Toolchain:
     library = folder / "lib/rustlib"
     manifest = library / "multirust-channel-manifest.toml"
-    release, host, date, components = "", "", "", _text(library / "components")
+    release, host, date, components = "", "", "", files.read(library / "components")
     if manifest.is_file():
-        text = _text(manifest)
+        text = files.read(manifest)
         release, host, date = release_of(text, "[pkg.rustc]"), host_of(components), date_of(text)
     glibc = "2.17" if host.endswith("-linux-gnu") else ""
     if not (release and host):
@@ -215,31 +215,26 @@ def host_of(components: str) -> str:
     return match[1] if match else ""
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return toml_file.loads(_text(path))
+        return toml_file.loads(files.read(path))
     except tomllib.TOMLDecodeError:
         return {}
 
 
+def _server(look: Look) -> str:
+    """Return the server that the user's rustup asks."""
+    return (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
+
+
 def ask_server(look: Look, _question: Question, _facts: BaseFacts) -> RustupServer | Absent:
-    """Ask the server that the user's rustup asks for its stable release."""
-    url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
-    if look.offline:
-        return Absent("offline = true")
-    life = looking.Life(positive=600, negative=120)
-    return looking.cached_answer(look, f"rustup-server {url}", RustupServer, life, lambda: _ask_server(look, url))
+    """Ask the server for its stable release."""
+    url = _server(look)
 
+    def ask() -> RustupServer | Absent:
+        return parse_server(url, look.fetch(f"{url}/{ASK_SERVER}", look.timeout, SECTION))
 
-def _ask_server(look: Look, url: str) -> RustupServer | Absent:
-    return parse_server(url, look.fetch(f"{url}/{ASK_SERVER}", look.timeout, SECTION))
+    return looking.cached_answer(look, f"rustup-server {url}", RustupServer, CHANNEL_LIFE, ask)
 
 
 def parse_server(url: str, manifest: str) -> RustupServer | Absent:
@@ -259,19 +254,16 @@ CHANNEL_LIFE: Final = looking.Life(positive=600, negative=120)
 
 
 def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
-    """Ask the server that the user's rustup asks what it has of a channel: a manifest of less than a megabyte."""
-    name = question.subject
-    url = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
-    if look.offline:
-        return Absent("offline = true")
-    life = RELEASE_LIFE if _DATED.fullmatch(name) or name.count(".") == 2 else CHANNEL_LIFE
-    return looking.cached_answer(look, f"rust-channel {name} {url}", Channel, life, lambda: _ask_channel(look, url, name))
-
-
-def _ask_channel(look: Look, url: str, name: str) -> Channel | Absent:
+    """Ask the server what it has of a channel: a manifest of less than a megabyte."""
+    url, name = _server(look), question.subject
     dated = _DATED.fullmatch(name)
     place = f"{dated[2]}/channel-rust-{dated[1]}" if dated else f"channel-rust-{name}"
-    return parse_channel(url, name, look.fetch(f"{url}/dist/{place}.toml", look.timeout, ""))
+    life = RELEASE_LIFE if dated or name.count(".") == 2 else CHANNEL_LIFE
+
+    def ask() -> Channel | Absent:
+        return parse_channel(url, name, look.fetch(f"{url}/dist/{place}.toml", look.timeout, ""))
+
+    return looking.cached_answer(look, f"rust-channel {name} {url}", Channel, life, ask)
 
 
 def parse_channel(url: str, name: str, manifest: str) -> Channel | Absent:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ..core import files
 from ..core.steps import Absent
 
 if TYPE_CHECKING:
@@ -59,10 +60,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Sdks:
 
 def _xwin(look: Look) -> Xwin | Absent:
     folder = Path(look.environ.get(XWIN) or look.cache / "xwin")
-    try:
-        arches = done((folder / "xwin" / "DONE").read_text("utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return Xwin(folder=str(folder))
+    arches = done(files.read(folder / "xwin" / "DONE"))
     whole = tuple(arch for arch in arches if (folder / "xwin" / "crt" / "lib" / arch).is_dir())
     return Xwin(folder=str(folder), arches=whole)
 
@@ -100,9 +98,6 @@ def levels(names: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 
 def _release(folder: Path) -> str:
-    try:
-        text = (folder / "source.properties").read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
+    text = files.read(folder / "source.properties")
     match = re.search(r"^Pkg\.Revision\s*=\s*(\S+)", text, re.MULTILINE)
     return match[1] if match else ""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ..core import toml_file, versions
+from ..core import files, toml_file, versions
 from ..core.errors import ConfigError, CrosstasksError
 from ..core.looking import absent
 from ..core.steps import Absent, Done
@@ -78,9 +78,8 @@ def git_dir(folder: Path) -> str:
 
 def _pointed(folder: Path) -> Path | None:
     """Return the ``.git`` folder that a file ``.git`` leads into, as in submodules and worktrees."""
-    try:
-        text = (folder / ".git").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+    text = files.read(folder / ".git").strip()
+    if not text:
         return None
     place = Path(os.path.normpath(folder / text.removeprefix("gitdir:").strip()))
     return next((above for above in (place, *place.parents) if above.name == ".git"), None)
@@ -258,16 +257,9 @@ _DEPENDS: Final = re.compile(r"^(cc|cmake)\s*=|^\[(?:[^\]\n]*\.)?build-dependenc
 
 def _compiles_c(lock: Path, manifests: Iterable[Path]) -> str:
     """Return which of the packages that drive a C compiler a lock file holds; without one, which the members themselves ask for."""
-    text = _text(lock)
-    match = _COMPILES.search(text) if text else next(filter(None, (_DEPENDS.search(_text(path)) for path in manifests)), None)
+    text = files.read(lock)
+    match = _COMPILES.search(text) if text else next(filter(None, (_DEPENDS.search(files.read(path)) for path in manifests)), None)
     return next(filter(None, match.groups()), "") if match else ""
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def packages_of(metadata: Mapping[str, Any]) -> tuple[Package, ...]:
