@@ -57,8 +57,9 @@ class Servers:
         answer = self.answers.get(request.url)
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        body = b"".join(iter(request.body.read, b"")) if hasattr(request.body, "read") else request.body or b""
         status, headers, content = answer or self._registry(request, urlsplit(request.url), body)
+        content = b"" if request.method == "HEAD" else content
         raw = HTTPResponse(io.BytesIO(content), headers=headers, status=status, preload_content=False, request_method=request.method)
         return HTTPAdapter().build_response(request, raw)
 
@@ -81,7 +82,7 @@ class Servers:
             return 201, {"Docker-Content-Digest": sha256(body)}, b""
         if address in self.blobs:
             content = self.blobs[address]
-            return 200, {"Content-Length": str(len(content))}, b"" if request.method == "HEAD" else content
+            return 200, {"Content-Length": str(len(content))}, content
         if address in self.manifests:
             media, content = self.manifests[address]
             return 200, {"Content-Type": media, "Docker-Content-Digest": sha256(content)}, content
