@@ -191,7 +191,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                 Thread(target=verify.ready, daemon=True).start()  # while cargo works
                 with cache.room(target):
                     ran = run.run(planned, arguments, context)
-                if ran.error and not ran.started:
+                if ran.error and not ran.at_work:
                     raise ran.error
             except CrosstasksError as failure:
                 error = cache_check.check_after_failure(planned.route, str(failure), context) or failure
@@ -235,10 +235,10 @@ def _finished(planned: Plan, ran: run.Run, context: Context, begun: float) -> Re
             why=f"cargo exited with {ran.code}",
             hint=remedies.hint(ran.err, _lock(context)) or "cargo's messages above say why",
         )
-        error.route, error.diagnostics = planned.route.name, ran.built.diagnostics
+        error.route, error.diagnostics = planned.route.name, ran.output.diagnostics
         raise error
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
-    built = to_keep(ran.built, ran.target_dir)
+    built = to_keep(ran.output, ran.target_dir)
     good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
     place = Path(context.repository.target_directory)
     paths = stable(built, ran.target_dir, place, planned.target)
@@ -255,7 +255,7 @@ def _finished(planned: Plan, ran: run.Run, context: Context, begun: float) -> Re
         refused=planned.refused,
         artifacts=artifacts,
         seconds=time.monotonic() - begun,
-        diagnostics=ran.built.diagnostics,
+        diagnostics=ran.output.diagnostics,
     )
 
 

@@ -43,7 +43,7 @@ def check(arguments: Sequence[str]) -> tuple[str, ...]:
         RefusedArgument: one of them is ours to set; all of them are named, each with what to use instead.
     """
     problems = []
-    for argument in _before_separator(arguments):
+    for argument in before_separator(arguments):
         names = [name for name in _names(argument) if name in OURS]
         if names:
             problems.append(f"{argument!r}: {OURS[names[0]]}")
@@ -66,7 +66,7 @@ def _names(argument: str) -> Sequence[str]:
     return tuple(f"-{letter}" for letter in argument[1 : end + 1])
 
 
-def _before_separator(arguments: Sequence[str]) -> Sequence[str]:
+def before_separator(arguments: Sequence[str]) -> Sequence[str]:
     """Leave out what follows ``--``: it is for the program or the test, not for cargo."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
@@ -98,20 +98,20 @@ def starter(route: Route, target_dir: Path, context: Context) -> Iterator[Starte
     if runner is None:
         yield Starter()
     elif runner.kind == "container":
-        with _contained(runner, route.target, target_dir, context) as made:
-            yield made
+        with _container_starter(runner, route.target, target_dir, context) as container:
+            yield container
     else:
         words = (sys.executable, "-I", str(WASI), *runner.words) if runner.kind == "wasmtime" else runner.words
-        yield Starter(arguments=_told(route.target, words))
+        yield Starter(arguments=_runner_option(route.target, words))
 
 
-def _told(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
+def _runner_option(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the argument that lets cargo put words before each program; a list, since a path may hold spaces."""
     return (f"--config=target.{json.dumps(triple)}.runner={json.dumps(list(words))}",)
 
 
 @contextmanager
-def _contained(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
+def _container_starter(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
     run_id = uuid4().hex[:12]
     place = context.cache / "runs" / run_id
     place.mkdir(parents=True)
@@ -120,7 +120,7 @@ def _contained(runner: Runner, triple: str, target_dir: Path, context: Context) 
         files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
         path.chmod(0o755)
         with engines.reap_containers(context.engine.command, run_id) as end:
-            yield Starter(arguments=_told(triple, (str(path),)), owner=end)
+            yield Starter(arguments=_runner_option(triple, (str(path),)), owner=end)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -132,11 +132,11 @@ def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Conte
     options = [f"--label={label}" for label in engines.labels(run_id)]
     options += [f"--volume={folder}:{folder}{shared}" for folder in dict.fromkeys(folders)]
     options += [f"--platform={engine.platform}", "--tmpfs=/tmp:exec,mode=1777"]
-    given = "s/^\\(" + "\\|".join(PROGRAM_VARIABLES) + "\\)=.*/--env=\\1/p"
+    expression = "s/^\\(" + "\\|".join(PROGRAM_VARIABLES) + "\\)=.*/--env=\\1/p"
     user = "" if engine.rootless else '--user="$(id -u):$(id -g)" '
     return f"""#!/bin/sh
 # starts a program in a container: made by crosstasks for one run, see its building/arguments.py
-names=$(env | sed -n {shlex.quote(given)})
+names=$(env | sed -n {shlex.quote(expression)})
 # shellcheck disable=SC2086
 exec {shlex.quote(engine.command)} run --rm --init --interactive {shlex.join(options)} {user}--workdir="$PWD" $names \\
     {shlex.join((runner.image, *runner.words))} "$@"

@@ -51,16 +51,16 @@ class CargoOutput(Struct, frozen=True, kw_only=True):
     Attributes:
         executables: programs, tests among them.
         libraries: the shared and static libraries of packages that lie in a folder, as a workspace's members do.
-        started: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
-        finished: how cargo says that the build ended; None: it did not say.
+        at_work: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
+        success: how cargo says that the build ended; None: it did not say.
         errors: the errors of the compiler that came as messages (with ``json-render-diagnostics`` none do).
         diagnostics: its errors and warnings that did, each once.
     """
 
     executables: tuple[Product, ...] = ()
     libraries: tuple[Product, ...] = ()
-    started: bool = False
-    finished: bool | None = None
+    at_work: bool = False
+    success: bool | None = None
     errors: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()
 
@@ -136,7 +136,7 @@ class Messages:
         self._libraries: dict[str, Product] = {}
         self._compiled = False
         self._errors = 0
-        self._finished: bool | None = None
+        self._success: bool | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Take what was read; a line may come in pieces."""
@@ -152,8 +152,8 @@ class Messages:
         return CargoOutput(
             executables=tuple(self._products.values()),
             libraries=tuple(self._libraries.values()),
-            started=self._compiled or bool(self._errors) or self._finished is not None,
-            finished=self._finished,
+            at_work=self._compiled or bool(self._errors) or self._success is not None,
+            success=self._success,
             errors=self._errors,
             diagnostics=tuple(self._diagnostics),
         )
@@ -172,13 +172,13 @@ class Messages:
                 self._artifact(message)
             case _Message(message=diagnostic):
                 self._errors += diagnostic.level.startswith("error")
-                self._said(diagnostic)
+                self._note(diagnostic)
             case _Finished(success=success):
-                self._finished = success
+                self._success = success
             case _:  # a build script ran; it may have been kept from the last time
                 pass
 
-    def _said(self, diagnostic: _Diagnostic) -> None:
+    def _note(self, diagnostic: _Diagnostic) -> None:
         if diagnostic.rendered:
             _to_stderr(diagnostic.rendered.encode())
         if diagnostic.level.startswith("error") or (diagnostic.level == "warning" and diagnostic.spans):
@@ -263,12 +263,12 @@ def universal(built: CargoOutput, target_dir: Path, target: Target) -> CargoOutp
     """
     return replace(
         built,
-        executables=_joined(built.executables, target_dir, target),
-        libraries=_joined(built.libraries, target_dir, target),
+        executables=_join(built.executables, target_dir, target),
+        libraries=_join(built.libraries, target_dir, target),
     )
 
 
-def _joined(products: Sequence[Product], target_dir: Path, target: Target) -> tuple[Product, ...]:
+def _join(products: Sequence[Product], target_dir: Path, target: Target) -> tuple[Product, ...]:
     by_name: dict[str, dict[str, Product]] = {}
     for product in products:
         triple, _, name = product.path.removeprefix(f"{target_dir}/").partition("/")
@@ -328,15 +328,15 @@ def stable(paths: Iterable[Path], target_dir: str, out: Path, triple: str) -> tu
     Copy files to ``crosstasks/<triple>/<profile>/``, where they are found whichever route built them.
 
     Args:
-        paths: as ``kept`` returns them; hand in only what was verified: nothing else may be found at the stable place.
+        paths: as ``to_keep`` returns them; hand in only what was verified: nothing else may be found at the stable place.
         target_dir: cargo's target folder on the host.
         out: the folder that ``crosstasks`` lies in; what lies below it may be what a container left.
         triple: the target, which is a folder below *target_dir*.
     """
-    return tuple(_copied(path, target_dir, out, triple) for path in paths)
+    return tuple(_copy(path, target_dir, out, triple) for path in paths)
 
 
-def _copied(path: Path, target_dir: str, out: Path, triple: str) -> Path:
+def _copy(path: Path, target_dir: str, out: Path, triple: str) -> Path:
     base = Path(target_dir) / triple
     names = ("crosstasks", triple, *(path.relative_to(base).parts if path.is_relative_to(base) else (path.name,)))
     with _readable(path, target_dir) as handle:

@@ -34,7 +34,6 @@ from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
-from msgspec.structs import replace as changed
 
 from ..clients import engines, git, network, process
 from ..clients.engines import is_abandoned
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..planning.route import Route
 
-NAME: Final = "engine"
-"""Of the program that stands in for the engine's; cross asks it ``--help`` to learn which engine it is."""
-
 CROSS_HOST: Final = "x86_64-unknown-linux-gnu"
 """The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
 
@@ -62,16 +58,9 @@ COPIES: Final = "/cross"
 """Where all copies lie (MOUNT_PREFIX); links lead there from where they would be mounted."""
 
 
-def variables(env: Env, guard: str) -> Env:
-    """Return cross's environment for an engine elsewhere; *guard* is the folder that holds the ``program``."""
-    return {
-        **env,
-        "CROSS_REMOTE": "1",
-        # else nothing but the configuration of CARGO_HOME is copied
-        "CROSS_REMOTE_COPY_REGISTRY": "1",
-        "CROSS_CONTAINER_ENGINE": f"{guard}/{NAME}",
-        "CROSS_CONTAINER_OPTS": "",
-    }
+# without the second, nothing but the configuration of CARGO_HOME is copied
+REMOTE: Final[Env] = {"CROSS_REMOTE": "1", "CROSS_REMOTE_COPY_REGISTRY": "1", "CROSS_CONTAINER_OPTS": ""}
+"""What cross is told for an engine elsewhere; ``program`` knows the options that ``docker exec`` would be given."""
 
 
 def program(engine: str, options: str, *, host: str) -> str:
@@ -118,8 +107,6 @@ def path_remaps(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
 
 def host_paths(built: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
     """Return the same with paths of this machine: *places* are as for ``localise``."""
-    if not places:
-        return built
     executables, libraries = (
         tuple(replace(product, path=localise(product.path, places)) for product in products)
         for products in (built.executables, built.libraries)
@@ -127,16 +114,12 @@ def host_paths(built: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
     return replace(built, executables=executables, libraries=libraries)
 
 
-ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
-"""Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
-
-
 class Invocation(Struct, frozen=True, kw_only=True):
     """A program ready to be called.
 
     Attributes:
         program: what comes before the subcommand.
-        ending: what its end means.
+        failure: what an end that is not cargo's own means.
         arguments: what cargo is told besides.
         places: which folders here those are that cargo names, where it runs on another machine.
         container: what the engine says of its container, once it has ended.
@@ -144,7 +127,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
     program: tuple[str, ...]
     env: Env
-    ending: Callable[[Done], CrosstasksError | None] = lambda _done: None
+    failure: Callable[[Done], CrosstasksError | None] = lambda _done: None
     owner: process.Owner | None = None
     arguments: tuple[str, ...] = ()
     places: Mapping[str, str] = {}
@@ -154,25 +137,25 @@ class Invocation(Struct, frozen=True, kw_only=True):
 def _call(target_dir: Path, context: Context, **more: Any) -> environment.Call:
     colour = report.has_colour(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    options: dict[str, Any] = {"colour": colour, "width": width, "path": context.environ.get("PATH", os.defpath), "env": context.extra.env}
-    return environment.Call(target_dir=str(target_dir), **options, **more)
+    path = context.environ.get("PATH", os.defpath)
+    return environment.Call(target_dir=str(target_dir), colour=colour, width=width, path=path, env=context.extra.env, **more)
 
 
 @contextmanager
 def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     run_id = uuid4().hex[:12]
-    place = context.cache / "runs" / run_id
-    theirs = dependencies.user_home(context.environ)
-    guarding = _guard(route, str(place), str(theirs), context)
+    folder = context.cache / "runs" / run_id
+    config = context.config.target(route.target)
+    user_home = dependencies.user_home(context.environ)
     call = _call(
         target_dir,
         context,
-        guard=str(place),
-        cargo_home=str(place / "home" if route.remote else dependencies.home(context)),
-        user_cargo_home=str(theirs),
+        guard=str(folder),
+        cargo_home=str(folder / "home" if route.remote else dependencies.home(context)),
+        user_cargo_home=str(user_home),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=engines.labels(run_id),
-        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
+        proxies=environment.open_proxies(context.environ, config.env_pass),
         certificates=bool(network.authorities(context.environ)),
         # cross hides what is in CARGO_HOME/bin
         mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro",) if route.nextest else (),
@@ -183,33 +166,33 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         engine=context.engine,
         host=context.facts.host,
         repository=context.repository,
-        config=context.config.target(route.target),
+        config=config,
         environ=context.environ,
     )
+    run_guard = _guard(route, str(folder), str(user_home), context)
     if route.remote:
-        guarding, env = _turned(guarding, env, context)
+        run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
     else:
-        keeper = guard.engine_program(_mounts(route, target_dir, place, context))
-        guarding, env = changed(guarding, more={NAME: keeper}), {**env, "CROSS_CONTAINER_ENGINE": f"{guarding.folder}/{NAME}"}
+        run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, target_dir, folder, context)))
     assert route.tool is not None  # noqa: S101
-    for rest in (path for path in place.parent.glob("*") if is_abandoned(path)):
-        shutil.rmtree(rest, ignore_errors=True)
+    for other in filter(is_abandoned, folder.parent.glob("*")):
+        shutil.rmtree(other, ignore_errors=True)
     with (
-        _swept(context),
-        guard.active(guarding),
-        engines.reap_containers(context.engine.command, run_id) as end,
-        watch(context, run_id, place) as seen,
+        _sweep(context),
+        guard.active(run_guard),
+        engines.reap_containers(context.engine.command, run_id) as owner,
+        watch(context, run_id, folder) as witness,
     ):
         if route.remote:
-            _copied(route, guarding, call, context)
+            _copy_to_engine(route, run_guard, call, context)
         else:
-            shutil.copytree(dependencies.home(context), place / "home")
+            shutil.copytree(dependencies.home(context), folder / "home")
         yield Invocation(
-            container=seen.container,
+            container=witness.container,
             program=(route.tool.path,),
-            env={**env, **guard.variables(guarding, call.path)},
-            ending=lambda done: explain(guard.marks(str(place)), done.code, done.err) or _gone(done, route, context),
-            owner=end,
+            env={**env, **guard.variables(run_guard, call.path)},
+            failure=lambda done: explain(guard.marks(str(folder)), done.code, done.err) or _engine_failure(done, route, context),
+            owner=owner,
             places=places(str(target_dir), context.repository.root) if route.remote else {},
         )
 
@@ -234,7 +217,7 @@ def read_only(root: Path, *more: str) -> tuple[str, ...]:
 
 def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
     repository = context.repository
-    own = environment.users_volumes(route.target, repository, context.environ)
+    user_volumes = environment.users_volumes(route.target, repository, context.environ)
     return guard.Mounts(
         engine=context.engine.command,
         cache=str(context.cache),
@@ -243,38 +226,40 @@ def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guar
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
-        kept=read_only(Path(repository.root), context.config.release.dist),
-        volumes=tuple(os.path.realpath(folder) for name in own if (folder := _folder(name, context.environ))),
+        read_only=read_only(Path(repository.root), context.config.release.dist),
+        volumes=tuple(os.path.realpath(folder) for volume in user_volumes if (folder := _folder(volume, context.environ))),
         instead="nextest" if route.nextest else "",
     )
 
 
 def _folder(volume: str, environ: Mapping[str, str]) -> str:
-    name, given, folder = volume.partition("=")
-    return folder if given else environ.get(name, "")
+    name, equals, folder = volume.partition("=")
+    return folder if equals else environ.get(name, "")
 
 
-def _turned(guarding: guard.Guard, env: Env, context: Context) -> tuple[guard.Guard, Env]:
-    """Return guard and environment for an engine on another machine."""
-    options = f"{env['CROSS_CONTAINER_OPTS']} {shlex.quote(f'--cidfile={guarding.folder}/{guard.CONTAINER}')}"
-    copier = program(context.engine.command, options, host=guarding.toolchain.host)
+def _remote_guard(run_guard: guard.Guard, options: str, context: Context) -> guard.Guard:
+    """Return the guard for an engine on another machine, whose ``docker run`` has these *options*."""
+    copier = program(
+        context.engine.command,
+        f"{options} {shlex.quote(f'--cidfile={run_guard.folder}/{guard.CONTAINER}')}",
+        host=run_guard.toolchain.host,
+    )
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
-    name = f"{Path(guarding.folder).name}-{CROSS_HOST}"
-    alias = f"{guarding.folder}/{name}"
-    toolchain = changed(guarding.toolchain, name=name, path=alias)
-    return changed(guarding, more={NAME: copier}, toolchain=toolchain, sysroot=alias), variables(env, guarding.folder)
+    name = f"{Path(run_guard.folder).name}-{CROSS_HOST}"
+    alias = f"{run_guard.folder}/{name}"
+    return replace(run_guard, engine=copier, toolchain=replace(run_guard.toolchain, name=name, path=alias), sysroot=alias)
 
 
-def _copied(route: Route, guarding: guard.Guard, call: environment.Call, context: Context) -> None:
-    """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that are wanted."""
+def _copy_to_engine(route: Route, run_guard: guard.Guard, call: environment.Call, context: Context) -> None:
+    """Make what is copied to the engine: the toolchain by another name, and a CARGO_HOME with the crates that the build needs."""
     # cross copies no folder that is marked so: what was built is not needed there
     files.write(Path(context.repository.target_directory, "crosstasks", "CACHEDIR.TAG"), cache.TAG)
-    Path(guarding.sysroot).symlink_to(route.toolchain.path)
+    Path(run_guard.sysroot).symlink_to(route.toolchain.path)
     dependencies.carry(Path(call.cargo_home), route, context)
 
 
 @contextmanager
-def _swept(context: Context) -> Iterator[None]:
+def _sweep(context: Context) -> Iterator[None]:
     """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
     client = engines.EngineClient(context.engine.command, context.run)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -290,63 +275,67 @@ CONNECTION_LOST: Final = ("error during connect", "error waiting for container",
 """How an engine's command says that the engine let go of it, though another may answer by now."""
 
 
-def _gone(done: Done, route: Route, context: Context) -> EngineFailed | None:
+def _engine_failure(done: Done, route: Route, context: Context) -> EngineFailed | None:
     """Tell a build that was ended by its engine's end from one that failed, which cargo itself tells with a code of its own."""
     if done.code == CARGO_FAILED:
         return None
     what = f"the container engine went away while {route.target} was built"
-    if lost := next((line for line in done.err.splitlines() if any(words in line for words in CONNECTION_LOST)), ""):
-        return EngineFailed(what, why=lost.strip(), hint="call again; what was compiled is kept")
-    match engine.read(context.look, context.engine.command):
-        case Absent(why=why):
-            return EngineFailed(what, why=why, hint="start it again; what was compiled is kept")
-        case _:
-            return None
+    if line := next((line for line in done.err.splitlines() if any(words in line for words in CONNECTION_LOST)), ""):
+        return EngineFailed(what, why=line.strip(), hint="call again; what was compiled is kept")
+    state = engine.read(context.look, context.engine.command)
+    return EngineFailed(what, why=state.why, hint="start it again; what was compiled is kept") if isinstance(state, Absent) else None
 
 
 COMPILER_QUESTIONS: Final = ("-vV", "--print target-list")
 """What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
 
 
-def _answers(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
+def _compiler_output(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
     """Return what a compiler says to cross's questions; it is asked once, for as long as its file is the same."""
 
     def ask(words: str) -> str | Absent:
         done = context.run((rustc, *words.split()))
         return Absent(done.err) if done.code else done.out
 
-    answers = {words: looking.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in COMPILER_QUESTIONS}
-    return {words: tuple(text.splitlines()) for words, text in answers.items() if isinstance(text, str)}
+    texts = {words: looking.of_program(context.look, rustc, f"rustc {words}", partial(ask, words), str) for words in COMPILER_QUESTIONS}
+    return {words: tuple(text.splitlines()) for words, text in texts.items() if isinstance(text, str)}
 
 
-def _guard(route: Route, place: str, theirs: str, context: Context) -> guard.Guard:
-    toolchain = route.toolchain
+def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard.Guard:
+    rustc = f"{route.host_toolchain.path}/bin/rustc"
     return guard.Guard(
-        folder=place,
+        folder=folder,
         cargo=f"{route.host_toolchain.path}/bin/cargo",
-        rustc=f"{route.host_toolchain.path}/bin/rustc",
-        toolchain=replace(toolchain, library=route.build_std),
+        rustc=rustc,
+        toolchain=replace(route.toolchain, library=route.build_std),
         locked=context.repository.lock,
-        offline=True,
-        cargo_home=theirs,
-        sysroot=toolchain.path,
-        claimed="" if route.flavour == "git" else CROSS_HOST,
-        answers=_answers(f"{route.host_toolchain.path}/bin/rustc", context),
+        cargo_home=user_home,
+        sysroot=route.toolchain.path,
+        host="" if route.flavour == "git" else CROSS_HOST,
+        compiler_output=_compiler_output(rustc, context),
         target=route.target,
     )
 
 
-def _host(route: Route, target_dir: Path, context: Context) -> Env:
-    """Return the environment of a build without a container: without tokens, and with a CARGO_HOME that has none."""
-    call = _call(target_dir, context, cargo_home=str(dependencies.host_home(context)))
-    return environment.host(route, call, context.environ, context.config.target(route.target).env_pass)
-
-
 @contextmanager
-def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
+def _on_host(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
+    """Start cargo, or what calls it, without a container: without tokens, and with a CARGO_HOME that has none."""
+    call = _call(target_dir, context, cargo_home=str(dependencies.host_home(context)))
+    env = environment.host(route, call, context.environ, context.config.target(route.target).env_pass)
+    program, env = HOST_BUILDERS[route.builder](route, target_dir, context, env)
+    if context.extra.wrapper:  # cargo-auditable calls cargo, and finds cargo-zigbuild as cargo does, on PATH
+        program, env = (context.extra.wrapper, "auditable"), {**env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"}
+    with arguments.starter(route, target_dir, context) as starter:
+        yield Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner)
+
+
+ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}
+"""Where cargo-zigbuild (README, "Environment variables") and zig (``zig env``) keep what they make, by our folder of it."""
+
+
+def _zigbuild(route: Route, target_dir: Path, context: Context, env: Env) -> tuple[tuple[str, ...], Env]:
     assert route.tool is not None  # noqa: S101
     tool = Path(route.tool.path)
-    env = _host(route, target_dir, context)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
     env = {**caches, **environment.objcopy_environment(route, context.environ), **apple_sdk(route, context.environ), **env}
@@ -354,14 +343,12 @@ def _zigbuild(route: Route, target_dir: Path, context: Context) -> Iterator[Invo
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
     env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
-    program = (str(tool),)
-    if route.nextest:
-        keeper = target_dir / "cargo-of-nextest"
-        files.write(keeper, zig_cargo(route))
-        keeper.chmod(0o755)
-        program, env = (route.nextest.path,), {**env, "CARGO": str(keeper)}
-    with arguments.starter(route, target_dir, context) as starter:
-        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+    if not route.nextest:
+        return (str(tool),), env
+    cargo = target_dir / "cargo-of-nextest"
+    files.write(cargo, zig_cargo(route))
+    cargo.chmod(0o755)
+    return (route.nextest.path,), {**env, "CARGO": str(cargo)}
 
 
 def zig_cargo(route: Route) -> str:
@@ -408,41 +395,28 @@ def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
     return {"SDKROOT": str(folder)}
 
 
-@contextmanager
-def _cargo(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
-    program = (f"{route.host_toolchain.path}/bin/cargo",)
-    linker = context.config.target(route.target).linker
-    env = {**_host(route, target_dir, context), **(environment.ndk(route.target, route.sdk) if route.sdk else {})}
-    if linker:
-        env[f"CARGO_TARGET_{environment.variable(route.target)}_LINKER"] = linker
-    if route.nextest:
-        program, env = (route.nextest.path,), {**env, "CARGO": program[0]}
-    with arguments.starter(route, target_dir, context) as starter:
-        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+def _cargo(route: Route, _target_dir: Path, context: Context, env: Env) -> tuple[tuple[str, ...], Env]:
+    cargo = f"{route.host_toolchain.path}/bin/cargo"
+    env = {**env, **(environment.ndk(route.target, route.sdk) if route.sdk else {})}
+    if linker := context.config.target(route.target).linker:
+        env = {**env, f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": linker}
+    return ((route.nextest.path,), {**env, "CARGO": cargo}) if route.nextest else ((cargo,), env)
 
 
-@contextmanager
-def _xwin(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
+def _xwin(route: Route, _target_dir: Path, _context: Context, env: Env) -> tuple[tuple[str, ...], Env]:
     """Start cargo-xwin, which finds cargo and rustc on PATH, and keeps what it fetches where we, or the user, tell."""
     assert route.tool is not None  # noqa: S101
-    env = {**_host(route, target_dir, context), **environment.xwin(route.target, route.sdk)}
-    with arguments.starter(route, target_dir, context) as starter:
-        program = (route.tool.path, "xwin")
-        yield _audited(Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner), route, context)
+    return (route.tool.path, "xwin"), {**env, **environment.xwin(route.target, route.sdk)}
 
 
-def _audited(started: Invocation, route: Route, context: Context) -> Invocation:
-    """Let cargo-auditable call cargo, if a release wants that; it finds cargo-zigbuild as cargo does, on PATH."""
-    if not context.extra.wrapper:
-        return started
-    return changed(
-        started, program=(context.extra.wrapper, "auditable"), env={**started.env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"}
-    )
-
-
-STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Invocation]]]] = {
-    "cross": _cross,
+HOST_BUILDERS: Final[Mapping[str, Callable[[Route, Path, Context, Env], tuple[tuple[str, ...], Env]]]] = {
     "zigbuild": _zigbuild,
     "cargo": _cargo,
     "xwin": _xwin,
+}
+"""What comes before the subcommand, and the environment, by builder."""
+
+STARTERS: Final[Mapping[str, Callable[[Route, Path, Context], AbstractContextManager[Invocation]]]] = {
+    "cross": _cross,
+    **dict.fromkeys(HOST_BUILDERS, _on_host),
 }

@@ -56,49 +56,45 @@ class Guard(Struct, frozen=True, kw_only=True):
         cargo: the real one, which runs on this host. A toolchain's own is better than rustup's proxy, which may install toolchains.
         rustc: the real one, which runs on this host.
         toolchain: what cross mounts into the container.
-        listed: the names under which cross may look for the toolchain; its own is among them anyway.
         locked: cross's ``cargo metadata`` must not write Cargo.lock.
-        offline: nor reach for the network.
         cargo_home: the user's CARGO_HOME, for the real cargo; what cross has if empty.
-        rustup_home: the user's RUSTUP_HOME, for a *cargo* that is rustup's proxy; likewise.
         sysroot: the folder that cross shall take for the toolchain, where it is not the one of *rustc*: an image of another
             architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
-        claimed: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
+        host: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
             its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
-        answers: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
+        compiler_output: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
         target: the triple, if it is known: a missing standard library is then named before a container starts.
-        more: other programs of the folder, by name.
+        engine: the program that stands in for the engine's.
     """
 
     folder: str
     cargo: str
     rustc: str
     toolchain: Toolchain
-    listed: tuple[str, ...] = ()
     locked: bool = False
-    offline: bool = False
     cargo_home: str = ""
-    rustup_home: str = ""
     sysroot: str = ""
-    claimed: str = ""
-    answers: Mapping[str, tuple[str, ...]] = {}
+    host: str = ""
+    compiler_output: Mapping[str, tuple[str, ...]] = {}
     target: str = ""
-    more: Mapping[str, str] = {}
+    engine: str = ""
 
 
 def scripts(guard: Guard) -> Mapping[str, str]:
     """Return the programs of the folder, by name. Only builtins of a POSIX shell are used: they cost about a millisecond."""
-    programs = {**guard.more, "cargo": _cargo(guard), "rustup": _rustup(guard)}
-    return programs | ({"rustc": _rustc(guard)} if guard.sysroot else {})
+    # cross asks the engine's ``--help``, to learn which engine it is
+    texts = {"engine": guard.engine, "cargo": _cargo(guard), "rustup": _rustup(guard), "rustc": _rustc(guard) if guard.sysroot else ""}
+    return {name: text for name, text in texts.items() if text}
 
 
 def variables(guard: Guard, path: str) -> dict[str, str]:
-    """Return what cross's environment must hold: PATH (*path* is the one there was) and RUSTC."""
+    """Return what cross's environment must hold: PATH (*path* is the one there was), RUSTC and the engine."""
     rustc = f"{guard.folder}/rustc" if guard.sysroot else guard.rustc
-    return {"PATH": f"{guard.folder}{os.pathsep}{path}", "RUSTC": rustc}
+    engine = {"CROSS_CONTAINER_ENGINE": f"{guard.folder}/engine"} if guard.engine else {}
+    return {"PATH": f"{guard.folder}{os.pathsep}{path}", "RUSTC": rustc, **engine}
 
 
-def _refusing(guard: Guard, name: str, mark: str, code: int) -> str:
+def _refusal(guard: Guard, name: str, mark: str, code: int) -> str:
     # the count comes first: no argument and one empty argument are two things
     return f"""#!/bin/sh
 # {name} as cross sees it: made by crosstasks for one run, see its building/guard.py
@@ -111,11 +107,11 @@ refuse() {{
 
 
 def _cargo(guard: Guard) -> str:
-    variables_ = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "RUSTUP_HOME": guard.rustup_home}
-    exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in variables_.items() if value)
-    added = f"metadata{' --locked' * guard.locked}{' --offline' * guard.offline}"
-    return f"""{_refusing(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
-{exports}
+    flags = f"metadata{' --locked' * guard.locked} --offline"
+    home = f"export CARGO_HOME={shlex.quote(guard.cargo_home)}" if guard.cargo_home else ""
+    return f"""{_refusal(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
+export RUSTC={shlex.quote(guard.rustc)}
+{home}
 verb=$1 channel=
 case "$1" in +*) verb=$2 channel=$1 ;; esac
 case "$verb" in
@@ -125,7 +121,7 @@ case "$verb" in
 esac
 # only rustup's proxy knows `+channel`; to a toolchain's own cargo it is a subcommand
 [ ! -d {_quote(str(Path(guard.cargo).parent.parent), "lib/rustlib")} ] || channel=
-{shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {added} "$@" 2>{_quote(guard.folder, _METADATA_STDERR)}
+{shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {flags} "$@" 2>{_quote(guard.folder, _METADATA_STDERR)}
 code=$?
 printf '%s' "$code" >{_quote(guard.folder, _METADATA_CODE)}
 exit "$code"
@@ -134,56 +130,49 @@ exit "$code"
 
 def _rustup(guard: Guard) -> str:
     toolchain = guard.toolchain
-    names = tuple(dict.fromkeys((toolchain.name, *guard.listed)))
+    name = shlex.quote(toolchain.name)
     lacking = bool(guard.target) and guard.target not in toolchain.standard and not toolchain.library
     targets = [f"{triple} (installed)" for triple in toolchain.standard] + [guard.target] * lacking
     components = [f"rust-std-{triple} (installed)" for triple in toolchain.standard]
     # 0.2.x wants rust-src also where the standard library is installed and no source is needed (lib.rs:466 at v0.2.5)
     components += ["rust-src (installed)"] if toolchain.library or toolchain.standard else []
-    return f"""{_refusing(guard, "rustup", _RUSTUP_MARK, RUSTUP_REFUSED)}
-known() {{
-    case "$1" in {"|".join(map(shlex.quote, names))}) return 0 ;; esac
-    return 1
-}}
-case "$#:$1:$2:$3" in
-    1:--version::) echo 'rustup 1.28.0 (crosstasks)'; exit 0 ;;
-    2:toolchain:list:) {_print(names)}; exit 0 ;;
-    4:target:list:--toolchain) if known "$4"; then {_print(targets)}; exit 0; fi ;;
-    4:component:list:--toolchain) if known "$4"; then
+    return f"""{_refusal(guard, "rustup", _RUSTUP_MARK, RUSTUP_REFUSED)}
+case "$#:$1:$2:$3:$4" in
+    1:--version:::) echo 'rustup 1.28.0 (crosstasks)'; exit 0 ;;
+    2:toolchain:list::) {_print([toolchain.name])}; exit 0 ;;
+    4:target:list:--toolchain:{name}) {_print(targets)}; exit 0 ;;
+    4:component:list:--toolchain:{name})
         {_print(components)}
         [ ! -x {_quote(toolchain.path, "bin/cargo-clippy")} ] || echo 'clippy (installed)'
-        exit 0
-    fi ;;
+        exit 0 ;;
 esac
 refuse "$@"
 """
 
 
 def _rustc(guard: Guard) -> str:
+    # the compiler takes longer to start than all else that is done before a build
+    cases = (
+        f"    {shlex.quote(words)}) {_print([_host(guard, line) for line in lines])}; exit 0 ;;\n"
+        for words, lines in guard.compiler_output.items()
+    )
     return f"""#!/bin/sh
 # rustc as cross sees it: the sysroot is another one, and the host where need be; all else is the real rustc's
 case "$#:$1:$2" in 2:--print:sysroot) printf '%s\\n' {shlex.quote(guard.sysroot)}; exit 0 ;; esac
-{_answering(guard)}{_claiming(guard) if guard.claimed else ""}exec {shlex.quote(guard.rustc)} "$@"
+case "$*" in
+{"".join(cases)}esac
+{_other_host(guard) if guard.host else ""}exec {shlex.quote(guard.rustc)} "$@"
 """
 
 
-def _answering(guard: Guard) -> str:
-    """Answer from what is known: the compiler takes longer to start than all else that is done before a build."""
-    cases = (
-        f"    {shlex.quote(words)}) {_print([_claimed(guard, line) for line in lines])}; exit 0 ;;"
-        for words, lines in guard.answers.items()
-    )
-    return "\n".join(('case "$*" in', *cases, "esac", "")) if guard.answers else ""
+def _host(guard: Guard, line: str) -> str:
+    return f"host: {guard.host}" if guard.host and line.startswith("host: ") else line
 
 
-def _claimed(guard: Guard, line: str) -> str:
-    return f"host: {guard.claimed}" if guard.claimed and line.startswith("host: ") else line
-
-
-def _claiming(guard: Guard) -> str:
+def _other_host(guard: Guard) -> str:
     return f"""case "$*" in -vV|'--version --verbose')
     {shlex.quote(guard.rustc)} -vV | while IFS= read -r line; do
-        case "$line" in 'host: '*) line={shlex.quote(f"host: {guard.claimed}")} ;; esac
+        case "$line" in 'host: '*) line={shlex.quote(f"host: {guard.host}")} ;; esac
         printf '%s\\n' "$line"
     done
     exit 0 ;;
@@ -245,11 +234,6 @@ def _check_runs(folder: Path) -> None:
         raise ConfigError(f"no program can run in {str(folder.parent)!r}", why=why, hint="set TMPDIR or the cache to another file system")
 
 
-def remove(guard: Guard) -> None:
-    """Remove the folder, if it is there."""
-    shutil.rmtree(guard.folder, ignore_errors=True)
-
-
 @contextmanager
 def active(guard: Guard) -> Iterator[Guard]:
     """Set the guard up and remove it in the end; read its ``marks`` before that."""
@@ -257,7 +241,7 @@ def active(guard: Guard) -> Iterator[Guard]:
     try:
         yield guard
     finally:
-        remove(guard)
+        shutil.rmtree(guard.folder, ignore_errors=True)
 
 
 def marks(folder: str) -> Marks:
@@ -302,7 +286,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
         cache: our cache folder; *home* the CARGO_HOME in it that cross is told of, and *run* the guard's folder in it.
         root: the workspace's folder.
         target_dir: of this route; *target* the workspace's target folder that it lies in.
-        kept: names in the workspace that are there, and are not to be written.
+        read_only: names in the workspace that are there, and are not to be written.
         volumes: folders that the user's own configuration has mounted, and may be written.
         instead: the subcommand that takes the place of ``test``: cross runs none in a container but those that it knows.
     """
@@ -314,7 +298,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
     root: str
     target_dir: str
     target: str
-    kept: Sequence[str] = ()
+    read_only: Sequence[str] = ()
     volumes: Sequence[str] = ()
     instead: str = ""
 
@@ -332,7 +316,7 @@ shift
 left=$# root='' home=''
 while [ "$left" -gt 0 ]; do
     word=$1 left=$((left - 1)); shift
-{_replaced(mounts.instead)}    # what cross must not read, since it goes on to look for its own options behind `--` (cross-rs/cross#1049)
+{_replacement(mounts.instead)}    # what cross must not read, since it goes on to look for its own options behind `--` (cross-rs/cross#1049)
     [ "$left" -gt 0 ] || word="$word${{{BEHIND}:+ ${BEHIND}}}"
     # one of cross's mounts; whatever else is called so takes no path
     case "$word:$1" in -v:/*:*) ;; *) set -- "$@" "$word"; continue ;; esac
@@ -368,15 +352,15 @@ exec "$engine" run --cidfile={shlex.quote(f"{mounts.run}/{CONTAINER}")} "$@"
 
 def _nested(mounts: Mounts) -> list[str]:
     """Return the lines that mount over parts of the workspace, which lies at ``$host`` here and at ``$place`` there."""
-    lines = [f"""set -- "$@" -v "$host/"{shlex.quote(name)}:"$place/"{shlex.quote(name)}:ro""" for name in mounts.kept]
+    lines = [f"""set -- "$@" -v "$host/"{shlex.quote(name)}:"$place/"{shlex.quote(name)}:ro""" for name in mounts.read_only]
     root, target = PurePosixPath(mounts.root), PurePosixPath(mounts.target)
     if target != root and target.is_relative_to(root):
-        own, whole = (shlex.quote(str(PurePosixPath(path).relative_to(root))) for path in (mounts.target_dir, mounts.target))
-        lines.append(f"""set -- "$@" -v "$host/"{own}:"$place/"{whole}""")
+        ours, theirs = (shlex.quote(_below(path, mounts.root)) for path in (mounts.target_dir, mounts.target))
+        lines.append(f"""set -- "$@" -v "$host/"{ours}:"$place/"{theirs}""")
     return lines
 
 
-def _replaced(instead: str) -> str:
+def _replacement(instead: str) -> str:
     """Return the lines that put another subcommand into what the container's shell is given last, ``PATH=$PATH:/rust/bin cargo test …``."""
     if not instead:
         return ""

@@ -20,14 +20,13 @@ import shlex
 import shutil
 import stat
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from ..catalog import targets
 from ..clients import process
@@ -38,7 +37,7 @@ from ..core.steps import NEXTEST, RUNNING
 from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
-from . import commands, dependencies, environment, guard
+from . import arguments, commands, dependencies, environment, guard
 from .artifacts import CargoOutput, Messages, universal
 from .commands import STARTERS
 
@@ -65,18 +64,15 @@ def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
         say: told if something is taken over.
     """
     base = target_dir.name.rpartition("-")[0]
-    if target_dir.exists() or "-" not in base or not _kernel_is_ours(engine):
+    here = isinstance(engine, Engine) and not (engine.apart or engine.remote or engine.desktop)
+    if target_dir.exists() or "-" not in base or not (here and sys.platform.startswith("linux")):
         return
     # it only saves time: a folder that another took away, or a full disk, is the build's own to meet
     with suppress(OSError, NotImplementedError):
         profiles = tuple(_profiles(target_dir.parent, base))
         if profiles:
             with cache.lock(target_dir.parent / "seeding", say):
-                _taken(profiles, target_dir, say)
-
-
-def _kernel_is_ours(engine: Engine | Absent) -> bool:
-    return sys.platform.startswith("linux") and isinstance(engine, Engine) and not (engine.apart or engine.remote or engine.desktop)
+                _take_over(profiles, target_dir, say)
 
 
 def _profiles(place: Path, base: str) -> Iterator[Path]:
@@ -90,7 +86,7 @@ def _is_lock(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode) and not path.parent.is_symlink() and not path.parent.parent.is_symlink()
 
 
-def _taken(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
+def _take_over(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
     with files.draft_folder(target_dir) as draft:
         for profile in profiles:
             if not (draft / profile.name).exists():
@@ -123,97 +119,97 @@ class Run(Struct, frozen=True, kw_only=True):
 
     Attributes:
         code: cargo's exit code.
-        built: what is in *target_dir* now.
-        started: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
+        output: what cargo told of; it is in *target_dir* now.
+        at_work: cargo has begun to compile, or came to an end: what failed then is not the fault of the route.
         error: what cross, or a full disk, made of it, if it was not cargo's own end.
         err: its last words.
         container: the one that it ran in, as the engine told.
     """
 
     code: int
-    built: CargoOutput
+    output: CargoOutput
     target_dir: str
-    seconds: float
-    started: bool = False
+    at_work: bool = False
     error: CrosstasksError | None = None
     err: str = ""
     container: Container | None = None
 
 
-def run(plan: Plan, arguments: Sequence[str], context: Context) -> Run:
+def run(plan: Plan, words: Sequence[str], context: Context) -> Run:
     """
     Run cargo along the plan's route.
 
     Args:
         plan: with no steps left.
-        arguments: for cargo, behind the subcommand.
+        words: for cargo, behind the subcommand.
 
     Raises:
         CrosstasksError: the dependencies or the guard failed, or the user ended it. What cargo or cross say is in the result.
     """
-    begun = time.monotonic()
-    route = plan.route
-    dependencies.fetch(route, context)
-    target_dir = folder(route, context.repository)
+    dependencies.fetch(plan.route, context)
+    target_dir = folder(plan.route, context.repository)
     seed(target_dir, context.facts.engine, context.say)
     target_dir.mkdir(parents=True, exist_ok=True)
-    form = "" if plan.verb in NEXTEST else _form(context)
     messages = Messages(*((_to_stdout,) if plan.verb in RUNNING else ()))
-    more = environment.add_flags(
-        plan.request.target.triples,
-        (*environment.link_flags(route), *environment.remap_flags(_folders(route, target_dir, context) if context.extra.remap else ())),
-        context.repository.rustflags,
-        context.environ,
-    )
-    with STARTERS[route.builder](route, target_dir, context) as started:
-        handed, behind = parted(arguments) if route.builder == "cross" and not route.remote else (arguments, {})
-        for triples in rounds(plan):
-            argv = (
-                *started.program,
-                *subcommand(plan),
-                *ours(plan, context.repository, form, triples),
-                *cargo_options(plan.request.options, arguments, plan.verb),
-                *more.arguments,
-                *started.arguments,
-                *handed,
-            )
-            done = process.stream(
-                argv,
-                env={**oldest(plan, triples, context), **started.env, **more.env, **behind},
-                cwd=context.repository.root,
-                timeout=context.config.timeout or None,
-                on_out=messages.feed if plan.verb == "build" or form else None,
-                on_err=_to_stderr,
-                owner=started.owner,
-            )
-            if done.code:
-                break
-        container = started.container()
-        error = (
-            (_full(plan, done) or cache_check.check_after_failure(route, _output(done, messages), context) or started.ending(done))
-            if done.code
-            else None
-        )
-    built, seconds = _built(messages, plan, started.places), time.monotonic() - begun
-    if not done.code and plan.request.target.parts:
-        built = universal(built, target_dir, plan.request.target)
-    if not done.code and _cut_off(plan, built, arguments):
-        why = f"{route.builder} ended well, but cargo did not say that its build had"
-        error = EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
-    if not done.code and route.isolation == "container" and container is None:
-        why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
-        error = EngineFailed(f"{route.target} was built in no container", why=why, hint=_replace(route))
-    at_work = built.started or (plan.verb != "build" and _at_work(done.err))
+    with STARTERS[plan.route.builder](plan.route, target_dir, context) as invocation:
+        done = _call(plan, words, invocation, target_dir, messages, context)
+        container = invocation.container()
+        error: CrosstasksError | None = None
+        if done.code:
+            text = _text(done, messages)
+            error = _full(plan, done) or cache_check.check_after_failure(plan.route, text, context) or invocation.failure(done)
+    output = commands.host_paths(messages.result(), invocation.places)
+    if plan.verb != "build":  # programs that are built to be tested are not for keeping
+        output = replace(output, executables=(), libraries=())
+    if not done.code:
+        output = universal(output, target_dir, plan.request.target) if plan.request.target.parts else output
+        error = _doubt(plan, output, words, container)
     return Run(
         code=done.code,
-        built=built,
+        output=output,
         target_dir=str(target_dir),
-        seconds=seconds,
-        started=at_work,
+        at_work=output.at_work or (plan.verb != "build" and _at_work(done.err)),
         error=error,
         err=done.err,
         container=container,
     )
+
+
+def _call(
+    plan: Plan, words: Sequence[str], invocation: commands.Invocation, target_dir: Path, messages: Messages, context: Context
+) -> Done:
+    """Call cargo as often as the target has parts, until one fails."""
+    route = plan.route
+    form = "" if plan.verb in NEXTEST else _form(context)
+    folders = _folders(route, target_dir, context) if context.extra.remap else ()
+    flags = environment.add_flags(
+        plan.request.target.triples,
+        (*environment.link_flags(route), *environment.remap_flags(folders)),
+        context.repository.rustflags,
+        context.environ,
+    )
+    handed, behind = past_cross(words) if route.builder == "cross" and not route.remote else (words, {})
+    for triples in rounds(plan):
+        done = process.stream(
+            (
+                *invocation.program,
+                *subcommand(plan),
+                *ours(plan, context.repository, form, triples),
+                *cargo_options(plan.request.options, words, plan.verb),
+                *flags.arguments,
+                *invocation.arguments,
+                *handed,
+            ),
+            env={**oldest(plan, triples, context), **invocation.env, **flags.env, **behind},
+            cwd=context.repository.root,
+            timeout=context.config.timeout or None,
+            on_out=messages.feed if plan.verb == "build" or form else None,
+            on_err=_to_stderr,
+            owner=invocation.owner,
+        )
+        if done.code:
+            break
+    return done
 
 
 def rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -227,28 +223,33 @@ def oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str,
     return environment.deployment(triples[0], context.environ) if plan.route.builder == "zigbuild" else {}
 
 
-def parted(arguments: Sequence[str]) -> tuple[Sequence[str], Env]:
+def past_cross(words: Sequence[str]) -> tuple[Sequence[str], Env]:
     """Return what cross may read of the arguments, and the variable by which the rest, from ``--`` on, gets past it (guard.py)."""
-    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    behind = arguments[len(before) :]
+    before = arguments.before_separator(words)
+    behind = words[len(before) :]
     return before, {guard.BEHIND: shlex.join(behind)} if behind else {}
-
-
-def _replace(route: Route) -> str:
-    program = route.tool.path if route.tool else route.builder
-    return f"is {program} what it says? `cross = ` with another flavour takes another program"
 
 
 ASIDE: Final = frozenset({"-h", "--help", "--unit-graph", "--build-plan"})
 """Arguments with which cargo builds nothing, and says so in no message."""
 
 
-def _cut_off(plan: Plan, built: CargoOutput, arguments: Sequence[str]) -> bool:
-    """Tell whether the last message is missing, as after an engine that let go of the container's output."""
-    return plan.verb == "build" and built.finished is None and not ASIDE & set(arguments)
+def _doubt(plan: Plan, output: CargoOutput, words: Sequence[str], container: Container | None) -> EngineFailed | None:
+    """Return what speaks against a build that ended well: nothing saw its container, or the last message of cargo is missing."""
+    route = plan.route
+    if route.isolation == "container" and container is None:
+        why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
+        name = route.tool.path if route.tool else route.builder
+        hint = f"is {name} what it says? `cross = ` with another flavour takes another program"
+        return EngineFailed(f"{route.target} was built in no container", why=why, hint=hint)
+    if plan.verb == "build" and output.success is None and not ASIDE & set(words):
+        # an engine may have let go of the container's output
+        why = f"{route.builder} ended well, but cargo did not say that its build had"
+        return EngineFailed("cargo's output was cut off", why=why, hint="run it again; `docker events` tells what the engine did")
+    return None
 
 
-def _output(done: Done, messages: Messages) -> str:
+def _text(done: Done, messages: Messages) -> str:
     """Return what cargo and the compiler said, some of it perhaps as messages, and how it ended."""
     diagnostics = (f"{diagnostic.level}: {diagnostic.message}" for diagnostic in messages.result().diagnostics)
     return "\n".join((*diagnostics, done.err, f"cargo exited with {done.code}"))
@@ -284,12 +285,6 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
     )
     cargo = ((str(home), "/cargo") for home in homes)
     return (context.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
-
-
-def _built(messages: Messages, plan: Plan, places: Mapping[str, str]) -> CargoOutput:
-    """Return what cargo told; programs that are built to be tested are not for keeping."""
-    built = commands.host_paths(messages.result(), places)
-    return built if plan.verb == "build" else changed(built, executables=(), libraries=())
 
 
 def _form(context: Context) -> str:
@@ -383,10 +378,10 @@ def gated(release: str) -> bool:
     return day >= "2026-02-01" if channel in {"nightly", "beta"} else versions.numbers(release) >= (1, 95)
 
 
-def cargo_options(options: TargetConfig, arguments: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:
+def cargo_options(options: TargetConfig, words: Sequence[str], verb: Verb = "build") -> tuple[str, ...]:
     """Return what the configuration says of packages, features and profile; arguments that speak of the same win."""
     profile = "--cargo-profile" if verb in NEXTEST else "--profile"  # cargo-nextest has profiles of its own
-    flags = {argument.partition("=")[0] for argument in arguments}
+    flags = {word.partition("=")[0] for word in words}
     listed: list[str] = []
     if not flags & {"-p", "--package", "--workspace", "--all"}:
         listed += [f"--package={name}" for name in options.members]

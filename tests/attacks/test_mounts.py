@@ -16,7 +16,7 @@ MOUNTS = guard.Mounts(
     root="/top/it's a crate",
     target_dir="/top/it's a crate/target/crosstasks/.cross-1",
     target="/top/it's a crate/target",
-    kept=(".git", "sub/.git"),
+    read_only=(".git", "sub/.git"),
     volumes=("/mine",),
 )
 CARGO = ("-v", "/c/cargo/0a/xargo:/xargo:z", "-v", "/c/cargo/0a:/cargo:z", "-v", "/cargo/bin")

@@ -146,7 +146,6 @@ class Bench:
             cargo=f"{path}/bin/cargo",
             rustc=f"{path}/bin/rustc",
             toolchain=self.toolchain,
-            offline=True,
         )
         return replace(given, **changes)
 
@@ -428,7 +427,9 @@ def test_another_sysroot_is_what_is_mounted(bench):
     folder = bench.root / "toolchains" / f"ct-{HOST}"
     folder.parent.mkdir()
     folder.symlink_to(bench.toolchain.path)
-    done, marks, told = bench.run("-v", "build", "--target", HOST, sysroot=str(folder), listed=(folder.name,))
+    done, marks, told = bench.run(
+        "-v", "build", "--target", HOST, sysroot=str(folder), toolchain=replace(bench.toolchain, name=folder.name)
+    )
     assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
     assert f"ct-{HOST}:/rust:z,ro" in done.stdout
     assert f"rustup target list --toolchain ct-{HOST}" in done.stdout
@@ -444,7 +445,7 @@ def test_on_another_host_the_toolchain_keeps_its_name(bench, host, claimed):
     folder = bench.root / "toolchains" / f"1.85.0-{host}"
     folder.parent.mkdir()
     folder.symlink_to(bench.toolchain.path)
-    changes = {"rustc": str(rustc), "sysroot": str(folder), "listed": (folder.name,), "claimed": claimed}
+    changes = {"rustc": str(rustc), "sysroot": str(folder), "toolchain": replace(bench.toolchain, name=folder.name), "host": claimed}
     done, marks, told = bench.run("-v", "build", "--target", HOST, **changes)
     if claimed:
         assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
@@ -456,7 +457,7 @@ def test_on_another_host_the_toolchain_keeps_its_name(bench, host, claimed):
 
 def test_only_the_host_is_another(bench):
     """The stand-in changes one line of one answer; all else is the real rustc's."""
-    guard = bench.guard(sysroot="/other", claimed="sparc64-sun-solaris")
+    guard = bench.guard(sysroot="/other", host="sparc64-sun-solaris")
 
     def said(program, *arguments):
         return subprocess.run((program, *arguments), capture_output=True, text=True, check=True).stdout.splitlines()
@@ -495,7 +496,7 @@ EVIL = 'it\'s a "$HOME" `id`; exit * \\0 \n%s'
 """A name that a careless shell takes apart."""
 
 REAL = """#!/bin/sh
-printf '<%s>' "$@" "$RUSTC" "$CARGO_HOME" "$RUSTUP_HOME"
+printf '<%s>' "$@" "$RUSTC" "$CARGO_HOME"
 echo said >&2
 exit 7
 """
@@ -516,7 +517,6 @@ def alone(tmp_path):
         toolchain=toolchain,
         locked=True,
         cargo_home=EVIL,
-        rustup_home="home",
     )
     with guards.active(guard):
         yield guard
@@ -558,11 +558,11 @@ def test_arguments_need_not_be_text(alone):
 
 @pytest.mark.parametrize(("proxy", "channel"), [(True, "<+1.96.0>"), (False, "")])
 def test_metadata_goes_to_the_real_cargo(alone, proxy, channel):
-    """With our flags, the user's homes and its own exit code; only rustup's proxy is given a channel."""
+    """With our flags, the user's home and its own exit code; only rustup's proxy is given a channel."""
     if not proxy:
         Path(alone.toolchain.path, "lib", "rustlib").mkdir(parents=True)
     done = _call(alone, "cargo", "+1.96.0", "metadata", "--features", EVIL)
-    assert done.stdout.decode() == f"{channel}<metadata><--locked><--features><{EVIL}><{alone.rustc}><{EVIL}><home>"
+    assert done.stdout.decode() == f"{channel}<metadata><--locked><--offline><--features><{EVIL}><{alone.rustc}><{EVIL}>"
     assert (done.returncode, done.stderr) == (7, b"")
     assert guards.marks(alone.folder) == guards.Marks(metadata_code=7, metadata_stderr="said\n")
 

@@ -40,8 +40,8 @@ def test_programs_and_libraries_are_collected():
             product("many_kinds", f"{DEBUG}/libmany_kinds.so", "cdylib"),
             product("many_kinds", f"{DEBUG}/libmany_kinds.a", "staticlib"),
         ),
-        started=True,
-        finished=True,
+        at_work=True,
+        success=True,
     )
 
 
@@ -86,7 +86,7 @@ def test_other_output_goes_to_stderr(capfdbinary):
 
 
 @pytest.mark.parametrize(
-    ("output", "started", "finished", "errors"),
+    ("output", "at_work", "success", "errors"),
     [
         (b"", False, None, 0),
         (b"docker: no matching manifest\n", False, None, 0),
@@ -98,11 +98,11 @@ def test_other_output_goes_to_stderr(capfdbinary):
     ],
     ids=["nothing", "engine", "compiled", "killed-while-fresh", "all-fresh", "failed", "as-json"],
 )
-def test_what_is_known_of_a_run(output, started, finished, errors):
+def test_what_is_known_of_a_run(output, at_work, success, errors):
     """A run has started when cargo compiled something, or came to an end; only then is a failure the crate's own."""
     found = built(output)
 
-    assert (started, finished, errors) == (found.started, found.finished, found.errors)
+    assert (at_work, success, errors) == (found.at_work, found.success, found.errors)
 
 
 def test_emscripten_makes_two_files():
@@ -235,11 +235,11 @@ def test_a_universal_program_lies_where_cargo_would_have_put_it(tmp_path):
     """One for two; what is only tested is not joined."""
     programs = of_parts(tmp_path, "aarch64-apple-darwin/debug/tool", "x86_64-apple-darwin/debug/tool")
     tested = product("tool", str(tmp_path / "aarch64-apple-darwin/debug/deps/tool-1"), "test")
-    joined = universal(CargoOutput(executables=(*programs, tested), finished=True), tmp_path, find("universal2"))
+    joined = universal(CargoOutput(executables=(*programs, tested), success=True), tmp_path, find("universal2"))
 
     (one,) = joined.executables
     path = tmp_path / "universal2-apple-darwin/debug/tool"
-    assert (one, joined.finished) == (product("tool", str(path), "bin"), True)
+    assert (one, joined.success) == (product("tool", str(path), "bin"), True)
     assert path.stat().st_mode & 0o111 == 0o111
     content = path.read_bytes()
     assert content == fat([(name.partition("-")[0], name.encode()) for name in (str(Path(p.path).relative_to(tmp_path)) for p in programs)])

@@ -48,13 +48,20 @@ def test_the_environment_names_folder_and_rustc():
     assert guards.variables(replace(GUARD, sysroot="/other"), "/usr/bin")["RUSTC"] == "/cache/runs/1/rustc"
 
 
+def test_the_engine_is_one_of_the_programs():
+    """Where one stands in for it, cross is told to call that."""
+    other = replace(GUARD, engine="#!/bin/sh")
+    assert guards.scripts(other)["engine"] == "#!/bin/sh"
+    assert guards.variables(other, "")["CROSS_CONTAINER_ENGINE"] == "/cache/runs/1/engine"
+
+
 def test_what_the_compiler_says_is_answered_without_it():
-    """To these words alone, line by line; of the host it says what is claimed."""
+    """To these words alone, line by line; of the host it says what cross is to believe."""
     known = {"-vV": ("rustc 1.96.0", f"host: {ARM}", "it's"), "--print target-list": ("a", "b")}
-    told = guards.scripts(replace(GUARD, sysroot="/other", claimed=HOST, answers=known))["rustc"]
+    told = guards.scripts(replace(GUARD, sysroot="/other", host=HOST, compiler_output=known))["rustc"]
     assert f"""    -vV) printf '%s\\n' 'rustc 1.96.0' 'host: {HOST}' 'it'"'"'s'; exit 0 ;;\n""" in told
     assert """    '--print target-list') printf '%s\\n' a b; exit 0 ;;\n""" in told
-    assert f"host: {ARM}" in guards.scripts(replace(GUARD, sysroot="/other", answers=known))["rustc"]
+    assert f"host: {ARM}" in guards.scripts(replace(GUARD, sysroot="/other", compiler_output=known))["rustc"]
 
 
 @pytest.mark.parametrize("evil", ["$(touch x)", "it's `x`", 'say "hi"; exit', "new\nline", "*", "back\\slash"])
@@ -67,26 +74,18 @@ def test_a_value_is_one_word_of_a_program(evil):
     assert f">/f{evil}/rustup.mark" in programs["rustup"]
 
 
-@pytest.mark.parametrize(
-    ("locked", "offline", "wanted"),
-    [
-        (False, False, "metadata "),
-        (True, False, "metadata --locked "),
-        (False, True, "metadata --offline "),
-        (True, True, "metadata --locked --offline "),
-    ],
-)
-def test_metadata_is_held_to_the_lock_and_the_disk(locked, offline, wanted):
+@pytest.mark.parametrize(("locked", "wanted"), [(False, "metadata --offline "), (True, "metadata --locked --offline ")])
+def test_metadata_is_held_to_the_lock_and_the_disk(locked, wanted):
     """What is asked for is added to cargo metadata, and nothing else."""
-    text = guards.scripts(replace(GUARD, locked=locked, offline=offline))["cargo"]
+    text = guards.scripts(replace(GUARD, locked=locked))["cargo"]
     (line,) = (line for line in text.splitlines() if line.startswith(GUARD.cargo) and "2>" in line)
     assert f'}} {wanted}"$@"' in line
 
 
 def test_rustup_answers_what_is_there():
-    """The toolchain and its other names, the targets and the components, in rustup's words and without a suffix after a name."""
-    text = guards.scripts(replace(GUARD, listed=("ct-x", NAME)))["rustup"]
-    assert f"printf '%s\\n' {NAME} ct-x;" in text
+    """The toolchain, the targets and the components, in rustup's words and without a suffix after a name."""
+    text = guards.scripts(GUARD)["rustup"]
+    assert f"printf '%s\\n' {NAME};" in text
     assert f"printf '%s\\n' '{HOST} (installed)' '{ARM} (installed)';" in text
     assert f"printf '%s\\n' 'rust-std-{HOST} (installed)' 'rust-std-{ARM} (installed)' 'rust-src (installed)'\n" in text
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.run import cargo_options, gated, oldest, ours, parted, rounds, subcommand
+from crosstasks.building.run import cargo_options, gated, oldest, ours, past_cross, rounds, subcommand
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.testing import config, repository
@@ -140,4 +140,4 @@ def test_which_cargo_has_to_be_told_of_json(release, asked):
 )
 def test_cross_reads_nothing_behind_two_dashes(arguments, read, behind):
     """It would take the program's `--version`, and its `--target`, for its own."""
-    assert (read, behind) == parted(arguments)
+    assert (read, behind) == past_cross(arguments)
