@@ -16,12 +16,13 @@ import json
 import os
 import shutil
 import tarfile
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ..catalog import remedies
 from ..catalog.targets import catalogue
@@ -32,9 +33,8 @@ from ..reporting import progress
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..core.steps import Done, Env
+    from ..core.steps import Env
     from ..planning.route import Route
-    from ..project.repository import Repository
 
 
 MOST: Final = 1 << 30
@@ -51,14 +51,14 @@ def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
     Raises:
         ConfigError: it cannot be read, or is no such file.
     """
-    found = toml_file.read(lock).get("package", [])
-    rows = [
-        {name: row.get(name, "") for name in COLUMNS} if isinstance(row, dict) else {}
-        for row in (found if isinstance(found, list) else [{}])
-    ]
-    if not all(row and all(isinstance(value, str) for value in row.values()) and row["name"] and row["version"] for row in rows):
+    try:
+        rows = msgspec.convert(toml_file.read(lock).get("package", []), type=list[dict[str, Any]])
+        packages = tuple(msgspec.convert({name: row.get(name, "") for name in COLUMNS}, type=dict[str, str]) for row in rows)
+    except msgspec.ValidationError:
+        packages = ({"name": ""},)
+    if not all(package["name"] and package["version"] for package in packages):
         raise ConfigError(f"{lock} is no lock file of cargo's", hint="`cargo generate-lockfile` writes it anew")
-    return tuple(rows)
+    return packages
 
 
 def checksums(lock: Path) -> Mapping[str, str]:
@@ -73,19 +73,13 @@ def mismatches(lock: Path, home: Path) -> Iterator[str]:
     """Give the paths of crates, and of sources, below a CARGO_HOME that are not what a lock file names; no other crates are read."""
     for name, checksum in checksums(lock).items():
         for crate in (home / "registry" / "cache").glob(f"*/{name}.crate"):
-            if digest(crate) != checksum:
+            if files.sha256(crate) != checksum:
                 yield str(crate)
-            elif source := _changed(crate, home / "registry" / "src" / crate.parent.name):
+            elif source := _changed_source(crate, home / "registry" / "src" / crate.parent.name):
                 yield source
 
 
-def digest(path: Path) -> str:
-    """Return the checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _changed(crate: Path, folder: Path) -> str:
+def _changed_source(crate: Path, folder: Path) -> str:
     """Return the first file of a crate's sources that is not as in the crate; empty if none is, or they are not unpacked."""
     if not (folder / crate.stem).is_dir():
         return ""
@@ -96,22 +90,19 @@ def _changed(crate: Path, folder: Path) -> str:
             size += entry.size
             path = folder.joinpath(*PurePosixPath(entry.name).parts)
             names.add(path)
-            if size > MOST or (entry.isfile() and _other(path, tar, entry)):
+            if size > MOST or (entry.isfile() and _is_other(path, tar, entry)):
                 return str(path)
     # what came later counts as well: a build script that cargo finds by its name alone, a configuration
-    found = (Path(place, name) for place, _, files in os.walk(folder / crate.stem) for name in files)
-    return next((str(path) for path in found if path not in names and path.name != ".cargo-ok"), "")
+    paths = (Path(place, name) for place, _, files in os.walk(folder / crate.stem) for name in files)
+    return next((str(path) for path in paths if path not in names and path.name != ".cargo-ok"), "")
 
 
-def _other(path: Path, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bool:
+def _is_other(path: Path, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bool:
     content = tar.extractfile(entry)
     try:
         return path.is_symlink() or path.stat().st_size != entry.size or (content is not None and path.read_bytes() != content.read())
     except OSError:
         return path.name != ".cargo-ok"  # cargo writes that one itself
-
-
-__all__ = ["checksums", "digest", "mismatches"]
 
 
 CACHES: Final = ("registry", "git")
@@ -127,22 +118,21 @@ def user_home(environ: Mapping[str, str]) -> Path:
 
 def home(context: Context) -> Path:
     """Return the CARGO_HOME for containers, made if need be; its name tells the configuration and the authorities that are in it."""
-    theirs = user_home(context.environ)
+    user = user_home(context.environ)
     for name in CACHES:
-        (theirs / name).mkdir(parents=True, exist_ok=True)
-    text = _config(theirs, without_secrets)
-    trusted = network.authorities(context.environ)
-    certificates = Path(trusted).read_bytes() if trusted else b""
-    place = context.cache / "cargo" / hashlib.sha256(text.encode() + certificates).hexdigest()[:12]
+        (user / name).mkdir(parents=True, exist_ok=True)
+    text = _config(user, without_secrets)
+    authorities = network.authorities(context.environ)
+    certificates = Path(authorities).read_bytes() if authorities else b""
 
     def make(draft: Path) -> None:
         for name in (*CACHES, "bin", "xargo"):  # the engine would make the mount points itself, as root
             (draft / name).mkdir()
         (draft / "config.toml").write_text(text, "utf-8")
-        if trusted:
+        if authorities:
             (draft / network.CERTIFICATES).write_bytes(certificates)
 
-    return cache.make_once(place, make, ["*"])
+    return cache.make_once(context.cache / "cargo" / _key(text.encode() + certificates), make, ["*"])
 
 
 def host_home(context: Context) -> Path:
@@ -151,41 +141,45 @@ def host_home(context: Context) -> Path:
 
     Its name is the same from call to call, since it is part of what cargo compiles again for.
     """
-    theirs = user_home(context.environ)
-    text = _config(theirs, without_tokens)
-    place = context.cache / "cargo" / f"host-{hashlib.sha256(f'{theirs} {text}'.encode()).hexdigest()[:12]}"
+    user = user_home(context.environ)
+    text = _config(user, without_tokens)
 
     def make(draft: Path) -> None:
         for name in (*CACHES, "bin"):
-            (theirs / name).mkdir(parents=True, exist_ok=True)
-            (draft / name).symlink_to(theirs / name)
+            (user / name).mkdir(parents=True, exist_ok=True)
+            (draft / name).symlink_to(user / name)
         (draft / "config.toml").write_text(text, "utf-8")
 
-    made = cache.make_once(place, make, ["config.toml"])
-    (made / "config").unlink(missing_ok=True)  # cargo takes this name first, and a build script may have left it
-    return made
+    folder = cache.make_once(context.cache / "cargo" / f"host-{_key(f'{user} {text}'.encode())}", make, ["config.toml"])
+    (folder / "config").unlink(missing_ok=True)  # cargo takes this name first, and a build script may have left it
+    return folder
+
+
+def _key(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def without_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
     """Pure: return cargo's configuration without what logs in: tokens, what provides them, and proxies with a password."""
     secret = {"token", "secret-key", "credential-provider", "global-credential-providers"}
-    kept = {
+    public = {
         key: without_tokens(value) if isinstance(value, Mapping) else value
         for key, value in config.items()
         if key not in secret and not (key == "proxy" and "@" in str(value))
     }
-    kept.pop("credential-alias", None)
-    return kept
+    public.pop("credential-alias", None)
+    return public
 
 
-def _config(theirs: Path, chosen: Callable[[Mapping[str, Any]], dict[str, Any]]) -> str:
+def _config(user: Path, select: Callable[[Mapping[str, Any]], dict[str, Any]]) -> str:
     for name in ("config", "config.toml"):
-        path = theirs / name
+        path = user / name
         if path.is_file():
             try:
-                return toml_file.dumps(chosen(toml_file.loads(path.read_text("utf-8"))))
-            except tomllib.TOMLDecodeError as error:
-                raise ConfigError(f"{path} is not valid TOML", why=str(error), hint="cargo cannot read it either") from error
+                return toml_file.dumps(select(toml_file.read(path)))
+            except ConfigError as error:
+                error.hint = "cargo cannot read it either"
+                raise
     return ""
 
 
@@ -197,14 +191,16 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     credential providers, proxies, wrappers and everything else that speaks of the host (cross-rs/cross#621, #360).
     """
     tables: dict[str, Any] = {key: config[key] for key in ("source", "patch", "profile") if key in config}
-    registries = {name: {"index": table["index"]} for name, table in config.get("registries", {}).items() if "index" in table}
-    targets = {
-        name: {key: value for key, value in table.items() if key in {"linker", "runner", "rustflags"}}
-        for name, table in config.get("target", {}).items()
-        if isinstance(table, Mapping)
+    keys = {"registries": {"index"}, "target": {"linker", "runner", "rustflags"}}
+    parts = {
+        name: {
+            row: {key: content[key] for key in content if key in keys[name]}
+            for row, content in toml_file.table(config, name).items()
+            if isinstance(content, Mapping) and (name == "target" or "index" in content)
+        }
+        for name in keys
     }
-    flags = {"rustflags": config["build"]["rustflags"]} if "rustflags" in config.get("build", {}) else {}
-    parts = {"registries": registries, "target": targets, "build": flags}
+    parts["build"] = {key: value for key, value in toml_file.table(config, "build").items() if key == "rustflags"}
     return tables | {name: part for name, part in parts.items() if part}
 
 
@@ -219,46 +215,29 @@ def fetch(route: Route, context: Context) -> None:
     repository = context.repository
     lock = Path(repository.root) / "Cargo.lock"
     stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
-    key = hashlib.sha256(b"\0".join((lock.read_bytes() if lock.exists() else b"", route.host_toolchain.release.encode()))).hexdigest()
-    if not _fetched(stamp, key):
+    if not _is_current(stamp, _stamp_key(lock, route)):
         context.say(f"fetching the dependencies of {Path(repository.root).name}")
-        # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
-        target = catalogue()[route.target]
-        targets = dict.fromkeys((*target.triples, route.host_toolchain.host))
-        old = route.host_toolchain.release.startswith(_ONE_TARGET)
-        options = [] if old or target.specification else [f"--target={triple}" for triple in targets]
         with progress.timer("fetch the dependencies"):
-            done = _cargo(route, context, "fetch", *(("--locked",) if lock.exists() else ()), *options)
-        if done.code:
-            raise _unfetched(done)
-        check(lock, user_home(context.environ))
-        unpacked = _unpacked(lock, user_home(context.environ)) if lock.exists() else []
-        key = hashlib.sha256(b"\0".join((lock.read_bytes(), route.host_toolchain.release.encode()))).hexdigest() if lock.exists() else key
-        files.write(stamp, json.dumps({"key": key, "crates": unpacked}))
+            _cargo_fetch(lock, route, context)
+        user = user_home(context.environ)
+        check(lock, user)
+        sources = _unpacked(lock, user) if lock.exists() else []
+        files.write(stamp, json.dumps({"key": _stamp_key(lock, route), "crates": sources}))
     if route.build_std:
         from ..provisioning import toolchain
 
-        toolchain.fetch_library(
-            Path(route.toolchain.path), host_toolchain=Path(route.host_toolchain.path), run=context.run, say=context.say
-        )
+        folder, host_folder = Path(route.toolchain.path), Path(route.host_toolchain.path)
+        toolchain.fetch_library(folder, host_toolchain=host_folder, run=context.run, say=context.say)
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
-            toolchain.start_files(Path(route.toolchain.path), route.target, host_toolchain=Path(route.host_toolchain.path), run=context.run)
+            toolchain.start_files(folder, route.target, host_toolchain=host_folder, run=context.run)
 
 
-def check(lock: Path, theirs: Path) -> None:
-    """
-    Compare with Cargo.lock what cargo has of the crates.
-
-    Raises:
-        ConfigError: something was changed after it had come.
-    """
-    if lock.exists() and (wrong := tuple(islice(mismatches(lock, theirs), 4))):
-        why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
-        hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"
-        raise ConfigError("what cargo keeps of a crate is not what Cargo.lock names", why=why, hint=hint)
+def _stamp_key(lock: Path, route: Route) -> str:
+    content = lock.read_bytes() if lock.exists() else b""
+    return hashlib.sha256(b"\0".join((content, route.host_toolchain.release.encode()))).hexdigest()
 
 
-def _fetched(stamp: Path, key: str) -> bool:
+def _is_current(stamp: Path, key: str) -> bool:
     try:
         content = json.loads(stamp.read_text("utf-8"))
         return bool(content["key"] == key and all(Path(crate).exists() for crate in content["crates"]))
@@ -266,22 +245,58 @@ def _fetched(stamp: Path, key: str) -> bool:
         return False
 
 
-def _unpacked(lock: Path, theirs: Path) -> list[str]:
+def _cargo_fetch(lock: Path, route: Route, context: Context) -> None:
+    host_toolchain, target = route.host_toolchain, catalogue()[route.target]
+    # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
+    targets = dict.fromkeys((*target.triples, host_toolchain.host))
+    one_target = host_toolchain.release.startswith(_ONE_TARGET)
+    options = [] if one_target or target.specification else [f"--target={triple}" for triple in targets]
+    env: Env = {"RUSTC": f"{host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
+    argv = (f"{host_toolchain.path}/bin/cargo", "fetch", *(("--locked",) if lock.exists() else ()), *options)
+    done = context.run(argv, env=env, cwd=context.repository.root)
+    if not done.code:
+        return
+    output = done.err.strip() or f"cargo exited with {done.code}"
+    if "--locked" in output:
+        hint = "run `cargo update --workspace`, and commit Cargo.lock"
+        raise ConfigError("Cargo.lock does not fit Cargo.toml", why=output, hint=hint)
+    error = BuildFailed("the dependencies cannot be fetched", why=output, hint="`cargo fetch --locked` in the repository says the same")
+    remedies.with_remedy(error)
+    raise error
+
+
+def check(lock: Path, user: Path) -> None:
+    """
+    Compare with Cargo.lock what cargo has of the crates.
+
+    Raises:
+        ConfigError: something was changed after it had come.
+    """
+    if lock.exists() and (wrong := tuple(islice(mismatches(lock, user), 4))):
+        why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
+        hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"
+        raise ConfigError("what cargo keeps of a crate is not what Cargo.lock names", why=why, hint=hint)
+
+
+def _unpacked(lock: Path, user: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
     every = locked(lock)
     names = [f"{package['name']}-{package['version']}" for package in every if package["source"].startswith(("registry", "sparse"))]
-    sources = [folder for folder in (theirs / "registry" / "src").glob("*") if folder.is_dir()]
+    sources = [folder for folder in (user / "registry" / "src").glob("*") if folder.is_dir()]
     return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
 
 
 def carry(place: Path, route: Route, context: Context) -> None:
     """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
-    theirs = user_home(context.environ)
+    from ..provisioning.rustup_home import SOURCE
+
+    user = user_home(context.environ)
     shutil.copytree(home(context), place)
-    for lock in _locks(route, context):
+    library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
+    for lock in filter(Path.exists, (Path(context.repository.root, "Cargo.lock"), *library)):
         for package in locked(lock):
-            for path in _parts(theirs, package["name"], package["version"], package["source"]):
-                target = place / path.relative_to(theirs)
+            for path in _parts(user, package["name"], package["version"], package["source"]):
+                target = place / path.relative_to(user)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir():
                     shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
@@ -289,44 +304,16 @@ def carry(place: Path, route: Route, context: Context) -> None:
                     shutil.copy2(path, target)
 
 
-def _locks(route: Route, context: Context) -> tuple[Path, ...]:
-    from ..provisioning.rustup_home import SOURCE
-
-    library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
-    return tuple(lock for lock in (Path(context.repository.root, "Cargo.lock"), *library) if lock.exists())
-
-
-def _parts(theirs: Path, name: str, version: str, source: str) -> Iterator[Path]:
+def _parts(user: Path, name: str, version: str, source: str) -> Iterator[Path]:
     """Give what a CARGO_HOME holds of a package: the crate and its row in the index of each registry, or the repository."""
     if source.startswith("git+"):
         repository = PurePosixPath(urlsplit(source).path).name.removesuffix(".git")
-        yield from (path for folder in ("db", "checkouts") for path in (theirs / "git" / folder).glob(f"{repository}-*"))
+        yield from (path for folder in ("db", "checkouts") for path in (user / "git" / folder).glob(f"{repository}-*"))
     elif source:
         short = name.lower()
-        row = Path(
-            ".cache", *([str(len(short))] if len(short) < 4 else [short[:2], short[2:4]]), *([short[0]] if len(short) == 3 else []), short
-        )
-        for index in (theirs / "registry" / "index").glob("*"):
+        folders = {1: ("1",), 2: ("2",), 3: ("3", short[0])}.get(len(short), (short[:2], short[2:4]))
+        row = Path(".cache", *folders, short)
+        for index in (user / "registry" / "index").glob("*"):
             listed = (index / row, *(index / other for other in ("config.json", ".git", ".last-updated")))
             yield from (path for path in listed if path.exists())
-        yield from (theirs / "registry" / "cache").glob(f"*/{name}-{version}.crate")
-
-
-def _cargo(route: Route, context: Context, *arguments: str) -> Done:
-    env: Env = {"RUSTC": f"{route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    return context.run((f"{route.host_toolchain.path}/bin/cargo", *arguments), env=env, cwd=context.repository.root)
-
-
-def _unfetched(done: Done) -> BuildFailed | ConfigError:
-    output = done.err.strip() or f"cargo exited with {done.code}"
-    if "--locked" in output:
-        hint = "run `cargo update --workspace`, and commit Cargo.lock"
-        return ConfigError("Cargo.lock does not fit Cargo.toml", why=output, hint=hint)
-    failed = BuildFailed("the dependencies cannot be fetched", why=output, hint="`cargo fetch --locked` in the repository says the same")
-    remedies.with_remedy(failed)
-    return failed
-
-
-def reader(repository: Repository) -> tuple[str, ...]:
-    """Return the argument that keeps the lock file as it is, where there is one."""
-    return ("--locked",) if repository.lock else ()
+        yield from (user / "registry" / "cache").glob(f"*/{name}-{version}.crate")

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building import dependencies
-from crosstasks.building.dependencies import fetch, home, reader, user_home, without_secrets
+from crosstasks.building.dependencies import fetch, home, user_home, without_secrets
 from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.errors import BuildFailed, ConfigError
 from crosstasks.core.steps import Done
@@ -53,6 +52,8 @@ CARGO = "/toolchain/bin/cargo"
             {"target": {ARM64: {"linker": "ld", "runner": "qemu", "rustflags": "-g", "rustc-wrapper": "x"}, "cfg(unix)": {"runner": "r"}}},
             {"target": {ARM64: {"linker": "ld", "runner": "qemu", "rustflags": "-g"}, "cfg(unix)": {"runner": "r"}}},
         ),
+        ({"registries": "a registry index", "target": {ARM64: "x"}, "build": "rustflags"}, {}),
+        ({"registries": {"mine": "the index"}}, {}),
     ],
 )
 def test_what_a_container_needs_and_no_more(config, kept):
@@ -107,7 +108,15 @@ def test_a_broken_configuration_of_cargo_is_told(tmp_path):
     """With the file's name."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "config.toml").write_text("[")
-    with pytest.raises(ConfigError, match=r"config\.toml is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"config\.toml is not TOML(.|\n)*cargo cannot read it either"):
+        home(context(tmp_path))
+
+
+def test_a_configuration_of_cargo_that_is_no_text_is_told(tmp_path):
+    """Likewise."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"config\.toml is not UTF-8"):
         home(context(tmp_path))
 
 
@@ -191,9 +200,3 @@ def test_without_a_lock_file_cargo_makes_one(tmp_path):
     fetch(ROUTE, acting)
     fetch(ROUTE, acting)
     assert acting.run.calls == [command]
-
-
-def test_the_lock_file_is_kept_where_there_is_one():
-    """By an argument."""
-    assert (reader(repository(lock=True)), reader(repository(lock=False))) == (("--locked",), ())
-    assert dependencies.CACHES == ("registry", "git")
