@@ -129,7 +129,7 @@ def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archiv
     from .clients import debian
 
     keyring = str(Path(config.place).parent / Path(config.debian_keyring).expanduser()) if config.debian_keyring else ""
-    hints = debian.mirrors.of_apt()
+    hints = debian.fetch.of_apt()
     return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints)
 
 

@@ -194,9 +194,9 @@ def _diagnostic(diagnostic: _Diagnostic) -> Diagnostic:
     level = "error" if diagnostic.level.startswith("error") else diagnostic.level
     code = diagnostic.code.code if diagnostic.code else ""
     span = next((span for span in diagnostic.spans if span.is_primary), None)
-    if span is None:
-        return Diagnostic(level=level, message=diagnostic.message, code=code)
-    place: dict[str, Any] = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
+    place: dict[str, Any] = {}
+    if span:
+        place = {"path": span.file_name, "line": span.line_start, "end_line": span.line_end, "column": span.column_start}
     return Diagnostic(level=level, message=diagnostic.message, code=code, **place)
 
 

@@ -217,7 +217,7 @@ def read_only(root: Path, *more: str) -> tuple[str, ...]:
 
 def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
     repository = context.repository
-    user_volumes = environment.users_volumes(route.target, repository, context.environ)
+    volumes = environment.user_volumes(route.target, repository, context.environ)
     return guard.Mounts(
         engine=context.engine.command,
         cache=str(context.cache),
@@ -227,7 +227,7 @@ def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guar
         target_dir=str(target_dir),
         target=repository.target_directory,
         read_only=read_only(Path(repository.root), context.config.release.dist),
-        volumes=tuple(os.path.realpath(folder) for volume in user_volumes if (folder := _folder(volume, context.environ))),
+        volumes=tuple(os.path.realpath(folder) for volume in volumes if (folder := _folder(volume, context.environ))),
         instead="nextest" if route.nextest else "",
     )
 

@@ -85,7 +85,6 @@ class Call(Struct, frozen=True, kw_only=True):
     colour: bool = False
     width: int = 0
     path: str
-    offline: bool = True
     env: Mapping[str, str] = {}
 
 
@@ -94,45 +93,38 @@ def variable(triple: str) -> str:
     return triple.upper().replace("-", "_").replace(".", "_")
 
 
-def removals(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
-    """Return the variables that must not reach the container, or would lead cross astray, as changes; *passed* the user hands on."""
-    foreign = [name for name in environ if name.startswith("CARGO_") and not _may_enter(name, environ[name], passed)]
-    present = [name for name in (*foreign, *HOST_ONLY, *ASTRAY) if name in environ]
-    return dict.fromkeys(present)
+def removals(environ: Mapping[str, str], env_pass: Collection[str] = ()) -> dict[str, None]:
+    """Return the variables that must not reach the container, or would lead cross astray, as changes; *env_pass* the user hands on."""
+    foreign = (name for name in environ if name.startswith("CARGO_") and not _may_enter(name, environ[name], env_pass))
+    return dict.fromkeys((*foreign, *(name for name in (*HOST_ONLY, *ASTRAY) if name in environ)))
 
 
-def _may_enter(name: str, value: str, passed: Collection[str]) -> bool:
+def _may_enter(name: str, value: str, env_pass: Collection[str]) -> bool:
     if SECRET.search(name) or _LOGIN.search(value):
         return False
-    return name in passed or bool(CARGO_VARIABLES.fullmatch(name))
+    return name in env_pass or bool(CARGO_VARIABLES.fullmatch(name))
 
 
-def open_proxies(environ: Mapping[str, str], passed: Collection[str] = ()) -> tuple[str, ...]:
+def open_proxies(environ: Mapping[str, str], env_pass: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names of the user's variables for proxies that hold no log-in, unless the user hands them on."""
     values = {name.lower(): value for name, value in environ.items()}
-    return tuple(name for name in network.proxies(environ) if name in passed or not _LOGIN.search(_scheme(values[name.lower()])))
+    addresses = {name: value if "://" in value else f"http://{value}" for name, value in values.items()}
+    return tuple(name for name in network.proxies(environ) if name in env_pass or not _LOGIN.search(addresses[name.lower()]))
 
 
-def _scheme(address: str) -> str:
-    return address if "://" in address else f"http://{address}"
-
-
-def withheld(environ: Mapping[str, str], passed: Collection[str] = ()) -> dict[str, None]:
+def secrets(environ: Mapping[str, str], env_pass: Collection[str] = ()) -> dict[str, None]:
     """Return the variables that a build on the host is not given, as changes: tokens, and what reaches the user's agents."""
     closed = set(network.proxies(environ)) - set(open_proxies(environ))
     logins = {name for name, value in environ.items() if _LOGIN.search(value) and (name.startswith("CARGO_") or name in closed)}
-    return {name: None for name in environ if (SECRET.search(name) or name in logins) and name not in passed}
+    return {name: None for name in environ if (SECRET.search(name) or name in logins) and name not in env_pass}
 
 
-def cargo(call: Call) -> dict[str, str | None]:
+def cargo(call: Call) -> dict[str, str]:
     """Return what every call of cargo is given, whichever program makes it."""
-    env: dict[str, str | None] = {"CARGO_TARGET_DIR": call.target_dir}
-    if call.offline:
-        env["CARGO_NET_OFFLINE"] = "true"
-    env["CARGO_TERM_COLOR"] = "always" if call.colour else "never"
-    if call.width:
-        env |= {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": str(call.width)}
-    return env
+    colour = "always" if call.colour else "never"
+    env = {"CARGO_TARGET_DIR": call.target_dir, "CARGO_NET_OFFLINE": "true", "CARGO_TERM_COLOR": colour}
+    progress = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": str(call.width)}
+    return {**env, **(progress if call.width else {})}
 
 
 def cross(
@@ -146,7 +138,7 @@ def cross(
         environ: the user's environment, for what is taken away and added to.
     """
     name = variable(route.target)
-    env: dict[str, str | None] = {**removals(environ, _passed(route.target, repository, config)), **cargo(call)}
+    env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
         "PATH": f"{call.guard}:{call.path}",
         "CARGO_HOME": call.cargo_home,
@@ -161,7 +153,7 @@ def cross(
     }
     if route.image and route.image.ref:
         env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
-    env |= platform(route, environ) | building(route, call, environ)
+    env |= platform(route, environ) | build_options(route, call, environ)
     history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
     if around := (*repository.around.folders, *history):
         env |= volumes(route.target, around, repository, environ)
@@ -185,7 +177,7 @@ def cross(
     return env
 
 
-def _passed(triple: str, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
+def _container_variables(triple: str, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
     """Return the variables that the user has a container given, by crosstasks.toml or Cross.toml."""
     named = [table.get("env", {}).get("passthrough") for table in repository.cross_tables(triple)]
     return (*config.env_pass, *(str(name) for names in named if isinstance(names, list) for name in names))
@@ -216,7 +208,7 @@ def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
     return env
 
 
-def building(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
+def build_options(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what ``docker build`` is told where cross builds an image: the platform, and proxies by name (the values are the user's)."""
     image = route.image
     options = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
@@ -232,16 +224,16 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
     the variable for one target hides all others (config.rs).
     """
-    user_volumes = users_volumes(triple, repository, environ)
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
-    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join((*user_volumes, *ours))}
+    names = (*user_volumes(triple, repository, environ), *ours)
+    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join(names)}
 
 
-def users_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
+def user_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
     """Return what the user has cross mount: names of variables, or ``NAME=folder``."""
     target, build = (table.get("env", {}).get("volumes") for table in repository.cross_tables(triple))
-    said = environ.get(f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES", "").split() or target
-    return said or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
+    of_target = environ.get(f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES", "").split() or target
+    return of_target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
 
 
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
@@ -258,27 +250,23 @@ def options(route: Route, call: Call, engine: Engine, repository: Repository, co
     trusted = f"{home}/{network.CERTIFICATES}"
     listed += [f"--env={name}={trusted}" for name in ("SSL_CERT_FILE", "CARGO_HTTP_CAINFO") if call.certificates]
     listed += [f"--env={name}" for name in (*call.proxies, *config.env_pass)]
-    return (*listed, *(f"--env={key}={value}" for key, value in {**inside(route, repository, config), **call.env}.items()))
+    return (*listed, *(f"--env={key}={value}" for key, value in {**container_env(route, repository, config), **call.env}.items()))
 
 
-def inside(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
+def container_env(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
     """Return what the container is given beyond what cross forwards and the image sets; the user's own choice wins."""
     name = variable(route.target)
     env: dict[str, str] = {}
     if route.build_std:
         env["RUSTC_BOOTSTRAP"] = "1"
-    for kind, settings in (("LINKER", repository.linkers), ("RUNNER", repository.runners)):
-        if route.target in settings:
-            env[f"CARGO_TARGET_{name}_{kind}"] = settings[route.target].value
-    if config.linker:
-        env[f"CARGO_TARGET_{name}_LINKER"] = config.linker
-    if config.runner:
-        env[f"CARGO_TARGET_{name}_RUNNER"] = config.runner
+    for kind, settings, option in (("LINKER", repository.linkers, config.linker), ("RUNNER", repository.runners, config.runner)):
+        if option or route.target in settings:
+            env[f"CARGO_TARGET_{name}_{kind}"] = option or settings[route.target].value
     return env
 
 
-def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collection[str] = ()) -> Env:
-    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain; *passed* the user hands on."""
+def host(route: Route, call: Call, environ: Mapping[str, str], env_pass: Collection[str] = ()) -> Env:
+    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain; *env_pass* the user hands on."""
     toolchain = route.host_toolchain.path
     env: dict[str, str | None] = {
         **cargo(call),
@@ -288,10 +276,8 @@ def host(route: Route, call: Call, environ: Mapping[str, str], passed: Collectio
         "RUSTUP_TOOLCHAIN": None,
     }
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
-    env |= {**withheld(environ, passed), "CARGO_HOME": call.cargo_home}
-    if route.build_std:
-        env["RUSTC_BOOTSTRAP"] = "1"
-    return {**env, **call.env}
+    bootstrap = {"RUSTC_BOOTSTRAP": "1"} if route.build_std else {}
+    return {**env, **secrets(environ, env_pass), "CARGO_HOME": call.cargo_home, **bootstrap, **call.env}
 
 
 def xwin(triple: str, folder: str) -> dict[str, str]:
@@ -356,7 +342,7 @@ def remap_flags(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"--remap-path-prefix={old}={new}" for old, new in folders)
 
 
-def add_flags(triples: Sequence[str], flags: Sequence[str], tables_: ConfigFlags, environ: Mapping[str, str]) -> FlagChanges:
+def add_flags(triples: Sequence[str], flags: Sequence[str], config_flags: ConfigFlags, environ: Mapping[str, str]) -> FlagChanges:
     """
     Add flags to the user's own, of all *triples* that are built.
 
@@ -372,19 +358,17 @@ def add_flags(triples: Sequence[str], flags: Sequence[str], tables_: ConfigFlags
     """
     if not flags:
         return FlagChanges()
-    theirs = _variable(environ)
-    if theirs is not None:
-        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*theirs, *flags))})
-    tables = [triple for triple in triples if triple in tables_ or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
-    if len(tables) < len(triples):
-        tables += [*(name for name in tables_ if name.startswith("cfg(")), "build"]
-    return FlagChanges(arguments=tuple(f"--config={_key(table)}.rustflags={_value(tables_.get(table, ()), flags)}" for table in tables))
-
-
-def _variable(environ: Mapping[str, str]) -> list[str] | None:
     if "CARGO_ENCODED_RUSTFLAGS" in environ:
-        return [flag for flag in environ["CARGO_ENCODED_RUSTFLAGS"].split(SEPARATOR) if flag]
-    return environ["RUSTFLAGS"].split() if "RUSTFLAGS" in environ else None
+        user_flags = [flag for flag in environ["CARGO_ENCODED_RUSTFLAGS"].split(SEPARATOR) if flag]
+        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*user_flags, *flags))})
+    if "RUSTFLAGS" in environ:
+        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*environ["RUSTFLAGS"].split(), *flags))})
+    tables = [triple for triple in triples if triple in config_flags or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
+    if len(tables) < len(triples):
+        tables += [*(name for name in config_flags if name.startswith("cfg(")), "build"]
+    return FlagChanges(
+        arguments=tuple(f"--config={_key(table)}.rustflags={_value(config_flags.get(table, ()), flags)}" for table in tables)
+    )
 
 
 def _key(table: str) -> str:

@@ -3,7 +3,6 @@
 cross hands to the host's cargo what it does not put into a container, and says little about why. The marks that the
 guard leaves decide, since a program under ``cross run`` may exit with any code.
 
-
 That cross ended well proves nothing: a program of that name may call the host's cargo. The engine writes the container's id to a file,
 and is asked while the build goes on what that is: it must carry the label of this run.
 """
@@ -113,15 +112,16 @@ def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
 
 
 def _install(argv: Sequence[str]) -> ToolMissing:
+    why = "cross wants to install it"
     match [word for word in argv if word not in {"--quiet", "--verbose"}]:
         case ["toolchain", "add" | "install", name, *_]:
             what, why = f"cross wants to install the toolchain {name!r}", "it is not the one that was provided"
             hint = "name the toolchain in rust-toolchain.toml or in the config, not as +channel"
         case ["target", "add", triple, "--toolchain", name]:
-            what, why = f"the toolchain {name!r} has no standard library for {triple}", "cross wants to install it"
+            what = f"the toolchain {name!r} has no standard library for {triple}"
             hint = f"add {triple!r} to the targets of the config"
         case ["component", "add", component, "--toolchain", name]:
-            what, why = f"the toolchain {name!r} lacks {component!r}", "cross wants to install it"
+            what = f"the toolchain {name!r} lacks {component!r}"
             hint = "take a toolchain that has it"
         case _:
             what, why = "cross asked rustup for what the guard does not answer", shlex.join(["rustup", *argv])
@@ -130,7 +130,6 @@ def _install(argv: Sequence[str]) -> ToolMissing:
 
 
 _NAME_ONE: Final = "name one: `image` of the target in the config, or in Cross.toml"
-
 
 _ABORTED: Final = "Errors encountered before cross compilation, aborting."
 """What git's cross says in place of a fall-back, with CROSS_NO_WARNINGS or in CI (bin/cross.rs:44-48)."""
@@ -211,23 +210,23 @@ class Witness:
         self.client = client
         self.run_id = run_id
         self.file = file
-        self.begun = time.time()
-        self.seen: Container | None = None
-        self.over = Event()
+        self.start = time.time()
+        self.result: Container | None = None
+        self.end = Event()
         self.thread = Thread(target=self._watch, name="witness", daemon=True)
 
     def container(self) -> Container | None:
         """Return what the engine said, once the build has ended; None: it knows of no container of this run."""
-        self.over.set()
+        self.end.set()
         self.thread.join(PATIENCE)
-        return self.seen
+        return self.result
 
     def _watch(self) -> None:
-        while not (name := self._name()) and not self.over.wait(OFTEN):
+        while not (name := self._name()) and not self.end.wait(OFTEN):
             pass
         if name:
             with suppress(CrosstasksError, OSError, ValueError, KeyError, TypeError):
-                self.seen = self._seen(self._asked("containers", name) or self._remembered())
+                self.result = self._container(self._inspect("containers", name) or self._from_events())
 
     def _name(self) -> str:
         try:
@@ -235,32 +234,32 @@ class Witness:
         except OSError:
             return ""
 
-    def _asked(self, kind: str, name: str) -> Mapping[str, Any]:
+    def _inspect(self, kind: str, name: str) -> Mapping[str, Any]:
         if self.socket:
             return docker_sdk.socket_get(self.socket, f"/{kind}/{name}/json")
         if kind == "images":
             return self.client.image(name) or {}
         return self.client.container(name)
 
-    def _remembered(self) -> Mapping[str, Any]:
+    def _from_events(self) -> Mapping[str, Any]:
         """Return what is left of a container that was gone before it was asked for: the engine remembers its start for a while."""
         filters = ("--filter", f"label={RUN}={self.run_id}", "--filter", "event=start")
-        since, until = (f"{moment:.0f}" for moment in (self.begun - 1, time.time() + 1))
-        asked = (self.client.command, "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}")
-        line = self.client.runner(asked, timeout=PATIENCE).out.partition("\n")[0]
-        told: dict[str, Any] = json.loads(line)
-        name = told.get("from") or told.get("Image")
-        return {"Id": told.get("id") or told["ID"], "Image": name, "Config": {"Image": name, "Labels": {RUN: self.run_id}}}
+        since, until = (f"{moment:.0f}" for moment in (self.start - 1, time.time() + 1))
+        argv = (self.client.command, "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}")
+        line = self.client.runner(argv, timeout=PATIENCE).out.partition("\n")[0]
+        event: dict[str, Any] = json.loads(line)
+        name = event.get("from") or event.get("Image")
+        return {"Id": event.get("id") or event["ID"], "Image": name, "Config": {"Image": name, "Labels": {RUN: self.run_id}}}
 
-    def _seen(self, told: Mapping[str, Any]) -> Container | None:
-        config = told["Config"]
+    def _container(self, answer: Mapping[str, Any]) -> Container | None:
+        config = answer["Config"]
         if (config.get("Labels") or {}).get(RUN) != self.run_id:
             return None
-        image = self._asked("images", str(told["Image"]))
+        image = self._inspect("images", str(answer["Image"]))
         digests = [str(digest).rpartition("@")[2] for digest in image.get("RepoDigests") or ()]
         return Container(
-            id=str(told["Id"]),
-            image=str(config.get("Image") or told.get("ImageName") or ""),
+            id=str(answer["Id"]),
+            image=str(config.get("Image") or answer.get("ImageName") or ""),
             digest=digests[0] if digests else identity(image),
             platform="/".join(str(image[key]) for key in ("Os", "Architecture", "Variant") if image.get(key)),
         )
@@ -274,7 +273,4 @@ def watch_container(engine: Engine, client: EngineClient, run_id: str, file: Pat
     try:
         yield witness
     finally:
-        witness.over.set()
-
-
-__all__ = ["Witness", "watch_container"]
+        witness.end.set()

@@ -49,6 +49,13 @@ def proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *map(str.lower, named))))
 
 
+def root_cause(error: BaseException) -> str:
+    """Return what is at the bottom of a chain of errors, which is what went wrong; what is raised ``from None`` is the bottom."""
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = inner
+    return str(error)
+
+
 def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return what every program is given besides the user's environment.

@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 from ..core import references
 from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed
 from ..facts.registry import ASK, INDEXES
-from . import docker_sdk
+from . import docker_sdk, network
 from .docker_sdk import with_timeout
 
 if TYPE_CHECKING:
@@ -342,7 +342,7 @@ def translate_errors(ref: str) -> Iterator[None]:
     try:
         yield
     except (RequestException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a list where a table belongs
-        raise ImageFailed(f"{ref} could not be looked up", why=_cause(error), hint=_hint(str(error))) from error
+        raise ImageFailed(f"{ref} could not be looked up", why=network.root_cause(error), hint=_hint(str(error))) from error
 
 
 def directly(ref: str, timeout: float) -> dict[str, Any]:
@@ -426,7 +426,7 @@ def _fetch(url: str, timeout: float, until: bytes) -> str:
                     break
             return body.decode("utf-8", errors="replace")
     except (requests.RequestException, ValueError) as error:
-        raise CrosstasksError(f"{url} cannot be fetched", why=_cause(error)) from error
+        raise CrosstasksError(f"{url} cannot be fetched", why=network.root_cause(error)) from error
 
 
 CHUNK: Final = 16_384
@@ -436,10 +436,3 @@ MOST_TEXT: Final = 64 << 20
 
 ENOUGH: Final = 256
 """Bytes below the text to stop after: its own lines."""
-
-
-def _cause(error: BaseException) -> str:
-    """Return what is at the bottom of a chain of errors, which is what went wrong; what is raised ``from None`` is the bottom."""
-    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
-        error = inner
-    return str(error)

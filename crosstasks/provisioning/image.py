@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import engines
 from ..clients.debian.deb import PIECE, members
-from ..clients.debian.packages import Package, megabytes
+from ..clients.debian.index import Package, megabytes
 from ..context import debian_archive
 from ..core import cache, files
 from ..core.errors import ImageFailed

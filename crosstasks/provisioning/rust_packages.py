@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..clients.debian.deb import members
-from ..clients.debian.packages import Package
+from ..clients.debian.index import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
 from .rustup_home import mark, missing, path

@@ -25,7 +25,7 @@ from crosstasks.building import dependencies
 from crosstasks.building.artifacts import Messages
 from crosstasks.catalog import remedies
 from crosstasks.clients import registry_api
-from crosstasks.clients.debian import deb, index, mirrors, release, resolve
+from crosstasks.clients.debian import deb, fetch, index, release, resolve
 from crosstasks.core.errors import CrosstasksError
 from crosstasks.core.looking import Look
 from crosstasks.core.steps import Done
@@ -308,7 +308,7 @@ def test_what_debian_signs(data):
 def test_sources_of_apt(data, tmp_path):
     """Of both forms."""
     (tmp_path / "sources.list").write_bytes(data)
-    mirrors.of_apt(tmp_path)
+    fetch.of_apt(tmp_path)
 
 
 def tarred(packing):

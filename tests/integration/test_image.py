@@ -23,7 +23,7 @@ from crosstasks.catalog import recipes, targets
 from crosstasks.clients import engines
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
-from crosstasks.clients.debian.packages import Package
+from crosstasks.clients.debian.index import Package
 from crosstasks.core.errors import CrosstasksError, ImageFailed, ToolMissing
 from crosstasks.provisioning import image
 

@@ -2,21 +2,19 @@
 
 ::
 
-    mirrors    where the archive is
-    keys       whose signature counts
-    release    what a suite's signed Release file says
+    release    what a suite's Release file says, and whose signature counts
     lists      its lists of packages, kept in our cache
-    index      one of them, and how a name is looked up
-    version    the order of versions
-    resolve    what an empty machine needs
-    packages   what the resolver's answer is handed on as
-    fetch      files by their hash, over the network
+    index      one of them, its packages, and how a name is looked up
+    resolve    what an empty machine needs, and the order of versions
+    fetch      where the archive is, and its files by their hash
+    deb        what lies in a package
 
 Neither apt, dpkg, gpg nor root has a part in it; nothing is installed, and no maintainer script runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -27,12 +25,10 @@ import msgspec
 
 from ...core import cache, files
 from ...core.errors import ToolMissing
-from . import fetch, mirrors, resolve
-from .index import Offered
+from . import fetch, resolve
+from .index import Offered, Package, megabytes, package
 from .lists import Lists
-from .packages import Package, megabytes, package
-from .resolve import ALL
-from .version import key
+from .resolve import ALL, version_key
 
 if TYPE_CHECKING:
     from ...core.steps import Say
@@ -58,8 +54,10 @@ class Archive:
         """
         self.suite, self._say, self._web = suite, say, web or fetch.Requests()
         self.folder = folder
-        place = folder / mirrors.folder(suite, mirror, keyring)
-        self.lists = Lists(place, suite, mirrors.bases(mirror, hints), keyring, web=self._web, say=say)
+        # what comes from elsewhere, or is signed by others, is kept apart
+        other = f"{mirror} {keyring}".strip()
+        place = folder / (f"{suite}-{hashlib.sha256(other.encode()).hexdigest()[:8]}" if other else suite)
+        self.lists = Lists(place, suite, fetch.bases(mirror, hints), keyring, web=self._web, say=say)
 
     def update(self, architectures: Sequence[str]) -> None:
         """
@@ -76,8 +74,10 @@ class Archive:
 
     def _stanzas(self, name: str, architecture: str) -> list[Stanza]:
         known = [architecture] if architecture != ALL else sorted(self.lists.state().stamps)
-        found = (one for index in self.lists.indexes(known) for one in index.packages(name))
-        return sorted((one for one in found if one.architecture in {architecture, ALL}), key=lambda one: key(one.version), reverse=True)
+        stanzas = (one for index in self.lists.indexes(known) for one in index.packages(name))
+        return sorted(
+            (one for one in stanzas if one.architecture in {architecture, ALL}), key=lambda one: version_key(one.version), reverse=True
+        )
 
     def lacking(self, names: Sequence[str], architecture: str) -> dict[str, str]:
         """Return those of *names* that no package has, or provides, with the likeliest that one has; empty if none is near."""
@@ -100,8 +100,8 @@ class Archive:
             return msgspec.json.decode(path.read_bytes(), type=tuple[Package, ...])
         except (OSError, msgspec.MsgspecError):
             offered = Offered(self.lists.indexes((architecture, *foreign)))
-            found = map(package, resolve.closure(packages, offered, architecture))
-            result = tuple(sorted(found, key=lambda one: one.file))
+            stanzas = resolve.closure(packages, offered, architecture)
+            result = tuple(sorted(map(package, stanzas), key=lambda one: one.file))
             files.write(path, msgspec.json.encode(result))
             return result
 
@@ -141,14 +141,14 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
         with cache.lock(folder, self._say):
             every = dict.fromkeys(package for group in groups for package in group)
-            missing = [package for package in every if not fetch.whole(folder / package.file, package.size, _sha256(package))]
-            got: list[Package] = []
+            missing = [package for package in every if not fetch.is_complete(folder / package.file, package.size, _sha256(package))]
+            ready: list[Package] = []
             for group in groups:
-                lacking = [package for package in missing if package in group and package not in got]
+                lacking = [package for package in missing if package in group and package not in ready]
                 if lacking:
                     self._download(lacking, folder)
-                    got += lacking
-                    self._say(f"fetched {len(got)} of {len(missing)} packages, {megabytes(got)} of {megabytes(missing)} MB")
+                    ready += lacking
+                    self._say(f"fetched {len(ready)} of {len(missing)} packages, {megabytes(ready)} of {megabytes(missing)} MB")
                 yield tuple(folder / package.file for package in group)
 
     def _download(self, packages: Sequence[Package], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Act: files of the archive, fetched from a mirror: each by its SHA-256, at once or not at all, several side by side.
+"""Act: where the archive is, and its files: each by its SHA-256, at once or not at all, several side by side.
 
 A mirror that breaks off is asked for the rest; one in the middle of a sync is asked again a little later. What came is checked
 before it gets its name, so a mirror or a proxy can keep a file from us, and can never give us another.
@@ -6,6 +6,7 @@ before it gets its name, so a mirror or a proxy can keep a file from us, and can
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,57 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ...core import files
+from .. import network
 
 if TYPE_CHECKING:
     from requests import Session
 
 T = TypeVar("T")
+
+OFFICIAL: Final = "https://deb.debian.org"
+"""Where the archive is served to the whole world."""
+
+ARCHIVE: Final = "{archive}"
+"""Stands in the address of a mirror for ``debian``, or ``debian-security``."""
+
+_SOURCE: Final = re.compile(r"^[ \t]*+(?:URIs:|deb[ \t]++(?:\[[^\]\n]*+\][ \t]++)?)(.*)$", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"https?://[^\s]+")
+
+
+def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
+    """
+    Return the addresses to try, in their order.
+
+    Args:
+        mirror: what the user named; alone then.
+        hints: mirrors that the machine's own apt names, for where the official one is out of reach.
+    """
+    return tuple(dict.fromkeys(map(_with_archive, (mirror,) if mirror else (OFFICIAL, *hints))))
+
+
+def of_apt(etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
+    """
+    Return the mirrors of Debian's archive that the machine's own apt names: hints, and no more.
+
+    Whoever serves the archive, it is the archive's keys that count.
+    """
+    files = (etc / "sources.list", *sorted((etc / "sources.list.d").glob("*")))
+    texts = (_text(file) for file in files if file.suffix in {".list", ".sources"})
+    addresses = (address.rstrip("/") for text in texts for line in _SOURCE.findall(text) for address in _ADDRESS.findall(line))
+    return tuple(dict.fromkeys(one.removesuffix("/debian") for one in addresses if one.endswith("/debian")))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _with_archive(mirror: str) -> str:
+    """``https://snapshot.debian.org/archive/{archive}/20261101T000000Z`` stays as it is; else the archive's name is the last part."""
+    return mirror.rstrip("/") if ARCHIVE in mirror else f"{mirror.rstrip('/')}/{ARCHIVE}"
+
 
 PIECE: Final = 1 << 18
 """Bytes that are read at a time."""
@@ -89,13 +136,7 @@ class Requests:
                 response.raise_for_status()
                 yield start if response.status_code == PARTIAL else 0, response.iter_content(PIECE)
         except (RequestException, HTTPError) as error:
-            raise Unreached(f"{url}: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return str(error)
+            raise Unreached(f"{url}: {network.root_cause(error)}") from error
 
 
 def text(web: Web, url: str, most: int) -> bytes:
@@ -130,7 +171,7 @@ def patient(act: Callable[[], T]) -> T:
     return act()
 
 
-def whole(path: Path, size: int, sha256: str) -> bool:
+def is_complete(path: Path, size: int, sha256: str) -> bool:
     """Tell whether a file is there, and what it is to be."""
     try:
         return path.stat().st_size == size and files.sha256(path) == sha256
@@ -146,16 +187,16 @@ def file(web: Web, url: str, path: Path, size: int, sha256: str) -> None:
         Unreached: the mirror does not have it, or another.
     """
     draft = path.with_name(f"{path.name}.part")
-    patient(lambda: _whole_draft(web, url, draft, size, sha256))
+    patient(lambda: _complete_draft(web, url, draft, size, sha256))
     draft.replace(path)
 
 
-def _whole_draft(web: Web, url: str, draft: Path, size: int, sha256: str) -> None:
+def _complete_draft(web: Web, url: str, draft: Path, size: int, sha256: str) -> None:
     """Have the draft as it is to be, or not at all where more of the same would not help."""
     there = draft.stat().st_size if draft.exists() else 0
     if there < size:
         _append(web, url, draft, there, size)
-    if not whole(draft, size, sha256):
+    if not is_complete(draft, size, sha256):
         short = draft.stat().st_size < size
         if not short:
             draft.unlink()

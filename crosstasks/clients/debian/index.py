@@ -1,4 +1,4 @@
-"""Pure: a list of packages of the archive, in a form that is small, and in which a name is looked up without reading the rest.
+"""Pure: packages of the archive, and a list of them in a form that is small, and in which a name is looked up without reading the rest.
 
 One line for each package, and one for each name that a package provides, sorted; columns with tabs between. A name is found by
 bisection, so that a file of 20 MB is only touched where it is asked.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -40,6 +41,36 @@ class Stanza(Struct, frozen=True, kw_only=True):
     size: int = 0
     sha256: str = ""
     base: str = ""
+
+
+class Package(Struct, frozen=True, kw_only=True):
+    """A package of the archive. *size* is in bytes, *digest* is ``sha256:…``; *file* is its name in our cache."""
+
+    name: str
+    version: str
+    architecture: str
+    url: str
+    size: int
+    digest: str
+    file: str
+
+
+def package(stanza: Stanza) -> Package:
+    """Return what a list says of a package, with its address; its file is named as apt would, a version's colon escaped."""
+    return Package(
+        name=stanza.name,
+        version=stanza.version,
+        architecture=stanza.architecture,
+        url=f"{stanza.base}/{quote(stanza.file)}",
+        size=stanza.size,
+        digest=f"sha256:{stanza.sha256}",
+        file=f"{stanza.name}_{stanza.version.replace(':', '%3a')}_{stanza.architecture}.deb",
+    )
+
+
+def megabytes(packages: Iterable[Package]) -> str:
+    """Return how large packages are."""
+    return f"{sum(package.size for package in packages) / 1e6:.0f}"
 
 
 class Provision(Struct, frozen=True):

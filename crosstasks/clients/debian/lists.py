@@ -15,6 +15,7 @@ import mmap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ...catalog import recipes
 from ...core import cache, files
 from ...core.errors import ToolMissing
 from . import fetch, index, release
@@ -54,7 +56,7 @@ SOURCES: Final = (("debian", "{suite}"), ("debian", "{suite}-updates"), ("debian
 """The archives that have a suite, and what it is called there."""
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class Source(Struct, frozen=True, kw_only=True):
     """What a source's Release file said: its *date*, and the SHA-256 of its list for each architecture that was asked."""
 
     date: datetime
@@ -63,7 +65,6 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 FORM: Final = 1
 """Raised when indexes are made otherwise; those of before are made anew."""
-
 
 CLOSURES: Final = 1
 """Raised when packages are resolved otherwise; what is kept of before is resolved anew."""
@@ -75,7 +76,7 @@ class State(Struct, frozen=True, kw_only=True):
     form: int = FORM
     base: str = ""
     stamps: Mapping[str, float] = {}
-    sources: Mapping[str, Kept] = {}
+    sources: Mapping[str, Source] = {}
 
 
 class Lists:
@@ -84,6 +85,7 @@ class Lists:
     def __init__(self, folder: Path, suite: str, bases: Sequence[str], keyring: str, *, web: Web, say: Say) -> None:
         """Read nothing yet; *bases* are addresses with ``{archive}`` in them, tried in their order."""
         self.folder, self.suite, self.bases, self.keyring = folder, suite, tuple(bases), keyring
+        self._sources = tuple((archive, name.format(suite=suite)) for archive, name in SOURCES)
         self._web, self._say = web, say
         self._open: dict[str, index.Index] = {}
 
@@ -101,33 +103,30 @@ class Lists:
             self._write(replace(self.state(), stamps={}))
 
     def update(self, architectures: Sequence[str]) -> None:
-        """
-        Have the lists of these architectures, not older than a day.
-
-        One that the suite does not have has none, and that is an answer.
-
-        Raises:
-            ToolMissing: the archive cannot be reached, or what it says is not signed, not valid or not whole.
-        """
+        """Have the lists of these architectures; see ``Archive.update``."""
         with cache.lock(self.folder / "lists", self._say):
             state = self.state()
             now = time.time()
-            wanted = dict.fromkeys(one for one in architectures if one != ALL)
-            stale = [one for one in wanted if now - state.stamps.get(one, 0) > FRESH or not self._there(state, one)]
+            real = dict.fromkeys(one for one in architectures if one != ALL)
+            stale = [one for one in real if now - state.stamps.get(one, 0) > FRESH or not self._there(state, one)]
             if stale:
                 self._write(self._renewed(state, stale))
 
     def _there(self, state: State, architecture: str) -> bool:
         """Tell whether nobody has taken away what is kept of an architecture."""
-        kept = [(suite, one.lists[architecture]) for suite, one in state.sources.items() if architecture in one.lists]
-        return all((self.folder / "lists" / _file(suite, architecture, sha256)).exists() for suite, sha256 in kept)
+        lists = ((suite, source.lists[architecture]) for suite, source in state.sources.items() if architecture in source.lists)
+        return all(self._path(suite, architecture, sha256).exists() for suite, sha256 in lists)
+
+    def _path(self, suite: str, architecture: str, sha256: str) -> Path:
+        return self.folder / "lists" / f"{suite}-{architecture}-{sha256[:16]}.index"
 
     def _write(self, state: State) -> None:
         files.write(self.folder / "state.json", msgspec.json.format(msgspec.json.encode(state, order="sorted")).decode())
-        used = {_file(suite, architecture, sha) for suite, kept in state.sources.items() for architecture, sha in kept.lists.items()}
+        used = {self._path(suite, name, sha256) for suite, source in state.sources.items() for name, sha256 in source.lists.items()}
         for path in (self.folder / "lists").glob("*.index"):
-            if path.name not in used:
-                _unlink(path)
+            if path not in used:
+                with suppress(OSError):  # Windows: another call reads it; it goes with the next change
+                    path.unlink(missing_ok=True)
                 rmtree(self.folder / "closures", ignore_errors=True)
         self._open.clear()
 
@@ -137,22 +136,24 @@ class Lists:
         behind = [one for one, (_, old) in releases.items() if old]
         if behind:
             self._say(f"{_server(base)} is behind with {', '.join(behind)}; what is known already is used")
-        wanted = self._wanted(state, releases, stale)
-        got = self._fetch(base, wanted)
-        sources = {suite: self._kept(suite, state, releases, [row for row in got if row.suite == suite]) for suite in releases}
-        stamp = time.time() - (FRESH - SOON if behind or len(got) < len(wanted) else 0)
+        rows = self._rows(state, releases, stale)
+        lists = self._fetch(base, rows)
+        sources = {}
+        for suite, (file, old) in releases.items():
+            before = state.sources.get(suite, Source(date=file.date))
+            new = {row.architecture: row.entry.sha256 for row in lists if row.suite == suite}
+            sources[suite] = Source(date=before.date if old else file.date, lists={**before.lists, **new})
+        stamp = time.time() - (FRESH - SOON if behind or len(lists) < len(rows) else 0)
         return State(base=base, stamps={**state.stamps, **dict.fromkeys(stale, stamp)}, sources=sources)
 
     def _reached(self, state: State) -> tuple[str, dict[str, tuple[Release, bool]]]:
         """Return the first mirror that answers, with the Release file of each source, and whether it is older than what is kept."""
-        keys = _keys(self.keyring)
+        keys = release.keyring(self.keyring)
         for base in self.bases:
             try:
                 with ThreadPoolExecutor(len(SOURCES)) as pool:
-                    asked = [
-                        pool.submit(self._release, base, archive, suite.format(suite=self.suite), keys, state) for archive, suite in SOURCES
-                    ]
-                return base, dict(one.result() for one in asked)
+                    answers = [pool.submit(self._release, base, archive, suite, keys, state) for archive, suite in self._sources]
+                return base, dict(answer.result() for answer in answers)
             except fetch.Unreached as error:
                 problem = error
         hint = "`debian-mirror` names another mirror, https_proxy a proxy"
@@ -161,24 +162,25 @@ class Lists:
     def _release(self, base: str, archive: str, suite: str, keys: Sequence[Cert], state: State) -> tuple[str, tuple[Release, bool]]:
         place = f"{base.format(archive=archive)}/dists/{suite}/InRelease"
         content = fetch.text(self._web, place, MOST)
-        read = release.read(release.signed(content, keys, place), place)
-        if read.suite != suite:
-            raise ToolMissing(f"{place} is of another suite", why=f"it says {read.suite!r}", hint="`base` takes code names")
-        kept = state.sources.get(suite)
-        return suite, (read, not release.current(read, place, now=_now(base), known=kept.date if kept else None))
+        file = release.read(release.signed(content, keys, place), place)
+        if file.suite != suite:
+            raise ToolMissing(f"{place} is of another suite", why=f"it says {file.suite!r}", hint="`base` takes code names")
+        # what a mirror of one point in time serves holds always
+        moment = recipes.moment(base)
+        now = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if moment else datetime.now(UTC)
+        known = state.sources[suite].date if suite in state.sources else None
+        return suite, (file, not release.is_current(file, place, now=now, known=known))
 
-    def _wanted(self, state: State, releases: Mapping[str, tuple[Release, bool]], stale: Sequence[str]) -> tuple[_Row, ...]:
+    def _rows(self, state: State, releases: Mapping[str, tuple[Release, bool]], stale: Sequence[str]) -> tuple[_Row, ...]:
         """Return the lists to have: of what is asked for now, and of what was before where a source has newer ones."""
         rows = []
-        for archive, pattern in SOURCES:
-            suite = pattern.format(suite=self.suite)
-            said, old = releases[suite]
-            kept = state.sources.get(suite)
-            asked = {*stale, *(kept.lists if kept and not old else ())}
-            for architecture in sorted({*asked, *((ALL,) if said.apart else ())}):
-                entry = said.lists.get(architecture)
-                if entry and not (old and kept and architecture in kept.lists):
-                    path = self.folder / "lists" / _file(suite, architecture, entry.sha256)
+        for archive, suite in self._sources:
+            file, old = releases[suite]
+            before = state.sources[suite].lists if suite in state.sources else {}
+            for architecture in sorted({*stale, *(() if old else before), *((ALL,) if file.apart else ())}):
+                entry = file.lists.get(architecture)
+                if entry and not (old and architecture in before):
+                    path = self._path(suite, architecture, entry.sha256)
                     rows.append(_Row(archive=archive, suite=suite, architecture=architecture, entry=entry, path=path))
         return tuple(rows)
 
@@ -190,15 +192,15 @@ class Lists:
             size = sum(row.entry.size for row in missing)
             self._say(f"fetching {len(missing)} lists of packages, {size / 1e6:.0f} MB, from {_server(base)}")
         failed: list[_Row] = []
-        fetch.side_by_side([partial(self._tried, base, row, failed) for row in missing])
+        fetch.side_by_side([partial(self._try, base, row, failed) for row in missing])
         for row in missing:
             if row not in failed:
-                _indexed(row)  # one after another: each takes 30 MB of memory
+                _make_index(row)  # one after another: each takes 30 MB of memory
         return [row for row in rows if row not in failed]
 
-    def _tried(self, base: str, row: _Row, failed: list[_Row]) -> None:
+    def _try(self, base: str, row: _Row, failed: list[_Row]) -> None:
         try:
-            _fetched(self._web, base, row)
+            _fetch_list(self._web, base, row)
         except fetch.Unreached as error:
             if row.suite == self.suite:
                 hint = "the mirror may be in the middle of a sync: try again in some minutes"
@@ -206,35 +208,26 @@ class Lists:
             self._say(f"{_server(base)} lacks the list of {row.suite} for {row.architecture}: {self.suite}'s own packages are taken")
             failed.append(row)
 
-    def _kept(self, suite: str, state: State, releases: Mapping[str, tuple[Release, bool]], rows: Sequence[_Row]) -> Kept:
-        said, old = releases[suite]
-        before = state.sources.get(suite, Kept(date=said.date))
-        lists = {row.architecture: row.entry.sha256 for row in rows}
-        return Kept(date=before.date if old else said.date, lists={**before.lists, **lists})
-
     def indexes(self, architectures: Sequence[str]) -> tuple[index.Index, ...]:
         """Return the lists of architectures, each once opened."""
         state = self.state()
-        found = []
-        for archive, pattern in SOURCES:
-            suite = pattern.format(suite=self.suite)
-            kept = state.sources.get(suite)
-            for architecture in (*architectures, ALL):
-                sha = kept.lists.get(architecture) if kept else None
-                if sha:
-                    found.append(self._opened(self.folder / "lists" / _file(suite, architecture, sha), state.base.format(archive=archive)))
-        return tuple(found)
+        return tuple(
+            self._open_index(self._path(suite, architecture, sha256), state.base.format(archive=archive))
+            for archive, suite in self._sources
+            for architecture in (*architectures, ALL)
+            if suite in state.sources and (sha256 := state.sources[suite].lists.get(architecture))
+        )
 
     def closure(self, architectures: Sequence[str], packages: Sequence[str]) -> Path:
         """Return where the closure of packages is kept, as long as none of the lists of *architectures* is another."""
         state = self.state()
-        known = [(suite, one, kept.lists.get(one, "")) for suite, kept in state.sources.items() for one in (*architectures, ALL)]
+        known = [(suite, one, source.lists.get(one, "")) for suite, source in state.sources.items() for one in (*architectures, ALL)]
         text = msgspec.json.encode((CLOSURES, state.base, architectures, sorted(known), packages))
         folder = self.folder / "closures"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{hashlib.sha256(text).hexdigest()[:16]}.json"
 
-    def _opened(self, path: Path, base: str) -> index.Index:
+    def _open_index(self, path: Path, base: str) -> index.Index:
         if path.name not in self._open:
             with path.open("rb") as file:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
@@ -257,7 +250,7 @@ class _Row(Struct, frozen=True, kw_only=True):
         return self.path.with_suffix(".xz")
 
 
-def _fetched(web: Web, base: str, row: _Row) -> None:
+def _fetch_list(web: Web, base: str, row: _Row) -> None:
     """Fetch a list by its hash, so that a sync of the mirror is not in the way; by its name from a mirror that has no hashes."""
     folder = f"{base.format(archive=row.archive)}/dists/{row.suite}/{release.COMPONENT}/binary-{row.architecture}"
     try:
@@ -268,7 +261,7 @@ def _fetched(web: Web, base: str, row: _Row) -> None:
         fetch.file(web, f"{folder}/{release.PACKED}", row.packed, row.entry.size, row.entry.sha256)
 
 
-def _indexed(row: _Row) -> None:
+def _make_index(row: _Row) -> None:
     """Make an index of a list that was fetched; unpacking goes on beside. The lines wait on the disk, and only their names in memory."""
     unsorted, draft = row.path.with_suffix(".lines"), row.path.with_suffix(".draft")
     keys, offset = [], 0
@@ -331,29 +324,5 @@ def _unpacked(path: Path, size: int) -> Iterator[bytes]:
         raise fetch.Unreached(f"{path.name} cannot be unpacked: {error}") from error
 
 
-def _file(suite: str, architecture: str, sha256: str) -> str:
-    return f"{suite}-{architecture}-{sha256[:16]}.index"
-
-
-def _keys(keyring: str) -> tuple[Cert, ...]:
-    from . import keys
-
-    return keys.keyring(keyring)
-
-
 def _server(base: str) -> str:
     return base.partition("://")[2].partition("/")[0]
-
-
-def _now(base: str) -> datetime:
-    """Return when a Release file must hold: now, or with a mirror of one moment, always."""
-    from .mirrors import point_in_time
-
-    return point_in_time(base) or datetime.now(UTC)
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # Windows: another call reads it; it goes with the next change
-        return

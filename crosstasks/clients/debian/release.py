@@ -1,15 +1,17 @@
-"""Pure: a suite's signed Release file: who signed it, from when it is and until when it holds, and which lists of packages it names."""
+"""Look: a suite's Release file: whose keys sign it, from when it is and until when it holds, and which lists of packages it names."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ...core.errors import ToolMissing
+from ...core.errors import ConfigError, ToolDamaged, ToolMissing
 
 if TYPE_CHECKING:
     from pysequoia import Cert
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 COMPONENT: Final = "main"
 PACKED: Final = "Packages.xz"
 PLAIN: Final = "Packages"
+
+KEYS: Final = Path(__file__).with_name("keys.toml")
+"""Debian's own, which come with us."""
 
 
 class Entry(Struct, frozen=True):
@@ -45,6 +50,46 @@ class Release(Struct, frozen=True, kw_only=True):
     architectures: tuple[str, ...] = ()
     apart: bool = False
     lists: Mapping[str, Entry] = {}
+
+
+def debian_keys(file: Path = KEYS) -> tuple[Cert, ...]:
+    """
+    Return Debian's keys.
+
+    Raises:
+        ToolDamaged: one is another than its fingerprint says.
+    """
+    from pysequoia import Cert
+
+    keys = []
+    for row in tomllib.loads(file.read_text("utf-8"))["key"]:
+        key = Cert.from_bytes(row["armor"].encode())
+        if key.fingerprint.upper() != row["fingerprint"]:
+            raise ToolDamaged(f"{row['name']} is another key in {file.name}", why=f"it has the fingerprint {key.fingerprint.upper()}")
+        keys.append(key)
+    return tuple(keys)
+
+
+def keyring(file: str) -> tuple[Cert, ...]:
+    """
+    Return the keys of a file of the user's, armoured or not; Debian's where none is named.
+
+    Raises:
+        ConfigError: it cannot be read, or holds none.
+    """
+    if not file:
+        return debian_keys()
+    from pysequoia import Cert
+
+    try:
+        keys = tuple(Cert.split_bytes(Path(file).expanduser().read_bytes()))
+    except OSError as error:
+        raise ConfigError(f"debian-keyring: {file!r} cannot be read", why=error.strerror or str(error)) from error
+    except (RuntimeError, ValueError) as error:  # pysequoia has none of its own
+        raise ConfigError(f"debian-keyring: {file!r} holds no keys", why=str(error).splitlines()[0]) from None
+    if not keys:
+        raise ConfigError(f"debian-keyring: {file!r} holds no keys")
+    return keys
 
 
 def signed(content: bytes, keys: Sequence[Cert], place: str) -> str:
@@ -114,7 +159,7 @@ def _lists(rows: Iterable[str]) -> Iterator[tuple[str, Entry]]:
             yield architecture, Entry(sha256, size, plain[1])
 
 
-def current(release: Release, place: str, *, now: datetime, known: datetime | None) -> bool:
+def is_current(release: Release, place: str, *, now: datetime, known: datetime | None) -> bool:
     """
     Tell whether a release may be taken; False if the one from *known* is newer, as where mirrors are not all as far.
 

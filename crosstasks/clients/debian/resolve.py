@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Protocol
+from operator import eq, ge, gt, le, lt
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from ...core.errors import ToolMissing
 from .index import Provision, Stanza
-from .version import fits, key
 
 ALL: Final = "all"
 """The architecture of packages that are for every one."""
@@ -26,6 +26,46 @@ PRIORITIES: Final = {"required": 0, "important": 1, "standard": 2, "optional": 3
 """How important packages are to a system; of several that provide a name the most important is taken (``mawk`` for ``awk``)."""
 
 _RELATION: Final = re.compile(r"(?P<name>[^\s:(\[]+)(?::(?P<qualifier>[\w-]+))?\s*(?:\((?P<operator>[<>=]+)\s*(?P<version>[^)\s]+)\s*\))?")
+
+
+Part: TypeAlias = tuple[tuple[int, ...] | int, ...]
+Key: TypeAlias = tuple[int, Part, Part]
+
+_PAIR: Final = re.compile(r"(\D*)(\d*)")
+
+OPERATORS: Final[Mapping[str, Callable[[Key, Key], bool]]] = {"<<": lt, "<=": le, "=": eq, ">=": ge, ">>": gt, "<": le, ">": ge}
+"""How relations compare; a single sign is the old spelling of ``<=`` and ``>=``."""
+
+
+@lru_cache(maxsize=8192)
+def version_key(version: str) -> Key:
+    """Return what two versions are compared by: epoch, upstream's version, Debian's revision."""
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "0", version
+    upstream, dash, revision = rest.rpartition("-")
+    if not dash:
+        upstream, revision = rest, "0"
+    return int(epoch) if epoch.isdigit() else 0, _part(upstream), _part(revision)
+
+
+def _part(text: str) -> Part:
+    """Split a text into what is no digit and what is, in turn; the end sorts after ``~`` and before all else."""
+    parts: list[tuple[int, ...] | int] = []
+    for letters, digits in _PAIR.findall(text):
+        if letters or digits:
+            parts += [_letters(letters), int(digits or "0")]
+    return (*parts, _letters(""))
+
+
+def _letters(text: str) -> tuple[int, ...]:
+    """Letters come before all other signs."""
+    return (*((-1 if sign == "~" else ord(sign) if sign.isalpha() else ord(sign) + 256) for sign in text), 0)
+
+
+def fits(version: str, operator: str, other: str) -> bool:
+    """Tell whether a version is as a relation asks; without an operator each is."""
+    return not operator or OPERATORS[operator](version_key(version), version_key(other))
 
 
 class Relation(Struct, frozen=True):
@@ -66,50 +106,50 @@ def _relation(text: str) -> Relation | None:
     return Relation(*(match[name] or "" for name in ("name", "qualifier", "operator", "version"))) if match else None
 
 
-def closure(asked: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ...]:
+def closure(names: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ...]:
     """
     Return what is asked for and all that it depends on.
 
     Args:
-        asked: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
+        names: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
         native: the architecture of the machine.
 
     Raises:
         ToolMissing: something is not there in a version that fits, or two packages exclude one another.
     """
     machine = _Machine(lists, native)
-    for name in asked:
-        machine.add(machine.asked(name))
+    for name in names:
+        machine.add(machine.find(name))
     machine.settle()
-    return tuple(sorted(machine.taken.values(), key=lambda one: (one.name, one.architecture)))
+    return tuple(sorted(machine.packages.values(), key=lambda one: (one.name, one.architecture)))
 
 
 class _Machine:
-    """A machine that was empty, and what is taken for it."""
+    """A machine that was empty, and the packages for it."""
 
     def __init__(self, lists: Lists, native: str) -> None:
         self.lists, self.native = lists, native
-        self.taken: dict[tuple[str, str], Stanza] = {}
+        self.packages: dict[tuple[str, str], Stanza] = {}
         self._provided: dict[str, list[tuple[Stanza, str]]] = {}
         self._excluded: dict[str, list[tuple[Stanza, Relation]]] = {}
         self._single: deque[_Need] = deque()
         self._several: deque[_Need] = deque()
 
-    def asked(self, text: str) -> Stanza:
+    def find(self, text: str) -> Stanza:
         """Return what a name stands for; one that only is provided stands for its provider."""
         name, _, version = text.partition("=")
         name, _, architecture = name.partition(":")
         relation = Relation(name, architecture or self.native, "=" if version else "", version)
-        return self._chosen((relation,), self.native, f"{text} is asked for")
+        return self._choose((relation,), self.native, f"{text} is asked for")
 
     def add(self, stanza: Stanza) -> None:
         """Take a package, and remember what it needs, provides and excludes."""
-        if (stanza.name, stanza.architecture) in self.taken:
+        if (stanza.name, stanza.architecture) in self.packages:
             return
         rival = self._rival(stanza)
         if rival:
             raise ToolMissing(f"{stanza.name} and {rival.name} of Debian exclude one another", why=_why(stanza, rival))
-        self.taken[stanza.name, stanza.architecture] = stanza
+        self.packages[stanza.name, stanza.architecture] = stanza
         self._provided.setdefault(stanza.name, []).append((stanza, stanza.version))
         for provided in _names(stanza.provides):
             self._provided.setdefault(provided.name, []).append((stanza, provided.version))
@@ -122,20 +162,20 @@ class _Machine:
         """Take what is needed until nothing is."""
         while self._single or self._several:
             need = (self._single or self._several).popleft()
-            architecture = self._own(need.by)
-            if not any(self._served(relation, architecture) for relation in need.choices):
-                self.add(self._chosen(need.choices, architecture, f"{need.by.name} {need.by.version} depends on it"))
+            architecture = self._architecture(need.by)
+            if not any(self._is_served(relation, architecture) for relation in need.choices):
+                self.add(self._choose(need.choices, architecture, f"{need.by.name} {need.by.version} depends on it"))
 
-    def _own(self, stanza: Stanza) -> str:
+    def _architecture(self, stanza: Stanza) -> str:
         return self.native if stanza.architecture == ALL else stanza.architecture
 
-    def _served(self, relation: Relation, architecture: str) -> bool:
+    def _is_served(self, relation: Relation, architecture: str) -> bool:
         return any(
             _matches(stanza, relation, architecture, self.native) and _in_version(version, relation)
             for stanza, version in self._provided.get(relation.name, ())
         )
 
-    def _chosen(self, choices: Sequence[Relation], architecture: str, reason: str) -> Stanza:
+    def _choose(self, choices: Sequence[Relation], architecture: str, reason: str) -> Stanza:
         rivals: list[str] = []
         for relation in choices:
             for stanza in self._candidates(relation, architecture):
@@ -143,8 +183,8 @@ class _Machine:
                 if not rival:
                     return stanza
                 rivals.append(_why(stanza, rival))
-        what = " | ".join(_shown(relation) for relation in choices)
-        versions = sorted({one.version for relation in choices for one in self.lists.packages(relation.name)}, key=key)
+        what = " | ".join(_text(relation) for relation in choices)
+        versions = sorted({one.version for relation in choices for one in self.lists.packages(relation.name)}, key=version_key)
         offered = f"; there is {', '.join(versions)}" if versions else ""
         raise ToolMissing(f"Debian has no {what} for {architecture}", why=rivals[0] if rivals else f"{reason}{offered}")
 
@@ -161,7 +201,7 @@ class _Machine:
         newest: dict[str, str] = {}
         providers = tuple(self.lists.providers(relation.name))
         for provision in providers:
-            newest[provision.package] = max(newest.get(provision.package, ""), provision.package_version, key=key)
+            newest[provision.package] = max(newest.get(provision.package, ""), provision.package_version, key=version_key)
         names = sorted({one.package for one in providers if _in_version(one.version, relation)})
         yield from self._ordered(
             (
@@ -176,7 +216,7 @@ class _Machine:
     def _ordered(self, stanzas: Iterable[Stanza], architecture: str) -> list[Stanza]:
         """Sort by how near an architecture is and how important a package, then by name; of one the newest version first."""
         near = {architecture: 0, ALL: 1}
-        newest = sorted(stanzas, key=lambda one: key(one.version), reverse=True)
+        newest = sorted(stanzas, key=lambda one: version_key(one.version), reverse=True)
         rank = {one.name: PRIORITIES.get(one.priority, len(PRIORITIES)) for one in reversed(newest)}
         return sorted(newest, key=lambda one: (near.get(one.architecture, 2), rank[one.name], one.name))
 
@@ -207,12 +247,12 @@ def _matches(stanza: Stanza, relation: Relation, architecture: str, native: str)
     ``name:arm64``      of that, or ``all``
     ==================  =======================================================================
     """
-    wanted = architecture if relation.qualifier in {"", "any"} else relation.qualifier
-    if stanza.architecture == wanted or stanza.multi == "foreign":
+    expected = architecture if relation.qualifier in {"", "any"} else relation.qualifier
+    if stanza.architecture == expected or stanza.multi == "foreign":
         return True
     if relation.qualifier == "any" and stanza.multi == "allowed":
         return True
-    return stanza.architecture == ALL and (wanted == native or relation.qualifier not in {"", "any"})
+    return stanza.architecture == ALL and (expected == native or relation.qualifier not in {"", "any"})
 
 
 def _in_version(version: str, relation: Relation) -> bool:
@@ -229,7 +269,7 @@ def _provides(stanza: Stanza, relation: Relation) -> bool:
     return any(provided.name == relation.name and _in_version(provided.version, relation) for provided in _names(stanza.provides))
 
 
-def _shown(relation: Relation) -> str:
+def _text(relation: Relation) -> str:
     return f"{relation.name} ({relation.operator} {relation.version})" if relation.operator else relation.name
 
 

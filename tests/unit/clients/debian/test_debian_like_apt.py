@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.clients.debian.index import Index, Offered
-from crosstasks.clients.debian.packages import package
+from crosstasks.clients.debian.index import Index, Offered, package
 from crosstasks.clients.debian.resolve import closure
 from crosstasks.provisioning import image
 

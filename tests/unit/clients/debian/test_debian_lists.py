@@ -6,7 +6,7 @@ import time
 import debian_archive as archive
 import pytest
 
-from crosstasks.clients.debian import Archive, fetch, mirrors, resolve
+from crosstasks.clients.debian import Archive, fetch, resolve
 from crosstasks.core.errors import ToolMissing
 
 SUITES = (("debian", "bookworm"), ("debian", "bookworm-updates"), ("debian-security", "bookworm-security"))
@@ -239,7 +239,7 @@ def test_more_than_was_signed_is_not_read(served, tmp_path, monkeypatch):
 )
 def test_where_the_archive_is(mirror, hints, expected):
     """What the user names is alone; else the official one, and what the machine's own apt names."""
-    assert mirrors.bases(mirror, hints) == expected
+    assert fetch.bases(mirror, hints) == expected
 
 
 def test_a_mirror_of_one_point_in_time_holds_for_ever(served, key, tmp_path):

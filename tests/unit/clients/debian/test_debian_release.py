@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import debian_archive as archive
 import pytest
 
-from crosstasks.clients.debian import keys, release
+from crosstasks.clients.debian import release
 from crosstasks.core.errors import ConfigError, ToolDamaged, ToolMissing
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -65,20 +65,20 @@ def test_what_is_no_release_file_is_refused(text):
 def test_an_older_release_than_the_known_one_is_not_taken(known, taken):
     """A mirror that is behind, or that is kept behind."""
     read = release.read(archive.release_text("bookworm", {})[0], "place")
-    assert release.current(read, "place", now=NOON, known=known) is taken
+    assert release.is_current(read, "place", now=NOON, known=known) is taken
 
 
 def test_a_release_that_holds_no_more_is_refused():
     """With the time until which it did."""
     read = release.read(archive.release_text("bookworm", {}, until="Sun, 29 Nov 2026 11:00:00 UTC")[0], "place")
     with pytest.raises(ToolMissing) as caught:
-        release.current(read, "place", now=NOON, known=None)
+        release.is_current(read, "place", now=NOON, known=None)
     assert caught.value.why == "it was until 2026-11-29 11:00 UTC"
 
 
 def test_debians_keys_are_what_their_fingerprints_say():
     """Those of two releases, each with one for the archive and one for security."""
-    assert [key.fingerprint.upper() for key in keys.archive()] == [
+    assert [key.fingerprint.upper() for key in release.debian_keys()] == [
         "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8",
         "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0",
         "04B54C3CDCA79751B16BC6B5225629DF75B188BD",
@@ -88,18 +88,18 @@ def test_debians_keys_are_what_their_fingerprints_say():
 
 def test_a_key_that_was_changed_is_not_used(tmp_path):
     """Its fingerprint is another."""
-    text = keys.FILE.read_text("utf-8")
+    text = release.KEYS.read_text("utf-8")
     changed = tmp_path / "keys.toml"
     changed.write_text(text.replace("B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8", "0" * 40))
     with pytest.raises(ToolDamaged, match="another key"):
-        keys.archive(changed)
+        release.debian_keys(changed)
 
 
 def test_the_users_keyring_is_read(tmp_path):
     """Armoured here; the keys of Debian do not count then."""
     key = archive.public(archive.secret())
     (tmp_path / "own.asc").write_text(str(key))
-    assert [one.fingerprint for one in keys.keyring(str(tmp_path / "own.asc"))] == [key.fingerprint]
+    assert [one.fingerprint for one in release.keyring(str(tmp_path / "own.asc"))] == [key.fingerprint]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no key"])
@@ -108,4 +108,4 @@ def test_a_keyring_without_keys_is_a_mistake_in_the_configuration(content, tmp_p
     if content is not None:
         (tmp_path / "own.asc").write_bytes(content)
     with pytest.raises(ConfigError, match="debian-keyring"):
-        keys.keyring(str(tmp_path / "own.asc"))
+        release.keyring(str(tmp_path / "own.asc"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crosstasks.clients.debian.version import fits, key
+from crosstasks.clients.debian.resolve import fits, version_key
 
 ORDER = (
     ("1.0~rc1", "1.0"),
@@ -26,12 +26,12 @@ SAME = (("1.0", "1.0-0"), ("0:1.0", "1.0"), ("1.01", "1.1"), ("1a", "1a0"))
 @pytest.mark.parametrize(("older", "newer"), ORDER)
 def test_one_comes_before_the_other(older, newer):
     """And so in relations."""
-    assert key(older) < key(newer)
+    assert version_key(older) < version_key(newer)
     assert [fits(older, operator, newer) for operator in ("<<", "<=", "=", ">=", ">>", "")] == [True, True, False, False, False, True]
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_two_spellings_are_one_version(one, other):
     """Neither is before the other."""
-    assert key(one) == key(other)
+    assert version_key(one) == version_key(other)
     assert [fits(one, operator, other) for operator in ("<<", "<=", "=", ">=", ">>")] == [False, True, True, True, False]
