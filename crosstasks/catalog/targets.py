@@ -7,24 +7,20 @@ with a program that zig 0.17.1 linked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
+from ..core.errors import ConfigError
 from ..core.steps import Absent
 from .machines import arch
 
 if TYPE_CHECKING:
     from ..core.looking import Platform
-
-
-import tomllib
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-
-from msgspec import Struct
-
-from ..core.errors import ConfigError
 
 Endian: TypeAlias = Literal["little", "big"]
 
@@ -144,7 +140,6 @@ class Target(Struct, frozen=True, kw_only=True):
         packages: Debian's packages that hold its C and C++ tools.
         containerised: cross runs it in a container at all, with an image of its own or of the user's.
         images: cross's own images by flavour.
-        variants: cross's second images by their suffix (``centos``, for its glibc 2.17), then by flavour.
         build_std: rustup ships no standard library for it.
         zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
         linked: rustc links its programs by itself, so plain cargo builds them on every machine.
@@ -169,7 +164,6 @@ class Target(Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     containerised: bool = True
     images: Mapping[str, Image] = {}
-    variants: Mapping[str, Mapping[str, Image]] = {}
     build_std: bool = False
     zig: str = ""
     linked: bool = False
@@ -282,7 +276,6 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         packages=_packages(gnu),
         containerised=runs_in_container(triple),
         images=_images(row),
-        variants=_variants(row),
         build_std=row.get("build-std", False),
         zig=row.get("zig", ""),
         linked=os in _LLD,
@@ -312,12 +305,6 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
 def _image(made_of: str, runners: str) -> Image:
     base, _, libc = made_of.partition(" ")
     return Image(base=base, glibc_floor=libc, runners=tuple(runners.split()))
-
-
-def _variants(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Image]]:
-    if "centos" not in row:
-        return {}
-    return {"centos": dict.fromkeys(row["centos"].split(), _image("centos:7 2.17", row["run"]))}
 
 
 def find(name: str) -> Target:
@@ -350,12 +337,9 @@ TAGS: Final[Mapping[str, str]] = {"0.2.5": "0.2.5", "0.2.4": "0.2.4", "git": "ma
 """The tag of each flavour's images."""
 
 
-def default_image(target: Target, flavour: str, variant: str = "") -> str | None:
-    """Return the reference of cross's own image, or of its *variant*; None if the flavour has none."""
-    images = target.variants.get(variant, {}) if variant else target.images
-    if flavour not in images:
-        return None
-    return "-".join(filter(None, (f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}", variant)))
+def default_image(target: Target, flavour: str) -> str:
+    """Return the reference of cross's own image; empty if the flavour has none."""
+    return f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}" if flavour in target.images else ""
 
 
 GLIBC: Final[Mapping[str, str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, Protocol, TypeAlias, get_args
+from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -13,8 +13,6 @@ Env: TypeAlias = Mapping[str, str | None]
 
 Verb: TypeAlias = Literal["build", "test", "check", "clippy", "doc", "run", "bench", "nextest", "nextest-archive"]
 """What cargo is asked to do; ``nextest-archive`` packs the tests for the machine that can run them."""
-
-VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 
 RUNNING: Final[frozenset[Verb]] = frozenset({"test", "run", "bench", "nextest"})
 """What starts programs of the target."""

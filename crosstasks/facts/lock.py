@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..core import looking, toml_file
 from ..core.errors import ConfigError
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import Absent, Question
 from .engine import Engine
 
 if TYPE_CHECKING:
@@ -110,15 +110,6 @@ def platform(facts: BaseFacts) -> str:
 def row(facts: BaseFacts, triple: str) -> LockRow | None:
     """Return what is locked for a target here; None if nothing is."""
     return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
-
-
-def refused(facts: BaseFacts, triple: str, **would: str) -> Refused | None:
-    """Refuse what differs from the lock before anything is asked for it; *would* are fields of ``Locked``."""
-    locked = row(facts, triple)
-    for name, value in would.items() if locked else ():
-        if (pinned := getattr(locked, name)) != value:
-            return Refused(name="", why=differs(name, pinned, value), hint=HINT)
-    return None
 
 
 def differs(name: str, locked: str, value: str) -> str:

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 BASE_GLIBC: Final[Mapping[str, str]] = {
     # The base of cross's images and the glibc in it, from each distribution's release.
-    "centos:7": "2.17",
     "ubuntu:16.04": "2.23",
     "ubuntu:18.04": "2.27",
     "ubuntu:20.04": "2.31",
@@ -145,7 +144,7 @@ class _Search:
     @property
     def upstream(self) -> str:
         """Return the name of cross's own image; empty if the flavour has none."""
-        return default_image(self.request.target, self.variant.flavour) or ""
+        return default_image(self.request.target, self.variant.flavour)
 
     def in_mirror(self, name: str) -> str:
         """Return the name of the mirror's copy; empty without a mirror."""

@@ -61,7 +61,7 @@ def _named(image: Image, route: Route, request: Request) -> str:
     """Return the image's name with its tag, as it is called where it comes from, and not in a mirror."""
     if is_built(image.ref):
         return "/".join(image.ref.split("/")[-2:])
-    upstream = default_image(request.target, route.flavour) or ""
+    upstream = default_image(request.target, route.flavour)
     if image.ref.startswith(BUNDLE_PREFIX):
         return request.options.image or upstream
     same = references.parse(image.ref).path.split("/")[-2:] == references.parse(upstream).path.split("/")[-2:]

@@ -264,15 +264,10 @@ STABLE_FACTS: Final = frozenset(
 )
 """What provisioning does not change; what the network said stays as well."""
 
-DOUBTFUL: Final[Mapping[type[CrosstasksError], frozenset[str]]] = {
-    EngineFailed: frozenset({"engine"}),
-}
-"""What is not sure any more after a failure, and is asked again."""
 
-
-def afresh(facts: Facts, doubted: frozenset[str] = frozenset()) -> Facts:
-    """Forget what provisioning may have changed, and what is doubted."""
-    answers = {question: fact for question, fact in facts.answers.items() if question.about in STABLE_FACTS - doubted}
+def afresh(facts: Facts, *, but: str = "") -> Facts:
+    """Forget what provisioning may have changed, *but* for one more fact: what a failure makes doubtful is asked again as well."""
+    answers = {question: fact for question, fact in facts.answers.items() if question.about in STABLE_FACTS - {but}}
     return replace(facts, answers=answers)
 
 
@@ -291,4 +286,4 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
         following = f"next would be {likely(planned.request, facts_)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error
-    return afresh(facts_, DOUBTFUL.get(type(error), frozenset()))
+    return afresh(facts_, but="engine" if isinstance(error, EngineFailed) else "")

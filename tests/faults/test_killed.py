@@ -19,7 +19,6 @@ from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, Insta
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
 from crosstasks.facts import inventory
-from crosstasks.facts.host import suite
 from crosstasks.provisioning import emulation, tools
 
 ROOT = Path(__file__).parents[2]
@@ -144,7 +143,7 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
 def test_while_an_emulator_is_registered(take, word, moment):
     """The image is built, loaded, or run: the next call registers, and the entry can be taken away."""
     here = f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}[platform.machine()] }"
-    recipe = recipes.emulator(emulation.qemu("linux/mips64le"), here, suite(Path("/etc/os-release").read_text()))
+    recipe = recipes.emulator(emulation.qemu("linux/mips64le"), here)
     step = RegisterEmulator(why="", platform="linux/mips64le", source="build", recipe=recipe)
     table = Path("/proc/sys/fs/binfmt_misc")
     code, said = take(step, killed_at=word, moment=moment)

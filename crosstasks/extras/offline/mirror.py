@@ -78,7 +78,7 @@ def choose(triple: str, platform: str, context: Context) -> _Chosen:
         image, context = _ask(source, variant, target_request, context)
         if isinstance(image, Image):
             shared = recipes.shared_name(triple, options.packages) if source == "build" else ""
-            upstream = options.image or targets.default_image(target_request.target, variant.flavour) or ""
+            upstream = options.image or targets.default_image(target_request.target, variant.flavour)
             return _Chosen(image, image.ref if shared else upstream, shared)
         reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))

@@ -8,6 +8,7 @@ import pytest
 from facts_looks import look, program
 
 from crosstasks.core import looking
+from crosstasks.core.errors import CrosstasksError, DiskFull
 from crosstasks.core.looking import Life, of_program
 from crosstasks.core.steps import Absent
 from crosstasks.facts.rustup import RustupServer
@@ -60,6 +61,24 @@ def test_a_refusal_that_came_at_once_is_not_kept(tmp_path):
     for _ in range(2):
         looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
     assert 2 == asked.times
+
+
+def test_the_error_of_a_client_is_a_refusal_where_refusals_are_kept(tmp_path, monkeypatch):
+    """A server that is out of reach is not waited for again at once; a full disk is no answer."""
+    monkeypatch.setattr("crosstasks.core.looking.QUICK", 0.0)
+    asked, here = [], look(tmp_path)
+
+    def ask(error):
+        asked.append(error)
+        raise error
+
+    for _ in range(2):
+        answer = looking.cached_answer(here, "server x", RustupServer, LIFE, lambda: ask(CrosstasksError("no answer", why="timed out")))
+        assert answer == Absent("no answer: timed out")
+    assert 1 == len(asked)
+    for subject, life, error in (("server y", LIFE, DiskFull("full")), ("server z", Life(positive=1), CrosstasksError("no answer"))):
+        with pytest.raises(type(error), match=error.what):
+            looking.cached_answer(here, subject, RustupServer, life, lambda error=error: ask(error))
 
 
 def test_another_question_has_another_answer(tmp_path):

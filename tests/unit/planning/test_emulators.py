@@ -18,7 +18,7 @@ AMD64 = "linux/amd64"
 PROOF = Question("emulation-test", AMD64)
 NOT = Absent("nothing runs it", "set it up")
 REF, TAG = binfmt()
-BUILT = emulator("x86_64", "linux/arm64", "bookworm").tag
+BUILT = emulator("x86_64", "linux/arm64").tag
 UNSEEN = {Question("image", REF): Absent("no"), Question("image", BUILT): Absent("no")}
 OUT_OF_REACH = {**UNSEEN, Question("registry", REF): Absent("no such host")}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
 from crosstasks.catalog.recipes import emulator
 from crosstasks.catalog.targets import find
-from crosstasks.core.steps import RUNNING, VERBS, Absent, Question, Refused
+from crosstasks.core.steps import RUNNING, Absent, Question, Refused, Verb
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine, LocalImage
 from crosstasks.facts.host import Host
@@ -15,7 +17,7 @@ from crosstasks.planning import emulators, request
 from crosstasks.project.repository import Setting
 from crosstasks.testing import bare_facts, config, facts, repository
 
-AMD64 = emulator("aarch64", "linux/amd64", "bookworm")
+AMD64 = emulator("aarch64", "linux/amd64")
 NOWHERE = "aarch64-unknown-linux-musl programs do not run on this host, and no container runs them: "
 HELD = LocalImage(ref=AMD64.tag, id="sha256:1", platform="linux/amd64")
 
@@ -33,7 +35,7 @@ def said(known, answer, tag=AMD64.tag):
     return known.with_({Question("image", tag): answer})
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", get_args(Verb))
 def test_only_what_runs_needs_a_runner(verb):
     """To compile, lint or document starts nothing."""
     assert isinstance(chosen("macos", facts(), verb), Refused) is (verb in RUNNING)
@@ -84,7 +86,7 @@ def test_a_container_with_an_emulator():
 
 def test_an_engine_of_the_targets_own_kind_emulates_nothing():
     """A container on an arm64 engine runs arm64 programs as they are."""
-    recipe = emulator("aarch64", "linux/arm64", "bookworm")
+    recipe = emulator("aarch64", "linux/arm64")
     known = facts(engine=engine(arch="aarch64"))
     found = chosen("aarch64-musl", said(known, HELD, recipe.tag))
     assert (found.kind, found.words, found.image) == ("container", (), recipe.tag)

@@ -29,7 +29,7 @@ def taken(line, header):
 
 def step(platform, **more):
     return RegisterEmulator(
-        why="", platform=platform, source="build", recipe=recipes.emulator(emulation.qemu(platform), "linux/amd64", "bookworm"), **more
+        why="", platform=platform, source="build", recipe=recipes.emulator(emulation.qemu(platform), "linux/amd64"), **more
     )
 
 
