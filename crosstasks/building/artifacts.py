@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..clients import process
 from ..core import files
 from ..core.errors import VerificationFailed
 from ..core.steps import Diagnostic
@@ -119,15 +119,10 @@ class _Finished(Struct, tag_field="reason", tag="build-finished"):
 _DECODER: Final = msgspec.json.Decoder(_Artifact | _Message | _Script | _Finished)
 
 
-def _to_stderr(line: bytes) -> None:
-    sys.stderr.buffer.write(line)
-    sys.stderr.buffer.flush()
-
-
 class Messages:
     """Read cargo's standard output (``--message-format=json-render-diagnostics``) as it comes."""
 
-    def __init__(self, other: Callable[[bytes], None] = _to_stderr) -> None:
+    def __init__(self, other: Callable[[bytes], None] = process.to_stderr) -> None:
         """Hand what is no message of cargo (a line of rustup or of cross) to *other*, line by line; the compiler's words go to stderr."""
         self._other = other
         self._diagnostics: dict[Diagnostic, None] = {}
@@ -180,7 +175,7 @@ class Messages:
 
     def _note(self, diagnostic: _Diagnostic) -> None:
         if diagnostic.rendered:
-            _to_stderr(diagnostic.rendered.encode())
+            process.to_stderr(diagnostic.rendered.encode())
         if diagnostic.level.startswith("error") or (diagnostic.level == "warning" and diagnostic.spans):
             self._diagnostics[_diagnostic(diagnostic)] = None
 

@@ -204,7 +204,7 @@ def _call(
             cwd=context.repository.root,
             timeout=context.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" or form else None,
-            on_err=_to_stderr,
+            on_err=process.to_stderr,
             owner=invocation.owner,
         )
         if done.code:
@@ -298,11 +298,6 @@ def _to_stdout(line: bytes) -> None:
     """Write where the program itself would have."""
     with open(1, "wb", closefd=False) as out:
         out.write(line)
-
-
-def _to_stderr(chunk: bytes) -> None:
-    sys.stderr.buffer.write(chunk)
-    sys.stderr.buffer.flush()
 
 
 def folder(route: Route, repository: Repository) -> Path:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
+LOG_IN: Final = "log in, or log out if an old log-in is refused: `docker logout <registry>`"
+
 HINTS: Final = (
     (r"no matching manifest|does not match the specified platform", "the image is not offered for this platform"),
-    # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
-    (r"denied|unauthorized", "log in, or log out if an old log-in is refused: `docker logout <registry>`"),
+    (r"denied|unauthorized", LOG_IN),
     (r"no space left", "free some space: `docker system df` tells what takes it"),
     (r"timeout|timed out|refused|no such host|unreachable|lookup", "the registry is out of reach: name a mirror, or load a bundle"),
 )
@@ -134,22 +136,22 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
         ImageFailed: the registry or the engine refused.
     """
     what = f"cannot pull {ref}"
-    layers, shown = Layers(), PullProgress(ref, say)
-    with _translated(client, what):
+    layers, progress = Layers(), PullProgress(ref, say)
+    with _translate_errors(client, what):
         reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
         try:
             for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
                 if "error" in event:
                     raise failure(what, str(event["error"]))
                 layers.feed(event)
-                shown(layers)
+                progress(layers)
         finally:
-            shown.clear()
+            progress.clear()
     say(f"pulled {ref}: {layers}")
 
 
 @contextmanager
-def _translated(client: Any, what: str) -> Iterator[None]:
+def _translate_errors(client: Any, what: str) -> Iterator[None]:
     from docker.errors import APIError, DockerException
     from requests import RequestException
     from urllib3.exceptions import HTTPError
@@ -224,5 +226,5 @@ def socket_get(place: str, what: str) -> dict[str, Any]:
     head, _, body = bytes(answer).partition(b"\r\n\r\n")
     if b" 200 " not in head.partition(b"\r\n")[0]:
         return {}
-    told = json.loads(body)
-    return told if isinstance(told, dict) else {}
+    content = json.loads(body)
+    return content if isinstance(content, dict) else {}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..core.errors import EngineFailed, ToolMissing
 from ..facts.engine import start, table, words
@@ -115,7 +115,7 @@ class EngineClient:
         done = self.runner((self.command, "image", "inspect", ref), timeout=LIMIT)
         if done.code and re.search(r"no such image|image not known|no such object", done.err, re.IGNORECASE):
             return None
-        return dict(table(_checked(done)))
+        return dict(table(_check(done)))
 
     def container(self, name: str) -> dict[str, Any]:
         """Return ``inspect`` of one container; empty if there is none of the name."""
@@ -124,13 +124,13 @@ class EngineClient:
 
     def images(self, label: str) -> list[dict[str, Any]]:
         """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
-        ids = dict.fromkeys(self._ran("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())
-        images: list[dict[str, Any]] = json.loads(self._ran("image", "inspect", *ids).out) if ids else []
+        ids = dict.fromkeys(self._answer("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())
+        images: list[dict[str, Any]] = json.loads(self._answer("image", "inspect", *ids).out) if ids else []
         return images
 
     def containers(self, label: str) -> dict[str, dict[str, str]]:
         """Return the labels of all containers, by id, that carry a label, or ``key=value``; also of those that have ended."""
-        ids = self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split()
+        ids = self._answer("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split()
         if not ids:
             return {}
         # one that has just gone makes the command fail, after it has told of the others
@@ -140,9 +140,11 @@ class EngineClient:
     def remove(self, ids: Iterable[str]) -> None:
         """Remove containers, also running ones; one that is gone already is no failure."""
         containers = tuple(ids)
-        done = self.runner((self.command, "rm", "--force", "--volumes", *containers), timeout=60) if containers else None
+        if not containers:
+            return
+        done = self.runner((self.command, "rm", "--force", "--volumes", *containers), timeout=60)
         gone = re.compile(r"no such container|already in progress|no container with", re.IGNORECASE)
-        complaints = [line for line in done.err.splitlines() if line.strip() and not gone.search(line)] if done and done.code else []
+        complaints = [line for line in done.err.splitlines() if line.strip() and not gone.search(line)] if done.code else []
         if complaints:
             raise EngineFailed(
                 "the engine does not remove containers", why="\n".join(complaints), hint=f"{self.command} rm --force {' '.join(containers)}"
@@ -150,47 +152,27 @@ class EngineClient:
 
     def sweep(self, label: str = OWNER) -> int:
         """Remove the containers, with *label* only, whose owner on this machine is gone; return how many there were."""
-        self.remove(dead := self.dead(label))
-        return len(dead)
+        orphans = self.orphans(label)
+        self.remove(orphans)
+        return len(orphans)
 
-    def dead(self, label: str = OWNER) -> tuple[str, ...]:
+    def orphans(self, label: str = OWNER) -> tuple[str, ...]:
         """Return the containers, with *label* only, whose owner on this machine is gone."""
         return tuple(id_ for id_, labels in self.containers(label).items() if not alive(labels.get(OWNER, "")))
 
     def users(self, image: str) -> tuple[str, ...]:
         """Return the containers, also those that have ended, that are of an image."""
-        return tuple(self._ran("ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={image}").out.split())
+        return tuple(self._answer("ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={image}").out.split())
 
-    def load(self, chunks: Iterable[bytes] | IO[bytes]) -> str:
-        """
-        Load an image archive while it is being made, and return what the engine calls the image.
-
-        Raises:
-            ImageFailed: the engine did not take it.
-        """
-        read = getattr(chunks, "read", None)
-        out = bytearray()
-        pieces = iter(lambda: read(1 << 20), b"") if read else chunks
-        done = process.stream((self.command, "load"), stdin=pieces, on_out=out.extend, on_err=lambda _chunk: None)
-        if done.code:
-            raise failure("the engine did not load the image", done.err.strip())
-        named = re.findall(r"^Loaded image(?: ID|\(s\))?: (\S+)", out.decode(errors="replace"), re.MULTILINE)
-        return named[0] if named else ""
-
-    def _ran(self, *argv: str) -> Done:
-        return _checked(self.runner((self.command, *argv), timeout=LIMIT))
+    def _answer(self, *argv: str) -> Done:
+        return _check(self.runner((self.command, *argv), timeout=LIMIT))
 
 
-def _checked(done: Done) -> Done:
+def _check(done: Done) -> Done:
     if done.code:
         name = Path(done.argv[0] if done.argv else "the engine").name
         raise EngineFailed(f"{name} does not answer", why=words(done), hint=start(name, ""))
     return done
-
-
-def _to_stderr(chunk: bytes) -> None:
-    sys.stderr.buffer.write(chunk)
-    sys.stderr.buffer.flush()
 
 
 class ContainerReaper:
@@ -288,7 +270,7 @@ def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:
     if client:
         docker_sdk.pull(client, ref, platform, say)
         return
-    done = process.stream((engine.command, "pull", "--platform", platform, ref), on_out=_to_stderr, on_err=_to_stderr)
+    done = process.stream((engine.command, "pull", "--platform", platform, ref), on_out=process.to_stderr, on_err=process.to_stderr)
     if done.code:
         raise failure(f"cannot pull {ref}", done.err.strip()[-1000:])
 
@@ -307,8 +289,18 @@ def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) 
 
 
 def load(command: str, chunks: Iterable[bytes]) -> str:
-    """Load an image archive into the engine of *command*; see ``EngineClient.load``."""
-    return EngineClient(command).load(chunks)
+    """
+    Load an image archive into the engine of *command* while it is being made, and return what the engine calls the image.
+
+    Raises:
+        ImageFailed: the engine did not take it.
+    """
+    out = bytearray()
+    done = process.stream((command, "load"), stdin=chunks, on_out=out.extend, on_err=lambda _chunk: None)
+    if done.code:
+        raise failure("the engine did not load the image", done.err.strip())
+    names = re.findall(r"^Loaded image(?: ID|\(s\))?: (\S+)", out.decode(errors="replace"), re.MULTILINE)
+    return names[0] if names else ""
 
 
 def inspect(command: str, refs: Sequence[str], run: Runner = process.run) -> list[dict[str, Any]]:

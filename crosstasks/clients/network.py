@@ -56,7 +56,7 @@ def root_cause(error: BaseException) -> str:
     return str(error)
 
 
-def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return what every program is given besides the user's environment.
 

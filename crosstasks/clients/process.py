@@ -12,6 +12,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -87,9 +88,9 @@ class Signals:
         if not self.came:
             return
         number = signal.Signals(self.came[0])
-        theirs = self.before[number]
-        if callable(theirs) and theirs is not signal.default_int_handler:
-            theirs(number, None)
+        handler = self.before[number]
+        if callable(handler) and handler is not signal.default_int_handler:
+            handler(number, None)
         what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
         raise Interrupted(what, hint="what was half done is taken up again by the next call") from None
 
@@ -143,8 +144,14 @@ def run(argv: Sequence[str], *, env: Env = {}, cwd: str = "", timeout: float | N
     """Run *argv* to its end with its output captured; see ``steps.Runner``."""
     out, err = bytearray(), bytearray()
     chunks = None if stdin is None else (stdin,)
-    code = _serve(partial(_start, argv, env, cwd), _Limit(argv[0], timeout), chunks, (out.extend, err.extend))
+    code = _serve(argv, env, cwd, timeout, chunks, (out.extend, err.extend))
     return Done(argv=tuple(argv), code=code, out=out.decode(errors="replace"), err=err.decode(errors="replace"))
+
+
+def to_stderr(chunk: bytes) -> None:
+    """Write to our standard error, as it is."""
+    sys.stderr.buffer.write(chunk)
+    sys.stderr.buffer.flush()
 
 
 def stream(
@@ -181,8 +188,7 @@ def stream(
         if on_err:
             on_err(chunk)
 
-    receivers = (on_out, keep if on_err else None)
-    code = _serve(partial(_start, argv, env, cwd), _Limit(argv[0], timeout), stdin, receivers, owner)
+    code = _serve(argv, env, cwd, timeout, stdin, (on_out, keep if on_err else None), owner)
     return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
 
 
@@ -190,14 +196,16 @@ def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Don
     """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
     with Signals(deaf=(signal.SIGINT,)) as signals:
         child = _start(argv, env, cwd)
-        with _ended(child, child.send_signal, signals), _Waiting(child, signals) as waiting:
+        with _end_on_failure(child, child.send_signal, signals), _Waiting(child, signals) as waiting:
             waiting.attend(_Limit(argv[0], None))
     return Done(argv=tuple(argv), code=child.returncode)
 
 
 def _serve(
-    start: Callable[..., subprocess.Popen[bytes]],
-    limit: _Limit,
+    argv: Sequence[str],
+    env: Env,
+    cwd: str,
+    timeout: float | None,
     chunks: Iterable[bytes] | None,
     receivers: tuple[OnChunk | None, OnChunk | None],
     owner: Owner | None = None,
@@ -208,9 +216,10 @@ def _serve(
     with Signals() as signals:
         for each in owners:
             each.start()
-        child = start(stdin=stdin, stdout=out, stderr=err, process_group=0)
+        limit = _Limit(argv[0], timeout)
+        child = _start(argv, env, cwd, stdin=stdin, stdout=out, stderr=err, process_group=0)
         try:
-            with _ended(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:
+            with _end_on_failure(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:
                 for each in owners:
                     each.begun(child.pid)
                 for pipe, receive in zip((child.stdout, child.stderr), receivers, strict=True):
@@ -312,13 +321,13 @@ class _Feed:
 
 
 def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subprocess.Popen[bytes]:
-    changed = {key: value for key, value in {**os.environ, **network.handed_on(os.environ), **env}.items() if value is not None}
+    variables = {key: value for key, value in {**os.environ, **network.variables(os.environ), **env}.items() if value is not None}
     try:
-        return subprocess.Popen(list(argv), env=changed, cwd=cwd or None, bufsize=0, **options)
+        return subprocess.Popen(list(argv), env=variables, cwd=cwd or None, bufsize=0, **options)
     except OSError as error:
         if cwd and not Path(cwd).is_dir():
             raise CrosstasksError(f"the folder {cwd!r} to run {argv[0]!r} in is not there", why=error.strerror or str(error)) from error
-        program = shutil.which(argv[0], path=changed.get("PATH", os.defpath))
+        program = shutil.which(argv[0], path=variables.get("PATH", os.defpath))
         if program is None and not isinstance(error, PermissionError):
             raise ToolMissing(f"the program {argv[0]!r} is not there", hint=f"install it, or put it on PATH: {argv[0]}") from error
         # the kernel says the same of a missing program and of a missing interpreter or loader
@@ -327,7 +336,7 @@ def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subproces
 
 
 @contextmanager
-def _ended(child: subprocess.Popen[bytes], tell: Callable[[signal.Signals], None], signals: Signals) -> Iterator[None]:
+def _end_on_failure(child: subprocess.Popen[bytes], tell: Callable[[signal.Signals], None], signals: Signals) -> Iterator[None]:
     """Let nothing of the child outlive the block if that fails, whatever the reason."""
     try:
         yield

@@ -12,12 +12,12 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from ..core import references
 from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed
@@ -72,7 +72,7 @@ class LogIn:
         self._scopes: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
-    def asked(self, response: Response) -> bool:
+    def answer(self, response: Response) -> bool:
         """
         Answer what a registry that refused wants, as its scope is another for pushing; tell whether to try again.
 
@@ -84,10 +84,10 @@ class LogIn:
         sent = response.request.headers.get("Authorization")
         with self._lock:
             if self.header.get("Authorization", sent) == sent:
-                self.header = self._wanted(response)
+                self.header = self._authorization(response)
             return self.header.get("Authorization", sent) != sent
 
-    def _wanted(self, response: Response) -> dict[str, str]:
+    def _authorization(self, response: Response) -> dict[str, str]:
         kind, _, challenge = response.headers.get("WWW-Authenticate", "").partition(" ")
         credentials = basic(self.registry)
         if kind.lower() == "basic" and credentials:
@@ -104,7 +104,7 @@ class LogIn:
         parameters = {name: challenge[name] for name in ("service",) if challenge.get(name)}
         if challenge.get("scope"):
             parameters["scope"] = self._widened(challenge["scope"])
-        response = whole(self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout, stream=True), self.timeout)
+        response = read_all(self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout, stream=True), self.timeout)
         response.raise_for_status()
         content = response.json()
         return str(content.get("token") or content.get("access_token") or "")
@@ -157,7 +157,7 @@ def _unread(name: str, error: Exception) -> ConfigError:
     return ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew")
 
 
-LOCAL: Final = {"localhost", "127.0.0.1", "[::1]"}
+LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 """Registries that are asked in the clear, as both engines do."""
 
 NOT_FOUND: Final = 404
@@ -210,10 +210,7 @@ def _client(engine: Engine, timeout: float) -> Any:
 
 
 def _hint(words: str) -> str:
-    if re.search("denied|unauthorized|no basic auth credentials", words, re.IGNORECASE):
-        # a stale log-in is refused even where everyone may read (cross-rs/cross#1508, #765)
-        return "log in, or log out if an old log-in is refused: `docker logout <registry>`"
-    return ""
+    return docker_sdk.LOG_IN if re.search("denied|unauthorized|no basic auth credentials", words, re.IGNORECASE) else ""
 
 
 SHA256: Final = "sha256:"
@@ -236,7 +233,7 @@ MOST: Final = 4 << 20
 REDIRECTS: Final = 5
 
 
-def whole(response: Response, seconds: float) -> Response:
+def read_all(response: Response, seconds: float) -> Response:
     """
     Read an answer to its end, but not more than ``MOST``, nor longer than *seconds* from now.
 
@@ -281,14 +278,14 @@ class RegistryClient:
 
         reference = references.parse(ref).served
         self.ref = ref
-        self.wanted = reference.version
+        self.version = reference.version
         self.timeout = timeout
         self.session = trust_authorities(requests.Session())
         self.session.max_redirects = REDIRECTS
         # a registry whose cookies come back takes us for a browser (Harbor wants a CSRF token then)
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.log_in = LogIn(reference.registry, self.session, timeout)
-        self.origin = f"{'http' if host(reference.registry) in LOCAL else 'https'}://{reference.registry}"
+        self.origin = f"{'http' if urlsplit(f'//{reference.registry}').hostname in LOCAL else 'https'}://{reference.registry}"
         self.base = f"{self.origin}/v2/{reference.path}"
 
     def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **options: Any) -> Response:
@@ -303,7 +300,7 @@ class RegistryClient:
         # what an upload goes to may be elsewhere, and our log-in is not for that
         ours = url.startswith(f"{self.origin}/")
         response = self._sent(method, url, headers, ours=ours, **options)
-        if response.status_code in REFUSED and ours and self.log_in.asked(response):
+        if response.status_code in REFUSED and ours and self.log_in.answer(response):
             response.close()
             response = self._sent(method, url, headers, ours=ours, **options)
         if not response.ok:
@@ -325,13 +322,18 @@ class RegistryClient:
         Raises:
             ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
         """
-        response = whole(self.send("GET", path, headers={"Accept": accept}, stream=True), self.timeout)
+        response = read_all(self.send("GET", path, headers={"Accept": accept}, stream=True), self.timeout)
         version = path.rpartition("/")[2]
         expected = version if version.startswith(SHA256) else response.headers.get("Docker-Content-Digest", "")
         actual = digest(response.content)
         if expected.startswith(SHA256) and expected != actual:
             raise digest_error(self.ref, expected, actual)
         return response
+
+    def config(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Fetch the configuration that a plain manifest names; see ``get``."""
+        config: dict[str, Any] = self.get(f"blobs/{manifest['config']['digest']}", "*/*").json()
+        return config
 
 
 @contextmanager
@@ -354,7 +356,12 @@ def directly(ref: str, timeout: float) -> dict[str, Any]:
     """
     with translate_errors(ref):
         place = RegistryClient(ref, timeout)
-        return _read(place.get, place.wanted)
+        response = place.get(f"manifests/{place.version}", ", ".join(ASK))
+        manifest = response.json()
+        media = response.headers.get("Content-Type", "").partition(";")[0]
+        # of a plain image, only its configuration names the platform
+        config = {} if media in INDEXES else place.config(manifest)
+        return {"mediaType": media, "digest": digest(response.content), "manifest": manifest, "config": config}
 
 
 PAGES: Final = 20
@@ -385,21 +392,6 @@ def _tags(ref: str, timeout: float) -> tuple[str, ...]:
             if not path.startswith(f"{place.origin}/"):
                 raise ImageFailed(f"{ref} could not be looked up", why=f"its registry sends us on to {path}, which is another")
     return tuple(tags)
-
-
-def _read(get: Callable[[str, str], Response], version: str) -> dict[str, Any]:
-    """Fetch the manifest, and for a plain one the image's configuration too, which alone names its platform."""
-    response = get(f"manifests/{version}", ", ".join(ASK))
-    manifest = response.json()
-    media = response.headers.get("Content-Type", "").partition(";")[0]
-    config = {} if media in INDEXES else get(f"blobs/{manifest['config']['digest']}", "*/*").json()
-    return {"mediaType": media, "digest": digest(response.content), "manifest": manifest, "config": config}
-
-
-def host(registry: str) -> str:
-    """Return a registry's name without its port."""
-    name, colon, port = registry.rpartition(":")
-    return name if colon and port.isdigit() else registry
 
 
 def fetch_text(url: str, timeout: float, until: str = "") -> str:

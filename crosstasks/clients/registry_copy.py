@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urljoin
@@ -79,28 +82,35 @@ def copy(source: str, to: str, say: Say) -> Copy:
     """
     with translate_errors(f"{source} -> {to}"):
         here, there = RegistryClient(source, STALL), RegistryClient(to, STALL)
-        top = _fetched(here, here.wanted)
-        current = _find(there, there.wanted)
-        inner = [_fetched(here, entry["digest"]) for entry in top.content["manifests"]] if top.media in INDEXES else [top]
-        if current and current.digest == top.digest and _whole(there, inner):
-            return Copy(source=source, to=to, digest=top.digest, platforms=_platforms(here, top), there=len(_blobs(inner)))
-        say(f"copying {source} to {to}")
-        sizes = _copied(here, there, _blobs(inner))
-        for manifest in inner if top.media in INDEXES else []:
-            put_manifest(there, manifest.digest, manifest)
-        put_manifest(there, there.wanted, top)
-        return Copy(
-            source=source,
-            to=to,
-            digest=top.digest,
-            platforms=_platforms(here, top),
-            copied=sum(size is not None for size in sizes),
-            there=sum(size is None for size in sizes),
-            size=sum(filter(None, sizes)),
-        )
+        top = _manifest(here, here.version)
+        current = _find(there, there.version)
+        inner = [_manifest(here, entry["digest"]) for entry in top.content["manifests"]] if top.media in INDEXES else [top]
+        blobs = _blobs(inner)
+        sizes: list[int | None] = [None] * len(blobs)
+        # a registry takes a manifest only after its blobs
+        if not (current and current.digest == top.digest and all(_find(there, manifest.digest) for manifest in inner)):
+            say(f"copying {source} to {to}")
+            sizes = _copy_blobs(here, there, blobs)
+            for manifest in inner if top.media in INDEXES else []:
+                put_manifest(there, manifest.digest, manifest)
+            put_manifest(there, there.version, top)
+        return _summary(source, to, top, _platforms(here, top), sizes)
 
 
-def _fetched(place: RegistryClient, version: str) -> Manifest:
+def _summary(source: str, to: str, manifest: Manifest, platforms: Iterable[str], sizes: Sequence[int | None]) -> Copy:
+    """Return what was done; *sizes* are of the blobs that were copied, None of each that was there."""
+    return Copy(
+        source=source,
+        to=to,
+        digest=manifest.digest,
+        platforms=tuple(dict.fromkeys(filter(None, platforms))),
+        copied=sum(size is not None for size in sizes),
+        there=sum(size is None for size in sizes),
+        size=sum(filter(None, sizes)),
+    )
+
+
+def _manifest(place: RegistryClient, version: str) -> Manifest:
     response = place.get(f"manifests/{version}", ", ".join(ASK))
     manifest = Manifest(media=response.headers.get("Content-Type", "").partition(";")[0], body=response.content)
     if manifest.media not in ASK:
@@ -110,22 +120,15 @@ def _fetched(place: RegistryClient, version: str) -> Manifest:
 
 def _find(place: RegistryClient, version: str) -> Manifest | None:
     try:
-        return _fetched(place, version)
+        return _manifest(place, version)
     except ImageFailed:
         return None
 
 
-def _whole(there: RegistryClient, manifests: Sequence[Manifest]) -> bool:
-    """Tell whether a registry has all these manifests, which it takes only after their blobs."""
-    return all(_find(there, manifest.digest) for manifest in manifests)
-
-
-def _platforms(place: RegistryClient, top: Manifest) -> tuple[str, ...]:
+def _platforms(place: RegistryClient, top: Manifest) -> list[str]:
     if top.media in INDEXES:
-        listed = [entry.get("platform") or {} for entry in top.content["manifests"]]
-    else:
-        listed = [place.get(f"blobs/{top.content['config']['digest']}", "*/*").json()]
-    return tuple(dict.fromkeys(filter(None, map(platform, listed))))
+        return [platform(entry.get("platform") or {}) for entry in top.content["manifests"]]
+    return [platform(place.config(top.content))]
 
 
 def _blobs(manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:
@@ -134,7 +137,7 @@ def _blobs(manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:
     return list({blob["digest"]: blob for blob in listed if not blob.get("urls")}.values())
 
 
-def _copied(here: RegistryClient, there: RegistryClient, blobs: Sequence[Mapping[str, Any]]) -> list[int | None]:
+def _copy_blobs(here: RegistryClient, there: RegistryClient, blobs: Sequence[Mapping[str, Any]]) -> list[int | None]:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             return list(pool.map(lambda blob: _copy_blob(here, there, blob["digest"], int(blob["size"])), blobs))
@@ -243,7 +246,7 @@ def look(ref: str) -> PlainImage | None:
     """Return what a registry has under a reference; None if that is no plain image."""
     with translate_errors(ref):
         place = RegistryClient(ref, STALL)
-        manifest = _find(place, place.wanted)
+        manifest = _find(place, place.version)
     if manifest is None or manifest.media not in MANIFESTS:
         return None
     return PlainImage(digest=manifest.digest, config=str(manifest.content["config"]["digest"]), blobs=len(_blobs([manifest])))
@@ -260,20 +263,20 @@ def join(to: str, refs: Sequence[str]) -> str:
     """
     with translate_errors(to):
         place = RegistryClient(to, STALL)
-        before = _find(place, place.wanted)
+        before = _find(place, place.version)
         entries = {platform(entry["platform"]): entry for entry in before.content.get("manifests", ())} if before else {}
         for ref in refs:
             entry = _entry(place, ref.rpartition(":")[2])
             entries[platform(entry["platform"])] = entry
         content = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entries[name] for name in sorted(entries)]}
         index = Manifest(media=INDEXES[0], body=json.dumps(content, sort_keys=True).encode())
-        put_manifest(place, place.wanted, index)
+        put_manifest(place, place.version, index)
         return index.digest
 
 
 def _entry(place: RegistryClient, tag: str) -> dict[str, Any]:
-    manifest = _fetched(place, tag)
-    config = place.get(f"blobs/{manifest.content['config']['digest']}", "*/*").json()
+    manifest = _manifest(place, tag)
+    config = place.config(manifest.content)
     runs = {key: config[key] for key in ("os", "architecture", "variant") if config.get(key)}
     return {"mediaType": manifest.media, "digest": manifest.digest, "size": len(manifest.body), "platform": runs}
 
@@ -301,28 +304,17 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copy:
         place = RegistryClient(to, STALL)
         (listing,) = json.loads(_member(tar, "manifest.json").read())
         text = _member(tar, listing["Config"]).read()
-        config = {"mediaType": CONFIG, "digest": f"sha256:{hashlib.sha256(text).hexdigest()}", "size": len(text)}
+        config = {"mediaType": CONFIG, "digest": digest(text), "size": len(text)}
         sizes, layers = [], []
-        for name in listing["Layers"]:
-            with _compressed(_member(tar, name), folder) as (packed, digest, size):
-                layers.append({"mediaType": LAYER, "digest": digest, "size": size})
-                sizes.append(_send(place, digest, packed, size))
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(text)
-            file.seek(0)
-            sizes.append(_send(place, str(config["digest"]), file, len(text)))
+        for member in listing["Layers"]:
+            with _compress(_member(tar, member), folder) as (layer, name, size):
+                layers.append({"mediaType": LAYER, "digest": name, "size": size})
+                sizes.append(_send(place, name, layer, size))
+        sizes.append(_send(place, digest(text), io.BytesIO(text), len(text)))
         content = {"schemaVersion": 2, "mediaType": MANIFESTS[0], "config": config, "layers": layers}
         manifest = Manifest(media=MANIFESTS[0], body=json.dumps(content, sort_keys=True).encode())
-        put_manifest(place, place.wanted, manifest)
-        return Copy(
-            source=(listing.get("RepoTags") or ("",))[0],
-            to=to,
-            digest=manifest.digest,
-            platforms=(platform(json.loads(text)),),
-            copied=sum(size is not None for size in sizes),
-            there=sum(size is None for size in sizes),
-            size=sum(filter(None, sizes)),
-        )
+        put_manifest(place, place.version, manifest)
+        return _summary((listing.get("RepoTags") or ("",))[0], to, manifest, [platform(json.loads(text))], sizes)
 
 
 def _send(place: RegistryClient, digest: str, content: IO[bytes], size: int) -> int | None:
@@ -344,24 +336,16 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 @contextmanager
-def _compressed(content: IO[bytes], folder: Path) -> Iterator[tuple[IO[bytes], str, int]]:
+def _compress(content: IO[bytes], folder: Path) -> Iterator[tuple[IO[bytes], str, int]]:
     """Compress a layer, always to the same bytes; one that is compressed stays as it is."""
     with tempfile.TemporaryFile(dir=folder) as file:
         start = content.read(CHUNK)
-        if start[:2] == b"\x1f\x8b":
-            for chunk in _chunks(start, content):
-                file.write(chunk)
-        else:
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0) as packed:
-                for chunk in _chunks(start, content):
-                    packed.write(chunk)
+        pack = partial(gzip.GzipFile, filename="", mode="wb", compresslevel=LEVEL, fileobj=file, mtime=0)
+        with nullcontext(file) if start[:2] == b"\x1f\x8b" else pack() as out:
+            out.write(start)
+            shutil.copyfileobj(content, out, CHUNK)
         size = file.tell()
         file.seek(0)
-        digest = files.sha256(file)
+        name = f"sha256:{files.sha256(file)}"
         file.seek(0)
-        yield file, f"sha256:{digest}", size
-
-
-def _chunks(start: bytes, content: IO[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from iter(lambda: content.read(CHUNK), b"")
+        yield file, name, size

@@ -225,7 +225,7 @@ def test_load(door, busybox_layer, give):
     """An archive is loaded while it is made, or from a file, and its name is told."""
     ref = f"crosstasks-test/loaded:{uuid4().hex[:8]}"
     try:
-        assert door.load(give(_archive(ref, busybox_layer))) == ref
+        assert engines.load(door.command, give(_archive(ref, busybox_layer))) == ref
         assert door.image(ref) is not None
     finally:
         subprocess.run(("docker", "rmi", "--force", ref), check=False, capture_output=True)
@@ -234,7 +234,7 @@ def test_load(door, busybox_layer, give):
 def test_load_of_a_broken_archive(door, busybox_layer):
     """What is no archive is refused with the engine's words, and nothing is left of it."""
     with pytest.raises(ImageFailed, match="did not load"):
-        door.load([b"not an archive" * 1000])
+        engines.load(door.command, [b"not an archive" * 1000])
     ref = f"crosstasks-test/half:{uuid4().hex[:8]}"
 
     def half():
@@ -242,7 +242,7 @@ def test_load_of_a_broken_archive(door, busybox_layer):
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        door.load(half())
+        engines.load(door.command, half())
     assert door.image(ref) is None
 
 

@@ -83,7 +83,7 @@ def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
 def clean_engine(engine: Engine, context: Context, *, label: str = LABEL, owner: str = OWNER, dry: bool = False) -> Iterator[str]:
     """Remove the images that carry *label*, and the containers whose *owner* is gone; an image in use is kept, and named."""
     client = engines.EngineClient(engine.command, context.run)
-    dead = client.dead(owner)
+    dead = client.orphans(owner)
     if not dry:
         client.remove(dead)
     if dead:

@@ -36,13 +36,13 @@ def user(tmp_path):
 )
 def test_proxies_in_small_letters(environ, given):
     """Apt reads no others; a file that is not there is told to nobody."""
-    assert network.handed_on(environ) == given
+    assert network.variables(environ) == given
 
 
 def test_a_file_of_authorities_goes_to_every_tool(user):
     """Each by its own variable."""
     environ = user()
-    assert network.handed_on(environ) == dict.fromkeys(("PIP_CERT", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO"), environ["SSL_CERT_FILE"])
+    assert network.variables(environ) == dict.fromkeys(("PIP_CERT", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO"), environ["SSL_CERT_FILE"])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_file_of_authorities_goes_to_every_tool(user):
 def test_what_the_user_told_a_tool_stays(user, files, more, lacking):
     """In its variable, or in its file."""
     environ = user(files, **more)
-    assert set(network.handed_on(environ)) == {"PIP_CERT", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO"} - {lacking}
+    assert set(network.variables(environ)) == {"PIP_CERT", "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO"} - {lacking}
 
 
 def test_a_container_gets_proxies_by_name():

@@ -43,14 +43,14 @@ def log_in(monkeypatch, tmp_path):
 
 def test_a_token_for_pulling_takes_no_push_away(log_in):
     """One thread's token has expired where it pulled: another that pushes is given the same, and must not be refused again."""
-    assert log_in.asked(refused(PUSH, ""))
+    assert log_in.answer(refused(PUSH, ""))
     assert log_in.header == {"Authorization": f"Bearer {PUSH}"}
     log_in.header = {"Authorization": "Bearer expired"}
-    assert log_in.asked(refused(PULL, "Bearer expired"))
+    assert log_in.answer(refused(PULL, "Bearer expired"))
     assert log_in.header == {"Authorization": f"Bearer {PUSH}"}
 
 
 def test_a_scope_of_two_repositories_stays_one_of_two(log_in):
     """A blob is mounted from another."""
-    assert log_in.asked(refused(f"repository:a/c:pull {PUSH}", ""))
+    assert log_in.answer(refused(f"repository:a/c:pull {PUSH}", ""))
     assert log_in.header == {"Authorization": f"Bearer repository:a/c:pull {PUSH}"}
