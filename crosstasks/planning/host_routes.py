@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
-from ..catalog.ingredients import Questions, Runner, Tool, Toolchain, all_open
+from ..catalog.ingredients import Questions, Tool, Toolchain
 from ..catalog.machines import BY_TRIPLE
 from ..config.read import FILE
 from ..core import versions
 from ..core.steps import NEXTEST, Absent, Refused
 from ..project.repository import Repository
 from . import emulators, toolchains, tools
-from .route import Builder, Outcome, Route, from_source, no_library, oldest
+from .route import Builder, Outcome, assemble, oldest
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -197,36 +195,16 @@ def _route(
     sdk: str = "",
 ) -> Outcome:
     """Put a route together: the host's toolchain, what starts the programs, and the *tool* that calls cargo, if one does."""
-    toolchain, runner = parts.toolchain(facts.host.triple), emulators.runner(request, facts)
-    nextest = parts.nextest(facts.host.triple, False)
-    for part in (runner, toolchain, tool, nextest):
-        if isinstance(part, Refused):
-            return replace(part, name=name)
-    match toolchain, tool, runner, nextest:
-        case Toolchain(), (None | Tool()), (None | Runner()), (None | Tool()):
-            return (
-                _not_here(name, toolchain, facts)
-                or no_library(name, request, toolchain)
-                or Route(
-                    name=name,
-                    target=request.target.triple,
-                    builder=builder,
-                    tool=tool,
-                    toolchain=toolchain,
-                    host_toolchain=toolchain,
-                    glibc_floor=glibc_floor,
-                    build_std=from_source(request, toolchain),
-                    runner=runner,
-                    nextest=nextest,
-                    sdk=sdk,
-                )
-            )
-        case _:
-            return all_open(toolchain, tool, runner, nextest)
-
-
-def _not_here(name: str, toolchain: Toolchain, facts: Facts) -> Refused | None:
-    """Refuse a toolchain whose programs the host does not run: build scripts are compiled and run on it."""
-    if toolchain.host not in BY_TRIPLE or toolchains.runs(toolchain.glibc, facts.host):
-        return None
-    return Refused(name=name, why=f"Rust of {toolchain.origin}'s needs glibc {toolchain.glibc}, and here is {facts.host.glibc or 'musl'}")
+    toolchain = parts.toolchain(facts.host.triple)
+    if isinstance(toolchain, Toolchain) and toolchain.host in BY_TRIPLE and not toolchains.runs(toolchain.glibc, facts.host):
+        # build scripts are compiled and run here
+        here = facts.host.glibc or "musl"
+        toolchain = Refused(name=name, why=f"Rust of {toolchain.origin}'s needs glibc {toolchain.glibc}, and here is {here}")
+    ingredients = {
+        "runner": emulators.runner(request, facts),
+        "toolchain": toolchain,
+        "host_toolchain": toolchain,
+        "tool": tool,
+        "nextest": parts.nextest(facts.host.triple, False),
+    }
+    return assemble(name, builder, request, ingredients, glibc_floor=glibc_floor, sdk=sdk)

@@ -16,19 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..catalog.ingredients import Emulator, Image, Questions, Tool, Toolchain, all_open
+from ..catalog.ingredients import Emulator, Questions, Toolchain
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..config.read import FILE
-from ..core.steps import NEXTEST, RUNNING, Absent, Question, Refused
+from ..core.steps import NEXTEST, Absent, Question, Refused
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from . import emulators, images, toolchains
 from .host_routes import cargo, ndk, xwin, zigbuild
 from .images import Variant
-from .route import Candidate, Outcome, Parts, Route, from_source, unfit
+from .route import Candidate, Outcome, Parts, assemble
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -116,41 +116,27 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
         return refusal
     if platform not in MACHINES:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
-    image = images.choose(source, variant, request, facts)
-    if isinstance(image, Refused):
-        return image
-    emulator = _emulator(platform, request, facts)
-    if isinstance(emulator, Refused):
-        return emulator
-    toolchain, tool = parts.toolchain(MACHINES[platform].triple), parts.cross(flavour)
-    nextest = parts.nextest(MACHINES[platform].triple, True)
-    for part, what in ((toolchain, "toolchain"), (tool, f"cross {flavour}"), (nextest, "cargo-nextest")):
-        if isinstance(part, Refused):
-            return Refused(name=name, why=f"no {what}: {part.why}", hint=part.hint)
-    on_host = _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else ()
-    if isinstance(on_host, Refused):
-        return on_host
-    match image, toolchain, tool, on_host, emulator, nextest, _untried(facts):
-        case Image(), Toolchain(), Tool(), Toolchain(), (None | Emulator()), (None | Tool()), ():
-            route = Route(
-                name=name,
-                target=request.target.triple,
-                builder="cross",
-                flavour=flavour,
-                tool=tool,
-                toolchain=toolchain,
-                host_toolchain=on_host,
-                image=image,
-                emulated=emulator is not None,
-                emulator=emulator,
-                glibc_floor=image.glibc_floor,
-                build_std=from_source(request, toolchain),
-                remote=_elsewhere(facts),
-                nextest=nextest,
-            )
-            return unfit(route, request) or _cannot_run(route, request) or route
-        case _, _, _, _, _, _, untried:
-            return all_open(image, toolchain, tool, on_host, emulator, nextest, untried)
+    machine = MACHINES[platform].triple
+    toolchain = parts.toolchain(machine)
+    ingredients = {
+        "image": images.choose(source, variant, request, facts),
+        "emulator": _emulator(platform, request, facts),
+        "toolchain": _needed("toolchain", toolchain),
+        "tool": _needed(f"cross {flavour}", parts.cross(flavour)),
+        "nextest": _needed("cargo-nextest", parts.nextest(machine, True)),
+        "host_toolchain": _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else (),
+    }
+    more = {"flavour": flavour, "emulated": platform != _own_platform(facts), "remote": _elsewhere(facts)}
+    floor = getattr(ingredients["image"], "glibc_floor", "")
+    return assemble(name, "cross", request, ingredients, _untried(facts), glibc_floor=floor, **more)
+
+
+Part = TypeVar("Part")
+
+
+def _needed(what: str, part: Part | Refused) -> Part | Refused:
+    """Say of a part that is refused what it is."""
+    return Refused(name="", why=f"no {what}: {part.why}", hint=part.hint) if isinstance(part, Refused) else part
 
 
 def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
@@ -190,12 +176,6 @@ def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Re
             if folder.name == rustup.active:
                 return toolchains.ready(folder, "user", "the user's active toolchain reads the workspace")
     return toolchains.with_glibc(toolchain, facts) if same else parts.toolchain(facts.host.triple)
-
-
-def _cannot_run(route: Route, request: Request) -> Refused | None:
-    if request.verb in RUNNING and route.image and not route.image.runs and not request.options.runner:
-        return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
-    return None
 
 
 def _agreed(request: Request) -> emulators.Mode:

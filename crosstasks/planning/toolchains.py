@@ -26,11 +26,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import structs
 
-from ..catalog.ingredients import MOVING, BringGlibc, InstallToolchain, Provision, Questions, Tool, Toolchain, first
+from ..catalog.ingredients import MOVING, BringGlibc, InstallToolchain, Questions, Tool, Toolchain, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
@@ -63,35 +64,34 @@ EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release, and *why* it is this one; *cached*: it is taken from our cache because nothing else can be asked."""
+    """A release, and *why* it is this one."""
 
     name: str
     why: str
-    cached: bool = False
 
 
 def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
     """Give the releases to take, the one that is decided first; the others are for where that cannot be had."""
     if EXACT.fullmatch(rust.release):
-        yield _pinned(rust)
+        yield _exact(rust)
         return
     sources = request.shared.toolchains
     if {"user", "rustup"}.intersection(sources):
-        yield from _users(rust, facts)
+        yield from _of_user(rust, facts)
     if "rustup" in sources:
-        yield from _served(rust, request, facts)
+        yield from _of_channel(rust, request, facts)
     if "debian" in sources:
-        yield from _packaged(host, rust, request, facts)
-    yield from _kept(host, rust, facts)
+        yield from _of_debian(host, rust, request, facts)
+    yield from _of_cache(host, rust, facts)
 
 
-def _pinned(rust: RustRequest) -> Release | Refused:
+def _exact(rust: RustRequest) -> Release | Refused:
     if not rust.accepts(rust.release):
         return Refused(name="toolchain", why=f"{rust.release} is pinned, and rust-version is {rust.minimum}")
     return Release(name=rust.release, why=f"{rust.origin} names it")
 
 
-def _users(rust: RustRequest, facts: Facts) -> Iterator[Release]:
+def _of_user(rust: RustRequest, facts: Facts) -> Iterator[Release]:
     """Give the release of the active toolchain, if it is what is asked for; of a channel the newest that fits."""
     rustup = facts.rustup
     held: Sequence[Toolchain] = rustup.toolchains if isinstance(rustup, Rustup) else ()
@@ -106,7 +106,7 @@ def _order(release: str) -> tuple[tuple[int, ...], str]:
     return versions.numbers(release), release
 
 
-def _served(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
     """Give what rustup's server has under the channel that is asked for, of its stable ones if none is."""
     name = rust.release or "stable"
     question = Question("rust-channel", name)
@@ -123,7 +123,7 @@ def _served(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Relea
         yield Release(name=channel.release, why=f"rustup's server has it as {name}")
 
 
-def _packaged(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
         yield Refused(name="debian", why=f"Debian has no {rust.release}")
@@ -174,11 +174,11 @@ def with_glibc(toolchain: Toolchain, facts: Facts) -> Toolchain:
     )
 
 
-def _kept(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
+def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
     """Give what an earlier call, or a bundle, has brought: where nothing else can be asked it is what there is."""
     made = [folder.release for folder in facts.inventory.toolchains if folder.host == host and rust.accepts(folder.release)]
     if made:
-        yield Release(name=max(made, key=_order), why="it is the newest that is here", cached=True)
+        yield Release(name=max(made, key=_order), why="it is the newest that is here")
 
 
 def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
@@ -205,7 +205,7 @@ def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Q
             case Release() if wish and wish.name == found.name:
                 continue
             case Release():
-                got = _had(host, found.name, rust, request, facts)
+                got = _from_sources(host, found.name, rust, request, facts)
                 if not isinstance(got, Refused):
                     return _instead(wish, got, "; ".join(reasons), request, facts)
                 wish = wish or found
@@ -230,20 +230,13 @@ def _instead(
     return structs.replace(got, why=f"{why}; {got.release} {INSTEAD}: {got.why}")
 
 
-def _had(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+def _from_sources(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     """Look for a release where the configuration allows; a locked one comes from whom the lock says."""
-    names: list[str] = [name for name in request.shared.toolchains if name != "cache" and _allowed(name, rust)]
-    names += ["cache"] if "cache" in request.shared.toolchains else []
+    allowed = {"rustup": {"user", "rustup"}, "debian": {"debian"}}.get(rust.source, set(SOURCES))
+    names = sorted(request.shared.toolchains, key=lambda name: name == "cache")  # last, wherever it stands
     need = Need(host=host, release=release, rust=rust)
-    return first(((name, _bound(SOURCES[name], need, request, facts)) for name in names), facts.failures)
-
-
-def _allowed(name: str, rust: RustRequest) -> bool:
-    return not rust.source or {"user": "rustup"}.get(name, name) == rust.source
-
-
-def _bound(source: Source, need: Need, request: Request, facts: Facts) -> Callable[[], Toolchain | Refused | Questions]:
-    return lambda: source(need, request, facts)
+    ways = ((name, partial(SOURCES[name], need, request, facts)) for name in names if name in {*allowed, "cache"})
+    return first(ways, facts.failures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,86 +294,92 @@ def _made(need: Need, origin: str, facts: Facts) -> Toolchain | None:
     return next((one for one in made if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
 
 
-def _taken(folder: Toolchain) -> Toolchain:
+def _made_before(folder: Toolchain) -> Toolchain:
     return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
-
-
-def _unasked(folder: Toolchain | None, name: str, why: str, rust: RustRequest) -> Toolchain | Refused:
-    """Take what is there where its source cannot be asked, if the standard library can be built of it."""
-    if folder and folder.library and not _toolless(folder, rust):
-        return _taken(folder)
-    return Refused(name=name, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
 
 
 def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     for origin in _ORIGIN:
         if (folder := _made(need, origin, facts)) and not (_toolless if folder.library else _lacking)(folder, need.rust):
-            return _taken(folder)
+            return _made_before(folder)
     return Refused(name="cache", why=f"no {need.name} there yet")
 
 
-def _rustup(need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
-    folder = _made(need, "rustup", facts)
-    if folder and not _lacking(folder, need.rust):
-        return _taken(folder)
-    if request.shared.offline:
-        return _unasked(folder, "rustup", "offline = true", need.rust)
+class Offer(NamedTuple):
+    """What a source has of a release: triples by their *standard* library, and the *source* of the library."""
+
+    standard: Collection[str]
+    source: bool
+
+
+def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Refused | Questions:
     question = Question("rust-channel", need.release)
-    if question not in facts.answers:
-        return (question,)
-    channel = facts.answers[question]
+    channel: Channel | Absent | None = facts.get(question)
     if not isinstance(channel, Channel):
-        return _unasked(folder, "rustup", channel.why, need.rust)
+        return channel or (question,)
     if need.host not in channel.hosts:
         return Refused(name="rustup", why=f"rustup's server has no Rust {need.release} for {need.host}")
-    return _offered(need, channel.standard, channel.source, "rustup", folder, request, facts)
+    return Offer(channel.standard, channel.source)
 
 
-def _debian(need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
-    folder = _made(need, "debian", facts)
-    if folder and not _lacking(folder, need.rust):
-        return _taken(folder)
-    if request.shared.offline:
-        return _unasked(folder, "debian", "offline = true", need.rust)
+def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Refused | Questions:
     if why := _unserved(need.host, facts):
         return Refused(name="debian", why=why)
-    if missing := facts.open("debian"):
-        return missing
-    debian = facts["debian"]
+    debian: Debian | Absent | None = facts.get(Question("debian"))
     if not isinstance(debian, Debian):
-        return _unasked(folder, "debian", debian.why, need.rust)
+        return debian or (Question("debian"),)
     architectures = debian.rust.get(need.release, ())
     if BY_TRIPLE[need.host].debian not in architectures:
         return Refused(name="debian", why=f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
-    wanted = (*(name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}), *need.rust.tools)
-    if strange := [name for name in wanted if name not in OF_DEBIAN]:
+    components = (*(name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}), *need.rust.tools)
+    if strange := [name for name in components if name not in OF_DEBIAN]:
         return Refused(name="debian", why=f"Debian has no {', '.join(strange)} for Rust")
     standard = tuple(row.triple for row in catalogue().values() if row.debian_std and row.debian_std in architectures)
-    return _offered(need, standard, need.release in debian.source, "debian", folder, request, facts)
+    return Offer(standard, need.release in debian.source)
 
 
-def _offered(
-    need: Need,
-    standard: Collection[str],
-    source: bool,  # noqa: FBT001
-    origin: Literal["rustup", "debian"],
-    folder: Toolchain | None,
-    request: Request,
-    facts: Facts,
+Origin: TypeAlias = Literal["rustup", "debian"]
+
+_OFFERS: Final[Mapping[Origin, Callable[[Need, Facts], Offer | Absent | Refused | Questions]]] = {
+    "rustup": _offer_of_rustup,
+    "debian": _offer_of_debian,
+}
+
+
+def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+    """Take what an earlier call has made of a source, if that is enough, else plan to install what the source has."""
+    folder, rust = _made(need, origin, facts), need.rust
+    if folder and not _lacking(folder, rust):
+        return _made_before(folder)
+    match Absent("offline = true") if request.shared.offline else _OFFERS[origin](need, facts):
+        case Offer() as offer:
+            return _installed(origin, offer, need, folder, request, facts)
+        case Absent(why=why):
+            # what is there will do where the standard library can be built of it
+            if folder and folder.library and not _toolless(folder, rust):
+                return _made_before(folder)
+            return Refused(name=origin, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
+        case other:
+            return other
+
+
+def _installed(
+    origin: Origin, offer: Offer, need: Need, folder: Toolchain | None, request: Request, facts: Facts
 ) -> Toolchain | Refused | Questions:
     """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
     rust, target = need.rust, need.rust.target.triple
-    shipped = not rust.compiled and set(rust.target.triples) <= set(standard)
+    shipped = not rust.compiled and set(rust.target.triples) <= set(offer.standard)
     library = not shipped or "rust-src" in rust.components
-    if library and not source:
-        return Refused(
-            name=origin, why=f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
-        )
-    triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in standard))))
+    if library and not offer.source:
+        why = f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
+        return Refused(name=origin, why=why)
+    triples = tuple(
+        dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in offer.standard)))
+    )
     named = (name for name in rust.components if name != "rust-src" and origin == "rustup")
     components = tuple(dict.fromkeys((*named, *rust.tools)))
     if folder and set(triples) <= set(folder.standard) and folder.library >= library and set(components) <= set(folder.components):
-        return _taken(folder)
+        return _made_before(folder)
     tool = tools.rustup(request, facts) if origin == "rustup" else None
     if tool is not None and not isinstance(tool, Tool):
         return tool
@@ -395,25 +394,23 @@ def _offered(
         components=components,
         profile=rust.profile if origin == "rustup" else "",
     )
-    return _installed(step, facts, folder, steps=(*(tool.steps if tool else ()), step))
-
-
-def _installed(step: InstallToolchain, facts: Facts, folder: Toolchain | None, *, steps: tuple[Provision, ...]) -> Toolchain:
-    """Return the toolchain that a step installs, or adds to."""
-    name = f"{step.release}-{step.host}"
     return Toolchain(
-        name=name,
-        release=step.release,
-        host=step.host,
-        path=f"{facts.inventory.home}/toolchains/{name}",
-        standard=tuple(dict.fromkeys((step.host, *(folder.standard if folder else ()), *step.targets))),
-        glibc=RUSTUP_GLIBC if step.source == "rustup" else DEBIAN_GLIBC,
-        origin=step.source,
-        source=step.source,
-        why=f"it comes from {_ORIGIN[step.source]}",
-        steps=steps,
+        name=step.name,
+        release=need.release,
+        host=need.host,
+        path=f"{facts.inventory.home}/toolchains/{step.name}",
+        standard=tuple(dict.fromkeys((need.host, *(folder.standard if folder else ()), *triples))),
+        glibc=RUSTUP_GLIBC if origin == "rustup" else DEBIAN_GLIBC,
+        origin=origin,
+        source=origin,
+        why=f"it comes from {_ORIGIN[origin]}",
+        steps=(*(tool.steps if tool else ()), step),
     )
 
 
-Source: TypeAlias = "Callable[[Need, Request, Facts], Toolchain | Refused | Questions]"
-SOURCES: Final[Mapping[str, Source]] = {"user": _user, "cache": _cache, "rustup": _rustup, "debian": _debian}
+SOURCES: Final[Mapping[str, Callable[[Need, Request, Facts], Toolchain | Refused | Questions]]] = {
+    "user": _user,
+    "cache": _cache,
+    "rustup": partial(_install, "rustup"),
+    "debian": partial(_install, "debian"),
+}
