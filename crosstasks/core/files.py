@@ -264,9 +264,8 @@ def _write(source: int, target: int, now: os.stat_result) -> None:
         read.seek(0)
         shutil.copyfileobj(read, out, CHUNK)
         out.flush()
-        if hasattr(os, "fchmod"):
-            os.fchmod(target, stat.S_IMODE(now.st_mode) & 0o755)
-        os.utime(target if os.utime in os.supports_fd else out.name, ns=(now.st_atime_ns, now.st_mtime_ns))
+        os.fchmod(target, stat.S_IMODE(now.st_mode) & 0o755)
+        os.utime(target, ns=(now.st_atime_ns, now.st_mtime_ns))
 
 
 def _copied(source: int, path: Path, now: os.stat_result) -> None:

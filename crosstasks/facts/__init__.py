@@ -7,7 +7,7 @@ two together with what it is lent in a ``Look``. A new fact is one file here, on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import Asker, BaseFacts, Look, absent
@@ -39,38 +39,32 @@ class Facts(BaseFacts, frozen=True, kw_only=True):
     @property
     def inventory(self) -> Inventory:
         """Return what lies in our cache."""
-        inventory: Inventory = self["inventory"]
-        return inventory
+        return cast("Inventory", self["inventory"])
 
     @property
     def engine(self) -> Engine | Absent:
         """Return the container engine."""
-        engine: Engine | Absent = self["engine"]
-        return engine
+        return cast("Engine | Absent", self["engine"])
 
     @property
     def emulation(self) -> Emulation | Absent:
         """Return which foreign programs run here."""
-        emulation: Emulation | Absent = self["emulation"]
-        return emulation
+        return cast("Emulation | Absent", self["emulation"])
 
     @property
     def rustup(self) -> Rustup | Absent:
         """Return the user's rustup."""
-        rustup: Rustup | Absent = self["rustup"]
-        return rustup
+        return cast("Rustup | Absent", self["rustup"])
 
     @property
     def builders(self) -> Builders | Absent:
         """Return the programs that build."""
-        builders: Builders | Absent = self["builders"]
-        return builders
+        return cast("Builders | Absent", self["builders"])
 
     @property
     def repository(self) -> Repository | Absent:
         """Return the Rust repository."""
-        repository: Repository | Absent = self["repository"]
-        return repository
+        return cast("Repository | Absent", self["repository"])
 
 
 ASKERS: Final[Mapping[About, Asker]] = {

@@ -69,9 +69,9 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
     if look.platform().system != "linux":
         return Emulation(terminal=terminal)
     root = getattr(os, "geteuid", lambda: 1)() == 0
-    registered = {arch: _whole(look, entry) for arch, entry in parse(_entries(look.root / ASK)).items()}
+    registered = parse(_entries(look.root / ASK))
     return Emulation(
-        registered=registered,
+        registered={arch: replace(entry, lost=_is_lost(look, entry)) for arch, entry in registered.items()},
         programs=_programs(look),
         enabled=files.read(look.root / ASK / "status").strip() != "disabled",
         mounted=is_mounted(look.root),
@@ -90,10 +90,9 @@ def is_mounted(root: Path) -> bool:
     return (root / ASK / "status").exists()
 
 
-def _whole(look: Look, entry: Registration) -> Registration:
-    """Note whether the interpreter is there: with the flag F it is open, wherever it came from."""
-    there = entry.fixed or (look.root / entry.interpreter.lstrip("/")).exists()
-    return entry if there else replace(entry, lost=True)
+def _is_lost(look: Look, entry: Registration) -> bool:
+    """Tell whether the interpreter is not there: with the flag F it is open, wherever it came from."""
+    return not entry.fixed and not (look.root / entry.interpreter.lstrip("/")).exists()
 
 
 def _entries(folder: Path) -> dict[str, str]:

@@ -220,27 +220,17 @@ def table(done: Done) -> Mapping[str, Any]:
 
 def _info(look: Look, command: str, version: str) -> Mapping[str, Any]:
     """Ask for the rest; the answer is kept under all that the engine says of its version, so that another engine is asked anew."""
-    subject = f"engine {command} {version}"
-    info = looking.cached_answer(look, subject, dict, INFO_LIFE, lambda: _fresh(look, command))
+
+    def ask() -> dict[str, Any] | Absent:
+        done = look.run((command, *ASK_INFO), timeout=look.timeout)
+        info = table(done)
+        return {key: info.get(key) for key in _INFO} if info.get("ServerVersion") else Absent(words(done))
+
+    info = looking.cached_answer(look, f"engine {command} {version}", dict, INFO_LIFE, ask)
     return {} if isinstance(info, Absent) else info
 
 
-def _fresh(look: Look, command: str) -> dict[str, Any] | Absent:
-    done = look.run((command, *ASK_INFO), timeout=look.timeout)
-    info = table(done)
-    return {key: info.get(key) for key in _INFO} if info.get("ServerVersion") else Absent(words(done))
-
-
-_INFO: Final = (
-    "Driver",
-    "DriverStatus",
-    "SecurityOptions",
-    "OperatingSystem",
-    "Name",
-    "KernelVersion",
-    "Architecture",
-    "DockerRootDir",
-)
+_INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", "Name", "KernelVersion", "Architecture", "DockerRootDir")
 
 
 def _docker(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
@@ -408,19 +398,13 @@ def parse_image(ref: str, done: Done) -> LocalImage | Absent:
     if done.code or not inspected:
         return Absent(words(done))
     try:
-        return _image(ref, inspected)
+        return LocalImage(
+            ref=ref,
+            id=identity(inspected),
+            digests=tuple(inspected.get("RepoDigests") or ()),
+            platform="/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key)),
+            labels=(inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {},
+            size=int(inspected.get("Size") or 0),
+        )
     except SHAPE as error:
         return Absent(f"the engine's answer cannot be read: {error}")
-
-
-def _image(ref: str, inspected: Mapping[str, Any]) -> LocalImage:
-    platform = "/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key))
-    labels = (inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {}
-    return LocalImage(
-        ref=ref,
-        id=identity(inspected),
-        digests=tuple(inspected.get("RepoDigests") or ()),
-        platform=platform,
-        labels=labels,
-        size=int(inspected.get("Size") or 0),
-    )

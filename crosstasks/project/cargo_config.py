@@ -62,7 +62,7 @@ def parse(read: Sequence[tuple[Path, Mapping[str, Any]]], environ: Mapping[str, 
     """Put files, the nearest first, and variables together."""
     linkers: dict[str, Setting] = {}
     runners: dict[str, Setting] = {}
-    wrapper, folder = _variable(environ, "RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"), ""
+    wrapper = _variable(environ, "RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER")
     folder = environ.get("CARGO_TARGET_DIR") or environ.get("CARGO_BUILD_TARGET_DIR") or ""
     for triple in catalogue():
         for kind, settings in (("LINKER", linkers), ("RUNNER", runners)):

@@ -224,7 +224,7 @@ def parse(  # as many files say something
     """Put together what manifests, cargo (*metadata*, empty if it was not there), configuration and toolchain file say."""
     root = str(metadata.get("workspace_root") or workspace.root)
     packages = packages_of(metadata) or workspace.packages
-    minimums = [package.rust_version for package in packages if package.rust_version]
+    file = toolchain or manifest.ToolchainFile(origin="")
     return Repository(
         root=root,
         manifest=str(Path(root) / "Cargo.toml"),
@@ -234,12 +234,12 @@ def parse(  # as many files say something
         compiles_c=_compiles_c(Path(root) / "Cargo.lock", [Path(package.manifest) for package in packages]),
         outside=workspace.outside,
         around=around,
-        channel=toolchain.channel if toolchain else "",
-        toolchain_path=toolchain.path if toolchain else "",
-        profile=toolchain.profile if toolchain else "",
-        components=toolchain.components if toolchain else (),
-        targets=toolchain.targets if toolchain else (),
-        rust_version=versions.highest(minimums),
+        channel=file.channel,
+        toolchain_path=file.path,
+        profile=file.profile,
+        components=file.components,
+        targets=file.targets,
+        rust_version=versions.highest(package.rust_version for package in packages if package.rust_version),
         cross=cross,
         cross_origin=origin,
         linkers=config.linkers,
