@@ -25,13 +25,13 @@ class Servers:
 
     Attributes:
         manifests, blobs: by the address below ``https://``.
-        calls: method, address and log-in of every request.
+        calls: method, address and log-in of every request; ``headers`` are all of each.
         answers: ``(status, headers, body)`` for an address; a list is of the answers that come one after the other.
     """
 
     def __init__(self, monkeypatch):
         """Take the place of all connections."""
-        self.manifests, self.blobs, self.calls, self.answers = {}, {}, [], {}
+        self.manifests, self.blobs, self.calls, self.headers, self.answers = {}, {}, [], [], {}
         monkeypatch.setattr(HTTPAdapter, "send", self._send)
 
     def put(self, place, name, content, media=MANIFEST):
@@ -54,6 +54,7 @@ class Servers:
 
     def _send(self, request, **_options):
         self.calls.append((request.method, request.url, request.headers.get("Authorization", "")))
+        self.headers.append(request.headers)
         answer = self.answers.get(request.url)
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import pytest
 import report_schema
 
 from crosstasks.building.artifacts import Messages
+from crosstasks.core.errors import ConfigError
 from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Diagnostic, Failure
 from crosstasks.reporting import ci
@@ -118,3 +122,67 @@ def test_messages_of_the_compiler_are_kept_and_shown(capsys):
 def test_the_schemas_that_are_shipped_are_those_of_the_values(path):
     """`nox -s renew` writes them anew."""
     assert report_schema.text(report_schema.SHIPPED[path]) == path.read_text("utf-8")
+
+
+def test_a_fold_ends_also_after_an_error(capsys):
+    """Its lines go where progress goes; without a service there are none."""
+    with pytest.raises(ZeroDivisionError), ci.fold("t", "test", GITHUB):
+        raise ZeroDivisionError
+    with ci.fold("t", "test", {}):
+        pass
+    assert ("", "::group::test t\n::endgroup::\n") == tuple(capsys.readouterr())
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """A call in CI that has every file written, by a process that has written none yet."""
+    monkeypatch.setattr(ci, "_TOLD", {})
+    files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_STEP_SUMMARY", ci.REPORT, ci.QUALITY)}
+    return SimpleNamespace(root=tmp_path / "crate", environ={**GITHUB, **files, "GITHUB_WORKSPACE": str(tmp_path)})
+
+
+def test_sessions_of_one_process_fill_the_same_files(call, tmp_path, capsys):
+    """The report holds each target and verb once, as it went last; of an earlier process nothing stays in it."""
+    (tmp_path / "crosstasks_report").write_text("of an earlier process")
+    ci.finish([result(error="no engine", code=7)], call)
+    ci.finish([result(diagnostics=(WARNED,)), Result(target="t", verb="test")], call)
+    report = json.loads((tmp_path / "crosstasks_report").read_text())
+    assert [("s390x-unknown-linux-gnu", "build", 0), ("t", "test", 0)] == [
+        (row["target"], row["verb"], row.get("code", 0)) for row in report["results"]
+    ]
+    assert 0o644 == (tmp_path / "crosstasks_report").stat().st_mode & 0o777
+    (place,) = [row["location"] for row in json.loads((tmp_path / "crosstasks_code_quality").read_text())]
+    assert {"path": "crate/src/lib.rs", "lines": {"begin": 1}} == place
+    summary = (tmp_path / "github_step_summary").read_text()
+    assert (1, 3) == (summary.count("### crosstasks"), summary.count("\n| `"))
+    assert "::error title=build s390x-unknown-linux-gnu::no engine\n" == capsys.readouterr().err
+
+
+def test_the_top_of_the_repository_is_where_it_was_checked_out(call, tmp_path):
+    """Without a service it is the workspace's own folder, and the compiler's paths begin there, not at a member."""
+    (call.root / "member" / "src").mkdir(parents=True)
+    (call.root / "Cargo.toml").write_text('[workspace]\nmembers = ["member"]\n')
+    (call.root / "member" / "Cargo.toml").write_text('[package]\nname = "member"\nversion = "0.1.0"\n')
+    (call.root / "member" / "src" / "lib.rs").touch()
+    call.root = call.root / "member"
+    for environ, path in (({"CI_PROJECT_DIR": str(tmp_path)}, "crate/src/lib.rs"), ({}, "src/lib.rs")):
+        call.environ = {**environ, ci.QUALITY: str(tmp_path / "quality")}
+        ci.finish([result(diagnostics=(WARNED,))], call)
+        assert [path] == [row["location"]["path"] for row in json.loads((tmp_path / "quality").read_text())]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("deep/report.json", ""), ("folder", "Is a directory"), ("file/report.json", "File exists"), ("", "")]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, place, why):
+    """Its folder is made; nothing is left of the trial."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    environ = {ci.REPORT: str(tmp_path / place) if place else ""}
+    if not why:
+        ci.ready(environ)
+    else:
+        with pytest.raises(ConfigError) as raised:
+            ci.ready(environ)
+        assert (f"{tmp_path / place} cannot be written", why) == (raised.value.what, raised.value.why)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["folder", "file", *(["deep"] if place.startswith("deep") else [])])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
+
 import pytest
+from msgspec.structs import replace
 from planning import settle
 
-from crosstasks.catalog.ingredients import BringGlibc, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from crosstasks.catalog.ingredients import BringGlibc, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator, Tool
 from crosstasks.core.results import Artifact, Result
 from crosstasks.core.steps import Failure, Refused
+from crosstasks.planning.toolchains import INSTEAD
 from crosstasks.reporting import progress, report
-from crosstasks.testing import arm64_facts, config
+from crosstasks.testing import arm64_facts, config, toolchain
 
 SHA = "77ab" * 16
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -118,3 +123,105 @@ def test_a_failure_names_the_routes_that_failed_before():
         failures=(Failure(route="cross 0.2.5", what="no image"),),
     )
     assert f"{ARM64}: test failed: it broke\n  not by cross 0.2.5: no image" == report.result_text((result,))
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "coloured"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+    ],
+)
+def test_where_there_is_colour(terminal, environ, coloured):
+    """On a terminal that has some, unless the user says otherwise; a stream that is closed has none."""
+    assert coloured is report.has_colour(SimpleNamespace(isatty=lambda: terminal), environ)
+    assert not report.has_colour(None, {})
+
+
+def test_progress_goes_to_standard_error_without_what_moves_the_cursor(monkeypatch, capsys):
+    """A name of others may hold anything; only our own colours are believed."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    report.say("a\x1b[2Jb")
+    assert ("", "\x1b[2m*\x1b[0m a\\x1b[2Jb\n") == tuple(capsys.readouterr())
+
+
+def changed(plan, **route):
+    """Return a plan by another route."""
+    return dataclasses.replace(plan, route=replace(plan.route, **route))
+
+
+def test_a_plan_tells_what_a_user_has_to_know(monkeypatch):
+    """Of another release, of a library that is compiled, of emulation and of members."""
+    monkeypatch.setenv("COLUMNS", "120")
+    plan, _ = settle("aarch64", arm64_facts(), config("aarch64", members=["a", "b"]))
+    old = replace(plan.route.toolchain, why=f"1.95.0 {INSTEAD} 1.96.0")
+    image = replace(plan.route.image, platform="linux/amd64")
+    lines = report.plan_text(changed(plan, toolchain=old, build_std=True, emulated=True, image=image)).splitlines()
+    assert [
+        f"  rust       1.95.0 {INSTEAD} 1.96.0",
+        f"  std        compiled from source (-Zbuild-std): {old.name} has none for {ARM64}",
+        "  slow       linux/amd64 is emulated on this engine, about 11 times slower",
+        "  members    a, b",
+    ] == [line for line in lines if line[2:9].strip() in {"rust", "std", "slow", "members"}]
+
+
+def test_a_tool_is_shown_with_its_path_and_nothing_to_do_is_said(planned, monkeypatch):
+    """With all that there is about it."""
+    monkeypatch.setenv("COLUMNS", "120")
+    tool = Tool(name="cross", version="0.2.5", path="/c/cross", source="cache", why="it is there")
+    made = changed(planned, tool=tool, image=None, toolchain=toolchain(), host_toolchain=toolchain())
+    lines = report.plan_text(made, everything=True).splitlines()
+    at = lines.index("  cross      0.2.5, cache: /c/cross")
+    assert ["             it is there", "  to do      nothing: everything is there"] == [
+        lines[at + 1],
+        *[line for line in lines if "to do" in line],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("floor", "words"),
+    [
+        ("2.31", "2.31 or newer"),
+        ("", "2.31 or newer"),
+        ("2.17", "2.31 or newer, on every machine; by this route with 2.17"),
+        ("2.36", '2.36 or newer: this route cannot keep 2.31, which others do; `glibc = "2.31"` rules it out'),
+    ],
+)
+def test_a_route_that_gives_more_or_less_than_others(floor, words):
+    """What is promised on every machine, and what this route gives, are told where they differ."""
+    plan, _ = settle("aarch64", arm64_facts(), config("aarch64", glibc="2.31"))
+    text = " ".join(report.plan_text(changed(plan, glibc_floor=floor)).split())
+    assert f" glibc programs run with glibc {words} to do 1." in text
+
+
+def test_a_result_tells_where_it_was_built_and_what_was_refused():
+    """The host is named, as it is no container."""
+    result = Result(target=ARM64, verb="build", route="zigbuild", seconds=2, isolation="host", better="cross: no engine")
+    assert f"{ARM64}: build ok in 2.0 s, zigbuild, on the host\n  better was refused: cross: no engine" == report.result_text((result,))
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (4_100_000, "4.1 MB"), (2_500_000_000, "2.5 GB")]
+)
+def test_sizes_are_read_by_people(count, words):
+    """In units of a thousand."""
+    assert words == report.size(count)
+
+
+def test_the_table_of_targets():
+    """A column for each verb that was asked for; what a target does not have is a dash."""
+    rows = {row.triple: row for row in report.target_rows()}
+    shown = [
+        replace(rows[triple], here={"build": word}) for triple, word in ((ARM64, "cross 0.2.5"), ("riscv32imc-unknown-none-elf", "no: x"))
+    ]
+    assert [
+        ["triple", "session", "aliases", "images", "of", "cross", "built", "here", "no", "image", "tests", "std", "build"],
+        f"{ARM64} cross-aarch64 {', '.join(rows[ARM64].aliases)} 0.2.5 0.2.4 git yes zigbuild yes shipped cross 0.2.5".split(),
+        f"riscv32imc-unknown-none-elf {rows['riscv32imc-unknown-none-elf'].session} riscv32imc - - cargo - shipped no: x".split(),
+    ] == [line.split() for line in report.text(shown).splitlines()]
+    assert 1 == len(report.text(()).splitlines())
