@@ -120,10 +120,10 @@ def lean(whole: Recipe) -> Recipe:
         return whole
     env = {key: value for key, value in whole.env.items() if key != "QEMU_LD_PREFIX" and not key.endswith("_RUNNER")}
     packages = tuple(name for name in whole.packages if name != EMULATORS)
-    return _tagged(msgspec.structs.replace(whole, tag="", packages=packages, qemu="", env=env, runs=False))
+    return _with_tag(msgspec.structs.replace(whole, tag="", packages=packages, qemu="", env=env, runs=False))
 
 
-def _tagged(recipe: Recipe) -> Recipe:
+def _with_tag(recipe: Recipe) -> Recipe:
     digest = hashlib.sha256(f"{VERSION} ".encode() + msgspec.json.encode(recipe, order="sorted")).hexdigest()[:12]
     tag = f"crosstasks/{recipe.target}:{recipe.platform.partition('/')[2]}-{digest}"
     return msgspec.structs.replace(recipe, tag=tag)
@@ -143,7 +143,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         packages: Debian packages for the target's architecture, such as ``libssl-dev``; ``protobuf-compiler:native`` is a
             program for the image itself.
     """
-    problem = _unbuildable(target, platform, suite, packages)
+    problem = _problem(target, platform, suite, packages)
     if problem:
         return Refused(name="build", why=problem)
     architecture = MACHINES[platform].debian
@@ -165,7 +165,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         glibc_floor=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(qemu),
     )
-    return _tagged(result)
+    return _with_tag(result)
 
 
 def shared_name(target: str, packages: Sequence[str] = ()) -> str:
@@ -204,11 +204,11 @@ def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Re
         glibc="",
         runs=False,
     )
-    tagged = _tagged(result)
+    tagged = _with_tag(result)
     return msgspec.structs.replace(tagged, tag=tagged.tag.replace("_", "-"))
 
 
-def _unbuildable(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
+def _problem(target: Target, platform: str, suite: str, packages: Sequence[str]) -> str:
     if suite not in SUITES:
         return f"images are put together from the packages of {', '.join(SUITES)}, and `base` is {suite}"
     if platform not in MACHINES:

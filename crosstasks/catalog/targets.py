@@ -225,7 +225,7 @@ def _names() -> Mapping[str, str]:
     return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
 
 
-_DECLARED: Final[dict[str, Target]] = {}
+_FROM_FILES: Final[dict[str, Target]] = {}
 """The targets that a configuration describes by a file of its own."""
 
 
@@ -236,21 +236,21 @@ def declare(target: Target) -> None:
     Raises:
         ConfigError: another one has the name.
     """
-    other = _names().get(target.triple) or (_DECLARED[target.triple].specification if target.triple in _DECLARED else "")
+    other = _names().get(target.triple) or (_FROM_FILES[target.triple].specification if target.triple in _FROM_FILES else "")
     if other and other != target.specification:
         why = f"{target.triple!r} is the name of {other}"
         raise ConfigError(f"{target.specification} has the name of another target", why=why, hint="give the file another name")
-    _DECLARED[target.triple] = target
+    _FROM_FILES[target.triple] = target
 
 
 def catalogue() -> Mapping[str, Target]:
     """Return every target by its triple: those that come along, and those that are declared."""
-    return {**shipped(), **_DECLARED} if _DECLARED else shipped()
+    return {**shipped(), **_FROM_FILES} if _FROM_FILES else shipped()
 
 
 def names() -> Mapping[str, str]:
     """Return the triple of every name, a triple or an alias."""
-    return {**_names(), **{triple: triple for triple in _DECLARED}} if _DECLARED else _names()
+    return {**_names(), **{triple: triple for triple in _FROM_FILES}} if _FROM_FILES else _names()
 
 
 def _row(triple: str, row: Mapping[str, Any]) -> Target:

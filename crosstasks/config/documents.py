@@ -188,7 +188,7 @@ BELONGS: Final[Sequence[tuple[Model, str]]] = (
 )
 
 
-def unsaid(value: Any) -> Any:
+def without_password(value: Any) -> Any:
     """Return a value without the name and password that an address may hold: messages land in the logs of CI services."""
     before, at, after = value.rpartition("@") if isinstance(value, str) else ("", "", "")
     if not at or ":" not in before or after.startswith("sha256:"):  # the last is an image's digest
@@ -267,14 +267,14 @@ def likely(word: str, words: Iterable[str]) -> str:
 
 def plainly(message: str, value: Any, option: Any) -> str:
     """Say in our words why msgspec refused a value; *option* is the option in the JSON schema."""
-    allowed = list(_gathered(option, "enum"))
+    allowed = list(_values_of(option, "enum"))
     if ", got " in message:
         return _kind(message, value, allowed)
     if allowed:
         booleans = ["true", "false"] if any(inner.get("type") == "boolean" for inner in option.get("anyOf", ())) else []
         return f"{value!r} is not one of {', '.join((*booleans, *map(repr, allowed)))}{likely(str(value), allowed)}"
     if "matching regex" in message:
-        return f"{unsaid(value)!r} is not of the form {' or '.join(map(repr, examples(option)))}"
+        return f"{without_password(value)!r} is not of the form {' or '.join(map(repr, examples(option)))}"
     if "length" in message:
         return "must not be empty"
     return f"{value!r} must be {message.rpartition('` ')[2].removesuffix('.0')}"
@@ -291,15 +291,15 @@ def _kind(message: str, value: Any, allowed: Sequence[str]) -> str:
 
 def examples(option: Any) -> tuple[str, ...]:
     """Return what an option may look like, or each of its values if it is a list."""
-    values = (one for example in _gathered(option, "examples") for one in (example if isinstance(example, list) else [example]))
+    values = (one for example in _values_of(option, "examples") for one in (example if isinstance(example, list) else [example]))
     return tuple(dict.fromkeys(map(str, values)))
 
 
-def _gathered(option: Any, word: str) -> Iterator[Any]:
+def _values_of(option: Any, word: str) -> Iterator[Any]:
     if isinstance(option, dict):
         yield from option.get(word, ())
         for inner in (*option.get("anyOf", ()), option.get("items")):
-            yield from _gathered(inner, word)
+            yield from _values_of(inner, word)
 
 
 def property_of(model: Model, key: str) -> Any:

@@ -232,7 +232,7 @@ def changed_files(folder: Path, listed: str = ALL) -> tuple[str, ...]:
     except UnicodeDecodeError:
         return (listed,)
     rows = [line.partition("  ") for line in lines]
-    now = _hashed([folder / name for _, _, name in rows])
+    now = _hashes([folder / name for _, _, name in rows])
     return tuple(name or listed for (expected, _, name), digest in zip(rows, now, strict=True) if expected != digest)
 
 
@@ -248,11 +248,11 @@ EXEMPT: Final = frozenset({ALL, COMPLETE, "__pycache__"})
 
 def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
     regular = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not EXEMPT & {path.name, path.parent.name})
-    rows = zip(_hashed(regular), regular, strict=True)
+    rows = zip(_hashes(regular), regular, strict=True)
     files.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
 
 
-def _hashed(paths: Sequence[Path]) -> list[str]:
+def _hashes(paths: Sequence[Path]) -> list[str]:
     if len(paths) < SIDE_BY_SIDE:
         return list(map(_hash, paths))
     from concurrent.futures import ThreadPoolExecutor  # what only lists sessions needs no pool

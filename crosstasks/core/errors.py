@@ -40,10 +40,10 @@ def harmless(text: str) -> str:
     if not _CONTROL.search(text):
         return text
     parts = _COLOUR.split(text.replace("\r\n", "\n"))
-    return "".join(part if place % 2 else _CONTROL.sub(_named, part) for place, part in enumerate(parts))
+    return "".join(part if place % 2 else _CONTROL.sub(_code_of, part) for place, part in enumerate(parts))
 
 
-def _named(found: re.Match[str]) -> str:
+def _code_of(found: re.Match[str]) -> str:
     return f"\\x{ord(found[0]):02x}"
 
 

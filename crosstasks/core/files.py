@@ -170,7 +170,7 @@ def open_beneath(folder: Path | str, names: Sequence[str], *, make: bool = False
             if make:
                 with suppress(FileExistsError):
                     os.mkdir(name, dir_fd=handle)
-            below = _entered(name, handle)
+            below = _open_folder(name, handle)
             os.close(handle)
             handle = below
         yield handle
@@ -178,7 +178,7 @@ def open_beneath(folder: Path | str, names: Sequence[str], *, make: bool = False
         os.close(handle)
 
 
-def _entered(name: str, handle: int) -> int:
+def _open_folder(name: str, handle: int) -> int:
     try:
         return os.open(name, _FOLDER | _STAY, dir_fd=handle)
     except NotADirectoryError:
@@ -199,7 +199,7 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
         OSError: it is not there, or cannot be read.
     """
     if not AT:
-        with _resolved(folder, names) as handle:
+        with _open_resolved(folder, names) as handle:
             yield handle
         return
     with open_beneath(folder, names[:-1]) as place:
@@ -215,7 +215,7 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
 
 
 @contextmanager
-def _resolved(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
+def _open_resolved(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
     base = Path(folder).resolve()
     path = base.joinpath(*names)
     if path.resolve(strict=True) != path or not path.is_file():
@@ -237,7 +237,7 @@ def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
     """
     now = os.fstat(source)
     if not AT:
-        _copied(source, Path(folder).joinpath(*names), now)
+        _copy_plainly(source, Path(folder).joinpath(*names), now)
         return
     with open_beneath(folder, names[:-1], make=True) as place:
         if _same(names[-1], place, now):
@@ -268,7 +268,7 @@ def _write(source: int, target: int, now: os.stat_result) -> None:
         os.utime(target, ns=(now.st_atime_ns, now.st_mtime_ns))
 
 
-def _copied(source: int, path: Path, now: os.stat_result) -> None:
+def _copy_plainly(source: int, path: Path, now: os.stat_result) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:

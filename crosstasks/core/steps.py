@@ -34,7 +34,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Return the step in one line: what is done, and with what."""
-        shown = (f"{name}={_shown(value)}" for name in self.__struct_fields__ if name != "why" and (value := getattr(self, name)))
+        shown = (f"{name}={_as_text(value)}" for name in self.__struct_fields__ if name != "why" and (value := getattr(self, name)))
         return " ".join((type(self).__name__, *shown))
 
 
@@ -53,7 +53,7 @@ class Command(Step, frozen=True, kw_only=True):
         return " ".join([*prefix, shlex.join(self.argv)])
 
 
-def _shown(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return shlex.quote(value) if isinstance(value, str) else str(value)

@@ -49,14 +49,14 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     answer: EmulationTest | Absent = facts.answers[question]
     if isinstance(answer, EmulationTest):
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
-    asks = _asks(facts)
+    asks = _can_ask(facts)
     if mode == "auto" and not asks:
         hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
         return Refused(name=NAME, why=f"{answer.why}, and emulation is set up only if you agree", hint=hint)
     return source_of(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
 
 
-def _asks(facts: Facts) -> bool:
+def _can_ask(facts: Facts) -> bool:
     emulation = facts.emulation
     return isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci
 
@@ -65,7 +65,7 @@ def source_of(
     platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
 ) -> Emulator | Refused | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
-    problem = _unfit(platform, facts)
+    problem = _refusal(platform, facts)
     if problem:
         return problem
     step = partial(_step, platform, why, ask)
@@ -74,7 +74,7 @@ def source_of(
     return Refused(name=NAME, why=f"{why}; {choice.why}", hint=choice.hint) if isinstance(choice, Refused) else choice
 
 
-def _unfit(platform: str, facts: Facts) -> Refused | None:
+def _refusal(platform: str, facts: Facts) -> Refused | None:
     engine = facts.engine
     if platform not in PLATFORMS:
         return Refused(name=NAME, why=f"{platform} is not among the platforms that are emulated: {', '.join(PLATFORMS)}")
@@ -176,7 +176,7 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
     if target.format == "wasm" and target.linked:
         return _silent(request) or _wasmtime(request, facts)
     if _static(target) or recipes.libraries(target, ""):
-        return _emulated(request, facts)
+        return _emulator_runner(request, facts)
     return Refused(name="tests", why=_unstartable(target, facts))
 
 
@@ -215,7 +215,7 @@ def _wasmtime(request: Request, facts: Facts) -> Runner | Refused | Questions:
     return Runner(kind="wasmtime", words=(tool.path,), source=tool.source, why=tool.why, steps=tool.steps)
 
 
-def _emulated(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
+def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
     missing = facts.open("emulation", "engine")
     if missing:
         return missing
@@ -225,12 +225,12 @@ def _emulated(request: Request, facts: Facts) -> Runner | Refused | Questions | 
             return None
         if program := emulation.programs.get(target.arch):
             return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")
-    found = _contained(request, facts)
+    found = _in_container(request, facts)
     why = f"{target.triple} programs do not run on this host, and no container runs them"
     return Refused(name="tests", why=f"{why}: {found.why}", hint=found.hint) if isinstance(found, Refused) else found
 
 
-def _contained(request: Request, facts: Facts) -> Runner | Refused | Questions:
+def _in_container(request: Request, facts: Facts) -> Runner | Refused | Questions:
     """Take an image that holds QEMU and nothing else; on the engine's own kind of machine it has nothing to do."""
     engine, target = facts.engine, request.target
     if isinstance(engine, Absent):
@@ -240,7 +240,7 @@ def _contained(request: Request, facts: Facts) -> Runner | Refused | Questions:
     recipe = recipes.emulator(target.qemu, engine.platform, libraries=recipes.libraries(target, engine.platform))
     if isinstance(recipe, Refused):
         return recipe
-    if unknown := tuple(question for question in _held(recipe.tag, engine, facts) if question not in facts.answers):
+    if unknown := tuple(question for question in _questions(recipe.tag, engine, facts) if question not in facts.answers):
         return unknown
     image = facts.answers[Question("image", recipe.tag)]
     loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
@@ -264,6 +264,6 @@ def _elsewhere(engine: Engine, facts: Facts) -> Refused | None:
     return Refused(name="container", why=seen.why, hint=seen.hint) if isinstance(seen, Absent) else None
 
 
-def _held(tag: str, engine: Engine, facts: Facts) -> tuple[Question, ...]:
+def _questions(tag: str, engine: Engine, facts: Facts) -> tuple[Question, ...]:
     shared = (Question("shared", "project"),) if doubtful(engine, facts.host) else ()
     return (Question("image", tag), *shared)

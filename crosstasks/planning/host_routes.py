@@ -28,18 +28,18 @@ ZIG_GLIBC: Final = "2.28"
 
 def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
-    if refusal := _not_cargos(request, facts) or request.unlocked(builder="cargo"):
+    if refusal := _refuse_cargo(request, facts) or request.unlocked(builder="cargo"):
         return refusal
     own = request.target.triple == facts.host.triple
     return _route("cargo", "cargo", request, facts, parts, glibc_floor=facts.host.glibc if own else "")
 
 
-def _not_cargos(request: Request, facts: Facts) -> Refused | None:
+def _refuse_cargo(request: Request, facts: Facts) -> Refused | None:
     target = request.target
     if target.specification and not (target.linked or _linker(request, facts)):
         why = f"{PurePath(target.specification).name} names no linker, and the host's C compiler is not known to be one for {target.triple}"
         return Refused(name="cargo", why=why, hint=f"`linker` in [target.{target.triple}] names one, or `image` what holds one")
-    if not target.linked and not _own(target, facts) and not target.specification:
+    if not target.linked and not _host_links(target, facts) and not target.specification:
         why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
         return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
@@ -52,7 +52,7 @@ def _not_cargos(request: Request, facts: Facts) -> Refused | None:
     return None
 
 
-def _own(target: Target, facts: Facts) -> bool:
+def _host_links(target: Target, facts: Facts) -> bool:
     """Tell whether the host's own linker links a target: Apple's does for all of its machines, Microsoft's for 32 bits as well."""
     host = facts.host
     narrow = target.libc == "msvc" and host.triple == "x86_64-pc-windows-msvc" and target.arch == "i686"

@@ -58,7 +58,7 @@ def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Can
     candidates = []
     for flavour in _flavours(request):
         for source in images.sources(request, facts):
-            name, variant = _named(flavour, source, platform, facts), Variant(flavour=flavour, platform=platform)
+            name, variant = _name(flavour, source, platform, facts), Variant(flavour=flavour, platform=platform)
             candidates.append(Candidate(name, partial(_cross, name, request, facts, parts, variant, source)))
     return candidates
 
@@ -72,7 +72,7 @@ def _no_container(target: Target, facts: Facts) -> Refused | None:
     return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
 
 
-def _untried(facts: Facts) -> Questions:
+def _sharing_questions(facts: Facts) -> Questions:
     """Return whether our folders are shared, where that is doubtful and was not tried yet."""
     if isinstance(facts.engine, Absent) or not doubtful(facts.engine, facts.host):
         return ()
@@ -105,14 +105,14 @@ _FROM: Final[Mapping[str, str]] = {
 }
 
 
-def _named(flavour: str, source: str, platform: str, facts: Facts) -> str:
+def _name(flavour: str, source: str, platform: str, facts: Facts) -> str:
     emulated = "" if platform == _own_platform(facts) else f", {platform} emulated"
     return f"cross {flavour}, {_FROM[source]}{emulated}"
 
 
 def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
     flavour, platform = variant.flavour, variant.platform
-    if refusal := request.unlocked(builder="cross", flavour=flavour, platform=platform) or _uncopied(name, flavour, request, facts):
+    if refusal := request.unlocked(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(name, flavour, request, facts):
         return refusal
     if platform not in MACHINES:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
@@ -128,7 +128,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
     }
     more = {"flavour": flavour, "emulated": platform != _own_platform(facts), "remote": _elsewhere(facts)}
     floor = getattr(ingredients["image"], "glibc_floor", "")
-    return assemble(name, "cross", request, ingredients, _untried(facts), glibc_floor=floor, **more)
+    return assemble(name, "cross", request, ingredients, _sharing_questions(facts), glibc_floor=floor, **more)
 
 
 Part = TypeVar("Part")
@@ -139,7 +139,7 @@ def _needed(what: str, part: Part | Refused) -> Part | Refused:
     return Refused(name="", why=f"no {what}: {part.why}", hint=part.hint) if isinstance(part, Refused) else part
 
 
-def _uncopied(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
+def _refuse_remote(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
     """Refuse what cross cannot do where the engine is on another machine."""
     if not _elsewhere(facts):
         return None
@@ -162,7 +162,7 @@ def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refus
     """Choose what runs a platform that is not the engine's own; None for its own."""
     if platform == _own_platform(facts):
         return None
-    return emulators.choose(platform, _agreed(request), facts, offline=request.shared.offline)
+    return emulators.choose(platform, _mode(request), facts, offline=request.shared.offline)
 
 
 def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
@@ -178,7 +178,7 @@ def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Re
     return toolchains.with_glibc(toolchain, facts) if same else parts.toolchain(facts.host.triple)
 
 
-def _agreed(request: Request) -> emulators.Mode:
+def _mode(request: Request) -> emulators.Mode:
     """Return whether emulation may be set up: that lasts, and takes privileges, so a file of the repository does not agree to it."""
     mode = request.options.emulation
     return "auto" if mode == "install" and request.shared.origin("emulation", request.target.triple).rank == FILE else mode

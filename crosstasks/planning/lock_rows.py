@@ -42,7 +42,7 @@ def of(route: Route, request: Request) -> LockRow:
         flavour=route.flavour,
         revision=git,
         tool=route.tool.version if route.tool and route.builder != "cross" else "",
-        image=_named(image, route, request) if image else "",
+        image=_name(image, route, request) if image else "",
         platform=image.platform if image else "",
         digest="" if built or not image else image.digest.rpartition("@")[2],
         recipe=built.rpartition("-")[2],
@@ -57,7 +57,7 @@ def is_built(ref: str) -> bool:
     return LOCAL_IMAGE.search(ref) is not None
 
 
-def _named(image: Image, route: Route, request: Request) -> str:
+def _name(image: Image, route: Route, request: Request) -> str:
     """Return the image's name with its tag, as it is called where it comes from, and not in a mirror."""
     if is_built(image.ref):
         return "/".join(image.ref.split("/")[-2:])

@@ -151,7 +151,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool
         locked=locked,
         lean=lean and verb not in RUNNING and locked is None,
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
-        named=tuple(_named(options, config)),
+        named=tuple(_container_options(options, config)),
     )
 
 
@@ -159,7 +159,7 @@ OF_TARGET: Final = ("image", "packages", "pre_build")
 OF_ALL: Final = ("base", "engine", "cross")
 
 
-def _named(options: TargetConfig, config: Config) -> Iterator[str]:
+def _container_options(options: TargetConfig, config: Config) -> Iterator[str]:
     """
     Give the options that the user has set, and that only a container keeps.
 

@@ -127,7 +127,7 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
         yield Refused(name="debian", why=f"Debian has no {rust.release}")
-    elif why := "offline = true" if request.shared.offline else _unserved(host, facts):
+    elif why := "offline = true" if request.shared.offline else _debian_problem(host, facts):
         yield Refused(name="debian", why=why)
     elif missing := facts.open("debian"):
         yield missing
@@ -144,7 +144,7 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
             yield Refused(name="debian", why=f"Debian's releases are {there}, not {asked}")
 
 
-def _unserved(host: str, facts: Facts) -> str:
+def _debian_problem(host: str, facts: Facts) -> str:
     """Return why Debian's packages of Rust do not serve a host; empty if they do."""
     here = facts.host
     if host not in BY_TRIPLE:
@@ -259,23 +259,23 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
         return Refused(name="user", why=rustup.why)
     here = [folder for folder in rustup.toolchains if folder.host == need.host and folder.identity == need.release]
     for folder in here:
-        if not _lacking(folder, need.rust):
+        if not _gaps(folder, need.rust):
             return ready(folder, "user", f"the user's {folder.name} has the standard library of {need.rust.target.triple}")
     if here:
-        return Refused(name="user", why=f"{here[0].name} has no {' and no '.join(_lacking(here[0], need.rust))}")
+        return Refused(name="user", why=f"{here[0].name} has no {' and no '.join(_gaps(here[0], need.rust))}")
     return Refused(name="user", why=f"rustup has no {need.release} for {need.host}")
 
 
-def _lacking(folder: Toolchain, rust: RustRequest) -> list[str]:
+def _gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
     """Return what a toolchain has not of what is needed: standard libraries, the library's source, components."""
     triples = () if rust.compiled else rust.target.triples
     standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.standard]
     source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.library else []
     rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
-    return [*standard, *source, *rest, *_toolless(folder, rust)]
+    return [*standard, *source, *rest, *_tool_gaps(folder, rust)]
 
 
-def _toolless(folder: Toolchain, rust: RustRequest) -> list[str]:
+def _tool_gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
     """Return the components that the verb needs and a toolchain has not; no source of the library makes up for them."""
     return [name for name in rust.tools if name not in folder.components]
 
@@ -288,20 +288,20 @@ def ready(folder: Toolchain, source: str, why: str) -> Toolchain:
 _ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
 
 
-def _made(need: Need, origin: str, facts: Facts) -> Toolchain | None:
+def _folder_of(need: Need, origin: str, facts: Facts) -> Toolchain | None:
     """Return the toolchain that an earlier call has made of a source, if there is one of this release."""
     made = facts.inventory.toolchains
     return next((one for one in made if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
 
 
-def _made_before(folder: Toolchain) -> Toolchain:
+def _of_earlier_call(folder: Toolchain) -> Toolchain:
     return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
 
 
 def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
     for origin in _ORIGIN:
-        if (folder := _made(need, origin, facts)) and not (_toolless if folder.library else _lacking)(folder, need.rust):
-            return _made_before(folder)
+        if (folder := _folder_of(need, origin, facts)) and not (_tool_gaps if folder.library else _gaps)(folder, need.rust):
+            return _of_earlier_call(folder)
     return Refused(name="cache", why=f"no {need.name} there yet")
 
 
@@ -323,7 +323,7 @@ def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Refused | Que
 
 
 def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Refused | Questions:
-    if why := _unserved(need.host, facts):
+    if why := _debian_problem(need.host, facts):
         return Refused(name="debian", why=why)
     debian: Debian | Absent | None = facts.get(Question("debian"))
     if not isinstance(debian, Debian):
@@ -348,22 +348,22 @@ _OFFERS: Final[Mapping[Origin, Callable[[Need, Facts], Offer | Absent | Refused 
 
 def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     """Take what an earlier call has made of a source, if that is enough, else plan to install what the source has."""
-    folder, rust = _made(need, origin, facts), need.rust
-    if folder and not _lacking(folder, rust):
-        return _made_before(folder)
+    folder, rust = _folder_of(need, origin, facts), need.rust
+    if folder and not _gaps(folder, rust):
+        return _of_earlier_call(folder)
     match Absent("offline = true") if request.shared.offline else _OFFERS[origin](need, facts):
         case Offer() as offer:
-            return _installed(origin, offer, need, folder, request, facts)
+            return _plan_install(origin, offer, need, folder, request, facts)
         case Absent(why=why):
             # what is there will do where the standard library can be built of it
-            if folder and folder.library and not _toolless(folder, rust):
-                return _made_before(folder)
+            if folder and folder.library and not _tool_gaps(folder, rust):
+                return _of_earlier_call(folder)
             return Refused(name=origin, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
         case other:
             return other
 
 
-def _installed(
+def _plan_install(
     origin: Origin, offer: Offer, need: Need, folder: Toolchain | None, request: Request, facts: Facts
 ) -> Toolchain | Refused | Questions:
     """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
@@ -379,7 +379,7 @@ def _installed(
     named = (name for name in rust.components if name != "rust-src" and origin == "rustup")
     components = tuple(dict.fromkeys((*named, *rust.tools)))
     if folder and set(triples) <= set(folder.standard) and folder.library >= library and set(components) <= set(folder.components):
-        return _made_before(folder)
+        return _of_earlier_call(folder)
     tool = tools.rustup(request, facts) if origin == "rustup" else None
     if tool is not None and not isinstance(tool, Tool):
         return tool

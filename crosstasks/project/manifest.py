@@ -90,7 +90,7 @@ def _root(path: Path) -> Path:
         return path
     named = table(content, "package").get("workspace")
     if isinstance(named, str):
-        return _resolved(path.parent / named) / "Cargo.toml"
+        return _normal(path.parent / named) / "Cargo.toml"
     for folder in path.parent.parents:
         above = folder / "Cargo.toml"
         if above.is_file() and "workspace" in (outer := toml_file.read(above)):
@@ -106,19 +106,19 @@ def _belongs(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
 
 def _members(root: Path, content: Mapping[str, Any]) -> Iterator[Path]:
     for pattern in table(content, "workspace").get("members", ()):
-        folders = sorted(root.parent.glob(str(pattern))) if set("*?[") & set(str(pattern)) else [_resolved(root.parent / str(pattern))]
-        for folder in map(_resolved, folders):
+        folders = sorted(root.parent.glob(str(pattern))) if set("*?[") & set(str(pattern)) else [_normal(root.parent / str(pattern))]
+        for folder in map(_normal, folders):
             if (folder / "Cargo.toml").is_file() and not _excluded(folder, root.parent, content):
                 yield folder
 
 
 def _excluded(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
     listed = {str(pattern) for pattern in table(content, "workspace").get("members", ())}
-    excluded = [_resolved(root / str(name)) for name in table(content, "workspace").get("exclude", ()) if str(name) not in listed]
+    excluded = [_normal(root / str(name)) for name in table(content, "workspace").get("exclude", ()) if str(name) not in listed]
     return any(folder.is_relative_to(place) for place in excluded)
 
 
-def _resolved(path: Path) -> Path:
+def _normal(path: Path) -> Path:
     """Take the dots out of a path, but follow no link: cargo does not either."""
     return Path(os.path.normpath(path))
 
@@ -131,7 +131,7 @@ def path_dependencies(folder: Path, content: Mapping[str, Any]) -> Iterator[Path
     for table_ in dependencies(content):
         for dependency in table_.values():
             if isinstance(dependency, dict) and isinstance(dependency.get("path"), str):
-                yield _resolved(folder / dependency["path"])
+                yield _normal(folder / dependency["path"])
 
 
 def dependencies(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -163,14 +163,14 @@ def _package(folder: Path, workspace: Mapping[str, Any]) -> Package:
         raise ConfigError(f"{path} has no package.name")
     return Package(
         name=str(package["name"]),
-        version=_inherited(package, workspace, "version") or "0.0.0",
+        version=_value(package, workspace, "version") or "0.0.0",
         manifest=str(path),
         binaries=tuple(_binaries(folder, content)),
-        rust_version=_inherited(package, workspace, "rust-version"),
+        rust_version=_value(package, workspace, "rust-version"),
     )
 
 
-def _inherited(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -> str:
+def _value(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -> str:
     value = package.get(key, "")
     if isinstance(value, dict):
         value = table(workspace, "workspace", "package").get(key, "") if value.get("workspace") else ""
@@ -184,7 +184,7 @@ def _binaries(folder: Path, content: Mapping[str, Any]) -> Iterator[str]:
     yield from dict.fromkeys(str(binary["name"]) for binary in listed)
     if package.get("autobins") is False:
         return
-    paths = {_resolved(folder / str(binary["path"])) for binary in listed if "path" in binary}
+    paths = {_normal(folder / str(binary["path"])) for binary in listed if "path" in binary}
     names = {str(binary["name"]) for binary in listed}
     automatic = [(str(package["name"]), folder / "src/main.rs")]
     automatic += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]

@@ -63,7 +63,7 @@ def top(folder: Path) -> Path | None:
     """Return the top of the outermost repository that a folder belongs to; None if it is in none."""
     for place in (folder, *folder.parents):
         if os.path.lexists(place / ".git"):
-            git_dir_ = _pointed(place)
+            git_dir_ = _git_dir_in_file(place)
             above = git_dir_.parent if git_dir_ else place
             # of a submodule, git keeps the history in the repository around it
             return above if place.is_relative_to(above) else place
@@ -72,11 +72,11 @@ def top(folder: Path) -> Path | None:
 
 def git_dir(folder: Path) -> str:
     """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not, or nothing is there."""
-    pointed = _pointed(folder)
+    pointed = _git_dir_in_file(folder)
     return str(pointed) if pointed and pointed.is_dir() and not pointed.is_relative_to(folder) else ""
 
 
-def _pointed(folder: Path) -> Path | None:
+def _git_dir_in_file(folder: Path) -> Path | None:
     """Return the ``.git`` folder that a file ``.git`` leads into, as in submodules and worktrees."""
     text = files.read(folder / ".git").strip()
     if not text:
@@ -290,12 +290,12 @@ def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mappin
     below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
     origin = str(path) if content else workspace.manifest if any(below) else ""
     said = merge_tables(merge_tables(*below), content)
-    if problem := next(_misshapen(said), ""):
+    if problem := next(_problems(said), ""):
         raise ConfigError(f"{origin} is not what cross reads", why=problem)
     return said, origin
 
 
-def _misshapen(cross: Mapping[str, Any]) -> Iterator[str]:
+def _problems(cross: Mapping[str, Any]) -> Iterator[str]:
     """Give what in a Cross.toml is of another kind than cross reads."""
     build, every = cross.get("build", {}), cross.get("target", {})
     if not isinstance(build, dict) or not isinstance(every, dict):
