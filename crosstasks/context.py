@@ -121,7 +121,7 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
     def lacking(suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
         return _listed(folder, config, suite, [architecture], say).lacking(names, architecture)
 
-    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_lacking": lacking, "terminal": _terminal}
+    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_missing": lacking, "terminal": _terminal}
 
 
 def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:

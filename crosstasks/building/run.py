@@ -257,7 +257,7 @@ def _text(done: Done, messages: Messages) -> str:
 
 def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     """Tell a full disk from other ends of a build; a test may print what it likes."""
-    message = "" if plan.verb in RUNNING else cache.said_full(done.err)
+    message = "" if plan.verb in RUNNING else cache.full_line(done.err)
     return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.HINT) if message else None
 
 

@@ -114,13 +114,13 @@ class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):
         }
 
 
-def lean(whole: Recipe) -> Recipe:
+def lean(full: Recipe) -> Recipe:
     """Return the recipe of the same image without its emulator, whose package is a quarter of the download: to compile alone."""
-    if not whole.qemu:
-        return whole
-    env = {key: value for key, value in whole.env.items() if key != "QEMU_LD_PREFIX" and not key.endswith("_RUNNER")}
-    packages = tuple(name for name in whole.packages if name != EMULATORS)
-    return _with_tag(msgspec.structs.replace(whole, tag="", packages=packages, qemu="", env=env, runs=False))
+    if not full.qemu:
+        return full
+    env = {key: value for key, value in full.env.items() if key != "QEMU_LD_PREFIX" and not key.endswith("_RUNNER")}
+    packages = tuple(name for name in full.packages if name != EMULATORS)
+    return _with_tag(msgspec.structs.replace(full, tag="", packages=packages, qemu="", env=env, runs=False))
 
 
 def _with_tag(recipe: Recipe) -> Recipe:

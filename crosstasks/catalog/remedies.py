@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from msgspec import Struct, convert
 
@@ -26,7 +26,7 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: str
-    said: str
+    pattern: str
     what: str
     remedy: str
     source: str
@@ -38,7 +38,7 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def search(self, text: str) -> re.Match[str] | None:
         """Return where the text says it."""
-        return re.search(self.said, text, re.MULTILINE)
+        return re.search(self.pattern, text, re.MULTILINE)
 
     def advice(self, text: str, lock: str = "") -> str:
         """
@@ -46,11 +46,11 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         *lock* is the text of Cargo.lock: where one of its crates needs a package that brings the first, and more, that is named.
         """
-        matches = re.finditer(self.said, text, re.MULTILINE)
+        matches = re.finditer(self.pattern, text, re.MULTILINE)
         words = list(dict.fromkeys(word for match in matches for word in match.groups() if word))
         known = [package for word in words if (package := packages().get(word.lower()))]
         package = next(iter(known), words[0] if words and self.name == "program-missing" else "lib…-dev")
-        package = next((row.package for row in wanting(lock) if package in row.brings), package)
+        package = next((row.package for row in crates_in(lock) if package in row.brings), package)
         return self.remedy.replace("{package}", package).replace("{words}", ", ".join(words))
 
 
@@ -67,8 +67,7 @@ def remedies() -> tuple[Remedy, ...]:
 
 def packages() -> Mapping[str, str]:
     """Return Debian's packages, by what linkers, pkg-config and build scripts call what is missing."""
-    found: dict[str, str] = _raw()["packages"]
-    return found
+    return cast("Mapping[str, str]", _raw()["packages"])
 
 
 class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +85,7 @@ class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     brings: tuple[str, ...] = ()
 
 
-def wanting(lock: str) -> tuple[Crate, ...]:
+def crates_in(lock: str) -> tuple[Crate, ...]:
     """Return those of the crates that people meet which Cargo.lock (its text) holds, and that do not build their own library."""
     rows = (convert({"name": name, **row}, Crate) for name, row in _raw()["crates"].items() if f'name = "{name}"' in lock)
     return tuple(row for row in rows if not (row.own and re.search(_OWN.format(row.name, row.own), lock)))
@@ -98,7 +97,7 @@ _OWN: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package|name = ).*\n)*? "{}(?: [^"]*
 
 def lines(lock: str) -> str:
     """Return the value of `packages` that serves all crates of Cargo.lock (its text), with quotes; empty if none needs one."""
-    return ", ".join(f'"{row.package}"' for row in wanting(lock))
+    return ", ".join(f'"{row.package}"' for row in crates_in(lock))
 
 
 def find(text: str) -> tuple[Remedy, ...]:
@@ -126,10 +125,10 @@ def hint(text: str, lock: str = "") -> str:
     rows = tuple(row for row in find(text) if not row.general)
     if not rows:
         return ""
-    said = f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text), lock)}"
-    crates = wanting(lock) if rows[0].name in LIBRARIES else ()
-    more = len(crates) > 1 or any(row.package not in said for row in crates)
-    return f"{said}; {', '.join(row.name for row in crates)} in Cargo.lock: `packages = [{lines(lock)}]`" if more else said
+    message = f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text), lock)}"
+    crates = crates_in(lock) if rows[0].name in LIBRARIES else ()
+    more = len(crates) > 1 or any(row.package not in message for row in crates)
+    return f"{message}; {', '.join(row.name for row in crates)} in Cargo.lock: `packages = [{lines(lock)}]`" if more else message
 
 
 def with_remedy(error: CrosstasksError) -> CrosstasksError:

@@ -215,7 +215,7 @@ def _raw() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
-def shipped() -> Mapping[str, Target]:
+def builtin() -> Mapping[str, Target]:
     """Return every target that comes along, by its triple."""
     return {triple: _row(triple, row) for triple, row in _raw().items()}
 
@@ -245,7 +245,7 @@ def declare(target: Target) -> None:
 
 def catalogue() -> Mapping[str, Target]:
     """Return every target by its triple: those that come along, and those that are declared."""
-    return {**shipped(), **_FROM_FILES} if _FROM_FILES else shipped()
+    return {**builtin(), **_FROM_FILES} if _FROM_FILES else builtin()
 
 
 def names() -> Mapping[str, str]:

@@ -96,7 +96,7 @@ class Config(Options, frozen=True, kw_only=True):
         return self.sources.get(f"{triple}.{field}", DEFAULT).rank >= self.sources.get(field, DEFAULT).rank
 
     @property
-    def chosen(self) -> tuple[str, ...]:
+    def selection(self) -> tuple[str, ...]:
         """Return the targets that are selected of more: what others have stays as it is; empty if it is all of the file's."""
         return () if self.declared and set(self.declared) <= set(self.targets) else self.targets
 

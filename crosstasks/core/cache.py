@@ -170,7 +170,7 @@ def roomy(root: Path, least: float) -> None:
         raise DiskFull(f"the disk of the cache folder {str(root)!r} is full", why=why, hint=HINT)
 
 
-def said_full(text: str) -> str:
+def full_line(text: str) -> str:
     """Return the first line in which a program says that a disk is full; empty if none does."""
     return next((line.strip() for line in text.splitlines() if FULL_MESSAGES.search(line)), "")
 

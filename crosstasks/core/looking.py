@@ -91,7 +91,7 @@ class Look:
         registry: asks a registry: a reference, the engine to ask through, seconds.
         fetch: fetches from web servers: an address, seconds, and a text after whose line reading may stop.
         debian_versions: asks Debian's archive: a suite, and packages with an architecture each.
-        debian_lacking: asks what it lacks: a suite, an architecture, names.
+        debian_missing: asks what it lacks: a suite, an architecture, names.
         debian_mirror: where it is asked, and whose signature counts, as configured; empty where nothing is.
         terminal: tells whether the user can be asked.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
@@ -110,7 +110,7 @@ class Look:
     registry: Callable[[str, Any, float], object] = _no_client
     fetch: Callable[[str, float, str], str] = _no_client
     debian_versions: Callable[[str, Sequence[tuple[str, str]]], Versions] = _no_client
-    debian_lacking: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_client
+    debian_missing: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_client
     debian_mirror: str = ""
     terminal: Callable[[], bool] = lambda: False
     root: Path = Path("/")

@@ -21,7 +21,7 @@ class UnfitError(tarfile.TarError):
         self.problem = problem
 
 
-def taken_out(tar: tarfile.TarFile, folder: Path) -> Sequence[str]:
+def extract(tar: tarfile.TarFile, folder: Path) -> Sequence[str]:
     """
     Take every member out, and return the paths of all but folders.
 

@@ -115,6 +115,6 @@ def ask_packages(look: Look, asked: Question, _facts: BaseFacts) -> MissingPacka
     suite, architecture, *names = asked.subject.split()
 
     def ask() -> MissingPackages:
-        return MissingPackages(suite=suite, architecture=architecture, names=look.debian_lacking(suite, architecture, names))
+        return MissingPackages(suite=suite, architecture=architecture, names=look.debian_missing(suite, architecture, names))
 
     return looking.cached_answer(look, f"packages {asked.subject} {look.debian_mirror}".rstrip(), MissingPackages, LIFE, ask)

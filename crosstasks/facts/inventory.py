@@ -118,6 +118,6 @@ MARKER_KEYS: Final = {
 """What provisioning writes last into a toolchain: by its key in the file, the attribute."""
 
 
-def marker_content(held: Toolchain) -> dict[str, Any]:
+def marker_content(folder: Toolchain) -> dict[str, Any]:
     """Return what is written of a toolchain, ready for JSON."""
-    return {"version": 1, **{key: getattr(held, name) for key, name in MARKER_KEYS.items()}}
+    return {"version": 1, **{key: getattr(folder, name) for key, name in MARKER_KEYS.items()}}

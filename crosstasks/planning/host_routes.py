@@ -28,7 +28,7 @@ ZIG_GLIBC: Final = "2.28"
 
 def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
-    if refusal := _refuse_cargo(request, facts) or request.unlocked(builder="cargo"):
+    if refusal := _refuse_cargo(request, facts) or request.unlike_lock(builder="cargo"):
         return refusal
     own = request.target.triple == facts.host.triple
     return _route("cargo", "cargo", request, facts, parts, glibc_floor=facts.host.glibc if own else "")
@@ -67,7 +67,7 @@ def _linker(request: Request, facts: Facts) -> bool:
 
 def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at cargo-zigbuild, which needs no container."""
-    if refusal := request.unlocked(builder="zigbuild"):
+    if refusal := request.unlike_lock(builder="zigbuild"):
         return refusal
     glibc = _glibc(request)
     if request.verb == "bench":
@@ -88,7 +88,7 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
     if (
         refusal := _no_nextest("xwin", request)
         or request.without("xwin", "cargo-xwin builds on the host")
-        or request.unlocked(builder="xwin")
+        or request.unlike_lock(builder="xwin")
         or _licence(request)
     ):
         return refusal
@@ -135,7 +135,7 @@ NDK_LEVEL: Final = 21
 def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
     """Look at an NDK of the user's, with which plain cargo links."""
     target = request.target
-    if refusal := _no_nextest("ndk", request) or request.without("ndk", "an NDK has no container") or request.unlocked(builder="cargo"):
+    if refusal := _no_nextest("ndk", request) or request.without("ndk", "an NDK has no container") or request.unlike_lock(builder="cargo"):
         return refusal
     if missing := facts.open("sdks"):
         return missing

@@ -112,7 +112,7 @@ def _name(flavour: str, source: str, platform: str, facts: Facts) -> str:
 
 def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
     flavour, platform = variant.flavour, variant.platform
-    if refusal := request.unlocked(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(name, flavour, request, facts):
+    if refusal := request.unlike_lock(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(name, flavour, request, facts):
         return refusal
     if platform not in MACHINES:
         return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")

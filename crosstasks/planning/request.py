@@ -126,7 +126,7 @@ class Request:
         builder = "" if option in OF_TARGET else f', or say `builder = "{name}"`'
         return Refused(name=name, why=f"`{key}` is configured ({self.origin(option)}), and {what}", hint=f"leave `{key}` out{builder}")
 
-    def unlocked(self, **fields: str) -> Refused | None:
+    def unlike_lock(self, **fields: str) -> Refused | None:
         """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``Locked``."""
         for name, value in fields.items() if self.locked else ():
             if (locked := getattr(self.locked, name)) != value:

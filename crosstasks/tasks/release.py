@@ -287,7 +287,7 @@ def verify(call: Call) -> int:
 
     context = pipeline.look(call.context(needed=False))
     dist = Path(context.repository.root, context.config.release.dist)
-    findings = verifying.examine(dist, context, context.config.chosen)
+    findings = verifying.examine(dist, context, context.config.selection)
     error = verifying.failed(findings)
     differences = _again(call, dist, context) if call.options["rebuild"] else None
 
@@ -315,7 +315,7 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
-    packages = contents.find_packages(dist, context.config.chosen)
+    packages = contents.find_packages(dist, context.config.selection)
     triples = tuple(dict.fromkeys(package.target.triple for package in packages))
     changes = {
         "target": list(triples),

@@ -65,7 +65,7 @@ def patterns():
 
 def _of_tables():
     for row in tomllib.loads((PACKAGE / "catalog" / "remedies.toml").read_text("utf-8"))["row"]:
-        yield f"remedies: {row['name']}", re.compile(row["said"], re.MULTILINE)
+        yield f"remedies: {row['name']}", re.compile(row["pattern"], re.MULTILINE)
     for number, smell in enumerate(cache_check.SMELLS):
         yield f"smells: {number}", re.compile(smell, re.MULTILINE)
     for number, (hint, _) in enumerate(docker_sdk.HINTS):

@@ -93,7 +93,7 @@ def _answer(question: Question, platform: str) -> Any:
         case "rust-channel":
             release = STABLE if subject == "stable" else f"{subject}-2026-10-30" if subject in MOVING else subject
             release = f"{release}.0" if release.count(".") == 1 else release
-            standard = tuple(row.triple for row in targets.shipped().values() if not row.build_std)
+            standard = tuple(row.triple for row in targets.builtin().values() if not row.build_std)
             hosts = tuple(f"{arch}-{rest}" for arch in ("x86_64", "aarch64") for rest in TRIPLES.values())
             return Channel(release=release, hosts=hosts, standard=standard, source=True)
         case "packages":

@@ -62,7 +62,7 @@ def clean(context: Context, *, images: bool = False, everything: bool = False, d
     """
     context = pipeline.look(context, (Question("repository"),))
     if isinstance(context.facts.repository, Repository) or not (images or everything):
-        for place in _built(Path(context.repository.target_directory) / "crosstasks", context.config.chosen):
+        for place in _built(Path(context.repository.target_directory) / "crosstasks", context.config.selection):
             yield _removed(place, dry=dry)
     if images:
         context = pipeline.look(context, (Question("host"), Question("engine")))
@@ -88,7 +88,7 @@ def clean_engine(engine: Engine, context: Context, *, label: str = LABEL, owner:
         client.remove(dead)
     if dead:
         yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
-    images = [image for image in client.images(label) if is_of(image, context.config.chosen)]
+    images = [image for image in client.images(label) if is_of(image, context.config.selection)]
     for image in images:
         yield _would(client, image, dead) if dry else remove_image(engine, image, context)
     if not images:

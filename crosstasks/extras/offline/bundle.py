@@ -250,7 +250,7 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     """
     try:
         with tarfile.open(fileobj=content, mode="r|gz") as tar:
-            return unpacking.taken_out(tar, folder)
+            return unpacking.extract(tar, folder)
     except unpacking.UnfitError as error:
         raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:

@@ -277,7 +277,7 @@ def readiness(context: Context, brought: Sequence[str], verb: Verb) -> tuple[Rea
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
     """
-    chosen = context.config.chosen
+    chosen = context.config.selection
     triples = chosen or tuple(dict.fromkeys((*brought, *context.config.targets)))
     return tuple(_provided(triple, verb, context) if triple in (chosen or brought) else _there(triple, verb, context) for triple in triples)
 

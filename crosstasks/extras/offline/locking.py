@@ -68,7 +68,7 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), 
     result = held(every[0].facts)
     for machine in every:
         result = _resolved(machine, names, result, update=update)
-    result = result if names or context.config.chosen else lock_rows.only(result, context.config.targets)
+    result = result if names or context.config.selection else lock_rows.only(result, context.config.targets)
     files.write(path(context), dump(result))
     return result
 
@@ -80,7 +80,7 @@ def _resolved(context: Context, names: Sequence[str], before: Lock, *, update: b
         try:
             planned, context = pipeline.make(triple, "build", _with(context, result))
         except NoRoute as error:
-            if names or context.config.chosen or triple in result.on(here) or len(triples) == 1:
+            if names or context.config.selection or triple in result.on(here) or len(triples) == 1:
                 raise
             context.say(f"{triple} is not locked for {here}: {error.what}")
             continue
@@ -100,7 +100,7 @@ def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ())
         rows = held(machine.facts).on(platform(machine.facts))
         for triple in triples:
             different += _checked(machine, triple, rows.get(triple))
-        some = names or context.config.chosen
+        some = names or context.config.selection
         stale = [triple for triple in rows if not some and triple not in context.config.targets]
         different += [_difference(machine, triple, "target", "locked", "not configured") for triple in stale]
     return tuple(different)

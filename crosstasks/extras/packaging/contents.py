@@ -81,7 +81,7 @@ def unpack(package: Package) -> Iterator[tuple[Path, ...]]:
 
 def _tar(path: Path, folder: Path) -> None:
     with tarfile.open(path) as archive:
-        unpacking.taken_out(archive, folder)
+        unpacking.extract(archive, folder)
 
 
 def _zip(path: Path, folder: Path) -> None:

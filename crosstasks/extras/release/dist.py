@@ -223,7 +223,7 @@ def _artifacts(folder: Path) -> dict[str, str]:
 
 def chosen(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
-    some = release.context.config.chosen
+    some = release.context.config.selection
     return {name: checksum for name, checksum in listing(release.dist).items() if not some or _of(name) in some}
 
 

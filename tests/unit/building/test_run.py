@@ -116,7 +116,7 @@ def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
         build_std=True,
         specification="/crate/targets/thing.json",
     )
-    monkeypatch.setattr(targets, "_DECLARED", {"thing": thing})
+    monkeypatch.setattr(targets, "_FROM_FILES", {"thing": thing})
     route = SimpleNamespace(target="thing", builder=builder, build_std=True, toolchain=SimpleNamespace(release="1.95.0"))
     told = ours(SimpleNamespace(route=route, verb="check"), repository(root="/crate", lock=False))
     assert told == ("--target", file, "-Zbuild-std=core,alloc", "-Zjson-target-spec")

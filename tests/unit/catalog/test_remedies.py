@@ -142,7 +142,7 @@ def locked(**crates):
 )
 def test_crates_that_need_a_library_are_known_by_name(lock, names):
     """Those that build their own do not need it."""
-    assert names == [row.name for row in remedies.wanting(lock)]
+    assert names == [row.name for row in remedies.crates_in(lock)]
 
 
 @pytest.mark.parametrize(

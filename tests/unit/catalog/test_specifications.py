@@ -18,7 +18,7 @@ BARE = {"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout": "
 @pytest.fixture(autouse=True)
 def nothing_declared(monkeypatch):
     """Each test begins with the catalogue alone."""
-    monkeypatch.setattr(targets, "_DECLARED", {})
+    monkeypatch.setattr(targets, "_FROM_FILES", {})
 
 
 def described(**changes) -> bytes:
@@ -29,7 +29,7 @@ def described(**changes) -> bytes:
 @pytest.mark.parametrize("path", RUSTC, ids=lambda path: path.stem)
 def test_what_rustc_writes_is_what_the_catalogue_says(path):
     """Machine, width, byte order, system, format; and whether rustc's own linker links it."""
-    read, row = parse(path, path.read_bytes()), targets.shipped()[path.stem]
+    read, row = parse(path, path.read_bytes()), targets.builtin()[path.stem]
     assert (read.machine, read.bits, read.endian, read.os, read.format) == (row.machine, row.bits, row.endian, row.os, row.format)
     assert (read.linked, read.build_std, read.std) == (row.linked, True, row.std)
     if row.os == "linux":
@@ -92,7 +92,7 @@ def test_a_declared_target_stands_beside_the_others(tmp_path):
     assert declare("thing.json", tmp_path) is targets.find("thing")
     (tmp_path / "thing.json").write_bytes(described(arch="aarch64"))
     declare("thing.json", tmp_path)
-    assert (targets.find("thing").arch, len(targets.catalogue())) == ("aarch64", len(targets.shipped()) + 1)
+    assert (targets.find("thing").arch, len(targets.catalogue())) == ("aarch64", len(targets.builtin()) + 1)
 
 
 @pytest.mark.parametrize("stem", ["aarch64-unknown-linux-gnu", "macos"])

@@ -349,8 +349,8 @@ def test_nothing_is_read_at_import():
     spec = importlib.util.spec_from_file_location("crosstasks.catalog.targets_anew", targets.__file__)
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    counts = [fresh.shipped.cache_info().misses]
+    counts = [fresh.builtin.cache_info().misses]
     for name in ("aarch64", "armv7"):
         assert fresh.find(name).triple == find(name).triple
-        counts.append(fresh.shipped.cache_info().misses)
+        counts.append(fresh.builtin.cache_info().misses)
     assert counts == [0, 1, 1]

@@ -749,8 +749,8 @@ def test_what_is_declared_stays_known(configured):
     """A variable selects: what the file declares is known all the same."""
     text = 'version = 1\ntargets = ["aarch64", "armv7"]\n'
     some, every = configured(text, CROSSTASKS_TARGETS="armv7"), configured(text)
-    assert ((ARMV7,), (ARM, ARMV7), (ARMV7,)) == (some.targets, some.declared, some.chosen)
-    assert ((ARM, ARMV7), (ARM, ARMV7), ()) == (every.targets, every.declared, every.chosen)
+    assert ((ARMV7,), (ARM, ARMV7), (ARMV7,)) == (some.targets, some.declared, some.selection)
+    assert ((ARM, ARMV7), (ARM, ARMV7), ()) == (every.targets, every.declared, every.selection)
 
 
 def test_a_name_stands_for_a_triple(monkeypatch):
@@ -780,7 +780,7 @@ THING = '{"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout":
 
 def test_a_target_in_json(project, configured, monkeypatch):
     """It is seen from the file that names it, has a table by its stem, wherever that stands, and a variable of its own."""
-    monkeypatch.setattr(targets, "_DECLARED", {})
+    monkeypatch.setattr(targets, "_FROM_FILES", {})
     put(project, {"targets/thing.json": THING})
     loaded = configured(
         'version = 1\ntargets = ["targets/thing.json", "arm64"]\n[target.thing]\nrunner = "go"\n', CROSSTASKS_TARGET_THING_PROFILE="small"
@@ -792,7 +792,7 @@ def test_a_target_in_json(project, configured, monkeypatch):
 
 def test_a_wrong_target_in_json_is_told_with_all_other_problems(project, problems, monkeypatch):
     """With its place; one that is no file too."""
-    monkeypatch.setattr(targets, "_DECLARED", {})
+    monkeypatch.setattr(targets, "_FROM_FILES", {})
     put(project, {"bad.json": "{"})
     told = problems('version = 1\ntargets = ["bad.json", "none.json", "arm65"]\n')
     assert [line.partition(", ")[0] for line in told] == [

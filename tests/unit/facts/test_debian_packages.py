@@ -24,7 +24,7 @@ def test_the_archive_is_asked_for_the_names_once_a_day(tmp_path):
         calls.append(asked)
         return {"libsl-dev": "libssl-dev"}
 
-    here = look(tmp_path, debian_lacking=lacking, now=lambda: time[0])
+    here = look(tmp_path, debian_missing=lacking, now=lambda: time[0])
     for time[0] in (1000.0, 80_000.0):
         assert ask(ASKED, here, FACTS) == MissingPackages(suite="bullseye", architecture="arm64", names={"libsl-dev": "libssl-dev"})
     assert calls == [("bullseye", "arm64", ["libsl-dev", "zlib1g-dev"])]
@@ -38,5 +38,5 @@ def test_an_archive_that_cannot_say_is_absent(tmp_path):
     def lacking(*_asked):
         raise ToolMissing("Debian's lists cannot be had")
 
-    assert ask(ASKED, look(tmp_path, debian_lacking=lacking), FACTS) == Absent("Debian's lists cannot be had")
-    assert ask(ASKED, look(tmp_path, debian_lacking=lacking, offline=True), FACTS) == Absent("offline = true")
+    assert ask(ASKED, look(tmp_path, debian_missing=lacking), FACTS) == Absent("Debian's lists cannot be had")
+    assert ask(ASKED, look(tmp_path, debian_missing=lacking, offline=True), FACTS) == Absent("offline = true")

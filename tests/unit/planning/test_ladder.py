@@ -688,7 +688,7 @@ def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
     row = parse(
         Path("/crate/my-linux.json"), json.dumps({**spec, "env": "gnu", "linker-flavor": "gnu-lld" if linked else "gnu-cc"}).encode()
     )
-    monkeypatch.setattr(targets, "_DECLARED", {"my-linux": row})
+    monkeypatch.setattr(targets, "_FROM_FILES", {"my-linux": row})
     known = facts(repository=cargo)
     if not taken:
         with pytest.raises(NoRoute, match=r"cargo: my-linux\.json names no linker") as error:
