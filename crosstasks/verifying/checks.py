@@ -176,11 +176,17 @@ def _interpreter(subject: Subject, promise: Promise) -> Answer:
     return () if actual == expected else (f"asks for the loader {actual}, not {expected}",)
 
 
+NO_PROMISE: Final = "`glibc` is not configured, and no build here promised one"
+"""Why the glibc of a program may be any."""
+
+
 def _glibc(subject: Subject, promise: Promise) -> Answer:
-    if not promise.glibc:
-        return Unchecked("`glibc` is not configured")
     artifact = subject.artifact
-    if not artifact.glibc or versions.numbers(artifact.glibc) <= versions.numbers(promise.glibc):
+    if not artifact.glibc:
+        return Unchecked("it needs no glibc")
+    if not promise.glibc:
+        return Unchecked(NO_PROMISE)
+    if versions.numbers(artifact.glibc) <= versions.numbers(promise.glibc):
         return ()
     newer = symbols.newer(subject.path, promise.glibc)
     standard = promise.standard.get(symbols.rust(subject.path))

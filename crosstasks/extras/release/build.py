@@ -103,8 +103,17 @@ def one(release: ReleaseContext, triple: str, compiled: Compile, more: Sequence[
         raise
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), context
-    part = Part(target=triple, commit=commit, key=key(release, triple, more), route=planned.route.name, files=files, notes=remarks)
-    return changed(part, seconds=time.monotonic() - begun), context
+    part = Part(
+        target=triple,
+        commit=commit,
+        key=key(release, triple, more),
+        route=planned.route.name,
+        glibc=planned.promise.glibc,
+        seconds=time.monotonic() - begun,
+        files=files,
+        notes=remarks,
+    )
+    return part, context
 
 
 def _sound(planned: Plan, context: Context) -> None:

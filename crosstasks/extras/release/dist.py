@@ -27,6 +27,7 @@ from ..packaging import archive
 from ..packaging.contents import target_of
 
 if TYPE_CHECKING:
+    from ...config.configuration import Config
     from .context import ReleaseContext
 
 SUMS: Final = "SHA256SUMS"
@@ -63,6 +64,7 @@ class Part(Struct, frozen=True, kw_only=True):
     Attributes:
         commit: that it was built of, empty if not everything was committed; *key* stands for how it was built.
         route: how.
+        glibc: the newest that its programs were promised to need; empty if none was.
         files: what was made; none if there is an *error*.
         notes: what was left out, each with its reason.
         reused: it had been made by an earlier call.
@@ -72,6 +74,7 @@ class Part(Struct, frozen=True, kw_only=True):
     commit: str = ""
     key: str = ""
     route: str = ""
+    glibc: str = ""
     seconds: float = 0.0
     files: tuple[File, ...] = ()
     notes: tuple[str, ...] = ()
@@ -160,7 +163,7 @@ def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]
         "profile": config.release.profile,
         "targets": {
             triple: {
-                "glibc": config.target(triple).glibc,
+                "glibc": promised_glibc(release.dist, triple, release.context.config),
                 "glibc_floor": floor,
                 "features": config.target(triple).features,
                 "default_features": config.target(triple).default_features,
@@ -168,6 +171,12 @@ def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]
             for triple, floor in floors.items()
         },
     }
+
+
+def promised_glibc(folder: Path, triple: str, config: Config) -> str:
+    """Return the newest glibc that programs may need: what is configured, else what the build promised; empty if that is not known."""
+    made = part(folder, triple)
+    return config.target(triple).glibc or (made.glibc if made else "")
 
 
 def _targets(listed: Iterable[File]) -> tuple[str, ...]:

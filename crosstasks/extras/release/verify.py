@@ -16,11 +16,12 @@ from ...building import dependencies
 from ...clients import git
 from ...core.errors import ConfigError, CrosstasksError, VerificationFailed
 from ...facts.rustup import Rustup
-from ...verifying.checks import CHECKS, Answer, Promise, Subject, Unchecked
+from ...verifying.checks import CHECKS, NO_PROMISE, Answer, Promise, Subject, Unchecked
 from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
 from ..packaging import contents
 from ..packaging.contents import Difference, differences
+from .dist import promised_glibc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def _subjects(files: Collection[Path]) -> Iterator[Subject]:
 def _file(package: Package, subject: Subject, context: Context) -> Iterator[Finding]:
     target = package.target
     options = context.config.target(target.triple)
-    promise = _promise(target, context)
+    promise = _promise(package, context)
     for name, check in CHECKS.items():
         answer = None if name in options.verify_skip else check.find(subject, promise)
         yield _finding(package, subject, name, answer, check.hint)
@@ -150,8 +151,9 @@ def folders(context: Context) -> Mapping[str, str]:
     return {folder: what for folder, what in named.items() if folder}
 
 
-def _promise(target: Target, context: Context) -> Promise:
-    glibc = context.config.target(target.triple).glibc
+def _promise(package: Package, context: Context) -> Promise:
+    target = package.target
+    glibc = promised_glibc(package.path.parent, target.triple, context.config)
     return Promise(target=target, glibc=glibc, folders=folders(context), built=built(target, context), standard=standard(target, context))
 
 
@@ -240,7 +242,7 @@ def _notes(findings: Iterable[Finding]) -> list[str]:
     for row in findings:
         where = "/".join(filter(None, (row.package, row.member)))
         wrong += [f"{where} {problem}" for problem in row.problems]
-        if row.state == "unchecked" and row.check in {"smoke", "glibc"}:
+        if row.state == "unchecked" and (row.check == "smoke" or row.why == NO_PROMISE):
             unknown.setdefault(f"{row.check} not checked: {row.why}", where)
     return [*wrong, *(f"{where}: {why}" for why, where in unknown.items())]
 

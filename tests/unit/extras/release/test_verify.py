@@ -14,7 +14,7 @@ from crosstasks.catalog import targets
 from crosstasks.core.errors import ConfigError, NothingSelected
 from crosstasks.core.results import Artifact
 from crosstasks.extras.packaging.contents import Difference
-from crosstasks.extras.release import verify
+from crosstasks.extras.release import dist, verify
 from crosstasks.extras.release.verify import Finding
 from crosstasks.facts.inventory import Inventory
 from crosstasks.testing import ARM64, toolchain
@@ -54,13 +54,21 @@ def test_every_file_is_checked(make, package):
     context = make(top=LEFT_OUT).context
     findings = verify.examine(dist, context)
     expected = {("", "package"): "ok"} | {("hello", name): "ok" for name in CHECKS} | {("hello", "smoke"): "off"}
-    # no glibc is configured, and only programs of musl promise to be static
+    # no glibc is configured or was promised, and only programs of musl promise to be static
     expected |= {("hello", name): "unchecked" for name in ("glibc", "static")}
     assert expected == states(findings) | {("hello", name): "ok" for name in ("stack", "relro", "pie", "paths")}
     assert {(f"{STEM}.tar.gz", ARM64)} == {(one.package, one.target) for one in findings}
     skipped = make(top={"target": {"aarch64": {"verify-skip": ["smoke", "paths", "pie"]}}}).context
     off = {check for (_, check), state in states(verify.examine(dist, skipped)).items() if state == "off"}
     assert {"smoke", "paths", "pie"} == off
+
+
+@pytest.mark.parametrize(("promised", "state"), [("2.36", "ok"), ("2.5", "failed")])
+def test_what_the_build_promised_is_checked(make, package, promised, state):
+    """Where no glibc is configured, it is that of every default build, as was written down when the package was made."""
+    folder = package({"hello": (PROGRAM.read_bytes(), 0o755)})
+    dist.remember(folder, dist.Part(target=ARM64, glibc=promised))
+    assert state == states(verify.examine(folder, make(top=LEFT_OUT).context))["hello", "glibc"]
 
 
 def test_a_program_of_another_target_is_checked_no_further(make, package):
