@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 def plan(call: Call) -> None:
     """Show for every target the chosen route, why the others are refused, and the steps."""
     from .. import pipeline
-    from ..core import about
     from ..planning import plan
     from ..reporting import report
 
     names, context = call.selected(call.verb)
     all_plans = pipeline.plans(names, verb=call.verb, context=context)
-    raw = {"schema_version": about.SCHEMA_VERSION, "plans": [plan.as_json(one) for one in all_plans]}
-    call.show(raw, lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans))
+    call.show(
+        {"plans": [plan.as_json(one) for one in all_plans]},
+        lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans),
+    )
 
 
 def provision(call: Call) -> int:
@@ -51,62 +52,41 @@ def _loaded(call: Call) -> int:
     return failed[0].error.code if failed and failed[0].error else 0
 
 
-def build(call: Call) -> int:
-    """Build the targets; what follows ``--`` goes to cargo."""
-    return _carry_out("build", call)
+CARGO: Final[Mapping[str, tuple[Verb, str]]] = {
+    "build": ("build", "Build the targets; what follows ``--`` goes to cargo."),
+    "test": ("test", "Test the targets; what follows ``--`` goes to cargo."),
+    "tools.check": ("check", "Check that the targets compile, and link nothing; what follows ``--`` goes to cargo."),
+    "tools.clippy": ("clippy", "Lint the targets with clippy; what follows ``--`` goes to cargo."),
+    "tools.doc": ("doc", "Write the documentation as the targets have it; what follows ``--`` goes to cargo."),
+    "tools.run": ("run", "Run a program of the targets; what follows ``--`` goes to cargo, and what follows another to the program."),
+    "tools.bench": ("bench", "Run the benchmarks of the targets; what follows ``--`` goes to cargo."),
+    "tools.nextest": ("nextest", "Test the targets with cargo-nextest; what follows ``--`` goes to it."),
+    "tools.nextest-archive": (
+        "nextest-archive",
+        "Pack the tests of the targets into nextest.tar.zst, for a machine that can run them: `cargo nextest run --archive-file` does.",
+    ),
+}
+"""The tasks that call cargo: the verb of each, and its help."""
 
 
-def test(call: Call) -> int:
-    """Test the targets; what follows ``--`` goes to cargo."""
-    return _carry_out("test", call)
+def _cargo_task(verb: Verb, text: str) -> Task:
+    def act(call: Call) -> int:
+        return _carry_out(verb, call)
 
-
-def check(call: Call) -> int:
-    """Check that the targets compile, and link nothing; what follows ``--`` goes to cargo."""
-    return _carry_out("check", call)
-
-
-def clippy(call: Call) -> int:
-    """Lint the targets with clippy; what follows ``--`` goes to cargo."""
-    return _carry_out("clippy", call)
-
-
-def doc(call: Call) -> int:
-    """Write the documentation as the targets have it; what follows ``--`` goes to cargo."""
-    return _carry_out("doc", call)
-
-
-def run(call: Call) -> int:
-    """Run a program of the targets; what follows ``--`` goes to cargo, and what follows another to the program."""
-    return _carry_out("run", call)
-
-
-def bench(call: Call) -> int:
-    """Run the benchmarks of the targets; what follows ``--`` goes to cargo."""
-    return _carry_out("bench", call)
-
-
-def nextest(call: Call) -> int:
-    """Test the targets with cargo-nextest; what follows ``--`` goes to it."""
-    return _carry_out("nextest", call)
-
-
-def nextest_archive(call: Call) -> int:
-    """Pack the tests of the targets into nextest.tar.zst, for a machine that can run them: `cargo nextest run --archive-file` does."""
-    return _carry_out("nextest-archive", call)
+    act.__doc__ = text
+    return Task(act, BUILDING)
 
 
 def _carry_out(verb: Verb, call: Call) -> int:
     from .. import pipeline
     from ..building import arguments
-    from ..core import about
     from ..reporting import ci, report
 
     checked = arguments.check(call.arguments)
     names, context = call.selected(verb)
     ci.ready(context.environ)
     results = pipeline.build(names, checked, verb=verb, context=context)
-    call.show({"schema_version": about.SCHEMA_VERSION, "results": results}, lambda: report.result_text(results))
+    call.show({"results": results}, lambda: report.result_text(results))
     failed = [result for result in results if result.code]
     for result in failed:
         print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
@@ -123,16 +103,8 @@ def shell(call: Call) -> int:
 
 TASKS: Final[Mapping[str, Task]] = {
     "plan": Task(plan, ("target", "verb", "all", "format", "changed_since", "cross", "builder", "engine", "offline")),
-    "build": Task(build, BUILDING),
-    "test": Task(test, BUILDING),
+    **{name: _cargo_task(verb, text) for name, (verb, text) in CARGO.items()},
     "tools.provision": Task(provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
-    "tools.check": Task(check, BUILDING),
-    "tools.clippy": Task(clippy, BUILDING),
-    "tools.doc": Task(doc, BUILDING),
-    "tools.run": Task(run, BUILDING),
-    "tools.bench": Task(bench, BUILDING),
-    "tools.nextest": Task(nextest, BUILDING),
-    "tools.nextest-archive": Task(nextest_archive, BUILDING),
     "tools.shell": Task(shell, ("target", "cross", "engine")),
 }
 """The rows of this module, by the names of the tasks."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from .. import parts
 from ..config import read
+from ..core.about import SCHEMA_VERSION
 from ..core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,12 +139,12 @@ class Call:
         context = changes.narrow(context, self.names, self.changed_since, verb)
         return context.config.targets, context
 
-    def show(self, value: Any, text: Callable[[], str]) -> None:
+    def show(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""
         if self.options["format"] == "json":
             import msgspec
 
-            print(msgspec.json.format(msgspec.json.encode(value)).decode())  # noqa: T201
+            print(msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})).decode())  # noqa: T201
         else:
             from ..core.errors import harmless
 

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 def doctor(call: Call) -> int:
     """Name each tool, engine, registry and emulation, with a fix for what is missing."""
-    from ..core import about
     from ..extras.maintenance import doctor
 
     rows = doctor.examine(call.place)
-    call.show({"schema_version": about.SCHEMA_VERSION, "rows": rows}, lambda: doctor.text(rows))
+    call.show({"rows": rows}, lambda: doctor.text(rows))
     return doctor.code(rows)
 
 
@@ -37,13 +36,12 @@ MOST: Final = 16 << 20
 def explain(call: Call) -> None:
     """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
     from ..catalog import remedies
-    from ..core import about
 
     text = _text(call.options["text"])
     rows = remedies.find(text)
     if not rows:
         raise CrosstasksError("no known error is in this text", hint="give the whole output of the program")
-    call.show({"schema_version": about.SCHEMA_VERSION, "remedies": remedies.as_json(rows, text)}, lambda: remedies.remedy_text(rows, text))
+    call.show({"remedies": remedies.as_json(rows, text)}, lambda: remedies.remedy_text(rows, text))
 
 
 def _text(argument: str) -> str:
@@ -59,7 +57,6 @@ def _text(argument: str) -> str:
 def targets(call: Call) -> None:
     """List every target, or some: names, images, what builds it without one; with --here also how this machine builds and tests it."""
     from ..config import configuration, read
-    from ..core import about
     from ..reporting import report
 
     with suppress(ConfigError):  # it may describe targets of its own; what is wrong in it is told where it counts
@@ -68,7 +65,7 @@ def targets(call: Call) -> None:
     rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
     if call.options["here"]:
         rows = _here(rows, call)
-    call.show({"schema_version": about.SCHEMA_VERSION, "targets": rows}, lambda: report.text(rows))
+    call.show({"targets": rows}, lambda: report.text(rows))
 
 
 def _here(rows: Sequence[TargetRow], call: Call) -> tuple[TargetRow, ...]:
@@ -166,11 +163,10 @@ def clean(call: Call) -> None:
 
 def status(call: Call) -> None:
     """Tell which platforms' programs the engine runs, proven by running one of each, and how to mend what does not."""
-    from ..core import about
     from ..extras.maintenance import emulating
 
     rows = emulating.status(_platforms(call), call.context(needed=False))
-    call.show({"schema_version": about.SCHEMA_VERSION, "platforms": rows}, lambda: emulating.text(rows))
+    call.show({"platforms": rows}, lambda: emulating.text(rows))
 
 
 def install(call: Call) -> None:

@@ -28,7 +28,7 @@ def build(call: Call) -> int:
 
     release = _release_context(call)
     parts = _built(call, release)
-    call.show(_answer(parts), lambda: workers.results(parts))
+    call.show({"targets": parts}, lambda: workers.results(parts))
     return _code(parts)
 
 
@@ -37,7 +37,7 @@ def status(call: Call) -> int:
     from ..extras.release import status
 
     rows = status.examine(_release_context(call))
-    call.show({**_schema(), "complete": status.complete(rows), "rows": rows}, lambda: status.text(rows))
+    call.show({"complete": status.complete(rows), "rows": rows}, lambda: status.text(rows))
     return 0
 
 
@@ -261,16 +261,6 @@ def _words(call: Call, triple: str) -> tuple[str, ...]:
     return (*words, "--", *call.arguments) if call.arguments else tuple(words)
 
 
-def _answer(parts: Sequence[Part]) -> dict[str, object]:
-    return {**_schema(), "targets": parts}
-
-
-def _schema() -> dict[str, int]:
-    from ..core import about
-
-    return {"schema_version": about.SCHEMA_VERSION}
-
-
 def _code(parts: Sequence[Part]) -> int:
     failed = [part for part in parts if part.error]
     for part in failed:
@@ -281,7 +271,6 @@ def _code(parts: Sequence[Part]) -> int:
 def verify(call: Call) -> int:
     """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
     from .. import pipeline
-    from ..core import about
     from ..extras.release import verify as verifying
     from ..reporting import report
 
@@ -295,9 +284,7 @@ def verify(call: Call) -> int:
         shown = verifying.text(findings, colour=report.has_colour(sys.stdout, context.environ))
         return shown if differences is None else f"{shown}\n{verifying.compared(differences)}"
 
-    call.show(
-        {"schema_version": about.SCHEMA_VERSION, "ok": not (error or differences), "findings": findings, "differences": differences}, text
-    )
+    call.show({"ok": not (error or differences), "findings": findings, "differences": differences}, text)
     return _ended(error, differences or ())
 
 
