@@ -13,7 +13,7 @@ from .call import Call, Task
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..extras.ci.matrix import Hashes, Job, Layout
+    from ..extras.ci.matrix import Job, Layout
     from ..extras.ci.runners import Provider
 
 
@@ -21,7 +21,6 @@ def matrix(call: Call) -> None:
     """List one job for every target: the runner, the session, its command, its glibc and the keys of its caches."""
     import msgspec
 
-    from ..core import about
     from ..extras.ci import matrix
 
     names, context = call.selected(call.verb)
@@ -34,7 +33,7 @@ def matrix(call: Call) -> None:
             top, layout = _layout(context)
             print(matrix.workflow("gitlab", jobs, layout, minutes=context.config.ci_minutes, install=_install(top, layout)), end="")  # noqa: T201
         case _:
-            call.show({"schema_version": about.SCHEMA_VERSION, "jobs": jobs}, lambda: matrix.text(jobs))
+            call.show({"jobs": jobs}, lambda: matrix.text(jobs))
 
 
 def generate(call: Call) -> int:
@@ -45,14 +44,14 @@ def generate(call: Call) -> int:
     context = call.context()
     provider = _provider(call.options["provider"])
     top, layout = _layout(context)
-    path = top / (call.options["output"] or matrix.SERVICES[provider].path(layout.name))
+    path = top / (call.options["output"] or layout.path(provider))
     expected = matrix.workflow(
         provider, _jobs(call, call.names, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
         return _checked(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
-    if there and not matrix.ours(there):
+    if there and not matrix.is_ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
     if there != expected:
@@ -82,32 +81,25 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
     from msgspec.structs import replace
 
     from .. import pipeline
-    from ..core.steps import Question
-    from ..extras.ci import matrix
+    from ..catalog import targets
+    from ..core.steps import Question, Refused
+    from ..extras.ci import matrix, runners
     from ..facts import lock
 
     config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
     packages = _packages(context) if call.options.get("packages") else ()
     known = pipeline.look(context, (Question("repository"), Question("lock"))).facts
-    triples, hashes, prefix = pipeline.select(names, context), _hashes(context), call.options["prefix"]
+    provision, cargo = _hashes(context)
+    project = runners.Project(config, known.repository, lock.lock(known), provider, call.options["prefix"], provision, cargo)
     jobs: list[Job] = []
     for verb in verbs:
-        for triple in triples:
-            made, refused = matrix.jobs(
-                config,
-                (triple,),
-                (verb,),
-                hashes,
-                repository=known.repository,
-                lock=lock.lock(known),
-                provider=provider,
-                prefix=prefix,
-                packages=_selected(packages, config.target(triple).members),
-            )
-            jobs += made
-            for refusal in refused:
-                context.say(f"no job: nothing of {provider} can {refusal.name}: {refusal.why}")
+        for triple in pipeline.select(names, context):
+            match matrix.job(targets.catalogue()[triple], verb, project):
+                case Refused(name=name, why=why):
+                    context.say(f"no job: nothing of {provider} can {name}: {why}")
+                case job:
+                    jobs += matrix.by_package(job, _selected(packages, config.target(triple).members))
     if not jobs:
         raise NothingSelected(f"no machine of {provider} can do any of these jobs", hint="`ci-runners` names one of your own for a target")
     return tuple(jobs)
@@ -125,16 +117,14 @@ def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...
     return tuple(name for name in packages if not specs or any(fnmatchcase(name, spec) for spec in specs))
 
 
-def _hashes(context: Context) -> Hashes:
-    """Read what the keys of caches depend on."""
+def _hashes(context: Context) -> tuple[str, str]:
+    """Return what the keys of caches hold: hashes of what is provided, and of Cargo.lock; the latter empty without one."""
     from ..extras.ci import matrix
 
     names = (Path(context.config.place).name, *matrix.PROVISION_FILES)
-    read = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
+    contents = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
     lock = context.root / "Cargo.lock"
-    return matrix.Hashes(
-        provision=matrix.digest(matrix.catalogue_hash().encode(), *read), cargo=matrix.digest(lock.read_bytes()) if lock.is_file() else ""
-    )
+    return matrix.digest(matrix.catalogue_hash().encode(), *contents), matrix.digest(lock.read_bytes()) if lock.is_file() else ""
 
 
 def _install(top: Path, layout: Layout) -> str:

@@ -18,7 +18,7 @@ from crosstasks.catalog.pins import pins
 from crosstasks.catalog.targets import host_triple
 from crosstasks.config import configuration
 from crosstasks.core.looking import Platform
-from crosstasks.extras.ci import matrix
+from crosstasks.extras.ci.matrix import Layout
 
 BIN = Path(sys.executable).parent
 FEW = 'version = 1\ntargets = ["aarch64", "s390x", "x86_64-musl"]\n'
@@ -109,7 +109,7 @@ def test_the_steps_of_a_workflow_do_the_job(program, few, run):
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
 def test_drift_is_found_and_shown(provider, program, few):
     """A file that is missing, changed by hand, or older than the configuration fails; nothing is changed by looking."""
-    path = few / matrix.SERVICES[provider].path("")
+    path = few / Layout().path(provider)
     arguments = ("ci.generate", "--provider", provider)
     assert 1 == program(*arguments, "--check").returncode
     assert not path.exists()

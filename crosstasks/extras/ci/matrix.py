@@ -7,27 +7,25 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ...catalog import targets
 from ...catalog.pins import pins
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError, NoRoute
-from ...core.steps import Absent, Refused, Verb
+from ...core.steps import Refused, Verb
 from ...planning.plan import Plan
 from ...planning.route import Isolation
 from ...reporting import progress
 from . import runners
-from .runners import Platform, Provider
+from .runners import Platform, Project, Provider
 
 if TYPE_CHECKING:
     from ...catalog.targets import Target
-    from ...config.configuration import Config
-    from ...facts.lock import Lock
-    from ...project.repository import Repository
 
 LABELS: Final[Mapping[Provider, Mapping[str, str]]] = {
     "github": {
@@ -68,8 +66,6 @@ RULES: Final[Sequence[_Rule]] = (
 )
 """The first that fits is asked first; of the last one only what has a container there stays there."""
 
-ANYWHERE: Final = "it needs no image, and so no amd64"
-
 OTHERS: Final[Sequence[Platform]] = ("linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64", "windows/arm64", "macos/amd64")
 """Where else a job may be done: the cheapest first (docs.github.com, "Actions runner pricing")."""
 
@@ -105,132 +101,75 @@ class Job(Struct, frozen=True, kw_only=True):
     cargo_key: str = ""
 
 
-class Hashes(Struct, frozen=True, kw_only=True):
-    """What the keys of caches hold: *provision* what is provided, *cargo* the dependencies."""
-
-    provision: str
-    cargo: str = ""
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """Where a job is done: the platform, the route that is taken there, and the reason for the platform."""
-
-    platform: Platform
-    route: str
-    isolation: Isolation
-    why: str
-
-
-def place(
-    target: Target, verb: Verb, config: Config, repository: Repository | Absent, lock: Lock | Absent, provider: Provider
-) -> Place | Refused:
+def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
     """
-    Return the platform that does a target's job natively, or else fastest, of those that can do it at all.
+    Return the job of a target on the platform that does it natively, or else fastest, of those that can do it at all.
 
-    No platform is guessed to be able: the plan is made for it. Where none is, the refusal has the reason of the best one.
-    """
-    best = next(rule for rule in RULES if rule.fits(target))
-    reasons: list[str] = []
-    for platform in _offered(best, provider):
-        planned = runners.made(target, verb, config, runners.facts(platform, provider, repository, lock))
-        if not isinstance(planned, Plan):
-            reasons.append(planned.reason if isinstance(planned, NoRoute) else (planned.why or planned.what).partition("\n")[0])
-        elif best is RULES[-1] and platform == best.platform and planned.route.isolation == "host":
-            elsewhere = runners.made(target, verb, config, runners.facts("linux/arm64", provider, repository, lock))
-            return (
-                _on("linux/arm64", elsewhere, ANYWHERE) if isinstance(elsewhere, Plan) else _on(platform, planned, "only amd64 can do it")
-            )
-        else:
-            return _on(platform, planned, best.why if platform == best.platform else f"no machine of {best.platform} can do it")
-    return Refused(name=f"{verb} {target.triple}", why=reasons[0])
-
-
-def _offered(best: _Rule, provider: Provider) -> Sequence[Platform]:
-    return [platform for platform in dict.fromkeys((best.platform, *OTHERS)) if platform in LABELS[provider]]
-
-
-def _on(platform: Platform, planned: Plan, why: str) -> Place:
-    return Place(platform=platform, route=planned.route.name, isolation=planned.route.isolation, why=why)
-
-
-def jobs(
-    config: Config,
-    triples: Sequence[str],
-    verbs: Sequence[Verb],
-    hashes: Hashes,
-    *,
-    repository: Repository | Absent,
-    lock: Lock | Absent,
-    provider: Provider = "github",
-    prefix: str = "",
-    packages: Sequence[str] = (),
-) -> tuple[tuple[Job, ...], tuple[Refused, ...]]:
-    """
-    Return the jobs, in the order of verbs and targets, and those that no machine of the service could do.
-
-    Args:
-        config: its ``ci-runners`` win over our labels.
-        triples: triples.
-        verbs: ``build``, ``test``.
-        hashes: for the keys of caches.
-        repository, lock: what the plans of the jobs depend on as well.
-        provider: whose labels are wanted.
-        prefix: of the sessions, as ``register()`` has it.
-        packages: one job for each of these of the workspace, and each target; a job builds the whole if there are none.
+    No platform is guessed to be able: the plan is made for it. Where none is, the refusal has the reason of the best one; a machine that
+    the user names for the target is the user's to know.
 
     Raises:
         ConfigError: a runner is given for what is neither a platform nor a target.
     """
-    named = labels(config.ci_runners)
-    rows = [(targets.catalogue()[triple], verb) for verb in verbs for triple in triples]
-    places = [(row, verb, _place(row, verb, config, repository, lock, provider, named)) for row, verb in rows]
-    made = tuple(
-        _job(row, verb, package, config, hashes, place=place, labels={**LABELS[provider], **named}, prefix=prefix)
-        for row, verb, place in places
-        if isinstance(place, Place)
-        for package in packages or ("",)
-    )
-    return made, tuple(place for _, _, place in places if isinstance(place, Refused))
-
-
-def _place(
-    row: Target,
-    verb: Verb,
-    config: Config,
-    repository: Repository | Absent,
-    lock: Lock | Absent,
-    provider: Provider,
-    named: Mapping[str, str],
-) -> Place | Refused:
-    """Return where a job is done; a machine that the user names for the target is the user's to know."""
-    found = place(row, verb, config, repository, lock, provider)
-    if isinstance(found, Place) or row.triple not in named:
-        return found
-    best = next(rule for rule in RULES if rule.fits(row))
-    return Place(platform=best.platform, route="", isolation="container" if row.containerised else "host", why="its runner is named")
+    named = labels(project.config.ci_runners)
+    best = next(rule for rule in RULES if rule.fits(target))
+    platforms = [platform for platform in dict.fromkeys((best.platform, *OTHERS)) if platform in LABELS[project.provider]]
+    reasons: list[str] = []
+    for platform in platforms:
+        planned = runners.plan_on(platform, target, verb, project)
+        if isinstance(planned, Plan):
+            break
+        reasons.append(planned.reason if isinstance(planned, NoRoute) else (planned.why or planned.what).partition("\n")[0])
+    else:
+        if target.triple not in named:
+            return Refused(name=f"{verb} {target.triple}", why=reasons[0])
+        isolation: Isolation = "container" if target.containerised else "host"
+        return _job(target, verb, project, named, platform=best.platform, why="its runner is named", isolation=isolation)
+    why = best.why if platform == best.platform else f"no machine of {best.platform} can do it"
+    if why == RULES[-1].why and planned.route.isolation == "host":
+        elsewhere = runners.plan_on("linux/arm64", target, verb, project)
+        if isinstance(elsewhere, Plan):
+            platform, planned, why = "linux/arm64", elsewhere, "it needs no image, and so no amd64"
+        else:
+            why = "only amd64 can do it"
+    route = planned.route
+    return _job(target, verb, project, named, platform=platform, why=why, isolation=route.isolation, route=route.name)
 
 
 def _job(
-    row: Target, verb: Verb, package: str, config: Config, hashes: Hashes, *, place: Place, labels: Mapping[str, str], prefix: str
+    target: Target,
+    verb: Verb,
+    project: Project,
+    named: Mapping[str, str],
+    *,
+    platform: Platform,
+    why: str,
+    isolation: Isolation,
+    route: str = "",
 ) -> Job:
-    session = "-".join(filter(None, (prefix, "cross" if verb == "build" else f"cross-{verb}", targets.alias(row))))
+    alias = targets.alias(target)
+    session = "-".join(filter(None, (project.prefix, "cross" if verb == "build" else f"cross-{verb}", alias)))
     return Job(
-        target=row.triple,
-        alias=targets.alias(row),
+        target=target.triple,
+        alias=alias,
         verb=verb,
-        platform=place.platform,
-        runner=labels.get(row.triple) or labels[place.platform],
-        why=place.why,
-        route=place.route,
+        platform=platform,
+        runner=named.get(target.triple) or named.get(platform) or LABELS[project.provider][platform],
+        why=why,
+        route=route,
         session=session,
-        command=f"nox -s {session} -- -p {package}" if package else f"nox -s {session}",
-        tags=("cross", verb, *row.tags),
-        glibc=config.target(row.triple).glibc,
-        isolation=place.isolation,
-        package=package,
-        cache_key=f"crosstasks-{place.platform.replace('/', '-')}-{hashes.provision}",
-        cargo_key=f"cargo-{hashes.cargo}" if hashes.cargo else "",
+        command=f"nox -s {session}",
+        tags=("cross", verb, *target.tags),
+        glibc=project.config.target(target.triple).glibc,
+        isolation=isolation,
+        cache_key=f"crosstasks-{platform.replace('/', '-')}-{project.provision}",
+        cargo_key=f"cargo-{project.cargo}" if project.cargo else "",
     )
+
+
+def by_package(whole: Job, packages: Sequence[str]) -> tuple[Job, ...]:
+    """Return a job for each of the *packages*; the job itself if there are none."""
+    return tuple(replace(whole, package=name, command=f"{whole.command} -- -p {name}") for name in packages) or (whole,)
 
 
 def labels(texts: Sequence[str]) -> Mapping[str, str]:
@@ -283,10 +222,6 @@ PROVISION_FILES: Final = ("crosstasks.lock", "rust-toolchain.toml", "rust-toolch
 """Files beside the configuration that what is provided depends on."""
 
 
-def _below(folder: str) -> str:
-    return "" if folder == "." else f"{folder}/"
-
-
 class Layout(NamedTuple):
     """Where things lie, below the top of the git repository.
 
@@ -302,20 +237,18 @@ class Layout(NamedTuple):
     @property
     def under(self) -> str:
         """Return the folder as what paths below it begin with."""
-        return _below(self.folder)
+        return "" if self.folder == "." else f"{self.folder}/"
 
     @property
     def name(self) -> str:
         """Return what tells one of several Rust repositories: its folder, and nothing for the only one."""
-        return "" if self.folder == "." else self.folder.replace("/", "-")
+        return self.under.rstrip("/").replace("/", "-")
 
-
-class _Service(NamedTuple):
-    """A service: where its file is put, by the name of the Rust repository, and how jobs and files are written in it."""
-
-    path: Callable[[str], str]
-    jobs: Callable[[Sequence[Job]], str]
-    files: Callable[[Sequence[str]], str]
+    def path(self, provider: Provider) -> str:
+        """Return where the file of a service is put."""
+        if provider == "github":
+            return f".github/workflows/{'-'.join(filter(None, ('crosstasks', self.name)))}.yml"
+        return f".gitlab/crosstasks-{self.name}.yml" if self.name else ".gitlab-ci.yml"
 
 
 def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
@@ -332,26 +265,25 @@ def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, min
     Raises:
         ConfigError: there are more jobs than the service takes.
     """
-    service = SERVICES[provider]
     template = Path(__file__).with_name(f"{provider}.yml").read_text("utf-8")
+    files = [f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]
+    if provider == "github":
+        include, provision = _github_jobs(all_jobs), ", ".join(f"'{name}'" for name in files)
+    else:
+        include, provision = "\n".join(map(_gitlab_job, all_jobs)), "\n".join(f"        - {name}" for name in files[:2])  # it takes two
     words = {
-        "mark": f"{MARK}",
+        "mark": MARK,
         "minutes": str(minutes),
         "name": f"crosstasks {layout.name}".strip(),
         "sessions": json.dumps(layout.sessions) if layout.sessions != "." else ".",
-        "report": f"{_below(layout.sessions)}crosstasks-report.json",
+        "report": str(PurePosixPath(layout.sessions, "crosstasks-report.json")),
         "under": layout.under,
         "shipped": catalogue_hash(),
         "install": install,
-        "include": service.jobs(all_jobs) if provider == "github" else "",
-        "provision": service.files([f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]),
+        "include": include.rstrip("\n"),
+        "provision": provision,
         **{name: f"{name}@{pin.rev}  # {pin.tag}" for name, pin in pins().actions.items()},
     }
-    body = _filled(template, words)
-    return body if provider == "github" else f"{body}{service.jobs(all_jobs)}"
-
-
-def _filled(template: str, words: Mapping[str, str]) -> str:
     return re.sub(r"@([a-z/-]+)@", lambda match: words[match[1]], template)
 
 
@@ -365,34 +297,16 @@ def _github_jobs(all_jobs: Sequence[Job]) -> str:
     return "\n".join(f"          - {{ {', '.join(f'{key}: {json.dumps(value)}' for key, value in row.items())} }}" for row in rows)
 
 
-def _github_files(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
-def _gitlab_jobs(all_jobs: Sequence[Job]) -> str:
-    return "".join(map(_gitlab_job, all_jobs))
-
-
 def _gitlab_job(job: Job) -> str:
     system = ".crosstasks-linux" if job.platform.startswith("linux/") else ".crosstasks"
     words = {"SESSION": job.session, "TRIPLE": job.target, "PLATFORM": job.platform.replace("/", "-")}
     words |= {"CROSSTASKS_MEMBERS": job.package} if job.package else {}
     name = f"{job.session}:{job.package}" if job.package else job.session
     variables = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in words.items())
-    return f"\n{name}:\n  extends: {system}\n  tags: [{json.dumps(job.runner)}]\n  variables:\n{variables}"
+    return f"{name}:\n  extends: {system}\n  tags: [{json.dumps(job.runner)}]\n  variables:\n{variables}"
 
 
-def _gitlab_files(names: Sequence[str]) -> str:
-    return "\n".join(f"        - {name}" for name in names[:2])  # GitLab takes two
-
-
-SERVICES: Final[Mapping[Provider, _Service]] = {
-    "github": _Service(lambda name: f".github/workflows/crosstasks{'-' if name else ''}{name}.yml", _github_jobs, _github_files),
-    "gitlab": _Service(lambda name: f".gitlab/crosstasks-{name}.yml" if name else ".gitlab-ci.yml", _gitlab_jobs, _gitlab_files),
-}
-
-
-def ours(content: str) -> bool:
+def is_ours(content: str) -> bool:
     """Tell whether a file was written by us."""
     return MARK in content.partition("\n")[0]
 

@@ -8,7 +8,7 @@ what the user names (a mirror, an image) for the machine's own platform. Nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from ...catalog import machines, targets
 from ...catalog.ingredients import MOVING
@@ -36,6 +36,25 @@ if TYPE_CHECKING:
 
 Provider: TypeAlias = Literal["github", "gitlab"]
 Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]
+
+
+class Project(NamedTuple):
+    """What the jobs of one repository depend on.
+
+    Attributes:
+        config: its ``ci-runners`` win over our labels.
+        prefix: of the sessions, as ``register()`` has it.
+        provision, cargo: the hashes in the keys of caches, of what is provided and of Cargo.lock; the latter empty without one.
+    """
+
+    config: Config
+    repository: Repository | Absent
+    lock: Lock | Absent
+    provider: Provider = "github"
+    prefix: str = ""
+    provision: str = ""
+    cargo: str = ""
+
 
 GLIBC: Final[Mapping[Provider, str]] = {"github": "2.39", "gitlab": "2.41"}
 """Of Ubuntu 24.04, and of Debian 13 in the image that GitLab's jobs run in (``gitlab.yml``)."""
@@ -65,8 +84,9 @@ def host(platform: Platform, provider: Provider) -> Host:
     )
 
 
-def facts(platform: Platform, provider: Provider, repository: Repository | Absent, lock: Lock | Absent) -> Facts:
+def facts(platform: Platform, project: Project) -> Facts:
     """Return what is known there before the network is asked; only Linux machines have an engine, which at GitLab is a service beside."""
+    provider = project.provider
     here = host(platform, provider)
     engine: Engine | Absent = Absent(f"no container engine is on a machine of {provider} for {platform}", INSTALL)
     if here.os == "linux":
@@ -77,8 +97,8 @@ def facts(platform: Platform, provider: Provider, repository: Repository | Absen
         "emulation": Emulation(),
         "rustup": Absent("whether rustup is there does not matter: toolchains are our own"),
         "builders": Builders(programs=(CARGO,) if provider == "github" else ()),
-        "repository": repository,
-        "lock": lock,
+        "repository": project.repository,
+        "lock": project.lock,
         "inventory": Inventory(home="/cache/rustup", tools_home="/cache/tools"),
     }
     return Facts(answers={Question(about): answer for about, answer in answers.items()})
@@ -88,8 +108,8 @@ def _answer(question: Question, platform: str) -> Any:
     subject = question.subject
     match question.about:
         case "registry":
-            own = "" if subject.startswith("ghcr.io/cross-rs/") else platform
-            return RegistryImage(ref=subject, digest=f"sha256:{'0' * 64}", platforms=tuple(filter(None, ("linux/amd64", own))), index=True)
+            more = () if subject.startswith("ghcr.io/cross-rs/") or not platform else (platform,)
+            return RegistryImage(ref=subject, digest=f"sha256:{'0' * 64}", platforms=("linux/amd64", *more), index=True)
         case "rust-channel":
             release = STABLE if subject == "stable" else f"{subject}-2026-10-30" if subject in MOVING else subject
             release = f"{release}.0" if release.count(".") == 1 else release
@@ -107,15 +127,16 @@ def _answer(question: Question, platform: str) -> Any:
             return Absent("it is not known before the job runs")
 
 
-def made(target: Target, verb: Verb, config: Config, known: Facts) -> Plan | CrosstasksError:
-    """Return the plan that a job would make, or why it could make none."""
-    asked = request.make(target, verb, known, config)
+def plan_on(platform: Platform, target: Target, verb: Verb, project: Project) -> Plan | CrosstasksError:
+    """Return the plan that a job would make on a platform, or why it could make none."""
+    known = facts(platform, project)
+    target_request = request.make(target, verb, known, project.config)
     while True:
         try:
-            answer = plan.make(asked, known)
+            result = plan.make(target_request, known)
         except CrosstasksError as error:
             return error
-        if isinstance(answer, Plan):
-            return answer
-        platform = known.engine.platform if isinstance(known.engine, Engine) else ""
-        known = known.with_({question: _answer(question, platform) for question in answer})
+        if isinstance(result, Plan):
+            return result
+        engine_platform = known.engine.platform if isinstance(known.engine, Engine) else ""
+        known = known.with_({question: _answer(question, engine_platform) for question in result})

@@ -12,31 +12,27 @@ from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Refused
 from crosstasks.extras.ci import matrix
+from crosstasks.extras.ci.runners import Project
 from crosstasks.facts.lock import Lock
 from crosstasks.testing import config, repository
 
-HASHES = matrix.Hashes(provision="p" * 16, cargo="c" * 16)
 AARCH64, MUSL = "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"
 
 
-KNOWN = {"repository": repository(), "lock": Lock()}
-
-
-def made(*names, verbs=("build",), **more):
+def made(*names, verbs=("build",), packages=(), **more):
     """The jobs; that nothing can do one is not expected."""
-    jobs, refused = asked(*names, verbs=verbs, **more)
-    assert refused == ()
-    return jobs
+    return [one for job in asked(*names, verbs=verbs, **more) for one in matrix.by_package(job, packages)]
 
 
-def asked(*names, verbs=("build",), **more):
-    own = more.pop("config", Config())
-    return matrix.jobs(own, [targets.find(name).triple for name in names], verbs, HASHES, **KNOWN, **more)
+def asked(*names, verbs=("build",), config=Config(), **more):  # noqa: B008 - it is frozen
+    project = Project(config, repository(), Lock(), provision="p" * 16, cargo="c" * 16, **more)
+    return [matrix.job(targets.find(name), verb, project) for verb in verbs for name in names]
 
 
 def place(name, verb="build", provider="github", **options):
-    """Where a job is done."""
-    return matrix.place(targets.find(name), verb, config(name, **options), **KNOWN, provider=provider)
+    """The job of a target, or why there is none."""
+    (job,) = asked(name, verbs=(verb,), config=config(name, **options), provider=provider)
+    return job
 
 
 @pytest.mark.parametrize(
@@ -116,10 +112,10 @@ def test_the_configuration_counts():
 def test_every_target_has_a_runner_or_a_reason(provider):
     """No row of the catalogue is left out; what has a job has it on a machine that the provider has."""
     every = list(targets.catalogue())
-    jobs, refused = asked(*every, verbs=("build", "test"), provider=provider)
-    assert len(jobs) + len(refused) == 2 * len(every)
-    assert all(job.runner in matrix.LABELS[provider].values() and job.why and job.route for job in jobs)
-    assert all(refusal.why for refusal in refused)
+    jobs = asked(*every, verbs=("build", "test"), provider=provider)
+    assert len(jobs) == 2 * len(every)
+    assert all(job.why for job in jobs)
+    assert all(isinstance(job, Refused) or (job.runner in matrix.LABELS[provider].values() and job.route) for job in jobs)
 
 
 def test_a_machine_that_the_user_names_can_do_what_ours_cannot():
@@ -174,10 +170,9 @@ def test_sixty_targets_of_thirty_packages_take_less_than_a_second():
     """1800 jobs are made of values at hand."""
     chosen = list(targets.catalogue())[:60]
     begun = time.process_time()
-    jobs, refused = matrix.jobs(
-        Config(targets=tuple(chosen)), chosen, ["build"], HASHES, **KNOWN, packages=[f"crate-{number}" for number in range(30)]
-    )
-    assert 1800 == len(jobs) + 30 * len(refused)
+    packages = [f"crate-{number}" for number in range(30)]
+    jobs = [job if isinstance(job, Refused) else matrix.by_package(job, packages) for job in asked(*chosen)]
+    assert 1800 == sum(30 if isinstance(job, Refused) else len(job) for job in jobs)
     assert time.process_time() - begun < 1
 
 

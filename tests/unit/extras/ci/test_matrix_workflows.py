@@ -9,16 +9,17 @@ from crosstasks.config.configuration import Config
 from crosstasks.core.errors import ConfigError
 from crosstasks.extras.ci import matrix
 from crosstasks.extras.ci.matrix import Layout
+from crosstasks.extras.ci.runners import Project
 from crosstasks.facts.lock import Lock
 from crosstasks.testing import repository
 
 HERE = Layout()
-HASHES = matrix.Hashes(provision="p")
 
 
 def written(provider, *names, layout=HERE, verbs=("build", "test")):
-    chosen = [targets.find(name).triple for name in names]
-    jobs, _ = matrix.jobs(Config(), chosen, verbs, HASHES, repository=repository(), lock=Lock(), provider=provider)
+    project = Project(Config(), repository(), Lock(), provider, provision="p")
+    jobs = [matrix.job(targets.find(name), verb, project) for verb in verbs for name in names]
+    jobs = [job for job in jobs if isinstance(job, matrix.Job)]
     return matrix.workflow(provider, jobs, layout, minutes=30, install=matrix.NOX)
 
 
@@ -29,7 +30,7 @@ def test_a_file_calls_the_sessions(provider):
     for session in ("cross-aarch64", "cross-s390x", "cross-test-aarch64", "cross-test-s390x"):
         assert f'"{session}"' in text
     assert matrix.LABELS[provider]["linux/arm64"] in text
-    assert matrix.ours(text)
+    assert matrix.is_ours(text)
     assert "@mark@" not in text
     assert "timeout" in text
     assert "30" in text
@@ -57,8 +58,8 @@ def test_a_matrix_that_github_would_refuse_is_refused():
 
 def test_a_file_of_others_is_not_ours():
     """Only the mark on the first line tells."""
-    assert not matrix.ours("name: ci\n# Written by `crosstasks ci.generate --provider github`\n")
-    assert not matrix.ours("")
+    assert not matrix.is_ours("name: ci\n# Written by `crosstasks ci.generate --provider github`\n")
+    assert not matrix.is_ours("")
 
 
 def test_a_difference_is_shown_as_a_diff():
