@@ -84,6 +84,11 @@ def crates(repository: Repository, options: Release, names: Sequence[str] = ()) 
     return result
 
 
+def tag(template: str, name: str, version: str) -> str:
+    """Return the tag of a package's version."""
+    return template.replace("{package}", name).replace("{version}", version)
+
+
 def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
     table_ = table(read(Path(package.manifest)), "package")
 
@@ -97,7 +102,7 @@ def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
         name=package.name,
         version=package.version,
         folder=str(Path(package.manifest).parent),
-        tag=template.replace("{package}", package.name).replace("{version}", package.version),
+        tag=tag(template, package.name, package.version),
         binaries=package.binaries,
         registries=registries,
         readme=str(value("readme") or ""),

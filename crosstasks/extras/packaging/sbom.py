@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ class Component(Struct, frozen=True, kw_only=True):
     def purl(self) -> str:
         """Return its package URL."""
         address, _, revision = self.source.partition("#")
-        where = f"?vcs_url=git%2B{_quoted(address)}{f'%40{revision}' if revision else ''}" if "://" in self.source else ""
+        where = f"?vcs_url=git%2B{quote(address, safe='')}{f'%40{revision}' if revision else ''}" if "://" in self.source else ""
         return f"pkg:cargo/{self.name}@{self.version.replace('+', '%2B')}{where}"
 
 
@@ -49,12 +50,6 @@ class Tree(Struct, frozen=True, kw_only=True):
 
     components: Mapping[str, Component]
     edges: Mapping[str, tuple[str, ...]]
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
 
 
 def parse(text: str) -> Tree:
@@ -94,9 +89,8 @@ def document(product: Product, target: str, everything: Tree, shipped: Tree, loc
         epoch: the time of the commit, so that the same commit gives the same document.
     """
     sums = checksums(lock)
-    released = {
-        ref for ref, one in everything.components.items() if (one.name, one.version) in {(c.name, c.version) for c in product.crates}
-    }
+    ours = {(crate.name, crate.version) for crate in product.crates}
+    released = {ref for ref, one in everything.components.items() if (one.name, one.version) in ours}
     listed = [_component(ref, one, sums, shipped) for ref, one in sorted(everything.components.items()) if ref not in released]
     top = (
         f"pkg:cargo/{product.crates[0].name}@{product.crates[0].version}"

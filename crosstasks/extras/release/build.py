@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from ...core.errors import ConfigError, CrosstasksError, Interrupted
 from ...provisioning import cache_check
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
+from ..packaging.contents import SUMS
 from . import dist
 from .context import ReleaseContext
 from .dist import File, Part, Program
@@ -266,7 +268,7 @@ def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterato
         folder: of the archives.
         names: the files that are listed in SHA256SUMS.
     """
-    fixed = {"{checksums}": str(folder / dist.SUMS), "{dist}": str(folder)}
+    fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
     if not any(mark in word for word in command for mark in EACH):
         yield _filled(command, fixed), tuple(names)
         return
@@ -275,10 +277,8 @@ def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterato
 
 
 def _filled(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
-    words = list(command)
-    for mark, value in values.items():
-        words = [word.replace(mark, value) for word in words]
-    return tuple(words)
+    pattern = "|".join(map(re.escape, values))
+    return tuple(re.sub(pattern, lambda match: values[match[0]], word) for word in command)
 
 
 def run(release: ReleaseContext) -> tuple[str, ...]:
@@ -293,9 +293,12 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
     listed = dist.chosen(release)
     if "hooks" in release.skip or not listed:
         return ()
-    lines_ = []
+    commands: list[str] = []
     place = release.dist / ".parts" / "hooks.json"
-    done_keys = _done_keys(place)
+    try:
+        done_keys = [str(key) for key in json.loads(place.read_text("utf-8"))]
+    except (OSError, ValueError):
+        done_keys = []
     for command in release.context.config.release.hooks:
         for argv, names in calls(command, release.dist, tuple(listed)):
             lines = "".join(f"{listed[name]}  {name}\n" for name in names)
@@ -311,12 +314,5 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
                 raise CrosstasksError(f"the hook {argv[0]!r} ended with {done.code}", why=why, hint="`--skip=hooks` does without")
             done_keys.append(key)
             archive.write(place, json.dumps(done_keys).encode())
-            lines_.append(" ".join(argv))
-    return tuple(lines_)
-
-
-def _done_keys(place: Path) -> list[str]:
-    try:
-        return [str(key) for key in json.loads(place.read_text("utf-8"))]
-    except (OSError, ValueError):
-        return []
+            commands.append(" ".join(argv))
+    return tuple(commands)

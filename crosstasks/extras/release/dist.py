@@ -24,13 +24,11 @@ from ...core import cache, files, versions
 from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
 from ..packaging import archive
-from ..packaging.contents import target_of
+from ..packaging.contents import SUMS, target_of
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
     from .context import ReleaseContext
-
-SUMS: Final = "SHA256SUMS"
 
 Kind: TypeAlias = Literal["archive", "sbom"]
 
@@ -152,7 +150,8 @@ def _json(value: dict[str, Any]) -> bytes:
 def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]:
     """Return what holds for the whole release; nothing in it differs from call to call on one commit."""
     config = release.context.config
-    floors = {triple: newest(one for file in listed if file.target == triple for one in file.programs) for triple in _targets(listed)}
+    triples = dict.fromkeys(file.target for file in listed)
+    floors = {triple: newest(one for file in listed if file.target == triple for one in file.programs) for triple in triples}
     return {
         "crosstasks": __version__,
         "commit": release.git.commit,
@@ -177,10 +176,6 @@ def promised_glibc(folder: Path, triple: str, config: Config) -> str:
     """Return the newest glibc that programs may need: what is configured, else what the build promised; empty if that is not known."""
     made = part(folder, triple)
     return config.target(triple).glibc or (made.glibc if made else "")
-
-
-def _targets(listed: Iterable[File]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(file.target for file in listed))
 
 
 def newest(programs: Iterable[Program]) -> str:
@@ -232,13 +227,8 @@ def _artifacts(folder: Path) -> dict[str, str]:
 
 def chosen(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
-    some = release.context.config.selection
-    return {name: checksum for name, checksum in listing(release.dist).items() if not some or _of(name) in some}
-
-
-def _of(name: str) -> str:
-    target = target_of(name)
-    return target.triple if target else ""
+    some, rows = release.context.config.selection, listing(release.dist)
+    return {name: checksum for name, checksum in rows.items() if not some or ((target := target_of(name)) and target.triple in some)}
 
 
 def listing(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ...clients import git
 from ...core import toml_file
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
-from ..packaging import archive
+from ..packaging import archive, product
 from . import version
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _message(release: ReleaseContext, versions: Mapping[str, str]) -> str:
 
 def _named(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
     template = release.context.config.release.tag
-    names = (template.replace("{package}", crate.name).replace("{version}", versions[crate.name]) for crate in release.crates)
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(product.tag(template, crate.name, versions[crate.name]) for crate in release.crates))
 
 
 def _tags(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
@@ -242,9 +241,9 @@ def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new
         return text
     written = next((line for line in (_text(head.top / path) or "").splitlines() if line.startswith("## ") and new in line), "")
     date = _DATE.search(written)  # of an interrupted call, that may have been yesterday
-    template = release.context.config.release.tag.replace("{package}", crate.name)
-    before = template.replace("{version}", crate.version) if crate.version != new else ""
-    return version.released(text, new, date[0] if date else today, template.replace("{version}", new), before)
+    template = release.context.config.release.tag
+    before = product.tag(template, crate.name, crate.version) if crate.version != new else ""
+    return version.released(text, new, date[0] if date else today, product.tag(template, crate.name, new), before)
 
 
 def prepare(release: ReleaseContext, intended: Intended) -> None:

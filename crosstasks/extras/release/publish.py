@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ...core import files
 from ...core.errors import ConfigError, CrosstasksError
@@ -70,13 +69,12 @@ def _view(release: ReleaseContext, tag: str, where: tuple[str, ...]) -> dict[str
         if "not found" in done.err.lower():
             return None
         raise CrosstasksError("gh does not tell what is published", why=done.err.strip(), hint="`gh auth status` shows who you are")
-    answer: dict[str, Any] = json.loads(done.out)
-    return answer
+    return cast("dict[str, Any]", json.loads(done.out))
 
 
 def _asset(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any] | None, where: tuple[str, ...]) -> Action:
     # a cut off upload leaves an asset that was never whole: GitHub says that it can be deleted (REST, "Upload a release asset")
-    cut = bool(asset) and (asset or {}).get("state", "uploaded") != "uploaded"
+    cut = asset is not None and asset.get("state", "uploaded") != "uploaded"
     if asset and not cut and not _same(release, tag, path, asset, where):
         raise differs(f"{path.name} of {tag} on GitHub")
     # from the root: what follows a # in an argument is a label to gh
@@ -90,7 +88,7 @@ def _same(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any
         return False
     if asset.get("digest"):
         return bool(asset["digest"] == f"sha256:{files.sha256(path)}")
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         done = ask(release, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
         return not done.code and files.sha256(Path(folder) / path.name) == files.sha256(path)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ...core import toml_file
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...reporting.report import bold
 from . import dist, prepare, publish, version
 
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ class Row(Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
+Answer: TypeAlias = tuple[State, str, str]
+"""The state, the detail and the next step of a row."""
+
+
 def examine(release: ReleaseContext) -> tuple[Row, ...]:
     """Return all rows; what cannot be looked at is one that is wrong."""
     rows: list[Row] = []
     for name, look in LOOKS.items():
         try:
-            rows += look(release)
+            rows += (Row(name=name, state=state, detail=detail, next=after) for state, detail, after in look(release))
         except Interrupted:
             raise
         except CrosstasksError as error:
@@ -41,15 +46,15 @@ def examine(release: ReleaseContext) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _version(release: ReleaseContext) -> Iterator[Row]:
-    yield Row(name="version", state="ok", detail=release.version)
+def _version(release: ReleaseContext) -> Iterator[Answer]:
+    yield "ok", release.version, ""
 
 
-def _lock(release: ReleaseContext) -> Iterator[Row]:
+def _lock(release: ReleaseContext) -> Iterator[Answer]:
     try:
         text = (release.root / "Cargo.lock").read_text("utf-8")
     except OSError:
-        yield Row(name="lock", state="wrong", detail="there is no Cargo.lock", next="`cargo generate-lockfile`, and commit it")
+        yield "wrong", "there is no Cargo.lock", "`cargo generate-lockfile`, and commit it"
         return
     try:
         listed = {one["name"]: one["version"] for one in toml_file.loads(text).get("package", ()) if "source" not in one}
@@ -59,54 +64,52 @@ def _lock(release: ReleaseContext) -> Iterator[Row]:
         f"{crate.name} {listed.get(crate.name, 'is not in it')}" for crate in release.crates if listed.get(crate.name) != crate.version
     ]
     if other:
-        yield Row(name="lock", state="wrong", detail=", ".join(other), next="`cargo update --workspace`, and commit Cargo.lock")
+        yield "wrong", ", ".join(other), "`cargo update --workspace`, and commit Cargo.lock"
     else:
-        yield Row(name="lock", state="ok", detail="agrees with Cargo.toml")
+        yield "ok", "agrees with Cargo.toml", ""
 
 
-def _changelog(release: ReleaseContext) -> Iterator[Row]:
+def _changelog(release: ReleaseContext) -> Iterator[Answer]:
     head = prepare.Head(release)
     changelogs = list(prepare.changelogs(release, head))
     if not changelogs:
-        yield Row(name="changelog", state="ok", detail="none")
+        yield "ok", "none", ""
     for path, crate in changelogs:
         sections = version.sections(head.text(path) or "")
         if crate.version.lower() in sections:
-            yield Row(name="changelog", state="ok", detail=f"{path} has {crate.version}")
+            yield "ok", f"{path} has {crate.version}", ""
         elif sections.get("unreleased"):
-            yield Row(name="changelog", state="missing", detail=f"{path} has it under Unreleased", next="`release.prepare`")
+            yield "missing", f"{path} has it under Unreleased", "`release.prepare`"
         else:
-            yield Row(
-                name="changelog", state="wrong", detail=f"{path} says nothing of {crate.version}", next="write below Unreleased what is new"
-            )
+            yield "wrong", f"{path} says nothing of {crate.version}", "write below Unreleased what is new"
 
 
-def _tag(release: ReleaseContext) -> Iterator[Row]:
+def _tag(release: ReleaseContext) -> Iterator[Answer]:
     for tag in release.tags:
         commit = release.git.tags.get(tag)
         if commit is None:
-            yield Row(name="tag", state="missing", detail=f"{tag} is not there", next="`release.prepare`")
+            yield "missing", f"{tag} is not there", "`release.prepare`"
         elif commit != release.git.commit:
-            yield Row(name="tag", state="wrong", detail=f"{tag} is {commit[:12]}, and HEAD is not", next="`release.prepare --bump patch`")
+            yield "wrong", f"{tag} is {commit[:12]}, and HEAD is not", "`release.prepare --bump patch`"
         else:
-            yield Row(name="tag", state="ok", detail=tag)
+            yield "ok", tag, ""
 
 
-def _tree(release: ReleaseContext) -> Iterator[Row]:
+def _tree(release: ReleaseContext) -> Iterator[Answer]:
     if release.git.dirty:
         shown = ", ".join(release.git.dirty[:3]) + (", …" if len(release.git.dirty) > 3 else "")
-        yield Row(name="tree", state="wrong", detail=f"not committed: {shown}", next="commit it")
+        yield "wrong", f"not committed: {shown}", "commit it"
     else:
-        yield Row(name="tree", state="ok", detail="clean")
+        yield "ok", "clean", ""
 
 
-def _branch(release: ReleaseContext) -> Iterator[Row]:
+def _branch(release: ReleaseContext) -> Iterator[Answer]:
     expected, current = release.context.config.release.branch, release.git.branch or "none"
     wrong = bool(expected) and expected != current
-    yield Row(name="branch", state="wrong" if wrong else "ok", detail=current, next=f"`git switch {expected}`" if wrong else "")
+    yield ("wrong" if wrong else "ok"), current, f"`git switch {expected}`" if wrong else ""
 
 
-def _packages(release: ReleaseContext) -> Iterator[Row]:
+def _packages(release: ReleaseContext) -> Iterator[Answer]:
     triples = release.context.config.targets
     parts = {part.target: part for part in dist.parts(release.dist, triples)}
     done = [triple for triple in triples if triple in parts and not parts[triple].error and parts[triple].commit == release.git.commit]
@@ -114,33 +117,33 @@ def _packages(release: ReleaseContext) -> Iterator[Row]:
     others = [triple for triple in triples if triple not in done and triple not in failed]
     count = f"{len(done)} of {len(triples)} targets"
     if len(done) == len(triples):
-        yield Row(name="packages", state="ok", detail=count)
+        yield "ok", count, ""
         return
     if others:
-        yield Row(name="packages", state="missing", detail=f"{count}; not of this commit: {', '.join(others)}", next="`release.build`")
+        yield "missing", f"{count}; not of this commit: {', '.join(others)}", "`release.build`"
     for triple in failed:
         why = parts[triple].error.splitlines()[0]
-        yield Row(name="packages", state="wrong", detail=f"{triple} failed: {why}", next=f"`release.build --target {triple}`")
+        yield "wrong", f"{triple} failed: {why}", f"`release.build --target {triple}`"
 
 
-def _published(release: ReleaseContext) -> Iterator[Row]:
+def _published(release: ReleaseContext) -> Iterator[Answer]:
     for name in publish.places(release):
         if not dist.chosen(release):
-            yield Row(name="published", state="missing", detail=f"{name}: nothing is built yet", next="`release.build`")
+            yield "missing", f"{name}: nothing is built yet", "`release.build`"
             continue
         if release.context.config.offline and name != "directory":
-            yield Row(name="published", state="missing", detail=f"{name}: not asked, offline", next="ask without `offline`")
+            yield "missing", f"{name}: not asked, offline", "ask without `offline`"
             continue
         actions = publish.look(release, name)
         open_actions = [action for action in actions if not action.done]
         notes = dict.fromkeys(action.note for action in actions if action.note)
         if open_actions:
-            yield Row(name="published", state="missing", detail=f"{name}: {len(open_actions)} left", next="`release.publish`")
+            yield "missing", f"{name}: {len(open_actions)} left", "`release.publish`"
         else:
-            yield Row(name="published", state="ok", detail=", ".join((name, *notes)))
+            yield "ok", ", ".join((name, *notes)), ""
 
 
-LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Row]]]] = {
+LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Answer]]]] = {
     "version": _version,
     "lock": _lock,
     "changelog": _changelog,
@@ -154,8 +157,6 @@ LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Row]]]] = {
 
 def text(rows: tuple[Row, ...]) -> str:
     """Return the rows as a table."""
-    from ...reporting.report import bold
-
     lines = []
     for row in rows:
         lines.append(f"{MARKS[row.state]} {bold(f'{row.name:<10}')} {row.detail}")
@@ -164,6 +165,6 @@ def text(rows: tuple[Row, ...]) -> str:
     return "\n".join(lines)
 
 
-def complete(rows: tuple[Row, ...], *, without: tuple[str, ...] = ()) -> bool:
+def complete(rows: tuple[Row, ...]) -> bool:
     """Tell whether nothing is missing."""
-    return all(row.state == "ok" for row in rows if row.name not in without)
+    return all(row.state == "ok" for row in rows)

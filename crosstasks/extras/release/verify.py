@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -192,24 +193,29 @@ SIGNS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def text(findings: Sequence[Finding], *, colour: bool = False, width: int = 0) -> str:
+def text(findings: Sequence[Finding], *, colour: bool = False, width: int = 200) -> str:
     """
     Return the table, and below it what is wrong and why something was not checked.
 
     Args:
         findings: of all packages.
         colour: for a terminal.
-        width: of the terminal; 0 is as wide as it takes.
+        width: of the terminal.
     """
     from rich.console import Console
     from rich.table import Table
 
     names = tuple(dict.fromkeys(row.check for row in findings))
     table = Table("file", *names, box=None, pad_edge=False)
-    for label, rows in _files(findings).items():
+    files: dict[tuple[str, str], dict[str, Finding]] = {}
+    for row in findings:
+        files.setdefault((row.package, row.member), {})[row.check] = row
+    count = Counter(member for _, member in files)
+    for (package, member), rows in files.items():
+        label = f"{package if count[member] > 1 else ''}  {member}" if member else package
         table.add_row(label, *(_sign(rows.get(name)) for name in names))
     out = StringIO()
-    console = Console(file=out, force_terminal=colour, width=width or 200, highlight=False)
+    console = Console(file=out, force_terminal=colour, width=width, highlight=False)
     console.print(table)
     for line in _notes(findings):
         console.print(line, markup=False, soft_wrap=True)
@@ -219,21 +225,6 @@ def text(findings: Sequence[Finding], *, colour: bool = False, width: int = 0) -
 def _sign(row: Finding | None) -> str:
     word, style = SIGNS[row.state] if row else ("", "")
     return f"[{style}]{word}[/]" if word else ""
-
-
-def _files(findings: Iterable[Finding]) -> dict[str, dict[str, Finding]]:
-    """Sort the findings by file; an archive's own come before those of its files."""
-    files: dict[str, dict[str, Finding]] = {}
-    for row in findings:
-        label = f"  {row.member}" if row.member else row.package
-        key = f"{row.package}\0{label}"
-        files.setdefault(key, {})[row.check] = row
-    return {key.partition("\0")[2] if _unique(key, files) else key.replace("\0", ""): rows for key, rows in files.items()}
-
-
-def _unique(key: str, files: Mapping[str, object]) -> bool:
-    label = key.partition("\0")[2]
-    return sum(other.partition("\0")[2] == label for other in files) == 1
 
 
 def _notes(findings: Iterable[Finding]) -> list[str]:
@@ -274,7 +265,8 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
     """
     clean(context)
     with worktree(context) as tree, _apart(tree):
-        return differences(dist, package(tree / _below(context)), triples)
+        below = _git(context, "rev-parse", "--show-prefix").out.strip()
+        return differences(dist, package(tree / below), triples)
 
 
 def released(dist: Path) -> tuple[str, ...]:
@@ -298,10 +290,6 @@ def _apart(tree: Path) -> Iterator[None]:
         for name in variables:
             os.environ.pop(name)
         os.environ.update(theirs)
-
-
-def _below(context: Context) -> str:
-    return _git(context, "rev-parse", "--show-prefix").out.strip()
 
 
 def clean(context: Context) -> None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from .context import ReleaseContext
 
-"""How the package is called here: a vendored copy has another name."""
-
 PATIENCE: Final = 8.0
 """Seconds that builds are given to end what they started, containers above all."""
 
@@ -184,8 +182,9 @@ def _env() -> dict[str, str | None]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, (str(above), path))), "FORCE_COLOR": None}
 
 
-def _told(file: File) -> tuple[str, ...]:
-    return (file.name, report.size(file.size), report.runs_with(newest(file.programs)), f"sha256 {file.sha256[:16]}")
+def _file_text(file: File) -> str:
+    cells = (file.name, report.size(file.size), report.runs_with(newest(file.programs)), f"sha256 {file.sha256[:16]}")
+    return "  ".join(filter(None, cells))
 
 
 def results(parts: Sequence[Part]) -> str:
@@ -194,6 +193,6 @@ def results(parts: Sequence[Part]) -> str:
     for part in parts:
         how = "kept from before" if part.reused else f"built in {part.seconds:.1f} s, {part.route}"
         lines.append(f"{report.bold(part.target)}: {'failed: ' + part.error.splitlines()[0] if part.error else how}")
-        lines += [f"  {'  '.join(filter(None, _told(file)))}" for file in part.files]
+        lines += [f"  {_file_text(file)}" for file in part.files]
         lines += [f"  {note}" for note in part.notes]
     return "\n".join(lines)
