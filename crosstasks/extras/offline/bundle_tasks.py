@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -48,13 +48,6 @@ if TYPE_CHECKING:
     from .bundle import Member
 
 
-class _Machine(NamedTuple):
-    """A machine that was provided for."""
-
-    platform: str
-    plans: tuple[Plan, ...]
-
-
 def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
     """
     Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
@@ -69,38 +62,32 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: P
     context = pipeline.look(context)
     _ = context.repository
     triples = pipeline.select(names, context)
-    all_platforms = tuple(dict.fromkeys(platforms)) or (_engine_platform(context),)
+    engine = context.facts.engine
+    own_platform = (
+        engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(context.facts.host.arch, context.facts.host.arch)}"
+    )
+    platforms = tuple(dict.fromkeys(platforms)) or (own_platform,)
+    users: dict[str, tuple[str, ...]] = {}  # the platforms of the machines that need a member, by its path; none for all
+    all_routes: list[Route] = []
+    images: list[BundleImage] = []
     with bundle.writer(to) as writer:
-        collected = tuple(_collected(writer, context, platform, triples) for platform in all_platforms)
-        machines = tuple(machine for machine, _ in collected)
-        _fetched(writer, context, machines)
-        manifest = Manifest(
-            crosstasks=__version__,
-            targets=triples,
-            platforms=all_platforms,
-            members=tuple(structs.replace(member, platforms=_users(member.kind, member.name, machines)) for member in writer.members),
-            images=tuple(image for _, images in collected for image in images),
-        )
+        for platform in platforms:
+            plans = tuple(provide(triple, on_platform(context, platform), context) for triple in triples)
+            for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
+                path = f"{kind}s/{folder.name}.tar.gz"
+                if path not in users:
+                    context.say(f"packing {folder.name}")
+                    with cache_check.intact(folder, context):
+                        writer.add(path, kind, folder.name, partial(bundle.pack, folder))
+                users[path] = (*users.get(path, ()), platform)
+            users[_images_path(platform)] = (platform,)
+            images += save_images(writer, context, platform, plans)
+            all_routes += [plan.route for plan in plans]
+        _add_crates(writer, context, all_routes)
+        members = tuple(structs.replace(member, platforms=users.get(member.path, ())) for member in writer.members)
+        manifest = Manifest(crosstasks=__version__, targets=triples, platforms=platforms, members=members, images=tuple(images))
         writer.close(manifest)
     return manifest
-
-
-def _engine_platform(context: Context) -> str:
-    engine = context.facts.engine
-    arch = context.facts.host.arch
-    return engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
-
-
-def _collected(writer: bundle.Writer, context: Context, platform: str, triples: Sequence[str]) -> tuple[_Machine, tuple[BundleImage, ...]]:
-    plans = tuple(provide(triple, on_platform(context, platform), context) for triple in triples)
-    paths = {member.path for member in writer.members}
-    for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
-        path = f"{kind}s/{folder.name}.tar.gz"
-        if path not in paths:
-            context.say(f"packing {folder.name}")
-            with cache_check.intact(folder, context):
-                writer.add(path, kind, folder.name, partial(bundle.pack, folder))
-    return _Machine(platform, plans), save_images(writer, context, platform, plans)
 
 
 def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
@@ -159,16 +146,22 @@ def save_images(writer: bundle.Writer, context: Context, platform: str, plans: S
     routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
     if not routes:
         return ()
-    with _tagged(context, routes, platform) as rows:
+    with _tags(context, routes, platform) as rows:
         refs = tuple(dict.fromkeys(row.ref for row in rows))
         context.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
-        name = platform.replace("/", "-")
-        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(context.engine, refs, write))
+        path = _images_path(platform)
+        writer.add(
+            path, "images", PurePosixPath(path).name.removesuffix(".tar.gz"), lambda write: engines.save(context.engine, refs, write)
+        )
     return rows
 
 
+def _images_path(platform: str) -> str:
+    return f"images/{platform.replace('/', '-')}.tar.gz"
+
+
 @contextmanager
-def _tagged(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[BundleImage, ...]]:
+def _tags(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[BundleImage, ...]]:
     """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
     command, tags, rows = context.engine.command, [], []
     try:
@@ -202,32 +195,17 @@ def _row(route: Route, image: Image, ref: str, platform: str, context: Context) 
     )
 
 
-def _fetched(writer: bundle.Writer, context: Context, machines: Sequence[_Machine]) -> None:
+def _add_crates(writer: bundle.Writer, context: Context, routes: Sequence[Route]) -> None:
     """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
-    routes = [plan.route for machine in machines for plan in machine.plans]
-    native = [route for route in routes if route.host_toolchain.host == context.facts.host.triple]
-    if not native:
+    toolchain = next((route.host_toolchain for route in routes if route.host_toolchain.host == context.facts.host.triple), None)
+    if toolchain is None:
         config = structs.replace(context.config, toolchain=routes[0].host_toolchain.release)
-        changed, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, context.root, context.environ, context.say))
-        for step in changed.route.host_toolchain.steps:
+        planned, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, context.root, context.environ, context.say))
+        toolchain = planned.route.host_toolchain
+        for step in toolchain.steps:
             provisioning.take(step, context)
-        routes = [structs.replace(route, host_toolchain=changed.route.host_toolchain) for route in routes]
-    else:
-        routes = [*native, *(structs.replace(route, host_toolchain=native[0].host_toolchain) for route in routes if route not in native)]
+    routes = [structs.replace(route, host_toolchain=toolchain) for route in routes]
     writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, context, write))
-
-
-def _users(kind: Kind, name: str, machines: Sequence[_Machine]) -> tuple[str, ...]:
-    """Return the platforms of the machines that need a member; none said is all."""
-    if kind == "crates":
-        return ()
-    if kind == "images":
-        return tuple(machine.platform for machine in machines if machine.platform.replace("/", "-") == name)
-    return tuple(machine.platform for machine in machines if (kind, name) in _names(machine))
-
-
-def _names(machine: _Machine) -> set[tuple[Kind, str]]:
-    return {(kind, folder.name) for plan in machine.plans for kind, folder in _parts(plan)}
 
 
 def load(context: Context, path: Path) -> Manifest:
@@ -242,7 +220,7 @@ def load(context: Context, path: Path) -> Manifest:
     context = pipeline.look(context)
     cache.prepare(context.cache)
     with bundle.reader(path) as reader:
-        host, engine = _checked(path, reader.manifest.platforms, context)
+        host, engine = _platforms(path, reader.manifest.platforms, context)
         for member in reader.manifest.members:
             if fits(member, host, engine):
                 context.say(f"loading {member.path}")
@@ -265,24 +243,26 @@ class Ready(NamedTuple):
     error: CrosstasksError | None = None
 
 
-def readiness(context: Context, brought: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
+def readiness(context: Context, bundled: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
     """
     Look, target by target, whether all is there now.
 
     Args:
         context: of a call after loading.
-        brought: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
+        bundled: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
         verb: what is to be done with them.
 
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
     """
     chosen = context.config.selection
-    triples = chosen or tuple(dict.fromkeys((*brought, *context.config.targets)))
-    return tuple(_provided(triple, verb, context) if triple in (chosen or brought) else _there(triple, verb, context) for triple in triples)
+    triples = chosen or tuple(dict.fromkeys((*bundled, *context.config.targets)))
+    return tuple(
+        _provide(triple, verb, context) if triple in (chosen or bundled) else _look_offline(triple, verb, context) for triple in triples
+    )
 
 
-def _provided(triple: str, verb: Verb, context: Context) -> Ready:
+def _provide(triple: str, verb: Verb, context: Context) -> Ready:
     try:
         planned, context = pipeline.make(triple, verb, _only(context, triple))
         planned, _ = pipeline.provide(planned, context)
@@ -293,7 +273,7 @@ def _provided(triple: str, verb: Verb, context: Context) -> Ready:
     return Ready(triple, planned)
 
 
-def _there(triple: str, verb: Verb, context: Context) -> Ready:
+def _look_offline(triple: str, verb: Verb, context: Context) -> Ready:
     """Tell whether a target that the bundle does not bring is there all the same; the network is not asked for it."""
     config = structs.replace(context.config, offline=True)
     try:
@@ -313,7 +293,7 @@ def readiness_text(rows: Sequence[Ready]) -> str:
     return "\n\n".join((*(report.plan_text(row.plan) for row in rows if row.plan), progress.align(lines)))
 
 
-def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[str, str]:
+def _platforms(path: Path, platforms: Sequence[str], context: Context) -> tuple[str, str]:
     """Return the platforms of this machine and of its engine, which is another one where the engine is elsewhere."""
     machine = context.facts.host
     host = f"{machine.os}/{OCI_ARCH.get(machine.arch, machine.arch)}"
@@ -325,10 +305,10 @@ def _checked(path: Path, platforms: Sequence[str], context: Context) -> tuple[st
         context.say(
             f"it holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or come from elsewhere"
         )
-    if lacking := [platform for platform in needed if platform not in platforms]:
+    if missing := [platform for platform in needed if platform not in platforms]:
         here = host if host == engine else f"{host} with an engine of {engine}"
         hint = f"make one with {' '.join(f'--platform {platform}' for platform in needed)}"
-        raise ConfigError(f"{path} is for {' and '.join(platforms)}, not for {lacking[0]}", why=f"this machine is {here}", hint=hint)
+        raise ConfigError(f"{path} is for {' and '.join(platforms)}, not for {missing[0]}", why=f"this machine is {here}", hint=hint)
     return host, engine
 
 

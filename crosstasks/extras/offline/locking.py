@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, to_builtins
 
@@ -22,11 +23,10 @@ from ...clients import registry_api
 from ...context import on_platform
 from ...core import files, references
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
-from ...core.steps import Question
+from ...core.steps import Absent, Question
 from ...core.versions import numbers
 from ...facts import lock
 from ...facts.lock import FILE, Lock, LockRow, place, platform
-from ...facts.lock import lock as held
 from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import Channel, RustupServer
 from ...planning import lock_rows
@@ -65,15 +65,15 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), 
             cannot be built on such a machine at all is told, and left to a machine that can.
     """
     every = machines(context, platforms)
-    result = held(every[0].facts)
+    result = lock.lock(every[0].facts)
     for machine in every:
-        result = _resolved(machine, names, result, update=update)
+        result = _resolve(machine, names, result, update=update)
     result = result if names or context.config.selection else lock_rows.only(result, context.config.targets)
     files.write(path(context), dump(result))
     return result
 
 
-def _resolved(context: Context, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
+def _resolve(context: Context, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
     here, triples = platform(context.facts), pipeline.select(names, context)
     result = lock_rows.without(before, here, triples) if update else before
     for triple in triples:
@@ -97,16 +97,16 @@ def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ())
     different: list[Difference] = []
     for machine in machines(context, platforms):
         triples = pipeline.select(names, machine)
-        rows = held(machine.facts).on(platform(machine.facts))
+        rows = lock.lock(machine.facts).on(platform(machine.facts))
         for triple in triples:
-            different += _checked(machine, triple, rows.get(triple))
+            different += _check(machine, triple, rows.get(triple))
         some = names or context.config.selection
         stale = [triple for triple in rows if not some and triple not in context.config.targets]
         different += [_difference(machine, triple, "target", "locked", "not configured") for triple in stale]
     return tuple(different)
 
 
-def _checked(context: Context, triple: str, row: LockRow | None) -> list[Difference]:
+def _check(context: Context, triple: str, row: LockRow | None) -> list[Difference]:
     try:
         pipeline.make(triple, "build", context)
     except NoRoute as error:
@@ -122,7 +122,7 @@ def _drift(context: Context, triple: str, row: LockRow) -> list[Difference]:
     """Return, for a row that cannot be kept to, what would be taken without the lock."""
     try:
         planned, _ = pipeline.make(
-            triple, "build", _with(context, lock_rows.without(held(context.facts), platform(context.facts), context.config.targets))
+            triple, "build", _with(context, lock_rows.without(lock.lock(context.facts), platform(context.facts), context.config.targets))
         )
     except NoRoute as error:
         return [_difference(context, triple, "route", lock_rows.text_of(row), error.what)]
@@ -209,6 +209,32 @@ class Row(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Answer(NamedTuple):
+    """What upstream has of one thing, and whether that is *new*."""
+
+    upstream: str
+    new: bool
+    note: str
+
+
+class _Ask(NamedTuple):
+    """A row that is still to be asked for: *ask* fails with a ``CrosstasksError`` if nobody answers."""
+
+    what: str
+    current: str
+    ask: Callable[[], Answer]
+    targets: tuple[str, ...] = ()
+
+    def row(self) -> Row:
+        try:
+            upstream, new, note = self.ask()
+        except CrosstasksError as error:
+            note = ": ".join(filter(None, (error.what, error.why))).replace("\n", " ")
+            return Row(what=self.what, targets=self.targets, current=self.current, state="unknown", note=note)
+        state: State = "new" if new else "current"
+        return Row(what=self.what, targets=self.targets, current=self.current, upstream=upstream, state=state, note=note)
+
+
 def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
     """
     Ask for everything that the targets are made of; what does not answer in time is a row that says so.
@@ -219,109 +245,88 @@ def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
     if context.config.offline:
         raise ConfigError("`outdated` asks the network, and offline = true", hint="CROSSTASKS_OFFLINE=0 asks all the same, this once")
     context = pipeline.look(context)
-    triples = pipeline.select(names, context)
-    rows = {triple: lock.row(context.facts, triple) for triple in triples}
-    images = _images(context, rows)
+    rows = {triple: lock.row(context.facts, triple) for triple in pipeline.select(names, context)}
     locked = tuple(filter(None, rows.values()))
-    questions: list[Callable[[], Row]] = [lambda: _crate(context, locked), lambda: _head(context, locked), lambda: _rust(context, locked)]
-    questions += [_image(context, ref, locked, users) for (ref, locked), users in images.items()]
-    with ThreadPoolExecutor(min(len(questions), SIDE_BY_SIDE)) as pool:
-        return tuple(pool.map(lambda ask: ask(), questions))
+    asks = [_crate(context, locked), _head(context, locked), _rust(context, locked), *_images(context, rows)]
+    with ThreadPoolExecutor(min(len(asks), SIDE_BY_SIDE)) as pool:
+        return tuple(pool.map(_Ask.row, asks))
 
 
-def _crate(context: Context, rows: Sequence[LockRow]) -> Row:
+def _crate(context: Context, rows: Sequence[LockRow]) -> _Ask:
     released = [name for name, pin in pins.pins().cross.items() if pin.crate]
     current = max({row.flavour for row in rows} & set(released) or released, key=numbers)
-    try:
-        lines = registry_api.fetch_text(INDEX, context.config.network_timeout).splitlines()
-        versions = [row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]]
-        newest = max(versions, key=numbers)
-    except (CrosstasksError, ValueError, KeyError) as error:
-        return Row(what="cross", current=current, state="unknown", note=_words(error))
-    new = numbers(newest) > numbers(current)
-    return Row(what="cross", current=current, upstream=newest, state="new" if new else "current", note="the crates registry")
+
+    def ask() -> Answer:
+        try:
+            lines = registry_api.fetch_text(INDEX, context.config.network_timeout).splitlines()
+            highest = max((row["vers"] for row in map(json.loads, lines) if not row["yanked"] and "-" not in row["vers"]), key=numbers)
+        except (ValueError, KeyError) as error:
+            raise CrosstasksError(str(error)) from error
+        return Answer(highest, numbers(highest) > numbers(current), "the crates registry")
+
+    return _Ask("cross", current, ask)
 
 
-def _head(context: Context, rows: Sequence[LockRow]) -> Row:
+def _head(context: Context, rows: Sequence[LockRow]) -> _Ask:
     url, current = context.config.git_url, next((row.revision for row in rows if row.revision), context.config.git_rev)
-    row = Row(what="cross git", current=current, state="unknown", note="git is not here")
-    git = context.look.which("git")
-    if not git:
-        return row
-    try:
+
+    def ask() -> Answer:
+        git = context.look.which("git")
+        if not git:
+            raise CrosstasksError("git is not here")
         # a repository that wants a password is not asked for one: nobody may be there to give it
         env = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
         done = context.run((git, "ls-remote", url, "HEAD"), env=env, timeout=context.config.network_timeout)
-    except CrosstasksError as error:
-        return Row(what="cross git", current=current, state="unknown", note=_words(error))
-    head = done.out.partition("\t")[0].strip()
-    if done.code or not head:
-        lines = done.err.strip().splitlines()
-        return Row(what="cross git", current=current, state="unknown", note=lines[-1] if lines else f"{url} has no HEAD")
-    return Row(what="cross git", current=current, upstream=head, state="current" if head.startswith(current) else "new", note=url)
+        head = done.out.partition("\t")[0].strip()
+        if done.code or not head:
+            raise CrosstasksError((done.err.strip().splitlines() or [f"{url} has no HEAD"])[-1])
+        return Answer(head, not head.startswith(current), url)
+
+    return _Ask("cross git", current, ask)
 
 
-def _rust(context: Context, rows: Sequence[LockRow]) -> Row:
+def _rust(context: Context, rows: Sequence[LockRow]) -> _Ask:
     current = rows[0].toolchain if rows else context.config.toolchain
-    server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
-    if not isinstance(server, RustupServer):
-        return Row(what="rust", current=current, state="unknown", note=server.why)
-    if current.startswith(MOVING):
-        return _channel(context, current)
-    new = current not in {"", "stable"} and numbers(server.stable) > numbers(current)
-    return Row(what="rust", current=current, upstream=server.stable, state="new" if new else "current", note=server.url)
+
+    def ask() -> Answer:
+        server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
+        if not isinstance(server, RustupServer):
+            raise CrosstasksError(server.why)
+        if not current.startswith(MOVING):
+            return Answer(server.stable, current not in {"", "stable"} and numbers(server.stable) > numbers(current), server.url)
+        question = Question("rust-channel", current.partition("-")[0])
+        channel = pipeline.look(context, (question,)).facts.answers[question]
+        if not isinstance(channel, Channel):
+            raise CrosstasksError(channel.why)
+        return Answer(channel.release, channel.release > current, question.subject)  # by its day
+
+    return _Ask("rust", current, ask)
 
 
-def _channel(context: Context, current: str) -> Row:
-    """Compare the day of a channel with its newest."""
-    question = Question("rust-channel", current.partition("-")[0])
-    channel = pipeline.look(context, (question,)).facts.answers[question]
-    if not isinstance(channel, Channel):
-        return Row(what="rust", current=current, state="unknown", note=channel.why)
-    return Row(
-        what="rust",
-        current=current,
-        upstream=channel.release,
-        state="new" if channel.release > current else "current",
-        note=question.subject,
-    )
-
-
-def _images(context: Context, rows: dict[str, LockRow | None]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the references to ask for, each with the locked digest and the targets that it is for."""
+def _images(context: Context, rows: Mapping[str, LockRow | None]) -> Iterator[_Ask]:
+    """Ask for each reference and locked digest once, for all targets that it is for."""
     triples_by_image: dict[tuple[str, str], list[str]] = {}
     for triple, row in rows.items():
         config, target = context.config.target(triple), targets.catalogue()[triple]
-        refs = (
-            [config.image] if config.image else [targets.default_image(target, flavour) for flavour in dict.fromkeys((config.cross, "git"))]
-        )
-        for ref in filter(None, refs):
+        default_images = (targets.default_image(target, flavour) for flavour in dict.fromkeys((config.cross, "git")))
+        for ref in filter(None, (config.image,) if config.image else default_images):
             digest = row.digest if row and row.digest and row.image == ref else ""
             triples_by_image.setdefault((ref, digest), []).append(triple)
-    return {key: tuple(triples) for key, triples in triples_by_image.items()}
+    for (ref, digest), triples in triples_by_image.items():
+        yield _Ask(ref, digest, partial(_image, context, ref, digest, [rows[triple] for triple in triples]), tuple(triples))
 
 
-def _image(context: Context, ref: str, locked: str, users: tuple[str, ...]) -> Callable[[], Row]:
-    def ask() -> Row:
-        engine = context.facts.engine
-        try:
-            # what was said an hour ago is what is asked for here, so no kept answer counts
-            answer = parse(ref, registry_api.look(ref, None if hasattr(engine, "why") else engine, context.config.network_timeout))
-            tags = registry_api.tags(ref, context.config.network_timeout)
-        except CrosstasksError as error:
-            return Row(what=ref, targets=users, current=locked, state="unknown", note=_words(error))
-        if not isinstance(answer, RegistryImage):
-            return Row(what=ref, targets=users, current=locked, state="unknown", note=answer.why)
-        return compare_registry(
-            answer, locked, users, lock.platform(context.facts), {triple: lock.row(context.facts, triple) for triple in users}, tags
-        )
-
-    return ask
+def _image(context: Context, ref: str, locked: str, rows: Iterable[LockRow | None]) -> Answer:
+    engine = context.facts.engine
+    # what was said an hour ago is what is asked for here, so no kept answer counts
+    answer = parse(ref, registry_api.look(ref, None if isinstance(engine, Absent) else engine, context.config.network_timeout))
+    tags = registry_api.tags(ref, context.config.network_timeout)
+    if not isinstance(answer, RegistryImage):
+        raise CrosstasksError(answer.why)
+    return compare_registry(answer, locked, platform(context.facts), rows, tags)
 
 
-def compare_registry(
-    answer: RegistryImage, locked: str, users: tuple[str, ...], platform: str, rows: dict[str, LockRow | None], tags: Sequence[str] = ()
-) -> Row:
+def compare_registry(answer: RegistryImage, locked: str, platform: str, rows: Iterable[LockRow | None], tags: Sequence[str] = ()) -> Answer:
     """
     Pure: compare what a registry serves with what is locked; every line that holds is told.
 
@@ -334,19 +339,13 @@ def compare_registry(
     the same        else                                   current  the platforms
     ==============  =====================================  =======  =======================================
     """
-    foreign = any(_foreign(row, platform) for row in rows.values())
     higher = newest(answer.ref, tags)
     notes = ["the tag has moved"] if locked and locked != answer.digest else []
-    notes += [f"an image for {platform} is there now"] if platform in answer.platforms and foreign else []
-    notes += [f"there is {higher}"] if higher else []
-    return Row(
-        what=answer.ref,
-        targets=users,
-        current=locked,
-        upstream=answer.digest,
-        state="new" if notes else "current",
-        note="; ".join((*notes, f"for {', '.join(answer.platforms)}")),
+    notes += (
+        [f"an image for {platform} is there now"] if platform in answer.platforms and any(_foreign(row, platform) for row in rows) else []
     )
+    notes += [f"there is {higher}"] if higher else []
+    return Answer(answer.digest, bool(notes), "; ".join((*notes, f"for {', '.join(answer.platforms)}")))
 
 
 def newest(ref: str, tags: Sequence[str]) -> str:
@@ -361,11 +360,6 @@ def _foreign(row: LockRow | None, platform: str) -> bool:
     if row is None:
         return platform != "linux/amd64"
     return bool(row.recipe) or row.builder != "cross" or row.platform != platform
-
-
-def _words(error: Exception) -> str:
-    parts = (getattr(error, "what", str(error)), getattr(error, "why", ""))
-    return ": ".join(filter(None, parts)).replace("\n", " ")
 
 
 def outdated_text(rows: Sequence[Row]) -> str:

@@ -48,8 +48,8 @@ def test_a_machine_takes_what_is_for_it(kind, host, engine, taken):
 )
 def test_which_targets_are_judged(monkeypatch, selected, judged):
     """What the bundle brings must be usable, and what is named; of the rest of the file it is only told."""
-    monkeypatch.setattr(bundle_tasks, "_provided", lambda triple, *_: ("brought", triple))
-    monkeypatch.setattr(bundle_tasks, "_there", lambda triple, *_: ("other", triple))
+    monkeypatch.setattr(bundle_tasks, "_provide", lambda triple, *_: ("brought", triple))
+    monkeypatch.setattr(bundle_tasks, "_look_offline", lambda triple, *_: ("other", triple))
     options = config("aarch64", "x86_64")
     context = SimpleNamespace(config=replace(options, targets=selected or options.targets))
     assert judged == list(bundle_tasks.readiness(context, (MUSL, ARM), "build"))

@@ -92,7 +92,7 @@ ROW = LockRow(builder="zigbuild", toolchain="1.96.0")
 @pytest.mark.parametrize(("selected", "stale"), [((), ["s390x-unknown-linux-gnu"]), (("aarch64-unknown-linux-gnu",), [])])
 def test_what_is_selected_is_what_is_compared(monkeypatch, selected, stale):
     """A row of what is not selected is none that nobody configures."""
-    monkeypatch.setattr(locking, "_checked", lambda *_: [])
+    monkeypatch.setattr(locking, "_check", lambda *_: [])
     held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}, "x86_64-unknown-linux-gnu": {"linux/amd64": ROW}})
     options = config("aarch64", "x86_64")
     here = replace(context(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
@@ -102,7 +102,7 @@ def test_what_is_selected_is_what_is_compared(monkeypatch, selected, stale):
 @pytest.mark.parametrize(("selected", "kept"), [((), False), (("aarch64-unknown-linux-gnu",), True)])
 def test_what_is_not_selected_stays_locked(monkeypatch, tmp_path, selected, kept):
     """Only a lock of all that is declared takes rows away."""
-    monkeypatch.setattr(locking, "_resolved", lambda _work, _names, before, **_: before)
+    monkeypatch.setattr(locking, "_resolve", lambda _work, _names, before, **_: before)
     monkeypatch.setattr(locking, "path", lambda _: tmp_path / "crosstasks.lock")
     held = Lock(target={"s390x-unknown-linux-gnu": {"linux/amd64": ROW}})
     options = config("aarch64", "x86_64")
