@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -62,29 +62,26 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: P
     context = pipeline.look(context)
     _ = context.repository
     triples = pipeline.select(names, context)
-    engine = context.facts.engine
-    own_platform = (
-        engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(context.facts.host.arch, context.facts.host.arch)}"
-    )
+    engine, arch = context.facts.engine, context.facts.host.arch
+    own_platform = engine.platform if isinstance(engine, Engine) else f"linux/{OCI_ARCH.get(arch, arch)}"
     platforms = tuple(dict.fromkeys(platforms)) or (own_platform,)
-    users: dict[str, tuple[str, ...]] = {}  # the platforms of the machines that need a member, by its path; none for all
+    users: dict[tuple[Kind, str], tuple[str, ...]] = {}  # the platforms of the machines that need a member, by its kind and name
     all_routes: list[Route] = []
     images: list[BundleImage] = []
     with bundle.writer(to) as writer:
         for platform in platforms:
             plans = tuple(provide(triple, on_platform(context, platform), context) for triple in triples)
             for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
-                path = f"{kind}s/{folder.name}.tar.gz"
-                if path not in users:
+                if (kind, folder.name) not in users:
                     context.say(f"packing {folder.name}")
                     with cache_check.intact(folder, context):
-                        writer.add(path, kind, folder.name, partial(bundle.pack, folder))
-                users[path] = (*users.get(path, ()), platform)
-            users[_images_path(platform)] = (platform,)
+                        writer.add(f"{kind}s/{folder.name}.tar.gz", kind, folder.name, partial(bundle.pack, folder))
+                users[kind, folder.name] = (*users.get((kind, folder.name), ()), platform)
+            users["images", _name(platform)] = (platform,)
             images += save_images(writer, context, platform, plans)
             all_routes += [plan.route for plan in plans]
         _add_crates(writer, context, all_routes)
-        members = tuple(structs.replace(member, platforms=users.get(member.path, ())) for member in writer.members)
+        members = tuple(structs.replace(member, platforms=users.get((member.kind, member.name), ())) for member in writer.members)
         manifest = Manifest(crosstasks=__version__, targets=triples, platforms=platforms, members=members, images=tuple(images))
         writer.close(manifest)
     return manifest
@@ -149,15 +146,13 @@ def save_images(writer: bundle.Writer, context: Context, platform: str, plans: S
     with _tags(context, routes, platform) as rows:
         refs = tuple(dict.fromkeys(row.ref for row in rows))
         context.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
-        path = _images_path(platform)
-        writer.add(
-            path, "images", PurePosixPath(path).name.removesuffix(".tar.gz"), lambda write: engines.save(context.engine, refs, write)
-        )
+        name = _name(platform)
+        writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(context.engine, refs, write))
     return rows
 
 
-def _images_path(platform: str) -> str:
-    return f"images/{platform.replace('/', '-')}.tar.gz"
+def _name(platform: str) -> str:
+    return platform.replace("/", "-")
 
 
 @contextmanager

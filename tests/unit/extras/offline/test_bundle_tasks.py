@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.extras.offline import bundle_tasks
 from crosstasks.extras.offline.bundle import Member
 from crosstasks.extras.offline.bundle_tasks import Ready, fits
-from crosstasks.testing import config
+from crosstasks.testing import config, facts
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 AMD, ARM, MUSL = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"
@@ -63,3 +64,56 @@ def test_a_line_for_each_target():
         f"{ARM}   not ready  the engine did not keep the image",
         f"{MUSL}  not ready  the bundle was made without it",
     ]
+
+
+def test_a_member_names_the_platforms_that_need_it(monkeypatch, tmp_path):
+    """What machines share is packed once, for all of them; images are for one, and crates for every machine."""
+
+    def provide(triple, machine, _context):
+        toolchains = [SimpleNamespace(path=str(tmp_path / name), host=name) for name in (f"rust-{machine}", "rust-shared")]
+        tool = SimpleNamespace(path=str(tmp_path / f"cross-{machine}" / "bin" / "cross"))
+        return SimpleNamespace(route=SimpleNamespace(target=triple, tool=tool, toolchain=toolchains[0], host_toolchain=toolchains[1]))
+
+    def save_images(writer, _context, platform, plans):
+        writer.add("images/x", "images", platform.replace("/", "-"), lambda write: write(b"x"))
+        return tuple(plan.route.target for plan in plans)
+
+    monkeypatch.setattr(bundle_tasks, "provide", provide)
+    monkeypatch.setattr(bundle_tasks, "save_images", save_images)
+    monkeypatch.setattr(bundle_tasks, "on_platform", lambda _context, platform: platform.rpartition("/")[2])
+    monkeypatch.setattr(bundle_tasks.cache_check, "intact", lambda *_: nullcontext())
+    monkeypatch.setattr(bundle_tasks.bundle, "pack", lambda folder, write: write(str(folder).encode()))
+    monkeypatch.setattr(
+        bundle_tasks,
+        "_add_crates",
+        lambda writer, _context, routes: writer.add("c", "crates", "crates", lambda write: write(b"c" * len(routes))),
+    )
+    monkeypatch.setattr(bundle_tasks, "Manifest", SimpleNamespace)
+    monkeypatch.setattr(bundle_tasks.bundle.Writer, "close", lambda *_: None)
+    monkeypatch.setattr(bundle_tasks.pipeline, "look", lambda context: context)
+    context = SimpleNamespace(config=config("aarch64", "aarch64-musl"), facts=facts(), repository=None, say=lambda _: None)
+    manifest = bundle_tasks.make(context, (), (AMD64, ARM64, AMD64), tmp_path / "b.tar")
+    assert {(member.kind, member.name): member.platforms for member in manifest.members} == {
+        ("tool", "cross-amd64"): (AMD64,),
+        ("toolchain", "rust-amd64"): (AMD64,),
+        ("toolchain", "rust-shared"): (AMD64, ARM64),
+        ("images", "linux-amd64"): (AMD64,),
+        ("tool", "cross-arm64"): (ARM64,),
+        ("toolchain", "rust-arm64"): (ARM64,),
+        ("images", "linux-arm64"): (ARM64,),
+        ("crates", "crates"): (),
+    }
+    assert (AMD64, ARM64) == manifest.platforms
+    assert (ARM, MUSL) * 2 == manifest.images
+
+
+def test_dependencies_are_fetched_by_a_cargo_that_runs_here(monkeypatch):
+    """For the targets of every machine."""
+    here, there = (SimpleNamespace(host=host) for host in (facts().host.triple, "aarch64-apple-darwin"))
+    routes = [SimpleNamespace(host_toolchain=toolchain) for toolchain in (there, here)]
+    fetched = []
+    monkeypatch.setattr(bundle_tasks.bundle, "collect", lambda routes, _context, _write: fetched.extend(routes))
+    monkeypatch.setattr(bundle_tasks.structs, "replace", lambda _route, host_toolchain: host_toolchain)
+    writer = SimpleNamespace(add=lambda _path, _kind, _name, fill: fill(None))
+    bundle_tasks._add_crates(writer, SimpleNamespace(facts=facts()), routes)  # noqa: SLF001 - a whole bundle takes an engine
+    assert [here, here] == fetched
