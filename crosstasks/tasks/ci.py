@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
 
@@ -83,12 +82,13 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
     from .. import pipeline
     from ..catalog import targets
     from ..core.steps import Question, Refused
-    from ..extras.ci import matrix, runners
+    from ..extras.ci import changes, matrix, runners
     from ..facts import lock
+    from ..project import manifest
 
     config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
-    packages = _packages(context) if call.options.get("packages") else ()
+    packages = manifest.read(manifest.find(context.root)).packages if call.options.get("packages") else ()
     known = pipeline.look(context, (Question("repository"), Question("lock"))).facts
     provision, cargo = _hashes(context)
     project = runners.Project(config, known.repository, lock.lock(known), provider, call.options["prefix"], provision, cargo)
@@ -99,22 +99,12 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
                 case Refused(name=name, why=why):
                     context.say(f"no job: nothing of {provider} can {name}: {why}")
                 case job:
-                    jobs += matrix.by_package(job, _selected(packages, config.target(triple).members))
+                    members = config.target(triple).members
+                    names_ = tuple(one.name for one in packages if not members or changes.fits(one.name, members))
+                    jobs += matrix.by_package(job, names_)
     if not jobs:
         raise NothingSelected(f"no machine of {provider} can do any of these jobs", hint="`ci-runners` names one of your own for a target")
     return tuple(jobs)
-
-
-def _packages(context: Context) -> tuple[str, ...]:
-    from ..project import manifest
-
-    return tuple(package.name for package in manifest.read(manifest.find(context.root)).packages)
-
-
-def _selected(packages: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
-    """Return the packages that ``members`` leaves, be it the user's or what a change reaches."""
-    specs = [spec.partition("@")[0] for spec in members]
-    return tuple(name for name in packages if not specs or any(fnmatchcase(name, spec) for spec in specs))
 
 
 def _hashes(context: Context) -> tuple[str, str]:

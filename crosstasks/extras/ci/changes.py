@@ -16,14 +16,13 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from msgspec import Struct
-from msgspec.structs import replace as changed
+from msgspec import Struct, structs
 
 from ... import pipeline
 from ...clients import git
@@ -41,6 +40,8 @@ from ...project.repository import metadata
 if TYPE_CHECKING:
     from ...config.configuration import Config
     from ...context import Context
+
+T = TypeVar("T")
 
 RANK: Final = 99
 """What a change does not reach is not built, whatever else says so."""
@@ -108,15 +109,22 @@ def crates_of(path: Path, all_crates: Sequence[Crate]) -> set[Crate]:
     return inside | {crate for depth, crate in holding if depth == deepest}
 
 
-def dependents(changed: Collection[Crate], all_crates: Sequence[Crate], locked: Collection[tuple[str, str]] = ()) -> set[Crate]:
-    """Return the *changed* crates, those whose dependencies in the lock file are others now, and all that depend on them."""
-    reached = {*changed, *(crate for crate in all_crates if (crate.name, crate.version) in locked)}
-    while True:
-        folders = {folder for crate in reached for folder in crate.folders}
-        more = {crate for crate in all_crates if crate not in reached and folders.intersection(crate.needs)}
-        if not more:
-            return reached
+def dependents(different: Collection[Crate], all_crates: Sequence[Crate], locked: Collection[tuple[str, str]] = ()) -> set[Crate]:
+    """Return the *different* crates, those whose dependencies in the lock file are others now, and all that depend on them."""
+    reached = {*different, *(crate for crate in all_crates if (crate.name, crate.version) in locked)}
+
+    def needs(crate: Crate, others: set[Crate]) -> bool:
+        return any(folder in crate.needs for other in others for folder in other.folders)
+
+    return _with_users(reached, all_crates, needs)
+
+
+def _with_users(first: Iterable[T], every: Collection[T], needs: Callable[[T, set[T]], object]) -> set[T]:
+    """Return the *first*, and of *every* one those that need one of them, however far."""
+    reached = set(first)
+    while more := {one for one in every if one not in reached and needs(one, reached)}:
         reached |= more
+    return reached
 
 
 Id = tuple[str, str, str]
@@ -126,12 +134,9 @@ Id = tuple[str, str, str]
 def lock_changes(before: str, after: str) -> set[tuple[str, str]]:
     """Return the packages without a source, by name and version, whose dependencies differ between two lock files."""
     old, new = _locked(before), _locked(after)
-    changed = {one for one in new if new[one] != old.get(one)}
-    while True:
-        more = {one for one in new if one not in changed and changed.intersection(new[one][1])}
-        if not more:
-            return {(name, version) for name, version, source in changed if not source}
-        changed |= more
+    different = (one for one in new if new[one] != old.get(one))
+    reached = _with_users(different, new.keys(), lambda one, others: others & new[one][1])
+    return {(name, version) for name, version, source in reached if not source}
 
 
 def _locked(text: str) -> dict[Id, tuple[str, frozenset[Id]]]:
@@ -194,14 +199,14 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
     crates_: set[Crate] = set()
     for path in files:
         inner = crates_of(path, all_crates)
-        floor = max((folder for crate in inner for folder in crate.folders if path.is_relative_to(folder)), key=_depth, default=top)
+        floor = max(
+            (folder for crate in inner for folder in crate.folders if path.is_relative_to(folder)),
+            key=lambda folder: len(folder.parts),
+            default=top,
+        )
         pattern = mention(path, floor)
         crates_ |= inner | {crate for crate in all_crates if crate not in crates_ and mentions(crate, pattern)}
     return crates_
-
-
-def _depth(folder: Path) -> int:
-    return len(folder.parts)
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
@@ -223,17 +228,22 @@ def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate
             targets.append(triple)
             options[triple] = {**options.get(triple, {}), "members": members, "exclude": ()}
             sources |= {f"{triple}.members": origin, f"{triple}.exclude": origin}
-    return changed(config, targets=tuple(targets), by_target=options, sources=sources)
+    return structs.replace(config, targets=tuple(targets), by_target=options, sources=sources)
 
 
 def _is_selected(crate: Crate, config: Config, triple: str) -> bool:
     """Tell whether a crate is built for a target: one of ``members``, else none of ``exclude``, else what cargo builds by itself."""
     options = config.target(triple)
     if options.members:
-        return crate.member and any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in options.members)
+        return crate.member and fits(crate.name, options.members)
     if options.exclude:
-        return crate.member and not any(fnmatchcase(crate.name, spec.partition("@")[0]) for spec in options.exclude)
+        return crate.member and not fits(crate.name, options.exclude)
     return crate.default
+
+
+def fits(name: str, members: Iterable[str]) -> bool:
+    """Tell whether a package is one of ``members`` or ``exclude``: patterns of names, some with a version behind an @."""
+    return any(fnmatchcase(name, spec.partition("@")[0]) for spec in members)
 
 
 EVERYWHERE: Final = ("rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml")
@@ -247,13 +257,10 @@ class Git:
         self.context = context
         self.folder = folder
         self.top = Path(self._ask("rev-parse", "--show-toplevel", failed="this is no git repository").strip())
-        self.base = self._base(ref)
-
-    def _base(self, ref: str) -> str:
         if ref.startswith("-"):
             raise ConfigError(f"{ref!r} is no revision", hint="a branch, a tag or a commit: origin/main")
         commit = self._ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", failed=f"git knows no revision {ref!r}").strip()
-        return self._ask("merge-base", commit, "HEAD", failed=f"{ref!r} and HEAD have no commit in common").strip()
+        self.base = self._ask("merge-base", commit, "HEAD", failed=f"{ref!r} and HEAD have no commit in common").strip()
 
     def _ask(self, *arguments: str, failed: str) -> str:
         done = git.ask(self.folder, self.context.run, *arguments)
@@ -272,9 +279,8 @@ class Git:
 
     def before(self, path: Path) -> str:
         """Return what a file held at the base; nothing if it was not there."""
-        with suppress(ConfigError):
-            return self._ask("show", f"{self.base}:{path.relative_to(self.top).as_posix()}", failed="it was not there")
-        return ""
+        done = git.ask(self.folder, self.context.run, "show", f"{self.base}:{path.relative_to(self.top).as_posix()}")
+        return "" if done.code else done.out
 
 
 def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
@@ -300,7 +306,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     reached = _reached(files, all_crates, git, context)
     if reached is None:
         context.say(f"changed since {ref}: what all crates share; everything is selected")
-        return replace(context, config=_only(context, triples))
+        return replace(context, config=structs.replace(context.config, targets=triples))
     config = narrow_to(context.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
     if not config.targets:
         why = f"{len(files)} path{'s have' if len(files) != 1 else ' has'} changed since {ref}, and none reaches a package that is built"
@@ -309,26 +315,20 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     return replace(context, config=config)
 
 
-def _only(context: Context, triples: Sequence[str]) -> Any:
-    from msgspec.structs import replace as with_
-
-    return with_(context.config, targets=tuple(triples))
-
-
 def _crates(context: Context, root: Path, verb: Verb) -> tuple[Crate, ...]:
     """Return the members of the workspace, and the crates outside that paths lead to, from cargo."""
-    found_crates = dict.fromkeys(crates(_metadata(context, root), members=True, verb=verb))
-    waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in found_crates for need in crate.needs)]
-    folders = {crate.folders[0] for crate in found_crates}
+    all_crates = dict.fromkeys(crates(_metadata(context, root), members=True, verb=verb))
+    waiting = [*manifest.path_dependencies(root, _toml(root / "Cargo.toml")), *(need for crate in all_crates for need in crate.needs)]
+    folders = {crate.folders[0] for crate in all_crates}
     while waiting:
         folder = waiting.pop()
         if folder not in folders and (folder / "Cargo.toml").is_file():
             folders.add(folder)
             for crate in crates(_metadata(context, folder), members=False, verb=verb):
                 if crate.folders[0] == folder:
-                    found_crates[crate] = None
+                    all_crates[crate] = None
                     waiting += crate.needs
-    return tuple(found_crates)
+    return tuple(all_crates)
 
 
 def _metadata(context: Context, folder: Path) -> Mapping[str, Any]:
@@ -359,7 +359,7 @@ def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, conte
             return None
         locked = lock_changes(git.before(lock), lock.read_text("utf-8"))
     rest = [path for path in files if path != lock and (path != top or "package" in _toml(top))]
-    return dependents(inheriting | changed_crates(rest, all_crates, git.top, _Mentions()), all_crates, locked)
+    return dependents(inheriting | changed_crates(rest, all_crates, git.top, _mentions()), all_crates, locked)
 
 
 def _shared(context: Context, root: Path, git: Git) -> Iterator[Path]:
@@ -390,19 +390,14 @@ def _parsed(text: str) -> dict[str, Any]:
         return {}
 
 
-class _Mentions:
-    """The sources of crates, each read once."""
+def _mentions() -> Mentions:
+    """Read the sources of each crate once, when they are asked for."""
 
-    def __init__(self) -> None:
-        self.texts: dict[Path, str] = {}
+    @cache
+    def text(folder: Path) -> str:
+        return "\n".join(path.read_text("utf-8", errors="replace") for path in _sources(folder))
 
-    def __call__(self, crate: Crate, pattern: re.Pattern[str]) -> bool:
-        return any(pattern.search(self._text(folder)) for folder in crate.folders)
-
-    def _text(self, folder: Path) -> str:
-        if folder not in self.texts:
-            self.texts[folder] = "\n".join(path.read_text("utf-8", errors="replace") for path in _sources(folder))
-        return self.texts[folder]
+    return lambda crate, pattern: any(pattern.search(text(folder)) for folder in crate.folders)
 
 
 def _sources(folder: Path) -> Iterator[Path]:
