@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from ... import pipeline
 from ...building import run
@@ -23,7 +23,6 @@ from ...building.commands import STARTERS
 from ...clients import engines
 from ...clients.engines import OWNER, is_abandoned
 from ...config import documents
-from ...context import Context
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Absent, Question, Verb
@@ -62,8 +61,8 @@ def clean(context: Context, *, images: bool = False, everything: bool = False, d
     """
     context = pipeline.look(context, (Question("repository"),))
     if isinstance(context.facts.repository, Repository) or not (images or everything):
-        for place in _built(Path(context.repository.target_directory) / "crosstasks", context.config.selection):
-            yield _removed(place, dry=dry)
+        for place in _folders_of(Path(context.repository.target_directory) / "crosstasks", context.config.selection):
+            yield _remove(place, dry=dry) if os.path.lexists(place) else f"{place} is not there"
     if images:
         context = pipeline.look(context, (Question("host"), Question("engine")))
         yield from clean_engine(context.engine, context, dry=dry)
@@ -71,7 +70,7 @@ def clean(context: Context, *, images: bool = False, everything: bool = False, d
         yield clean_cache(context.cache, context.root, dry=dry)
 
 
-def _built(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
+def _folders_of(folder: Path, chosen: Sequence[str]) -> Iterator[Path]:
     """Give what builds left of the chosen targets; the whole folder if it is of all."""
     if not chosen:
         yield folder
@@ -90,37 +89,29 @@ def clean_engine(engine: Engine, context: Context, *, label: str = LABEL, owner:
         yield f"{'would remove' if dry else 'removed'} {len(dead)} container{'s' * (len(dead) != 1)} that nobody owns any more"
     images = [image for image in client.images(label) if is_of(image, context.config.selection)]
     for image in images:
-        yield _would(client, image, dead) if dry else remove_image(engine, image, context)
+        yield remove_image(client, image, context, dead, dry=dry)
     if not images:
         yield "the engine holds no image of ours"
 
 
+def _names(image: Mapping[str, Any]) -> list[str]:
+    return [str(name) for name in image.get("RepoTags") or image.get("NamesHistory") or ()]
+
+
 def is_of(image: Mapping[str, Any], chosen: Sequence[str]) -> bool:
     """Tell whether an image is of one of the chosen targets, which its name tells; of all that are there, if none is chosen."""
-    names = [str(name) for name in image.get("RepoTags") or image.get("NamesHistory") or ()]
-    return not chosen or any(f"/{triple}:" in name for name in names for triple in chosen)
+    return not chosen or any(f"/{triple}:" in name for name in _names(image) for triple in chosen)
 
 
-def _would(client: engines.EngineClient, image: Mapping[str, Any], dead: Sequence[str]) -> str:
-    """Say what would be done to an image, once the containers that are *dead* are gone."""
-    users = [id_ for id_ in client.users(str(image["Id"])) if id_ not in dead]
-    line = image_line("would keep" if users else "would remove", image)
-    return f"{line}: container {users[0][:12]} uses it" if users else line
-
-
-def remove_image(engine: Engine, image: Mapping[str, Any], context: Context) -> str:
-    """Remove an image that the engine does not use, and say so; *image* is what it tells of it."""
-    names = [*(image.get("RepoTags") or image.get("NamesHistory") or ()), str(image["Id"])]
-    done = context.run((engine.command, "image", "rm", *(names[:-1] or names)), timeout=120)
-    if done.code:
-        return f"kept {names[0]}: {done.err.strip()}"
-    return image_line("removed", image)
-
-
-def image_line(word: str, image: Mapping[str, Any]) -> str:
-    """Say what is, or would be, done to an image."""
-    names = image.get("RepoTags") or image.get("NamesHistory") or (str(image["Id"]),)
-    return f"{word} {names[0]}, {report.size(int(image.get('Size') or 0))}"
+def remove_image(client: engines.EngineClient, image: Mapping[str, Any], context: Context, dead: Sequence[str] = (), *, dry: bool) -> str:
+    """Remove an image that the engine does not use, and say so; *dry*: only say what would be done, once the *dead* containers are gone."""
+    names = _names(image) or [str(image["Id"])]
+    line = f"{names[0]}, {report.size(int(image.get('Size') or 0))}"
+    if dry:
+        users = [id_ for id_ in client.users(str(image["Id"])) if id_ not in dead]
+        return f"would keep {line}: container {users[0][:12]} uses it" if users else f"would remove {line}"
+    done = context.run((client.command, "image", "rm", *names), timeout=120)
+    return f"kept {names[0]}: {done.err.strip()}" if done.code else f"removed {line}"
 
 
 def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
@@ -133,11 +124,8 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
     """
     if not folder.is_dir():
         return f"{folder} is not there"
-    try:
-        is_ours = (folder / "CACHEDIR.TAG").read_text("utf-8", errors="replace") == cache.TAG
-    except OSError:
-        is_ours = False
-    if not is_ours:
+    tag = folder / "CACHEDIR.TAG"
+    if not tag.is_file() or tag.read_text("utf-8", errors="replace") != cache.TAG:
         hint = f"is CROSSTASKS_CACHE_DIR right? if it is a cache of crosstasks, remove it by hand: {folder}"
         raise ConfigError(f"{folder} is not removed", why="it has no CACHEDIR.TAG of crosstasks", hint=hint)
     here = (Path.home().resolve(), root.resolve())
@@ -149,7 +137,7 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
     with ExitStack() as locks:
         _lock(folder, locks)
         size = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.CRATES}*"))))
-        (folder / "CACHEDIR.TAG").unlink(missing_ok=True)
+        tag.unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:
         return f"removed {folder} but for {', '.join(rest)}, {report.size(size)}"
@@ -159,14 +147,10 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
 
 def _lock(folder: Path, locks: ExitStack) -> None:
     """Take every lock in the cache, or none: whoever holds one is making something."""
-    from filelock import FileLock, Timeout
-
     idle(folder)
     for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):
-        try:
-            locks.enter_context(FileLock(path, timeout=0))
-        except Timeout:
-            raise _in_use(folder, f"{path} is locked") from None
+        if not locks.enter_context(_try(path)):
+            raise _in_use(folder, f"{path} is locked")
 
 
 def idle(folder: Path) -> None:
@@ -181,15 +165,16 @@ def idle(folder: Path) -> None:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")
 
 
-@contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> AbstractContextManager[bool]:
     """Hold the lock of *path*, and tell whether it could be had at once: whoever holds it is making something."""
+    lock = path.with_name(f".{path.name}.lock")
+    return _try(lock) if lock.exists() else nullcontext(enter_result=True)
+
+
+@contextmanager
+def _try(lock: Path) -> Iterator[bool]:
     from filelock import FileLock, Timeout
 
-    lock = path.with_name(f".{path.name}.lock")
-    if not lock.exists():
-        yield True
-        return
     try:
         with FileLock(lock, timeout=0):
             yield True
@@ -201,12 +186,8 @@ def _in_use(folder: Path, why: str) -> CrosstasksError:
     return CrosstasksError(f"{folder} is in use", why=why, hint="wait until that call has ended; after a crash, remove what is named")
 
 
-def _removed(folder: Path, *, dry: bool) -> str:
-    if not os.path.lexists(folder):
-        return f"{folder} is not there"
-    if dry:
-        return f"would remove {folder}, {report.size(room(folder))}"
-    return f"removed {folder}, {report.size(remove(folder))}"
+def _remove(path: Path, *, dry: bool) -> str:
+    return f"would remove {path}, {report.size(room(path))}" if dry else f"removed {path}, {report.size(remove(path))}"
 
 
 def remove(path: Path) -> int:
@@ -267,7 +248,8 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
         ConfigError: the repository has no configuration, or one of them is wrong: then it is not known what is wanted.
         CrosstasksError: a build is running.
     """
-    needed, routes_by_place = Needs(), _Known()
+    needed = Needs()
+    routes_by_place: Routes = {}
     for folder in workspaces(repository.top(context.root) or context.root):
         needed |= needed_by(folder, context, routes_by_place)
     if not needed.targets:
@@ -277,8 +259,8 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
             hint="`tools.clean --images --cache` does that",
         )
     idle(context.cache)
-    removed = [*_folders(needed, context.cache, dry=dry), *_images(needed, context, label, dry=dry)]
-    yield from removed or ["everything that is there is wanted"]
+    lines = [*_folders(needed, context.cache, dry=dry), *_images(needed, context, label, dry=dry)]
+    yield from lines or ["everything that is there is wanted"]
 
 
 def workspaces(top: Path) -> Iterator[Path]:
@@ -292,11 +274,11 @@ def workspaces(top: Path) -> Iterator[Path]:
                     yield folder
 
 
-class _Known(dict[tuple[str, bytes], tuple[Route, ...]]):
-    """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
+Routes: TypeAlias = dict[tuple[str, bytes], tuple[Route, ...]]
+"""The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
 
 
-def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needs:
+def needed_by(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
     place = documents.locate(folder)
     if not place:
@@ -306,7 +288,7 @@ def needed_by(folder: Path, context: Context, routes_by_place: _Known) -> Needs:
     if isinstance(repository, Absent):
         context.say(f"{folder} is passed over: {repository.why}")
         return Needs()
-    key = str(place.path), msgspec.json.encode(changed(repository, **PLACES))
+    key = str(place.path), msgspec.json.encode(replace(repository, **PLACES))
     if key not in routes_by_place:
         routes_by_place[key] = tuple(_routes(here))
     paths = {Path(part.path) for route in routes_by_place[key] for part in (route.toolchain, route.host_toolchain, route.tool) if part}
@@ -338,14 +320,9 @@ def _folders(needed: Needs, cache: Path, *, dry: bool) -> Iterator[str]:
     paths += [path for place in needed.targets for path in place.glob(".*-*") if path.name.startswith(PREFIXES)]
     for path in sorted(paths):
         if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in needed.paths):
-            busy = _user(path)
-            with try_lock(path) as unlocked:
-                if busy or not unlocked:
-                    yield f"kept {path}: {busy or 'it is locked'}"
-                elif dry:
-                    yield f"would remove {path}, {report.size(room(path))}"
-                else:
-                    yield f"removed {path}, {report.size(remove(path))}"
+            with try_lock(path) as is_free:
+                busy = _user(path) or ("" if is_free else "it is locked")
+                yield f"kept {path}: {busy}" if busy else _remove(path, dry=dry)
 
 
 PREFIXES: Final = tuple(f".{builder}-" for builder in STARTERS)
@@ -371,4 +348,4 @@ def _images(needed: Needs, context: Context, label: str, *, dry: bool) -> Iterat
     client = engines.EngineClient(engine.command, context.run)
     for image in client.images(label):
         if not needed.images.intersection(image.get("RepoTags") or ()):
-            yield image_line("would remove", image) if dry else remove_image(engine, image, context)
+            yield remove_image(client, image, context, dry=dry)

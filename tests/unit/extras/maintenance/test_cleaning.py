@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from crosstasks.clients.engines import EngineClient
 from crosstasks.context import Context, look_of
 from crosstasks.extras.maintenance import cleaning
 from crosstasks.testing import ARM64, FakeRunner, config, facts, repository
@@ -59,3 +60,18 @@ def test_without_a_selection_all_goes(clean):
 def test_an_image_is_of_the_target_in_its_name(tags, chosen, goes):
     """Where none is selected all are meant."""
     assert goes is cleaning.is_of({"Id": "sha256:1", "RepoTags": tags}, chosen)
+
+
+@pytest.mark.parametrize(
+    ("users", "dead", "line"),
+    [
+        ("", (), "would remove hello:1, 1.0 kB"),
+        ("0123456789abcdef\n", (), "would keep hello:1, 1.0 kB: container 0123456789ab uses it"),
+        ("0123456789abcdef\n", ("0123456789abcdef",), "would remove hello:1, 1.0 kB"),
+    ],
+)
+def test_a_dry_run_says_which_image_would_be_kept(users, dead, line):
+    """One that a container uses, unless that goes as well."""
+    runner = FakeRunner({("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", "ancestor=sha256:1"): users})
+    image = {"Id": "sha256:1", "RepoTags": ["hello:1"], "Size": 1000}
+    assert line == cleaning.remove_image(EngineClient("docker", runner), image, None, dead, dry=True)
