@@ -56,6 +56,16 @@ class Row(Struct, frozen=True, kw_only=True):
     code: int = 0
 
 
+def line(name: str, detail: str, fix: str = "") -> Row:
+    """Return the line of what is there; a warning if something can be done about it."""
+    return Row(name=name, state="warning" if fix else "ok", detail=detail, fix=fix)
+
+
+def missing(name: str, detail: str, fix: str, code: int) -> Row:
+    """Return the line of what a configured target needs, and is not there."""
+    return Row(name=name, state="missing", detail=detail, fix=fix, code=code)
+
+
 def absent(name: str, why: Absent, fix: str = "") -> Row:
     """Return the line of a fact that is not there; whether something needs it is told by the targets."""
     return Row(name=name, state="warning", detail=why.why, fix=why.hint or fix)
@@ -66,12 +76,11 @@ def host(facts: Facts) -> Iterator[Row]:
     answer: Host | Absent = facts["host"]
     match answer:
         case Absent() as why:
-            fix = why.hint or "run crosstasks on Linux, macOS or Windows"
-            yield Row(name="host", state="missing", detail=why.why, fix=fix, code=CrosstasksError.code)
+            yield missing("host", why.why, why.hint or "run crosstasks on Linux, macOS or Windows", CrosstasksError.code)
         case Host() as machine:
             libc = {"gnu": f", glibc {machine.glibc}", "musl": ", musl"}.get(machine.libc, "")
             extra = [f"in a container ({machine.container})"] * bool(machine.container) + [f"in CI ({machine.ci})"] * bool(machine.ci)
-            yield Row(name="host", detail=", ".join((f"{machine.os}{libc}, {machine.triple}", *extra)))
+            yield line("host", ", ".join((f"{machine.os}{libc}, {machine.triple}", *extra)))
 
 
 def engine(facts: Facts) -> Iterator[Row]:
@@ -86,7 +95,7 @@ def engine(facts: Facts) -> Iterator[Row]:
             if answer.remote:
                 where = answer.endpoint or answer.context or "its socket"
                 parts.append(f"remote at {where}: all that a build needs is copied there each time")
-            yield Row(name="engine", detail=", ".join(parts))
+            yield line("engine", ", ".join(parts))
 
 
 _KINDS: Final[Mapping[str, str]] = {
@@ -103,33 +112,30 @@ def builders(facts: Facts) -> Iterator[Row]:
     for kind, fix in _KINDS.items():
         programs = facts.builders.all(kind)
         if not programs:
-            yield Row(name=kind, state="warning", detail="neither on PATH nor in the cache", fix=fix)
+            yield line(kind, "neither on PATH nor in the cache", fix)
         for one in programs:
             commit = f" ({one.commit})" if one.commit else ""
-            yield Row(name=kind, detail=f"{one.version}{commit}, {one.place}: {one.path}")
+            yield line(kind, f"{one.version}{commit}, {one.place}: {one.path}")
     for name, wrong in facts.inventory.damaged.items():
-        yield Row(name="cache", state="warning", detail=f"{name}: {wrong}", fix="nothing to do: it is made anew when it is needed")
+        yield line("cache", f"{name}: {wrong}", "nothing to do: it is made anew when it is needed")
 
 
 def rust(facts: Facts) -> Iterator[Row]:
     """Tell of cargo, rustup and all toolchains."""
     if not isinstance(facts.builders, Absent):
         for cargo in facts.builders.all("cargo"):
-            yield Row(name="cargo", detail=f"{cargo.version}, {cargo.path}, not rustup's")
+            yield line("cargo", f"{cargo.version}, {cargo.path}, not rustup's")
     match facts.rustup:
         case Absent() as why:
             yield absent("rustup", why)
         case Rustup() as answer:
-            yield Row(name="rustup", detail=f"{answer.version}, {answer.command}, home {answer.home}")
+            yield line("rustup", f"{answer.version}, {answer.command}, home {answer.home}")
             names = ", ".join(f"{t.name}{' (active)' if t.name == answer.active else ''}" for t in answer.toolchains)
-            if names:
-                yield Row(name="toolchains", detail=names)
-            else:
-                fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
-                yield Row(name="toolchains", state="warning", detail="rustup has none", fix=fix)
+            fix = "nothing to do: a plan provides a toolchain of its own; or `rustup toolchain install stable`"
+            yield line("toolchains", names) if names else line("toolchains", "rustup has none", fix)
     ours = ", ".join(f"{t.name} from {t.origin}, std of {len(t.standard)} targets" for t in facts.inventory.toolchains)
     if ours:
-        yield Row(name="toolchains", detail=f"in the cache: {ours}")
+        yield line("toolchains", f"in the cache: {ours}")
 
 
 def network(facts: Facts) -> Iterator[Row]:
@@ -139,14 +145,14 @@ def network(facts: Facts) -> Iterator[Row]:
         case Absent() as why:
             yield absent("rustup's server", why, "set RUSTUP_DIST_SERVER to a mirror, or HTTPS_PROXY; Debian's packages serve on Linux")
         case RustupServer():
-            yield Row(name="rustup's server", detail=f"{server.url}, stable is {server.stable}")
+            yield line("rustup's server", f"{server.url}, stable is {server.stable}")
     image: RegistryImage | Absent = facts.get(Question("registry", REGISTRY))
     match image:
         case Absent() as why:
             fix = "nothing to do: images are built here from Debian's packages; or set `mirror` in crosstasks.toml"
-            yield Row(name="registry", state="warning", detail=why.why.partition("\n")[0], fix=fix)
+            yield line("registry", why.why.partition("\n")[0], fix)
         case RegistryImage():
-            yield Row(name="registry", detail=f"{REGISTRY} is served, for {', '.join(image.platforms)}")
+            yield line("registry", f"{REGISTRY} is served, for {', '.join(image.platforms)}")
     offer: Debian | Absent = facts["debian"]
     match offer:
         case Absent() as why:
@@ -154,7 +160,7 @@ def network(facts: Facts) -> Iterator[Row]:
             yield absent("Debian's archive", why, fix)
         case Debian() as debian:
             offered = ", ".join(f"Rust {release} (std for {', '.join(std) or 'none'})" for release, std in debian.rust.items())
-            yield Row(name="Debian's archive", detail=f"{debian.suite}: {offered}")
+            yield line("Debian's archive", f"{debian.suite}: {offered}")
 
 
 def emulation(facts: Facts) -> Iterator[Row]:
@@ -163,13 +169,10 @@ def emulation(facts: Facts) -> Iterator[Row]:
     match facts.emulation:
         case Emulation(registered=registered) if registered:
             detail = ", ".join(dict.fromkeys(map(_entry, registered.values())))
-            if any(entry.fixed and entry.enabled for entry in registered.values()):
-                yield Row(name="emulation", detail=detail)
-            else:
-                yield Row(name="emulation", state="warning", detail=f"{detail}: without the flag F containers cannot use it", fix=fix)
+            works = any(entry.fixed and entry.enabled for entry in registered.values())
+            yield line("emulation", detail) if works else line("emulation", f"{detail}: without the flag F containers cannot use it", fix)
         case Emulation():
-            detail = "the kernel hands no foreign program to an emulator, or does not tell here"
-            yield Row(name="emulation", state="warning", detail=detail, fix=fix)
+            yield line("emulation", "the kernel hands no foreign program to an emulator, or does not tell here", fix)
         case why:
             yield absent("emulation", why, fix)
 
@@ -182,31 +185,26 @@ def repository(facts: Facts) -> Iterator[Row]:
     """Tell of the Rust repository; without one there is nothing to build."""
     match facts.repository:
         case Absent() as why:
-            fix = why.hint or "run crosstasks in the folder of a Cargo.toml"
-            yield Row(name="repository", state="missing", detail=why.why, fix=fix, code=ConfigError.code)
+            yield missing("repository", why.why, why.hint or "run crosstasks in the folder of a Cargo.toml", ConfigError.code)
         case Repository() as project:
             count = len(project.packages)
             parts = [project.root, f"{count} package{'s' * (count != 1)}", f"target folder {project.target_directory}"]
             parts += [f"toolchain {project.channel}"] * bool(project.channel) + [project.cross_origin] * bool(project.cross_origin)
-            detail = ", ".join(parts)
-            if project.lock:
-                yield Row(name="repository", detail=detail)
-            else:
-                fix = "`cargo generate-lockfile`, and commit Cargo.lock: builds are then the same everywhere"
-                yield Row(name="repository", state="warning", detail=f"{detail}, no Cargo.lock", fix=fix)
+            parts += [] if project.lock else ["no Cargo.lock"]
+            fix = "`cargo generate-lockfile`, and commit Cargo.lock: builds are then the same everywhere"
+            yield line("repository", ", ".join(parts), "" if project.lock else fix)
 
 
 CHECKS: Final[tuple[Callable[[Facts], Iterator[Row]], ...]] = (host, engine, builders, rust, network, emulation, repository)
 """In the order in which they are shown: what a later line needs stands above it."""
 
 
-def configured_targets(loaded: Config) -> Row:
+def configured_targets(config: Config) -> Row:
     """Tell where the configuration is, and what it declares."""
-    count = len(loaded.targets)
+    count = len(config.targets)
     if not count:
-        where = loaded.place or "no crosstasks.toml"
-        return Row(name="config", state="warning", detail=f"{where}: no target is declared", fix="`crosstasks init` writes one")
-    return Row(name="config", detail=f"{loaded.place or 'from the environment'}: {count} target{'s' * (count != 1)}")
+        return line("config", f"{config.place or 'no crosstasks.toml'}: no target is declared", "`crosstasks init` writes one")
+    return line("config", f"{config.place or 'from the environment'}: {count} target{'s' * (count != 1)}")
 
 
 NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY), Question("debian"))
@@ -227,21 +225,21 @@ def examine(place: Path) -> tuple[Row, ...]:
     Returns:
         One row for each thing, what others need first; then one for each configured target.
     """
-    context, configured = _begun(place)
+    context, config_row = _start(place)
     context = _look(pipeline.look(context), NETWORK)
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
     rows = [_needed(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
-    return (*rows, *_toolchain(plans, context), *_disks(context), configured, *_targets(plans))
+    return (*rows, *_toolchain(plans, context), *_disks(context), config_row, *_targets(plans))
 
 
-def _begun(place: Path) -> tuple[Context, Row]:
+def _start(place: Path) -> tuple[Context, Row]:
     """Read the configuration; a wrong one is a row, and the machine is looked at all the same."""
     try:
         context = pipeline.start(place, needed=False)
     except ConfigError as error:
         detail = f"{error.what}: {'; '.join(error.why.splitlines())}"
-        row = Row(name="config", state="missing", detail=detail, fix=error.hint or "mend what is named", code=error.code)
+        row = missing("config", detail, error.hint or "mend what is named", error.code)
         return pipeline.begin(configuration.Config(), place.absolute()), row
     return context, configured_targets(context.config)
 
@@ -252,7 +250,7 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         return {}, context
     while True:
         plans: dict[str, Plan | NoRoute | EngineFailed] = {}
-        missing: list[Question] = []
+        questions: list[Question] = []
         for triple in context.config.targets:
             try:
                 result = plan.make(request.make(targets.find(triple), "build", context.facts, context.config), context.facts)
@@ -262,10 +260,10 @@ def _plans(context: Context) -> tuple[Plans, Context]:
             if isinstance(result, Plan):
                 plans[triple] = result
             else:
-                missing += result
-        if not missing:
+                questions += result
+        if not questions:
             return plans, context
-        context = _look(context, missing)
+        context = _look(context, questions)
 
 
 def _look(context: Context, questions: Iterable[Question]) -> Context:
@@ -279,29 +277,27 @@ def _look(context: Context, questions: Iterable[Question]) -> Context:
 
 def _python() -> Row:
     """Tell of Python and the libraries that we need; a copy that was not installed may lack some."""
-    present, lacking = [], []
+    present, absences = [], []
     for name in (row.name for row in parts.requirements(parts.REQUIREMENTS.read_text("utf-8"))):
         try:
             present.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            lacking.append(name)
+            absences.append(name)
     version = ".".join(map(str, sys.version_info[:3]))
-    if lacking:
-        fix = f"{sys.executable} -m pip install {' '.join(lacking)}"
-        return Row(name="python", state="missing", detail=f"{version}, without {', '.join(lacking)}", fix=fix, code=ToolMissing.code)
-    return Row(name="python", detail=f"{version}, {', '.join(present)}")
+    if absences:
+        fix = f"{sys.executable} -m pip install {' '.join(absences)}"
+        return missing("python", f"{version}, without {', '.join(absences)}", fix, ToolMissing.code)
+    return line("python", f"{version}, {', '.join(present)}")
 
 
 def _needed(row: Row, plans: Plans, context: Context) -> Row:
     """Call an engine that does not answer missing if a target has no route for want of it, or the user names it."""
     if row.name != "engine" or not isinstance(context.facts.engine, Absent):
         return row
-    wanting = any(
-        not isinstance(result, Plan) and context.config.target(triple).builder in {"auto", "cross"} for triple, result in plans.items()
-    )
-    if not wanting and context.config.engine == "auto":
+    without_route = (triple for triple, result in plans.items() if not isinstance(result, Plan))
+    if context.config.engine == "auto" and not any(context.config.target(triple).builder in {"auto", "cross"} for triple in without_route):
         return row
-    return Row(name=row.name, state="missing", detail=row.detail, fix=row.fix, code=EngineFailed.code)
+    return missing(row.name, row.detail, row.fix, EngineFailed.code)
 
 
 def _toolchain(plans: Plans, context: Context) -> Iterator[Row]:
@@ -309,12 +305,10 @@ def _toolchain(plans: Plans, context: Context) -> Iterator[Row]:
     if not any(isinstance(result, NoRoute) for result in plans.values()):
         return
     target_request = request.make(targets.find(next(iter(plans))), "build", context.facts, context.config)
-    match toolchains.choose(context.facts.host.triple, target_request, context.facts):
-        case Refused(why=why, hint=hint):
-            fix = hint or "reach rustup's server, or have rustup install the toolchain"
-            yield Row(name="toolchain", state="missing", detail=why, fix=fix, code=ToolMissing.code)
-        case _:
-            return
+    choice = toolchains.choose(context.facts.host.triple, target_request, context.facts)
+    if isinstance(choice, Refused):
+        fix = choice.hint or "reach rustup's server, or have rustup install the toolchain"
+        yield missing("toolchain", choice.why, fix, ToolMissing.code)
 
 
 def _disks(context: Context) -> Iterator[Row]:
@@ -327,9 +321,8 @@ def _disks(context: Context) -> Iterator[Row]:
     if folder and Path(folder).exists():
         yield _disk("disk of the engine", Path(folder), "`crosstasks tools.clean --images`; `docker system df` says what takes the room")
     else:
-        yield Row(
-            name="disk of the engine", detail=f"{away(engine, context.facts['host'])}: `{engine.kind} system df` says what takes the room"
-        )
+        where = away(engine, context.facts["host"])
+        yield line("disk of the engine", f"{where}: `{engine.kind} system df` says what takes the room")
 
 
 def away(engine: Engine, host: Host | Absent) -> str:
@@ -344,8 +337,7 @@ def away(engine: Engine, host: Host | Absent) -> str:
 def _disk(name: str, folder: Path, fix: str) -> Row:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    detail = f"{report.size(free)} free for {folder}"
-    return Row(name=name, detail=detail) if free >= ROOM else Row(name=name, state="warning", detail=detail, fix=fix)
+    return line(name, f"{report.size(free)} free for {folder}", fix if free < ROOM else "")
 
 
 def _targets(plans: Plans) -> Iterator[Row]:
@@ -354,10 +346,10 @@ def _targets(plans: Plans) -> Iterator[Row]:
             case Plan(route=route, steps=steps):
                 slow = ": about 11 times slower" if route.emulated else ""
                 todo = f"; to do: {'; '.join(map(step_words, steps))}" if steps else ", all there"
-                yield Row(name=triple, detail=f"{route.name}{slow}{todo}")
+                yield line(triple, f"{route.name}{slow}{todo}")
             case error:
                 reasons = "; ".join(line.strip() for line in error.why.splitlines())
-                yield Row(name=triple, state="missing", detail=f"no route: {reasons}", fix=error.hint, code=error.code)
+                yield missing(triple, f"no route: {reasons}", error.hint, error.code)
 
 
 def code(rows: Sequence[Row]) -> int:
