@@ -186,7 +186,7 @@ def _carry_out(
     _hush()
     try:
         checked = refusing.check(arguments)
-        result = pipeline.build_and_report(target, verb, checked, _narrowed(target, verb, pipeline.start(root, names=names)))
+        result = pipeline.build_and_report(target, verb, checked, _narrow(target, verb, pipeline.start(root, names=names)))
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except TimedOut as error:
@@ -210,15 +210,10 @@ def _hush() -> None:
             logger.setLevel(logging.WARNING)
 
 
-def _narrowed(target: str, verb: Verb, context: Context) -> Context:
+def _narrow(target: str, verb: Verb, context: Context) -> Context:
     """Leave of the work what ``CROSSTASKS_CHANGED_SINCE`` selects."""
     from .config.read import CHANGED_SINCE
+    from .tasks.call import narrow
 
     ref = os.environ.get(CHANGED_SINCE, "")
-    if not ref:
-        return context
-    if not parts.has("ci"):
-        raise ConfigError(f"{CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have")
-    from .extras.ci import changes
-
-    return changes.narrow(context, (target,), ref, verb)
+    return narrow(context, (target,), ref, verb) if ref else context

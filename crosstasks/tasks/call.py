@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
@@ -78,10 +78,6 @@ OVERRIDES: Final = ("cross", "builder", "engine", "strict", "offline")
 """Those that are options of crosstasks.toml as well."""
 
 BUILDING: Final = ("target", "format", "report", "changed_since", *OVERRIDES, "yes")
-PREPARE_OPTIONS: Final = ("package", "skip", "snapshot")
-RELEASE_OPTIONS: Final = ("target", *PREPARE_OPTIONS)
-VERIFY_OPTIONS: Final = ("target", "format", "engine", "rebuild")
-PACK_OPTIONS: Final = ("format", *OVERRIDES, "yes", *RELEASE_OPTIONS, "jobs")
 
 
 @dataclass(frozen=True)
@@ -133,10 +129,7 @@ class Call:
         context = self.context()
         if not self.changed_since:
             return self.names, context
-        require_part("ci", read.CHANGED_SINCE)
-        from ..extras.ci import changes
-
-        context = changes.narrow(context, self.names, self.changed_since, verb)
+        context = narrow(context, self.names, self.changed_since, verb)
         return context.config.targets, context
 
     def show(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
@@ -151,16 +144,19 @@ class Call:
             print(harmless(text()))  # noqa: T201
 
 
-def require_part(part: str, why: str) -> None:
+def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
     """
-    Refuse what a part is needed for that this copy was made without.
+    Leave of the configuration what has changed since a revision of git.
 
     Raises:
-        ConfigError: the part is not there.
+        ConfigError: git does not know the revision, or this copy was made without the part that asks it.
     """
-    if not parts.has(part):
-        hint = f"`crosstasks tools.vendor --into <folder> --update --with {part}` adds it"
-        raise ConfigError(f"{why} needs the part {part!r}, which this copy of crosstasks does not have", hint=hint)
+    if not parts.has("ci"):
+        why = f"{read.CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have"
+        raise ConfigError(why, hint="`crosstasks tools.vendor --into <folder> --update --with ci` adds it")
+    from ..extras.ci import changes
+
+    return changes.narrow(context, names, ref, verb)
 
 
 Act: TypeAlias = Callable[[Call], "int | None"]

@@ -122,7 +122,7 @@ def _way(call: Call, root: Path) -> Way:
         return scaffold.wheel(Path(wheel), root)
     if git or index:
         return scaffold.git(git) if git else scaffold.index()
-    return scaffold.present(root) or _asked(call, root)
+    return scaffold.present(root) or _ask(call, root)
 
 
 QUESTION: Final = """\
@@ -132,7 +132,7 @@ How does this repository get crosstasks?
 [1] """
 
 
-def _asked(call: Call, root: Path) -> Way:
+def _ask(call: Call, root: Path) -> Way:
     from ..extras.maintenance import scaffold
 
     if not streams.is_interactive():
@@ -165,7 +165,7 @@ def status(call: Call) -> None:
     """Tell which platforms' programs the engine runs, proven by running one of each, and how to mend what does not."""
     from ..extras.maintenance import emulating
 
-    rows = emulating.status(_platforms(call), call.context(needed=False))
+    rows = emulating.status(call.platforms, call.context(needed=False))
     call.show({"platforms": rows}, lambda: emulating.text(rows))
 
 
@@ -173,7 +173,7 @@ def install(call: Call) -> None:
     """Register an emulator with the engine's kernel, in a container with privileges, and prove that it works."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.install(_platforms(call), call.options["source"], call.context(needed=False)):
+    for line in emulating.install(call.platforms, call.options["source"], call.context(needed=False)):
         print(line, flush=True)  # noqa: T201
 
 
@@ -181,12 +181,8 @@ def uninstall(call: Call) -> None:
     """Take an emulator out of the table of the engine's kernel."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.uninstall(_platforms(call), call.context(needed=False)):
+    for line in emulating.uninstall(call.platforms, call.context(needed=False)):
         print(line, flush=True)  # noqa: T201
-
-
-def _platforms(call: Call) -> tuple[str, ...]:
-    return tuple(call.options["platform"] or ())
 
 
 def vendor(call: Call) -> None:

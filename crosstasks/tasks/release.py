@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, OVERRIDES, PACK_OPTIONS, PREPARE_OPTIONS, RELEASE_OPTIONS, VERIFY_OPTIONS, Call, Task
+from .call import OPTIONS, OVERRIDES, Call, Task
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from ..extras.release.dist import Part
     from ..extras.release.prepare import Intended
     from ..planning.plan import Plan
+
+
+PREPARE_OPTIONS: Final = ("package", "skip", "snapshot")
+RELEASE_OPTIONS: Final = ("target", *PREPARE_OPTIONS)
+VERIFY_OPTIONS: Final = ("target", "format", "engine", "rebuild")
+PACK_OPTIONS: Final = ("format", *OVERRIDES, "yes", *RELEASE_OPTIONS, "jobs")
 
 
 def build(call: Call) -> int:

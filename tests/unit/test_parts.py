@@ -33,9 +33,9 @@ def test_the_core_needs_few_libraries():
 
 
 def test_the_core_imports_no_part():
-    """But where tasks and Nox ask first whether it is there."""
+    """But where tasks ask first whether it is there."""
     users = {name for name in MODULES if not part_of(name) and any(part_of(other) for other in imported(name) if other in MODULES)}
-    assert {"nox", "tasks.building", "tasks.call"} == users
+    assert {"tasks.building", "tasks.call"} == users
 
 
 @pytest.mark.parametrize("part", parts.PARTS)

@@ -64,11 +64,11 @@ def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
     context = pipeline.look(context, QUESTIONS)
     _ = context.engine
     for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them
-        context = _proven(platform, context)
+        context = _prove(platform, context)
     return tuple(_row(platform, context) for platform in all_platforms)
 
 
-def _proven(platform: str, context: Context) -> Context:
+def _prove(platform: str, context: Context) -> Context:
     """Run a program of the platform now, whatever was kept of an earlier run."""
     question = Question("emulation-test", platform)
     probes.forget(context.look, question, context.facts)
@@ -88,20 +88,13 @@ def _row(platform: str, context: Context) -> Row:
     test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
     emulators, arch = context.facts.emulation, PLATFORMS[platform]
     entry = emulators.registered.get(arch) if isinstance(emulators, Emulation) and _shares_kernel(context.engine) else None
-    proven, native = isinstance(test, EmulationTest), platform == context.engine.platform
-    why = "" if native or isinstance(test, EmulationTest) else _why(emulators, entry, test.why)
-    return Row(
-        platform=platform,
-        arch=arch,
-        native=native,
-        registered=entry.name if entry else "",
-        interpreter=entry.interpreter if entry else "",
-        flags=entry.flags if entry else "",
-        fixed=entry.fixed if entry else False,
-        proven=proven,
-        why=why,
-        fix=fix(emulators, entry, platform, context.engine) if why else "",
-    )
+    row = Row(platform=platform, arch=arch, native=platform == context.engine.platform, proven=isinstance(test, EmulationTest))
+    if entry:
+        row = changed(row, registered=entry.name, interpreter=entry.interpreter, flags=entry.flags, fixed=entry.fixed)
+    if row.native or isinstance(test, EmulationTest):
+        return row
+    why = _why(emulators, entry, test.why)
+    return changed(row, why=why, fix=fix(emulators, entry, platform, context.engine) if why else "")
 
 
 def _shares_kernel(engine: Engine) -> bool:
@@ -153,20 +146,20 @@ def install(platforms: Sequence[str], source: str, context: Context) -> Iterator
     sources = tuple(name for name in SOURCES if source in {"", name})
     if not sources:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
-    all_platforms = _some(platforms)
+    all_platforms = _platforms(platforms)
     context = pipeline.look(context, QUESTIONS)
     _ = context.engine
     for platform in all_platforms:
-        context = _proven(platform, context)
+        context = _prove(platform, context)
         test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
         if isinstance(test, EmulationTest):
             yield f"{platform} works already"
             continue
-        context = _installed(platform, sources, test.why, context)
+        context = _install(platform, sources, test.why, context)
         yield f"{platform} works: a program of it was run"
 
 
-def _installed(platform: str, sources: Sequence[Source], why: str, context: Context) -> Context:
+def _install(platform: str, sources: Sequence[Source], why: str, context: Context) -> Context:
     """Take the steps of one source after another, until one has worked."""
     while True:
         emulator, context = _choose(platform, sources, why, context)
@@ -185,7 +178,7 @@ def _installed(platform: str, sources: Sequence[Source], why: str, context: Cont
         return context
 
 
-def _some(platforms: Sequence[str]) -> tuple[str, ...]:
+def _platforms(platforms: Sequence[str]) -> tuple[str, ...]:
     if not platforms:
         raise ConfigError("no platform is named", hint=f"--platform takes one of {', '.join(PLATFORMS)}")
     return tuple(map(platform_of, platforms))
@@ -210,12 +203,12 @@ def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:
         ConfigError: no platform, or no such one.
         EmulationFailed: one cannot be taken out, or its programs run all the same.
     """
-    all_platforms = _some(platforms)
+    all_platforms = _platforms(platforms)
     context = pipeline.look(context, QUESTIONS)
     for platform in all_platforms:
         if platform == context.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
         emulation.uninstall(context, platform)
-        works = isinstance(_proven(platform, context).facts.get(Question("emulation-test", platform)), EmulationTest)
+        works = isinstance(_prove(platform, context).facts.get(Question("emulation-test", platform)), EmulationTest)
         then = "still works by other means" if works else "is not emulated any more"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -36,7 +36,7 @@ from ...core.errors import ConfigError
 from ...core.looking import Platform
 from ...project import manifest
 from ...project.manifest import ToolchainFile
-from .vendoring import MANIFEST
+from .vendoring import MANIFEST, header, path_line
 
 INDEX: Final = "crosstasks"
 
@@ -113,19 +113,13 @@ def present(root: Path) -> Way | None:
     return origin(json.loads(file.read_bytes()), root) if file.is_file() else index()
 
 
-def origin(told: Mapping[str, Any], root: Path) -> Way | None:
+def origin(record: Mapping[str, Any], root: Path) -> Way | None:
     """Return the way that ``direct_url.json`` tells, which pip and uv write: https://packaging.python.org/specifications/direct-url/."""
-    url = str(told.get("url", ""))
-    if version := told.get("vcs_info"):
+    url = str(record.get("url", ""))
+    if version := record.get("vcs_info"):
         return git(f"{url}@{version['commit_id']}") if version.get("vcs") == "git" else None
     file = Path(unquote(urlsplit(url).path))
     return wheel(file, root) if file.suffix == ".whl" and file.is_file() and file.is_relative_to(root) else None
-
-
-def header(listed: Sequence[str]) -> str:
-    """Return the script header of a noxfile: https://packaging.python.org/specifications/inline-script-metadata/."""
-    lines = "".join(f'#     "{line}",\n' for line in ("nox", *listed))
-    return f'# /// script\n# requires-python = ">=3.11"\n# dependencies = [\n{lines}# ]\n# ///\n'
 
 
 def has_header(noxfile: str) -> bool:
@@ -136,15 +130,14 @@ def has_header(noxfile: str) -> bool:
 def import_lines(way: Way, module: str) -> str:
     """Return the lines that import a module of crosstasks, and say what to install where it is not there."""
     if way.folder:
-        below = "" if way.folder == "." else "".join(f' / "{part}"' for part in way.folder.split("/"))
-        return f"sys.path.insert(0, str(Path(__file__).resolve().parent{below}))\nimport {INDEX}.{module}  # noqa: E402\n"
+        return f"{path_line(way.folder)}import {INDEX}.{module}  # noqa: E402\n"
     command = f"python -m pip install {way.pip}".replace('"', "'")
     failed = f'    raise SystemExit("error: crosstasks is not installed: {command}") from None\n'
     return f"try:\n    import {INDEX}.{module}\nexcept ModuleNotFoundError:\n{failed}"
 
 
 def paths(way: Way) -> str:
-    """Return the imports from Python's library that ``imported`` needs."""
+    """Return the imports from Python's library that ``import_lines`` needs."""
     return "import sys\nfrom pathlib import Path\n\n" if way.folder else ""
 
 
@@ -197,7 +190,7 @@ def write(root: Path, way: Way) -> tuple[Path, ...]:
         ConfigError: as ``refuse`` says, or a file cannot be written.
     """
     refuse(root)
-    return _all(root, contents(root, way))
+    return _place_all(root, contents(root, way))
 
 
 def refuse(root: Path) -> None:
@@ -210,9 +203,9 @@ def refuse(root: Path) -> None:
     if not (root / "Cargo.toml").is_file():
         raise ConfigError(f"{root} holds no Cargo.toml", hint="call it in the folder of the Rust repository; `cargo init` begins one")
     there = [name for name in ("noxfile.py", "tasks.py", FILE) if os.path.lexists(root / name)]
-    found = documents.locate(root)
-    if found and found.path.parent == root and found.path.name not in there:
-        there.append(str(found))
+    document = documents.locate(root)
+    if document and document.path.parent == root and document.path.name not in there:
+        there.append(str(document))
     if there:
         hint = "`crosstasks.nox.register()` in your noxfile.py, `crosstasks.invoke.collection()` in your tasks.py, are all there is to it"
         raise ConfigError(f"{root} holds {', '.join(there)} already; nothing was written", hint=hint)
@@ -220,14 +213,14 @@ def refuse(root: Path) -> None:
 
 def contents(root: Path, way: Way) -> Mapping[str, str]:
     """Return the three files by name."""
-    guessed, unknown = guess(root)
-    rows = [targets.find(triple) for triple in guessed]
+    triples, unknown = guess(root)
+    rows = [targets.find(triple) for triple in triples]
     lines = "".join(f'    "{targets.alias(row)}",  # {row.triple}\n' for row in rows)
     lines += "".join(f"    # {name!r} of rust-toolchain.toml is not known to crosstasks\n" for name in unknown)
     words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple, "paths": paths(way)}
     noxfile, tasks = (import_lines(way, module) for module in ("nox", "invoke"))
     return {
-        "noxfile.py": NOXFILE.format(header=header(way.listed), imported=noxfile, **words),
+        "noxfile.py": NOXFILE.format(header=header(("nox", *way.listed)), imported=noxfile, **words),
         "tasks.py": TASKS.format(imported=tasks, **words),
         FILE: CONFIG.format(targets=lines, alias=words["alias"]),
     }
@@ -235,20 +228,15 @@ def contents(root: Path, way: Way) -> Mapping[str, str]:
 
 def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the targets that a project probably wants: the host's own, its toolchain file's, arm64 Linux; and names that are unknown."""
-    said = manifest.find_toolchain_file(root)
-    named = said.targets if isinstance(said, ToolchainFile) else ()
+    toolchain_file = manifest.find_toolchain_file(root)
+    named = toolchain_file.targets if isinstance(toolchain_file, ToolchainFile) else ()
     known = targets.catalogue()
-    wanted = [triple for triple in named if triple in known]
-    listed = dict.fromkeys([*_own(), *wanted, "aarch64-unknown-linux-gnu"])
-    return tuple(listed), tuple(triple for triple in named if triple not in known)
+    host = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    triples = dict.fromkeys(triple for triple in (host, *named, "aarch64-unknown-linux-gnu") if triple in known)
+    return tuple(map(str, triples)), tuple(triple for triple in named if triple not in known)
 
 
-def _own() -> list[str]:
-    here = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
-    return [here] if isinstance(here, str) and here in targets.catalogue() else []
-
-
-def _all(root: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
+def _place_all(root: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
     """Put the files in place, each whole and never over another; if one cannot be, take the others away again."""
     written: list[Path] = []
     try:

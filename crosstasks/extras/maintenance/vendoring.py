@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -41,22 +41,6 @@ class Manifest(NamedTuple):
     parts: tuple[str, ...] = ()
 
 
-class Difference(NamedTuple):
-    """How one folder differs from another, by path."""
-
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.missing)
-
-    def lines(self) -> Iterator[str]:
-        """Name each path with what became of it."""
-        for word in ("changed", "added", "missing"):
-            yield from (f"{word}: {path}" for path in getattr(self, word))
-
-
 def digest(content: bytes) -> str:
     """Return a hash that no conversion of newlines changes."""
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
@@ -77,15 +61,15 @@ def read_manifest(text: bytes, place: str) -> Manifest:
     """
     try:
         content = json.loads(text)
-        made = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
-        if not all(isinstance(value, str) for value in (made.version, *made.files.values(), *made.parts)):
+        copied = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
+        if not all(isinstance(value, str) for value in (copied.version, *copied.files.values(), *copied.parts)):
             raise TypeError("a value in it is no text")  # noqa: TRY301 - one message for all that is wrong
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{place} is no manifest of a copy", why=str(error), hint="restore it from your repository's history") from error
-    astray = [path for path in made.files if not _within(path)]
+    astray = [path for path in copied.files if not _within(path)]
     if astray:
         raise ConfigError(f"{place} names paths outside its folder", problems=astray)
-    return made
+    return copied
 
 
 def _within(path: str) -> bool:
@@ -93,13 +77,11 @@ def _within(path: str) -> bool:
     return bool(parts) and ".." not in parts and not path.startswith("/") and "\\" not in path and ":" not in path
 
 
-def compare(hashes: Mapping[str, str], files: Files) -> Difference:
-    """Return how *files* differ from what was there when *hashes* were taken."""
-    return Difference(
-        added=tuple(sorted(files.keys() - hashes.keys())),
-        changed=tuple(sorted(path for path in files.keys() & hashes.keys() if digest(files[path]) != hashes[path])),
-        missing=tuple(sorted(hashes.keys() - files.keys())),
-    )
+def compare(hashes: Mapping[str, str], files: Files) -> tuple[str, ...]:
+    """Name what differs in *files* from when *hashes* were taken, each with what became of it."""
+    changed = (f"changed: {path}" for path in sorted(files.keys() & hashes.keys()) if digest(files[path]) != hashes[path])
+    added, missing = sorted(files.keys() - hashes.keys()), sorted(hashes.keys() - files.keys())
+    return (*changed, *(f"added: {path}" for path in added), *(f"missing: {path}" for path in missing))
 
 
 def unified_diff(before: Files, after: Files) -> str:
@@ -117,31 +99,35 @@ def _lines(content: bytes | None) -> list[str]:
     return (content or b"").replace(b"\r\n", b"\n").decode("utf-8", errors="replace").splitlines(keepends=True)
 
 
+def header(libraries: Iterable[str]) -> str:
+    """Return the script header of a noxfile: https://packaging.python.org/specifications/inline-script-metadata/."""
+    lines = "".join(f'#     "{library}",\n' for library in libraries)
+    return f'# /// script\n# requires-python = ">=3.11"\n# dependencies = [\n{lines}# ]\n# ///\n'
+
+
+def path_line(folder: str) -> str:
+    """Return the line that puts a folder on the path, by its own path from that of the noxfile."""
+    below = "".join(f' / "{part}"' for part in PurePosixPath(folder).parts)
+    return f"sys.path.insert(0, str(Path(__file__).resolve().parent{below}))\n"
+
+
 def needs(copy: str, requirements: str) -> str:
     """Return what a repository with a copy at *copy*, a path from its top, needs in its own files."""
     parent, _, name = copy.rpartition("/")
-    listed = "\n".join(f'#     "{row.text}",' for row in known.requirements(requirements))
-    below = "".join(f' / "{part}"' for part in parent.split("/") if part)
-    return NEEDS.format(copy=copy, name=name, requirements=listed, below=below)
+    libraries = (row.text for row in known.requirements(requirements))
+    return NEEDS.format(copy=copy, name=name, header=header(libraries), path=path_line(parent))
 
 
 NEEDS: Final = """\
 noxfile.py, first of all: the libraries that the copy needs
 
-# /// script
-# requires-python = ">=3.11"
-# dependencies = [
-{requirements}
-# ]
-# ///
-
+{header}
 noxfile.py and tasks.py at the top of the repository: the folder on the path, since the nox command does not put even its own there
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent{below}))
-
+{path}
 import {name}.nox  # noqa: E402  and in tasks.py: import {name}.invoke
 
 {name}.nox.register()  # in tasks.py: namespace = {name}.invoke.collection()
@@ -208,28 +194,28 @@ def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
         CrosstasksError: it was changed, and *force* is not given.
     """
     copy, _ = _place(into)
-    made = _manifest(copy)
-    local = compare(made.files, folder_contents(copy))
+    copied = _manifest(copy)
+    local = compare(copied.files, folder_contents(copy))
     if local and not force:
-        raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local.lines()), hint=HINT)
-    parts = parts or made.parts
+        raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local), hint=HINT)
+    parts = parts or copied.parts
     fresh = original(parts)
-    if not local and (made.version, made.parts) == (__version__, tuple(sorted(parts))) and not compare(made.files, fresh):
+    if not local and (copied.version, copied.parts) == (__version__, tuple(sorted(parts))) and not compare(copied.files, fresh):
         return f"{into} is crosstasks {__version__} already"
     _write(copy, fresh, parts)
-    versions = f"{made.version} -> {__version__}" if made.version != __version__ else f"{__version__}, renewed"
+    versions = f"{copied.version} -> {__version__}" if copied.version != __version__ else f"{__version__}, renewed"
     return f"{into}: crosstasks {versions}"
 
 
 def check(into: str) -> tuple[str, str]:
     """Return how a copy differs from this package, as a unified diff and in words; no words if ``update`` would change nothing."""
     copy, top = _place(into, itself=True)
-    made, there = _manifest(copy), folder_contents(copy)
-    local = tuple(compare(made.files, there).lines())
+    copied, there = _manifest(copy), folder_contents(copy)
+    local = compare(copied.files, there)
     if copy == PACKAGE:
         return "", "\n".join(local)
-    fresh = original(made.parts)
-    words = (*((f"it is crosstasks {made.version}, and this is {__version__}",) if made.version != __version__ else ()), *local)
+    fresh = original(copied.parts)
+    words = (*((f"it is crosstasks {copied.version}, and this is {__version__}",) if copied.version != __version__ else ()), *local)
     shown = copy.relative_to(top).as_posix()
     diff = unified_diff({f"{shown}/{path}": fresh[path] for path in fresh}, {f"{shown}/{path}": there[path] for path in there})
     return diff, "\n".join(words or (("it is not this package",) if diff else ()))
@@ -276,8 +262,8 @@ def _place(into: str, *, itself: bool = False) -> tuple[Path, Path]:
     """Return where the copy lies, and the top of its repository."""
     copy = Path(os.path.normpath(Path(into).absolute()))
     here = Path.cwd()
-    inside = next((folder for folder in copy.parents if (folder / ".git").exists()), None)
-    top = inside or (here if copy.is_relative_to(here) else copy)
+    repository = next((folder for folder in copy.parents if (folder / ".git").exists()), None)
+    top = repository or (here if copy.is_relative_to(here) else copy)
     if not (itself and copy == PACKAGE):
         refuse(copy, top, PACKAGE)
     return copy, top
@@ -369,9 +355,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true", help="say how the copy differs, and change nothing")
     parser.add_argument("--update", action="store_true", help="renew the copy")
     parser.add_argument("--force", action="store_true", help="with --update: give up changes that were made by hand")
-    given = parser.parse_args(words)
+    options = parser.parse_args(words)
     try:
-        text = act(given.into, check_only=given.check, renew=given.update, force=given.force, parts=part_names(given.parts))
+        text = act(options.into, check_only=options.check, renew=options.update, force=options.force, parts=part_names(options.parts))
     except CrosstasksError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.code

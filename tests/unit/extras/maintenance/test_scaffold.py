@@ -79,8 +79,8 @@ def test_what_is_not_installed_is_said_in_a_sentence():
 
 
 def test_a_header_is_read_as_it_was_written():
-    """With nox first, which its own reading demands."""
-    text = scaffold.header(("docker>=7.2",))
+    """Line by line."""
+    text = scaffold.header(("nox", "docker>=7.2"))
     assert scaffold.has_header(f"{text}import nox\n")
     assert scaffold.has_header(text.replace("\n", "\r\n"))
     assert not scaffold.has_header("import nox\n")

@@ -46,7 +46,7 @@ def test_newlines_are_no_difference():
 def test_every_kind_of_change_is_named():
     """Changed, added and missing files, each by its path."""
     found = vendoring.compare(hashes(), {"__init__.py": b"a\nc\n", "own.py": b""})
-    assert ["changed: __init__.py", "added: own.py", "missing: data/rows.toml"] == list(found.lines())
+    assert ["changed: __init__.py", "added: own.py", "missing: data/rows.toml"] == list(found)
 
 
 def test_the_difference_is_a_patch():
