@@ -98,13 +98,10 @@ def _sessions(rows: Sequence[session_cache.SessionTarget], verbs: Sequence[Verb]
     triples = tuple(row.file or row.triple for row in rows) if named else ()
     sessions: dict[str, tuple[Session, Mapping[str, Any]]] = {}
     for verb in verbs:
-        stem = "cross" if verb == "build" else f"cross-{verb}"
-        names = []
+        stem = "-".join(filter(None, (prefix, "cross", verb if verb != "build" else "")))
         for row in rows:
-            name = _name(prefix, f"{stem}-{row.alias}")
-            sessions[name] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
-            names.append(name)
-        sessions[_name(prefix, stem)] = _all(verb), {"requires": names}
+            sessions[f"{stem}-{row.alias}"] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
+        sessions[stem] = _all(verb), {"requires": [f"{stem}-{row.alias}" for row in rows]}
     return sessions
 
 
@@ -115,10 +112,6 @@ def _verbs(words: Sequence[str]) -> tuple[Verb, ...]:
     from .config import read
 
     return tuple(map(read.verb, dict.fromkeys(words)))
-
-
-def _name(prefix: str, name: str) -> str:
-    return f"{prefix}-{name}" if prefix else name
 
 
 def _refuse(sessions: Sessions) -> None:
@@ -189,11 +182,9 @@ def _carry_out(
         result = pipeline.build_and_report(target, verb, checked, _narrow(target, verb, pipeline.start(root, names=names)))
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
-    except TimedOut as error:
-        session.error(f"{type(error).__name__}: {error}")
-    except Interrupted as error:
-        raise KeyboardInterrupt(error.what) from error  # nox ends then; of an error it would go on to the next session
     except CrosstasksError as error:
+        if isinstance(error, Interrupted) and not isinstance(error, TimedOut):
+            raise KeyboardInterrupt(error.what) from error  # nox ends then; of an error it would go on to the next session
         session.error(f"{type(error).__name__}: {error}")
     print(report.result_text((result,)), flush=True)  # noqa: T201
     return result

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec.structs import replace as changed
 
@@ -27,7 +27,6 @@ from .core.results import Result, failure
 from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
 from .planning import plan, request
-from .planning.plan import Plan
 from .project import manifest
 from .provisioning import cache_check
 from .reporting import ci
@@ -36,6 +35,9 @@ from .verifying import verify
 
 if TYPE_CHECKING:
     from .config.configuration import Config
+    from .planning.plan import Plan
+
+T = TypeVar("T")
 
 FIRST: Final = tuple(Question(about) for about in ("host", "engine", "emulation", "rustup", "builders", "repository", "inventory", "lock"))
 """What every plan needs; all of it is on this machine."""
@@ -107,12 +109,14 @@ def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tu
     context = look(context)
     _ = context.repository  # nothing is provided for a folder that holds none
     target_request = request.make(row, verb, context.facts, context.config, lean=lean)
-    while True:
-        match plan.make(target_request, context.facts):
-            case Plan() as planned:
-                return planned, context
-            case questions:
-                context = look(context, questions)
+    return think(lambda facts: plan.make(target_request, facts), context)
+
+
+def think(thought: Callable[[Facts], T | tuple[Question, ...]], context: Context) -> tuple[T, Context]:
+    """Return what a thought comes to, once all that it asks is answered."""
+    while isinstance(result := thought(context.facts), tuple):
+        context = look(context, result)
+    return result, context
 
 
 def select(names: Sequence[str], context: Context) -> tuple[str, ...]:

@@ -10,9 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
-from ...catalog.ingredients import Emulator
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
-from ...core.steps import Absent, Failure, Question
+from ...core.steps import Absent, Failure, Question, Refused
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
 from ...facts.probes import PLATFORMS, EmulationTest
@@ -22,7 +21,9 @@ from ...provisioning import emulation
 from ...reporting import progress, report
 
 if TYPE_CHECKING:
+    from ...catalog.ingredients import Emulator
     from ...context import Context
+    from ...facts import Facts
     from ...facts.engine import Engine
 
 QUESTIONS: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
@@ -185,14 +186,13 @@ def _platforms(platforms: Sequence[str]) -> tuple[str, ...]:
 
 
 def _choose(platform: str, sources: Sequence[Source], why: str, context: Context) -> tuple[Emulator, Context]:
-    while True:
-        match source_of(platform, sources, why, context.facts, offline=context.config.offline):
-            case Emulator() as emulator:
-                return emulator, context
-            case tuple() as questions:
-                context = pipeline.look(context, questions)
-            case refused:
-                raise EmulationFailed(f"emulation of {platform} cannot be set up here", why=refused.why, hint=refused.hint)
+    def thought(facts: Facts) -> Emulator | tuple[Question, ...]:
+        choice = source_of(platform, sources, why, facts, offline=context.config.offline)
+        if isinstance(choice, Refused):
+            raise EmulationFailed(f"emulation of {platform} cannot be set up here", why=choice.why, hint=choice.hint)
+        return choice
+
+    return pipeline.think(thought, context)
 
 
 def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:

@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
@@ -166,7 +167,7 @@ def writer(path: Path) -> Iterator[Writer]:
 
 def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str], bool] = lambda _: True) -> None:
     """Write a folder as a tar: everything that *keep* wants, owned by nobody in particular, each file for itself."""
-    with tarfile.open(fileobj=cast("IO[bytes]", _Sink(write)), mode="w|", format=tarfile.GNU_FORMAT) as tar:
+    with tarfile.open(fileobj=cast("IO[bytes]", SimpleNamespace(write=write)), mode="w|", format=tarfile.GNU_FORMAT) as tar:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             if not keep(name) or not (path.is_symlink() or path.is_file() or path.is_dir()):
@@ -180,11 +181,6 @@ def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str]
                     tar.addfile(info, content)
             else:
                 tar.addfile(info)
-
-
-class _Sink:
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self.write = write
 
 
 class Reader:

@@ -14,7 +14,7 @@ from ...clients.docker_sdk import failure
 from ...clients.registry_copy import Copy
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
-from ...core.steps import Absent, Refused
+from ...core.steps import Absent
 from ...facts import lock
 from ...planning import images, request
 from ...planning.images import Variant
@@ -23,6 +23,8 @@ from ...reporting.progress import align
 
 if TYPE_CHECKING:
     from ...context import Context
+    from ...core.steps import Question, Refused
+    from ...facts import Facts
     from ...planning.request import Request
 
 SOURCES: Final = ("upstream", "build")
@@ -85,14 +87,12 @@ def choose(triple: str, platform: str, context: Context) -> _Chosen:
 
 
 def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Refused, Context]:
-    while True:
+    def thought(facts: Facts) -> Image | Refused | tuple[Question, ...]:
         if source == "served":
-            choice = images.ask_registry(target_request.options.image, variant, target_request, context.facts)
-        else:
-            choice = images.choose(source, variant, target_request, context.facts)
-        if isinstance(choice, Image | Refused):
-            return choice, context
-        context = pipeline.look(context, choice)
+            return images.ask_registry(target_request.options.image, variant, target_request, facts)
+        return images.choose(source, variant, target_request, facts)
+
+    return pipeline.think(thought, context)
 
 
 def _copied(source: str, ref: str, context: Context) -> Copy:

@@ -7,7 +7,7 @@ import shutil
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -82,7 +82,10 @@ def documents(product: Product, root: Path, options: Release, committed: Contain
     Raises:
         ConfigError: a configured pattern fits nothing, or leads out of the repository.
     """
-    paths = {path.name: path for folder in (root, *map(Path, _folders(product))) for path in _documents(folder)}
+    # the documents of several crates would stand in each other's way
+    folders = (root, *(Path(crate.folder) for crate in product.crates if len(product.crates) == 1))
+    documents = (path for folder in folders for pattern in DOCUMENTS for path in sorted(folder.glob(pattern)))
+    paths = {path.name: path for path in documents if path.is_file()}
     for crate in product.crates:
         by_manifest = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
         paths |= {path.name: path for path in by_manifest if path.is_file()}
@@ -100,15 +103,6 @@ def _own(path: Path, root: Path, committed: Container[Path] | None) -> Path | No
         return None
     below = root / real.relative_to(base)
     return below if committed is None or below in committed else None
-
-
-def _folders(product: Product) -> list[str]:
-    """Return the folders whose documents are the product's: those of several crates would stand in each other's way."""
-    return [crate.folder for crate in product.crates] if len(product.crates) == 1 else []
-
-
-def _documents(folder: Path) -> Iterable[Path]:
-    return (path for pattern in DOCUMENTS for path in sorted(folder.glob(pattern)) if path.is_file())
 
 
 def _configured(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
@@ -138,7 +132,7 @@ def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     with draft_file(target) as file:
-        FORMATS[".zip" if target.suffix == ".zip" else ".tar.gz"](file, stem, ordered, epoch)
+        (_zip if target.suffix == ".zip" else _tar)(file, stem, ordered, epoch)
         other = [str(entry.source) for entry in ordered if entry.sha256 and files.sha256(entry.source) != entry.sha256]
         if other:
             hint = "does another build use the same target folder? CARGO_TARGET_DIR names it"
@@ -171,10 +165,6 @@ def _zip(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> No
             info.file_size = entry.source.stat().st_size
             with entry.source.open("rb") as source, packed.open(info, "w") as member:
                 shutil.copyfileobj(source, member)
-
-
-FORMATS: Final[Mapping[str, Callable[[IO[bytes], str, Iterable[Entry], int], None]]] = {".zip": _zip, ".tar.gz": _tar}
-"""How each kind of archive is written."""
 
 
 def suffix(os: str) -> str:

@@ -26,7 +26,6 @@ from ..packaging import archive, sbom
 from ..packaging.archive import Entry
 from ..packaging.contents import SUMS
 from . import dist
-from .context import ReleaseContext
 from .dist import File, Part, Program
 
 if TYPE_CHECKING:
@@ -238,10 +237,8 @@ def _sbom(release: ReleaseContext, product: Product, planned: Plan) -> File:
 def _tree(release: ReleaseContext, product: Product, planned: Plan, edges: str) -> sbom.Tree:
     """Ask cargo what it builds; the dependencies were fetched for the build, so it need not ask the network."""
     options = release.context.config.target(planned.target)
-    features = [
-        *([] if options.default_features else ["--no-default-features"]),
-        *([f"--features={','.join(options.features)}"] if options.features else []),
-    ]
+    features = [] if options.default_features else ["--no-default-features"]
+    features += [f"--features={','.join(options.features)}"] if options.features else []
     packages = [f"--package={crate.name}" for crate in product.crates]
     cargo = f"{planned.route.host_toolchain.path}/bin/cargo"
     env: Env = {"RUSTC": f"{planned.route.host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
