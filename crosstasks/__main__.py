@@ -63,7 +63,7 @@ class _Program(Program):
             super().parse_tasks()
 
     def parse_cleanup(self) -> None:
-        if self.args.complete.value and (names := _completed(shlex.split(self.core.remainder))):
+        if self.args.complete.value and (names := _completions(shlex.split(self.core.remainder))):
             print("\n".join(names))  # noqa: T201
             raise Exit
         with _usage():
@@ -113,7 +113,7 @@ def _is_target(name: str) -> bool:
     return True
 
 
-def _completed(words: Sequence[str]) -> tuple[str, ...]:
+def _completions(words: Sequence[str]) -> tuple[str, ...]:
     """Return the names that can follow ``--target``: those that are configured, else all of the catalogue."""
     from .catalog import targets
     from .config import configuration

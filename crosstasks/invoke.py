@@ -78,8 +78,8 @@ def _task(name: str, row: Task, place: Path) -> Any:
     act, options, formats = row
 
     def body(c: Context, **options_: Any) -> None:
-        with translate_errors(), _shown(options_.get("format", "text"), formats):
-            _whole(options)
+        with translate_errors(), _output(options_.get("format", "text"), formats):
+            _check_values(options)
             code = act(Call(place, options_, _remainder(c)))
         if code:
             raise Exit(code=code)
@@ -106,7 +106,7 @@ def translate_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
+def _output(form: str, formats: Sequence[str]) -> Iterator[None]:
     """With another format than text nothing but the result reaches standard output."""
     if form not in formats:
         raise ConfigError(f"--format is {', '.join(formats[:-1])} or {formats[-1]}, not {form!r}")
@@ -114,7 +114,7 @@ def _shown(form: str, formats: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _whole(options: Sequence[str]) -> None:
+def _check_values(options: Sequence[str]) -> None:
     """Refuse an option that may be repeated and is given no value: Invoke takes it for none given, and all would be done."""
     words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
     names = [name for name in options if OPTIONS[name].default is None]

@@ -119,12 +119,12 @@ def _refuse(sessions: Sessions) -> None:
     registered = nox.registry.get()
     clashes = [name for name in sessions if name in registered]
     if clashes:
-        where = sorted({_defined(registered[name].func) for name in clashes})
+        where = sorted({_place_of(registered[name].func) for name in clashes})
         named = ", ".join(map(repr, clashes[:3])) + (f" and {len(clashes) - 3} more" if clashes[3:] else "")
         raise ConfigError(f"there is a session {named} already", why=f"defined in {', '.join(where)}", hint="give register() a `prefix`")
 
 
-def _defined(function: Callable[..., Any]) -> str:
+def _place_of(function: Callable[..., Any]) -> str:
     """Return where a session is defined; those that register() has added are all defined here."""
     place = inspect.getsourcefile(inspect.unwrap(function)) or "?"
     return "another call of crosstasks.nox.register()" if place == __file__ else place

@@ -33,13 +33,13 @@ def provision(call: Call) -> int:
     from ..reporting import report
 
     if call.options.get("from_"):
-        return _loaded(call)
+        return _load(call)
     for planned in pipeline.provision(call.names, call.verb, call.context()):
         print(report.plan_text(planned, everything=True))  # noqa: T201
     return 0
 
 
-def _loaded(call: Call) -> int:
+def _load(call: Call) -> int:
     """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
     from ..extras.offline import bundle_tasks
 

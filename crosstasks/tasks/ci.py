@@ -49,7 +49,7 @@ def generate(call: Call) -> int:
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
-        return _checked(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
+        return _report_difference(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
     if there and not matrix.is_ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
@@ -60,7 +60,7 @@ def generate(call: Call) -> int:
     return 0
 
 
-def _checked(difference: str) -> int:
+def _report_difference(difference: str) -> int:
     if not difference:
         return 0
     print(difference)  # noqa: T201

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..extras.packaging.contents import Difference
     from ..extras.release.context import ReleaseContext
     from ..extras.release.dist import Part
-    from ..extras.release.prepare import Intended
+    from ..extras.release.prepare import Intent
     from ..planning.plan import Plan
 
 
@@ -33,7 +33,7 @@ def build(call: Call) -> int:
     from ..extras.release import workers
 
     release = _release_context(call)
-    parts = _built(call, release)
+    parts = _build_parts(call, release)
     call.show({"targets": parts}, lambda: workers.results(parts))
     return _code(parts)
 
@@ -52,24 +52,24 @@ def prepare(call: Call) -> int:
     from ..extras.release import prepare
 
     release = _release_context(call)
-    intended = prepare.intend(release, call.options["bump"])
-    if _resumed(release, intended) or not _go(call, _shown(intended), bool(intended.steps)):
+    intent = prepare.intend(release, call.options["bump"])
+    if _say_resumed(release, intent) or not _go(call, _intent_text(intent), bool(intent.steps)):
         return 0
-    prepare.prepare(release, intended)
-    return _looked_again(_release_context(call), ("version", "lock", "changelog", "tag", "tree"))
+    prepare.prepare(release, intent)
+    return _look_again(_release_context(call), ("version", "lock", "changelog", "tag", "tree"))
 
 
-def _resumed(release: ReleaseContext, intended: Intended) -> bool:
+def _say_resumed(release: ReleaseContext, intent: Intent) -> bool:
     """Tell the user that there is a prepared release; True if nothing is left to do for it."""
-    if intended.resumed:
-        release.context.say(f"{intended.message} is at HEAD already; going on with it, and --bump is for the next one")
-    return intended.resumed and not intended.steps
+    if intent.resumed:
+        release.context.say(f"{intent.message} is at HEAD already; going on with it, and --bump is for the next one")
+    return intent.resumed and not intent.steps
 
 
-def _shown(intended: Intended) -> str:
+def _intent_text(intent: Intent) -> str:
     """Return what will be done to the repository, exactly."""
-    lines = [str(step) for step in intended.steps] or ["nothing: it is prepared"]
-    return "\n".join([intended.diff().rstrip(), *lines]).strip()
+    lines = [str(step) for step in intent.steps] or ["nothing: it is prepared"]
+    return "\n".join([intent.diff().rstrip(), *lines]).strip()
 
 
 def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FBT002
@@ -91,7 +91,7 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _looked_again(release: ReleaseContext, names: tuple[str, ...]) -> int:
+def _look_again(release: ReleaseContext, names: tuple[str, ...]) -> int:
     """Look again: what was to be done has to be there."""
     from ..extras.release import status
 
@@ -108,7 +108,7 @@ def sign(call: Call) -> int:
     release = _release_context(call)
     if not release.context.config.release.hooks:
         raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
-    if not dist.chosen(release):
+    if not dist.selection(release):
         raise NothingSelected(f"there is nothing to sign in {release.dist}", hint="`release.build` makes it")
     left_out = "nothing was signed: hooks are left out" if "hooks" in release.skip else "all of it is signed"
     print("\n".join(hooks.run(release)) or left_out)  # noqa: T201
@@ -132,7 +132,7 @@ def publish(call: Call) -> int:
         hooks.run(release)
     for line in publish.publish(release, dry=dry):
         print(line)  # noqa: T201
-    return 0 if dry else _looked_again(release, ("published",))
+    return 0 if dry else _look_again(release, ("published",))
 
 
 def _publishable(release: ReleaseContext) -> None:
@@ -160,15 +160,15 @@ def everything(call: Call) -> int:
     release = _release_context(call)
     release.context.say("what there is:")
     print(status.text(status.examine(release)), file=sys.stderr)  # noqa: T201
-    intended = None if release.snapshot else prepare.intend(release, call.options["bump"])
-    if intended:
-        _resumed(release, intended)
-    if not _go(call, _whole(release, intended, publish.places(release))):
+    intent = None if release.snapshot else prepare.intend(release, call.options["bump"])
+    if intent:
+        _say_resumed(release, intent)
+    if not _go(call, _plan_text(release, intent, publish.places(release))):
         return 0
-    if intended:
-        prepare.prepare(release, intended)
+    if intent:
+        prepare.prepare(release, intent)
         release = _release_context(call)
-    if code := _code(_built(call, release)) or _verified(call, release):
+    if code := _code(_build_parts(call, release)) or _verify(call, release):
         return code
     hooks.run(release)
     if publish.places(release):
@@ -176,12 +176,12 @@ def everything(call: Call) -> int:
     for line in publish.publish(release):
         print(line)  # noqa: T201
     names = ("packages",) if release.snapshot else ("version", "lock", "changelog", "tag", "tree", "packages", "published")
-    code = _looked_again(release, names)
-    print(_ending(release))  # noqa: T201
+    code = _look_again(release, names)
+    print(_end_text(release))  # noqa: T201
     return code
 
 
-def _ending(release: ReleaseContext) -> str:
+def _end_text(release: ReleaseContext) -> str:
     """Return where the packages lie, and what is left to the user."""
     from ..reporting import report
 
@@ -192,14 +192,14 @@ def _ending(release: ReleaseContext) -> str:
     return f"{where}\nnext: `{pushed}`, which publishes the commit and the tag; crosstasks pushes nothing"
 
 
-def _whole(release: ReleaseContext, intended: Intended | None, places: Sequence[str]) -> str:
-    lines = [_shown(intended)] if intended else []
+def _plan_text(release: ReleaseContext, intent: Intent | None, places: Sequence[str]) -> str:
+    lines = [_intent_text(intent)] if intent else []
     names = ", ".join(product.name for product in release.products)
     lines.append(f"build and verify {names} for {', '.join(release.context.config.targets)}")
     return "\n".join([*lines, *(f"publish to {place}" for place in places)])
 
 
-def _verified(call: Call, release: ReleaseContext) -> int:
+def _verify(call: Call, release: ReleaseContext) -> int:
     """Verify what was built, as the task of that name does."""
     if "verify" in release.skip:
         return 0
@@ -221,7 +221,7 @@ def _release_context(call: Call) -> ReleaseContext:
     )
 
 
-def _built(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
+def _build_parts(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
     from .. import pipeline
     from ..building import arguments
@@ -232,15 +232,15 @@ def _built(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(release, triples, _compiled, arguments_)
+        parts = build.build(release, triples, _compile, arguments_)
     else:
-        build.prepared(release)
+        build.build_context(release)
         parts = workers.Workers(release, lambda triple: _words(call, triple)).build(triples, jobs)
     dist.finish(release, triples)
     return parts
 
 
-def _compiled(triple: str, arguments: tuple[str, ...], context: Context) -> tuple[Plan, tuple[Artifact, ...], Context]:
+def _compile(triple: str, arguments: tuple[str, ...], context: Context) -> tuple[Plan, tuple[Artifact, ...], Context]:
     """Build a target as every other build is: plan, provide, run, verify."""
     from .. import pipeline
 
@@ -283,18 +283,18 @@ def verify(call: Call) -> int:
     context = pipeline.look(call.context(needed=False))
     dist = Path(context.repository.root, context.config.release.dist)
     findings = verifying.examine(dist, context, context.config.selection)
-    error = verifying.failed(findings)
+    error = verifying.error_of(findings)
     differences = _again(call, dist, context) if call.options["rebuild"] else None
 
     def text() -> str:
         shown = verifying.text(findings, colour=report.has_colour(sys.stdout, context.environ))
-        return shown if differences is None else f"{shown}\n{verifying.compared(differences)}"
+        return shown if differences is None else f"{shown}\n{verifying.differences_text(differences)}"
 
     call.show({"ok": not (error or differences), "findings": findings, "differences": differences}, text)
-    return _ended(error, differences or ())
+    return _end(error, differences or ())
 
 
-def _ended(error: CrosstasksError | None, differences: tuple[Difference, ...]) -> int:
+def _end(error: CrosstasksError | None, differences: tuple[Difference, ...]) -> int:
     if differences and error is None:
         error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, differences)))
     if error:
@@ -312,7 +312,7 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     triples = tuple(dict.fromkeys(package.target.triple for package in packages))
     changes = {
         "target": list(triples),
-        "package": None if context.config.release.name else list(verifying.released(dist)),
+        "package": None if context.config.release.name else list(verifying.product_names(dist)),
         "snapshot": any("-SNAPSHOT-" in package.name for package in packages),
         "skip": ["hooks"],
         "engine": call.options["engine"],

@@ -15,7 +15,7 @@ import pytest
 from crosstasks import pipeline
 from crosstasks.catalog.targets import find
 from crosstasks.core.errors import NothingSelected
-from crosstasks.extras.release.verify import examine, failed
+from crosstasks.extras.release.verify import error_of, examine
 
 AMD64 = "x86_64-unknown-linux-gnu"
 MUSL = "x86_64-unknown-linux-musl"
@@ -78,7 +78,7 @@ def released(tmp_path, environ):
         packaged(project / "dist", target, *files)
         context = pipeline.look(pipeline.start(project, environ=environ, say=lambda _line: None))
         findings = examine(project / "dist", context)
-        error = failed(findings)
+        error = error_of(findings)
         return SimpleNamespace(
             rows={row.check: row for row in findings},
             wrong={row.check: row.problems for row in findings if row.state == "failed"},

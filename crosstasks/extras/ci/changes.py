@@ -133,13 +133,13 @@ Id = tuple[str, str, str]
 
 def lock_changes(before: str, after: str) -> set[tuple[str, str]]:
     """Return the packages without a source, by name and version, whose dependencies differ between two lock files."""
-    old, new = _locked(before), _locked(after)
+    old, new = _read_lock(before), _read_lock(after)
     different = (one for one in new if new[one] != old.get(one))
     reached = _with_users(different, new.keys(), lambda one, others: others & new[one][1])
     return {(name, version) for name, version, source in reached if not source}
 
 
-def _locked(text: str) -> dict[Id, tuple[str, frozenset[Id]]]:
+def _read_lock(text: str) -> dict[Id, tuple[str, frozenset[Id]]]:
     """Read a lock file: of every package its checksum, and what it needs."""
     listed = toml_file.loads(text).get("package", [])
     ids: list[Id] = [(one["name"], one["version"], one.get("source", "")) for one in listed]
@@ -303,7 +303,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     git = Git(context, root, ref)
     all_crates = _crates(context, root, verb)
     files = [path for path in git.changed() if not path.is_relative_to(context.repository.target_directory)]
-    reached = _reached(files, all_crates, git, context)
+    reached = _reach(files, all_crates, git, context)
     if reached is None:
         context.say(f"changed since {ref}: what all crates share; everything is selected")
         return replace(context, config=structs.replace(context.config, targets=triples))
@@ -340,15 +340,15 @@ def _metadata(context: Context, folder: Path) -> Mapping[str, Any]:
     raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks tools.provision` provides one")
 
 
-def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context: Context) -> set[Crate] | None:
+def _reach(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context: Context) -> set[Crate] | None:
     """Return the crates that changed files reach; None for all of them."""
     root = Path(context.repository.root)
     lock, top = root / "Cargo.lock", root / "Cargo.toml"
-    if any(path in files for path in _shared(context, root, git)):
+    if any(path in files for path in _files_for_all(context, root, git)):
         return None
     inheriting: set[Crate] = set()
     if top in files:
-        before, after = _parsed(git.before(top)), _toml(top)
+        before, after = _parse(git.before(top)), _toml(top)
         if differs_for_all(before, after):
             return None
         names = dependency_differences(before, after)
@@ -362,7 +362,7 @@ def _reached(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, conte
     return dependents(inheriting | changed_crates(rest, all_crates, git.top, _mentions()), all_crates, locked)
 
 
-def _shared(context: Context, root: Path, git: Git) -> Iterator[Path]:
+def _files_for_all(context: Context, root: Path, git: Git) -> Iterator[Path]:
     """Return the files that hold for every crate."""
     for folder in (root, *root.parents):
         if folder.is_relative_to(git.top):
@@ -375,15 +375,15 @@ def _shared(context: Context, root: Path, git: Git) -> Iterator[Path]:
     place = locate(context.root)
     if place and place.path.is_relative_to(git.top):
         yield place.path.with_name("crosstasks.lock")
-        if place.path.name == FILE or table(_parsed(git.before(place.path)), *place.table) != table(_toml(place.path), *place.table):
+        if place.path.name == FILE or table(_parse(git.before(place.path)), *place.table) != table(_toml(place.path), *place.table):
             yield place.path
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    return _parsed(path.read_text("utf-8")) if path.is_file() else {}
+    return _parse(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     try:
         return toml_file.loads(text)
     except tomllib.TOMLDecodeError:  # of an old commit; then all of it differs

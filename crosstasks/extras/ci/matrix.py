@@ -111,7 +111,7 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
     Raises:
         ConfigError: a runner is given for what is neither a platform nor a target.
     """
-    named = labels(project.config.ci_runners)
+    user_labels = labels(project.config.ci_runners)
     best = next(rule for rule in RULES if rule.fits(target))
     platforms = [platform for platform in dict.fromkeys((best.platform, *OTHERS)) if platform in LABELS[project.provider]]
     reasons: list[str] = []
@@ -121,10 +121,10 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
             break
         reasons.append(planned.reason if isinstance(planned, NoRoute) else (planned.why or planned.what).partition("\n")[0])
     else:
-        if target.triple not in named:
+        if target.triple not in user_labels:
             return Refused(name=f"{verb} {target.triple}", why=reasons[0])
         isolation: Isolation = "container" if target.containerised else "host"
-        return _job(target, verb, project, named, platform=best.platform, why="its runner is named", isolation=isolation)
+        return _job(target, verb, project, user_labels, platform=best.platform, why="its runner is named", isolation=isolation)
     why = best.why if platform == best.platform else f"no machine of {best.platform} can do it"
     if why == RULES[-1].why and planned.route.isolation == "host":
         elsewhere = runners.plan_on("linux/arm64", target, verb, project)
@@ -133,14 +133,14 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
         else:
             why = "only amd64 can do it"
     route = planned.route
-    return _job(target, verb, project, named, platform=platform, why=why, isolation=route.isolation, route=route.name)
+    return _job(target, verb, project, user_labels, platform=platform, why=why, isolation=route.isolation, route=route.name)
 
 
 def _job(
     target: Target,
     verb: Verb,
     project: Project,
-    named: Mapping[str, str],
+    user_labels: Mapping[str, str],
     *,
     platform: Platform,
     why: str,
@@ -154,7 +154,7 @@ def _job(
         alias=alias,
         verb=verb,
         platform=platform,
-        runner=named.get(target.triple) or named.get(platform) or LABELS[project.provider][platform],
+        runner=user_labels.get(target.triple) or user_labels.get(platform) or LABELS[project.provider][platform],
         why=why,
         route=route,
         session=session,

@@ -229,7 +229,7 @@ def examine(place: Path) -> tuple[Row, ...]:
     context = _look(pipeline.look(context), NETWORK)
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
-    rows = [_needed(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
+    rows = [_with_engine(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
     return (*rows, *_toolchain(plans, context), *_disks(context), config_row, *_targets(plans))
 
 
@@ -290,7 +290,7 @@ def _python() -> Row:
     return line("python", f"{version}, {', '.join(present)}")
 
 
-def _needed(row: Row, plans: Plans, context: Context) -> Row:
+def _with_engine(row: Row, plans: Plans, context: Context) -> Row:
     """Call an engine that does not answer missing if a target has no route for want of it, or the user names it."""
     if row.name != "engine" or not isinstance(context.facts.engine, Absent):
         return row

@@ -105,7 +105,7 @@ class Writer:
         """Add a member: *fill* is given the function that takes its content, which is compressed on the way."""
         start = self.file.tell()
         self.file.write(bytes(tarfile.BLOCKSIZE))
-        counted = _Counted(self.file)
+        counted = _Counter(self.file)
         with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=cast("IO[bytes]", counted), mtime=0) as packed:
             fill(packed.write)
         self._header(start, path, counted.size)
@@ -133,7 +133,7 @@ class Writer:
         self.file.seek(end)
 
 
-class _Counted:
+class _Counter:
     """What is written through it is counted, and hashed."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SOURCES: Final = ("upstream", "build")
 
 
-class _Chosen(NamedTuple):
+class _Choice(NamedTuple):
     """An image for the mirror: *name* is its reference with the tag, *shared* that of all platforms of one that is built."""
 
     image: Image
@@ -59,13 +59,13 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
             if choice.shared:
                 joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
             if ref not in done:
-                done[ref] = _built(choice, ref, machine) if choice.shared else _copied(choice.image.ref, ref, context)
+                done[ref] = _build_and_push(choice, ref, machine) if choice.shared else _copy(choice.image.ref, ref, context)
     for ref, parts in joined.items():
         registry_copy.join(ref, tuple(dict.fromkeys(parts)))
     return tuple(done.values())
 
 
-def choose(triple: str, platform: str, context: Context) -> _Chosen:
+def choose(triple: str, platform: str, context: Context) -> _Choice:
     """
     Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
 
@@ -81,7 +81,7 @@ def choose(triple: str, platform: str, context: Context) -> _Chosen:
         if isinstance(image, Image):
             shared = recipes.shared_name(triple, options.packages) if source == "build" else ""
             upstream = options.image or targets.default_image(target_request.target, variant.flavour)
-            return _Chosen(image, image.ref if shared else upstream, shared)
+            return _Choice(image, image.ref if shared else upstream, shared)
         reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
@@ -95,12 +95,12 @@ def _ask(source: str, variant: Variant, target_request: Request, context: Contex
     return pipeline.think(thought, context)
 
 
-def _copied(source: str, ref: str, context: Context) -> Copy:
+def _copy(source: str, ref: str, context: Context) -> Copy:
     with progress.timer(f"copy {source}"):
         return registry_copy.copy(source, ref, context.say)
 
 
-def _built(choice: _Chosen, ref: str, context: Context) -> Copy:
+def _build_and_push(choice: _Choice, ref: str, context: Context) -> Copy:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
         provisioning.take(step, context)

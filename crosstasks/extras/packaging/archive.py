@@ -89,13 +89,13 @@ def documents(product: Product, root: Path, options: Release, committed: Contain
     for crate in product.crates:
         by_manifest = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
         paths |= {path.name: path for path in by_manifest if path.is_file()}
-    paths = {name: real for name, path in paths.items() if (real := _own(path, root, committed))}
+    paths = {name: real for name, path in paths.items() if (real := _within(path, root, committed))}
     for pattern in options.files:
-        paths |= dict(_configured(root, pattern))
+        paths |= dict(_by_pattern(root, pattern))
     return tuple(Entry(name=name, source=path) for name, path in sorted(paths.items()))
 
 
-def _own(path: Path, root: Path, committed: Container[Path] | None) -> Path | None:
+def _within(path: Path, root: Path, committed: Container[Path] | None) -> Path | None:
     """Return the file that is packed: a link may lead to another file of the repository, as licences of crates do, and nowhere else."""
     base = root.resolve()
     real = path.resolve()
@@ -105,12 +105,12 @@ def _own(path: Path, root: Path, committed: Container[Path] | None) -> Path | No
     return below if committed is None or below in committed else None
 
 
-def _configured(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
+def _by_pattern(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
     where = f"release.files: {pattern!r}"
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise ConfigError(f"{where} leads out of the repository", hint="patterns begin at the repository's root")
     paths = [path for path in sorted(root.glob(pattern)) if path.is_file()]
-    if astray := next((path for path in paths if _own(path, root, None) is None), None):
+    if astray := next((path for path in paths if _within(path, root, None) is None), None):
         raise ConfigError(f"{where}: {astray} is a link out of the repository", hint="what is packed lies in it")
     if not paths:
         raise ConfigError(f"{where} fits no file", hint=f"patterns begin at {root}")

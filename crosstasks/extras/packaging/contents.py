@@ -154,7 +154,7 @@ def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tup
     lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
     result = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
     for name in sorted(here.keys() & there.keys()):
-        result += _compared(here[name], there[name])
+        result += _compare(here[name], there[name])
     return tuple(result)
 
 
@@ -163,7 +163,7 @@ def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
     return {path.name: path for path in paths if not triples or ((target := target_of(path.name)) and target.triple in triples)}
 
 
-def _compared(first: Path, second: Path) -> Iterator[Difference]:
+def _compare(first: Path, second: Path) -> Iterator[Difference]:
     offset = _first(first.read_bytes(), second.read_bytes())
     if offset < 0:
         return
@@ -185,13 +185,13 @@ def _member(package: str, name: str, first: Member, second: Member) -> Iterator[
     offset = _first(first.data, second.data)
     if offset >= 0:
         sizes = f"{len(first.data)} and {len(second.data)} bytes, " if len(first.data) != len(second.data) else ""
-        names = _differing(first.data, second.data)
+        names = _section_names(first.data, second.data)
         parts = f" in {', '.join(names[:MOST])}{' and others' if names[MOST:] else ''}" if names else ""
         what = f"{sizes}differs{parts}, first"
         yield Difference(package=package, member=name, what=what, offset=offset, section=section(BytesIO(first.data), offset))
 
 
-def _differing(first: bytes, second: bytes) -> list[str]:
+def _section_names(first: bytes, second: bytes) -> list[str]:
     """Return the sections of ELF files whose content differs, texts and data first: what moves with them follows from them."""
     here, there = ({name: data[start:end] for start, end, name in sections(BytesIO(data))} for data in (first, second))
     names = [name for name in (*here, *(name for name in there if name not in here)) if here.get(name) != there.get(name)]

@@ -41,7 +41,7 @@ Compile: TypeAlias = "Callable[[str, tuple[str, ...], Context], tuple[Plan, tupl
 UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
 
 
-def prepared(release: ReleaseContext) -> Context:
+def build_context(release: ReleaseContext) -> Context:
     """
     Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
 
@@ -78,27 +78,27 @@ def key(release: ReleaseContext, triple: str, more: Sequence[str]) -> str:
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def build(release: ReleaseContext, triples: Sequence[str], compiled: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
+def build(release: ReleaseContext, triples: Sequence[str], compiler: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
     """Build one target after another; one that fails does not keep the others from being finished."""
-    context = prepared(release)
+    context = build_context(release)
     parts = []
     for triple in triples:
-        part, context = one(replace(release, context=context), triple, compiled, more)
+        part, context = one(replace(release, context=context), triple, compiler, more)
         dist.remember(release.dist, part)
         parts.append(part)
     return tuple(parts)
 
 
-def one(release: ReleaseContext, triple: str, compiled: Compile, more: Sequence[str]) -> tuple[Part, Context]:
+def one(release: ReleaseContext, triple: str, compiler: Compile, more: Sequence[str]) -> tuple[Part, Context]:
     """Build and pack one target, if an earlier call has not."""
     if part := earlier(release, triple, more):
         return part, release.context
     begun, context = time.monotonic(), release.context
     commit = "" if release.git.dirty else release.git.commit
     try:
-        planned, artifacts, context = compiled(triple, arguments(release, more), context)
+        planned, artifacts, context = compiler(triple, arguments(release, more), context)
         _sound(planned, context)
-        _unchanged(release)
+        _check_tree(release)
         files, remarks = pack(replace(release, context=context), planned, artifacts)
     except Interrupted:
         raise
@@ -131,7 +131,7 @@ def _sound(planned: Plan, context: Context) -> None:
             pass
 
 
-def _unchanged(release: ReleaseContext) -> None:
+def _check_tree(release: ReleaseContext) -> None:
     """
     Look at the tree again: what is packed is of the commit, whatever ran while it was built.
 
@@ -267,13 +267,13 @@ def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterato
     """
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
     if not any(mark in word for word in command for mark in EACH):
-        yield _filled(command, fixed), tuple(names)
+        yield _fill(command, fixed), tuple(names)
         return
     for name in names:
-        yield _filled(command, {**fixed, "{artifact}": str(folder / name), "{name}": name}), (name,)
+        yield _fill(command, {**fixed, "{artifact}": str(folder / name), "{name}": name}), (name,)
 
 
-def _filled(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
+def _fill(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
     pattern = "|".join(map(re.escape, values))
     return tuple(re.sub(pattern, lambda match: values[match[0]], word) for word in command)
 
@@ -287,7 +287,7 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
     Raises:
         CrosstasksError: a command failed.
     """
-    listed = dist.chosen(release)
+    listed = dist.selection(release)
     if "hooks" in release.skip or not listed:
         return ()
     commands: list[str] = []

@@ -83,10 +83,12 @@ def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] 
         ConfigError: no repository, no commit, no such package, or no such part to skip.
     """
     options = context.config.release
-    left_out = skipped((*options.skip, *skip))
+    left_out = parts_to_skip((*options.skip, *skip))
     root = Path(context.repository.root)
     state = git.look(
-        root, context.run, without=(root / options.dist, Path(context.repository.target_directory), *_published(root, options.directory))
+        root,
+        context.run,
+        without=(root / options.dist, Path(context.repository.target_directory), *_publish_folders(root, options.directory)),
     )
     crates = product.crates(context.repository, options, packages)
     result = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
@@ -95,13 +97,13 @@ def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] 
     return ReleaseContext(context=context, git=state, crates=crates, products=result, skip=left_out, snapshot=snapshot)
 
 
-def _published(root: Path, template: str) -> tuple[Path, ...]:
+def _publish_folders(root: Path, template: str) -> tuple[Path, ...]:
     """Return the folder to publish to, if it is set, as far as it is the same for every version."""
     fixed = tuple(takewhile(lambda part: "{" not in part, Path(template).expanduser().parts))
     return (Path(os.path.normpath(root.joinpath(*fixed))),) if fixed else ()
 
 
-def skipped(words: Sequence[str]) -> frozenset[str]:
+def parts_to_skip(words: Sequence[str]) -> frozenset[str]:
     """
     Return the parts to leave out; a word may hold several, with commas between them.
 
@@ -149,14 +151,14 @@ def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
     except ToolMissing as error:
         hint = "https://cli.github.com" if argv[0] == "gh" else "https://rustup.rs"
         raise ToolMissing(error.what, why=error.why, hint=hint) from error
-    return structs.replace(done, err=masked(done.err, release.context.environ))
+    return structs.replace(done, err=mask(done.err, release.context.environ))
 
 
 _TOKEN: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|cio)\w{20,255}")
 """GitHub's tokens and those of the crates registry, wherever a program has them from."""
 
 
-def masked(text: str, environ: Mapping[str, str]) -> str:
+def mask(text: str, environ: Mapping[str, str]) -> str:
     """Return what a program said without the user's tokens: some show the request that failed."""
     values = sorted((value for name, value in environ.items() if SECRET.search(name) and len(value) >= 8), key=len, reverse=True)
     for value in values:

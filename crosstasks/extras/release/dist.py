@@ -187,14 +187,14 @@ ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
 """What is published beside the files that are listed."""
 
 
-def listed(release: ReleaseContext) -> tuple[Path, ...]:
+def files_to_publish(release: ReleaseContext) -> tuple[Path, ...]:
     """
     Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
 
     Raises:
         CrosstasksError: there are none, or one is not as it is listed.
     """
-    named = chosen(release)
+    named = selection(release)
     if not named:
         raise CrosstasksError(f"there is nothing to publish in {release.dist}", hint="`release.build` makes it")
     for name, checksum in named.items():
@@ -225,13 +225,13 @@ def _artifacts(folder: Path) -> dict[str, str]:
         return {}
 
 
-def chosen(release: ReleaseContext) -> dict[str, str]:
+def selection(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
-    some, rows = release.context.config.selection, listing(release.dist)
+    some, rows = release.context.config.selection, checksums(release.dist)
     return {name: checksum for name, checksum in rows.items() if not some or ((target := target_of(name)) and target.triple in some)}
 
 
-def listing(folder: Path) -> dict[str, str]:
+def checksums(folder: Path) -> dict[str, str]:
     """Return what SHA256SUMS says: the checksum of each file."""
     try:
         lines = (folder / SUMS).read_text("utf-8").splitlines()

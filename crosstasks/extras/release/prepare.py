@@ -35,7 +35,7 @@ class Write(Step, frozen=True, kw_only=True):
     path: str
 
 
-class Intended(Struct, frozen=True, kw_only=True):
+class Intent(Struct, frozen=True, kw_only=True):
     """What a release will be.
 
     Attributes:
@@ -74,7 +74,7 @@ class Intended(Struct, frozen=True, kw_only=True):
         return "".join(parts)
 
 
-def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Intended:
+def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Intent:
     """
     Work out what the release will be.
 
@@ -92,14 +92,14 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
     _on_branch(release)
     if _is_prepared(release, now):
         _clean(release, {})
-        return Intended(versions=now, message=_message(release, now), tags=_tags(release, now), resumed=bool(bump))
-    new = {name: version.bumped(one, bump) if bump else one for name, one in now.items()}
+        return Intent(versions=now, message=_message(release, now), tags=_tags(release, now), resumed=bool(bump))
+    new = {name: version.bump(one, bump) if bump else one for name, one in now.items()}
     tags = _tags(release, new)
     writes = {**_manifests(head, now, new), **_changelogs(release, head, new, today or datetime.now(UTC).strftime("%Y-%m-%d"))}
     before = {path: head.text(path) or "" for path in writes}
     writes = {path: text for path, text in writes.items() if text != before[path]}
     _clean(release, writes)
-    return Intended(versions=new, message=_message(release, new), writes=writes, before=before, tags=tags)
+    return Intent(versions=new, message=_message(release, new), writes=writes, before=before, tags=tags)
 
 
 class Head:
@@ -154,7 +154,7 @@ def _message(release: ReleaseContext, versions: Mapping[str, str]) -> str:
     return f"Release {', '.join(f'{name} {one}' for name, one in versions.items())}"
 
 
-def _named(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
+def _tag_names(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ...]:
     template = release.context.config.release.tag
     return tuple(dict.fromkeys(product.tag(template, crate.name, versions[crate.name]) for crate in release.crates))
 
@@ -163,7 +163,7 @@ def _tags(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ..
     """Return the tags that are not there yet; one on another commit is no name for this."""
     if "tag" in release.skip:
         return ()
-    tags = _named(release, versions)
+    tags = _tag_names(release, versions)
     elsewhere = [tag for tag in tags if release.git.tags.get(tag, release.git.commit) != release.git.commit]
     if elsewhere:
         why = f"it names {release.git.tags[elsewhere[0]][:12]}, and HEAD is {release.git.commit[:12]}"
@@ -173,7 +173,7 @@ def _tags(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ..
 
 def _is_prepared(release: ReleaseContext, versions: Mapping[str, str]) -> bool:
     """Tell whether HEAD is the commit of a release: by its tags, or by its message, if the call ended before they were made."""
-    tagged = all(release.git.tags.get(tag) == release.git.commit for tag in _named(release, versions))
+    tagged = all(release.git.tags.get(tag) == release.git.commit for tag in _tag_names(release, versions))
     return tagged or release.git.subject == _message(release, versions)
 
 
@@ -243,22 +243,22 @@ def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new
     date = _DATE.search(written)  # of an interrupted call, that may have been yesterday
     template = release.context.config.release.tag
     before = product.tag(template, crate.name, crate.version) if crate.version != new else ""
-    return version.released(text, new, date[0] if date else today, product.tag(template, crate.name, new), before)
+    return version.add_section(text, new, date[0] if date else today, product.tag(template, crate.name, new), before)
 
 
-def prepare(release: ReleaseContext, intended: Intended) -> None:
+def prepare(release: ReleaseContext, intent: Intent) -> None:
     """
-    Write, commit and tag what is intended.
+    Write, commit and tag what the release will be.
 
     Raises:
         CrosstasksError: a file cannot be written, Cargo.lock does not fit, or git refused; the next call goes on from there.
     """
     top = Path(release.git.top)
-    for path, text in intended.writes.items():
+    for path, text in intent.writes.items():
         archive.write(top / path, text.encode())
-    if intended.writes:
+    if intent.writes:
         _fits(release)
-    for step in intended.steps:
+    for step in intent.steps:
         if isinstance(step, Command):
             release.context.say(str(step))
             done = release.context.run(step.argv, env=git.QUIET, cwd=str(top))

@@ -38,7 +38,7 @@ def _github(release: ReleaseContext) -> Iterator[Action]:
     where = ("--repo", release.context.config.release.repository) if release.context.config.release.repository else ()
     by_tag: dict[str, list[Path]] = {}
     tags = {one.name: one.tag for one in release.products}
-    for path in dist.listed(release):
+    for path in dist.files_to_publish(release):
         by_tag.setdefault(tags[dist.product(release, path)], []).append(path)
     for tag, paths in by_tag.items():
         yield from _release(release, tag, paths, where)
@@ -134,8 +134,8 @@ def _registry(release: ReleaseContext) -> Iterator[Action]:
     crates = {crate.name: crate for crate in release.crates if crate.goes_to(registry)}
     for name in order(tuple(crates), _edges(release)):
         what, step = f"{name} {crates[name].version}", _step(release, "--package", name)
-        published = _published(release, name, crates[name].version)
-        note = _compared(release, name, crates[name].version, published) if published else ""
+        published = _registry_checksum(release, name, crates[name].version)
+        note = _compare(release, name, crates[name].version, published) if published else ""
         yield Action(what=what, done=bool(published), step=step, note=note)
 
 
@@ -156,7 +156,7 @@ def _edges(release: ReleaseContext) -> dict[str, list[str]]:
     }
 
 
-def _published(release: ReleaseContext, name: str, number: str) -> str:
+def _registry_checksum(release: ReleaseContext, name: str, number: str) -> str:
     """Return the checksum that the registry's index has of a package; empty if it has not that version."""
     registry = release.context.config.release.registry
     setting = f', registry = "{registry}"' if registry and registry != "crates-io" else ""
@@ -176,7 +176,7 @@ def _published(release: ReleaseContext, name: str, number: str) -> str:
     return ""
 
 
-def _compared(release: ReleaseContext, name: str, number: str, published: str) -> str:
+def _compare(release: ReleaseContext, name: str, number: str, published: str) -> str:
     """
     Pack a package that is published, as it was then, and return what is known of both.
 
@@ -197,7 +197,7 @@ def _compared(release: ReleaseContext, name: str, number: str, published: str) -
     return "with the same content"
 
 
-def tried(release: ReleaseContext) -> list[str]:
+def try_registry(release: ReleaseContext) -> list[str]:
     """Let cargo pack and check the crates without uploading: all at once, since those not yet published need one another."""
     registry = release.context.config.release.registry
     crates: Sequence[str] = [f"--package={crate.name}" for crate in release.crates if crate.goes_to(registry)]
@@ -220,7 +220,7 @@ def _directory(release: ReleaseContext) -> Iterator[Action]:
     template = release.context.config.release.directory
     if not template:
         raise ConfigError("release.directory is not set", hint="`publish` names `directory`, and that is the folder")
-    for path in dist.listed(release):
+    for path in dist.files_to_publish(release):
         folder = template.replace("{version}", release.version).replace("{package}", dist.product(release, path))
         target = Path(os.path.normpath(release.root / Path(folder).expanduser() / path.name))
         if target.is_file() and files.sha256(target) != files.sha256(path):
@@ -271,7 +271,7 @@ def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
                     _do(release, action.step)
                 lines.append(f"{place}: {action.what}: published")
         if dry and place == "registry":
-            lines += tried(release)
+            lines += try_registry(release)
     return tuple(lines)
 
 

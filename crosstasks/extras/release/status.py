@@ -126,9 +126,9 @@ def _packages(release: ReleaseContext) -> Iterator[Answer]:
         yield "wrong", f"{triple} failed: {why}", f"`release.build --target {triple}`"
 
 
-def _published(release: ReleaseContext) -> Iterator[Answer]:
+def _places(release: ReleaseContext) -> Iterator[Answer]:
     for name in publish.places(release):
-        if not dist.chosen(release):
+        if not dist.selection(release):
             yield "missing", f"{name}: nothing is built yet", "`release.build`"
             continue
         if release.context.config.offline and name != "directory":
@@ -151,7 +151,7 @@ LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Answer]]]] = {
     "tree": _tree,
     "branch": _branch,
     "packages": _packages,
-    "published": _published,
+    "published": _places,
 }
 
 

@@ -154,11 +154,16 @@ def folders(context: Context) -> Mapping[str, str]:
 
 def _promise(package: Package, context: Context) -> Promise:
     target = package.target
-    glibc = promised_glibc(package.path.parent, target.triple, context.config)
-    return Promise(target=target, glibc=glibc, folders=folders(context), built=built(target, context), standard=standard(target, context))
+    return Promise(
+        target=target,
+        glibc=promised_glibc(package.path.parent, target.triple, context.config),
+        folders=folders(context),
+        built=build_folders(target, context),
+        standard=standard(target, context),
+    )
 
 
-def built(target: Target, context: Context) -> tuple[Path, ...]:
+def build_folders(target: Target, context: Context) -> tuple[Path, ...]:
     """Return the folders with what was linked into the target's programs, of every builder and profile."""
     ours = Path(context.repository.target_directory) / "crosstasks"
     return tuple(sorted(ours.glob(f".*/{target.triple}/*")))
@@ -175,7 +180,7 @@ def standard(target: Target, context: Context) -> Mapping[str, Path]:
     return {release: path for release, path in folders.items() if path.is_dir()}
 
 
-def failed(findings: Collection[Finding]) -> CrosstasksError | None:
+def error_of(findings: Collection[Finding]) -> CrosstasksError | None:
     """Return the error of what does not hold, each file with its problems; None if all is well."""
     wrong = [finding for finding in findings if finding.state == "failed"]
     if not wrong:
@@ -238,7 +243,7 @@ def _notes(findings: Iterable[Finding]) -> list[str]:
     return [*wrong, *(f"{where}: {why}" for why, where in unknown.items())]
 
 
-def compared(differences: Sequence[Difference]) -> str:
+def differences_text(differences: Sequence[Difference]) -> str:
     """Return in lines how a second build differs from the first."""
     return "\n".join(map(str, differences)) or "a second build of the same commit gives the same packages, byte for byte"
 
@@ -269,7 +274,7 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
         return differences(dist, package(tree / below), triples)
 
 
-def released(dist: Path) -> tuple[str, ...]:
+def product_names(dist: Path) -> tuple[str, ...]:
     """Return the names of what the archives in a folder are of, as the first build has listed them; nothing if it has not."""
     try:
         rows = json.loads((dist / "artifacts.json").read_text("utf-8"))["artifacts"]

@@ -18,7 +18,7 @@ _KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_
 _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
-def bumped(version: str, how: str) -> str:
+def bump(version: str, how: str) -> str:
     """
     Return the version that follows.
 
@@ -64,13 +64,13 @@ def manifests(texts: Mapping[str, str], root: str, versions: Mapping[str, str]) 
     packages = {path: document["package"] for path, document in documents.items() if "package" in document}
     heirs = {str(package["name"]) for package in packages.values() if _inherits(package)}
     if heirs & set(versions):
-        _inherited(documents[root], heirs, versions)
+        _set_workspace_version(documents[root], heirs, versions)
     for package in packages.values():
         if str(package["name"]) in versions and not _inherits(package) and "version" in package:
             package["version"] = versions[str(package["name"])]
     for document in documents.values():
         for table in _dependencies(document):
-            _required(table, versions)
+            _set_requirement(table, versions)
     return {path: tomlkit.dumps(document) for path, document in documents.items()}
 
 
@@ -79,7 +79,7 @@ def _inherits(package: Any) -> bool:
     return hasattr(version, "get") and bool(version.get("workspace"))
 
 
-def _inherited(document: Any, heirs: set[str], versions: Mapping[str, str]) -> None:
+def _set_workspace_version(document: Any, heirs: set[str], versions: Mapping[str, str]) -> None:
     new = {versions[name] for name in heirs & set(versions)}
     others = heirs - set(versions)
     if others or len(new) > 1:
@@ -94,7 +94,7 @@ def _dependencies(document: Any) -> Iterator[Any]:
         yield from (holder[kind] for kind in _KINDS if kind in holder)
 
 
-def _required(table: Any, versions: Mapping[str, str]) -> None:
+def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
     """Let a dependency by path, which also tells a version for the registry, ask for the new one; its operator is kept."""
     for key, value in table.items():
         name = str(value.get("package", key)) if hasattr(value, "get") else ""
@@ -114,10 +114,10 @@ def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> s
         before: the version that each had.
     """
     head, *blocks = re.split(r"(?m)^(?=\[\[package\]\]$)", text)
-    return head + "".join(_locked(block, versions, before) for block in blocks)
+    return head + "".join(_set_version(block, versions, before) for block in blocks)
 
 
-def _locked(block: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
+def _set_version(block: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
     name = re.search(r'(?m)^name = "(.*)"$', block)
     if name and name[1] in versions and not re.search(r"(?m)^source = ", block):
         block = re.sub(rf'(?m)^version = "{re.escape(before[name[1]])}"$', f'version = "{versions[name[1]]}"', block, count=1)
@@ -165,7 +165,7 @@ def notes(text: str, version: str) -> str | None:
     return sections(text).get(version.lower())
 
 
-def released(text: str, version: str, date: str, tag: str = "", before: str = "") -> str:
+def add_section(text: str, version: str, date: str, tag: str = "", before: str = "") -> str:
     """
     Return the changelog with what is not released yet under a version.
 

@@ -64,7 +64,7 @@ class Workers:
             Interrupted: the user ended it; every process and what it had started is ended first.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        with Signals() as signals, ThreadPoolExecutor(max_workers=jobs) as pool, self._shown(triples) as refresh:
+        with Signals() as signals, ThreadPoolExecutor(max_workers=jobs) as pool, self._show(triples) as refresh:
             open_: set[Future[None]] = {pool.submit(self._one, triple) for triple in triples}
             try:
                 while open_:
@@ -119,7 +119,7 @@ class Workers:
             return Part(target=triple, seconds=seconds, error=error, code=code or CrosstasksError.code)
 
     @contextmanager
-    def _shown(self, triples: Sequence[str]) -> Iterator[Callable[[], None]]:
+    def _show(self, triples: Sequence[str]) -> Iterator[Callable[[], None]]:
         """Show a live table on a terminal, else a line when a target has come to its end."""
         if not sys.stderr.isatty():
             shown: set[str] = set()

@@ -11,7 +11,7 @@ from crosstasks.config.options import Release
 from crosstasks.core.errors import ConfigError, NothingSelected
 from crosstasks.extras.packaging.product import crates, products, snapshot
 from crosstasks.extras.release.build import calls
-from crosstasks.extras.release.context import PARTS, skipped
+from crosstasks.extras.release.context import PARTS, parts_to_skip
 from crosstasks.project.manifest import Package
 from crosstasks.testing import repository
 
@@ -83,13 +83,13 @@ def test_a_snapshot_tells_its_commit(workspace):
 
 def test_parts_are_left_out_by_their_names():
     """Several in one word, or one each."""
-    assert skipped(("sbom,publish", "hooks")) == {"sbom", "publish", "hooks"}
+    assert parts_to_skip(("sbom,publish", "hooks")) == {"sbom", "publish", "hooks"}
 
 
 def test_a_wrong_part_lists_the_right_ones():
     """And the likely one."""
     with pytest.raises(ConfigError) as caught:
-        skipped(("sbon",))
+        parts_to_skip(("sbon",))
     assert "'sbon', perhaps 'sbom'" in str(caught.value)
     assert all(part in caught.value.hint for part in PARTS)
 

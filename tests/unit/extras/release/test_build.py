@@ -73,7 +73,7 @@ def compiling(planned, *artifacts):
 
 def test_builds_are_given_the_time_of_the_commit(release):
     """And are strict, without names of folders of this machine."""
-    context = build.prepared(release())
+    context = build.build_context(release())
     assert (True, {"SOURCE_DATE_EPOCH": "1700000000"}, "", True) == (
         context.extra.remap,
         context.extra.env,
@@ -93,10 +93,10 @@ def test_builds_are_given_the_time_of_the_commit(release):
 def test_what_keeps_a_release_from_being_built(more, what, release):
     """Told before anything is; a snapshot may be of anything."""
     with pytest.raises(ConfigError, match=what) as caught:
-        build.prepared(release(environ={"PATH": "/nowhere"}, **more))
+        build.build_context(release(environ={"PATH": "/nowhere"}, **more))
     if "git" in more:
         assert "\n".join(f"f{n:02}" for n in range(10)) == caught.value.why
-        assert build.prepared(release(snapshot=True, **more))
+        assert build.build_context(release(snapshot=True, **more))
 
 
 def test_a_release_needs_a_lock_file(release):
@@ -105,7 +105,7 @@ def test_a_release_needs_a_lock_file(release):
     without = changed(made.context.repository, lock=False)
     facts = made.context.facts.with_({question: without for question in made.context.facts.answers if question.about == "repository"})
     with pytest.raises(ConfigError, match=r"a release needs Cargo\.lock"):
-        build.prepared(replace(made, context=replace(made.context, facts=facts)))
+        build.build_context(replace(made, context=replace(made.context, facts=facts)))
 
 
 @pytest.mark.parametrize(("auditable", "taken"), [("auto", True), ("always", True), ("never", False)])
@@ -114,7 +114,7 @@ def test_cargo_auditable_is_taken_from_path(auditable, taken, release, tmp_path)
     wrapper = tmp_path / "bin" / "cargo-auditable"
     wrapper.parent.mkdir()
     wrapper.touch(0o755)
-    made = build.prepared(release(options={"auditable": auditable}, environ={"PATH": str(wrapper.parent)}))
+    made = build.build_context(release(options={"auditable": auditable}, environ={"PATH": str(wrapper.parent)}))
     assert (str(wrapper) if taken else "") == made.extra.wrapper
 
 

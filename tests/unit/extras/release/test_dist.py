@@ -75,7 +75,7 @@ def test_what_is_selected_is_what_is_published(release, built):
     """Of the lists, those that are not selected are left where they are."""
     built(release(AMD64), AMD64)
     built(release(ARM64), ARM64)
-    archives = lambda *selected: [path.name for path in dist.listed(release(*selected)) if path.suffix == ".gz"]  # noqa: E731
+    archives = lambda *selected: [path.name for path in dist.files_to_publish(release(*selected)) if path.suffix == ".gz"]  # noqa: E731
     assert [f"hello-{ARM64}-v0.1.0.tar.gz"] == archives(ARM64)
     assert 2 == len(archives())
 

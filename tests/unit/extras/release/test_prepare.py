@@ -10,7 +10,7 @@ from release_values import failed
 from crosstasks.core.errors import ConfigError, CrosstasksError
 from crosstasks.extras.packaging.product import Crate
 from crosstasks.extras.release import prepare
-from crosstasks.extras.release.prepare import Intended, Write
+from crosstasks.extras.release.prepare import Intent, Write
 
 MANIFEST = '[package]\nname = "hello"\nversion = "0.1.0"\n'
 LOCK = 'version = 4\n\n[[package]]\nname = "hello"\nversion = "0.1.0"\n'
@@ -31,36 +31,34 @@ def head(make, tmp_path):
 
 def test_the_next_version_is_written_everywhere(head):
     """The manifest, Cargo.lock and the changelog, in one commit with one tag; the patch shows it."""
-    intended = prepare.intend(head(), "minor", today="2026-03-04")
+    intent = prepare.intend(head(), "minor", today="2026-03-04")
     assert ({"hello": "0.2.0"}, "Release 0.2.0", ("v0.2.0",), False) == (
-        intended.versions,
-        intended.message,
-        intended.tags,
-        intended.resumed,
+        intent.versions,
+        intent.message,
+        intent.tags,
+        intent.resumed,
     )
-    assert {"Cargo.toml", "Cargo.lock", "CHANGELOG.md"} == set(intended.writes)
+    assert {"Cargo.toml", "Cargo.lock", "CHANGELOG.md"} == set(intent.writes)
     assert (MANIFEST.replace("0.1.0", "0.2.0"), LOCK.replace("0.1.0", "0.2.0")) == (
-        intended.writes["Cargo.toml"],
-        intended.writes["Cargo.lock"],
+        intent.writes["Cargo.toml"],
+        intent.writes["Cargo.lock"],
     )
-    changelog = intended.writes["CHANGELOG.md"]
+    changelog = intent.writes["CHANGELOG.md"]
     assert "## [Unreleased]\n\n## [0.2.0] - 2026-03-04\n\n- New.\n" in changelog
     assert "[unreleased]: https://x.example/compare/v0.2.0...HEAD\n[0.2.0]: https://x.example/compare/v0.1.0...v0.2.0\n" in changelog
-    writes = [Write(why="the release", path=path) for path in intended.writes]
-    assert writes == list(intended.steps[: len(writes)])
-    commit, tag = (step.argv for step in intended.steps[len(writes) :])
-    assert ("git", "commit", "--message", "Release 0.2.0", "--", *intended.writes) == commit
+    writes = [Write(why="the release", path=path) for path in intent.writes]
+    assert writes == list(intent.steps[: len(writes)])
+    commit, tag = (step.argv for step in intent.steps[len(writes) :])
+    assert ("git", "commit", "--message", "Release 0.2.0", "--", *intent.writes) == commit
     assert ("git", "tag", "--annotate", "--message", "Release 0.2.0", "v0.2.0") == tag
-    assert (
-        '--- a/Cargo.toml\n+++ b/Cargo.toml\n@@ -2,2 +2,2 @@\n name = "hello"\n-version = "0.1.0"\n+version = "0.2.0"\n' in intended.diff()
-    )
+    assert '--- a/Cargo.toml\n+++ b/Cargo.toml\n@@ -2,2 +2,2 @@\n name = "hello"\n-version = "0.1.0"\n+version = "0.2.0"\n' in intent.diff()
 
 
 def test_the_first_release_keeps_its_version(head):
     """Without --bump only the changelog changes; its link goes on from the tag that it names."""
-    intended = prepare.intend(head(), today="2026-03-04")
-    assert ({"hello": "0.1.0"}, {"CHANGELOG.md"}) == (intended.versions, set(intended.writes))
-    assert "[0.1.0]: https://x.example/compare/v0.0.9...v0.1.0\n" in intended.writes["CHANGELOG.md"]
+    intent = prepare.intend(head(), today="2026-03-04")
+    assert ({"hello": "0.1.0"}, {"CHANGELOG.md"}) == (intent.versions, set(intent.writes))
+    assert "[0.1.0]: https://x.example/compare/v0.0.9...v0.1.0\n" in intent.writes["CHANGELOG.md"]
 
 
 def test_nothing_but_a_tag(head):
@@ -72,9 +70,9 @@ def test_nothing_but_a_tag(head):
         head({"Cargo.toml": MANIFEST}),
         head({"Cargo.toml": MANIFEST}, options={"changelog": ""}),
     ):
-        intended = prepare.intend(release)
-        assert ({}, ("v0.1.0",)) == (intended.writes, intended.tags)
-        assert [("git", "tag")] == [step.argv[:2] for step in intended.steps]
+        intent = prepare.intend(release)
+        assert ({}, ("v0.1.0",)) == (intent.writes, intent.tags)
+        assert [("git", "tag")] == [step.argv[:2] for step in intent.steps]
     assert () == prepare.intend(head({"Cargo.toml": MANIFEST}, skip=frozenset({"tag"}))).steps
 
 
@@ -90,9 +88,9 @@ def test_a_changelog_that_is_configured_must_be_committed(head):
 )
 def test_a_prepared_release_is_taken_up(git, head):
     """It is known by its tag, or by the message of its commit; --bump then means nothing, and that is said."""
-    intended = prepare.intend(head(git=git), "minor")
+    intent = prepare.intend(head(git=git), "minor")
     tags = () if git.get("tags") else ("v0.1.0",)
-    assert Intended(versions={"hello": "0.1.0"}, message="Release 0.1.0", tags=tags, resumed=True) == intended
+    assert Intent(versions={"hello": "0.1.0"}, message="Release 0.1.0", tags=tags, resumed=True) == intent
     assert not prepare.intend(head(git=git)).resumed
 
 
@@ -163,9 +161,9 @@ def test_members_that_inherit_have_one_version(head, tmp_path):
         (tmp_path / name).mkdir()
     heir = '[package]\nname = "{}"\nversion.workspace = true\n'
     files = {"Cargo.toml": WORKSPACE, "a/Cargo.toml": heir.format("a"), "b/Cargo.toml": heir.format("b")}
-    intended = prepare.intend(head(files, crates=two(tmp_path)), "patch")
-    assert ({"a": "0.3.1", "b": "0.3.1"}, "Release 0.3.1", ("v0.3.1",)) == (intended.versions, intended.message, intended.tags)
-    assert {"Cargo.toml": WORKSPACE.replace("0.3.0", "0.3.1")} == intended.writes
+    intent = prepare.intend(head(files, crates=two(tmp_path)), "patch")
+    assert ({"a": "0.3.1", "b": "0.3.1"}, "Release 0.3.1", ("v0.3.1",)) == (intent.versions, intent.message, intent.tags)
+    assert {"Cargo.toml": WORKSPACE.replace("0.3.0", "0.3.1")} == intent.writes
 
 
 def test_packages_with_tags_of_their_own_have_changelogs_of_their_own(head, tmp_path):
@@ -176,11 +174,11 @@ def test_packages_with_tags_of_their_own_have_changelogs_of_their_own(head, tmp_
     files = {"a/Cargo.toml": own.format("a"), "b/Cargo.toml": own.format("b"), "a/CHANGELOG.md": CHANGELOG, "CHANGELOG.md": CHANGELOG}
     template = "{package}-v{version}"
     release = head(files, crates=two(tmp_path, template), options={"tag": template})
-    intended = prepare.intend(release, "patch", today="2026-03-04")
-    assert ("Release a 0.3.1, b 0.3.1", ("a-v0.3.1", "b-v0.3.1")) == (intended.message, intended.tags)
-    assert {"a/Cargo.toml", "b/Cargo.toml", "a/CHANGELOG.md", "CHANGELOG.md"} == set(intended.writes)
-    assert "compare/a-v0.3.0...a-v0.3.1\n" in intended.writes["a/CHANGELOG.md"]
-    assert "compare/b-v0.3.0...b-v0.3.1\n" in intended.writes["CHANGELOG.md"]
+    intent = prepare.intend(release, "patch", today="2026-03-04")
+    assert ("Release a 0.3.1, b 0.3.1", ("a-v0.3.1", "b-v0.3.1")) == (intent.message, intent.tags)
+    assert {"a/Cargo.toml", "b/Cargo.toml", "a/CHANGELOG.md", "CHANGELOG.md"} == set(intent.writes)
+    assert "compare/a-v0.3.0...a-v0.3.1\n" in intent.writes["a/CHANGELOG.md"]
+    assert "compare/b-v0.3.0...b-v0.3.1\n" in intent.writes["CHANGELOG.md"]
 
 
 def test_a_file_that_is_no_text_is_named(head):
@@ -192,9 +190,9 @@ def test_a_file_that_is_no_text_is_named(head):
 def test_what_is_intended_is_done_in_order(head, tmp_path):
     """Files, the commit, the tag: at the top of the repository, with hooks off."""
     release = head(answers={("git", "commit"): "", ("git", "tag"): ""})
-    intended = prepare.intend(release, "minor", today="2026-03-04")
+    intent = prepare.intend(release, "minor", today="2026-03-04")
     before = len(release.context.run.calls)
-    prepare.prepare(release, intended)
+    prepare.prepare(release, intent)
     assert MANIFEST.replace("0.1.0", "0.2.0") == (tmp_path / "Cargo.toml").read_text()
     assert ["commit", "tag"] == [call[1] for call in release.context.run.calls[before:]]
     assert [str(tmp_path)] * 2 == release.context.run.folders[before:]
@@ -205,9 +203,9 @@ def test_what_is_intended_is_done_in_order(head, tmp_path):
 def test_git_that_refuses_ends_it(said, why, head):
     """The next call goes on from there; no tag is made of a commit that is not there."""
     release = head(answers={("git", "commit"): said, ("git", "tag"): ""})
-    intended = prepare.intend(release, "minor")
+    intent = prepare.intend(release, "minor")
     with pytest.raises(CrosstasksError, match="`git commit` failed") as caught:
-        prepare.prepare(release, intended)
+        prepare.prepare(release, intent)
     assert (why, "the next call goes on from here") == (caught.value.why, caught.value.hint)
     assert [] == [call for call in release.context.run.calls if call[:2] == ("git", "tag")]
 
@@ -221,12 +219,12 @@ def test_cargo_says_whether_its_lock_file_fits(code, fits, head, tmp_path, monke
     argv = (str(cargo), "metadata", "--format-version=1", "--locked", "--offline", "--no-deps")
     answers = {argv: failed("error: needs to be updated\n", code), ("git", "commit"): "", ("git", "tag"): ""}
     release = head(answers=answers, environ={"PATH": str(cargo.parent)})
-    intended = prepare.intend(release, "minor")
+    intent = prepare.intend(release, "minor")
     if fits:
-        prepare.prepare(release, intended)
+        prepare.prepare(release, intent)
     else:
         with pytest.raises(CrosstasksError, match=r"Cargo\.lock does not fit the new version") as caught:
-            prepare.prepare(release, intended)
+            prepare.prepare(release, intent)
         assert "error: needs to be updated" == caught.value.why
     asked = release.context.run.calls.index(argv)
     assert (str(release.root), {"RUSTUP_AUTO_INSTALL": "0"}) == (release.context.run.folders[asked], release.context.run.envs[asked])

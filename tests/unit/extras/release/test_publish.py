@@ -370,7 +370,7 @@ def test_trying_a_registry_lets_cargo_try_all_at_once(make):
     answers = {METADATA: needing(hello=[], other=[]), LOCKFILE: absent, dry: ""}
     release = make(answers, options={"publish": ["registry"]}, crates=crates("hello", "other"))
     assert "registry: cargo has tried it: nothing is wrong" == publish.publish(release, dry=True)[-1]
-    assert [] == publish.tried(make({("cargo",): ""}, crates=crates("hello", registries=())))
+    assert [] == publish.try_registry(make({("cargo",): ""}, crates=crates("hello", registries=())))
     release = make(answers | {dry: failed("error: no readme\n")}, options={"publish": ["registry"]}, crates=crates("hello", "other"))
     with pytest.raises(CrosstasksError, match="`cargo publish --dry-run` failed") as caught:
         publish.publish(release, dry=True)

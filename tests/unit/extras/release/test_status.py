@@ -121,7 +121,7 @@ def test_what_is_published_is_looked_at(make, packed, tmp_path):
         (one.state, one.detail, one.next) for one in row(release, "published")
     ]
     (tmp_path / "out").mkdir()
-    for path in dist.listed(release):
+    for path in dist.files_to_publish(release):
         (tmp_path / "out" / path.name).write_bytes(path.read_bytes())
     assert [Row(name="published", state="ok", detail="directory")] == row(release, "published")
     offline = make(options={"publish": ["github", "directory"], "directory": "out"}, top={"offline": True})

@@ -122,10 +122,10 @@ def test_what_is_wrong_is_one_error():
         finding("relro", "failed", problems=("partly",), hint="h"),
         finding("package", "failed", member="", problems=("holds nothing",), hint="g"),
     )
-    error = verify.failed(rows)
+    error = verify.error_of(rows)
     assert ("not every package is what its target promises", "h; g") == (error.what, error.hint)
     assert "a.tar.gz/hello no\na.tar.gz/hello never\na.tar.gz/hello partly\na.tar.gz holds nothing" == error.why
-    assert verify.failed(rows[:2]) is None
+    assert verify.error_of(rows[:2]) is None
 
 
 def test_the_table():
@@ -185,7 +185,7 @@ def test_folders_with_what_was_linked(make, tmp_path):
         (tmp_path / "target" / "crosstasks" / path.format(ARM64)).mkdir(parents=True)
     ours = tmp_path / "target" / "crosstasks"
     target = targets.find("aarch64")
-    assert (ours / ".cross-1" / ARM64 / "release", ours / ".cross-2" / ARM64 / "debug") == verify.built(target, context)
+    assert (ours / ".cross-1" / ARM64 / "release", ours / ".cross-2" / ARM64 / "debug") == verify.build_folders(target, context)
     library = tmp_path / "rust" / "lib" / "rustlib" / ARM64 / "lib"
     library.mkdir(parents=True)
     inventory = Inventory(home="", tools_home="", toolchains=(toolchain("1.90.0", path=str(tmp_path / "rust")), toolchain("1.89.0")))
@@ -199,8 +199,8 @@ def test_a_second_build_is_compared_in_lines():
         Difference(package="a.tar.gz", member="hello", what="differs, first", offset=16, section=".data"),
         Difference(package="b", what="x"),
     )
-    assert "a.tar.gz/hello: differs, first at 0x10 in .data\nb: x" == verify.compared(rows)
-    assert "a second build of the same commit gives the same packages, byte for byte" == verify.compared(())
+    assert "a.tar.gz/hello: differs, first at 0x10 in .data\nb: x" == verify.differences_text(rows)
+    assert "a second build of the same commit gives the same packages, byte for byte" == verify.differences_text(())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_folder_says_what_its_archives_are_of(text, names, tmp_path):
     """As the first build has listed it."""
     if text is not None:
         (tmp_path / "artifacts.json").write_text(text)
-    assert names == verify.released(tmp_path)
+    assert names == verify.product_names(tmp_path)
 
 
 def test_a_second_build_has_folders_of_its_own(make, package, monkeypatch):

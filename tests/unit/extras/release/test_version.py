@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.release.version import bumped, lock, manifests, order
+from crosstasks.extras.release.version import bump, lock, manifests, order
 
 ROOT = """\
 # the workspace
@@ -48,7 +48,7 @@ version = "~1.0"
 )
 def test_versions_go_on(version, how, new):
     """By a word, or as said; of a pre-release comes its release."""
-    assert new == bumped(version, how)
+    assert new == bump(version, how)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_versions_go_on(version, how, new):
 def test_versions_do_not_go_back(version, how, said):
     """Nor to something that is no version."""
     with pytest.raises(ConfigError, match=said):
-        bumped(version, how)
+        bump(version, how)
 
 
 def test_a_version_of_the_workspace_is_changed_where_it_stands():

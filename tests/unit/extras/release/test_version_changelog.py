@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.release.version import notes, released, sections
+from crosstasks.extras.release.version import add_section, notes, sections
 
 LINKED = """\
 # Changelog
@@ -38,7 +38,7 @@ def test_headings_are_written_in_many_ways(heading):
 
 def test_what_is_new_goes_under_the_version():
     """With the date, and with links where there are such."""
-    made = released(LINKED, "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
+    made = add_section(LINKED, "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
     assert "## [Unreleased]\n\n## [1.1.0] - 2026-03-04\n\n### Added\n\n- A thing.\n" in made
     assert "[unreleased]: https://git.example.org/hello/compare/v1.1.0...HEAD\n" in made
     assert "[1.1.0]: https://git.example.org/hello/compare/v1.0.0...v1.1.0\n" in made
@@ -47,7 +47,7 @@ def test_what_is_new_goes_under_the_version():
 
 def test_plain_headings_stay_plain():
     """And nothing is added at the end."""
-    made = released("# Changes\n\n## Unreleased\n\n- New.\n", "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
+    made = add_section("# Changes\n\n## Unreleased\n\n- New.\n", "1.1.0", "2026-03-04", "v1.1.0", "v1.0.0")
     assert made == "# Changes\n\n## Unreleased\n\n## 1.1.0 - 2026-03-04\n\n- New.\n"
 
 
@@ -62,4 +62,4 @@ def test_plain_headings_stay_plain():
 def test_a_changelog_that_cannot_be_taken_on(text, said):
     """Each says what is missing."""
     with pytest.raises(ConfigError, match=said):
-        released(text, "1.1.0", "2026-03-04")
+        add_section(text, "1.1.0", "2026-03-04")
