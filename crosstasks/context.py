@@ -83,6 +83,10 @@ class Context:
             case engine:
                 return engine
 
+    def debian_archive(self, suite: str) -> Archive:
+        """Return a suite of Debian's archive."""
+        return debian_archive(self.cache, self.config, suite, self.say)
+
 
 def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str], run: Runner, **clients: Any) -> Look:
     """Return what looking is lent: what the configuration of *place* says of it, our cache *folder*, and the *clients*."""

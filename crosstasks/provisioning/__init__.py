@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -22,11 +22,10 @@ from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
 from ..catalog.targets import host_triple
 from ..clients import engines
-from ..context import debian_archive
 from ..core import cache
 from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
-from . import emulation, glibc, image, toolchain, tools
+from . import emulation, glibc, image, rust_packages, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -40,60 +39,42 @@ def take(step: Provision, context: Context) -> None:
         CrosstasksError: it failed; the error says how.
     """
     cache.prepare(context.cache)
-    with engines.no_orphans():
+    # a pull shows how far it is, and who registers may have to agree
+    timer = nullcontext() if isinstance(step, PullImage | RegisterEmulator) else progress.timer(progress.step_words(step))
+    with engines.no_orphans(), timer:
         _take(step, context)
 
 
 def _take(step: Provision, context: Context) -> None:
+    run, say, tools_home = context.run, context.say, context.cache / "tools"
     match step:
-        case InstallWheels():
-            _install_wheels(step, context)
+        case InstallWheels(name=name, projects=projects, machine=machine):
+            then = (partial(glibc.around, name.partition("-")[0], machine, context),) if step.glibc else ()
+            tools.from_pypi(tools_home, name, projects, machine=machine, then=then, run=run, say=say)
         case BringGlibc():
-            with progress.timer(progress.step_words(step)):
-                glibc.beside(step, context)
+            glibc.beside(step, context)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
-            with progress.timer(progress.step_words(step)):
-                tools.from_cargo(context.cache / "tools", name, flavour, install, cargo=Path(cargo), run=context.run, say=context.say)
+            tools.from_cargo(tools_home, name, flavour, install, cargo=Path(cargo), run=run, say=say)
+        case InstallToolchain(source="rustup"):
+            toolchain.from_rustup(step, home=context.cache / "rustup", rustup=step.rustup, run=run, say=say)
         case InstallToolchain():
-            _install_toolchain(step, context)
+            rust_packages.from_debian(
+                step,
+                home=context.cache / "rustup",
+                archive=context.debian_archive(SUITE),
+                debian_std={triple: row.debian_std for triple, row in targets.catalogue().items() if row.debian_std},
+                host_debian=BY_TRIPLE[step.host].debian,
+                # of the machine itself: what a bundle holds is planned as if this were another
+                runs_here=host_triple(context.look.platform()) == step.host and runs(DEBIAN_GLIBC, context.facts.host),
+                patchelf=partial(tools.patchelf, tools_home, run=run, say=say),
+                run=run,
+                say=say,
+            )
         case PullImage(ref=ref, platform=platform):
-            engines.pull(context.engine, ref, platform, context.say)
+            engines.pull(context.engine, ref, platform, say)
         case BuildImage(recipe=recipe):
-            with progress.timer(progress.step_words(step)):
-                image.provide(recipe, context)
+            image.provide(recipe, context)
         case RegisterEmulator():
             emulation.install(step, context)
         case _:
             assert_never(step)
-
-
-def _install_wheels(step: InstallWheels, context: Context) -> None:
-    then = (partial(glibc.around, step.name.partition("-")[0], step.machine, context),) if step.glibc else ()
-    with progress.timer(progress.step_words(step)):
-        home = context.cache / "tools"
-        tools.from_pypi(home, step.name, step.projects, machine=step.machine, then=then, run=context.run, say=context.say)
-
-
-def _install_toolchain(step: InstallToolchain, context: Context) -> None:
-    home = context.cache / "rustup"
-    if step.source == "rustup":
-        with progress.timer(progress.step_words(step)):
-            toolchain.from_rustup(step, home=home, rustup=step.rustup, run=context.run, say=context.say)
-        return
-    with progress.timer(progress.step_words(step)):
-        toolchain.from_debian(
-            step,
-            home=home,
-            archive=debian_archive(context.cache, context.config, SUITE, context.say),
-            debian_std=_architectures(),
-            host_debian=BY_TRIPLE[step.host].debian,
-            # of the machine itself: what a bundle holds is planned as if this were another
-            runs_here=host_triple(context.look.platform()) == step.host and runs(DEBIAN_GLIBC, context.facts.host),
-            patchelf=partial(tools.patchelf, context.cache / "tools", run=context.run, say=context.say),
-            run=context.run,
-            say=context.say,
-        )
-
-
-def _architectures() -> Mapping[str, str]:
-    return {triple: row.debian_std for triple, row in targets.catalogue().items() if row.debian_std}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..planning.route import Route
 
-SMELLS: Final = (
+SYMPTOMS: Final = (
     r"exited with (-(4|6|7|11)|13[2459])$",  # cargo itself: SIGILL, SIGABRT, SIGBUS, SIGSEGV, and as a container's code
     r"`(?>[^`\s]*?(rustc|rustdoc|cargo|zig)\b)[^`]*+` \((signal: (4|6|7|11)\b|exit status: 127|never executed)",
     r"rustc interrupted by SIG|internal compiler error|the compiler unexpectedly panicked",
@@ -40,7 +40,7 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 def suspicious(output: str) -> str:
     """Pure: return the line in which a failed program suggests that its files are damaged; empty if there is none."""
     plain = _ESCAPES.sub("", output)
-    match = re.search("|".join(f"(?:{pattern})" for pattern in SMELLS), plain, re.MULTILINE)
+    match = re.search("|".join(f"(?:{pattern})" for pattern in SYMPTOMS), plain, re.MULTILINE)
     return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.recipes import SUITE
 from ..clients.debian.deb import members
-from ..context import debian_archive
 from ..core import cache
 from ..core.errors import ToolMissing
 
@@ -69,9 +68,8 @@ def bring(folder: Path, programs: Mapping[str, str], archive: Archive, architect
 
 def around(program: str, machine: str, context: Context, folder: Path) -> None:
     """Put glibc around a *program* in ``bin`` of a folder, whose triple is *machine*; the folder can be moved."""
-    own = folder / "bin" / program
-    own.rename(folder / program)
-    bring(folder, {program: f"../{program}"}, _archive(context), BY_TRIPLE[machine].debian)
+    (folder / "bin" / program).rename(folder / program)
+    bring(folder, {program: f"../{program}"}, context.debian_archive(SUITE), BY_TRIPLE[machine].debian)
 
 
 def beside(step: BringGlibc, context: Context) -> None:
@@ -82,15 +80,11 @@ def beside(step: BringGlibc, context: Context) -> None:
         ToolMissing: as of ``bring``.
     """
     path = context.cache / "tools" / step.name
-    cache.make_once(path, partial(_made, step, path, context), ("bin/*", f"{FOLDER}/*"), context.say)
+    cache.make_once(path, partial(_make, step, path, context), ("bin/*", f"{FOLDER}/*"), context.say)
 
 
-def _made(step: BringGlibc, path: Path, context: Context, draft: Path) -> None:
+def _make(step: BringGlibc, path: Path, context: Context, draft: Path) -> None:
     bin_ = os.path.relpath(f"{step.toolchain}/bin", path / FOLDER)
-    bring(draft, {name: f"{bin_}/{name}" for name in step.programs}, _archive(context), BY_TRIPLE[step.machine].debian)
+    bring(draft, {name: f"{bin_}/{name}" for name in step.programs}, context.debian_archive(SUITE), BY_TRIPLE[step.machine].debian)
     # so a toolchain's own cargo is told from rustup's proxy (guard.py)
     (draft / "lib" / "rustlib").mkdir(parents=True)
-
-
-def _archive(context: Context) -> Archive:
-    return debian_archive(context.cache, context.config, SUITE, context.say)

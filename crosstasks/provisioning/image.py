@@ -24,7 +24,6 @@ from ..catalog.recipes import BASE, SPAWN, Recipe
 from ..clients import engines
 from ..clients.debian.deb import PIECE, members
 from ..clients.debian.index import Package, megabytes
-from ..context import debian_archive
 from ..core import cache, files
 from ..core.errors import ImageFailed
 
@@ -69,10 +68,10 @@ def compose(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) ->
 
 def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool], *, last: Collection[str] = ()) -> None:
     """
-    Copy what is wanted of packages.
+    Copy files of packages.
 
     Args:
-        takes: tells of a path in the image whether it is.
+        takes: tells of a path in the image whether it is copied.
         last: paths behind which a package is not read on.
     """
     names: set[str] = set()
@@ -179,7 +178,7 @@ def provide(recipe: Recipe, context: Context) -> None:
         ImageFailed, ToolMissing: as of ``build``.
     """
     spawn = SPAWN_FILES if recipe.base == BASE else ()
-    archive = debian_archive(context.cache, context.config, recipe.suite, context.say)
+    archive = context.debian_archive(recipe.suite)
     build(recipe, engine=context.engine.command, folder=context.cache / "images", archive=archive, spawn=spawn, say=context.say)
 
 
@@ -201,13 +200,13 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
         if engines.inspect(engine, (recipe.tag,)):
             return
         parts = packages(recipe, archive)
-        trusted = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
-        every = [*(package for part in parts for package in part), trusted]
+        authorities = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
+        every = [*(package for part in parts for package in part), authorities]
         say(f"building {recipe.tag} from {len(every)} packages, {megabytes(every)} MB")
         with ExitStack() as files:
             # without a name: however this process ends, they are gone with it
-            added = _added(recipe, archive.fetch([trusted])[0], spawn)
-            layers = _composed(recipe, parts, archive, added, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
+            others = _other_files(recipe, archive.fetch([authorities])[0], spawn)
+            layers = _compose_layers(recipe, parts, archive, others, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
             engines.load(engine, _archive(recipe, layers, every))
 
@@ -217,16 +216,16 @@ def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
     foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
     native = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
-    by_architecture = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
     with ThreadPoolExecutor() as pool:
         below = pool.submit(archive.closure, recipe.base, recipe.architecture)
         above = pool.submit(archive.closure, (*recipe.base, *native), recipe.architecture) if native else below
-        libraries = [pool.submit(archive.closure, by_architecture[architecture], architecture) for architecture in foreign]
+        names = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
+        libraries = [pool.submit(archive.closure, names[architecture], architecture) for architecture in foreign]
         base, top = below.result(), above.result()
         for library in libraries:
             top += _libraries(library.result(), top)
-    asked = {name.partition(":")[0] for name in recipe.packages}
-    unread = {package for package in (*base, *top) if SANITIZER.fullmatch(package.name) and package.name not in asked}
+    requested = {name.partition(":")[0] for name in recipe.packages}
+    unread = {package for package in (*base, *top) if SANITIZER.fullmatch(package.name) and package.name not in requested}
     return tuple(one for one in base if one not in unread), tuple(one for one in top if one not in unread and one not in base)
 
 
@@ -245,38 +244,38 @@ def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Pa
 
 
 class _Part(NamedTuple):
-    """A layer to be: its packages, what is wanted of them, and the paths behind which none is read on."""
+    """A layer to be: its packages, which of their files it *takes*, and the paths behind which none is read on."""
 
     packages: tuple[Package, ...]
-    wanted: Callable[[str], bool]
+    takes: Callable[[str], bool]
     last: frozenset[str] = frozenset()
 
     def fill(self, debs: Sequence[Path], tar: tarfile.TarFile) -> None:
-        copy(tar, debs, self.wanted, last=self.last)
+        copy(tar, debs, self.takes, last=self.last)
 
 
-def _composed(
+def _compose_layers(
     recipe: Recipe,
     parts: tuple[Sequence[Package], Sequence[Package]],
     archive: Archive,
-    added: Mapping[str, tuple[bytes, int]],
+    others: Mapping[str, tuple[bytes, int]],
     file: Callable[[], Any],
 ) -> tuple[Layer, ...]:
     """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
-    plan_ = _layered(recipe, *parts)
-    order = sorted(range(len(plan_)), key=lambda number: -sum(package.size for package in plan_[number].packages))
+    layer_parts = _layer_parts(recipe, *parts)
+    order = sorted(range(len(layer_parts)), key=lambda number: -sum(package.size for package in layer_parts[number].packages))
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        fetched = zip(order, archive.fetch_each([plan_[number].packages for number in order]), strict=True)
-        begun = {number: pool.submit(compose, file(), partial(plan_[number].fill, debs)) for number, debs in fetched}
-        layers = tuple(begun[number].result() for number in range(len(plan_)))
+        debs_of = zip(order, archive.fetch_each([layer_parts[number].packages for number in order]), strict=True)
+        futures = {number: pool.submit(compose, file(), partial(layer_parts[number].fill, debs)) for number, debs in debs_of}
+        layers = tuple(futures[number].result() for number in range(len(layer_parts)))
     finally:
         pool.shutdown(cancel_futures=True)
     paths = frozenset().union(*(layer.holds for layer in layers))
-    return (*layers, compose(file(), lambda tar: _finish(tar, paths, recipe, added)))
+    return (*layers, compose(file(), lambda tar: _finish(tar, paths, recipe, others)))
 
 
-def _layered(recipe: Recipe, base: Sequence[Package], added: Sequence[Package]) -> tuple[_Part, ...]:
+def _layer_parts(recipe: Recipe, base: Sequence[Package], added: Sequence[Package]) -> tuple[_Part, ...]:
     """
     Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
@@ -309,7 +308,7 @@ def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
         yield tuple(group)
 
 
-def _added(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str, tuple[bytes, int]]:
+def _other_files(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str, tuple[bytes, int]]:
     """Return the files that no package has as they are, each with its mode; the host's own are in no image: it is the same everywhere."""
     begin, end = AUTHORITIES
     certificates = {info.name: content.read() for info, content in members(authorities) if content and info.name.endswith(end)}
@@ -318,7 +317,7 @@ def _added(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str
     return {"etc/ssl/certs/ca-certificates.crt": (bundle, 0o644), **programs}
 
 
-def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, added: Mapping[str, tuple[bytes, int]]) -> None:
+def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others: Mapping[str, tuple[bytes, int]]) -> None:
     """Fill the last layer: what no package has, or its maintainer script would make."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in USR_LINKS), *top):
@@ -327,23 +326,23 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, added:
     for name in USR_LINKS:
         tar.addfile(link(name, f"usr/{name}"))
     # forky has dropped the emulator's second name
-    named = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
-    for name, target in named.items():
+    links = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
+    for name, target in links.items():
         if f"usr/bin/{target}" in paths and name not in paths:
             tar.addfile(link(name, target))
     for name, target in recipe.links.items():
         tar.addfile(link(name, target))
     write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
     write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
-    for name, (content, mode) in added.items():
+    for name, (content, mode) in others.items():
         write(tar, name, content, mode)
 
 
 def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    compiling = f"{recipe.target}\n{_listed(package for package in packages if not package.name.startswith(EMULATOR))}"
-    labels = {**recipe.labels, "crosstasks.packages": _hash(_listed(packages)), "crosstasks.compilers": _hash(compiling)}
+    compiling = f"{recipe.target}\n{_names(package for package in packages if not package.name.startswith(EMULATOR))}"
+    labels = {**recipe.labels, "crosstasks.packages": _hash(_names(packages)), "crosstasks.compilers": _hash(compiling)}
     config = {
         "architecture": machine,
         "os": system,
@@ -363,7 +362,7 @@ def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package
     yield b"\0" * 1024
 
 
-def _listed(packages: Iterable[Package]) -> str:
+def _names(packages: Iterable[Package]) -> str:
     return "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
 
 

@@ -10,25 +10,23 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..clients.debian.deb import members
 from ..clients.debian.index import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
-from .rustup_home import mark, missing, path
+from .rustup_home import BUILD_STD, contents, draft, is_intact, mark, missing, of_origin, path, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from tarfile import TarInfo
 
-    from ..core.steps import Runner
+    from ..catalog.ingredients import InstallToolchain, Toolchain
+    from ..clients.debian import Archive
+    from ..core.steps import Runner, Say
 
     Members = Iterable[tuple[TarInfo, IO[bytes] | None]]
-    from pathlib import Path
-
-    from ..clients.debian import Archive
-    from ..core.steps import Say
 
 PRIVATE: Final = "lib/debian"
 """
@@ -40,6 +38,8 @@ BINARIES: Final = ("rustc", "rustdoc", "cargo")
 
 LINTERS: Final[Mapping[str, tuple[str, ...]]] = {"clippy": ("cargo-clippy", "clippy-driver")}
 """The programs of components that Debian has packages of, ``rust-web-clippy``."""
+
+CHANGING: Final = "try again: the archive may be changing"
 
 GLIBC: Final = re.compile(r"(ld-linux[^/]*|ld64|lib(c|m|dl|rt|pthread|util|resolv|anl|mvec))\.so\.[0-9]+")
 """The C library's own files stay those of the machine or image that the toolchain runs on."""
@@ -86,9 +86,8 @@ def programs(members: Members, folder: Path) -> str:
             links[PurePosixPath(place).name] = PurePosixPath(info.linkname).name
         elif place and info.isfile():
             _write(content, folder / place, info.mode)
-    absent = [name for name in BINARIES if not (folder / "bin" / name).is_file()]
-    if absent:
-        raise ToolMissing(f"Debian's packages hold no {', '.join(absent)}", hint="try again: the archive may be changing")
+    if absent := [name for name in BINARIES if not (folder / "bin" / name).is_file()]:
+        raise ToolMissing(f"Debian's packages hold no {', '.join(absent)}", hint=CHANGING)
     return _prune(folder, links)
 
 
@@ -98,9 +97,8 @@ def component(members: Members, name: str, folder: Path) -> None:
         path = PurePosixPath(_plain(info.name))
         if str(path.parent) == "usr/bin" and path.name in LINTERS[name] and info.isfile():
             _write(content, folder / "bin" / path.name, info.mode)
-    absent = [program for program in LINTERS[name] if not (folder / "bin" / program).is_file()]
-    if absent:
-        raise ToolMissing(f"Debian's package of {name} holds no {', '.join(absent)}", hint="try again: the archive may be changing")
+    if absent := [program for program in LINTERS[name] if not (folder / "bin" / program).is_file()]:
+        raise ToolMissing(f"Debian's package of {name} holds no {', '.join(absent)}", hint=CHANGING)
 
 
 def standard(members: Members, triple: str, folder: Path) -> None:
@@ -170,7 +168,7 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
 
     def needs(name: str) -> tuple[str, ...]:
         if name not in read:
-            read[name] = linkage(_named(folder, name, links))
+            read[name] = linkage(_needed_file(folder, name, links))
         return read[name].needed
 
     needed = shared_objects((file.name for file in (folder / "bin").iterdir()), needs)
@@ -180,18 +178,17 @@ def _prune(folder: Path, links: Mapping[str, str]) -> str:
     return versions.highest(one.glibc for one in read.values() if one.glibc)
 
 
-def _named(folder: Path, name: str, links: Mapping[str, str]) -> Path:
-    if (folder / "bin" / name).is_file():
-        return folder / "bin" / name
-    if (folder / "lib" / name).is_file():
-        return folder / "lib" / name
+def _needed_file(folder: Path, name: str, links: Mapping[str, str]) -> Path:
+    for place in (folder / "bin" / name, folder / "lib" / name):
+        if place.is_file():
+            return place
     place = folder / PRIVATE / name
     if not place.exists():
         real = name
         while real in links:
             real = links[real]
         if not (folder / PRIVATE / real).is_file():
-            raise ToolMissing(f"no package that rustc depends on holds {name}", hint="try again: the archive may be changing")
+            raise ToolMissing(f"no package that rustc depends on holds {name}", hint=CHANGING)
         os.link(folder / PRIVATE / real, place)
     return place
 
@@ -255,72 +252,77 @@ class Parts(Struct, frozen=True, kw_only=True):
         return (*self.programs, *self.standard.values(), *((self.library,) if self.library else ()), *self.components.values())
 
 
-def make(
-    want: InstallToolchain,
-    present: Toolchain | None,
+def from_debian(
+    step: InstallToolchain,
     *,
     home: Path,
-    draft: Path,
     archive: Archive,
-    architectures: Mapping[str, str],
+    debian_std: Mapping[str, str],
+    host_debian: str,
     runs_here: bool,
     patchelf: Callable[[], Path],
     run: Runner,
     say: Say,
 ) -> None:
     """
-    Make *want* in the folder *draft*, and move it into *home*: a whole toolchain, or what *present* lacks.
+    Put the toolchain together from Debian's packages, or add to one that was.
 
     Args:
-        runs_here: whether its programs run on this machine: only then are they tried.
-        patchelf: gives a patchelf that does.
+        home: our RUSTUP_HOME.
+        debian_std: the architecture, as Debian names it, of each of ``step.targets``; *host_debian* that of ``step.host``.
+        runs_here: whether programs of that host run on this machine: only then are they tried.
+        patchelf: gives a patchelf that runs here.
 
     Raises:
-        ToolMissing: a package is not offered, or what came out does not run.
+        ToolMissing: Debian does not have it, or what came out does not run.
     """
-    archive.update(sorted(set(architectures.values())))
-    parts = _parts(want, present, home, archive=archive, architectures=architectures)
+    with draft(home, step.name, say) as folder:
+        if not missing(home, step):
+            return
+        present = of_origin("debian", home, step)
+        base = present if is_intact(home, step, say) else None
+        want = union(step, present)
+        every = {**(present.architectures if present else {}), **debian_std, step.host: host_debian}
+        if strangers := [triple for triple in want.triples if triple not in every]:
+            raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
+        architectures = {triple: every[triple] for triple in want.triples}
+        archive.update(sorted(set(architectures.values())))
+        parts = _parts(want, base, home, archive=archive, architectures=architectures)
+        new = folder / want.name
+        glibc = _unpack(parts, want, new, archive, say)
+        if parts.programs or parts.components:
+            set_run_paths(new, patchelf(), run=run)
+        if parts.programs and runs_here:
+            prove(new, want, run)
+        packages = {f"{package.name}:{package.architecture}": package.version for package in parts.all()}
+        if base and not parts.programs:
+            glibc, packages = base.glibc, {**base.packages, **packages}
+        _move(parts, new, path(home, want), replace(contents(want, "debian", glibc), architectures=architectures, packages=packages))
+        say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
+
+
+def _unpack(parts: Parts, want: InstallToolchain, folder: Path, archive: Archive, say: Say) -> str:
+    """Fetch the packages, and unpack them into a folder; return the glibc that the programs need, if they are among them."""
     packages = parts.all()
     size = sum(package.size for package in packages) / 1e6
     what = ", ".join(
         (*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ()), *parts.components)
     )
-    say(f"taking {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
+    say(f"fetching {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
-    folder, glibc = draft / want.name, present.glibc if present else ""
+    glibc = ""
     if parts.programs:
         say(f"unpacking rustc, cargo and what they need from {len(parts.programs)} packages")
         glibc = programs((member for package in parts.programs for member in members(debs[package])), folder)
     for one, package in parts.components.items():
         component(members(debs[package]), one, folder)
-    if parts.programs or parts.components:
-        set_run_paths(folder, patchelf(), run=run)
-    if parts.programs and runs_here:
-        prove(folder, want, run)
     for triple, package in parts.standard.items():
         say(f"unpacking the standard library of {triple}")
         standard(members(debs[package]), triple, folder)
     if parts.library:
         say("unpacking the standard library's source")
         library(members(debs[parts.library]), want.release, folder)
-    marker = Toolchain(
-        name=want.name,
-        path="",
-        release=want.release,
-        host=want.host,
-        standard=want.triples,
-        library=want.library,
-        origin="debian",
-        glibc=glibc,
-        components=want.components,
-        architectures=architectures,
-        packages={
-            **(present.packages if present and not parts.programs else {}),
-            **{_key(package): package.version for package in packages},
-        },
-    )
-    _move(parts, folder, path(home, want), marker)
-    say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
+    return glibc
 
 
 def _parts(want: InstallToolchain, present: Toolchain | None, home: Path, *, archive: Archive, architectures: Mapping[str, str]) -> Parts:
@@ -345,10 +347,10 @@ def _version(want: InstallToolchain, archive: Archive, architectures: Mapping[st
     what the toolchain was made of; if the archive has no more of it, everything is made anew.
     """
     architecture = architectures[want.host]
-    offered = archive.versions(RUSTC, architecture)
-    fitting = [version for version in offered if upstream(version) == want.release]
+    versions = archive.versions(RUSTC, architecture)
+    fitting = [version for version in versions if upstream(version) == want.release]
     if not fitting:
-        there = ", ".join(dict.fromkeys(map(upstream, offered))) or "none"
+        there = ", ".join(dict.fromkeys(map(upstream, versions))) or "none"
         raise ToolMissing(f"Debian has no rustc {want.release} for {architecture}", why=f"its releases are: {there}")
     std = {triple: archive.versions(STD, other) for triple, other in architectures.items()}
     for version in sorted(fitting, key=lambda version: version != before):
@@ -400,7 +402,3 @@ def _move(parts: Parts, new: Path, folder: Path, marker: Toolchain) -> None:
     for program in (program for one in parts.components for program in LINTERS[one]):
         (new / "bin" / program).replace(folder / "bin" / program)
     mark(folder, marker)
-
-
-def _key(package: Package) -> str:
-    return f"{package.name}:{package.architecture}"

@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import structs
 
+from ..catalog.ingredients import Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..facts import inventory
 
 if TYPE_CHECKING:
-    from ..catalog.ingredients import InstallToolchain, Toolchain
+    from ..catalog.ingredients import InstallToolchain
     from ..core.steps import Say
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
+
+BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
 
 BOOKS: Final = frozenset(
     {inventory.MARKER, *(f"lib/rustlib/{name}" for name in ("components", "multirust-config.toml", "multirust-channel-manifest.toml"))}
@@ -51,9 +54,33 @@ def missing(home: Path, step: InstallToolchain) -> tuple[str, ...]:
     return (*rustc, *triples, *(("source",) if source else ()), *components)
 
 
-def complete(home: Path, step: InstallToolchain) -> bool:
-    """Tell whether all that is wanted is there."""
-    return not missing(home, step)
+def of_origin(origin: str, home: Path, step: InstallToolchain) -> Toolchain | None:
+    """Return what a toolchain of this origin holds; another's cannot be added to."""
+    present = inventory.toolchain(path(home, step))
+    return present if present and present.origin == origin else None
+
+
+def is_intact(home: Path, step: InstallToolchain, say: Say) -> bool:
+    """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
+    wrong = cache.describe(cache.changed_files(path(home, step)))
+    if wrong:
+        say(f"{path(home, step)} is made anew: {wrong}")
+    return not wrong
+
+
+def contents(step: InstallToolchain, origin: str, glibc: str) -> Toolchain:
+    """Pure: return what a toolchain holds once the step was taken; the marker has no path."""
+    return Toolchain(
+        name=step.name,
+        path="",
+        release=step.release,
+        host=step.host,
+        standard=step.triples,
+        library=step.library,
+        origin=origin,
+        glibc=glibc,
+        components=step.components,
+    )
 
 
 def union(step: InstallToolchain, present: Toolchain | None) -> InstallToolchain:

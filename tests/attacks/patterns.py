@@ -66,8 +66,8 @@ def patterns():
 def _of_tables():
     for row in tomllib.loads((PACKAGE / "catalog" / "remedies.toml").read_text("utf-8"))["row"]:
         yield f"remedies: {row['name']}", re.compile(row["pattern"], re.MULTILINE)
-    for number, smell in enumerate(cache_check.SMELLS):
-        yield f"smells: {number}", re.compile(smell, re.MULTILINE)
+    for number, symptom in enumerate(cache_check.SYMPTOMS):
+        yield f"symptoms: {number}", re.compile(symptom, re.MULTILINE)
     for number, (hint, _) in enumerate(docker_sdk.HINTS):
         yield f"hints: {number}", re.compile(hint, re.IGNORECASE)
     for name, (setting, _) in network.TOOLS.items():

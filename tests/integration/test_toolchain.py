@@ -33,11 +33,11 @@ import sys
 from pathlib import Path
 from crosstasks.clients.process import run
 from crosstasks.catalog.ingredients import InstallToolchain
-from crosstasks.provisioning import toolchain, tools
+from crosstasks.provisioning import rust_packages, tools
 from crosstasks.clients.debian import Archive
 home, folder, release, host, architecture = sys.argv[1:]
 say = lambda line: print(line, flush=True)
-toolchain.from_debian(
+rust_packages.from_debian(
     InstallToolchain(why="", source="debian", release=release, host=host),
     home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
     debian_std={}, host_debian=architecture, runs_here=True, run=run, say=say,
@@ -97,7 +97,7 @@ def made(eight, archive, release):
 
 
 def debian(wanted, home, archive, say=silent):
-    toolchain.from_debian(
+    rust_packages.from_debian(
         wanted,
         home=home,
         archive=archive,
@@ -135,7 +135,7 @@ def test_once(eight):
 def test_added(made):
     """A target and the source are added without fetching the rest again."""
     folder, said = made
-    assert any(line.startswith("taking 2 packages") and line.endswith(f"{FOREIGN}, source") for line in said), said
+    assert any(line.startswith("fetching 2 packages of Debian") and line.endswith(f"{FOREIGN}, source") for line in said), said
     (found,) = inventory.toolchains(folder.parent.parent)
     assert ((HOST, FOREIGN), True, "debian") == (found.standard, found.library, found.origin)
     assert () == cache.changed_files(folder)

@@ -96,7 +96,7 @@ def test_nothing_there(tmp_path):
 def test_complete(tmp_path):
     """A marked toolchain with the wanted folders is complete, and one for a further target lacks just that."""
     made(tmp_path, ARM)
-    assert rustup_home.complete(tmp_path, wanted(ARM))
+    assert () == rustup_home.missing(tmp_path, wanted(ARM))
     assert (S390X, "source") == rustup_home.missing(tmp_path, wanted(ARM, S390X, source=True))
 
 
@@ -121,7 +121,7 @@ def test_checked_when_found_again(tmp_path):
 def test_torn_marker(tmp_path, text):
     """A marker that cannot be read makes no toolchain."""
     (made(tmp_path) / ".crosstasks.json").write_text(text)
-    assert not rustup_home.complete(tmp_path, wanted())
+    assert rustup_home.missing(tmp_path, wanted())
 
 
 def test_inspect(tmp_path):
@@ -142,7 +142,7 @@ def test_rustup_installs(tmp_path):
     assert ("/x/rustup", "toolchain", "install", NAME, *flags, "--target", ARM, "--component", "rust-src") == argv
     assert env["RUSTUP_HOME"].startswith(str(tmp_path))
     assert env["RUSTUP_TOOLCHAIN"] is None
-    assert rustup_home.complete(tmp_path, wanted(ARM, source=True))
+    assert () == rustup_home.missing(tmp_path, wanted(ARM, source=True))
 
 
 def test_rustup_adds(tmp_path):
@@ -186,7 +186,7 @@ def test_rustup_fails(tmp_path):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=Recorder(codes=[1, 1], err=said), say=ignore)
     assert caught.value.why.startswith("error: component 'rust-std'")
     assert "-Zbuild-std" in caught.value.hint
-    assert rustup_home.complete(tmp_path, wanted(ARM))
+    assert () == rustup_home.missing(tmp_path, wanted(ARM))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
@@ -258,7 +258,7 @@ def test_nothing_to_do(tmp_path):
     made(tmp_path, ARM)
     run = Recorder()
     toolchain.from_rustup(wanted(ARM), home=tmp_path, rustup="rustup", run=run, say=ignore)
-    toolchain.from_debian(
+    rust_packages.from_debian(
         wanted(ARM),
         home=tmp_path,
         archive=Offers({}),
@@ -273,7 +273,7 @@ def test_nothing_to_do(tmp_path):
 
 
 def debian(home, offers, *targets):
-    toolchain.from_debian(
+    rust_packages.from_debian(
         wanted(*targets),
         home=home,
         archive=offers,
