@@ -205,7 +205,7 @@ def test_killed(archive, release, eight, tmp_path):
     assert any(tmp_path.glob(unpacked))
     assert () == inventory.toolchains(tmp_path)
     debian(spec(release, HOST), tmp_path, archive)
-    assert toolchain.complete(tmp_path, spec(release, HOST))
+    assert () == toolchain.missing(tmp_path, spec(release, HOST))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
@@ -255,7 +255,7 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
     toolchain.from_rustup(spec(release, HOST), home=home, rustup=rustup, run=run, say=silent)
     assert (FOREIGN, "source") == toolchain.missing(home, wanted)
     toolchain.from_rustup(wanted, home=home, rustup=rustup, run=run, say=silent)
-    assert toolchain.complete(home, wanted)
+    assert () == toolchain.missing(home, wanted)
     assert () == cache.changed_files(toolchain.path(home, wanted))
     assert not (tmp_path / "theirs").exists()
     assert f"{release}-{HOST}" == run((rustup, "toolchain", "list"), env={"RUSTUP_HOME": str(home)}).out.strip()
@@ -293,7 +293,7 @@ def test_rustup_does_not_have_it(rustup, release, tmp_path):
     with pytest.raises(ToolMissing) as caught:
         toolchain.from_rustup(spec(release, HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
     assert f"for target '{RISCV}' is unavailable" in caught.value.why
-    assert toolchain.complete(tmp_path, base)
+    assert () == toolchain.missing(tmp_path, base)
 
 
 def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
