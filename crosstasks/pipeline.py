@@ -147,7 +147,7 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
     again, context = make(planned.target, planned.verb, afresh(context), lean=planned.request.lean)
     if again.steps:
         rest = "; ".join(map(str, again.steps))
-        raise CrosstasksError(f"{planned.target}: providing left something to do", why=rest, hint="please report this")
+        raise CrosstasksError(f"{planned.target}: steps are left after provisioning", why=rest, hint="please report this")
     return again, context
 
 

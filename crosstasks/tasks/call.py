@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 
 OPTIONS: Final[Mapping[str, Option]] = {
-    "target": Option(None, "a triple or an alias, or host; may be given several times; all configured targets if not given", short="t"),
+    "target": Option(None, "a triple or an alias, or host; may be given several times; without it, all configured targets", short="t"),
     "verb": Option("build", "build, test, check, clippy, doc, run, bench, nextest or nextest-archive"),
     "all": Option(False, "also each ingredient with its reason, each refused route, and each step with its values"),
     "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),

@@ -64,7 +64,8 @@ def _report_difference(difference: str) -> int:
     if not difference:
         return 0
     print(difference)  # noqa: T201
-    print("error: the file is not what would be written\nhint: `crosstasks ci.generate` without --check writes it anew", file=sys.stderr)  # noqa: T201
+    hint = "`crosstasks ci.generate` without --check writes it anew"
+    print(f"error: the file differs from what would be written\nhint: {hint}", file=sys.stderr)  # noqa: T201
     return 1
 
 
@@ -97,7 +98,7 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
         for triple in pipeline.select(names, context):
             match matrix.job(targets.catalogue()[triple], verb, project):
                 case Refused(name=name, why=why):
-                    context.say(f"no job: nothing of {provider} can {name}: {why}")
+                    context.say(f"no job: no machine of {provider} can {name}: {why}")
                 case job:
                     members = config.target(triple).members
                     names_ = tuple(one.name for one in packages if not members or changes.fits(one.name, members))

@@ -144,7 +144,7 @@ def _ask(call: Call, root: Path) -> Way:
         case "2":
             return scaffold.index()
         case answer:
-            raise ConfigError(f"{answer!r} is no answer", hint=f"1 or 2; or one of {scaffold.CHOICES}")
+            raise ConfigError(f"{answer!r} is neither 1 nor 2", hint=f"1 or 2; or one of {scaffold.CHOICES}")
 
 
 def clean(call: Call) -> None:
@@ -153,9 +153,9 @@ def clean(call: Call) -> None:
 
     images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):
-        raise ConfigError("--stale keeps what is wanted; --images and --cache keep nothing", hint="name one of them")
+        raise ConfigError("--stale keeps what plans need; --images and --cache keep nothing", hint="name one of them")
     if call.names and (cache or old):
-        raise ConfigError(f"{'--cache' if cache else '--stale'} is of all targets", hint="--target goes with what was built, and --images")
+        raise ConfigError(f"{'--cache' if cache else '--stale'} is for all targets", hint="--target goes with what was built, and --images")
     context = call.context(needed=False)
     for line in cleaning.clean_stale(context, dry=dry) if old else cleaning.clean(context, images=images, everything=cache, dry=dry):
         print(line, flush=True)  # noqa: T201

@@ -68,7 +68,7 @@ def _say_resumed(release: ReleaseContext, intent: Intent) -> bool:
 
 def _intent_text(intent: Intent) -> str:
     """Return what will be done to the repository, exactly."""
-    lines = [str(step) for step in intent.steps] or ["nothing: it is prepared"]
+    lines = [str(step) for step in intent.steps] or ["nothing: the release is prepared"]
     return "\n".join([intent.diff().rstrip(), *lines]).strip()
 
 
@@ -86,7 +86,7 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
         return True
     print(plan, file=sys.stderr)  # noqa: T201
     if not streams.is_interactive():
-        raise ConfigError("a release asks for confirmation, and standard input is no terminal", hint="--yes confirms; --dry-run only shows")
+        raise ConfigError("a release needs confirmation, and standard input is no terminal", hint="--yes confirms; --dry-run only shows")
     print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -107,10 +107,10 @@ def sign(call: Call) -> int:
 
     release = _release_context(call)
     if not release.context.config.release.hooks:
-        raise NothingSelected("there is no command to sign with", hint="`hooks` in [release] are the commands")
+        raise NothingSelected("no hook is configured to sign with", hint="`hooks` in [release] are the commands")
     if not dist.selection(release):
         raise NothingSelected(f"there is nothing to sign in {release.dist}", hint="`release.build` makes it")
-    left_out = "nothing was signed: hooks are left out" if "hooks" in release.skip else "all of it is signed"
+    left_out = "nothing was signed: --skip leaves hooks out" if "hooks" in release.skip else "everything is signed already"
     print("\n".join(hooks.run(release)) or left_out)  # noqa: T201
     return 0
 
@@ -149,7 +149,7 @@ def _publishable(release: ReleaseContext) -> None:
     rows = [row for row in status.examine(release) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
     wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok" and row.name not in release.skip]
     if wrong:
-        raise ConfigError("this is no whole release yet", problems=wrong, hint="`release.status` says what comes next")
+        raise ConfigError("this release is incomplete", problems=wrong, hint="`release.status` says what comes next")
 
 
 def everything(call: Call) -> int:

@@ -272,7 +272,7 @@ def test_a_link_in_a_copy_is_never_followed(copy, vendor, tmp_path):
 @pytest.mark.parametrize(
     ("into", "words"),
     [
-        ("lib/cross-tasks", "'cross-tasks' is no name for a package of Python"),
+        ("lib/cross-tasks", "'cross-tasks' is no valid name of a Python package"),
         ("../elsewhere", "is not inside a repository"),
         (".", "is not inside a repository"),
         ("src", "holds something already"),

@@ -80,7 +80,7 @@ def test_a_bundle_builds_and_tests_where_there_is_no_network(made, alone, tmp_pa
     loaded = alone("provision", "--from", str(folder / "b.tar"), "--target", "aarch64", "--offline")
     assert loaded.returncode == 0, loaded.stderr
     assert "to do      nothing: everything is there" in loaded.stdout
-    assert "left where it is, for other machines: " in loaded.stderr
+    assert "not loaded, since it is for other machines: " in loaded.stderr
     assert {path.name.partition("-")[2] for path in (tmp_path / "cache" / "rustup" / "toolchains").iterdir()} == {
         "x86_64-unknown-linux-gnu"
     }
@@ -155,7 +155,7 @@ def test_the_same_bundle_serves_an_engine_of_arm64(made, alone, foreign_engine, 
     folder, told = made
     loaded = alone("provision", "--from", str(folder / "b.tar"), *AARCH64, "--offline", cwd=crate, DOCKER_HOST=foreign_engine)
     assert loaded.returncode == 0, loaded.stderr
-    assert "left where it is, for other machines: images/linux-amd64.tar.gz, tools/cross-0.2.5-aarch64" in loaded.stderr
+    assert "not loaded, since it is for other machines: images/linux-amd64.tar.gz, tools/cross-0.2.5-aarch64" in loaded.stderr
     assert ["arm64"] == _architectures(told)
     assert ["cross-0.2.5-x86_64-unknown-linux-gnu"] == [path.name for path in (tmp_path / "cache" / "tools").glob("cross-*")]
     tested = alone("test", *AARCH64, cwd=crate, DOCKER_HOST=foreign_engine)

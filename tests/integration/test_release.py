@@ -273,10 +273,10 @@ def _branch(project):
     ("spoilt", "bump", "said"),
     [
         (_dirty, "minor", "new.rs"),
-        (_tagged, "", "the tag v0.1.0 is there already"),
+        (_tagged, "", "the tag v0.1.0 exists already"),
         (_latin, "minor", "CHANGELOG.md is not UTF-8"),
         (_branch, "minor", "releases are made on stable, and this is main"),
-        (None, "0.0.9", "the version would go back"),
+        (None, "0.0.9", "the new version 0.0.9 is lower than"),
     ],
 )
 def test_what_is_no_release_is_refused(project, release, spoilt, bump, said):
@@ -498,14 +498,14 @@ def test_hooks_sign_what_is_listed(project, release, tmp_path):
 def test_signing_says_what_it_did(project, release):
     """Each call, or why there was none."""
     none = release("release.sign", cwd=project)
-    assert (none.returncode, "there is no command to sign with" in none.stderr) == (3, True)
+    assert (none.returncode, "no hook is configured to sign with" in none.stderr) == (3, True)
     options(project, 'hooks = [["true", "{artifact}"]]\n')
     empty = release("release.sign", cwd=project)
     assert (empty.returncode, "there is nothing to sign in " in empty.stderr) == (3, True)
     release("release.build", "--skip=sbom", cwd=project)
     said = [release("release.sign", *words, cwd=project).stdout for words in (["--skip=hooks"], [], [])]
     archive = project / "dist" / f"small-{HOST}-v0.1.0.tar.gz"
-    assert said == ["nothing was signed: hooks are left out\n", f"true {archive}\n", "all of it is signed\n"]
+    assert said == ["nothing was signed: --skip leaves hooks out\n", f"true {archive}\n", "everything is signed already\n"]
 
 
 def test_a_locale_without_the_letters(project, release):
@@ -637,12 +637,12 @@ def test_what_a_registry_has_is_compared(library, served, release):
         assert f"registry: {name} 0.1.0: is there, with the same content" in again.stdout
     (library / "new.rs").touch()  # cargo packs nothing then
     status = release("release.status", cwd=library, **env)
-    assert "registry, with the same content, whether it is the same is not known: 1 files in the working directory" in status.stdout
+    assert "registry, with the same content, it could not be compared: 1 files in the working directory" in status.stdout
     (library / "new.rs").unlink()
     row = json.loads(server.index["small"][0])
     server.index["small"] = [json.dumps(row | {"yanked": True})]
     back = release("release.publish", "--yes", cwd=library, **env)
-    assert (back.returncode, "small 0.1.0 was published, and taken back" in back.stderr) == (1, True)
+    assert (back.returncode, "small 0.1.0 was published, and is yanked" in back.stderr) == (1, True)
     server.index["small"] = [json.dumps(row | {"cksum": "0" * 64})]
     other = release("release.publish", "--yes", cwd=library, **env)
     assert (other.returncode, len(server.published)) == (1, 2)

@@ -78,7 +78,7 @@ def test_what_every_configuration_wants_stays(clean, there, image):
         next(word for word in ("1.70.0", "zigbuild-0.1.0-old", image) if word in line) for line in lines
     ]
     assert all(line.startswith("removed ") and line[-1] == "B" for line in lines)
-    assert ["everything that is there is wanted"] == clean()
+    assert ["nothing is stale: plans need everything that is there"] == clean()
 
 
 def test_a_dry_run_removes_nothing(clean, there, image):
@@ -134,7 +134,7 @@ def test_what_cargo_cannot_read_wants_nothing(clean, monorepo, there, capsys):
     with (monorepo / "api" / "Cargo.toml").open("a") as file:
         file.write("[workspace]\n")
     assert 2 == len([line for line in clean() if line.startswith("removed ")])
-    assert "data is passed over: " in capsys.readouterr().err
+    assert "data is skipped: " in capsys.readouterr().err
 
 
 def test_workspaces_are_found_once(monorepo):

@@ -305,7 +305,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     files = [path for path in git.changed() if not path.is_relative_to(context.repository.target_directory)]
     reached = _reach(files, all_crates, git, context)
     if reached is None:
-        context.say(f"changed since {ref}: what all crates share; everything is selected")
+        context.say(f"changed since {ref}: files that all crates share, so everything is selected")
         return replace(context, config=structs.replace(context.config, targets=triples))
     config = narrow_to(context.config, triples, all_crates, {crate.name for crate in reached}, f"--changed-since {ref}")
     if not config.targets:
@@ -337,7 +337,7 @@ def _metadata(context: Context, folder: Path) -> Mapping[str, Any]:
     for cargo in (context.look.which("cargo") or "", *ours):
         if cargo and (answer := metadata(context.look, str(folder / "Cargo.toml"), cargo)):
             return answer
-    raise ToolMissing("there is no cargo that tells which crate needs which", hint="`crosstasks tools.provision` provides one")
+    raise ToolMissing("no cargo is here to say which crates depend on which", hint="`crosstasks tools.provision` provides one")
 
 
 def _reach(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context: Context) -> set[Crate] | None:

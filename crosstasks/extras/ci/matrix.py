@@ -290,7 +290,7 @@ def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, min
 def _github_jobs(all_jobs: Sequence[Job]) -> str:
     if len(all_jobs) > GITHUB_JOBS:
         why = f"{len(all_jobs)} jobs, and a matrix of GitHub holds {GITHUB_JOBS}"
-        raise ConfigError("this is too much for one workflow", why=why, hint="`ci-verbs` and --target choose less")
+        raise ConfigError("there are too many jobs for one workflow", why=why, hint="`ci-verbs` and --target choose less")
     rows = (
         {"session": job.session, "runner": job.runner, "target": job.target, "platform": job.platform.replace("/", "-")} for job in all_jobs
     )

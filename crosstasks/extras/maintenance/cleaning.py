@@ -255,12 +255,12 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
     if not needed.targets:
         raise ConfigError(
             f"no configuration in {context.root}",
-            why="so nothing is wanted, and all would go",
+            why="so no plan needs anything, and everything would be removed",
             hint="`tools.clean --images --cache` does that",
         )
     idle(context.cache)
     lines = [*_folders(needed, context.cache, dry=dry), *_images(needed, context, label, dry=dry)]
-    yield from lines or ["everything that is there is wanted"]
+    yield from lines or ["nothing is stale: plans need everything that is there"]
 
 
 def workspaces(top: Path) -> Iterator[Path]:
@@ -286,7 +286,7 @@ def needed_by(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, needed=False))
     repository = here.facts.repository
     if isinstance(repository, Absent):
-        context.say(f"{folder} is passed over: {repository.why}")
+        context.say(f"{folder} is skipped: {repository.why}")
         return Needs()
     key = str(place.path), msgspec.json.encode(replace(repository, **PLACES))
     if key not in routes_by_place:

@@ -155,9 +155,13 @@ def refuse(copy: Path, top: Path, package: Path) -> None:
         ConfigError: its name is none for a package, it is outside the repository, or would be reached through a link.
     """
     if not copy.name.isidentifier():
-        raise ConfigError(f"{copy.name!r} is no name for a package of Python", hint="--into third_party/crosstasks, for example")
+        raise ConfigError(f"{copy.name!r} is no valid name of a Python package", hint="--into third_party/crosstasks, for example")
     if not copy.is_relative_to(top) or copy == top:
-        raise ConfigError(f"{copy} is not inside a repository", why=f"{top} is the top", hint="`git init` there, or call it from there")
+        raise ConfigError(
+            f"{copy} is not inside a repository",
+            why=f"{top} is the top",
+            hint="call `git init` there, or call vendor from inside the repository",
+        )
     if copy.is_relative_to(package) or package.is_relative_to(copy):
         what = "is this package itself" if copy == package else "and this package lie in one another"
         raise ConfigError(f"{copy} {what}", hint="call an installed crosstasks: pipx run crosstasks tools.vendor")
@@ -274,7 +278,9 @@ def _manifest(copy: Path) -> Manifest:
         return read_manifest((copy / MANIFEST).read_bytes(), str(copy / MANIFEST))
     except OSError as error:
         raise ConfigError(
-            f"{copy} holds no copy of crosstasks", why=f"{error.strerror}: {MANIFEST}", hint="without --check and --update one is made"
+            f"{copy} holds no copy of crosstasks",
+            why=f"{error.strerror}: {MANIFEST}",
+            hint="without --check and --update, vendor makes one",
         ) from error
 
 

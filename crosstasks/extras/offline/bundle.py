@@ -90,7 +90,7 @@ CHUNK: Final = 1 << 20
 LONGEST: Final = 16 << 20
 """Bytes that a manifest may have."""
 
-COPY_HINT: Final = "copy it again; nothing of it was used"
+COPY_HINT: Final = "copy it again; nothing was loaded"
 
 
 class Writer:

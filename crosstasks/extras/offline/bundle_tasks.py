@@ -109,7 +109,9 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
             provisioning.take(step_here(step, platform, planned.request, context), machine)
         again, machine = pipeline.make(triple, "build", on_platform(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
-            raise ToolMissing(f"{triple}: providing left something to do", why="; ".join(map(str, again.steps)), hint="please report this")
+            raise ToolMissing(
+                f"{triple}: steps are left after provisioning", why="; ".join(map(str, again.steps)), hint="please report this"
+            )
         planned = again
     return planned
 
@@ -130,7 +132,7 @@ def step_here(step: Provision, platform: str, request: Request, context: Context
         case InstallToolchain(source="rustup"):
             tool = tools.rustup(request, context.facts)
             if not isinstance(tool, Tool):
-                raise ToolMissing("there is no rustup for this machine to fetch with", why=getattr(tool, "why", ""))
+                raise ToolMissing("this machine has no rustup to fetch the toolchain with", why=getattr(tool, "why", ""))
             for rustup_step in tool.steps:
                 provisioning.take(rustup_step, context)
             return structs.replace(step, rustup=tool.path)
@@ -222,7 +224,7 @@ def load(context: Context, path: Path) -> Manifest:
                 PLACES[member.kind](reader, member, context)
         if others := [member for member in reader.manifest.members if not fits(member, host, engine)]:
             names = ", ".join(member.path for member in others)
-            context.say(f"left where it is, for other machines: {names}, {report.size(sum(member.size for member in others))}")
+            context.say(f"not loaded, since it is for other machines: {names}, {report.size(sum(member.size for member in others))}")
         for image in reader.manifest.images:
             if image.engine == engine:
                 _note(image, context)
@@ -297,9 +299,8 @@ def _platforms(path: Path, platforms: Sequence[str], context: Context) -> tuple[
     if machine.os != "linux":
         # what runs in the image comes all the same
         needed = dict.fromkeys((engine,))
-        context.say(
-            f"it holds no programs that run on {machine.triple}: cross, and Rust for this machine, must be there or come from elsewhere"
-        )
+        there = "cross, and Rust for this machine, must be installed already or come from elsewhere"
+        context.say(f"the bundle has no programs for {machine.triple}: {there}")
     if missing := [platform for platform in needed if platform not in platforms]:
         here = host if host == engine else f"{host} with an engine of {engine}"
         hint = f"make one with {' '.join(f'--platform {platform}' for platform in needed)}"
@@ -328,7 +329,7 @@ def _tool(reader: bundle.Reader, member: Member, context: Context) -> None:
     def make(draft: Path) -> None:
         bundle.unpack(reader.open(member), draft, member.path)
         if not (draft / cache.COMPLETE).is_file():
-            raise ConfigError(f"{member.path} is not whole", hint="the bundle is not trusted")
+            raise ConfigError(f"{member.path} is incomplete", hint="the bundle is not trusted")
 
     cache.make_once(context.cache / "tools" / _single(member), make, PROGRAMS, context.say)
 
@@ -349,7 +350,7 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
         bundle.unpack(reader.open(member), draft, member.path)
         new, present = inventory.toolchain(draft), inventory.toolchain(place)
         if new is None or f"{new.release}-{new.host}" != member.name:
-            raise ConfigError(f"{member.path} is not the toolchain that it is called", hint="the bundle is not trusted")
+            raise ConfigError(f"{member.path} is another toolchain than its name says", hint="the bundle is not trusted")
         if present and not cache.changed_files(place):
             if _covers(present, new):
                 return

@@ -49,7 +49,10 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
     if context.config.offline:
         raise ConfigError("a mirror cannot be filled with offline = true")
     if isinstance(machines[0].facts.engine, Absent):
-        raise ConfigError("--platform names the engines that the images are for", why=f"here is none: {machines[0].facts.engine.why}")
+        raise ConfigError(
+            "no container engine answers, so --platform must name the engines that the images are for",
+            why=machines[0].facts.engine.why,
+        )
     done: dict[str, Copy] = {}
     joined: dict[str, list[str]] = {}
     for machine in machines:

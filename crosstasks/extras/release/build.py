@@ -57,7 +57,7 @@ def build_context(release: ReleaseContext) -> Context:
         raise ConfigError("a release needs Cargo.lock", why="without it two builds of a commit may differ", hint=hint)
     wrapper = "" if context.config.release.auditable == "never" else shutil.which("cargo-auditable", path=context.environ.get("PATH")) or ""
     if context.config.release.auditable == "always" and not wrapper:
-        raise ConfigError("cargo-auditable is not there", hint="`cargo install cargo-auditable --locked`, or set `auditable` to auto")
+        raise ConfigError("cargo-auditable is not on PATH", hint="`cargo install cargo-auditable --locked`, or set `auditable` to auto")
     release.dist.mkdir(parents=True, exist_ok=True)  # what is there is mounted read-only
     extra = Extra(remap=True, env={"SOURCE_DATE_EPOCH": str(release.git.time)}, wrapper=wrapper)
     strict = context.config.is_strict(context.facts.host.ci, release=True)
@@ -141,7 +141,7 @@ def _check_tree(release: ReleaseContext) -> None:
     again = git.look(release.root, release.context.run, without=release.git.without)
     if not release.snapshot and (again.commit, again.dirty) != (release.git.commit, release.git.dirty):
         why = "\n".join(again.dirty[:10]) or f"HEAD is {again.commit[:12]} now"
-        raise ConfigError("the tree is not what is released any more", why=why, hint="a build script may have changed it")
+        raise ConfigError("the working tree changed while the release was built", why=why, hint="a build script may have changed it")
 
 
 def earlier(release: ReleaseContext, triple: str, more: Sequence[str]) -> Part | None:

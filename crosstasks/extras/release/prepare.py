@@ -167,7 +167,7 @@ def _tags(release: ReleaseContext, versions: Mapping[str, str]) -> tuple[str, ..
     elsewhere = [tag for tag in tags if release.git.tags.get(tag, release.git.commit) != release.git.commit]
     if elsewhere:
         why = f"it names {release.git.tags[elsewhere[0]][:12]}, and HEAD is {release.git.commit[:12]}"
-        raise ConfigError(f"the tag {elsewhere[0]} is there already, for another commit", why=why, hint="--bump gives the next version")
+        raise ConfigError(f"the tag {elsewhere[0]} exists already, for another commit", why=why, hint="--bump gives the next version")
     return tuple(tag for tag in tags if tag not in release.git.tags)
 
 

@@ -128,7 +128,7 @@ def _registry(release: ReleaseContext) -> Iterator[Action]:
     Give each package, as it is in the registry or is to be published.
 
     Raises:
-        CrosstasksError: one there differs, was taken back, or cargo does not tell.
+        CrosstasksError: one there differs, is yanked, or cargo does not tell.
     """
     registry = release.context.config.release.registry
     crates = {crate.name: crate for crate in release.crates if crate.goes_to(registry)}
@@ -169,8 +169,8 @@ def _registry_checksum(release: ReleaseContext, name: str, number: str) -> str:
             rows = tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8"))["package"]
             return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, number))
     if "is yanked" in done.err:
-        hint = "a version that was taken back is not published again: release the next one"
-        raise CrosstasksError(f"{name} {number} was published, and taken back", hint=hint)
+        hint = "a yanked version cannot be published again: release the next one"
+        raise CrosstasksError(f"{name} {number} was published, and is yanked", hint=hint)
     if not any(words.format(name=name, version=number) in done.err for words in ABSENT):
         raise CrosstasksError(f"cargo does not tell whether {name} {number} is published", why=done.err.strip())
     return ""
@@ -190,7 +190,7 @@ def _compare(release: ReleaseContext, name: str, number: str, published: str) ->
         checksum = files.sha256(packed) if not done.code and packed.is_file() else ""
     if not checksum or published == "unknown":
         why = "the registry tells no checksum" if checksum else done.err.strip().partition("\n")[0].removeprefix("error: ").rstrip(":")
-        return f"whether it is the same is not known: {why}"
+        return f"it could not be compared: {why}"
     if checksum != published:
         why = f"the registry has SHA-256 {published[:16]}…, and cargo packs {checksum[:16]}… here; another commit or cargo packs otherwise"
         raise differs(f"{name} {number}", why)
@@ -206,7 +206,7 @@ def try_registry(release: ReleaseContext) -> list[str]:
     done = ask(release, _step(release, "--dry-run", *crates).argv)
     if done.code:
         raise CrosstasksError("`cargo publish --dry-run` failed", why=done.err.strip())
-    return ["registry: cargo has tried it: nothing is wrong"]
+    return ["registry: cargo packed and checked it without an error"]
 
 
 def places(release: ReleaseContext) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def _changelog(release: ReleaseContext) -> Iterator[Answer]:
         elif sections.get("unreleased"):
             yield "missing", f"{path} has it under Unreleased", "`release.prepare`"
         else:
-            yield "wrong", f"{path} says nothing of {crate.version}", "write below Unreleased what is new"
+            yield "wrong", f"{path} has no section for {crate.version}", "write below Unreleased what is new"
 
 
 def _tag(release: ReleaseContext) -> Iterator[Answer]:
@@ -90,7 +90,7 @@ def _tag(release: ReleaseContext) -> Iterator[Answer]:
         if commit is None:
             yield "missing", f"{tag} is not there", "`release.prepare`"
         elif commit != release.git.commit:
-            yield "wrong", f"{tag} is {commit[:12]}, and HEAD is not", "`release.prepare --bump patch`"
+            yield "wrong", f"{tag} names {commit[:12]}, and HEAD is another commit", "`release.prepare --bump patch`"
         else:
             yield "ok", tag, ""
 

@@ -307,7 +307,7 @@ def clean(context: Context) -> None:
     changed = _git(context, "status", "--porcelain", "--untracked-files=no").out.splitlines()
     if changed:
         why = "\n".join(changed[:10])
-        raise ConfigError("what is built again is the last commit, and files differ from it", why=why, hint="commit or stash them")
+        raise ConfigError("--rebuild builds the last commit, and the working tree differs from it", why=why, hint="commit or stash them")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def bump(version: str, how: str) -> str:
     try:
         now = semver.Version.parse(version)
     except ValueError as error:
-        raise ConfigError(f"the version {version!r} is none that cargo knows", why=str(error)) from error
+        raise ConfigError(f"the version {version!r} is no semantic version", why=str(error)) from error
     if how in WORDS:
         return str(now.next_version(how))
     try:
@@ -42,7 +42,7 @@ def bump(version: str, how: str) -> str:
     except ValueError as error:
         raise ConfigError(f"--bump is patch, minor, major or a version such as 1.2.3, not {how!r}") from error
     if new < now or (new == now and how != version):
-        raise ConfigError(f"the version would go back, from {version} to {how}", hint="a version that others may have is never given again")
+        raise ConfigError(f"the new version {how} is lower than {version}", hint="others may have that version already")
     return how
 
 
@@ -184,7 +184,7 @@ def add_section(text: str, version: str, date: str, tag: str = "", before: str =
     if "unreleased" not in texts:
         raise ConfigError("the changelog has no heading Unreleased", hint="write `## Unreleased`, and below it what is new")
     if not texts["unreleased"]:
-        raise ConfigError("the changelog says nothing of what is new", hint="write below Unreleased what users will notice")
+        raise ConfigError("the changelog has nothing under Unreleased", hint="write below Unreleased what users will notice")
     heading = next(match for match in _HEADING.finditer(text) if match[1].lower() == "unreleased")
     linked = heading[0].lstrip("# \t").startswith("[")
     name = f"[{version}]" if linked else version

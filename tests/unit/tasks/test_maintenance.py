@@ -48,6 +48,6 @@ def test_the_second_answer_is_the_index(answered):
 
 def test_another_answer_is_refused(answered):
     """With the options that need no answer."""
-    with pytest.raises(ConfigError, match="'3' is no answer") as raised:
+    with pytest.raises(ConfigError, match="'3' is neither 1 nor 2") as raised:
         answered("3\n")
     assert scaffold.CHOICES in raised.value.hint

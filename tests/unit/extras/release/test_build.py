@@ -87,7 +87,7 @@ def test_builds_are_given_the_time_of_the_commit(release):
     ("more", "what"),
     [
         ({"git": {"dirty": tuple(f"f{n:02}" for n in range(12))}}, "not everything is committed"),
-        ({"options": {"auditable": "always"}}, "cargo-auditable is not there"),
+        ({"options": {"auditable": "always"}}, "cargo-auditable is not on PATH"),
     ],
 )
 def test_what_keeps_a_release_from_being_built(more, what, release):
@@ -218,7 +218,7 @@ def test_a_tree_that_the_build_changed_is_not_packed(status, release, planned, p
     answers = cargo(planned) if status else cargo(planned) | {("git", "-C", str(release().root), "log"): f"{'b' * 40}\x000\x00x\n"}
     made = release(answers, status=status)
     (part,) = build.build(made, (ARM64,), compiled)
-    assert "the tree is not what is released any more" in part.error
+    assert "the working tree changed while the release was built" in part.error
     assert ("src/main.rs" if status else f"HEAD is {'b' * 12} now") in part.error
     (part,) = build.build(replace(made, snapshot=True), (ARM64,), compiled)
     assert "" == part.error

@@ -96,7 +96,7 @@ def test_a_prepared_release_is_taken_up(git, head):
 
 def test_a_tag_of_another_commit_is_no_name_for_this(head):
     """What names both commits is shown."""
-    with pytest.raises(ConfigError, match=r"the tag v0\.1\.0 is there already, for another commit") as caught:
+    with pytest.raises(ConfigError, match=r"the tag v0\.1\.0 exists already, for another commit") as caught:
         prepare.intend(head(git={"tags": {"v0.1.0": "b" * 40}}))
     assert f"it names {'b' * 12}, and HEAD is {'a' * 12}" == caught.value.why
     assert ("v0.2.0",) == prepare.intend(head(git={"tags": {"v0.1.0": "b" * 40}}), "minor").tags

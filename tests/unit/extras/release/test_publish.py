@@ -325,13 +325,13 @@ def test_what_cannot_be_compared_is_said(checksum, package, why, make):
     """It is there all the same."""
     answers = {METADATA: needing(hello=[]), LOCKFILE: indexed(checksum), PACKAGE: package}
     (action,) = publish.look(make(answers, options={"publish": ["registry"]}, crates=crates("hello")), "registry")
-    assert (True, f"whether it is the same is not known: {why}") == (action.done, action.note)
+    assert (True, f"it could not be compared: {why}") == (action.done, action.note)
 
 
 @pytest.mark.parametrize(
     ("said", "what"),
     [
-        ("error: version 0.1.0 of hello is yanked", "hello 0.1.0 was published, and taken back"),
+        ("error: version 0.1.0 of hello is yanked", "hello 0.1.0 was published, and is yanked"),
         ("error: failed to connect", "cargo does not tell whether hello 0.1.0 is published"),
         ("error: no matching package named `hell` found", "cargo does not tell whether hello 0.1.0 is published"),
     ],
@@ -369,7 +369,7 @@ def test_trying_a_registry_lets_cargo_try_all_at_once(make):
     dry = ("cargo", "publish", "--locked", "--dry-run", "--package=hello", "--package=other")
     answers = {METADATA: needing(hello=[], other=[]), LOCKFILE: absent, dry: ""}
     release = make(answers, options={"publish": ["registry"]}, crates=crates("hello", "other"))
-    assert "registry: cargo has tried it: nothing is wrong" == publish.publish(release, dry=True)[-1]
+    assert "registry: cargo packed and checked it without an error" == publish.publish(release, dry=True)[-1]
     assert [] == publish.try_registry(make({("cargo",): ""}, crates=crates("hello", registries=())))
     release = make(answers | {dry: failed("error: no readme\n")}, options={"publish": ["registry"]}, crates=crates("hello", "other"))
     with pytest.raises(CrosstasksError, match="`cargo publish --dry-run` failed") as caught:

@@ -56,7 +56,7 @@ def test_the_lock_file(lock, expected, make, tmp_path):
         ),
         (
             CHANGELOG.format(""),
-            Row(name="changelog", state="wrong", detail="CHANGELOG.md says nothing of 0.1.0", next="write below Unreleased what is new"),
+            Row(name="changelog", state="wrong", detail="CHANGELOG.md has no section for 0.1.0", next="write below Unreleased what is new"),
         ),
     ],
 )
@@ -74,7 +74,12 @@ def test_the_changelog(text, expected, make, tmp_path):
         (
             {"tags": {"v0.1.0": "b" * 40}},
             "tag",
-            Row(name="tag", state="wrong", detail=f"v0.1.0 is {'b' * 12}, and HEAD is not", next="`release.prepare --bump patch`"),
+            Row(
+                name="tag",
+                state="wrong",
+                detail=f"v0.1.0 names {'b' * 12}, and HEAD is another commit",
+                next="`release.prepare --bump patch`",
+            ),
         ),
         ({}, "tree", Row(name="tree", state="ok", detail="clean")),
         ({"dirty": ("a", "b", "c")}, "tree", Row(name="tree", state="wrong", detail="not committed: a, b, c", next="commit it")),
@@ -149,7 +154,7 @@ def test_a_registry_tells_what_it_knows(make, packed):
     }
     release = make(answers, options={"publish": ["registry"]})
     packed(release)
-    assert [("ok", "registry, whether it is the same is not known: no")] == [(one.state, one.detail) for one in row(release, "published")]
+    assert [("ok", "registry, it could not be compared: no")] == [(one.state, one.detail) for one in row(release, "published")]
 
 
 def test_what_cannot_be_looked_at_is_wrong(make, packed):

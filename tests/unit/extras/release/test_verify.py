@@ -258,7 +258,7 @@ def test_a_second_build_has_folders_of_its_own(make, package, monkeypatch):
 def test_only_what_was_committed_is_built_again(make):
     """Ten files that differ are named; git that fails says why."""
     changed = "".join(f" M f{number:02}\n" for number in range(11))
-    with pytest.raises(ConfigError, match="what is built again is the last commit, and files differ from it") as caught:
+    with pytest.raises(ConfigError, match="--rebuild builds the last commit, and the working tree differs from it") as caught:
         verify.clean(make({("git",): changed}).context)
     assert "\n".join(f" M f{number:02}" for number in range(10)) == caught.value.why
     with pytest.raises(ConfigError, match="git status fails in") as caught:

@@ -54,10 +54,10 @@ def test_versions_go_on(version, how, new):
 @pytest.mark.parametrize(
     ("version", "how", "said"),
     [
-        ("1.2.3", "1.2.2", "go back, from 1.2.3 to 1.2.2"),
-        ("1.2.3", "1.2.3-rc.1", "go back"),
+        ("1.2.3", "1.2.2", "1.2.2 is lower than 1.2.3"),
+        ("1.2.3", "1.2.3-rc.1", "is lower than 1.2.3"),
         ("1.2.3", "mino", "--bump is patch, minor, major or a version"),
-        ("1.2", "patch", "none that cargo knows"),
+        ("1.2", "patch", "no semantic version"),
     ],
 )
 def test_versions_do_not_go_back(version, how, said):

@@ -55,7 +55,7 @@ def test_plain_headings_stay_plain():
     ("text", "said"),
     [
         ("# Changes\n", "no heading Unreleased"),
-        ("## Unreleased\n\n## 1.0.0\n\n- All.\n", "says nothing of what is new"),
+        ("## Unreleased\n\n## 1.0.0\n\n- All.\n", "has nothing under Unreleased"),
         ("## Unreleased\n\n- New.\n\n## 1.1.0\n", "a section for 1.1.0 already"),
     ],
 )
