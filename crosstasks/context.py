@@ -119,11 +119,11 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
         return registry_api.fetch_text(url, timeout, until)
 
     def debian(suite: str, packages: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        lists = _listed(folder, config, suite, [architecture for _, architecture in packages], say)
+        lists = _archive_with_lists(folder, config, suite, [architecture for _, architecture in packages], say)
         return {(name, architecture): lists.versions(name, architecture) for name, architecture in packages}
 
     def lacking(suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
-        return _listed(folder, config, suite, [architecture], say).lacking(names, architecture)
+        return _archive_with_lists(folder, config, suite, [architecture], say).lacking(names, architecture)
 
     return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_missing": lacking, "terminal": _terminal}
 
@@ -137,8 +137,8 @@ def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archiv
     return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints)
 
 
-def _listed(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> Archive:
-    """Return the same, with lists of these architectures."""
+def _archive_with_lists(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> Archive:
+    """Return a suite of Debian's archive, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS)
     lists = debian_archive(folder, config, suite, say)

@@ -18,7 +18,7 @@ from . import provisioning
 from .building import run
 from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
-from .clients.process import run as real
+from .clients import process
 from .config import configuration, read
 from .context import Context, clients, look_of
 from .core import cache
@@ -80,11 +80,11 @@ def _packages(place: Path) -> frozenset[str] | None:
         return None
 
 
-def begin(loaded: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Context:
+def begin(config: Config, place: Path, environ: Mapping[str, str] = os.environ, say: Say = to_stderr) -> Context:
     """Put together what all stages are given, with nothing known yet."""
     folder = cache.folder(environ)
-    look = look_of(place, folder, loaded, environ, real, **clients(folder, loaded, say))
-    return Context(config=loaded, root=place, cache=folder, environ=environ, run=real, say=say, look=look, facts=Facts(answers={}))
+    look = look_of(place, folder, config, environ, process.run, **clients(folder, config, say))
+    return Context(config=config, root=place, cache=folder, environ=environ, run=process.run, say=say, look=look, facts=Facts(answers={}))
 
 
 def look(context: Context, questions: Iterable[Question] = FIRST) -> Context:
@@ -221,7 +221,7 @@ FAILURES: Final[Mapping[Verb, str]] = {
 }
 
 
-def _lock(context: Context) -> str:
+def _lock_text(context: Context) -> str:
     """Return the text of Cargo.lock; empty if there is none."""
     try:
         return Path(context.repository.root, "Cargo.lock").read_text("utf-8")
@@ -237,7 +237,7 @@ def _finished(planned: Plan, ran: run.Run, context: Context, begun: float) -> Re
         error = BuildFailed(
             f"{planned.target} {what}",
             why=f"cargo exited with {ran.code}",
-            hint=remedies.hint(ran.err, _lock(context)) or "cargo's messages above say why",
+            hint=remedies.hint(ran.err, _lock_text(context)) or "cargo's messages above say why",
         )
         error.route, error.diagnostics = planned.route.name, ran.output.diagnostics
         raise error
@@ -284,10 +284,10 @@ def build(
     names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None
 ) -> tuple[Result, ...]:
     """Build, or test, the named targets, or all configured ones."""
-    return each(names, partial(_carried, verb=verb, arguments=arguments), verb, context or start(names=names))
+    return each(names, partial(_build_one, verb=verb, arguments=arguments), verb, context or start(names=names))
 
 
-def _carried(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
+def _build_one(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
     with ci.fold(triple, verb, context.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, context, lean=True)
 
@@ -302,7 +302,7 @@ def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context:
     ci.ready(context.environ)
     begun = time.monotonic()
     try:
-        result, _ = _carried(target, context, verb=verb, arguments=arguments)
+        result, _ = _build_one(target, context, verb=verb, arguments=arguments)
     except Interrupted:
         raise
     except CrosstasksError as error:

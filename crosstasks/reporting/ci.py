@@ -13,12 +13,13 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -39,42 +40,16 @@ QUALITY: Final = "CROSSTASKS_CODE_QUALITY"
 """Variables that name the files to write."""
 
 
-class _Fold(NamedTuple):
-    """The line that begins a fold, of its id, title and time, and the one that ends it."""
-
-    begin: Callable[[str, str, int], str]
-    end: Callable[[str, int], str]
-
-
-_FOLDS: Final[Mapping[str, _Fold]] = {
-    "github": _Fold(lambda _id, title, _time: f"::group::{title}", lambda _id, _time: "::endgroup::"),
-    "gitlab": _Fold(
-        lambda name, title, time: f"\x1b[0Ksection_start:{time}:{name}\r\x1b[0K{title}",
-        lambda name, time: f"\x1b[0Ksection_end:{time}:{name}\r\x1b[0K",
-    ),
+_FOLDS: Final[Mapping[str, tuple[str, str]]] = {
+    "github": ("::group::{title}", "::endgroup::"),
+    "gitlab": ("\x1b[0Ksection_start:{time}:{id}\r\x1b[0K{title}", "\x1b[0Ksection_end:{time}:{id}\r\x1b[0K"),
 }
-"""By service; others have none."""
+"""The lines that begin and end a fold, by service; others have none."""
 
 
 def wants_diagnostics(environ: Mapping[str, str]) -> bool:
     """Tell whether the compiler's messages are wanted as data: a service shows them, or a file is to hold them."""
     return ci(environ) == "github" or bool(environ.get(REPORT) or environ.get(QUALITY))
-
-
-def begin(triple: str, verb: str, environ: Mapping[str, str], time: int) -> str:
-    """Return the line that begins a target's fold, empty where there are none."""
-    fold = _FOLDS.get(ci(environ))
-    return fold.begin(_id(triple, verb), f"{verb} {triple}", time) if fold else ""
-
-
-def end(triple: str, verb: str, environ: Mapping[str, str], time: int) -> str:
-    """Return the line that ends it."""
-    fold = _FOLDS.get(ci(environ))
-    return fold.end(_id(triple, verb), time) if fold else ""
-
-
-def _id(triple: str, verb: str) -> str:
-    return f"crosstasks_{verb}_{triple}"
 
 
 def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
@@ -157,9 +132,8 @@ def quality(results: Iterable[Result], root: str, top: str) -> list[Mapping[str,
     for diagnostic in (diagnostic for result in results for diagnostic in result.diagnostics):
         path = inside(diagnostic.path, root, top)
         if path:
-            key = hashlib.sha256(
-                "\0".join((diagnostic.level, diagnostic.code, path, str(diagnostic.line), diagnostic.message)).encode()
-            ).hexdigest()
+            text = "\0".join((diagnostic.level, diagnostic.code, path, str(diagnostic.line), diagnostic.message))
+            key = hashlib.sha256(text.encode()).hexdigest()
             rows[key] = {
                 "description": diagnostic.message,
                 "check_name": diagnostic.code or "rustc",
@@ -172,18 +146,21 @@ def quality(results: Iterable[Result], root: str, top: str) -> list[Mapping[str,
 
 _LOCK: Final = Lock()
 
-_TOLD: Final[dict[str, dict[tuple[str, str], Result]]] = {}
+_RESULTS: Final[dict[str, dict[tuple[str, str], Result]]] = {}
 """What this process has written to each file, by target and verb: sessions come one after the other."""
 
 
 @contextmanager
 def fold(triple: str, verb: str, environ: Mapping[str, str]) -> Iterator[None]:
     """Fold what is told of a target, where the log of a CI service can."""
-    _line(begin(triple, verb, environ, int(time.time())))
+    begin, end = (
+        partial(line.format, id=f"crosstasks_{verb}_{triple}", title=f"{verb} {triple}") for line in _FOLDS.get(ci(environ), ("", ""))
+    )
+    _line(begin(time=int(time.time())))
     try:
         yield
     finally:
-        _line(end(triple, verb, environ, int(time.time())))
+        _line(end(time=int(time.time())))
 
 
 def _line(text: str) -> None:
@@ -209,7 +186,7 @@ def finish(results: Sequence[Result], context: Context) -> None:
         for name, act in _FILES.items():
             path = environ.get(name)
             if path:
-                _written(Path(path).absolute(), act, results, (root, top))
+                _try(Path(path).absolute(), act, results, (root, top))
 
 
 def ready(environ: Mapping[str, str]) -> None:
@@ -221,10 +198,10 @@ def ready(environ: Mapping[str, str]) -> None:
     """
     for name in (REPORT, QUALITY):
         if environ.get(name):
-            _written(Path(environ[name]).absolute(), _tried, (), ("", ""))
+            _try(Path(environ[name]).absolute(), _check, (), ("", ""))
 
 
-def _tried(path: Path, _results: Sequence[Result], _folders: tuple[str, str]) -> None:
+def _check(path: Path, _results: Sequence[Result], _folders: tuple[str, str]) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -242,7 +219,7 @@ def _folders(context: Context) -> tuple[str, str]:
     return root, top
 
 
-def _written(path: Path, act: Any, results: Sequence[Result], folders: tuple[str, str]) -> None:
+def _try(path: Path, act: Any, results: Sequence[Result], folders: tuple[str, str]) -> None:
     try:
         act(path, results, folders)
     except OSError as error:
@@ -258,15 +235,15 @@ def _summary(path: Path, results: Sequence[Result], _folders: tuple[str, str]) -
 def _report(path: Path, results: Sequence[Result], _folders: tuple[str, str]) -> None:
     from ..core.about import __version__
 
-    _json(path, {"schema_version": SCHEMA_VERSION, "version": __version__, "results": _gathered(path, results)})
+    _json(path, {"schema_version": SCHEMA_VERSION, "version": __version__, "results": _add_results(path, results)})
 
 
 def _quality(path: Path, results: Sequence[Result], folders: tuple[str, str]) -> None:
-    _json(path, quality(_gathered(path, results), *folders))
+    _json(path, quality(_add_results(path, results), *folders))
 
 
-def _gathered(path: Path, results: Iterable[Result]) -> Sequence[Result]:
-    all_results = _TOLD.setdefault(str(path), {})
+def _add_results(path: Path, results: Iterable[Result]) -> Sequence[Result]:
+    all_results = _RESULTS.setdefault(str(path), {})
     all_results.update({(result.target, result.verb): result for result in results})
     return tuple(all_results.values())
 

@@ -129,14 +129,14 @@ class Promise(Struct, frozen=True, kw_only=True):
     Attributes:
         glibc: the newest that they may need; empty: any.
         folders: of the machine that built them, and what each is called.
-        built: folders with the libraries that they were linked from, to name the crate that asks for a symbol.
+        libraries: folders with those that they were linked from, to name the crate that asks for a symbol.
         standard: folders with the standard library, by release of Rust.
     """
 
     target: Target
     glibc: str = ""
     folders: Mapping[str, str] = {}
-    built: tuple[Path, ...] = ()
+    libraries: tuple[Path, ...] = ()
     standard: Mapping[str, Path] = {}
 
 
@@ -190,12 +190,12 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
         return ()
     newer = symbols.newer(subject.path, promise.glibc)
     standard = promise.standard.get(symbols.rust(subject.path))
-    crates = symbols.askers((symbol.name for symbol in newer), (*promise.built, *filter(None, [standard])))
-    lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_blamed(crates[symbol.name])}" for symbol in newer)
+    crates = symbols.askers((symbol.name for symbol in newer), (*promise.libraries, *filter(None, [standard])))
+    lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_crates(crates[symbol.name])}" for symbol in newer)
     return lines or (f"needs glibc {artifact.glibc}, and {promise.glibc} is promised",)
 
 
-def _blamed(crates: tuple[str, ...]) -> str:
+def _crates(crates: tuple[str, ...]) -> str:
     return f"asked for by {', '.join(crates)}" if crates else "the crate that asks for it is not known"
 
 

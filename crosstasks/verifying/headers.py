@@ -142,7 +142,7 @@ def macho(file: IO[bytes], path: str) -> Artifact:
     parts = [_part(file, path, _object(file, offset, size)) for _, offset, size in rows]
     if [part.machine for part in parts] != [_CPU.get(cpu, f"{cpu:#x}") for cpu, _, _ in rows]:
         raise ValueError("a part is for another machine than the header says")
-    return _joined(parts)
+    return _universal(parts)
 
 
 def _object(file: IO[bytes], offset: int, size: int) -> int:
@@ -152,7 +152,7 @@ def _object(file: IO[bytes], offset: int, size: int) -> int:
     return next((start for start, _ in members(file, offset, offset + size) if at(file, start, 4) in MAGIC), offset)
 
 
-def _joined(parts: list[Artifact]) -> Artifact:
+def _universal(parts: list[Artifact]) -> Artifact:
     """Return a universal file: its part for arm64 is the one that has to be signed."""
     from msgspec.structs import replace
 
@@ -177,7 +177,7 @@ def _part(file: IO[bytes], path: str, start: int) -> Artifact:
         minimum=minimum,
         needed=tuple(_command_text(body) for number, body in commands if number in _DYLIBS),
         # an object is signed when it is linked
-        signed="" if kind == 1 else next((_signed(file, start, body) for number, body in commands if number == _SIGNATURE), "no"),
+        signed="" if kind == 1 else next((_signature(file, start, body) for number, body in commands if number == _SIGNATURE), "no"),
         pie=bool(flags & 0x200000),
     )
 
@@ -211,7 +211,7 @@ def _nibbles(number: int) -> str:
     return f"{number >> 16}.{number >> 8 & 0xFF}{patch}"
 
 
-def _signed(file: IO[bytes], start: int, body: bytes) -> str:
+def _signature(file: IO[bytes], start: int, body: bytes) -> str:
     """Return how a part is signed: the flags stand in the first blob of a signature that is a code directory."""
     offset, size = struct.unpack_from("<II", body, 8)
     blob = at(file, start + offset, min(size, LARGEST))
@@ -306,7 +306,7 @@ def _module(file: IO[bytes]) -> _Names:
         for _ in range(min(reader.number(), MOST)):
             if kind == 2:
                 imports.append((reader.text(), reader.text()))
-                _described(reader)
+                _skip_description(reader)
             else:
                 exports.append(reader.text())
                 reader.byte()
@@ -314,7 +314,7 @@ def _module(file: IO[bytes]) -> _Names:
     return imports, tuple(exports)
 
 
-def _described(reader: _Reader) -> None:
+def _skip_description(reader: _Reader) -> None:
     """Pass over what an import of a module is: a function, a table, a memory, a global, a tag."""
     match reader.byte():
         case 0:
@@ -339,12 +339,12 @@ def _component(file: IO[bytes]) -> _Names:
             name = _extern(reader)
             if kind == 10:
                 imports.append((name, ""))
-                _typed(reader)
+                _skip_type(reader)
             else:
                 exports.append(name)
-                _sort(reader)
+                _skip_sort(reader)
                 if reader.byte():
-                    _typed(reader)
+                    _skip_type(reader)
     return imports, tuple(exports)
 
 
@@ -357,13 +357,13 @@ def _extern(reader: _Reader) -> str:
     return name
 
 
-def _sort(reader: _Reader) -> None:
+def _skip_sort(reader: _Reader) -> None:
     if not reader.byte():  # of a module: of which kind
         reader.byte()
     reader.number()
 
 
-def _typed(reader: _Reader) -> None:
+def _skip_type(reader: _Reader) -> None:
     """Pass over what an import or export of a component is."""
     kind = reader.byte()
     if kind == 0:  # a module

@@ -130,7 +130,7 @@ def _name(image: Mapping[str, Any]) -> str:
     return str(_labels(image).get("crosstasks.image") or next(iter(image.get("RepoTags") or ()), image["Id"]))
 
 
-def emulated(subject: Subject, target: Target, context: Context) -> Start | str:
+def under_emulator(subject: Subject, target: Target, context: Context) -> Start | str:
     """Start a static program under QEMU: one that is not would need the target's libraries."""
     emulation, host = context.facts.emulation, context.facts.host
     if target.os != host.os or not isinstance(emulation, Emulation):
@@ -145,7 +145,7 @@ def emulated(subject: Subject, target: Target, context: Context) -> Start | str:
     return f"no emulator of {target.arch} is here"
 
 
-WAYS: Final[tuple[Way, ...]] = (on_host, in_image, emulated)
+WAYS: Final[tuple[Way, ...]] = (on_host, in_image, under_emulator)
 """In this order; a new way is one row."""
 
 
@@ -157,13 +157,13 @@ def smoke(subject: Subject, target: Target, context: Context) -> Answer:
     for way in WAYS:
         match way(subject, target, context):
             case Start() as start:
-                return _started(start, target, context)
+                return _answer(start, target, context)
             case reason:
                 reasons.append(reason)
     return Unchecked("; ".join(dict.fromkeys(reasons)))
 
 
-def _started(start: Start, target: Target, context: Context) -> Answer:
+def _answer(start: Start, target: Target, context: Context) -> Answer:
     options = context.config.target(target.triple)
     shown = shlex.join(options.verify_smoke)
     try:

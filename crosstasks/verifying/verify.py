@@ -128,7 +128,7 @@ _LOADERS: Final = {"/lib/ld-musl": "linux", "/lib/ld-linux": "linux", "/lib64/ld
 
 def _system(elf: Any, interpreter: str) -> tuple[str, str]:
     """Return which system a file is for and its oldest release, as its notes, its header and its loader tell."""
-    if note := next(filter(None, map(_noted, _notes(elf))), None):
+    if note := next(filter(None, map(_system_of_note, _notes(elf))), None):
         return note
     marked = _OS_ABI.get(str(elf["e_ident"]["EI_OSABI"]), "")
     return marked or next((system for begin, system in _LOADERS.items() if interpreter.startswith(begin)), ""), ""
@@ -139,7 +139,7 @@ def _notes(elf: Any) -> Iterator[Any]:
         yield from islice(segment.iter_notes(), NOTES)
 
 
-def _noted(note: Any) -> tuple[str, str] | None:
+def _system_of_note(note: Any) -> tuple[str, str] | None:
     """Return what a note says of the system; those of type 1 have its release in them."""
     data = note["n_descdata"]
     match note["n_name"], note["n_type"]:
@@ -149,12 +149,12 @@ def _noted(note: Any) -> tuple[str, str] | None:
                 "linux" if about["abi_os"] == "ELF_NOTE_OS_LINUX" else ""
             ), f"{about['abi_major']}.{about['abi_minor']}.{about['abi_tiny']}"
         case ("FreeBSD" | "NetBSD" | "OpenBSD" | "DragonFly" | "Android") as name, kind if kind in {1, "NT_GNU_ABI_TAG", "NT_VERSION"}:
-            return name.lower(), _numbered(name, int.from_bytes(data[:4], "little"))
+            return name.lower(), _release(name, int.from_bytes(data[:4], "little"))
         case _:
             return None
 
 
-def _numbered(name: str, number: int) -> str:
+def _release(name: str, number: int) -> str:
     """Return a release: FreeBSD writes 14.0 as 1400000 and more, NetBSD 10.1 as 1001000000 and more."""
     match name:
         case "FreeBSD" if number:
@@ -173,9 +173,8 @@ def _glibc(elf: Any) -> str:
     if section is None:
         return ""
     names = {aux.name for _, auxiliaries in section.iter_versions() for aux in auxiliaries}
-    names_ = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
-    numbers = {"2.36" if name == _RELR else name for name in names_ if name == _RELR or name[0].isdigit()}
-    return max(numbers, key=versions.numbers, default="")
+    words = {name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")}
+    return versions.highest("2.36" if word == _RELR else word for word in words if word == _RELR or word[0].isdigit())
 
 
 def _libc(artifact: Artifact) -> str:
@@ -232,7 +231,7 @@ def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, 
     problems = [words.format(actual, expected) for actual, expected, words in pairs if actual and actual != expected]
     if glibc and artifact.glibc and versions.numbers(artifact.glibc) > versions.numbers(glibc):
         problems.append(f"needs glibc {artifact.glibc}, and {glibc} is promised")
-    return (*problems, *_alien(artifact, target))
+    return (*problems, *_impossible(artifact, target))
 
 
 def _machines(target: Target) -> tuple[str, ...]:
@@ -254,7 +253,7 @@ def _runs_on(target: Target) -> str:
             return other
 
 
-def _alien(artifact: Artifact, target: Target) -> Iterator[str]:
+def _impossible(artifact: Artifact, target: Target) -> Iterator[str]:
     """Give what of a file its target's systems cannot do: load libraries, call a system that is not there, start what is not signed."""
     if target.os == "none" and (artifact.interpreter or artifact.needed):
         yield f"asks for {', '.join(filter(None, (artifact.interpreter, *artifact.needed)))}, and nothing loads that for {target.triple}"

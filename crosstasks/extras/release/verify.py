@@ -158,7 +158,7 @@ def _promise(package: Package, context: Context) -> Promise:
         target=target,
         glibc=promised_glibc(package.path.parent, target.triple, context.config),
         folders=folders(context),
-        built=build_folders(target, context),
+        libraries=build_folders(target, context),
         standard=standard(target, context),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -37,9 +38,12 @@ def result(**more):
         ({}, "", ""),
     ],
 )
-def test_targets_fold_where_a_log_can(environ, begin, end):
+def test_targets_fold_where_a_log_can(environ, begin, end, monkeypatch, capsys):
     """In the words of each service; nothing elsewhere."""
-    assert (begin, end) == (ci.begin("t", "test", environ, 7), ci.end("t", "test", environ, 7))
+    monkeypatch.setattr(ci.time, "time", lambda: 7.9)
+    with ci.fold("t", "test", environ):
+        sys.stderr.write("between\n")
+    assert "".join(f"{line}\n" for line in (begin, "between", end) if line) == capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_a_fold_ends_also_after_an_error(capsys):
 @pytest.fixture
 def call(tmp_path, monkeypatch):
     """A call in CI that has every file written, by a process that has written none yet."""
-    monkeypatch.setattr(ci, "_TOLD", {})
+    monkeypatch.setattr(ci, "_RESULTS", {})
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_STEP_SUMMARY", ci.REPORT, ci.QUALITY)}
     return SimpleNamespace(root=tmp_path / "crate", environ={**GITHUB, **files, "GITHUB_WORKSPACE": str(tmp_path)})
 
