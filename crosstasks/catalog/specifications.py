@@ -96,9 +96,9 @@ def parse(path: Path, content: bytes) -> Target:
     spec = _fields(path, content)
     arch, bits, endian = spec["arch"], _bits(path, spec), spec.get("target-endian", "little")
     if arch not in MACHINES:
-        raise _wrong(path, f"`arch` is {arch!r}, which is no architecture of rustc: {', '.join(MACHINES)}")
+        raise _wrong(path, f"`arch` is {arch!r}, which is not an architecture of rustc: {', '.join(MACHINES)}")
     if endian not in {"little", "big"}:
-        raise _wrong(path, f"`target-endian` is {endian!r}, and may be 'little' or 'big'")
+        raise _wrong(path, f"`target-endian` is {endian!r}, and must be 'little' or 'big'")
     os = str(spec.get("os", "none"))
     order: Endian = "little" if endian == "little" else "big"
     return Target(
@@ -124,14 +124,14 @@ def _fields(path: Path, content: bytes) -> Mapping[str, Any]:
     try:
         spec = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"it is no JSON: {error}") from error
+        raise _wrong(path, f"it is not JSON: {error}") from error
     if not isinstance(spec, dict):
-        raise _wrong(path, "it holds no object")
+        raise _wrong(path, "it is not an object")
     if missing := [f"`{name}`" for name in NEEDED if name not in spec]:
         raise _wrong(path, f"{', '.join(missing)} {'are' if missing[1:] else 'is'} missing")
     for name in ("llvm-target", "arch", "data-layout", "os", "env", "target-endian"):
         if not isinstance(spec.get(name, ""), str):
-            raise _wrong(path, f"`{name}` is no text")
+            raise _wrong(path, f"`{name}` is not a text")
     return spec
 
 
@@ -139,7 +139,7 @@ def _bits(path: Path, spec: Mapping[str, Any]) -> int:
     """Return the width of a pointer; rustc had it as a text before 1.91, and has it as a number since."""
     width = spec["target-pointer-width"]
     if isinstance(width, bool) or str(width) not in {"16", "32", "64"}:
-        raise _wrong(path, f"`target-pointer-width` is {width!r}, and may be 16, 32 or 64")
+        raise _wrong(path, f"`target-pointer-width` is {width!r}, and must be 16, 32 or 64")
     return int(width)
 
 

@@ -424,7 +424,7 @@ def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
             here = _NARROW.get(here, here) if platform.bits == 32 else here
             return f"{here}-unknown-linux-{host_libc(platform, musl=musl)}{_EABI.get(here, '')}"
         case other:
-            return Absent(f"crosstasks knows no host of the kind {other!r}", "Linux, macOS and Windows are known")
+            return Absent(f"crosstasks does not support the host {other!r}", "it supports Linux, macOS and Windows")
 
 
 def host_libc(platform: Platform, *, musl: bool) -> str:

@@ -120,7 +120,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
             nothing else names the targets; or no such folder.
     """
     if not root.is_dir():  # upward from it, another crate's would be found
-        raise ConfigError(f"{root.absolute()} is no folder", hint="`root` is seen from the file that names it")
+        raise ConfigError(f"{root.absolute()} is not a folder", hint="`root` is relative to the file that names it")
     document = find(root)
     problems = Problems(document, root)
     reading = Reader(problems, root)

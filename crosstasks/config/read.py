@@ -62,7 +62,7 @@ def triples(names: Sequence[str], folder: Path, where: Where, problems: Problems
         row = _host(where, problems, index) if name == HOST else triple(name, folder, where, problems, index)
         first = names_by_triple.get(row)
         if first is not None and HOST not in {first, name}:
-            again = "stands there twice" if first == name else f"is the same target as {first!r}"
+            again = "is listed twice" if first == name else f"is the same target as {first!r}"
             problems.add(where, f"{name!r} {again}", index)
         elif row:
             names_by_triple.setdefault(row, name)
@@ -74,7 +74,7 @@ def _host(where: Where, problems: Problems, index: str) -> str:
         case str() as triple:
             return triple
         case absent:
-            problems.add(where, f"'host' is no target here: {absent.why}", index)
+            problems.add(where, f"'host' is not a target here: {absent.why}", index)
             return ""
 
 
@@ -99,7 +99,7 @@ def triple_of(name: str, folder: Path = Path()) -> str:
         case str() as triple:
             return triple
         case absent:
-            raise ConfigError("'host' is no target here", why=absent.why, hint="`crosstasks targets` lists all")
+            raise ConfigError("'host' is not a target here", why=absent.why, hint="`crosstasks targets` lists all")
 
 
 def verb(text: str, where: str = "the verb") -> Verb:

@@ -52,7 +52,7 @@ FULL_MESSAGES: Final = re.compile(
     r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space"
 )
 HINT: Final = (
-    "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` gives room, CROSSTASKS_CACHE_DIR names another"
+    "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` frees space, CROSSTASKS_CACHE_DIR names another"
 )
 
 CRATES: Final = ".crates-"
@@ -218,7 +218,7 @@ def mismatch(folder: Path) -> str:
     """Say what keeps a folder from being whole; empty if nothing does. Only what is compared each time is compared."""
     complete = folder / COMPLETE
     if not complete.is_file():
-        return "it is not whole"
+        return "it is incomplete"
     # an older crosstasks, or a machine that lost its power, left it so
     return describe(changed_files(folder, COMPLETE)) if complete.stat().st_size else "it has no checksums"
 

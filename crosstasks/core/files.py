@@ -204,11 +204,11 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
         return
     with open_beneath(folder, names[:-1]) as place:
         if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
-            raise AstrayError("it is no regular file")
+            raise AstrayError("it is not a regular file")
         handle = os.open(names[-1], _FILE, dir_fd=place)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):  # it was replaced meanwhile
-            raise AstrayError("it is no regular file")
+            raise AstrayError("it is not a regular file")
         yield handle
     finally:
         os.close(handle)
@@ -219,7 +219,7 @@ def _open_resolved(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
     base = Path(folder).resolve()
     path = base.joinpath(*names)
     if path.resolve(strict=True) != path or not path.is_file():
-        raise AstrayError("it is no regular file, or lies behind a link")
+        raise AstrayError("it is not a regular file, or lies behind a link")
     handle = os.open(path, _FILE)
     try:
         yield handle

@@ -71,7 +71,7 @@ Versions: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 def _no_client(*_asked: object) -> Any:
-    raise CrosstasksError("nobody was asked: no client for this was given")
+    raise CrosstasksError("no client was given to ask")
 
 
 @dataclass(frozen=True, kw_only=True)

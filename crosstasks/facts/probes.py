@@ -126,7 +126,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Abs
     if isinstance(engine, Absent):
         return engine
     if question.subject not in PLATFORMS:
-        return Absent(f"there is no program to prove {question.subject} with", f"one of {', '.join(PLATFORMS)} can be proven")
+        return Absent(f"crosstasks cannot test {question.subject}", f"it can test {', '.join(PLATFORMS)}")
     return looking.cached_answer(
         look, _subject(look, engine, question.subject), EmulationTest, LIFE, lambda: _proven(look, engine, question.subject)
     )

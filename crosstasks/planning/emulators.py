@@ -169,7 +169,7 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
     if isinstance(repository, Repository) and target.triple in repository.runners:
         return None
     if target.parts:
-        why = f"each part is tested as what it is: by {' and '.join(target.parts)}"
+        why = f"a universal program is tested as its parts: {' and '.join(target.parts)}"
         return Refused(name="tests", why=why, hint=f"declare {target.parts[0]} as well")
     if target.os == facts.host.os and (target.arch == facts.host.arch or (target.os, target.arch) == ("windows", "i686")):
         return None

@@ -171,7 +171,7 @@ def _no_zig(target: Target) -> Refused | None:
         return None
     match target.os:
         case "windows":
-            why = f"Microsoft's C library is not zig's to ship, and {target.triple} wants it: cargo-xwin can fetch it"
+            why = f"zig does not ship Microsoft's C library, which {target.triple} needs: cargo-xwin can fetch it"
         case "ios" | "wasi":
             why = f"cargo-zigbuild does not know {target.triple}"
         case _ if target.specification:
@@ -199,7 +199,7 @@ def _route(
     if isinstance(toolchain, Toolchain) and toolchain.host in BY_TRIPLE and not toolchains.runs(toolchain.glibc, facts.host):
         # build scripts are compiled and run here
         here = facts.host.glibc or "musl"
-        toolchain = Refused(name=name, why=f"Rust of {toolchain.origin}'s needs glibc {toolchain.glibc}, and here is {here}")
+        toolchain = Refused(name=name, why=f"Rust from {toolchain.origin} needs glibc {toolchain.glibc}, and this machine has {here}")
     ingredients = {
         "runner": emulators.runner(request, facts),
         "toolchain": toolchain,

@@ -142,7 +142,7 @@ def _leaving(route: Route, request: Request, refused: Sequence[Refused], facts: 
     engine, strict = facts.engine, request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target))
     meant = isinstance(engine, Absent) and engine.hint != INSTALL and any(refusal.why == engine.why for refusal in refused)
     if isinstance(engine, Absent) and meant and strict and route.isolation == "host" and request.options.builder == "auto":
-        hint = f'{engine.hint}; `builder = "{route.builder}"` chooses to do without a container, `strict = false` lets that happen'
+        hint = f'{engine.hint}; `builder = "{route.builder}"` builds without a container, `strict = false` allows it'
         raise EngineFailed(f"{request.target.triple} would be built on the host, and not in a container", why=engine.why, hint=hint)
 
 

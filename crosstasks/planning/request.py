@@ -219,5 +219,5 @@ def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
 
 def _recipe(target: Target, platform: str, options: TargetConfig, config: Config) -> Recipe | Refused:
     if options.pre_build:
-        return Refused(name="build", why="`pre-build` is run in cross's own images, and one built here has no apt: name `packages`")
+        return Refused(name="build", why="`pre-build` runs in cross's own images, and an image built here has no apt: use `packages`")
     return recipes.recipe(target, platform, config.base, packages=options.packages, moment=recipes.moment(config.debian_mirror))

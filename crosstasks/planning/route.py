@@ -139,8 +139,8 @@ def _unfit(route: Route, request: Request) -> Refused | None:
 def _gives(target: Target, glibc: str) -> str:
     """Say which route gives a glibc, or that none does."""
     if versions.numbers(glibc) < versions.numbers(oldest(target)):
-        return f"no route gives it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
-    return f'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc {glibc}'
+        return f"no route keeps it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
+    return f'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc {glibc}'
 
 
 _TAGGED: Final = re.compile(r"((?<!\S)\S{1,200}/[^\s:/]{1,200}):[\w.-]{1,128}")

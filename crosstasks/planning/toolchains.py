@@ -223,10 +223,10 @@ def _instead(
     """Say that another release is taken than was decided, or refuse that under strict."""
     if wish is None or not isinstance(got, Toolchain):
         return got
-    why = f"{wish.name} cannot be had here ({reasons})"
+    why = f"{wish.name} is not available here ({reasons})"
     if request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
         hint = f'`toolchain = "{got.release}"` names it'
-        return Refused(name="toolchain", why=f"{why}, and strict = true takes no {got.release} instead", hint=hint)
+        return Refused(name="toolchain", why=f"{why}, and strict = true does not allow {got.release} instead", hint=hint)
     return structs.replace(got, why=f"{why}; {got.release} {INSTEAD}: {got.why}")
 
 

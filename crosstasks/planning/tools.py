@@ -202,7 +202,7 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
         if not compiler.release or versions.numbers(compiler.release) >= versions.numbers(minimum):
             return compiler
     there = ", ".join(compiler.release for compiler in compilers)
-    why = f"cross {flavour} wants Rust {minimum}, and here is {there}" if compilers else "no cargo to compile it with"
+    why = f"cross {flavour} needs Rust {minimum}, and this machine has {there}" if compilers else "no cargo to compile it with"
     return Refused(name="cargo", why=why, hint="install a newer Rust, or let `cross` be 0.2.5")
 
 

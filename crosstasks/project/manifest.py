@@ -62,7 +62,7 @@ def read(path: Path) -> Workspace:
     try:
         return _read(path)
     except SHAPE as error:
-        raise ConfigError(f"{path} is no manifest that cargo would read", why=f"a value of another kind: {error}") from error
+        raise ConfigError(f"{path} is not a manifest that cargo reads", why=f"a value of another kind: {error}") from error
 
 
 def _read(path: Path) -> Workspace:
@@ -228,7 +228,7 @@ def parse_toolchain_file(origin: str, text: str) -> ToolchainFile | Absent:
     try:
         return _parse(origin, text)
     except SHAPE as error:
-        return Absent(f"{origin} is no toolchain file: {error}")
+        return Absent(f"{origin} is not a toolchain file: {error}")
 
 
 def _parse(origin: str, text: str) -> ToolchainFile | Absent:

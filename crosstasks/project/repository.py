@@ -299,11 +299,11 @@ def _problems(cross: Mapping[str, Any]) -> Iterator[str]:
     """Give what in a Cross.toml is of another kind than cross reads."""
     build, every = cross.get("build", {}), cross.get("target", {})
     if not isinstance(build, dict) or not isinstance(every, dict):
-        yield f"`{'target' if isinstance(build, dict) else 'build'}` is no table"
+        yield f"`{'target' if isinstance(build, dict) else 'build'}` is not a table"
         return
     for place, part in (("build", build), *((f"target.{triple}", part) for triple, part in every.items())):
         if not isinstance(part, dict):
-            yield f"`{place}` is no table"
+            yield f"`{place}` is not a table"
             continue
         kinds = {"image": (str, dict), "dockerfile": (str, dict), "pre-build": (str, list), "env": (dict,)}
         wrong = [key for key, kind in kinds.items() if not isinstance(part.get(key, kind[0]()), kind)]
@@ -311,7 +311,7 @@ def _problems(cross: Mapping[str, Any]) -> Iterator[str]:
         env = part.get("env", {})
         for key in ("volumes", "passthrough") if isinstance(env, dict) else ():
             if not _texts(env.get(key, [])):
-                yield f"`{place}.env.{key}` is no list of names"
+                yield f"`{place}.env.{key}` is not a list of names"
 
 
 def _texts(value: object) -> bool:

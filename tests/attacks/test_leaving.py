@@ -33,5 +33,5 @@ def test_no_file_of_the_users_is_taken_for_an_artifact(crate, hostile, built, vi
     shutil.copy(before["artifacts"][0]["path"], victim / "secret")
     _, result = built(cwd=hostile("linked_artifact"))
     assert (6, []) == (result["code"], result["artifacts"]), result["error"]
-    assert "git is not taken for an artifact\nit is no regular file" in result["error"]
+    assert "git is not taken for an artifact\nit is not a regular file" in result["error"]
     assert not (crate / "target" / "crosstasks" / ARM / "debug" / "git").exists()

@@ -90,8 +90,8 @@ def test_a_folder_that_is_none_is_named(monorepo, run):
     (monorepo / "noxfile.py").write_text('import crosstasks.nox\ncrosstasks.nox.register(root="tols", prefix="x")\n')
     done = run("nox", "-l", cwd=monorepo)
     assert 0 != done.returncode
-    assert "tols is no folder" in done.stderr
+    assert "tols is not a folder" in done.stderr
     (monorepo / "tasks.py").write_text('import crosstasks.invoke\nnamespace = crosstasks.invoke.collection(root="tols")\n')
     done = run("invoke", "plan", cwd=monorepo)
     assert 2 == done.returncode
-    assert "tols is no folder" in done.stderr
+    assert "tols is not a folder" in done.stderr

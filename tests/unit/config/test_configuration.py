@@ -404,7 +404,7 @@ def test_all_problems_at_once(problems):
         "crosstasks.toml:1: version: 2 is not supported; this crosstasks reads version 1",
         "crosstasks.toml:2: targets[0]: no target is called 'arch64', perhaps 'aarch64' or 'sparc64'",
         "crosstasks.toml:2: targets[2]: 'armhf' is the same target as 'armv7'",
-        "crosstasks.toml:2: targets[3]: 'armv7' stands there twice",
+        "crosstasks.toml:2: targets[3]: 'armv7' is listed twice",
         "crosstasks.toml:3: imgae: unknown option, perhaps 'image'",
         "crosstasks.toml:4: builder: 'zig' is not one of 'auto', 'cargo', 'cross', 'xwin', 'zigbuild'",
         "crosstasks.toml:5: offline: must be true or false, not text",
@@ -543,10 +543,10 @@ def test_host(configured):
 @pytest.mark.parametrize(
     ("platform", "said"),
     [
-        (Platform(system="haiku1", machine="x86_64"), "'host' is no target here: crosstasks knows no host of the kind 'haiku1'"),
+        (Platform(system="haiku1", machine="x86_64"), "'host' is not a target here: crosstasks does not support the host 'haiku1'"),
         (
             Platform(system="linux", machine="vax", glibc="glibc 2.36"),
-            "'host' is no target here: it is vax-unknown-linux-gnu, which the catalogue does not have",
+            "'host' is not a target here: it is vax-unknown-linux-gnu, which the catalogue does not have",
         ),
     ],
 )
@@ -759,7 +759,7 @@ def test_a_name_stands_for_a_triple(monkeypatch):
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     assert (ARM, ARM, ARM) == tuple(map(triple_of, ("aarch64", ARM, "host")))
     monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="vax"))
-    with pytest.raises(ConfigError, match="'host' is no target here"):
+    with pytest.raises(ConfigError, match="'host' is not a target here"):
         triple_of("host")
 
 

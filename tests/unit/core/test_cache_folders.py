@@ -40,7 +40,7 @@ def test_every_file_is_noted(made):
         ("bin/tool", "toll", "bin/tool is not what was installed"),
         ("bin/tool", None, "bin/tool is not what was installed"),
         (".complete", "", "it has no checksums"),
-        (".complete", None, "it is not whole"),
+        (".complete", None, "it is incomplete"),
         (".complete", "0\n", ".complete is not what was installed"),
         (".complete", "12  bin/tool\n34  ..\n", "bin/tool is not what was installed, and 1 more"),
         (".complete", b"\xff", ".complete is not what was installed"),

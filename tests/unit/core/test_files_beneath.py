@@ -36,9 +36,9 @@ def test_a_regular_file_is_read(folder, tmp_path):
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        (("a", "b", "alias"), "it is no regular file"),
-        (("a", "b", "pipe"), "it is no regular file"),
-        (("a", "b"), "it is no regular file"),
+        (("a", "b", "alias"), "it is not a regular file"),
+        (("a", "b", "pipe"), "it is not a regular file"),
+        (("a", "b"), "it is not a regular file"),
         (("a", "link", "file"), "link on the way to it is a link, or no folder"),
         (("a", "b", "file", "more"), "file on the way to it is a link, or no folder"),
     ],

@@ -221,7 +221,7 @@ def test_the_base_is_the_one_configured():
     ("options", "why"),
     [
         ({"base": "noble"}, "images are put together from the packages of bullseye, bookworm, trixie, forky, and `base` is noble"),
-        ({"pre-build": ["true"]}, "`pre-build` is run in cross's own images, and one built here has no apt: name `packages`"),
+        ({"pre-build": ["true"]}, "`pre-build` runs in cross's own images, and an image built here has no apt: use `packages`"),
     ],
 )
 def test_what_an_image_built_here_cannot_hold_is_refused(options, why):

@@ -345,7 +345,7 @@ def test_the_route_that_is_taken(target, known, own, around, route):
                 "cross": "no container engine is here: neither docker nor podman is on PATH",
                 "cargo": f"plain cargo serves the host's own target, {AMD64}, and those that rustc links by itself",
                 "xwin": "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration",
-                "zigbuild": "Microsoft's C library is not zig's to ship, and x86_64-pc-windows-msvc wants it: cargo-xwin can fetch it",
+                "zigbuild": "zig does not ship Microsoft's C library, which x86_64-pc-windows-msvc needs: cargo-xwin can fetch it",
             },
             id="msvc without an engine",
         ),
@@ -545,7 +545,7 @@ def test_the_ceiling_is_told():
     (refused,) = [refused for refused in planned.refused if refused.name == "cross 0.2.5, image built here"]
     assert refused.why == "its artifacts need glibc 2.36, and glibc = '2.28' is promised"
     assert planned.route.glibc_floor == "2.28"
-    assert refused.hint == 'builder = "zigbuild", or "zigbuild" in `fallback`, gives glibc 2.28'
+    assert refused.hint == 'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc 2.28'
 
 
 def test_a_floor_that_no_route_reaches():
@@ -802,7 +802,7 @@ def test_on_a_host_without_a_new_glibc_rust_of_the_container_runs_there_too(host
 
 def test_rust_that_needs_a_newer_glibc_builds_nothing_on_the_host():
     """Build scripts would be compiled and run there."""
-    with pytest.raises(NoRoute, match=r"Rust of debian's needs glibc 2\.36, and here is 2\.31"):
+    with pytest.raises(NoRoute, match=r"Rust from debian needs glibc 2\.36, and this machine has 2\.31"):
         settle("aarch64", bare_facts(host=OLD), config(toolchains=["debian"], builder="zigbuild"), around=world())
 
 

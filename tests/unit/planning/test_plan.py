@@ -371,7 +371,7 @@ def test_a_fuller_cache_changes_no_plan(data, target, machine, verb, registry, e
 # what better was refused
 
 NOT_HAD = (
-    f"1.95.0 cannot be had here (user: 1.95.0-{AMD64} has no standard library for {ARM64}; debian: Debian's releases are 1.96.0, 1.85.0, "
+    f"1.95.0 is not available here (user: 1.95.0-{AMD64} has no standard library for {ARM64}; debian: Debian's releases are 1.96.0, 1.85.0, "
     "not 1.95.0); 1.96.0 is taken instead: it comes from Debian's packages"
 )
 STOPPED = Absent("docker does not answer", hint="start docker")
@@ -409,5 +409,5 @@ def test_the_next_release_is_stated_in_the_plan():
     """And a route that nothing replaces has no such line."""
     there = Rustup(command="r", version="1", home="/r", toolchains=(toolchain("1.95.0"),), active=f"1.95.0-{AMD64}")
     planned, _ = settle("aarch64", facts(rustup=there), config(toolchains=["user", "debian"]), around=world(registry=Absent("none")))
-    assert "rust 1.95.0 cannot be had here" in " ".join(report.plan_text(planned).split())
+    assert "rust 1.95.0 is not available here" in " ".join(report.plan_text(planned).split())
     assert "cannot be had" not in report.plan_text(settle("aarch64", facts(), config())[0])

@@ -52,7 +52,7 @@ def test_a_universal_program_is_tested_part_by_part():
     mac = facts(host=Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"))
     found = chosen("universal2", mac)
     assert (found.why, found.hint) == (
-        "each part is tested as what it is: by aarch64-apple-darwin and x86_64-apple-darwin",
+        "a universal program is tested as its parts: aarch64-apple-darwin and x86_64-apple-darwin",
         "declare aarch64-apple-darwin as well",
     )
     assert chosen("macos", mac) is None

@@ -330,7 +330,7 @@ def test_the_next_release_is_a_decision_that_is_told(held):
     """Where the first cannot be had and nothing names it: why, and which instead; what lies in our cache is no reason for another."""
     found = settle(facts(rustup=rustup(toolchain("1.95.0")), inventory=ours(*held)), around=AWAY_ONLY)
     assert "1.96.0" == found.release
-    assert found.why.startswith("1.95.0 cannot be had here (user: 1.95.0-")
+    assert found.why.startswith("1.95.0 is not available here (user: 1.95.0-")
     assert "; 1.96.0 is taken instead: it comes from Debian's packages" in found.why
 
 
@@ -340,7 +340,7 @@ def test_strict_takes_no_other_release(known):
     there = facts(rustup=rustup(toolchain("1.95.0")), **known)
     found = settle(there, around=AWAY_ONLY, **({} if known else {"strict": True}))
     assert isinstance(found, Refused)
-    assert found.why.endswith("and strict = true takes no 1.96.0 instead")
+    assert found.why.endswith("and strict = true does not allow 1.96.0 instead")
     assert '`toolchain = "1.96.0"` names it' == found.hint
 
 
@@ -444,7 +444,7 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
     if isinstance(empty, Refused):  # where nothing can be asked, what is there is all that there is
         assert away
         return
-    decided, _, instead = empty.why.partition(" cannot be had here ")
+    decided, _, instead = empty.why.partition(" is not available here ")
     if instead and full.release == decided:
         assert away
         return

@@ -142,7 +142,7 @@ def test_a_rust_that_is_too_old_for_main():
     old = on_path("cargo", "1.75.0")
     known = with_builders(old, rustup=Absent("rustup is not on PATH"))
     found = cross("git", known, config())
-    assert found.why.endswith("cargo: cross git wants Rust 1.85, and here is 1.75.0")
+    assert found.why.endswith("cargo: cross git needs Rust 1.85, and this machine has 1.75.0")
     assert cross("git", known, config(git_rev="1234567")).steps[0].cargo == "/usr/bin/cargo"
     assert cross("0.2.4", known, config()).steps[0].cargo == "/usr/bin/cargo"
     inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", toolchains=(toolchain(home="/cache/rustup"),))
