@@ -43,7 +43,6 @@ BOOKWORM: Final = Debian(
     suite="bookworm",
     rust={"1.96.0": ("amd64", "arm64"), "1.85.0": ("amd64", "arm64", "armhf", "i386", "s390x", "ppc64el", "mips64el")},
     source=("1.96.0", "1.85.0"),
-    glibc="2.36",
 )
 """What Debian 12 offers of Rust, as an answer to the question ``debian``."""
 

@@ -24,13 +24,11 @@ class Debian(Struct, frozen=True, kw_only=True):
         rust: Rust releases (``1.96.0``) of ``rustc-web`` for the host's architecture, newest first, with
             Debian's names of the architectures whose standard library there is in exactly that release.
         source: releases whose library source (``rust-web-src``) there is.
-        glibc: the version of ``libc6``, ``2.36``.
     """
 
     suite: str
     rust: Mapping[str, tuple[str, ...]] = {}
     source: tuple[str, ...] = ()
-    glibc: str = ""
 
 
 ARCHITECTURES: Final = ("amd64", "arm64", "armhf", "i386", "s390x", "ppc64el", "mips64el", "riscv64", "armel")
@@ -41,8 +39,6 @@ RUSTC: Final = "rustc-web"
 STD: Final = "libstd-rust-web-dev"
 
 SOURCE: Final = "rust-web-src"
-
-LIBC: Final = "libc6"
 
 NAMES: Final[Mapping[str, str]] = {
     "x86_64": "amd64",
@@ -60,7 +56,7 @@ LIFE: Final = looking.Life(positive=86_400, negative=300)
 
 def asks(host: str) -> tuple[tuple[str, str], ...]:
     """Return what the archive is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
-    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"), (LIBC, host))
+    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"))
 
 
 def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
@@ -75,7 +71,6 @@ def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
 def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
     """Put the versions together: a standard library fits only the rustc of exactly the same version."""
     rustc = versions.get((RUSTC, host), ())
-    libc = versions.get((LIBC, host), ())
     if not rustc:
         return Absent(f"Debian's {suite} has no {RUSTC} for {host}", "its security suite has it: does the mirror serve that?")
     rust: dict[str, tuple[str, ...]] = {}
@@ -83,7 +78,7 @@ def parse(versions: Versions, *, suite: str, host: str) -> Debian | Absent:
         std = tuple(other for other in ARCHITECTURES if plain(version) in map(plain, versions.get((STD, other), ())))
         rust.setdefault(release(version), std)
     source = dict.fromkeys(map(release, versions.get((SOURCE, "all"), ())))
-    return Debian(suite=suite, rust=rust, source=tuple(source), glibc=release(libc[0]) if libc else "")
+    return Debian(suite=suite, rust=rust, source=tuple(source))
 
 
 def plain(version: str) -> str:
