@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ..catalog.targets import host_libc, host_triple
 from ..core import files
@@ -70,7 +69,6 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Host | Absent:
     """Look at the machine; no program is started."""
     root = look.root
     mounts = files.read(root / "proc/self/mountinfo")
-    apt = bool(look.which("apt-get") and look.which("dpkg-deb"))
     return parse(
         look.platform(),
         look.environ,
@@ -82,37 +80,19 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Host | Absent:
             variable=look.environ.get("container", ""),
         ),
         container_id=container_id(mounts),
-        apt=apt,
+        apt=bool(look.which("apt-get") and look.which("dpkg-deb")),
         suite=suite(files.read(root / "etc/os-release")),
     )
 
 
-def parse(  # as many things are looked at
-    platform: Platform,
-    environ: Mapping[str, str],
-    *,
-    musl: bool = False,
-    container: str = "",
-    container_id: str = "",
-    apt: bool = False,
-    suite: str = "",
-) -> Host | Absent:
-    """Read what Python, the environment and a few files say."""
+def parse(platform: Platform, environ: Mapping[str, str], *, musl: bool = False, **linux: Any) -> Host | Absent:
+    """Read what Python, the environment and a few files say; *linux* are fields of what is looked for on Linux alone."""
     here = host_triple(platform, musl=musl)
     if isinstance(here, Absent):
         return here
-    host = Host(os=_SYSTEMS.get(platform.system, "linux"), arch=here.partition("-")[0], triple=here, ci=ci(environ))
-    if host.os != "linux":
-        return host
-    return replace(
-        host,
-        libc=host_libc(platform, musl=musl),
-        glibc=platform.glibc.partition(" ")[2],
-        container=container,
-        container_id=container_id,
-        apt=apt,
-        suite=suite,
-    )
+    os: Literal["linux", "macos", "windows"] = _SYSTEMS.get(platform.system, "linux")
+    more = {"libc": host_libc(platform, musl=musl), "glibc": platform.glibc.partition(" ")[2], **linux} if os == "linux" else {}
+    return Host(os=os, arch=here.partition("-")[0], triple=here, ci=ci(environ), **more)
 
 
 _SYSTEMS: Final[Mapping[str, Literal["macos", "windows"]]] = {"darwin": "macos", "win32": "windows", "cygwin": "windows", "msys": "windows"}

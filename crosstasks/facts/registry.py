@@ -50,33 +50,26 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Abs
     )
 
 
-def parse(ref: str, raw: object) -> RegistryImage | Absent:
+def parse(ref: str, raw: Any) -> RegistryImage | Absent:
     """
     Read the answer of the client.
 
     Docker's distribution answer is ``{"Descriptor": {"mediaType", "digest"}, "Platforms": […]}``; a registry's own is
     ``{"mediaType", "digest", "manifest": {…}, "config": {…}}``, where *config* tells a plain manifest's platform.
     """
-    if not isinstance(raw, Mapping):
-        return Absent(f"{ref}: the registry's answer cannot be read")
     try:
-        return _parse(ref, raw)
+        described: Mapping[str, Any] = raw.get("Descriptor") or raw
+        if "Platforms" in raw:
+            entries = raw["Platforms"] or ()
+        else:
+            manifests = (raw.get("manifest") or {}).get("manifests")
+            entries = [raw.get("config") or {}] if manifests is None else [entry.get("platform") or {} for entry in manifests]
+        platforms = tuple(dict.fromkeys(filter(None, map(platform, entries))))
+        digest, media = str(described.get("digest", "")), str(described.get("mediaType", ""))
     except SHAPE as error:
         return Absent(f"{ref}: the registry's answer cannot be read: {error}")
-
-
-def _parse(ref: str, raw: Mapping[str, Any]) -> RegistryImage | Absent:
-    described = raw.get("Descriptor") or raw
-    media = str(described.get("mediaType", ""))
-    if "Platforms" in raw:
-        listed = raw["Platforms"] or ()
-    else:
-        manifests = (raw.get("manifest") or {}).get("manifests")
-        listed = [raw.get("config") or {}] if manifests is None else [entry.get("platform") or {} for entry in manifests]
-    digest = str(described.get("digest", ""))
     if not digest:
         return Absent(f"{ref}: the registry names no digest")
-    platforms = tuple(dict.fromkeys(filter(None, map(platform, listed))))
     return RegistryImage(ref=ref, digest=digest, platforms=platforms, index=media in INDEXES)
 
 

@@ -49,16 +49,11 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     answer: EmulationTest | Absent = facts.answers[question]
     if isinstance(answer, EmulationTest):
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
-    asks = _can_ask(facts)
-    if mode == "auto" and not asks:
+    emulation = facts.emulation
+    if mode == "auto" and not (isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci):
         hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
         return Refused(name=NAME, why=f"{answer.why}, and emulation is set up only if you agree", hint=hint)
     return source_of(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
-
-
-def _can_ask(facts: Facts) -> bool:
-    emulation = facts.emulation
-    return isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci
 
 
 def source_of(

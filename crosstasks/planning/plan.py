@@ -241,16 +241,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON-ready values, with the steps that a command line shows."""
     document = PlanDocument(
         schema_version=SCHEMA_VERSION,
-        target=plan.target,
-        verb=plan.verb,
-        route=plan.route,
         isolation=plan.route.isolation,
-        refused=plan.refused,
-        below=plan.below,
-        members=plan.members,
-        locked=plan.locked,
-        promise=plan.promise,
         steps=tuple(StepDocument(do=str(step), why=step.why) for step in plan.steps),
+        **{name: getattr(plan, name) for name in PlanDocument.__struct_fields__ if name not in {"schema_version", "isolation", "steps"}},
     )
     plain: dict[str, Any] = to_builtins(document)
     return plain

@@ -224,30 +224,23 @@ def read_toolchain_file(folder: Path) -> ToolchainFile | Absent | None:
 
 
 def parse_toolchain_file(origin: str, text: str) -> ToolchainFile | Absent:
-    """Read a toolchain file; one with values of another kind is none."""
-    try:
-        return _parse(origin, text)
-    except SHAPE as error:
-        return Absent(f"{origin} is not a toolchain file: {error}")
-
-
-def _parse(origin: str, text: str) -> ToolchainFile | Absent:
-    """Read a channel alone on its line, or TOML."""
+    """Read a channel alone on its line, or TOML; a file with values of another kind is none."""
     lines = text.strip().splitlines()
     if len(lines) == 1 and not origin.endswith(".toml") and not set("=[") & set(lines[0]):
         return ToolchainFile(origin=origin, channel=lines[0].strip())
     try:
-        table: dict[str, Any] = toml_file.loads(text)
+        content = toml_file.loads(text).get("toolchain")
+        if not isinstance(content, dict):
+            return Absent(f"{origin} has no table [toolchain]", "it should hold [toolchain] with a channel")
+        return ToolchainFile(
+            origin=origin,
+            channel=str(content.get("channel", "")),
+            components=tuple(map(str, content.get("components", ()))),
+            targets=tuple(map(str, content.get("targets", ()))),
+            path=str(content.get("path", "")),
+            profile=str(content.get("profile", "")),
+        )
     except tomllib.TOMLDecodeError as error:
         return Absent(f"{origin} is not TOML: {error}", "it should hold [toolchain] with a channel")
-    toolchain = table.get("toolchain")
-    if not isinstance(toolchain, dict):
-        return Absent(f"{origin} has no table [toolchain]", "it should hold [toolchain] with a channel")
-    return ToolchainFile(
-        origin=origin,
-        channel=str(toolchain.get("channel", "")),
-        components=tuple(map(str, toolchain.get("components", ()))),
-        targets=tuple(map(str, toolchain.get("targets", ()))),
-        path=str(toolchain.get("path", "")),
-        profile=str(toolchain.get("profile", "")),
-    )
+    except SHAPE as error:
+        return Absent(f"{origin} is not a toolchain file: {error}")
