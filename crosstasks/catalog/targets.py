@@ -365,7 +365,6 @@ GLIBC: Final[Mapping[str, str]] = {
 MUSL: Final[Mapping[str, str]] = {"i586": "i386", "i686": "i386", "mips": "mips-sf", "mipsel": "mipsel-sf", "riscv64gc": "riscv64"}
 """What musl calls an architecture otherwise than Rust does, whose 32-bit MIPS has no floating-point unit."""
 
-
 SYSTEMS: Final[Mapping[str, str]] = {
     "freebsd": "/libexec/ld-elf.so.1",
     "netbsd": "/libexec/ld.elf_so",
@@ -396,7 +395,6 @@ def loader(target: Target) -> str:
 
 _NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}
 """The architecture of 32-bit programs on a 64-bit kernel."""
-
 
 _EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
 

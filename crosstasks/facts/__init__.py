@@ -87,7 +87,6 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "inventory": inventory.ask,
 }
 
-
 NETWORK: Final[frozenset[About]] = frozenset({"registry", "rustup-server", "rust-channel", "debian", "packages"})
 """What the network is asked."""
 

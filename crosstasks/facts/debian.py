@@ -14,6 +14,7 @@ from ..core.steps import Absent, Question
 
 if TYPE_CHECKING:
     from ..core.looking import BaseFacts, Look, Versions
+    from .host import Host
 
 
 class Debian(Struct, frozen=True, kw_only=True):
@@ -61,7 +62,10 @@ def asks(host: str) -> tuple[tuple[str, str], ...]:
 
 def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
     """Ask the archive for the versions it offers of Rust, once a day."""
-    host = NAMES.get(facts["host"].arch, facts["host"].arch)
+    machine: Host | Absent = facts["host"]
+    if isinstance(machine, Absent):
+        return machine
+    host = NAMES.get(machine.arch, machine.arch)
     subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
     return looking.cached_answer(
         look, subject, Debian, LIFE, lambda: parse(look.debian_versions(SUITE, asks(host)), suite=SUITE, host=host)

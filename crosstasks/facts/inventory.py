@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MARKER: Final = ".crosstasks.json"
 
-
 BUNDLE_PREFIX: Final = "crosstasks/bundle/"
 """Before the name of an image of a bundle that elsewhere has a digest for its only name."""
 

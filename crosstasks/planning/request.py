@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\d)?|\d+\.\d+(?:\.\d+)?)(?P<host>-[a-z0-9_]+-.+)?")
 """What rust-toolchain.toml may name: a channel, perhaps with the triple of a host, which is ours to decide."""
 
-
 ALWAYS: Final = frozenset({"rustc", "cargo", "rust-std"})
 """Components that every toolchain has."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Isolation: TypeAlias = Literal["container", "host"]
 
-
 Builder: TypeAlias = Literal["cross", "zigbuild", "cargo", "xwin"]
 
 

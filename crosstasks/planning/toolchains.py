@@ -57,7 +57,6 @@ FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer"
 OF_DEBIAN: Final = frozenset({"clippy"})
 """Components that Debian has a package of (rust-web-clippy)."""
 
-
 EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
 """What names one compiler for ever."""
 
@@ -134,8 +133,8 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     elif not isinstance(debian := facts["debian"], Debian):
         yield Refused(name="debian", why=debian.why)
     else:
-        own = BY_TRIPLE[host].debian if host in BY_TRIPLE else ""
-        offered = [release for release, architectures in debian.rust.items() if rust.accepts(release) and own in architectures]
+        machine = BY_TRIPLE[host].debian
+        offered = [release for release, architectures in debian.rust.items() if rust.accepts(release) and machine in architectures]
         if offered:
             yield Release(name=versions.highest(offered), why="it is the newest that Debian has")
         else:

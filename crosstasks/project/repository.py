@@ -251,7 +251,6 @@ def parse(  # as many files say something
 
 _COMPILES: Final = re.compile(r'^name = "(cc|cmake)"$', re.MULTILINE)
 
-
 _DEPENDS: Final = re.compile(r"^(cc|cmake)\s*=|^\[(?:[^\]\n]*\.)?build-dependencies\.(cc|cmake)\]", re.MULTILINE)
 
 

@@ -41,6 +41,12 @@ def test_a_release_is_what_comes_before_debians_own():
     assert ["1.96.0", "2.36", "7.2"] == [release(version) for version in (NEW, "2.36-9+deb12u13", "1:7.2+dfsg-7")]
 
 
+def test_on_a_host_that_is_not_known_the_archive_is_not_asked(tmp_path):
+    """`doctor` asks it everywhere, and says there what is wrong with the host."""
+    unknown = Absent("crosstasks does not support the host 'plan9'")
+    assert unknown == ask(Question("debian"), look(tmp_path), Facts(answers={Question("host"): unknown}))
+
+
 def test_the_archive_is_asked_once_a_day(tmp_path):
     """All packages in one question, and the answer is kept."""
     calls, time = [], [1000.0]
