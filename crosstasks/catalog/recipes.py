@@ -234,7 +234,7 @@ def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
     """
     Return what names the compilers, for the target and for what runs in the image while it compiles.
 
-    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (target_folder.py).
+    Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (building/run.py).
     And a linker that the user's own configuration of cargo names for this machine is not in the image.
     """
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PKG_CONFIG_ALLOW_CROSS": "1"}

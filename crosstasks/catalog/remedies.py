@@ -86,7 +86,7 @@ class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def crates_in(lock: str) -> tuple[Crate, ...]:
-    """Return those of the crates that people meet which Cargo.lock (its text) holds, and that do not build their own library."""
+    """Return the crates of the table that Cargo.lock (its text) holds, without those that build their own library."""
     rows = (convert({"name": name, **row}, Crate) for name, row in _raw()["crates"].items() if f'name = "{name}"' in lock)
     return tuple(row for row in rows if not (row.own and re.search(_OWN.format(row.name, row.own), lock)))
 

@@ -2,7 +2,7 @@
 
 ::
 
-    tools/<name>/            cross, cargo-zigbuild, rustup; whole when all that its ``.complete`` names is as installed (whole.py)
+    tools/<name>/            cross, cargo-zigbuild, rustup; whole when all that its ``.complete`` names is as installed
     rustup/toolchains/       our RUSTUP_HOME
     zig/                     what zig and cargo-zigbuild keep of compiled parts of libc
     cargo/<project>/         a CARGO_HOME without credentials, given to containers

@@ -1,11 +1,11 @@
 """Look: what a reader of facts is given, what is known by it, and answers that are kept for a while.
 
-Answers kept for a while, so that a call with nothing to do asks neither the network nor a program again.
+Answers are kept so that a call with nothing to do asks neither the network nor a program again: one JSON file each in ``answers/`` of
+our cache. A file that cannot be read, or is of another shape, counts as not there.
 
-One JSON file each in ``answers/`` of our cache. A file that cannot be read, or is of another shape, is not there.
-
-msgspec (0.22) makes a type's table when it is first read, and lets go of Python's lock meanwhile: another thread that reads the same
-type then finds half a table, and the process ends with a segmentation fault. Known are asked side by side, so all read here.
+msgspec (0.22) makes the table of a type when it first reads one, and lets go of Python's lock meanwhile: another thread that reads the
+same type then finds half a table, and the process ends with a segmentation fault. Questions are asked side by side, so all of them read
+through ``decode`` and ``convert``, one at a time.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ Asker: TypeAlias = Callable[[Look, Question, BaseFacts], object]
 
 
 def absent(error: CrosstasksError) -> Absent:
-    """Return the reason of an absence from the error of a client."""
+    """Turn the error of a client into the reason why a fact is absent."""
     return Absent(": ".join(part for part in (error.what, error.why) if part), error.hint)
 
 

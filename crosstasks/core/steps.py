@@ -82,7 +82,7 @@ About: TypeAlias = Literal[
     "registry",  # facts.registry: RegistryImage; subject is the reference; network
     "emulation",  # facts.emulation: Emulation
     "emulation-test",  # facts.probes: EmulationTest; subject is the platform; a program is run
-    "shared",  # facts.shared: Shared; subject is "project" or "cache"; a program is run
+    "shared",  # facts.probes: SharedFolder; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
     "rust-channel",  # facts.rustup: Channel; subject is its name: 1.95.0, stable, nightly-2026-10-30; network

@@ -97,7 +97,7 @@ def release(version: str) -> str:
 
 
 class MissingPackages(Struct, frozen=True, kw_only=True):
-    """Those of the packages asked for that a *suite* has not for an *architecture*, each with a likely name, or an empty one."""
+    """The packages that a *suite* does not have for an *architecture*, each with a likely name, or an empty one."""
 
     suite: str
     architecture: str

@@ -130,7 +130,7 @@ def _problems(answer: object) -> list[str]:
 
 @dataclass(frozen=True)
 class _Search:
-    """What the sources are asked for, and with: each is a method, and gives the image, or why there is none, or what it has to know."""
+    """The sources: each is a method that returns the image, a refusal, or the questions that it has to ask first."""
 
     variant: Variant
     request: Request

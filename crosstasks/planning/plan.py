@@ -87,13 +87,13 @@ class Plan:
 
     @property
     def better(self) -> str:
-        """Say in one line what better was refused beforehand, a route or a release of Rust; empty if nothing was."""
+        """Say in one line which better route, or release of Rust, was refused beforehand; empty if none was."""
         refused = self.refused if self.request.target.containerised else ()
         return "; ".join(filter(None, (better(self.route.name, refused), self.other_release)))
 
     @property
     def other_release(self) -> str:
-        """Say which release of Rust was decided and cannot be had, and which is taken instead; empty if that is the one."""
+        """Say which release of Rust is taken instead of the one that was decided, and why; empty if it is that one."""
         why = self.route.toolchain.why
         return why if INSTEAD in why else ""
 
@@ -119,7 +119,7 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
             case Refused() as refusal:
                 refused.append(Refused(name=candidate.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
-                _leaving(route, request, refused, facts)
+                _check_isolation(route, request, refused, facts)
                 below = tuple(other.name for other, later in outcomes if not isinstance(later, Refused))
                 return Plan(request=request, route=route, refused=tuple(refused), below=below)
             case questions:
@@ -130,7 +130,7 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
     raise no_route(request, refused)
 
 
-def _leaving(route: Route, request: Request, refused: Sequence[Refused], facts: Facts) -> None:
+def _check_isolation(route: Route, request: Request, refused: Sequence[Refused], facts: Facts) -> None:
     """
     Refuse to leave the container by accident, where a call is strict: an engine is there, or is named, and does not answer.
 
@@ -203,12 +203,12 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
         why=lines,
         hint=hints[0] if hints else "`crosstasks doctor` shows what is missing",
     )
-    error.reason = _telling(request.target, refused).why.partition("\n")[0]
+    error.reason = _main_reason(request.target, refused).why.partition("\n")[0]
     return error
 
 
-def _telling(target: Target, refused: Sequence[Refused]) -> Refused:
-    """Return of many refusals that of the route which is made for such a target; what the others say is true of them, and of no use."""
+def _main_reason(target: Target, refused: Sequence[Refused]) -> Refused:
+    """Return the refusal of the route that is made for such a target: those of the others would not help."""
     ways = {"cargo": target.linked, "zigbuild": target.zig, "xwin": target.libc == "msvc", "upstream image": target.images, "ndk": True}
     names = (*(name for name, fits in ways.items() if fits), "zigbuild")
     return next((refusal for name in names for refusal in refused if name in refusal.name), refused[0])

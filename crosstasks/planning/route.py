@@ -154,16 +154,16 @@ def alike(refused: Sequence[Refused]) -> list[tuple[str, list[Refused]]]:
     return [(same[0].why if len({one.why for one in same}) == 1 else why, same) for why, same in groups.items()]
 
 
-TOLD: Final = 2
-"""Reasons that fit a line."""
+MOST_REASONS: Final = 2
+"""How many reasons fit a line."""
 
 
 def better(name: str, refused: Sequence[Refused]) -> str:
     """Say in one line which routes of another kind were refused before the one of this name, and why; sources of one image are no kinds."""
     others = [refusal for refusal in refused if _kind(refusal.name) not in {_kind(name), _kind("cargo")}]
     groups = alike(others)
-    reasons = [f"{_kind(same[0].name)[0]}: {' '.join(why.split())}" for why, same in groups[:TOLD]]
-    rest = sum(len(same) for _, same in groups[TOLD:])
+    reasons = [f"{_kind(same[0].name)[0]}: {' '.join(why.split())}" for why, same in groups[:MOST_REASONS]]
+    rest = sum(len(same) for _, same in groups[MOST_REASONS:])
     return "; ".join((*reasons, *([f"and {rest} more"] if rest else [])))
 
 

@@ -1,6 +1,6 @@
 """Pure: which release of Rust, decided first, and where that comes from, for one target and the host that it runs on.
 
-What lies in our cache decides nothing of *which*: the first that says something does::
+*Which*: the first of these that names a release decides; what lies in our cache does not::
 
     crosstasks.lock         the release, or the day of a channel, that was locked
     toolchain               in crosstasks.toml
@@ -9,9 +9,9 @@ What lies in our cache decides nothing of *which*: the first that says something
     rust-version            what is older does not do
     the newest stable       that rustup's server has, else Debian
 
-A release that is named is kept or refused. Where nothing names one, and the first cannot be had, the next is a decision of its own.
+A release that the user names is kept or refused. Where the user names none, and the first is not available, the next is taken.
 
-*Where*: the sources, in the order of ``toolchains`` in crosstasks.toml, each of which gives exactly that release or says why not::
+*Where*: the sources, in the order of ``toolchains`` in crosstasks.toml; each provides exactly that release, or says why not::
 
     user     a toolchain of the user's rustup that holds all that is needed, used where it is
     rustup   installed by rustup into our RUSTUP_HOME, or added to what is there, if its server can be reached
@@ -266,7 +266,7 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
 
 
 def _gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
-    """Return what a toolchain has not of what is needed: standard libraries, the library's source, components."""
+    """Return what a toolchain lacks of what is needed: standard libraries, the library's source, components."""
     triples = () if rust.compiled else rust.target.triples
     standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.standard]
     source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.library else []
@@ -275,7 +275,7 @@ def _gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
 
 
 def _tool_gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
-    """Return the components that the verb needs and a toolchain has not; no source of the library makes up for them."""
+    """Return the components that the verb needs and a toolchain lacks; no source of the library makes up for them."""
     return [name for name in rust.tools if name not in folder.components]
 
 
