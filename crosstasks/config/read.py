@@ -140,14 +140,6 @@ class Slot(NamedTuple):
     triple: str = ""
 
 
-def slots(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Slot | None]]:
-    """Return the variables that are set, each with its text and what it is for; None if we know no such variable."""
-    for name in sorted(environ):
-        text = environ[name].strip()
-        if name.startswith(PREFIX) and name not in OURS and text:
-            yield name, text, slot(name)
-
-
 def slot(name: str) -> Slot | None:
     """Return what a variable is for.
 
@@ -160,21 +152,20 @@ def slot(name: str) -> Slot | None:
     ``CROSSTASKS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_GLIBC``    the same
     =======================================================  ================================
     """
-    match = _named(name, PREFIX, Options) or _named(name, f"{PREFIX}RELEASE_", Release)
-    if match or not name.startswith(TARGET):
-        return match
-    for prefix, triple in _prefixes():
-        match = _named(name, prefix, TargetOptions)
-        if match:
-            return match._replace(triple=triple)
+    for prefix, model, triple in _prefixes(name):
+        for key in model.__struct_encode_fields__:
+            if name == f"{prefix}{variable(key)}":
+                return Slot(model, key, triple)
     return None
 
 
-def _named(name: str, prefix: str, model: Model) -> Slot | None:
-    if not name.startswith(prefix):
-        return None
-    rest = name.removeprefix(prefix)
-    return next((Slot(model, key) for key in model.__struct_encode_fields__ if variable(key) == rest), None)
+def _prefixes(name: str) -> Iterator[tuple[str, Model, str]]:
+    """Give what a variable may begin with, and of what the rest is an option: of a model, of a target."""
+    yield PREFIX, Options, ""
+    yield f"{PREFIX}RELEASE_", Release, ""
+    for row in targets.catalogue().values() if name.startswith(TARGET) else ():
+        for word in (row.triple, *row.aliases):
+            yield f"{TARGET}{variable(word)}_", TargetOptions, row.triple
 
 
 def variable(word: str) -> str:
@@ -182,22 +173,17 @@ def variable(word: str) -> str:
     return word.upper().replace("-", "_").replace(".", "_")
 
 
-def _prefixes() -> Iterator[tuple[str, str]]:
-    for row in targets.catalogue().values():
-        for name in (row.triple, *row.aliases):
-            yield f"{TARGET}{variable(name)}_", row.triple
-
-
 def unknown(name: str) -> str:
     """Say that we know no such variable, and which one was likely meant."""
+    known = [(prefix, model) for prefix, model, _ in _prefixes(name)]
+    others: Sequence[str] = OURS
     if name.startswith(TARGET):
-        prefix = max((prefix for prefix, _ in _prefixes() if name.startswith(prefix)), key=len, default="")
-        if not prefix:
+        of_target = [(prefix, model) for prefix, model in known if model is TargetOptions and name.startswith(prefix)]
+        if not of_target:
             return "names no target; it is CROSSTASKS_TARGET_<TRIPLE>_<OPTION>"
-        return f"unknown variable{likely(name, (f'{prefix}{variable(key)}' for key in TargetOptions.__struct_encode_fields__))}"
-    options = (f"{PREFIX}{variable(key)}" for key in Options.__struct_encode_fields__)
-    release = (f"{PREFIX}RELEASE_{variable(key)}" for key in Release.__struct_encode_fields__)
-    return f"unknown variable{likely(name, (*options, *release, *OURS))}"
+        known, others = [max(of_target, key=lambda row: len(row[0]))], ()
+    names = (f"{prefix}{variable(key)}" for prefix, model in known for key in model.__struct_encode_fields__)
+    return f"unknown variable{likely(name, (*names, *others))}"
 
 
 def words(slot: Slot, text: str) -> Any:
@@ -311,14 +297,15 @@ class Reader:
     def variables(self, environ: Mapping[str, str]) -> None:
         """Take what ``CROSSTASKS_*`` variables say; an empty one counts as not set."""
         names: dict[Slot, str] = {}
-        for name, text, slot in slots(environ):
-            if slot is None:
+        for name in sorted(name for name, text in environ.items() if name.startswith(PREFIX) and name not in OURS and text.strip()):
+            option = slot(name)
+            if option is None:
                 self._problems.add(name, unknown(name))
-            elif slot in names:
-                self._problems.add(name, f"says the same as {names[slot]}; keep one of them")
+            elif option in names:
+                self._problems.add(name, f"says the same as {names[option]}; keep one of them")
             else:
-                names[slot] = name
-                self._put(slot, words(slot, text), Source(name=name, rank=VARIABLE), name, strict=False)
+                names[option] = name
+                self._put(option, words(option, environ[name]), Source(name=name, rank=VARIABLE), name, strict=False)
 
     def command_line(self, overrides: Mapping[str, Any]) -> None:
         """Take what the command line says; None counts as not given, and text is read as that of a variable."""
