@@ -68,9 +68,9 @@ Traits: TypeAlias = dict[str, Any]
 def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask one source for the image."""
     if source in {"upstream", "base"} and request.built_here:
-        key = next(name for name in request.named if name in {"packages", "base"})
+        key = next(name for name in request.container_options if name in {"packages", "base"})
         return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
-    row = request.locked
+    row = request.lock_row
     if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
         return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
     return SOURCES[source](_Search(variant, request, facts))
@@ -153,7 +153,7 @@ class _Search:
 
     def by_digest(self, name: str) -> str:
         """Return the reference by its locked digest, which is the same in every registry that has a copy; as it is without one."""
-        row = self.request.locked
+        row = self.request.lock_row
         return f"{references.parse(name).name}@{row.digest}" if row and row.digest else name
 
     def upstream_traits(self) -> Traits:
@@ -173,7 +173,7 @@ class _Search:
 
     def built_tag(self) -> dict[str, Traits]:
         """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
-        row, recipe = self.request.locked, self.recipe
+        row, recipe = self.request.lock_row, self.recipe
         tags = {} if isinstance(recipe, Refused) else {recipe.tag: self.recipe_traits(recipe)}
         return {row.image: {}} if row and row.recipe and row.image not in tags else tags
 
@@ -187,7 +187,7 @@ class _Search:
 
     def mirror_refs(self) -> dict[str, Traits]:
         """Return where the mirror may have an image: a copy of cross's own, else one built by us."""
-        request, row, mirror = self.request, self.request.locked, self.request.shared.mirror
+        request, row, mirror = self.request, self.request.lock_row, self.request.shared.mirror
         if not mirror:
             return {}
         tags = {} if row and row.digest else self.built_tag()
@@ -226,12 +226,12 @@ class _Search:
         """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
         rows = self.facts.inventory.images
         digests = [*image.digests, *(f"{references.parse(row.ref).name}@{row.digest}" for row in rows if row.id == image.id and row.digest)]
-        row = self.request.locked
+        row = self.request.lock_row
         return next((digest for digest in digests if row and digest.endswith(f"@{row.digest}")), (*digests, image.id)[0])
 
     def engine_by_lock(self, ref: str, **more: Any) -> Choice:
         """Ask the engine, and refuse an image of another digest than the locked one."""
-        choice, row = self.engine(ref, **more), self.request.locked
+        choice, row = self.engine(ref, **more), self.request.lock_row
         if isinstance(choice, Image) and row and row.digest and not choice.digest.endswith(row.digest):
             return Refused(name="local", why=f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {row.digest}")
         return choice

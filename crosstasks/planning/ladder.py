@@ -82,7 +82,7 @@ def _sharing_questions(facts: Facts) -> Questions:
 def _flavours(request: Request) -> tuple[str, ...]:
     """Return the flavour that is named, and no other; else the first one with those of `fallback` behind it."""
     options = request.options
-    others = () if "cross" in request.named else (flavour for flavour in options.fallback if flavour != "zigbuild")
+    others = () if "cross" in request.container_options else (flavour for flavour in options.fallback if flavour != "zigbuild")
     return tuple(dict.fromkeys((options.cross, *others)))
 
 

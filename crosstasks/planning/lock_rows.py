@@ -88,7 +88,7 @@ def compare(locked: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
 
 def differs_from_lock(route: Route, request: Request) -> Refused | None:
     """Refuse a route that differs from the lock."""
-    different = compare(request.locked, of(route, request)) if request.locked else ()
+    different = compare(request.lock_row, of(route, request)) if request.lock_row else ()
     return Refused(name=route.name, why=differs(*different[0]), hint=HINT) if different else None
 
 

@@ -71,7 +71,7 @@ class Plan:
     @property
     def locked(self) -> bool:
         """Tell whether crosstasks.lock holds this route."""
-        return self.request.locked is not None
+        return self.request.lock_row is not None
 
     @property
     def steps(self) -> tuple[Provision, ...]:

@@ -76,10 +76,10 @@ class Request:
     Attributes:
         options: what holds for the target; *shared*: what holds for the whole call.
         rust: the Rust that is asked for, or why there is none.
-        locked: the row of crosstasks.lock that holds here.
+        lock_row: the row of crosstasks.lock that holds here.
         recipes: what an image built here is made of, by platform, or why there is none.
         lean: an image that is built here for this may do without the emulator: nothing of the target's is started.
-        named: the options by which the user names what only a route with a container has; a route without it is refused.
+        container_options: those by which the user names what only a route with a container has; a route without it is refused.
     """
 
     target: Target
@@ -87,10 +87,10 @@ class Request:
     options: TargetConfig
     shared: Config
     rust: RustRequest | Refused
-    locked: LockRow | None = None
+    lock_row: LockRow | None = None
     recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
     lean: bool = False
-    named: tuple[str, ...] = ()
+    container_options: tuple[str, ...] = ()
 
     @property
     def ceiling(self) -> str:
@@ -114,21 +114,21 @@ class Request:
     @property
     def built_here(self) -> bool:
         """Tell whether only an image that is built here holds what the user names."""
-        return bool({"packages", "base"} & set(self.named))
+        return bool({"packages", "base"} & set(self.container_options))
 
     def without(self, name: str, what: str) -> Refused | None:
         """Refuse a route that does not have *what* the user names; *name* is the route's."""
-        if not self.named:
+        if not self.container_options:
             return None
-        option = self.named[0]
+        option = self.container_options[0]
         key = option.replace("_", "-")
         builder = "" if option in OF_TARGET else f', or say `builder = "{name}"`'
         return Refused(name=name, why=f"`{key}` is configured ({self.origin(option)}), and {what}", hint=f"leave `{key}` out{builder}")
 
     def unlike_lock(self, **fields: str) -> Refused | None:
         """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``Locked``."""
-        for name, value in fields.items() if self.locked else ():
-            if (locked := getattr(self.locked, name)) != value:
+        for name, value in fields.items() if self.lock_row else ():
+            if (locked := getattr(self.lock_row, name)) != value:
                 return Refused(name="", why=lock.differs(name, locked, value), hint=lock.HINT)
         return None
 
@@ -140,17 +140,17 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool
     Args:
         lean: the verb alone counts, and nothing is provided for others; a lock, a bundle and a mirror are for all of them.
     """
-    options, locked = config.target(target.triple), lock.row(facts, target.triple)
+    options, lock_row = config.target(target.triple), lock.row(facts, target.triple)
     return Request(
         target=target,
         verb=verb,
         options=options,
         shared=config,
         rust=_rust(target, verb, options, facts, config),
-        locked=locked,
-        lean=lean and verb not in RUNNING and locked is None,
+        lock_row=lock_row,
+        lean=lean and verb not in RUNNING and lock_row is None,
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
-        named=tuple(_container_options(options, config)),
+        container_options=tuple(_container_options(options, config)),
     )
 
 

@@ -76,7 +76,7 @@ def choose(triple: str, platform: str, context: Context) -> _Choice:
         ImageFailed: there is none; every source is named with its reason.
     """
     target_request = request.make(targets.catalogue()[triple], "build", context.facts, context.config)
-    row, options = target_request.locked, target_request.options
+    row, options = target_request.lock_row, target_request.options
     variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)
     reasons = []
     for source in ("served",) if options.image else SOURCES:
