@@ -70,28 +70,28 @@ def packages() -> Mapping[str, str]:
     return cast("Mapping[str, str]", _raw()["packages"])
 
 
-class Crate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Crate(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """
     A crate that links a C library, or starts a program, of the system.
 
     Attributes:
         package: Debian's, as `packages` names it; *brings* are others that come with it.
-        own: the crate that it depends on where it builds its own.
+        source_crate: the crate that it depends on where it builds its own.
     """
 
     name: str
     package: str
-    own: str = ""
+    source_crate: str = ""
     brings: tuple[str, ...] = ()
 
 
 def crates_in(lock: str) -> tuple[Crate, ...]:
     """Return the crates of the table that Cargo.lock (its text) holds, without those that build their own library."""
     rows = (convert({"name": name, **row}, Crate) for name, row in _raw()["crates"].items() if f'name = "{name}"' in lock)
-    return tuple(row for row in rows if not (row.own and re.search(_OWN.format(row.name, row.own), lock)))
+    return tuple(row for row in rows if not (row.source_crate and re.search(_DEPENDENCY.format(row.name, row.source_crate), lock)))
 
 
-_OWN: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package|name = ).*\n)*? "{}(?: [^"]*)?",$'
+_DEPENDENCY: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package|name = ).*\n)*? "{}(?: [^"]*)?",$'
 """The row of Cargo.lock that has one crate depend on another."""
 
 

@@ -23,7 +23,7 @@ LARGEST: Final = 1 << 20
 STEM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """What may be the name of a session, of a folder, and in that of a variable."""
 
-NEEDED: Final = ("llvm-target", "arch", "data-layout", "target-pointer-width")
+MANDATORY: Final = ("llvm-target", "arch", "data-layout", "target-pointer-width")
 """Fields that have no default."""
 
 MACHINES: Final[Mapping[str, str]] = {
@@ -113,7 +113,7 @@ def parse(path: Path, content: bytes) -> Target:
         format=_format(spec, os),
         containerised=targets.runs_in_container(path.stem),
         build_std=True,
-        linked=_linked(spec),
+        linked=_links(spec),
         specification=str(path),
     )
 
@@ -127,7 +127,7 @@ def _fields(path: Path, content: bytes) -> Mapping[str, Any]:
         raise _wrong(path, f"it is not JSON: {error}") from error
     if not isinstance(spec, dict):
         raise _wrong(path, "it is not an object")
-    if missing := [f"`{name}`" for name in NEEDED if name not in spec]:
+    if missing := [f"`{name}`" for name in MANDATORY if name not in spec]:
         raise _wrong(path, f"{', '.join(missing)} {'are' if missing[1:] else 'is'} missing")
     for name in ("llvm-target", "arch", "data-layout", "os", "env", "target-endian"):
         if not isinstance(spec.get(name, ""), str):
@@ -143,7 +143,7 @@ def _bits(path: Path, spec: Mapping[str, Any]) -> int:
     return int(width)
 
 
-def _linked(spec: Mapping[str, Any]) -> bool:
+def _links(spec: Mapping[str, Any]) -> bool:
     """Tell whether the file says what links: a program, or the linker that rustc ships; a flavour that ends in cc is any C compiler."""
     flavour = str(spec.get("linker-flavor", ""))
     return bool(spec.get("linker")) or ("lld" in flavour and not flavour.endswith("-cc"))

@@ -96,7 +96,7 @@ _SYSTEMS: Final[tuple[tuple[str, str, str, Format], ...]] = (
     ("-redox", "redox", "", "elf"),
 )
 
-_CONTAINED: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris", "illumos", "windows", "emscripten", "apple")
+_IN_CONTAINER: Final = ("linux", "android", "thumb", "bsd", "dragonfly", "solaris", "illumos", "windows", "emscripten", "apple")
 """cross runs a target in a container if one of these is in its triple (v0.2.5: src/lib.rs:233, ``needs_docker``)."""
 
 _LLD: Final = frozenset({"none", "uefi", "unknown", "wasi"})
@@ -206,7 +206,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 def runs_in_container(triple: str) -> bool:
     """Tell whether cross runs a target, of the catalogue or not, in a container if there is an image."""
-    return any(word in triple for word in _CONTAINED)
+    return any(word in triple for word in _IN_CONTAINER)
 
 
 @cache
@@ -302,8 +302,8 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
     return images
 
 
-def _image(made_of: str, runners: str) -> Image:
-    base, _, libc = made_of.partition(" ")
+def _image(text: str, runners: str) -> Image:
+    base, _, libc = text.partition(" ")
     return Image(base=base, glibc_floor=libc, runners=tuple(runners.split()))
 
 

@@ -122,10 +122,10 @@ TARGET: Final = f"{PREFIX}TARGET_"
 CHANGED_SINCE: Final = "CROSSTASKS_CHANGED_SINCE"
 """What ``--changed-since`` is for Nox."""
 
-OURS: Final = ("CROSSTASKS_CACHE_DIR", CHANGED_SINCE, "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_REPORT")
+OTHER_VARIABLES: Final = ("CROSSTASKS_CACHE_DIR", CHANGED_SINCE, "CROSSTASKS_CODE_QUALITY", "CROSSTASKS_REPORT")
 """Variables of ours that are no option."""
 
-WHOLE: Final = ("pre-build",)
+ONE_ITEM: Final = ("pre-build",)
 """Lists whose items hold spaces: a text is one item."""
 
 COMMANDS: Final = ("hooks",)
@@ -176,7 +176,7 @@ def variable(word: str) -> str:
 def unknown(name: str) -> str:
     """Say that we know no such variable, and which one was likely meant."""
     known = [(prefix, model) for prefix, model, _ in _prefixes(name)]
-    others: Sequence[str] = OURS
+    others: Sequence[str] = OTHER_VARIABLES
     if name.startswith(TARGET):
         of_target = [(prefix, model) for prefix, model in known if model is TargetOptions and name.startswith(prefix)]
         if not of_target:
@@ -188,7 +188,7 @@ def unknown(name: str) -> str:
 
 def words(slot: Slot, text: str) -> Any:
     """Read a text as what the option wants: words between commas or spaces for a list, else the text itself."""
-    if slot.key in WHOLE:
+    if slot.key in ONE_ITEM:
         return [text.strip()]
     if slot.key in COMMANDS:
         return [shlex.split(text)]
@@ -260,7 +260,7 @@ class Reader:
             elif key == "release":
                 self._table(Release, value, ("release",), place)
             elif key != "version":
-                self._keyed(Slot(Options, key), value, (key,), place)
+                self._option(Slot(Options, key), value, (key,), place)
 
     def _version(self, raw: Mapping[str, Any], *, required: bool) -> None:
         version = raw.get("version")
@@ -288,16 +288,18 @@ class Reader:
             self._problems.add(path, "must be a table")
             return
         for key, value in table.items():
-            self._keyed(Slot(model, key, triple), value, (*path, key), place)
+            self._option(Slot(model, key, triple), value, (*path, key), place)
 
-    def _keyed(self, slot: Slot, value: Any, path: tuple[str, ...], place: Place) -> None:
+    def _option(self, slot: Slot, value: Any, path: tuple[str, ...], place: Place) -> None:
         source = Source(name=place.path.name, rank=FILE, path=str(place.path), key=dotted_key((*place.table, *path)))
         self._put(slot, value, source, path)
 
     def variables(self, environ: Mapping[str, str]) -> None:
         """Take what ``CROSSTASKS_*`` variables say; an empty one counts as not set."""
         names: dict[Slot, str] = {}
-        for name in sorted(name for name, text in environ.items() if name.startswith(PREFIX) and name not in OURS and text.strip()):
+        for name in sorted(
+            name for name, text in environ.items() if name.startswith(PREFIX) and name not in OTHER_VARIABLES and text.strip()
+        ):
             option = slot(name)
             if option is None:
                 self._problems.add(name, unknown(name))

@@ -57,7 +57,7 @@ def targets(
     """
     file = cache.folder(environ) / "answers" / f"declared-{_digest(str(place), *names)}.json"
     key = _key(place, names, environ)
-    cached = _cached(file, key)
+    cached = _read_rows(file, key)
     if cached is not None:
         return cached
     rows = tuple(read())
@@ -69,7 +69,7 @@ def targets(
     return rows
 
 
-def _cached(file: Path, key: str) -> tuple[SessionTarget, ...] | None:
+def _read_rows(file: Path, key: str) -> tuple[SessionTarget, ...] | None:
     try:
         content = json.loads(file.read_bytes())
         if content["key"] == key and content["sum"] == _digest(content["rows"]):

@@ -43,8 +43,8 @@ def harmless(text: str) -> str:
     return "".join(part if place % 2 else _CONTROL.sub(_code_of, part) for place, part in enumerate(parts))
 
 
-def _code_of(found: re.Match[str]) -> str:
-    return f"\\x{ord(found[0]):02x}"
+def _code_of(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}"
 
 
 SHAPE: Final = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)

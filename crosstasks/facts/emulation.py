@@ -109,7 +109,7 @@ def parse(entries: Mapping[str, str]) -> dict[str, Registration]:
     table: dict[str, Registration] = {}
     for name, text in entries.items():
         entry = parse_entry(name, text)
-        for served in arches(_emulated(name, text)) if entry else ():
+        for served in arches(_machine(name, text)) if entry else ():
             if entry and (served not in table or _rank(entry) > _rank(table[served])):
                 table[served] = entry
     return table
@@ -147,7 +147,7 @@ def fault(entry: Registration | None) -> str:
     return ""
 
 
-def _emulated(name: str, text: str) -> str:
+def _machine(name: str, text: str) -> str:
     """Return QEMU's name of what an entry runs: by its own name, else by the ELF header that it matches (``rosetta``)."""
     if name.startswith("qemu-"):
         return name.removeprefix("qemu-")
@@ -164,14 +164,14 @@ def _programs(look: Look) -> dict[str, str]:
     programs: dict[str, str] = {}
     for static in (True, False):
         for folder in look.path:
-            for path in sorted(_listed(folder, "qemu-")):
+            for path in sorted(_files_in(folder, "qemu-")):
                 arch = path.name.removeprefix("qemu-").removesuffix("-static")
                 if path.name.endswith("-static") is static:
                     programs |= {served: str(path) for served in arches(arch) if served not in programs}
     return programs
 
 
-def _listed(folder: Path, prefix: str) -> list[Path]:
+def _files_in(folder: Path, prefix: str) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if path.name.startswith(prefix)]
     except OSError:

@@ -191,7 +191,7 @@ def read(look: Look, command: str) -> Engine | Absent:
         done = look.run((command, *ASK), timeout=look.timeout)
         version = table(done)
         for program in PROGRAMS.values():
-            if program.answered(version):
+            if program.recognise(version):
                 return program.read(look, command, version)
         why = words(done)
     except CrosstasksError as error:
@@ -341,7 +341,7 @@ class Program(NamedTuple):
     How a kind of engine, or rather its program, differs from others.
 
     Attributes:
-        answered: tells from the answer to ``version`` whether it is this program's, whatever the command is called.
+        recognise: tells from the answer to ``version`` whether it is this program's, whatever the command is called.
         read: makes the fact of that answer, and asks for more.
         default: it is asked without being named.
         api: it serves Docker's API, by which the SDK pulls, and asks registries.
@@ -349,7 +349,7 @@ class Program(NamedTuple):
         prefix: what it puts before the name of an image that it loads.
     """
 
-    answered: Callable[[Mapping[str, Any]], bool]
+    recognise: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Look, str, Mapping[str, Any]], Engine | Absent]
     default: bool = True
     api: bool = False

@@ -243,10 +243,10 @@ def _try(look: Look, engine: Engine, folder: Path) -> SharedFolder | Absent:
             file.unlink()
     if isinstance(done, Absent):
         return done
-    return SharedFolder(folder=str(folder)) if done.code == CODE else _unshared(engine, folder, words(done).partition(" Run 'docker")[0])
+    return SharedFolder(folder=str(folder)) if done.code == CODE else _not_shared(engine, folder, words(done).partition(" Run 'docker")[0])
 
 
-def _unshared(engine: Engine, folder: Path, output: str) -> Absent:
+def _not_shared(engine: Engine, folder: Path, output: str) -> Absent:
     where = f"it runs in the machine of {engine.desktop}" if engine.desktop else "it is in a machine of its own, or we are in a container"
     hint = HINTS.get(engine.desktop, "let the engine have it at the same path").format(folder=folder)
     why = f"the engine does not see {folder}: {where}, and its container says: {output}"

@@ -243,9 +243,9 @@ def parse_server(url: str, manifest: str) -> RustupServer | Absent:
     return RustupServer(url=url, stable=stable) if stable else Absent(f"{url} does not serve a channel of Rust")
 
 
-_OFFERED: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\]\navailable = true', re.MULTILINE)
+_PACKAGE: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\]\navailable = true', re.MULTILINE)
 
-_DATED: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
+_WITH_DATE: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
 
 RELEASE_LIFE: Final = looking.Life(positive=7 * 24 * 3600, negative=120)
 """What a release, or a day's nightly, holds does not change."""
@@ -256,7 +256,7 @@ CHANNEL_LIFE: Final = looking.Life(positive=600, negative=120)
 def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
     """Ask the server what it has of a channel: a manifest of less than a megabyte."""
     url, name = _server(look), question.subject
-    dated = _DATED.fullmatch(name)
+    dated = _WITH_DATE.fullmatch(name)
     place = f"{dated[2]}/channel-rust-{dated[1]}" if dated else f"channel-rust-{name}"
     life = RELEASE_LIFE if dated or name.count(".") == 2 else CHANNEL_LIFE
 
@@ -272,7 +272,7 @@ def parse_channel(url: str, name: str, manifest: str) -> Channel | Absent:
     if not release:
         return Absent(f"{url} does not serve {name}")
     offered: dict[str, list[str]] = {}
-    for package, quoted, plain in _OFFERED.findall(manifest):
+    for package, quoted, plain in _PACKAGE.findall(manifest):
         offered.setdefault(package, []).append(quoted or plain)
     hosts = [triple for triple in offered.get("rustc", ()) if triple in offered.get("cargo", ())]
     return Channel(release=release, hosts=tuple(hosts), standard=tuple(offered.get("rust-std", ())), source="rust-src" in offered)

@@ -60,12 +60,12 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Sdks:
 
 def _xwin(look: Look) -> Xwin | Absent:
     folder = Path(look.environ.get(XWIN) or look.cache / "xwin")
-    arches = done(files.read(folder / "xwin" / "DONE"))
+    arches = marked_arches(files.read(folder / "xwin" / "DONE"))
     whole = tuple(arch for arch in arches if (folder / "xwin" / "crt" / "lib" / arch).is_dir())
     return Xwin(folder=str(folder), arches=whole)
 
 
-def done(text: str) -> tuple[str, ...]:
+def marked_arches(text: str) -> tuple[str, ...]:
     """Pure: return the architectures that cargo-xwin notes on the first line of its mark, when all is unpacked."""
     return tuple(text.partition("\n")[0].split())
 

@@ -171,7 +171,7 @@ class _Search:
         changed = request.options.packages or any("pre-build" in table for table in tables)
         return {"glibc": recipe.glibc, "glibc_floor": recipe.glibc_floor, "runs": recipe.runs, "base": "" if changed else recipe.suite}
 
-    def built_tag(self) -> dict[str, Traits]:
+    def recipe_tag(self) -> dict[str, Traits]:
         """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
         row, recipe = self.request.lock_row, self.recipe
         tags = {} if isinstance(recipe, Refused) else {recipe.tag: self.recipe_traits(recipe)}
@@ -179,7 +179,7 @@ class _Search:
 
     def serving_tags(self) -> dict[str, Traits]:
         """Return the tags of what may have been built here for the request; one with the emulator serves all."""
-        tags = self.built_tag()
+        tags = self.recipe_tag()
         if self.request.lean and not isinstance(self.recipe, Refused):
             recipe = recipes.lean(self.recipe)
             tags.setdefault(recipe.tag, self.recipe_traits(recipe))
@@ -190,7 +190,7 @@ class _Search:
         request, row, mirror = self.request, self.request.lock_row, self.request.shared.mirror
         if not mirror:
             return {}
-        tags = {} if row and row.digest else self.built_tag()
+        tags = {} if row and row.digest else self.recipe_tag()
         if not (row and row.recipe):
             tags |= {recipes.shared_name(request.target.triple, request.options.packages): {}}
         refs = {f"{mirror.rstrip('/')}/{tag}": traits for tag, traits in tags.items()}
@@ -312,7 +312,7 @@ class _Search:
         for ref, traits in (*self.mirror_refs().items(), *self.bundle_refs().items()):
             refs.setdefault(ref, traits)
         ways: list[tuple[str, Callable[[], Choice]]] = [(ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items()]
-        choice = first((*ways, ("built here", self.built_before)))
+        choice = first((*ways, ("built here", self.from_earlier_call)))
         tags = self.serving_tags()
         if isinstance(choice, Image) and choice.ref in tags:
             return self.not_instead(choice)
@@ -342,7 +342,7 @@ class _Search:
             return Refused(name="bundle", why=f"no bundle brought an image for {self.request.target.triple} on {self.variant.platform}")
         return first((ref, partial(self.engine_by_lock, ref, **more, **traits)) for ref, traits in refs.items())
 
-    def built_before(self) -> Choice:
+    def from_earlier_call(self) -> Choice:
         """Take what an earlier call has built."""
         why, recipe = "built here by an earlier call", self.recipe
         choices = [self.engine(tag, why=why, **traits) for tag, traits in self.serving_tags().items()]
@@ -355,7 +355,7 @@ class _Search:
         if isinstance(self.recipe, Refused):
             return self.recipe
         recipe = recipes.lean(self.recipe) if self.request.lean else self.recipe
-        before = self.built_before()
+        before = self.from_earlier_call()
         if not isinstance(before, Refused):
             return before
         if self.request.shared.offline:

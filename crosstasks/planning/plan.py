@@ -161,7 +161,7 @@ def _outcomes(request: Request, facts: Facts) -> Iterator[tuple[Candidate, Outco
             failed.setdefault(_parts_of(outcome), candidate.name)
         # what the failed route was made of has to be known again, to know it under another name
         waiting = outcome if isinstance(outcome, tuple) else None
-        yield candidate, waiting or failure or _refused(outcome, request, failures, failed) or outcome
+        yield candidate, waiting or failure or _refusal(outcome, request, failures, failed) or outcome
 
 
 def _failed_before(candidate: Candidate, failures: Sequence[Failure]) -> Refused | None:
@@ -169,7 +169,7 @@ def _failed_before(candidate: Candidate, failures: Sequence[Failure]) -> Refused
     return None if what is None else Refused(name=candidate.name, why=f"failed: {what}")
 
 
-def _refused(outcome: Outcome, request: Request, failures: Sequence[Failure], failed: Mapping[tuple[object, ...], str]) -> Refused | None:
+def _refusal(outcome: Outcome, request: Request, failures: Sequence[Failure], failed: Mapping[tuple[object, ...], str]) -> Refused | None:
     if not isinstance(outcome, Route):
         return None
     for failure in failures:

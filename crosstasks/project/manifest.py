@@ -71,7 +71,7 @@ def _read(path: Path) -> Workspace:
     members = tuple(_members(root, content))
     listed = {root.parent, *members}
     folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in listed)
-    inside = tuple(folder for folder in folders if folder.is_relative_to(root.parent) and not _excluded(folder, root.parent, content))
+    inside = tuple(folder for folder in folders if folder.is_relative_to(root.parent) and not _is_excluded(folder, root.parent, content))
     root_package = (root.parent,) if "package" in content else ()
     everyone = dict.fromkeys((*root_package, *members, *(inside if "workspace" in content else ())))
     return Workspace(
@@ -101,18 +101,18 @@ def _root(path: Path) -> Path:
 def _belongs(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
     members = tuple(_members(root, content))
     listed = folder in members
-    return listed or (not _excluded(folder, root.parent, content) and folder in _closure(root.parent, [root.parent, *members], content))
+    return listed or (not _is_excluded(folder, root.parent, content) and folder in _closure(root.parent, [root.parent, *members], content))
 
 
 def _members(root: Path, content: Mapping[str, Any]) -> Iterator[Path]:
     for pattern in table(content, "workspace").get("members", ()):
         folders = sorted(root.parent.glob(str(pattern))) if set("*?[") & set(str(pattern)) else [_normal(root.parent / str(pattern))]
         for folder in map(_normal, folders):
-            if (folder / "Cargo.toml").is_file() and not _excluded(folder, root.parent, content):
+            if (folder / "Cargo.toml").is_file() and not _is_excluded(folder, root.parent, content):
                 yield folder
 
 
-def _excluded(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
+def _is_excluded(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
     listed = {str(pattern) for pattern in table(content, "workspace").get("members", ())}
     excluded = [_normal(root / str(name)) for name in table(content, "workspace").get("exclude", ()) if str(name) not in listed]
     return any(folder.is_relative_to(place) for place in excluded)

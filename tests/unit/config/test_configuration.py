@@ -16,7 +16,7 @@ from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, check_members, load
 from crosstasks.config.documents import lines, locate
 from crosstasks.config.options import File, Options, Release, TargetOptions
-from crosstasks.config.read import OURS, slot, triple_of, variable, verb
+from crosstasks.config.read import OTHER_VARIABLES, slot, triple_of, variable, verb
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.looking import Platform
 from crosstasks.facts.host import parse
@@ -355,7 +355,7 @@ def test_values_of_the_command_line(configured):
 
 def test_our_other_variables(configured):
     """Variables of ours that are no option, and those of others, are not looked at."""
-    assert configured("version = 1\n", **dict.fromkeys(OURS, "x"), CROSS_CONFIG="x", PATH="/bin").sources == {}
+    assert configured("version = 1\n", **dict.fromkeys(OTHER_VARIABLES, "x"), CROSS_CONFIG="x", PATH="/bin").sources == {}
 
 
 def test_every_target_has_variables():

@@ -126,7 +126,7 @@ def test_every_answer_is_of_one_program():
         (table(NERDCTL["nerdctl version"]), "nerdctl"),
         (both, "podman"),
     ):
-        assert [expected] == [name for name, program in PROGRAMS.items() if program.answered(version)]
+        assert [expected] == [name for name, program in PROGRAMS.items() if program.recognise(version)]
 
 
 def test_nerdctl_is_an_engine_if_it_is_named(tmp_path):

@@ -7,7 +7,7 @@ from facts_looks import look
 
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import sdks
-from crosstasks.facts.sdks import Ndk, Xwin, done, levels
+from crosstasks.facts.sdks import Ndk, Xwin, levels, marked_arches
 
 COMPILERS = (
     *("aarch64-linux-android21-clang", "aarch64-linux-android35-clang", "armv7a-linux-androideabi21-clang"),
@@ -64,4 +64,4 @@ def test_microsofts_files_that_are_whole(tmp_path):
 def test_without_a_variable_they_are_in_our_cache(tmp_path):
     """Where nobody else looks."""
     assert asked(tmp_path).xwin.folder.endswith("/xwin")
-    assert done("") == ()
+    assert marked_arches("") == ()

@@ -299,7 +299,7 @@ NEXT = f"nextest-{pins().pypi[tools.NEXTEST].version}"
     ("known", "triple", "own", "source"),
     [
         (with_builders(on_path("cargo-nextest", "0.9.100")), AMD64, {}, "PATH"),
-        (with_builders(on_path("cargo-nextest", "0.9.100")), ARM64, {"contained": True}, "PyPI"),
+        (with_builders(on_path("cargo-nextest", "0.9.100")), ARM64, {"in_image": True}, "PyPI"),
         (with_tools(f"{NEXT}-{ARM64}"), ARM64, {}, "cache"),
         (facts(), AMD64, {}, "PyPI"),
         (facts(), AMD64, {"offline": True}, "offline = true, and cargo-nextest is not here"),
@@ -313,7 +313,7 @@ NEXT = f"nextest-{pins().pypi[tools.NEXTEST].version}"
 )
 def test_where_cargo_nextest_comes_from(known, triple, own, source):
     """What is on PATH runs on this host alone; an image has a wheel, which needs no new glibc."""
-    contained = own.pop("contained", False)
-    found = tools.nextest(triple, request("aarch64", facts(), config("aarch64", **own)), known, contained=contained)
+    in_image = own.pop("in_image", False)
+    found = tools.nextest(triple, request("aarch64", facts(), config("aarch64", **own)), known, in_image=in_image)
     assert source == (found.why if isinstance(found, Refused) else found.source)
     assert [f"{NEXT}-{triple}"] * (source == "PyPI") == [step.name for step in getattr(found, "steps", ())]
