@@ -120,7 +120,7 @@ def _text(path: Path) -> str | None:
 def _toml(path: Path, text: str) -> dict[str, Any]:
     try:
         return toml_file.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         message = str(error)
         raise ConfigError(f"{path} is not valid TOML", problems=(message[:1].lower() + message[1:],)) from error
 

@@ -161,18 +161,9 @@ def _machine(name: str, text: str) -> str:
 
 def _programs(look: Look) -> dict[str, str]:
     """Find QEMU's user emulators on PATH; a static one is taken first, since it needs nothing in a container."""
+    paths = (path for folder in look.path for path in sorted(folder.glob("qemu-*")))
     programs: dict[str, str] = {}
-    for static in (True, False):
-        for folder in look.path:
-            for path in sorted(_files_in(folder, "qemu-")):
-                arch = path.name.removeprefix("qemu-").removesuffix("-static")
-                if path.name.endswith("-static") is static:
-                    programs |= {served: str(path) for served in arches(arch) if served not in programs}
+    for path in sorted(paths, key=lambda path: not path.name.endswith("-static")):
+        for arch in arches(path.name.removeprefix("qemu-").removesuffix("-static")):
+            programs.setdefault(arch, str(path))
     return programs
-
-
-def _files_in(folder: Path, prefix: str) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if path.name.startswith(prefix)]
-    except OSError:
-        return []

@@ -81,7 +81,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
     if isinstance(version, Absent):
         return version
     home = Path(look.environ.get("RUSTUP_HOME") or look.home / ".rustup")
-    toolchains = tuple(_toolchains(look, home))
+    toolchains = tuple(_toolchain(look, path.parent) for path in sorted((home / "toolchains").glob("[!.]*/bin/")))
     settings = _table(home / "settings.toml")
     host = settings.get("default_host_triple") or next((t.host for t in toolchains if t.host), "")
     names = {toolchain.name for toolchain in toolchains}
@@ -129,14 +129,6 @@ def resolve(name: str, host: str, names: Iterable[str]) -> str:
         return name
     full = f"{name}-{host}"
     return full if name and full in installed else ""
-
-
-def _toolchains(look: Look, home: Path) -> list[Toolchain]:
-    try:
-        folders = sorted(path for path in (home / "toolchains").iterdir() if not path.name.startswith(".") and (path / "bin").is_dir())
-    except OSError:
-        return []
-    return [_toolchain(look, folder) for folder in folders]
 
 
 def _toolchain(look: Look, folder: Path) -> Toolchain:

@@ -80,7 +80,7 @@ def test_another_platform_does_what_the_best_cannot(name, verb, provider, platfo
 @pytest.mark.parametrize(
     ("name", "verb", "provider", "why"),
     [
-        ("universal2", "test", "github", "each part is tested as what it is"),
+        ("universal2", "test", "github", "a universal program is tested as its parts"),
         ("freebsd", "test", "github", "x86_64-unknown-freebsd programs do not run on this host"),
         ("x86_64-none", "test", "github", "x86_64-unknown-none has no system that could start a test: name what does as `runner`"),
         ("redox", "build", "github", "zig has no C library for x86_64-unknown-redox"),
