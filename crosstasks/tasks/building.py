@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .call import BUILDING, Call, Task
+from .call import BUILDING, Call, Task, exit_code
 
 if TYPE_CHECKING:
     from ..core.steps import Verb
@@ -46,10 +45,7 @@ def _load(call: Call) -> int:
     manifest = bundle_tasks.load(call.context(needed=False), Path(call.options["from_"]))
     rows = bundle_tasks.readiness(call.context(needed=False), manifest.targets, call.verb)
     print(bundle_tasks.readiness_text(rows))  # noqa: T201
-    failed = [row for row in rows if row.error]
-    for row in failed:
-        print(f"error: {row.target}: {row.error}", file=sys.stderr)  # noqa: T201
-    return failed[0].error.code if failed and failed[0].error else 0
+    return exit_code((f"{row.target}: {row.error}", row.error.code) for row in rows if row.error)
 
 
 CARGO: Final[Mapping[str, tuple[Verb, str]]] = {
@@ -87,11 +83,9 @@ def _carry_out(verb: Verb, call: Call) -> int:
     ci.ready(context.environ)
     results = pipeline.build(names, checked, verb=verb, context=context)
     call.show({"results": results}, lambda: report.result_text(results))
-    failed = [result for result in results if result.code]
-    for result in failed:
-        print(f"error: {result.error}", file=sys.stderr)  # noqa: T201
+    code = exit_code((result.error, result.code) for result in results if result.code)
     ci.finish(results, context)  # at last: the result is shown even if a file cannot be written
-    return failed[0].code if failed else 0
+    return code
 
 
 def shell(call: Call) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
@@ -157,6 +158,14 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     from ..extras.ci import changes
 
     return changes.narrow(context, names, ref, verb)
+
+
+def exit_code(failures: Iterable[tuple[object, int]]) -> int:
+    """Write what failed to standard error, and return the code of the first; 0 if nothing did."""
+    rows = tuple(failures)
+    for message, _ in rows:
+        print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    return rows[0][1] if rows else 0
 
 
 Act: TypeAlias = Callable[[Call], "int | None"]

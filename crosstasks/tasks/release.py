@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, NothingSelected, VerificationFailed
 from ..reporting import streams
-from .call import OPTIONS, OVERRIDES, Call, Task
+from .call import OPTIONS, OVERRIDES, Call, Task, exit_code
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -268,10 +268,7 @@ def _words(call: Call, triple: str) -> tuple[str, ...]:
 
 
 def _code(parts: Sequence[Part]) -> int:
-    failed = [part for part in parts if part.error]
-    for part in failed:
-        print(f"error: {part.target}: {part.error}", file=sys.stderr)  # noqa: T201
-    return failed[0].code if failed else 0
+    return exit_code((f"{part.target}: {part.error}", part.code) for part in parts if part.error)
 
 
 def verify(call: Call) -> int:
@@ -291,15 +288,9 @@ def verify(call: Call) -> int:
         return shown if differences is None else f"{shown}\n{verifying.differences_text(differences)}"
 
     call.show({"ok": not (error or differences), "findings": findings, "differences": differences}, text)
-    return _end(error, differences or ())
-
-
-def _end(error: CrosstasksError | None, differences: tuple[Difference, ...]) -> int:
     if differences and error is None:
         error = VerificationFailed("a second build gives other packages", why="\n".join(map(str, differences)))
-    if error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-    return error.code if error else 0
+    return exit_code([(error, error.code)] if error else ())
 
 
 def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...config.documents import likely
-from ...core.errors import ConfigError, NothingSelected
+from ...core.errors import ConfigError
 from ...core.toml_file import read, table
 
 if TYPE_CHECKING:
@@ -119,16 +119,9 @@ def _one_version(crates: Sequence[Crate], options: Release) -> None:
 
 
 def products(crates: Sequence[Crate], options: Release) -> tuple[Product, ...]:
-    """
-    Return what there is an archive of: all programs under the configured name, else one for each crate that has some.
-
-    Raises:
-        NothingSelected: no package has a program.
-    """
+    """Return what there is an archive of: all programs under the configured name, else one for each crate that has some."""
     programs = tuple(crate for crate in crates if crate.binaries)
-    if not programs:
-        raise NothingSelected("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
-    if options.name:
+    if options.name and programs:
         return (Product(name=options.name, version=programs[0].version, tag=programs[0].tag, crates=programs),)
     return tuple(Product(name=crate.name, version=crate.version, tag=crate.tag, crates=(crate,)) for crate in programs)
 

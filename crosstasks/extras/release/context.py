@@ -91,7 +91,7 @@ def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] 
         without=(root / options.dist, Path(context.repository.target_directory), *_publish_folders(root, options.directory)),
     )
     crates = product.crates(context.repository, options, packages)
-    result = product.products(crates, options) if any(crate.binaries for crate in crates) else ()
+    result = product.products(crates, options)
     if snapshot:
         result = tuple(product.snapshot(one, state.commit, dirty=bool(state.dirty)) for one in result)
     return ReleaseContext(context=context, git=state, crates=crates, products=result, skip=left_out, snapshot=snapshot)

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -201,7 +200,7 @@ def files_to_publish(release: ReleaseContext) -> tuple[Path, ...]:
         path = release.dist / name
         if not _is_ours(path) or files.sha256(path) != checksum:
             raise CrosstasksError(f"{path} is not as {SUMS} has it", hint="`release.build` makes it anew")
-    if strange := sorted(named.items() - _artifacts(release.dist).items()):
+    if strange := sorted(named.items() - {(row.name, row.sha256) for row in artifacts(release.dist)}):
         raise CrosstasksError(f"artifacts.json does not list {strange[0][0]} as {SUMS} does", hint="`release.build` makes both anew")
     heads = (*named, *ALSO)
     more = sorted(path for path in release.dist.iterdir() if any(path.name.startswith(f"{head}.") for head in heads))
@@ -217,12 +216,22 @@ def _is_ours(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _artifacts(folder: Path) -> dict[str, str]:
+class _Row(Struct):
+    name: str = ""
+    sha256: str = ""
+    product: str = ""
+
+
+class _Rows(Struct):
+    artifacts: tuple[_Row, ...] = ()
+
+
+def artifacts(folder: Path) -> tuple[_Row, ...]:
+    """Return what artifacts.json lists; nothing if it is not there, or lists something else."""
     try:
-        listed = json.loads((folder / "artifacts.json").read_text("utf-8"))["artifacts"]
-        return {str(one["name"]): str(one["sha256"]) for one in listed}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return msgspec.json.decode((folder / "artifacts.json").read_bytes(), type=_Rows).artifacts
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ()
 
 
 def selection(release: ReleaseContext) -> dict[str, str]:

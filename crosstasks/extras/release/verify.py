@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
 from ..packaging import contents
 from ..packaging.contents import Difference, differences
-from .dist import promised_glibc
+from .dist import artifacts, promised_glibc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -276,11 +275,7 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
 
 def product_names(dist: Path) -> tuple[str, ...]:
     """Return the names of what the archives in a folder are of, as the first build has listed them; nothing if it has not."""
-    try:
-        rows = json.loads((dist / "artifacts.json").read_text("utf-8"))["artifacts"]
-        return tuple(dict.fromkeys(str(row["product"]) for row in rows))
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
+    return tuple(dict.fromkeys(row.product for row in artifacts(dist) if row.product))
 
 
 @contextmanager
