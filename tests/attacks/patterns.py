@@ -74,7 +74,7 @@ def _of_tables():
         yield f"network: {name}", re.compile(setting)
     for number, form in enumerate(sorted(_forms(json.loads((PACKAGE / "config" / "crosstasks.schema.json").read_text("utf-8"))))):
         yield f"options: {number}", re.compile(form)
-    yield "remedies: own", re.compile(remedies._OWN.format("a", "b"))  # noqa: SLF001
+    yield "remedies: own", re.compile(remedies._DEPENDENCY.format("a", "b"))  # noqa: SLF001
     yield "changes: mention", changes.mention(Path("/top/a/b"), Path("/top"))
 
 
