@@ -147,9 +147,10 @@ class BaseFacts(Struct, frozen=True, kw_only=True):
         """Return the answer to a question; None if nobody asked it."""
         return self.answers.get(question)
 
-    def open(self, *abouts: About) -> tuple[Question, ...]:
-        """Return those questions that nobody has asked yet."""
-        return tuple(question for question in map(Question, abouts) if question not in self.answers)
+    def open(self, *questions: About | Question) -> tuple[Question, ...]:
+        """Return those questions that nobody has asked yet; one without a subject is named by what it is about."""
+        every = (one if isinstance(one, Question) else Question(one) for one in questions)
+        return tuple(question for question in every if question not in self.answers)
 
     def with_(self, answers: Mapping[Question, Any]) -> Self:
         """Return these facts and more."""

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Struct
 
 from ..catalog.machines import arch
+from ..catalog.targets import OCI_ARCH
 from ..core import looking
 from ..core.errors import SHAPE, CrosstasksError
 from ..core.steps import Absent, Done
@@ -132,8 +133,6 @@ class Engine(Struct, frozen=True, kw_only=True):
     @property
     def platform(self) -> str:
         """The OCI platform that runs without emulation, ``linux/amd64``."""
-        from ..catalog.targets import OCI_ARCH
-
         return f"{self.os}/{OCI_ARCH.get(self.arch, self.arch)}"
 
 

@@ -43,8 +43,8 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     """
     if mode == "never":
         return Refused(name=NAME, why='emulation = "never"')
-    missing = facts.open("emulation") + (() if (question := Question("emulation-test", platform)) in facts.answers else (question,))
-    if missing:
+    question = Question("emulation-test", platform)
+    if missing := facts.open("emulation", question):
         return missing
     answer: EmulationTest | Absent = facts.answers[question]
     if isinstance(answer, EmulationTest):
@@ -60,8 +60,7 @@ def source_of(
     platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
 ) -> Emulator | Refused | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
-    problem = _refusal(platform, facts)
-    if problem:
+    if problem := _refusal(platform, facts):
         return problem
     step = partial(_step, platform, why, ask)
     ways = ((name, partial(SOURCES[name], platform, step, facts, offline=offline)) for name in sources)
@@ -211,8 +210,7 @@ def _wasmtime(request: Request, facts: Facts) -> Runner | Refused | Questions:
 
 
 def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
-    missing = facts.open("emulation", "engine")
-    if missing:
+    if missing := facts.open("emulation", "engine"):
         return missing
     target, emulation = request.target, facts.emulation
     if _static(target) and target.os == facts.host.os and isinstance(emulation, Emulation):
@@ -220,9 +218,10 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Quest
             return None
         if program := emulation.programs.get(target.arch):
             return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")
-    found = _in_container(request, facts)
-    why = f"{target.triple} programs do not run on this host, and no container runs them"
-    return Refused(name="tests", why=f"{why}: {found.why}", hint=found.hint) if isinstance(found, Refused) else found
+    runner = _in_container(request, facts)
+    if isinstance(runner, Refused):
+        return Refused(name="tests", why=f"{_unstartable(target, facts)}: {runner.why}", hint=runner.hint)
+    return runner
 
 
 def _in_container(request: Request, facts: Facts) -> Runner | Refused | Questions:
@@ -235,8 +234,9 @@ def _in_container(request: Request, facts: Facts) -> Runner | Refused | Question
     recipe = recipes.emulator(target.qemu, engine.platform, libraries=recipes.libraries(target, engine.platform))
     if isinstance(recipe, Refused):
         return recipe
-    if unknown := tuple(question for question in _questions(recipe.tag, engine, facts) if question not in facts.answers):
-        return unknown
+    doubt = [Question("shared", "project")] if doubtful(engine, facts.host) else []
+    if missing := facts.open(Question("image", recipe.tag), *doubt):
+        return missing
     image = facts.answers[Question("image", recipe.tag)]
     loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
     words = () if engine.platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
@@ -257,8 +257,3 @@ def _elsewhere(engine: Engine, facts: Facts) -> Refused | None:
         return Refused(name="container", why="programs built on Windows are not started in a container")
     seen = facts.get(Question("shared", "project"))
     return Refused(name="container", why=seen.why, hint=seen.hint) if isinstance(seen, Absent) else None
-
-
-def _questions(tag: str, engine: Engine, facts: Facts) -> tuple[Question, ...]:
-    shared = (Question("shared", "project"),) if doubtful(engine, facts.host) else ()
-    return (Question("image", tag), *shared)

@@ -111,7 +111,7 @@ def _package_questions(variant: Variant, request: Request, facts: Facts) -> Ques
         architecture = MACHINES[variant.platform].debian if native else request.target.debian
         names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
     questions = [question(request.shared.base, architecture, listed) for architecture, listed in names.items()]
-    if unknown := tuple(one for one in questions if one not in facts.answers):
+    if unknown := facts.open(*questions):
         return unknown
     problems = [problem for one in questions for problem in _problems(facts.answers[one])]
     if problems:
@@ -319,7 +319,7 @@ class _Search:
         if not isinstance(choice, tuple):
             return choice
         # all at once: the engine is asked side by side
-        return tuple(question for ref in {**refs, **tags} if (question := Question("image", ref)) not in self.facts.answers)
+        return self.facts.open(*(Question("image", ref) for ref in {**refs, **tags}))
 
     def before_build(self) -> Sequence[str]:
         """Return the sources that come before what is built here; all of them, if nothing is."""

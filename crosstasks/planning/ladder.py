@@ -42,8 +42,7 @@ FOREIGN_PLATFORM: Final = "linux/amd64"
 
 def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     """Return the routes of cross with images of the engine's own platform, in their order: flavours, sources of images."""
-    refusal = _no_container(request.target, facts)
-    if refusal:
+    if refusal := _no_container(request.target, facts):
         return [Candidate("cross", lambda: refusal)]
     return _on(_own_platform(facts), request, facts, parts)
 
@@ -76,7 +75,7 @@ def _sharing_questions(facts: Facts) -> Questions:
     """Return whether our folders are shared, where that is doubtful and was not tried yet."""
     if isinstance(facts.engine, Absent) or not doubtful(facts.engine, facts.host):
         return ()
-    return tuple(question for place in PLACES if (question := Question("shared", place)) not in facts.answers)
+    return facts.open(*(Question("shared", place) for place in PLACES))
 
 
 def _flavours(request: Request) -> tuple[str, ...]:

@@ -186,8 +186,7 @@ def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Q
 
     Where nothing names a release, and the first cannot be had, the next is taken, and the reason says so; not under strict.
     """
-    missing = facts.open("host", "rustup", "inventory", "repository")
-    if missing:
+    if missing := facts.open("host", "rustup", "inventory", "repository"):
         return missing
     rust = request.rust
     if isinstance(rust, Refused):

