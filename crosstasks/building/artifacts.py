@@ -312,7 +312,7 @@ def _readable(path: Path, target_dir: str) -> Iterator[int]:
             yield handle
     except files.AstrayError as error:
         why = f"{error}: a build script may have put it there, or a target folder is set in .cargo/config.toml"
-        raise VerificationFailed(f"{path} is not taken for an artifact", why=why) from error
+        raise VerificationFailed(f"{path} is not an artifact", why=why) from error
     except FileNotFoundError as error:
         why = f"cargo says that it built it, and {error.strerror}"
         raise VerificationFailed(f"{path} is not there", why=why, hint="is a target folder set in .cargo/config.toml?") from error

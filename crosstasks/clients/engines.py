@@ -43,7 +43,7 @@ def labels(run_id: str, name: str = "") -> tuple[str, ...]:
 def owner(pid: int = 0) -> str:
     """Return what names a process, ours if *pid* is 0, among all machines: ``host:pid:start``; the start tells a reused pid."""
     pid = pid or os.getpid()
-    return f"{host_id()}:{pid}:{_started(pid)}"
+    return f"{host_id()}:{pid}:{_start_time(pid)}"
 
 
 @cache
@@ -59,7 +59,7 @@ def host_id() -> str:
     return hashlib.sha256("\n".join(parts or [socket.gethostname()]).encode()).hexdigest()[:16]
 
 
-def _started(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """Return when a process started; empty if there is none, or if it is dead and only not yet waited for."""
     if Path("/proc/self/stat").exists():
         with suppress(OSError):
@@ -89,7 +89,7 @@ def alive(name: str) -> bool:
     pid, _, started = rest.partition(":")
     if host != host_id() or not pid.isdigit():
         return True
-    return bool(started) and _started(int(pid)) == started
+    return bool(started) and _start_time(int(pid)) == started
 
 
 LIMIT: Final = 10.0

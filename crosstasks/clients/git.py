@@ -74,7 +74,7 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
         raise ConfigError("the git repository has no commit", why=head.err.strip(), hint="commit what is to be released")
     commit, time, subject = head.out.rstrip("\n").split("\0")
     place = Path(top.out.rstrip("\n"))
-    status = ask(root, run, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_excluded(place, without))
+    status = ask(root, run, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_exclusions(place, without))
     if status.code:
         raise CrosstasksError("git does not tell what is committed", why=status.err.strip())
     return Git(
@@ -89,7 +89,7 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
     )
 
 
-def _excluded(top: Path, without: Sequence[Path]) -> list[str]:
+def _exclusions(top: Path, without: Sequence[Path]) -> list[str]:
     inside = [folder.relative_to(top) for folder in without if folder != top and folder.is_relative_to(top)]
     return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
 
@@ -114,8 +114,8 @@ def submodules(root: Path) -> tuple[str, ...]:
         text = (root / ".gitmodules").read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return ()
-    found = (line.partition("=")[2].strip() for line in text.splitlines() if line.strip().startswith("path"))
-    return tuple(path for path in found if path and ".." not in Path(path).parts and not Path(path).is_absolute())
+    paths = (line.partition("=")[2].strip() for line in text.splitlines() if line.strip().startswith("path"))
+    return tuple(path for path in paths if path and ".." not in Path(path).parts and not Path(path).is_absolute())
 
 
 def tags(text: str) -> dict[str, str]:

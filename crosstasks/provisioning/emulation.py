@@ -59,10 +59,10 @@ def line(platform: str) -> str:
     little = header[5] == 1
     kind = bytes((either, 0xFF)) if little else bytes((0xFF, either))
     mask = b"\xff" * 7 + bytes(9) + kind + b"\xff\xff"
-    return f":{entry(platform)}:M:0:{_escaped(header)}:{_escaped(mask)}:/usr/bin/qemu-{qemu(platform)}-static:F"
+    return f":{entry(platform)}:M:0:{_escape(header)}:{_escape(mask)}:/usr/bin/qemu-{qemu(platform)}-static:F"
 
 
-def _escaped(data: bytes) -> str:
+def _escape(data: bytes) -> str:
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
@@ -82,7 +82,7 @@ def install(step: RegisterEmulator, context: Context) -> None:
     check_runs(context, platform)
 
 
-def _passing(context: Context) -> bool:
+def _may_vanish(context: Context) -> bool:
     """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
     there = context.engine.remote or context.engine.desktop or not isinstance(context.facts.emulation, Emulation)
     return not there and context.look.platform().system == "linux" and not is_mounted(context.look.root)
@@ -90,7 +90,7 @@ def _passing(context: Context) -> bool:
 
 def _mount(context: Context) -> None:
     """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the test tells whether it matters."""
-    if _passing(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
+    if _may_vanish(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
         done = context.run(MOUNT, timeout=PATIENCE)
         context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 
@@ -106,7 +106,7 @@ def check_runs(context: Context, platform: str) -> None:
     """Run a program of the platform, or fail."""
     question = Question("emulation-test", platform)
     test = probes.ask(context.look, question, context.facts)
-    if not isinstance(test, EmulationTest) and _passing(context):
+    if not isinstance(test, EmulationTest) and _may_vanish(context):
         why = f"{test.why}: nothing mounts the kernel's table here, so on Linux 6.7 and later it goes with the container that did"
         hint = f"`sudo {' '.join(MOUNT)}`, then again"
         raise EmulationFailed(f"what runs {platform} programs was registered, and is gone again", why=why, hint=hint)
@@ -114,26 +114,26 @@ def check_runs(context: Context, platform: str) -> None:
         raise EmulationFailed(f"{platform} is registered, and its programs do not run", why=test.why, hint="`crosstasks emulation.status`")
 
 
-def _pinned(context: Context, step: RegisterEmulator) -> None:
+def _from_image(context: Context, step: RegisterEmulator) -> None:
     platform, ref = step.platform, step.ref
     name = qemu(platform)
     for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
         done = context.run((*_container(context), *MOUNT_PRIVILEGES, ref, action, value), timeout=PATIENCE)
     if done.code:
-        raise _refused(f"the pinned image did not register an emulator of {name}", done)
+        raise _failure(f"the pinned image did not register an emulator of {name}", done)
 
 
 def _binfmt_name(platform: str) -> str:
     return platform.removeprefix("linux/").partition("/")[0]
 
 
-def _built(context: Context, step: RegisterEmulator) -> None:
-    done = _in_ours(context, step.platform, step.recipe, line(step.platform))
+def _from_build(context: Context, step: RegisterEmulator) -> None:
+    done = _run_script(context, step.platform, step.recipe, line(step.platform))
     if done.code:
-        raise _refused(f"a container did not register an emulator of {step.platform}", done)
+        raise _failure(f"a container did not register an emulator of {step.platform}", done)
 
 
-def _in_ours(context: Context, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
+def _run_script(context: Context, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
     """Run binfmt.sh in the image that is built here."""
     if not isinstance(recipe, Recipe):
         why, hint = (recipe.why, recipe.hint) if recipe else ("", "")
@@ -149,18 +149,22 @@ def _container(context: Context) -> tuple[str, ...]:
     return (context.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
 
 
-def _package(context: Context, _step: RegisterEmulator) -> None:
+def _from_package(context: Context, _step: RegisterEmulator) -> None:
     done = context.run(("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES), env={"DEBIAN_FRONTEND": "noninteractive"})
     if done.code:
-        raise _refused(f"apt-get did not install {' and '.join(PACKAGES)}", done)
+        raise _failure(f"apt-get did not install {' and '.join(PACKAGES)}", done)
 
 
-def _refused(what: str, done: Done) -> EmulationFailed:
+def _failure(what: str, done: Done) -> EmulationFailed:
     why = done.err.strip()[-1000:] or done.out.strip()[-1000:]
     return EmulationFailed(what, why=why, hint='another source may: `crosstasks emulation.install --source build`; or emulation = "never"')
 
 
-SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {"image": _pinned, "build": _built, "package": _package}
+SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {
+    "image": _from_image,
+    "build": _from_build,
+    "package": _from_package,
+}
 
 
 def uninstall(context: Context, platform: str) -> None:
@@ -176,6 +180,6 @@ def uninstall(context: Context, platform: str) -> None:
         path.write_text("-1", "utf-8")
     except OSError:  # it is not mounted here, or we are not root, or the engine is elsewhere
         recipe = recipes.emulator(qemu(platform), context.engine.platform)
-        done = _in_ours(context, platform, recipe, "")
+        done = _run_script(context, platform, recipe, "")
         if done.code:
-            raise _refused(f"{entry(platform)} was not taken out of the kernel's table", done) from None
+            raise _failure(f"{entry(platform)} was not taken out of the kernel's table", done) from None

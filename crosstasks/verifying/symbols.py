@@ -43,11 +43,11 @@ def newer(path: Path, floor: str) -> tuple[Symbol, ...]:
         sections = [elf.get_section_by_name(name) for name in (".dynsym", ".gnu.version", ".gnu.version_r")]
         if None in sections:
             return ()
-        required = set(_required(*sections))
+        required = set(_glibc_symbols(*sections))
     return tuple(sorted(symbol for symbol in required if versions.numbers(symbol.version) > versions.numbers(floor)))
 
 
-def _required(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
+def _glibc_symbols(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
     named = {aux["vna_other"]: aux.name for _, auxiliaries in needs.iter_versions() for aux in auxiliaries}
     for place, symbol in enumerate(dynamic.iter_symbols()):
         number = numbers.get_symbol(place)["ndx"]

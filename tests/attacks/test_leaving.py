@@ -24,7 +24,7 @@ def test_nothing_is_written_above_the_workspace(hostile, built):
     _, result = built(cwd=crate)
     assert not (crate.parent / "ESC").exists()
     assert (6, []) == (result["code"], result["artifacts"]), result["error"]
-    assert "is not taken for an artifact\nit does not lie in" in result["error"]
+    assert "is not an artifact\nit does not lie in" in result["error"]
 
 
 def test_no_file_of_the_users_is_taken_for_an_artifact(crate, hostile, built, victim):
@@ -33,5 +33,5 @@ def test_no_file_of_the_users_is_taken_for_an_artifact(crate, hostile, built, vi
     shutil.copy(before["artifacts"][0]["path"], victim / "secret")
     _, result = built(cwd=hostile("linked_artifact"))
     assert (6, []) == (result["code"], result["artifacts"]), result["error"]
-    assert "git is not taken for an artifact\nit is not a regular file" in result["error"]
+    assert "git is not an artifact\nit is not a regular file" in result["error"]
     assert not (crate / "target" / "crosstasks" / ARM / "debug" / "git").exists()

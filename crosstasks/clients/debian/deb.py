@@ -99,7 +99,7 @@ def _data(file: IO[bytes]) -> IO[bytes]:
         if name.startswith(DATA):
             opener = OPENERS.get(name.removeprefix(DATA))
             if not opener:
-                raise ValueError(f"its files are packed as {name!r}, and {', '.join(DATA + end for end in OPENERS)} can be read")
+                raise ValueError(f"its files are in {name!r}: only {', '.join(DATA + end for end in OPENERS)} can be read")
             content: IO[bytes] = opener(io.BufferedReader(_Part(file, size), PIECE))
             return content
         file.seek(size + size % 2, io.SEEK_CUR)

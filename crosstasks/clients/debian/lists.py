@@ -157,7 +157,7 @@ class Lists:
             except fetch.Unreached as error:
                 problem = error
         hint = "`debian-mirror` names another mirror, https_proxy a proxy"
-        raise ToolMissing(f"Debian's archive cannot be asked for {self.suite}", why=str(problem), hint=hint)
+        raise ToolMissing(f"Debian's archive does not answer for {self.suite}", why=str(problem), hint=hint)
 
     def _release(self, base: str, archive: str, suite: str, keys: Sequence[Cert], state: State) -> tuple[str, tuple[Release, bool]]:
         place = f"{base.format(archive=archive)}/dists/{suite}/InRelease"

@@ -806,7 +806,7 @@ def test_rust_that_needs_a_newer_glibc_builds_nothing_on_the_host():
         settle("aarch64", bare_facts(host=OLD), config(toolchains=["debian"], builder="zigbuild"), around=world())
 
 
-OUT_OF_REACH = "Debian's archive cannot be asked for bookworm"
+OUT_OF_REACH = "Debian's archive does not answer for bookworm"
 
 
 def without_an_archive(machine, own, target, **around):

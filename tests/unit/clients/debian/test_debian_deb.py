@@ -62,7 +62,7 @@ BROKEN = {
     "nothing in it": (ar(debian__binary=b"2.0\n"), "it has no data.tar"),
     "packed otherwise": (
         ar(data_tar_zst=b"x"),
-        "its files are packed as 'data.tar.zst', and data.tar, data.tar.xz, data.tar.gz can be read",
+        "its files are in 'data.tar.zst': only data.tar, data.tar.xz, data.tar.gz can be read",
     ),
     "cut off": (WHOLE[:-400], "it ends early"),
     "damaged": (WHOLE[:300] + b"x" * 40 + WHOLE[340:], "Corrupt input data"),

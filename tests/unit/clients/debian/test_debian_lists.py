@@ -168,7 +168,7 @@ def test_an_archive_that_is_out_of_reach_is_told_with_what_to_do(debian, served)
     served.files = {}
     with pytest.raises(ToolMissing) as caught:
         debian.update(["amd64"])
-    assert (caught.value.what, "debian-mirror" in caught.value.hint) == ("Debian's archive cannot be asked for bookworm", True)
+    assert (caught.value.what, "debian-mirror" in caught.value.hint) == ("Debian's archive does not answer for bookworm", True)
 
 
 def with_packages(served):
