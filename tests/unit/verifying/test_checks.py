@@ -10,8 +10,8 @@ from crosstasks.catalog.targets import catalogue, find, loader
 from crosstasks.config.options import VerifyCheck
 from crosstasks.core.results import Artifact
 from crosstasks.extras.release.verify import Finding, text
-from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, leftovers, static
-from crosstasks.verifying.symbols import Symbol, newer
+from crosstasks.verifying import symbols
+from crosstasks.verifying.checks import CHECKS, Leftover, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.verify import inspect
 
 DATA = Path(__file__).parents[1] / "data"
@@ -21,10 +21,12 @@ LINKS = {
 }
 
 
-def answer(check, target, **said):
-    """What a check says of a program with such headers."""
-    artifact = Artifact(path="/nowhere/app", format="elf", **said)
-    return CHECKS[check].find(Subject(member="app", path=Path("/nowhere/app"), artifact=artifact), Promise(target=find(target)))
+def said(check, target, *, name="app", promise=None, path=None, **headers):
+    """What a check says of a file with such headers."""
+    headers.setdefault("format", "elf")
+    place = path or Path("/nowhere", name)
+    subject = Subject(member=name, path=place, artifact=Artifact(path=str(place), **headers))
+    return CHECKS[check].find(subject, Promise(target=find(target), **(promise or {})))
 
 
 def test_every_check_can_be_left_out():
@@ -39,9 +41,9 @@ def test_promises_are_what_rustc_does(triple):
     """Static, position-independent and with RELRO is wanted exactly where rustc links so by default."""
     pie, static_pie, relro, crt_static, _ = LINKS[triple]
     assert static(find(triple)) is (crt_static == "yes")
-    assert bool(answer("pie", triple)) is (pie == "yes")
-    assert isinstance(answer("pie", triple, static=True), Unchecked) is (static_pie != "yes")
-    assert ("not full" in answer("relro", triple)[0]) is (relro == "full")
+    assert bool(said("pie", triple)) is (pie == "yes")
+    assert isinstance(said("pie", triple, static=True), Unchecked) is (static_pie != "yes")
+    assert ("not full" in said("relro", triple)[0]) is (relro == "full")
 
 
 @pytest.mark.parametrize("triple", [triple for triple, row in catalogue().items() if row.os in {"linux", "android"}])
@@ -56,13 +58,6 @@ def test_every_linux_target_has_a_loader(triple):
 def test_real_programs_ask_for_that_loader(name, triple):
     """Those that Debian's compilers made."""
     assert inspect(DATA / "elf" / name).interpreter == loader(find(triple))
-
-
-def test_symbols_above_a_floor_are_named():
-    """Each once, with its version; at the floor there are none, and a static program has none."""
-    assert newer(DATA / "elf" / "aarch64-gnu", "2.28") == (Symbol(name="__libc_start_main", version="2.34"),)
-    assert newer(DATA / "elf" / "aarch64-gnu", "2.34") == ()
-    assert newer(DATA / "elf" / "riscv64-static", "2.17") == ()
 
 
 def test_a_path_belongs_to_the_inner_folder(tmp_path):
@@ -94,3 +89,99 @@ def test_the_table_has_a_row_for_every_file():
         "a.tar.gz/app is not position-independent",
         "a.tar.gz/app: smoke not checked: no container engine answers",
     ]
+
+
+@pytest.mark.parametrize(
+    ("check", "target", "headers", "words"),
+    [
+        ("format", "aarch64", {"machine": "EM_X86_64", "bits": 64}, ("is for EM_X86_64, not EM_AARCH64",)),
+        ("interpreter", "aarch64", {"interpreter": "/lib/ld-linux-aarch64.so.1"}, ()),
+        ("interpreter", "aarch64", {"interpreter": "/nix/ld.so"}, ("asks for the loader /nix/ld.so, not /lib/ld-linux-aarch64.so.1",)),
+        ("interpreter", "aarch64", {}, Unchecked("it asks for no loader")),
+        ("interpreter", "aarch64-unknown-none", {"interpreter": "/x"}, Unchecked("the loader of aarch64-unknown-none is not known")),
+        ("glibc", "aarch64", {"glibc": "2.34"}, Unchecked("`glibc` is not configured")),
+        ("static", "x86_64-musl", {"static": True}, ()),
+        ("static", "x86_64-musl", {"interpreter": "/l", "needed": ("libc.so",)}, ("is linked dynamically: it wants /l, libc.so",)),
+        ("static", "x86_64-musl", {"name": "lib.so"}, Unchecked("it is a library")),
+        ("static", "aarch64", {}, Unchecked("aarch64-unknown-linux-gnu does not promise it")),
+        ("stack", "aarch64", {"execstack": True}, ("has an executable stack",)),
+        ("stack", "aarch64", {"execstack": True, "name": "lib.so.1"}, ("has an executable stack",)),
+        ("stack", "aarch64", {}, ()),
+        ("stack", "aarch64", {"execstack": True, "name": "lib.a"}, Unchecked("only linked files of ELF say it")),
+        ("stack", "x86_64-pc-windows-gnu", {"execstack": True}, Unchecked("only linked files of ELF say it")),
+        ("relro", "aarch64", {"relro": "full"}, ()),
+        ("relro", "aarch64", {"relro": "partial"}, ("has partial RELRO, not full: its table of functions can be written to",)),
+        ("relro", "aarch64", {}, ("has no RELRO, not full: its table of functions can be written to",)),
+        ("relro", "aarch64", {"static": True, "pie": True}, ("has no RELRO, not full: its table of functions can be written to",)),
+        ("relro", "aarch64", {"static": True}, Unchecked("no loader fills in anything of a static program at a fixed place")),
+        ("relro", "aarch64", {"name": "lib.rlib"}, Unchecked("it is not linked yet")),
+        ("relro", "x86_64-freebsd", {}, Unchecked("rustc does not ask for it on freebsd")),
+        ("pie", "aarch64", {"pie": True}, ()),
+        ("pie", "aarch64", {}, ("is not position-independent: it is always loaded at the same address",)),
+        ("pie", "aarch64", {"name": "lib.so"}, Unchecked("it is a library")),
+        ("pie", "x86_64-freebsd", {}, Unchecked("programs for freebsd have a fixed place")),
+        ("pie", "aarch64", {"static": True}, Unchecked("rustc gives static programs for aarch64-unknown-linux-gnu a fixed place")),
+        ("pie", "x86_64-pc-windows-gnu", {"static": True}, ("is not position-independent: it is always loaded at the same address",)),
+    ],
+)  # fmt: skip
+def test_what_each_check_says(check, target, headers, words):
+    """A broken promise in words, nothing of one that is kept, and why where none is made."""
+    assert words == said(check, target, **headers)
+
+
+@pytest.mark.parametrize("name", ["lib.so", "lib.so.1.2", "lib.a", "lib.rlib", "x.lib", "x.dll", "x.dylib", "app", "app.exe", "so"])
+def test_what_is_a_library(name):
+    """As its name ends; some of them are yet to be linked."""
+    subject = Subject(member=name, path=Path("/x", name), artifact=Artifact(path=name))
+    assert (not name.startswith(("app", "so")), name in {"lib.a", "lib.rlib", "x.lib"}) == (subject.library, subject.archive)
+
+
+def test_who_asks_for_a_newer_glibc(tmp_path, monkeypatch):
+    """The crate is named by the libraries of the build, and by the standard library of the Rust that compiled it."""
+    asked, answers = [], iter((("std", "zstd-sys"), (), ()))
+
+    def askers(names, folders):
+        asked.append((tuple(names), tuple(folders)))
+        return {"__libc_start_main": next(answers)}
+
+    monkeypatch.setattr(symbols, "askers", askers)
+    monkeypatch.setattr(symbols, "rust", lambda _path: "1.95.0")
+    program = DATA / "elf" / "aarch64-gnu"
+    promise = {"glibc": "2.28", "built": (tmp_path,), "standard": {"1.95.0": tmp_path / "std", "1.94.0": tmp_path / "old"}}
+    for blame in ("asked for by std, zstd-sys", "the crate that asks for it is not known"):
+        words = said("glibc", "aarch64", path=program, glibc="2.34", promise=promise)
+        assert (f"needs __libc_start_main@GLIBC_2.34, which is newer than 2.28: {blame}",) == words
+    assert [(("__libc_start_main",), (tmp_path, tmp_path / "std"))] * 2 == asked[:2]
+    promise["glibc"] = "2.34"
+    assert () == said("glibc", "aarch64", path=program, glibc="2.34", promise=promise)
+    assert () == said("glibc", "aarch64", path=program, glibc="", promise=promise)
+    # a version without a symbol, as DT_RELR has
+    assert ("needs glibc 2.36, and 2.34 is promised",) == said("glibc", "aarch64", path=program, glibc="2.36", promise=promise)
+
+
+@pytest.mark.parametrize(
+    ("count", "section", "words"),
+    [
+        (1, "", "names your home: '/home/me/x' (at 0x1f)"),
+        (1, ".rodata", "names your home: '/home/me/x' (.rodata at 0x1f)"),
+        (2, "", "names your home: '/home/me/x' (at 0x1f, 2 times in all)"),
+    ],
+)
+def test_a_leftover_is_told_with_its_place(count, section, words):
+    """How often is told where it is more than once."""
+    assert words == str(Leftover(what="your home", text="/home/me/x", offset=0x1F, section=section, count=count))
+
+
+def test_a_leftover_of_a_program_lies_in_a_section(tmp_path):
+    """Of a file that is no ELF in none; nothing is found in an empty file, or without a folder to look for."""
+    program = DATA / "elf" / "aarch64-gnu"
+    offset = program.read_bytes().index(b"/lib/ld-linux-aarch64.so.1")
+    assert ("names the loader's folder: '/lib/ld-linux-aarch64.so.1' (.interp at 0x238)",) == said(
+        "paths", "aarch64", path=program, promise={"folders": {"/lib": "the loader's folder"}}
+    )
+    assert 0x238 == offset
+    text = tmp_path / "text"
+    text.write_bytes(b"\x7fELF /home/me")
+    assert [""] == [row.section for row in leftovers(text, {"/home/me": "home"})]
+    text.write_bytes(b"")
+    assert () == leftovers(text, {"/home/me": "home"}) == leftovers(program, {})

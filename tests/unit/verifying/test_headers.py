@@ -257,6 +257,116 @@ def test_a_module_that_calls_a_system_that_is_not_there(tmp_path):
     assert check(alone, find("wasm")) == ()
 
 
+@pytest.mark.parametrize(
+    ("command", "system"),
+    [
+        *((struct.pack("<6I", 0x32, 24, number, 11 << 16, 0, 0), system) for number, system in (
+            (1, "macos"), (2, "ios"), (3, "tvos"), (4, "watchos"), (6, "maccatalyst"), (7, "ios-simulator"), (99, "platform 99"))),
+        (struct.pack("<4I", 0x24, 16, 11 << 16, 0), "macos"),
+        (struct.pack("<4I", 0x25, 16, 11 << 16, 0), "ios"),
+        (struct.pack("<4I", 0x26, 16, 11 << 16, 0), ""),
+    ],
+)  # fmt: skip
+def test_the_systems_of_apple(tmp_path, command, system):
+    """Each by its number, or by a command of its own in older files; the release is 11.0 in all."""
+    found = read(tmp_path, macho(ARM64, command))
+    assert (system, "11.0" if system else "") == (found.system, found.minimum)
+
+
+def test_what_a_library_is_called_is_none_that_it_needs(tmp_path):
+    """One that it must have, one that it may have and one that it hands on are needed; its own name, and what loads it, are not."""
+    names = {0xC: b"/must", 0x80000018: b"/may", 0x8000001F: b"/on", 0xD: b"/itself", 0xE: b"/loader"}
+    found = read(tmp_path, macho(AMD64, *(dylib(name, number) for number, name in names.items())))
+    assert found.needed == ("/must", "/may", "/on")
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "system"), [(2, "windows"), (3, "windows"), (9, "windows"), *((n, "uefi") for n in (10, 11, 12, 13)), (14, "windows")]
+)
+def test_what_starts_a_program_of_pe(tmp_path, subsystem, system):
+    """The firmware starts an application, two kinds of drivers and an image of its memory; those have no oldest release of Windows."""
+    found = read(tmp_path, pe(subsystem))
+    assert (system, "" if system == "uefi" else "6.2") == (found.system, found.minimum)
+
+
+@pytest.mark.parametrize(
+    ("number", "machine", "bits"),
+    [(0x14C, "EM_386", 32), (0x8664, "EM_X86_64", 64), (0x1C4, "EM_ARM", 32), (0xAA64, "EM_AARCH64", 64), (0x200, "", 0)],
+)
+def test_an_object_for_windows(tmp_path, number, machine, bits):
+    """It has no magic number: an archive's first member that is one of these machines is taken for one."""
+    body = number.to_bytes(2, "little") + bytes(20)
+    found = read(tmp_path, b"!<arch>\n" + b"%-48s%-10d`\n" % (b"x.obj", len(body)) + body)
+    assert (("pe" if machine else ""), machine, bits) == (found.format, found.machine, found.bits)
+
+
+def test_a_program_of_32_bits_for_windows(tmp_path):
+    """Its list of libraries stands sixteen bytes before that of 64 bits."""
+    wide = pe(3, b"KERNEL32.dll")
+    optional = 64 + 24
+    narrow = bytearray(wide)
+    narrow[68:70], narrow[optional : optional + 2] = struct.pack("<H", 0x14C), struct.pack("<H", 0x10B)
+    narrow[optional + 104 : optional + 108] = wide[optional + 120 : optional + 124]
+    narrow[optional + 120 : optional + 124] = bytes(4)
+    found = read(tmp_path, bytes(narrow))
+    assert ("EM_386", 32, ("KERNEL32.dll",)) == (found.machine, found.bits, found.needed)
+
+
+def test_a_long_name_of_bsd_comes_before_its_object(tmp_path):
+    """An archive of Apple's: the name is counted in the member's size; tables of symbols and names are no members."""
+    name, body = b"object.o".ljust(20, b"\0"), macho(ARM64, MACOS_11, kind=1)
+    rows = ((b"/", b"table"), (b"//", b"names"), (b"/12", b"text"), (b"#1/20", name + body))
+    data = b"".join(b"%-48s%-10d`\n" % (title, len(content)) + content + b"\n" * (len(content) % 2) for title, content in rows)
+    assert ("EM_AARCH64", "macos") == ((found := read(tmp_path, b"!<arch>\n" + data)).machine, found.system)
+
+
+def component(*rows: tuple[int, list[bytes]]) -> bytes:
+    """A component that has these sections of imports and exports."""
+    return b"\0asm\x0d\0\1\0" + b"".join(bytes([number]) + sized(bytes([len(items)]) + b"".join(items)) for number, items in rows)
+
+
+def test_all_that_a_component_imports_and_exports(tmp_path):
+    """Modules, functions, values, types, resources, components and instances; a name may have its version behind it."""
+    kinds = (b"\0\x11\3", b"\1\4", b"\2\0\5", b"\2\1\5", b"\3\0\6", b"\3\1", b"\4\7", b"\5\x80\1")
+    imports = [b"\0" + sized(b"i%d" % number) + kind for number, kind in enumerate(kinds)]
+    imports += [b"\1" + sized(b"old"), b"\2" + sized(b"a:b/c") + sized(b"0.2.1")]
+    imports[-2] += b"\1\0"
+    imports[-1] += b"\1\0"
+    sorts = (b"\0\x11\2\0", b"\1\2\0", b"\3\2\1\3\1", b"\5\2\1\5\0")
+    exports = [b"\0" + sized(b"e%d" % number) + sort for number, sort in enumerate(sorts)]
+    found = read(tmp_path, component((10, imports), (11, exports)))
+    assert found.imports == (*(f"i{number}" for number in range(len(kinds))), "old", "a:b/c")
+    assert found.exports == ("e0", "e1", "e2", "e3")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\0asm\2\0\0\0", "version 2 of wasm, layer 0"),
+        (b"\0asm\1\0\2\0", "version 1 of wasm, layer 2"),
+        (module([(b"env", b"odd", b"\5")], []), "an import of kind 5"),
+        (b"\0asm\1\0\0\0\2" + sized(b"\1" + b"\x80" * 10), "a number without an end"),
+        (b"\0asm\1\0\0\0\2" + sized(b"\1\7env"), "a section ends too early"),
+        (b"\0asm\1\0\0\0\2\xff\xff\xff\x7f", "a section of 268435455 bytes"),
+        (b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"NE".ljust(26, b"\0"), "a program for DOS"),
+        (struct.pack("<8I", 0xFEEDFACF, ARM64, 0, 2, 1, 8, 0, 0) + bytes(8), "a load command without a size"),
+        (universal((ARM64, b"text".ljust(40))), "no Mach-O header where one should be"),
+        (b"!<arch>\n" + b"%-48s%-10d`\n" % (b"x", -1), "a member of negative size"),
+    ],
+)
+def test_what_is_damaged_is_told(tmp_path, data, why):
+    """No count and no size of a file is believed."""
+    with pytest.raises(VerificationFailed) as raised:
+        read(tmp_path, data)
+    assert f"its headers cannot be read: {why}" == raised.value.why
+
+
+def test_a_tag_and_limits_of_a_module_are_passed_over(tmp_path):
+    """What comes behind them is read in its place: a memory has one limit, or two."""
+    rows = [(b"env", b"tag", b"\4\0\1"), (b"env", b"one", b"\2\0\1"), (b"env", b"two", b"\2\1\1\2"), (b"env", b"last", b"\0\0")]
+    assert ("env::tag", "env::one", "env::two", "env::last") == read(tmp_path, module(rows, [])).imports
+
+
 FILES = {
     "macho": macho(ARM64, MACOS_11, dylib(b"/usr/lib/libSystem.B.dylib"), flags=2),
     "universal": universal((AMD64, macho(AMD64, MACOS_10)), (ARM64, macho(ARM64, MACOS_11, flags=2))),

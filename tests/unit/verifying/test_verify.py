@@ -251,3 +251,27 @@ def test_a_dos_program_is_damaged(tmp_path):
     """A program for DOS is none for Windows."""
     with pytest.raises(VerificationFailed, match="a program for DOS"):
         inspect(written(tmp_path, b"MZ" + bytes(58) + struct.pack("<I", 64) + bytes(200)))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "number", "system", "minimum"),
+    [
+        ("FreeBSD", 1, 1_302_001, "freebsd", "13.2"),
+        ("FreeBSD", 1, 1_400_097, "freebsd", "14.0"),
+        ("FreeBSD", 1, 0, "freebsd", ""),
+        ("FreeBSD", 2, 1_302_001, "", ""),
+        ("NetBSD", 1, 1_001_000_000, "netbsd", "10.1"),
+        ("OpenBSD", 1, 0, "openbsd", ""),
+        ("DragonFly", 1, 600_400, "dragonfly", ""),
+        ("Android", 1, 21, "android", "21"),
+        ("Other", 1, 21, "", ""),
+    ],
+)
+def test_a_note_tells_the_system_and_its_release(tmp_path, name, kind, number, system, minimum):
+    """Each of the systems writes its release in its own way; another note, or another name, tells nothing."""
+    title = name.encode() + b"\0"
+    note = struct.pack("<3I", len(title), 4, kind) + title.ljust((len(title) + 3) // 4 * 4, b"\0") + struct.pack("<I", number)
+    head = bytearray(elf_header())
+    struct.pack_into("<IIQQQQQQ", head, 64, 4, 4, 120, 0, 0, len(note), len(note), 4)
+    found = inspect(written(tmp_path, bytes(head) + note))
+    assert (system, minimum) == (found.system, found.minimum)
