@@ -39,7 +39,7 @@ SCOPE: Final = (
     "facts/lock.py",
     "extras/release/*.py",
     "core/unpacking.py",
-    "core/beneath.py",
+    "core/files.py",
 )
 """The modules that are changed, below the package."""
 
