@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import lzma
+import tarfile
 from contextlib import contextmanager
 
 from pysequoia import SignatureMode, Tsk, sign
@@ -82,3 +84,16 @@ class Served:
         pieces = [content[start:][at : at + 4] for at in range(0, len(content) - start, 4)]
         fault = self.faults.pop(url, None)
         yield start, fault(pieces) if fault else iter(pieces)
+
+
+def write_deb(path, files):
+    """Write a package with these files, and return its path."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(text), 0o755
+            tar.addfile(info, io.BytesIO(text.encode()))
+    content = stream.getvalue()
+    path.write_bytes(f"!<arch>\n{'data.tar':<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content)
+    return path
