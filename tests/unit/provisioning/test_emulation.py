@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from acting import context
 from facts_looks import look
 from msgspec.structs import replace
 
@@ -13,7 +15,7 @@ from crosstasks.catalog import recipes
 from crosstasks.catalog.ingredients import RegisterEmulator
 from crosstasks.catalog.targets import ARCHES
 from crosstasks.core.errors import ConfigError, EmulationFailed
-from crosstasks.core.steps import Done, Question
+from crosstasks.core.steps import Done, Question, Refused
 from crosstasks.extras.maintenance import emulating
 from crosstasks.facts.emulation import Emulation, Registration, fault, parse
 from crosstasks.facts.probes import PLATFORMS, PROGRAMS, program
@@ -152,3 +154,116 @@ def test_the_table_of_another_machine_is_its_own_affair(tmp_path, monkeypatch):
     with pytest.raises(EmulationFailed, match="its programs do not run"):
         emulation.install(step("linux/s390x"), unmounted(tmp_path, calls, root=True, desktop="Docker Desktop"))
     assert MOUNTING not in calls
+
+
+RUN = ("/usr/bin/docker", "run", "--rm", "--pull", "never", "--network", "none")
+PRIVILEGES = ("--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+APT = ("apt-get", "install", "--yes", "--no-install-recommends", "qemu-user-static", "binfmt-support")
+RECIPE = recipes.emulator("s390x", "linux/amd64")
+
+
+class Registers:
+    """A runner that keeps what is run, without the labels, and what is piped in; *code* is the last one's."""
+
+    def __init__(self, code=0):
+        self.code, self.calls, self.piped, self.envs = code, [], [], []
+
+    def __call__(self, argv, *, env=None, stdin=None, timeout=None):
+        del timeout
+        self.calls.append(tuple(word for word in argv if not word.startswith("--label=")))
+        self.piped.append(stdin)
+        self.envs.append(env)
+        return Done(argv=tuple(argv), code=self.code, err="no such\n")
+
+
+def registering(platform, ref="", recipe=RECIPE, source="build"):
+    """Return the step that registers an emulator."""
+    return RegisterEmulator(why="", platform=platform, source=source, ref=ref, recipe=recipe)
+
+
+@pytest.fixture
+def provided(monkeypatch):
+    """Keep the recipes whose images the engine is to hold; what was registered runs."""
+    provided = []
+    monkeypatch.setattr(emulation.image, "provide", lambda recipe, _context: provided.append(recipe))
+    monkeypatch.setattr(emulation, "check_runs", lambda _context, platform: provided.append(platform))
+    return provided
+
+
+@pytest.mark.parametrize(
+    ("step", "calls", "before"),
+    [
+        (
+            registering("linux/arm64", ref="r@sha256:1", source="image"),
+            [(*RUN, *PRIVILEGES, "r@sha256:1", "--uninstall", "qemu-aarch64"), (*RUN, *PRIVILEGES, "r@sha256:1", "--install", "arm64")],
+            [],
+        ),
+        (
+            registering("linux/arm/v7", ref="r", source="image"),
+            [(*RUN, *PRIVILEGES, "r", "--uninstall", "qemu-arm"), (*RUN, *PRIVILEGES, "r", "--install", "arm")],
+            [],
+        ),
+        (
+            registering("linux/s390x"),
+            [(*RUN, "--interactive", *PRIVILEGES, RECIPE.tag, "sh", "-s", "qemu-s390x", emulation.line("linux/s390x"))],
+            [RECIPE],
+        ),
+        (registering("linux/s390x", source="package"), [APT], []),
+    ],
+)
+def test_how_each_source_registers(tmp_path, provided, step, calls, before):
+    """With no more rights than mounting takes, by an image that is there; and whether it works is tried in the end."""
+    run, lines = Registers(), []
+    emulation.install(step, context(tmp_path, run, said=lines))
+    assert (calls, [*before, step.platform]) == (run.calls, provided)
+    assert lines[0].startswith(f"setting up emulation of {step.platform}: ")
+    if step.source == "build":
+        assert Path(emulation.__file__).with_name("binfmt.sh").read_bytes() == run.piped[0]
+    if step.source == "package":
+        assert {"DEBIAN_FRONTEND": "noninteractive"} == run.envs[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        (registering("linux/arm64", ref="r", source="image"), "the pinned image did not register an emulator of aarch64"),
+        (registering("linux/s390x"), "a container did not register an emulator of linux/s390x"),
+        (registering("linux/s390x", source="package"), "apt-get did not install qemu-user-static and binfmt-support"),
+    ],
+)
+def test_a_source_that_fails(tmp_path, provided, step, what):
+    """Its own words are told, and the other sources; nothing is tried then."""
+    with pytest.raises(EmulationFailed) as raised:
+        emulation.install(step, context(tmp_path, Registers(code=1)))
+    hint = 'another source may: `crosstasks emulation.install --source build`; or emulation = "never"'
+    assert (what, "no such", hint) == (raised.value.what, raised.value.why, raised.value.hint)
+    assert step.platform not in provided
+
+
+def test_an_image_that_cannot_be_built_registers_nothing(tmp_path, provided):
+    """The reason of the refusal is told."""
+    run = Registers()
+    with pytest.raises(EmulationFailed) as raised:
+        emulation.install(registering("linux/s390x", recipe=Refused(name="build", why="no", hint="else")), context(tmp_path, run))
+    assert ("no image with an emulator of linux/s390x can be built", "no", "else") == (
+        raised.value.what,
+        raised.value.why,
+        raised.value.hint,
+    )
+    assert ([], []) == (run.calls, provided)
+
+
+def test_an_emulator_is_taken_out(tmp_path, provided):
+    """By the file of the entry; where that cannot be written, by a container that is told no line to register."""
+    entry = tmp_path / "root/proc/sys/fs/binfmt_misc/qemu-s390x"
+    entry.parent.mkdir(parents=True)
+    run = Registers()
+    call = context(tmp_path, run)
+    emulation.uninstall(call, "linux/s390x")
+    assert ("-1", []) == (entry.read_text(), run.calls)
+    entry.unlink()
+    entry.parent.rmdir()
+    emulation.uninstall(call, "linux/s390x")
+    assert ([(*RUN, "--interactive", *PRIVILEGES, RECIPE.tag, "sh", "-s", "qemu-s390x", "")], [RECIPE]) == (run.calls, provided)
+    with pytest.raises(EmulationFailed, match="qemu-s390x was not taken out of the kernel's table\nno such"):
+        emulation.uninstall(context(tmp_path, Registers(code=1)), "linux/s390x")

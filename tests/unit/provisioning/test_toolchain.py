@@ -444,3 +444,41 @@ def test_a_component_of_debian_is_its_programs(tmp_path):
     assert ["cargo-clippy", "clippy-driver"] == sorted(path.name for path in (tmp_path / "bin").iterdir())
     with pytest.raises(ToolMissing, match="holds no clippy-driver"):
         rust_packages.component(members(**{"usr/bin/cargo-clippy": b"a"}), "clippy", tmp_path / "other")
+
+
+def test_the_librarys_own_crates_cannot_be_fetched(tmp_path):
+    """Cargo's own words are told."""
+    manifest = tmp_path / rustup_home.SOURCE / "Cargo.toml"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
+    with pytest.raises(ToolMissing) as raised:
+        toolchain.fetch_library(tmp_path, run=Recorder(codes=[101], err="error: no network\n"), say=ignore)
+    assert ("the standard library's dependencies cannot be fetched", "error: no network") == (raised.value.what, raised.value.why)
+    assert "is the crates registry within reach?" == raised.value.hint
+
+
+def test_the_start_files_of_windows_are_compiled_once(tmp_path):
+    """From the library's source, by the host's rustc; one that is there stays, and one that fails leaves nothing."""
+    place = tmp_path / "lib/rustlib/x86_64-pc-windows-gnu/lib"
+    place.mkdir(parents=True)
+    (place / "rsend.o").write_text("ready")
+    calls = []
+
+    def run(argv, *, env):
+        calls.append((argv, env))
+        Path(argv[-2]).write_text("object")
+        return Done(argv=argv, code=0)
+
+    for _ in range(2):
+        toolchain.start_files(tmp_path, "x86_64-pc-windows-gnu", host_toolchain=Path("/host"), run=run)
+    ((argv, env),) = calls
+    options = ("--target", "x86_64-pc-windows-gnu", "--emit=obj", "-O", "--crate-type=lib", "-o")
+    source = str(tmp_path / rustup_home.SOURCE / "rtstartup" / "rsbegin.rs")
+    assert (("/host/bin/rustc", *options), (source,), {"RUSTC_BOOTSTRAP": "1"}) == (argv[:-2], argv[-1:], env)
+    assert {"rsbegin.o": "object", "rsend.o": "ready"} == {path.name: path.read_text() for path in place.iterdir()}
+    (place / "rsend.o").unlink()
+    with pytest.raises(ToolMissing, match=r"rsend\.o of x86_64-pc-windows-gnu cannot be made\nno source"):
+        toolchain.start_files(
+            tmp_path, "x86_64-pc-windows-gnu", host_toolchain=Path("/host"), run=lambda argv, **_: Done(argv=argv, code=1, err="no source")
+        )
+    assert ["rsbegin.o"] == [path.name for path in place.iterdir()]
