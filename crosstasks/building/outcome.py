@@ -222,8 +222,10 @@ class Witness:
         return self.result
 
     def _watch(self) -> None:
-        while not (name := self._name()) and not self.end.wait(OFTEN):
-            pass
+        ended = False
+        # once more after the end: on a busy machine this thread may not have had its turn since the file was written
+        while not (name := self._name()) and not ended:
+            ended = self.end.wait(OFTEN)
         if name:
             with suppress(CrosstasksError, OSError, ValueError, KeyError, TypeError):
                 self.result = self._container(self._inspect("containers", name) or self._from_events())

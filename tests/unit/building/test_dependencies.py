@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.building.dependencies import fetch, home, user_home, without_secrets
+from crosstasks.building.dependencies import (
+    carry,
+    check,
+    checksums,
+    fetch,
+    home,
+    host_home,
+    mismatches,
+    user_home,
+    without_secrets,
+    without_tokens,
+)
 from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.errors import BuildFailed, ConfigError
 from crosstasks.core.steps import Done
@@ -200,3 +214,157 @@ def test_without_a_lock_file_cargo_makes_one(tmp_path):
     fetch(ROUTE, acting)
     fetch(ROUTE, acting)
     assert acting.run.calls == [command]
+
+
+CONTENT = {"a-1.0.0/Cargo.toml": b"[package]", "a-1.0.0/src/lib.rs": b"pub fn a() {}"}
+REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
+
+
+@pytest.fixture
+def crate(tmp_path):
+    """A crate lies in the user's CARGO_HOME, packed and unpacked; the lock file names it."""
+    user = tmp_path / "home"
+    packed, source = user / "registry/cache/index-1/a-1.0.0.crate", user / "registry/src/index-1"
+    packed.parent.mkdir(parents=True)
+    with tarfile.open(packed, "w:gz") as tar:
+        for name, content in CONTENT.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes(content)
+    (source / "a-1.0.0/.cargo-ok").touch()
+    digest = hashlib.sha256(packed.read_bytes()).hexdigest()
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text(f'[[package]]\nname = "a"\nversion = "1.0.0"\nsource = "{REGISTRY}"\nchecksum = "{digest}"\n')
+    return SimpleNamespace(user=user, packed=packed, source=source / "a-1.0.0", lock=lock)
+
+
+def replaced_by_a_link(path):
+    content = path.read_bytes()
+    path.unlink()
+    (path.parents[3] / "elsewhere").write_bytes(content)
+    path.symlink_to(path.parents[3] / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda _crate: None, ""),
+        (lambda crate: (crate.source / "src/lib.rs").write_bytes(b"pub fn b() {}"), "registry/src/index-1/a-1.0.0/src/lib.rs"),
+        (lambda crate: (crate.source / "src/lib.rs").write_bytes(b"longer than it was"), "registry/src/index-1/a-1.0.0/src/lib.rs"),
+        (lambda crate: (crate.source / "src/lib.rs").unlink(), "registry/src/index-1/a-1.0.0/src/lib.rs"),
+        (lambda crate: replaced_by_a_link(crate.source / "src/lib.rs"), "registry/src/index-1/a-1.0.0/src/lib.rs"),
+        (lambda crate: (crate.source / "build.rs").write_bytes(b""), "registry/src/index-1/a-1.0.0/build.rs"),
+        (lambda crate: crate.packed.write_bytes(b"another"), "registry/cache/index-1/a-1.0.0.crate"),
+        (lambda crate: crate.lock.write_text('[[package]]\nname = "a"\nversion = "2.0.0"\nchecksum = "0"\n'), ""),
+        (lambda crate: crate.lock.unlink(), ""),
+    ],
+)
+def test_what_cargo_has_of_a_crate_is_compared(crate, change, wrong):
+    """Packed with the lock file, unpacked with the packed: what was changed, has gone or came later; other crates are not looked at."""
+    change(crate)
+    if not wrong:
+        check(crate.lock, crate.user)
+        return
+    with pytest.raises(ConfigError) as raised:
+        check(crate.lock, crate.user)
+    what = "what cargo keeps of a crate is not what Cargo.lock names"
+    assert (what, str(crate.user / wrong)) == (raised.value.what, raised.value.why)
+    assert "remove it, and the crate beside it" in raised.value.hint
+
+
+def test_a_crate_that_is_not_unpacked_is_compared_by_its_checksum_alone(crate, monkeypatch):
+    """One that would unpack to more than any crate is wrong, whatever is in it."""
+    monkeypatch.setattr("crosstasks.building.dependencies.MOST", 10)
+    assert [str(crate.source / "src/lib.rs")] == list(mismatches(crate.lock, crate.user))
+    crate.source.rename(crate.source.with_name("other"))
+    assert [] == list(mismatches(crate.lock, crate.user))
+
+
+def test_checksums_of_lock_files_old_and_new(tmp_path):
+    """Before 1.41 they stood in a table of their own; git dependencies have none."""
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text(
+        '[[package]]\nname = "a"\nversion = "1.0.0"\nchecksum = "1"\n[[package]]\nname = "g"\nversion = "0.1.0"\nsource = "git+https://x"\n'
+        f'[metadata]\n"checksum b 2.0.0 ({REGISTRY})" = "2"\n"checksum c 3.0.0 (x)" = "<none>"\n"other" = "4"\n'
+    )
+    assert {"a-1.0.0": "1", "b-2.0.0": "2"} == checksums(lock)
+    lock.write_text('[[package]]\nversion = "1.0.0"\n')
+    with pytest.raises(ConfigError, match=r"Cargo\.lock is no lock file of cargo's(.|\n)*cargo generate-lockfile"):
+        checksums(lock)
+
+
+@pytest.mark.parametrize(
+    ("config", "kept"),
+    [
+        ({"registry": {"token": "x", "default": "mine"}}, {"registry": {"default": "mine"}}),
+        ({"registries": {"mine": {"index": "i", "token": "x", "secret-key": "y", "credential-provider": "z"}}}, {"registries": {"mine": {"index": "i"}}}),
+        ({"registry": {"global-credential-providers": ["a"]}, "credential-alias": {"a": ["b"]}}, {"registry": {}}),
+        ({"http": {"proxy": "http://u:p@x", "timeout": 3}, "https": {"proxy": "http://x"}}, {"http": {"timeout": 3}, "https": {"proxy": "http://x"}}),
+        ({"build": {"rustc-wrapper": "sccache"}}, {"build": {"rustc-wrapper": "sccache"}}),
+    ],
+)  # fmt: skip
+def test_what_a_build_on_the_host_is_not_given(config, kept):
+    """Tokens, who provides them, and proxies with a password; all else is the user's own configuration."""
+    assert kept == without_tokens(config)
+
+
+def test_the_home_of_builds_on_the_host(tmp_path):
+    """The user's caches and programs by links, the configuration without tokens; the same folder each time, and no `config` beside it."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/config").write_text('[registry]\ntoken = "x"\ndefault = "mine"\n')
+    acting = context(tmp_path)
+    folder = host_home(acting)
+    assert {name: tmp_path / "home" / name for name in ("registry", "git", "bin")} == {
+        path.name: path.readlink() for path in folder.iterdir() if path.is_symlink()
+    }
+    assert '"registry" = { "default" = "mine" }\n' == (folder / "config.toml").read_text()
+    (folder / "config").write_text("[build]\nrustc = 'evil'\n")
+    assert folder == host_home(acting)
+    assert not (folder / "config").exists()
+
+
+def test_what_a_route_needs_is_carried_to_an_engine_elsewhere(tmp_path, crate):
+    """Of the user's CARGO_HOME the crates of the lock file, their rows in the index, and repositories of git; nothing else."""
+    index = crate.user / "registry/index/index-1"
+    rows = {"a": "1/a", "ab": "2/ab", "abc": "3/a/abc", "Abcd": "ab/cd/abcd"}
+    for place in (*rows.values(), "ot/he/other"):
+        (index / ".cache" / place).parent.mkdir(parents=True, exist_ok=True)
+        (index / ".cache" / place).write_text(place)
+    (index / "config.json").write_text("{}")
+    (crate.user / "registry/cache/index-1/b-1.0.0.crate").write_text("not locked")
+    for place in ("db/thing-1a", "checkouts/thing-1a", "db/other-1a"):
+        (crate.user / "git" / place).mkdir(parents=True)
+        (crate.user / "git" / place / "HEAD").write_text(place)
+    packages = [(name, REGISTRY) for name in rows] + [("thing", "git+https://git.example/x/thing.git?rev=1#1")]
+    lock = "".join(f'[[package]]\nname = "{name}"\nversion = "1.0.0"\nsource = "{source}"\n' for name, source in packages)
+    carry(tmp_path / "carried", ROUTE, context(tmp_path, lock=lock))
+    files = {str(path.relative_to(tmp_path / "carried")) for path in (tmp_path / "carried").rglob("*") if path.is_file()}
+    assert {
+        *(f"registry/index/index-1/.cache/{row}" for row in rows.values()),
+        "registry/index/index-1/config.json",
+        "registry/cache/index-1/a-1.0.0.crate",
+        "git/db/thing-1a/HEAD",
+        "git/checkouts/thing-1a/HEAD",
+        "config.toml",
+    } == {name for name in files if not Path(name).name.startswith(".")}
+
+
+def test_a_library_that_is_compiled_has_its_crates_fetched_too(tmp_path, monkeypatch):
+    """Once for all of the home, and for Windows the objects that every program begins and ends with, unless the toolchain is the user's."""
+    from msgspec.structs import replace
+
+    from crosstasks.provisioning import toolchain
+
+    calls = []
+    for name in ("fetch_library", "start_files"):
+        monkeypatch.setattr(
+            toolchain, name, lambda *arguments, name=name, **options: calls.append((name, arguments, options["host_toolchain"]))
+        )
+    for target, source in ((ARM64, "cache"), ("x86_64-pc-windows-gnu", "user"), ("x86_64-pc-windows-gnu", "cache")):
+        own = replace(OWN, path="/own", source=source)
+        acting = context(tmp_path, lambda argv, **_: Done(argv=argv, code=0))
+        fetch(replace(ROUTE, target=target, build_std=True, toolchain=own), acting)
+    library, host = ("fetch_library", (Path("/own"),), Path("/toolchain")), Path("/toolchain")
+    assert [library, library, library, ("start_files", (Path("/own"), "x86_64-pc-windows-gnu"), host)] == calls
