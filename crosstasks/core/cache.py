@@ -5,6 +5,7 @@
     tools/<name>/            cross, cargo-zigbuild, rustup; whole when all that its ``.complete`` names is as installed
     rustup/toolchains/       our RUSTUP_HOME
     zig/                     what zig and cargo-zigbuild keep of compiled parts of libc
+    xwin/                    Microsoft's libraries and SDK, as cargo-xwin fetches them
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/<suite>/          Debian's lists, and debian/archives/ its packages
     images/bundled/          what bundles said of the images that they brought

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LABEL: Final = "crosstasks.image"
 """What every image built here carries (recipes.py)."""
 
-ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools", "zig")
+ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools", "xwin", "zig")
 """What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
 
 
