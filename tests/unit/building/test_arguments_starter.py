@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from acting import context
 
 from crosstasks.building.arguments import WASI, script, starter
 from crosstasks.catalog.ingredients import Runner
+from crosstasks.clients import engines
 from crosstasks.facts.engine import Engine
+from crosstasks.testing import facts, repository
 
 CONTAINED = Runner(kind="container", words=("qemu-aarch64-static",), image="crosstasks/binfmt-aarch64:1", source="local", why="")
 TRIPLE = "aarch64-unknown-linux-musl"
@@ -63,3 +69,26 @@ def test_what_a_program_in_a_container_is_given():
     line = script(CONTAINED, "1", ("/a",), work()).splitlines()[2]
     names = "RUST_[A-Z_]*", "CARGO_PKG_[A-Z_]*", "CARGO_MANIFEST_[A-Z_]*", "CARGO_BIN_EXE_[^=]*", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR"
     assert line == "names=$(env | sed -n 's/^\\(" + "\\|".join(names) + "\\)=.*/--env=\\1/p')"
+
+
+def test_programs_that_start_in_a_container_end_with_the_run(tmp_path, monkeypatch):
+    """The runner is a program of ours, which is there for this run alone; the reaper is whose its containers are."""
+    reaped = []
+
+    @contextmanager
+    def reap(command, run_id):
+        reaped.append((command, run_id))
+        yield "the reaper"
+
+    monkeypatch.setattr(engines, "reap_containers", reap)
+    call = context(tmp_path, facts=facts(repository=repository(root="/crate")))
+    with starter(SimpleNamespace(runner=CONTAINED, target=TRIPLE), Path("/target"), call) as told:
+        ((command, run_id),) = reaped
+        start = call.cache / "runs" / run_id / "start"
+        assert ((f'--config=target."{TRIPLE}".runner=["{start}"]',), "the reaper", "/usr/bin/docker") == (
+            told.arguments,
+            told.owner,
+            command,
+        )
+        assert (script(CONTAINED, run_id, ("/crate", "/target"), call), True) == (start.read_text(), os.access(start, os.X_OK))
+    assert [] == list((call.cache / "runs").iterdir())

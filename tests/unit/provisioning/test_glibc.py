@@ -6,7 +6,9 @@ import io
 import tarfile
 
 import pytest
+from acting import context
 
+from crosstasks.catalog.ingredients import BringGlibc
 from crosstasks.core.errors import ToolMissing
 from crosstasks.provisioning import glibc
 
@@ -72,3 +74,38 @@ def test_packages_without_a_loader_are_refused(tmp_path):
     archive = Archive(tmp_path, libc6={"./lib/libc.so.6": b""}, libgcc_s1={}, zlib1g={})
     with pytest.raises(ToolMissing, match="libc6 for amd64 holds no loader"):
         glibc.bring(tmp_path / "tool", {"cross": "../cross"}, archive, "amd64")
+
+
+@pytest.fixture
+def brought(monkeypatch):
+    """Keep which programs are to be started with glibc, and of which architecture's."""
+    brought = []
+
+    def bring(folder, programs, archive, architecture):
+        (folder / "bin").mkdir(exist_ok=True)
+        for name in programs:
+            (folder / "bin" / name).write_text("start")
+        brought.append((folder.name.startswith("."), programs, archive.suite, architecture))
+
+    monkeypatch.setattr(glibc, "bring", bring)
+    return brought
+
+
+def test_a_tools_own_program_moves_out_of_the_way(tmp_path, brought):
+    """What starts it has its name, and finds it wherever the folder lies."""
+    (tmp_path / "tool/bin").mkdir(parents=True)
+    (tmp_path / "tool/bin/cross").write_text("program")
+    glibc.around("cross", "aarch64-unknown-linux-gnu", context(tmp_path), tmp_path / "tool")
+    assert ("program", "start") == ((tmp_path / "tool/cross").read_text(), (tmp_path / "tool/bin/cross").read_text())
+    assert [(False, {"cross": "../cross"}, "bookworm", "arm64")] == brought
+
+
+def test_a_toolchain_is_started_from_beside_it(tmp_path, brought):
+    """By paths that hold wherever our cache lies; the folder looks like a toolchain's, and is made once."""
+    call = context(tmp_path)
+    step = BringGlibc(why="", name="glibc-1", toolchain=str(call.cache / "rustup/toolchains/t"), machine="x86_64-unknown-linux-gnu")
+    for _ in range(2):
+        glibc.beside(step, call)
+    programs = {name: f"../../../rustup/toolchains/t/bin/{name}" for name in step.programs}
+    assert [(True, programs, "bookworm", "amd64")] == brought
+    assert (call.cache / "tools/glibc-1/lib/rustlib").is_dir()

@@ -19,6 +19,7 @@ from crosstasks.catalog.ingredients import (
     RegisterEmulator,
 )
 from crosstasks.clients import engines
+from crosstasks.core import cache
 from crosstasks.provisioning import emulation, glibc, image, toolchain, tools
 from crosstasks.testing import facts
 
@@ -30,6 +31,7 @@ RECIPE = recipes.emulator("s390x", "linux/amd64")
 def calls(monkeypatch):
     """Keep the calls of all that acts, and do nothing."""
     calls = []
+    monkeypatch.setattr(cache, "ROOM", 1.0)
     acts = (tools, "from_pypi"), (tools, "from_cargo"), (tools, "patchelf"), (glibc, "beside"), (glibc, "around"), (engines, "pull")
     acts += (image, "provide"), (emulation, "install"), (toolchain, "from_rustup"), (toolchain, "from_debian")
     for place, name in acts:

@@ -99,7 +99,8 @@ def test_the_table_has_a_row_for_every_file():
         ("interpreter", "aarch64", {"interpreter": "/nix/ld.so"}, ("asks for the loader /nix/ld.so, not /lib/ld-linux-aarch64.so.1",)),
         ("interpreter", "aarch64", {}, Unchecked("it asks for no loader")),
         ("interpreter", "aarch64-unknown-none", {"interpreter": "/x"}, Unchecked("the loader of aarch64-unknown-none is not known")),
-        ("glibc", "aarch64", {"glibc": "2.34"}, Unchecked("`glibc` is not configured")),
+        ("glibc", "aarch64", {"glibc": "2.34"}, Unchecked("`glibc` is not configured, and no build here promised one")),
+        ("glibc", "aarch64", {}, Unchecked("it needs no glibc")),
         ("static", "x86_64-musl", {"static": True}, ()),
         ("static", "x86_64-musl", {"interpreter": "/l", "needed": ("libc.so",)}, ("is linked dynamically: it wants /l, libc.so",)),
         ("static", "x86_64-musl", {"name": "lib.so"}, Unchecked("it is a library")),
@@ -154,7 +155,6 @@ def test_who_asks_for_a_newer_glibc(tmp_path, monkeypatch):
     assert [(("__libc_start_main",), (tmp_path, tmp_path / "std"))] * 2 == asked[:2]
     promise["glibc"] = "2.34"
     assert () == said("glibc", "aarch64", path=program, glibc="2.34", promise=promise)
-    assert () == said("glibc", "aarch64", path=program, glibc="", promise=promise)
     # a version without a symbol, as DT_RELR has
     assert ("needs glibc 2.36, and 2.34 is promised",) == said("glibc", "aarch64", path=program, glibc="2.36", promise=promise)
 
