@@ -33,8 +33,8 @@ class Leftover(Struct, frozen=True, kw_only=True):
     what: str
     text: str
     offset: int
-    section: str = ""
-    count: int = 1
+    section: str
+    count: int
 
     def __str__(self) -> str:
         """Return it for people."""

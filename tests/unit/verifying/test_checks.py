@@ -148,7 +148,7 @@ def test_who_asks_for_a_newer_glibc(tmp_path, monkeypatch):
     monkeypatch.setattr(symbols, "askers", askers)
     monkeypatch.setattr(symbols, "rust", lambda _path: "1.95.0")
     program = DATA / "elf" / "aarch64-gnu"
-    promise = {"glibc": "2.28", "built": (tmp_path,), "standard": {"1.95.0": tmp_path / "std", "1.94.0": tmp_path / "old"}}
+    promise = {"glibc": "2.28", "libraries": (tmp_path,), "standard": {"1.95.0": tmp_path / "std", "1.94.0": tmp_path / "old"}}
     for blame in ("asked for by std, zstd-sys", "the crate that asks for it is not known"):
         words = said("glibc", "aarch64", path=program, glibc="2.34", promise=promise)
         assert (f"needs __libc_start_main@GLIBC_2.34, which is newer than 2.28: {blame}",) == words

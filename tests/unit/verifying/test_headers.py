@@ -295,7 +295,7 @@ def test_what_starts_a_program_of_pe(tmp_path, subsystem, system):
 )
 def test_an_object_for_windows(tmp_path, number, machine, bits):
     """It has no magic number: an archive's first member that is one of these machines is taken for one."""
-    body = number.to_bytes(2, "little") + bytes(20)
+    body = number.to_bytes(2, "little") + b"\x01" * 20
     found = read(tmp_path, b"!<arch>\n" + b"%-48s%-10d`\n" % (b"x.obj", len(body)) + body)
     assert (("pe" if machine else ""), machine, bits) == (found.format, found.machine, found.bits)
 

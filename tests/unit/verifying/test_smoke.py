@@ -165,7 +165,7 @@ def test_engines_that_start_nothing(tmp_path):
 )  # fmt: skip
 def test_what_an_emulator_starts(tmp_path, target, static, emulation, expected):
     """A static program for this system, with QEMU's own program before the kernel's table."""
-    start = smoke.emulated(subject(static=static), find(target), context(tmp_path, facts=facts(emulation=emulation)))
+    start = smoke.under_emulator(subject(static=static), find(target), context(tmp_path, facts=facts(emulation=emulation)))
     assert expected == (start if isinstance(start, str) else (start.how, *start.argv[:-1]))
     assert isinstance(start, str) or "/out/app" == start.argv[-1]
 

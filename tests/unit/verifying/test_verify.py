@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from crosstasks.catalog.targets import find
 from crosstasks.core.errors import VerificationFailed
@@ -275,3 +276,63 @@ def test_a_note_tells_the_system_and_its_release(tmp_path, name, kind, number, s
     struct.pack_into("<IIQQQQQQ", head, 64, 4, 4, 120, 0, 0, len(note), len(note), 4)
     found = inspect(written(tmp_path, bytes(head) + note))
     assert (system, minimum) == (found.system, found.minimum)
+
+
+@pytest.mark.parametrize(
+    ("loader", "libc"),
+    [
+        ("/lib/ld-linux-aarch64.so.1", "gnu"),
+        ("/lib/ld64.so.1", "gnu"),
+        ("/lib/ld.so.1", "gnu"),
+        ("/lib/ld-musl-aarch64.so.1", "musl"),
+        ("/system/bin/linker64", "bionic"),
+        ("/nix/store/ld.so", ""),
+    ],
+)
+def test_a_loader_tells_the_libc(loader, libc):
+    """Of a program that names no version of glibc; one that is not known tells nothing."""
+    artifact = Artifact(path="a", format="elf", machine="EM_AARCH64", bits=64, endian="little", system="linux", interpreter=loader)
+    for target in ("gnu", "musl"):
+        expected = (f"is for the libc {libc}, not {target}",) if libc not in {"", target} else ()
+        assert expected == check(artifact, find(f"aarch64-unknown-linux-{target}"))
+
+
+def patched(folder, change):
+    """Return what is read of Debian's program after a change to its bytes, which is given them and the places of its sections."""
+    data = bytearray((REAL / "aarch64-gnu").read_bytes())
+    with (REAL / "aarch64-gnu").open("rb") as file:
+        change(data, {section.name: section["sh_offset"] for section in ELFFile(file).iter_sections()})
+    return inspect(written(folder, bytes(data)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "flags_1", "relro", "pie"),
+    [(8, 0, "full", True), (0, 1, "full", True), (0, 0x08000001, "full", True), (0, 0x08000000, "partial", True), (2, 2, "partial", True)],
+)
+def test_what_binds_at_once(tmp_path, flags, flags_1, relro, pie):
+    """Either of two flags says so."""
+
+    def change(data, places):
+        values = {30: flags, 0x6FFFFFFB: flags_1}
+        for place in range(places[".dynamic"], len(data) - 16, 16):
+            tag = int.from_bytes(data[place : place + 8], "little")
+            if tag in values:
+                data[place + 8 : place + 16] = values.pop(tag).to_bytes(8, "little")
+        assert not values
+
+    found = patched(tmp_path, change)
+    assert (relro, pie) == (found.relro, found.pie)
+
+
+def test_a_program_with_packed_relocations_needs_the_glibc_that_knows_them(tmp_path):
+    """It names a version without a number: 2.36 was the first to have it."""
+
+    def change(data, places):
+        names = places[".dynstr"]
+        start = data.index(b"__libc_start_main\0", names)
+        data[start : start + 17] = b"GLIBC_ABI_DT_RELR"
+        # the first version that is asked for: behind the library's own row, its name comes after a hash, flags and a number
+        place = places[".gnu.version_r"] + 16 + 8
+        data[place : place + 4] = (start - names).to_bytes(4, "little")
+
+    assert "2.36" == patched(tmp_path, change).glibc
