@@ -256,25 +256,25 @@ class Git:
     def __init__(self, context: Context, folder: Path, ref: str) -> None:
         self.context = context
         self.folder = folder
-        self.top = Path(self._ask("rev-parse", "--show-toplevel", failed="this is no git repository").strip())
+        self.top = Path(self._ask("rev-parse", "--show-toplevel", message="this is no git repository").strip())
         if ref.startswith("-"):
             raise ConfigError(f"{ref!r} is no revision", hint="a branch, a tag or a commit: origin/main")
-        commit = self._ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", failed=f"git knows no revision {ref!r}").strip()
-        self.base = self._ask("merge-base", commit, "HEAD", failed=f"{ref!r} and HEAD have no commit in common").strip()
+        commit = self._ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", message=f"git knows no revision {ref!r}").strip()
+        self.base = self._ask("merge-base", commit, "HEAD", message=f"{ref!r} and HEAD have no commit in common").strip()
 
-    def _ask(self, *arguments: str, failed: str) -> str:
+    def _ask(self, *arguments: str, message: str) -> str:
         done = git.ask(self.folder, self.context.run, *arguments)
         if done.code:
             hint = "`git fetch` brings more of the history; in CI, fetch-depth: 0"
-            raise ConfigError(failed, why=done.err.strip(), hint=hint)
+            raise ConfigError(message, why=done.err.strip(), hint=hint)
         return done.out
 
-    def changed(self) -> tuple[Path, ...]:
+    def different_paths(self) -> tuple[Path, ...]:
         """Return every path that differs from the base, committed or not, with those that git does not know yet."""
         failure = "git does not tell what has changed"
         diff = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", self.base, "--")
         new = ("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(self.top))
-        listed = self._ask(*diff, failed=failure).split("\0") + self._ask(*new, failed=failure).split("\0")
+        listed = self._ask(*diff, message=failure).split("\0") + self._ask(*new, message=failure).split("\0")
         return tuple(self.top / name for name in dict.fromkeys(listed) if name)
 
     def before(self, path: Path) -> str:
@@ -302,7 +302,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     root = Path(context.repository.root)
     git = Git(context, root, ref)
     all_crates = _crates(context, root, verb)
-    files = [path for path in git.changed() if not path.is_relative_to(context.repository.target_directory)]
+    files = [path for path in git.different_paths() if not path.is_relative_to(context.repository.target_directory)]
     reached = _reach(files, all_crates, git, context)
     if reached is None:
         context.say(f"changed since {ref}: files that all crates share, so everything is selected")

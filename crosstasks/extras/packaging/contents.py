@@ -61,6 +61,11 @@ def target_of(name: str) -> Target | None:
     return catalogue()[max(triples, key=len)] if triples else None
 
 
+def is_of(name: str, triples: Collection[str]) -> bool:
+    """Tell whether a package's name tells one of some targets; any name does if there are none."""
+    return not triples or bool((target := target_of(name)) and target.triple in triples)
+
+
 @contextmanager
 def unpack(package: Package) -> Iterator[tuple[Path, ...]]:
     """
@@ -159,8 +164,7 @@ def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tup
 
 
 def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
-    paths = (path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
-    return {path.name: path for path in paths if not triples or ((target := target_of(path.name)) and target.triple in triples)}
+    return {path.name: path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and is_of(path.name, triples)}
 
 
 def _compare(first: Path, second: Path) -> Iterator[Difference]:

@@ -23,7 +23,7 @@ from ...core import cache, files, versions
 from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
 from ..packaging import archive
-from ..packaging.contents import SUMS, target_of
+from ..packaging.contents import SUMS, is_of
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
@@ -236,8 +236,8 @@ def artifacts(folder: Path) -> tuple[_Row, ...]:
 
 def selection(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
-    some, rows = release.context.config.selection, checksums(release.dist)
-    return {name: checksum for name, checksum in rows.items() if not some or ((target := target_of(name)) and target.triple in some)}
+    triples = release.context.config.selection
+    return {name: checksum for name, checksum in checksums(release.dist).items() if is_of(name, triples)}
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -42,7 +42,7 @@ class Workers:
 
     Attributes:
         lines: the last line that each target's build said.
-        groups: the process groups that run, by target.
+        groups: the process groups that run.
     """
 
     def __init__(self, release: ReleaseContext, words: Callable[[str], Sequence[str]]) -> None:
@@ -51,8 +51,8 @@ class Workers:
         self.words = words
         self.logs = Path(release.context.repository.target_directory) / "crosstasks" / "logs"
         self.lines: dict[str, str] = {}
-        self.begun: dict[str, float] = {}
-        self.groups: dict[str, int] = {}
+        self.start_times: dict[str, float] = {}
+        self.groups: set[int] = set()
         self.parts: dict[str, Part] = {}
         self.stopped = False
 
@@ -86,16 +86,28 @@ class Workers:
         for future in open_:
             future.cancel()
         for number, seconds in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, PATIENCE)):
-            for group in tuple(self.groups.values()):
+            for group in tuple(self.groups):
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, number)
             if not wait(open_, timeout=seconds).not_done:
                 return
 
+    def start(self) -> None:
+        """Be ready at once: ``process.stream`` tells the owner of a program how it goes."""
+
+    def begun(self, group: int) -> None:
+        """Note the process group of a build, so that it can be told to end."""
+        self.groups.add(group)
+
+    def over(self, group: int, code: int) -> None:
+        """Forget a group that has ended."""
+        del code
+        self.groups.discard(group)
+
     def _one(self, triple: str) -> None:
         if self.stopped:
             return
-        self.begun[triple] = time.monotonic()
+        self.start_times[triple] = time.monotonic()
         out, recent = bytearray(), bytearray()
         with (self.logs / f"{triple}.log").open("wb") as log:
 
@@ -107,11 +119,11 @@ class Workers:
                 self.lines[triple] = last.strip() or self.lines.get(triple, "")
 
             argv = (sys.executable, "-m", NAME, *self.words(triple))
-            done = process.stream(argv, env=_env(), cwd=str(self.context.root), on_out=out.extend, on_err=note, owner=_Owner(self, triple))
+            done = process.stream(argv, env=_env(), cwd=str(self.context.root), on_out=out.extend, on_err=note, owner=self)
         self.parts[triple] = self._answer(triple, bytes(out), done.code, done.err)
 
     def _answer(self, triple: str, out: bytes, code: int, err: str) -> Part:
-        seconds = time.monotonic() - self.begun[triple]
+        seconds = time.monotonic() - self.start_times[triple]
         try:
             return msgspec.json.decode(out, type=_Answer).targets[0]
         except (msgspec.DecodeError, IndexError):
@@ -154,25 +166,7 @@ class Workers:
         if part := self.parts.get(triple):
             success = "kept" if part.reused else f"built in {part.seconds:.0f} s"
             return "failed" if part.error else success
-        return f"building, {time.monotonic() - self.begun[triple]:.0f} s" if triple in self.begun else "waiting"
-
-
-class _Owner:
-    """Note the process group of a build, so that it can be told to end."""
-
-    def __init__(self, workers: Workers, triple: str) -> None:
-        self.workers = workers
-        self.triple = triple
-
-    def start(self) -> None:
-        """Be ready at once."""
-
-    def begun(self, group: int) -> None:
-        self.workers.groups[self.triple] = group
-
-    def over(self, group: int, code: int) -> None:
-        del group, code
-        self.workers.groups.pop(self.triple, None)
+        return f"building, {time.monotonic() - self.start_times[triple]:.0f} s" if triple in self.start_times else "waiting"
 
 
 def _env() -> dict[str, str | None]:
