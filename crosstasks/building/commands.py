@@ -169,6 +169,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         config=config,
         environ=context.environ,
     )
+    client = engines.EngineClient(context.engine.command, context.run)
     run_guard = _guard(route, str(folder), str(user_home), context)
     if route.remote:
         run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
@@ -178,10 +179,10 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     for other in filter(is_abandoned, folder.parent.glob("*")):
         shutil.rmtree(other, ignore_errors=True)
     with (
-        _sweep(context),
+        _sweep(client, context),
         guard.active(run_guard),
         engines.reap_containers(context.engine.command, run_id) as owner,
-        watch(context, run_id, folder) as witness,
+        outcome.Witness(context.engine, client, run_id, folder / guard.CONTAINER) as witness,
     ):
         if route.remote:
             _copy_to_engine(route, run_guard, call, context)
@@ -195,12 +196,6 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
             owner=owner,
             places=places(str(target_dir), context.repository.root) if route.remote else {},
         )
-
-
-def watch(context: Context, run_id: str, place: Path) -> AbstractContextManager[outcome.Witness]:
-    """Have the engine say what it runs, once it has written which container that is."""
-    engine = context.engine
-    return outcome.watch_container(engine, engines.EngineClient(engine.command, context.run), run_id, place / guard.CONTAINER)
 
 
 READ_ONLY: Final = (".git", ".cargo")
@@ -259,9 +254,8 @@ def _copy_to_engine(route: Route, run_guard: guard.Guard, call: environment.Call
 
 
 @contextmanager
-def _sweep(context: Context) -> Iterator[None]:
+def _sweep(client: engines.EngineClient, context: Context) -> Iterator[None]:
     """Remove what an earlier call left because it was killed, and its helper as well: beside the build, which need not wait."""
-    client = engines.EngineClient(context.engine.command, context.run)
     with ThreadPoolExecutor(max_workers=1) as pool:
         sweeping = pool.submit(client.sweep)
         yield

@@ -13,11 +13,11 @@ import json
 import re
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from msgspec import Struct
 
@@ -202,7 +202,7 @@ PATIENCE: Final = 10.0
 
 
 class Witness:
-    """Who asks, beside the build."""
+    """Who asks the engine, beside the build, as soon as there is a container to ask about."""
 
     def __init__(self, engine: Engine, client: EngineClient, run_id: str, file: Path) -> None:
         """Ask nothing yet; *file* is where the engine writes the container's id."""
@@ -214,6 +214,13 @@ class Witness:
         self.result: Container | None = None
         self.end = Event()
         self.thread = Thread(target=self._watch, name="witness", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end.set()
 
     def container(self) -> Container | None:
         """Return what the engine said, once the build has ended; None: it knows of no container of this run."""
@@ -265,14 +272,3 @@ class Witness:
             digest=digests[0] if digests else identity(image),
             platform="/".join(str(image[key]) for key in ("Os", "Architecture", "Variant") if image.get(key)),
         )
-
-
-@contextmanager
-def watch_container(engine: Engine, client: EngineClient, run_id: str, file: Path) -> Iterator[Witness]:
-    """Ask as soon as there is something to ask about."""
-    witness = Witness(engine, client, run_id, file)
-    witness.thread.start()
-    try:
-        yield witness
-    finally:
-        witness.end.set()

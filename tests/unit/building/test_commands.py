@@ -188,7 +188,7 @@ def reaped(monkeypatch):
         yield SimpleNamespace(container=lambda: "a container")
 
     monkeypatch.setattr(engines, "reap_containers", reap)
-    monkeypatch.setattr(outcome, "watch_container", watch)
+    monkeypatch.setattr(outcome, "Witness", watch)
     return reaped
 
 

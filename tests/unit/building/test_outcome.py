@@ -41,7 +41,7 @@ class Podman:
 def witnessed(tmp_path, runner, engine=PODMAN):
     """Return what is known of the container at the end of a build whose engine has written its id."""
     (tmp_path / "cid").write_text("c1\n")
-    with outcome.watch_container(engine, EngineClient("podman", runner), "r1", tmp_path / "cid") as witness:
+    with outcome.Witness(engine, EngineClient("podman", runner), "r1", tmp_path / "cid") as witness:
         return witness.container()
 
 
@@ -98,5 +98,5 @@ def test_an_id_that_is_written_last_is_read(tmp_path):
     late.end = SimpleNamespace(set=lambda: None, wait=wait)
     late.thread.start()
     assert late.container() == RESULT
-    with outcome.watch_container(PODMAN, EngineClient("podman", runner := Podman()), "r1", tmp_path / "absent") as witness:
+    with outcome.Witness(PODMAN, EngineClient("podman", runner := Podman()), "r1", tmp_path / "absent") as witness:
         assert (None, []) == (witness.container(), runner.calls)
