@@ -48,7 +48,7 @@ def test_cross_runs_the_tests(alias, hello, crosstasks):
     assert "3 passed; 0 failed" in done.stdout
 
 
-@pytest.mark.parametrize(("alias", "builder"), [("riscv64", "cross"), ("x86_64-musl", "zigbuild")])
+@pytest.mark.parametrize(("alias", "builder"), [("riscv64", "cross"), pytest.param("x86_64-musl", "zigbuild", marks=pytest.mark.long)])
 def test_std_is_built_from_source_where_debian_has_none(alias, builder, hello, crosstasks):
     """The library's own dependencies are fetched on the host, and its tests run: emulated, and natively."""
     done = crosstasks("test", "--target", alias, "--builder", builder, cwd=hello)

@@ -62,6 +62,7 @@ def test_the_second_target_compiles_no_proc_macro(derived, crosstasks):
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.long
 def test_another_release_of_the_image_compiles_its_own(derived, crosstasks):
     """Host programs of one glibc may not run with another (cross-rs/cross#724)."""
     compiled(crosstasks("build", "--target", "aarch64", "--builder", "cross", cwd=derived))
