@@ -2,18 +2,18 @@
 
 The sources, in the order of ``images`` in crosstasks.toml; an image that the user or Cross.toml names is the only one::
 
-    local      an image that the engine already holds
+    local      what the engine already holds of cross's own images, of the mirror's and of bundles
     mirror     the configured registry
     upstream   where cross's own images are published
     bundle     an archive made by ``invoke offline.bundle``, once ``tools.provision --from`` has loaded it
-    build      put together here from Debian's packages
+    build      put together here from Debian's packages, now or by an earlier call
     base       an image with a native compiler, pinned by digest, for where there is a registry and Debian's archive is out of reach;
                it builds for the engine's own platform
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec import Struct
 
 from ..catalog import recipes
-from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, all_open, first
+from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
 from ..catalog.machines import MACHINES
 from ..catalog.pins import pins
 from ..catalog.recipes import SUITE, SUITES
@@ -303,37 +303,22 @@ class _Search:
         return first(((ref, partial(self.registry, ref, **more, **traits)) for ref, traits in refs.items()), self.facts.failures)
 
     def from_engine(self) -> Choice:
-        """Take what the engine holds: cross's own, a copy of the mirror's, an image of a bundle, one that was built here."""
+        """Take what the engine holds: cross's own, a copy of the mirror's, an image of a bundle."""
         upstream = [] if self.request.built_here or not self.upstream else [self.in_mirror(self.upstream), self.upstream]
+        listed = self.request.shared.images
         # cross's own is not taken for being there, where one would be built instead
-        if "build" in self.request.shared.images and "upstream" not in self.before_build():
+        if "build" in listed and "upstream" not in listed[: listed.index("build")]:
             upstream = upstream[:1]
         refs = {ref: self.upstream_traits() for name in upstream if name for ref in (self.by_digest(name), name)}
         for ref, traits in (*self.mirror_refs().items(), *self.bundle_refs().items()):
             refs.setdefault(ref, traits)
-        ways: list[tuple[str, Callable[[], Choice]]] = [(ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items()]
-        choice = first((*ways, ("built here", self.from_earlier_call)))
-        tags = self.serving_tags()
-        if isinstance(choice, Image) and choice.ref in tags:
-            return self.not_instead(choice)
+        if not refs:
+            return Refused(name="local", why="no image of cross's, of a mirror or of a bundle would serve")
+        choice = first((ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items())
         if not isinstance(choice, tuple):
             return choice
-        # all at once: the engine is asked side by side
-        return self.facts.open(*(Question("image", ref) for ref in {**refs, **tags}))
-
-    def before_build(self) -> Sequence[str]:
-        """Return the sources that come before what is built here; all of them, if nothing is."""
-        listed = self.request.shared.images
-        return listed[: listed.index("build")] if "build" in listed else listed
-
-    def not_instead(self, image: Image) -> Choice:
-        """Take an image built by an earlier call only where it would be built now: that it is there is no reason to take it."""
-        others = {name: choose(name, self.variant, self.request, self.facts) for name in self.before_build() if name != "local"}
-        if questions := all_open(*others.values()):
-            return questions
-        if other := next((name for name, choice in others.items() if isinstance(choice, Image)), ""):
-            return Refused(name="local", why=f"the engine has {image.ref}, and `images` has {other} before what is built here")
-        return image
+        # all at once: the engine is asked side by side, also for what an earlier call may have built
+        return self.facts.open(*(Question("image", ref) for ref in {**refs, **self.serving_tags()}))
 
     def from_bundle(self) -> Choice:
         """Take what a bundle brought."""
@@ -345,7 +330,7 @@ class _Search:
     def from_earlier_call(self) -> Choice:
         """Take what an earlier call has built."""
         why, recipe = "built here by an earlier call", self.recipe
-        choices = [self.engine(tag, why=why, **traits) for tag, traits in self.serving_tags().items()]
+        choices = [self.engine(tag, source="build", why=why, **traits) for tag, traits in self.serving_tags().items()]
         if not choices and isinstance(recipe, Refused):
             return recipe
         return next((choice for choice in choices if not isinstance(choice, Refused)), choices[-1])

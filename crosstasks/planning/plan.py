@@ -150,8 +150,8 @@ def _outcomes(request: Request, facts: Facts) -> Iterator[tuple[Candidate, Outco
     """
     Look at the candidates in order, but not at a route, or a step that it needs, which has failed in this call.
 
-    A candidate that gives a route that failed, under another name, is refused as well: an image that was built here is one
-    that the engine holds. So is a route that differs from the lock.
+    A candidate that gives a route that failed, under another name, is refused as well: an image that was pulled is one that
+    the engine holds. So is a route that differs from the lock.
     """
     failures = facts.failures
     failed: dict[tuple[object, ...], str] = {}

@@ -110,7 +110,7 @@ def test_the_engine_says_arm64(engine, registry):
 def test_a_native_image_comes_first(call, target, machine):
     """(1) Cross 0.2.5 with an arm64 image built here, and the aarch64 toolchain under its own name."""
     result, said = call(target, text=LOCAL)
-    assert (result["route"], result["failures"]) == ("cross 0.2.5, image of the engine", [])
+    assert (result["route"], result["failures"]) == ("cross 0.2.5, image built here", [])
     assert [artifact["machine"] for artifact in result["artifacts"]] == [machine]
     assert "compiled by aarch64" in said
 
@@ -120,7 +120,7 @@ def test_tests_run_in_the_native_image(call, crate):
     with (crate / "src" / "main.rs").open("a") as file:
         file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     done, said = call("aarch64", verb="test", text=LOCAL)
-    assert done["route"] == "cross 0.2.5, image of the engine"
+    assert done["route"] == "cross 0.2.5, image built here"
     assert "compiled by aarch64" in said
 
 
@@ -129,8 +129,8 @@ def test_git_with_the_native_image_is_second(call, cache, without, closed):
     url, rev = cross_source.repository(cache)
     git = {"CROSSTASKS_GIT_URL": url, "CROSSTASKS_GIT_REV": rev}
     result, said = call("aarch64", text=LOCAL, **(closed | git), CROSSTASKS_CACHE_DIR=without("cross-git-", "zigbuild-"))
-    assert result["route"] == "cross git, image of the engine"
-    assert turns(result) == ["cross 0.2.5, image of the engine"]
+    assert result["route"] == "cross git, image built here"
+    assert turns(result) == ["cross 0.2.5, image built here"]
     assert len(result["failures"]) == 2
     assert "compiled by aarch64" in said
 
@@ -184,6 +184,6 @@ def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
         done = machine.crosstasks(verb, "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
         assert done.returncode == 0, done.stderr
         assert f"{ARM64}: {verb} ok" in done.stdout + done.stderr
-        assert "cross 0.2.5, image of the engine" in done.stdout + done.stderr
+        assert "cross 0.2.5, image built here" in done.stdout + done.stderr
     planned = json.loads(machine.crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate, folders=folders, **told).stdout)
     assert "cross-0.2.5-aarch64-unknown-linux-gnu" in planned["plans"][0]["route"]["tool"]["path"]

@@ -58,7 +58,7 @@ def test_the_old_release_is_compiled_and_builds(local, cache, around, crosstasks
     assert done.returncode == 0, done.stderr
     assert version(cache, "cross-0.2.4-*-rust-*") == "cross 0.2.4"
     result = built(crosstasks("build", "--target", "aarch64", "--cross", "0.2.4", "--builder", "cross", "--format", "json", cwd=local))
-    assert (result["route"], result["failures"]) == ("cross 0.2.4, image of the engine", [])
+    assert (result["route"], result["failures"]) == ("cross 0.2.4, image built here", [])
 
 
 def test_a_revision_is_compiled_and_builds(local, cache, crosstasks):
@@ -67,7 +67,7 @@ def test_a_revision_is_compiled_and_builds(local, cache, crosstasks):
     git = {"CROSSTASKS_GIT_URL": url, "CROSSTASKS_GIT_REV": rev}
     arguments = ("build", "--target", "aarch64", "--cross", "git", "--builder", "cross", "--format", "json")
     result = built(crosstasks(*arguments, cwd=local, **git))
-    assert (result["route"], result["failures"]) == ("cross git, image of the engine", [])
+    assert (result["route"], result["failures"]) == ("cross git, image built here", [])
     assert version(cache, f"cross-git-{rev[:12]}-*").startswith(f"cross 0.2.5 ({rev[:7]}")
 
 
@@ -78,7 +78,7 @@ def test_a_revision_that_is_not_there(local, cache, crosstasks):
     done = crosstasks("build", "--target", "aarch64", "--cross", "git", "--builder", "cross", "--strict", cwd=local, **git)
     assert done.returncode == 5
     assert "cross git did not compile" in done.stderr
-    assert "the git repository and its revision, within reach?; next would be cross 0.2.5, image of the engine" in done.stderr
+    assert "the git repository and its revision, within reach?; next would be cross 0.2.5, image built here" in done.stderr
 
 
 INSTALL = """

@@ -44,7 +44,7 @@ def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstask
     built = crosstasks("build", "--target", "aarch64", "--builder", "cross", "--format", "json", cwd=crate, **named)
     assert built.returncode == 0, built.stderr
     (result,) = json.loads(built.stdout)["results"]
-    assert "cross 0.2.5, image of the engine" == result["route"]
+    assert "cross 0.2.5, image built here" == result["route"]
     names = subprocess.run((engine, "images", "--format", "{{.Repository}}"), check=True, capture_output=True, text=True).stdout.split()
     assert ["localhost/crosstasks/aarch64-unknown-linux-gnu"] == names
     assert "" == subprocess.run((engine, "ps", "--all", "--quiet"), check=True, capture_output=True, text=True).stdout

@@ -70,7 +70,7 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
         assert built.returncode == 0, built.stderr
         (result,) = json.loads(built.stdout)["results"]
         (artifact,) = result["artifacts"]
-        assert ("cross 0.2.5, image of the engine", "EM_AARCH64") == (result["route"], artifact["machine"])
+        assert ("cross 0.2.5, image built here", "EM_AARCH64") == (result["route"], artifact["machine"])
         assert project / "target" / "crosstasks" / "aarch64-unknown-linux-gnu" / profile / "small" == Path(artifact["path"])
     assert "" == elsewhere.left()
     said = crosstasks("doctor", cwd=project, **context)

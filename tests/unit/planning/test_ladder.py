@@ -146,7 +146,7 @@ def test_names_are_unique():
             facts(images={REF: Absent("no"), MADE: image(MADE)}),
             config(),
             CLOSED,
-            "cross 0.2.5, image of the engine",
+            "cross 0.2.5, image built here",
             id="built by an earlier call",
         ),
         pytest.param(
@@ -201,7 +201,7 @@ def test_names_are_unique():
             arm64_facts(images={NATIVE: image(NATIVE, "linux/arm64")}),
             config(),
             world(),
-            "cross 0.2.5, image of the engine",
+            "cross 0.2.5, image built here",
             id="arm64: native was built",
         ),
         pytest.param(

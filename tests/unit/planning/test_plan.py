@@ -90,18 +90,6 @@ def test_every_route_is_taken_once():
     ]
 
 
-def test_the_same_route_under_another_name_is_not_taken():
-    """An image built here is held by the engine: its route failed, so the rung that would build it is no other one."""
-    made = recipe(find("aarch64"), "linux/amd64", "bookworm").tag
-    known = facts(images={made: image(made)}, failures=[failed("cross 0.2.5, image of the engine")])
-    planned, _ = settle("aarch64", known, config(images=["local", "build"]))
-    assert planned.route.name == "cross git, image of the engine"
-    assert {refused.name: refused.why for refused in planned.refused} == {
-        "cross 0.2.5, image of the engine": "failed: it broke",
-        BUILT: "it is the same as cross 0.2.5, image of the engine, which failed",
-    }
-
-
 def test_an_image_that_was_pulled_is_the_one_of_the_registry():
     """Once pulled it is the engine's; when its route fails there, pulling it again would mend nothing."""
     ref = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
