@@ -328,14 +328,12 @@ def component(*rows: tuple[int, list[bytes]]) -> bytes:
 def test_all_that_a_component_imports_and_exports(tmp_path):
     """Modules, functions, values, types, resources, components and instances; a name may have its version behind it."""
     kinds = (b"\0\x11\3", b"\1\4", b"\2\0\5", b"\2\1\5", b"\3\0\6", b"\3\1", b"\4\7", b"\5\x80\1")
-    imports = [b"\0" + sized(b"i%d" % number) + kind for number, kind in enumerate(kinds)]
-    imports += [b"\1" + sized(b"old"), b"\2" + sized(b"a:b/c") + sized(b"0.2.1")]
-    imports[-2] += b"\1\0"
-    imports[-1] += b"\1\0"
+    imports = [b"\2" + sized(b"a:b/c") + sized(b"0.2.1") + b"\1\0", b"\1" + sized(b"old") + b"\1\0"]
+    imports += [b"\0" + sized(b"i%d" % number) + kind for number, kind in enumerate(kinds)]
     sorts = (b"\0\x11\2\0", b"\1\2\0", b"\3\2\1\3\1", b"\5\2\1\5\0")
     exports = [b"\0" + sized(b"e%d" % number) + sort for number, sort in enumerate(sorts)]
     found = read(tmp_path, component((10, imports), (11, exports)))
-    assert found.imports == (*(f"i{number}" for number in range(len(kinds))), "old", "a:b/c")
+    assert found.imports == ("a:b/c", "old", *(f"i{number}" for number in range(len(kinds))))
     assert found.exports == ("e0", "e1", "e2", "e3")
 
 
