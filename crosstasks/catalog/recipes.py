@@ -54,7 +54,13 @@ WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 EMULATORS: Final = "qemu-user-static"
-"""Debian's package of all emulators."""
+"""Debian's package of all of QEMU's emulators."""
+
+WINE: Final = "wine"
+"""What runs programs for Windows; of Debian's, that for 64 bits alone, since the other is a package of i386."""
+
+WINES: Final = ("bookworm", "trixie")
+"""The releases whose wine64 has its parts where provisioning/wine.sh reads them."""
 
 NATIVE: Final = ":native"
 """Behind a package's name: a program that runs in the image, and no library of the target."""
@@ -67,10 +73,11 @@ ARMV6: Final = ": its armhf is ARMv7, whose start files no ARMv6 processor runs"
 _MOMENT: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
 
 SPAWN: Final = "/usr/local/lib/crosstasks"
-"""Where the image keeps what lets emulated programs start others (provisioning/spawn.c)."""
+"""Where the image keeps what starts the target's programs: wine.sh, or spawn.sh and what lets emulated ones start others (spawn.c)."""
 
 
-class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):  # under another key, every tag would be another
+# under other keys, every tag would be another
+class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc", "emulator": "qemu"}):
     """What an image is made of.
 
     Attributes:
@@ -78,7 +85,7 @@ class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):
         moment: of which the packages are, if the mirror keeps the archive as it was at one (``20261101T000000Z``).
         architecture: Debian's name of the image's own.
         base: packages for every target; *packages*: those for this one.
-        qemu: the only emulator that is taken from Debian's package of all, empty for none.
+        emulator: what runs the target's programs: ``WINE``, or the only emulator that is taken from QEMU's; empty for none.
         env: the image's environment.
         links: what maintainer scripts would have linked, besides what every image has.
         glibc: of the programs in the image.
@@ -94,7 +101,7 @@ class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):
     architecture: str
     base: tuple[str, ...] = BASE
     packages: tuple[str, ...]
-    qemu: str = ""
+    emulator: str = ""
     env: Mapping[str, str]
     links: Mapping[str, str] = {}
     glibc: str
@@ -116,11 +123,16 @@ class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc"}):
 
 def lean(full: Recipe) -> Recipe:
     """Return the recipe of the same image without its emulator, whose package is a quarter of the download: to compile alone."""
-    if not full.qemu:
+    if not full.emulator:
         return full
     env = {key: value for key, value in full.env.items() if key != "QEMU_LD_PREFIX" and not key.endswith("_RUNNER")}
-    packages = tuple(name for name in full.packages if name != EMULATORS)
-    return _with_tag(msgspec.structs.replace(full, tag="", packages=packages, qemu="", env=env, runs=False))
+    without = _emulator_packages(full.emulator)
+    packages = tuple(name for name in full.packages if name not in without)
+    return _with_tag(msgspec.structs.replace(full, tag="", packages=packages, emulator="", env=env, runs=False))
+
+
+def _emulator_packages(emulator: str) -> tuple[str, ...]:
+    return {WINE: ("wine64",), "": ()}.get(emulator, (EMULATORS,))
 
 
 def _with_tag(recipe: Recipe) -> Recipe:
@@ -150,20 +162,20 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     native = target.debian == architecture
     listed = () if native else target.packages
     extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
-    qemu = "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
+    runner = _emulator(target, platform, suite)
     result = Recipe(
         target=target.triple,
         platform=platform,
         suite=suite,
         moment=moment,
         architecture=architecture,
-        packages=(*listed, *((EMULATORS,) if qemu else ()), *extra),
-        qemu=qemu,
+        packages=(*listed, *_emulator_packages(runner), *extra),
+        emulator=runner,
         links=_links(target),
-        env=_environment(target, platform, qemu),
+        env=_environment(target, platform, runner),
         glibc=SUITES[suite],
         glibc_floor=SUITES[suite] if target.libc == "gnu" else "",
-        runs=native or bool(qemu),
+        runs=native or bool(runner),
     )
     return _with_tag(result)
 
@@ -198,7 +210,7 @@ def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Re
         architecture=MACHINES[platform].debian,
         base=("busybox-static",),
         packages=(EMULATORS, *libraries),
-        qemu=qemu,
+        emulator=qemu,
         env={"PATH": "/usr/bin"},
         links={"usr/bin/sh": "busybox"},
         glibc="",
@@ -225,12 +237,21 @@ def _problem(target: Target, platform: str, suite: str, packages: Sequence[str])
     return ""
 
 
+def _emulator(target: Target, platform: str, suite: str) -> str:
+    """Return what runs the target's programs in an image of *platform*; empty if they run by themselves, or nothing does."""
+    if target.os == "windows":
+        # on arm64 wine would want programs for arm64, or an emulator below it
+        return WINE if target.arch == "x86_64" == MACHINES[platform].arch and suite in WINES else ""
+    native = target.debian == MACHINES[platform].debian
+    return "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
+
+
 def _links(target: Target) -> dict[str, str]:
     names = [f"{target.gnu}-{tool}" for tool in MINGW] if target.libc == "mingw" else []
     return {f"usr/bin/{name}": f"{name}-posix" for name in names}
 
 
-def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
+def _environment(target: Target, platform: str, emulator: str) -> dict[str, str]:
     """
     Return what names the compilers, for the target and for what runs in the image while it compiles.
 
@@ -244,8 +265,10 @@ def _environment(target: Target, platform: str, qemu: str) -> dict[str, str]:
         env |= {f"{key}_{name}": f"{gnu}-{tool}" for key, tool in TOOLS.items()}
         env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{gnu}-gcc"
         env[f"PKG_CONFIG_LIBDIR_{name}"] = f"/usr/lib/{gnu}/pkgconfig:/usr/share/pkgconfig"
-    if qemu:
+    if emulator == WINE:
+        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/wine.sh"
+    elif emulator:
         sysroot = f"/usr/{target.gnu}"
-        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{qemu}-static -L {sysroot} --"
+        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{emulator}-static -L {sysroot} --"
         env["QEMU_LD_PREFIX"] = sysroot
     return env

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..catalog.recipes import BASE, SPAWN, Recipe
+from ..catalog.recipes import BASE, SPAWN, WINE, Recipe, lean
 from ..clients import engines
 from ..clients.debian.deb import PIECE, members
 from ..clients.debian.index import Package, megabytes
@@ -167,7 +167,10 @@ AUTHORITIES: Final = ("usr/share/ca-certificates/mozilla/", ".crt")
 
 
 SPAWN_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("spawn.c", "spawn.sh", "spawned.c"))
-"""What lets emulated programs start others; kept in every image that builds."""
+"""What lets programs that QEMU runs start others."""
+
+WINE_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("wine.sh", "bcryptprimitives.c"))
+"""What starts programs under wine."""
 
 
 def provide(recipe: Recipe, context: Context) -> None:
@@ -177,7 +180,8 @@ def provide(recipe: Recipe, context: Context) -> None:
     Raises:
         ImageFailed, ToolMissing: as of ``build``.
     """
-    spawn = SPAWN_FILES if recipe.base == BASE else ()
+    files = WINE_FILES if recipe.emulator == WINE else SPAWN_FILES
+    spawn = files if recipe.base == BASE else ()
     archive = context.debian_archive(recipe.suite)
     build(recipe, engine=context.engine.command, folder=context.cache / "images", archive=archive, spawn=spawn, say=context.say)
 
@@ -208,11 +212,27 @@ def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn:
             others = _other_files(recipe, archive.fetch([authorities])[0], spawn)
             layers = _compose_layers(recipe, parts, archive, others, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
             say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
-            engines.load(engine, _archive(recipe, layers, every))
+            engines.load(engine, _archive(recipe, layers, every, parts.emulator))
 
 
-def packages(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
-    """Return the packages of the layer that all targets share, and those that the target adds."""
+class Packages(NamedTuple):
+    """The packages of the layer that all targets share, those that compile for the target, and those that run its programs."""
+
+    base: tuple[Package, ...]
+    target: tuple[Package, ...]
+    emulator: tuple[Package, ...]
+
+
+def packages(recipe: Recipe, archive: Archive) -> Packages:
+    """Return the packages that an image is made of."""
+    every = _closure(recipe, archive)
+    if not recipe.emulator:
+        return Packages(*every, ())
+    base, target = _closure(lean(recipe), archive)
+    return Packages(base, target, tuple(one for one in every[1] if one not in target))
+
+
+def _closure(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tuple[Package, ...]]:
     foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
     native = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
@@ -256,13 +276,13 @@ class _Part(NamedTuple):
 
 def _compose_layers(
     recipe: Recipe,
-    parts: tuple[Sequence[Package], Sequence[Package]],
+    parts: Packages,
     archive: Archive,
     others: Mapping[str, tuple[bytes, int]],
     file: Callable[[], Any],
 ) -> tuple[Layer, ...]:
     """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
-    layer_parts = _layer_parts(recipe, *parts)
+    layer_parts = _layer_parts(recipe, parts)
     order = sorted(range(len(layer_parts)), key=lambda number: -sum(package.size for package in layer_parts[number].packages))
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
@@ -275,24 +295,25 @@ def _compose_layers(
     return (*layers, compose(file(), lambda tar: _finish(tar, paths, recipe, others)))
 
 
-def _layer_parts(recipe: Recipe, base: Sequence[Package], added: Sequence[Package]) -> tuple[_Part, ...]:
+def _layer_parts(recipe: Recipe, parts: Packages) -> tuple[_Part, ...]:
     """
     Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
     """
-    emulator = frozenset(f"usr/bin/qemu-{recipe.qemu}{ending}" for ending in ("", "-static")) if recipe.qemu else frozenset()
-    emulators = [package for package in added if package.name.startswith(EMULATOR)]
-    tools = [package for package in added if package.architecture in {recipe.architecture, "all"} and package not in emulators]
-    libraries = [package for package in added if package not in (*tools, *emulators)]
+    qemu = frozenset(f"usr/bin/qemu-{recipe.emulator}{ending}" for ending in ("", "-static"))
+    emulators = [package for package in parts.emulator if package.name.startswith(EMULATOR)]
+    tools = [package for package in parts.target if package.architecture in {recipe.architecture, "all"}]
+    libraries = [package for package in parts.target if package not in tools]
     return (
         # bullseye's which is no alternative, and a file
-        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(base)),
+        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(parts.base)),
         # only what is linked against: their programs would hide the image's
         *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in groups(libraries)),
         *(_Part(group, lambda name: name not in recipe.links) for group in groups(tools)),
+        *(_Part(group, lambda _: True) for group in groups([package for package in parts.emulator if package not in emulators])),
         # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
-        *(_Part(group, emulator.__contains__, emulator) for group in groups(emulators)),
+        *(_Part(group, qemu.__contains__, qemu) for group in groups(emulators)),
     )
 
 
@@ -313,7 +334,7 @@ def _other_files(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> di
     begin, end = AUTHORITIES
     certificates = {info.name: content.read() for info, content in members(authorities) if content and info.name.endswith(end)}
     bundle = b"".join(content for name, content in sorted(certificates.items()) if name.removeprefix("./").startswith(begin))
-    programs = {f"{SPAWN.lstrip('/')}/{path.name}": (path.read_bytes(), 0o755) for path in spawn} if recipe.qemu else {}
+    programs = {f"{SPAWN.lstrip('/')}/{path.name}": (path.read_bytes(), 0o755) for path in spawn} if recipe.emulator else {}
     return {"etc/ssl/certs/ca-certificates.crt": (bundle, 0o644), **programs}
 
 
@@ -326,8 +347,8 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others
     for name in USR_LINKS:
         tar.addfile(link(name, f"usr/{name}"))
     # forky has dropped the emulator's second name
-    links = {**LINKS, f"usr/bin/qemu-{recipe.qemu}-static": f"qemu-{recipe.qemu}"}
-    for name, target in links.items():
+    named = {**LINKS, f"usr/bin/qemu-{recipe.emulator}-static": f"qemu-{recipe.emulator}"}
+    for name, target in named.items():
         if f"usr/bin/{target}" in paths and name not in paths:
             tar.addfile(link(name, target))
     for name, target in recipe.links.items():
@@ -338,10 +359,10 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others
         write(tar, name, content, mode)
 
 
-def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package]) -> Iterator[bytes]:
+def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package], emulator: Collection[Package]) -> Iterator[bytes]:
     """Stream the archive that ``docker load`` and ``podman load`` read."""
     system, _, machine = recipe.platform.partition("/")
-    compiling = f"{recipe.target}\n{_names(package for package in packages if not package.name.startswith(EMULATOR))}"
+    compiling = f"{recipe.target}\n{_names(package for package in packages if package not in emulator)}"
     labels = {**recipe.labels, "crosstasks.packages": _hash(_names(packages)), "crosstasks.compilers": _hash(compiling)}
     config = {
         "architecture": machine,

@@ -201,7 +201,7 @@ def test_what_lies_behind_the_last_wanted_file_is_not_read(tmp_path):
 def test_no_second_libc_of_the_target_enters_the_image(archive, on):
     """A library brings Debian's libc6 beside the cross compiler's, and programs with threads hang on the mixture."""
     name, architecture = ("aarch64", "arm64") if on == "linux/amd64" else ("x86_64", "amd64")
-    _, added = image.packages(wanted(name, on, packages=("zlib1g-dev",)), archive)
+    added = image.packages(wanted(name, on, packages=("zlib1g-dev",)), archive).target
     names = {(one.name, one.architecture) for one in added}
     assert {("zlib1g-dev", architecture), ("zlib1g", architecture), (f"libc6-{architecture}-cross", "all")} <= names
     assert not names & {(one, architecture) for one in ("libc6", "libc6-dev", "libgcc-s1", "linux-libc-dev")}
@@ -210,7 +210,7 @@ def test_no_second_libc_of_the_target_enters_the_image(archive, on):
 @pytest.mark.parametrize(("name", "architecture"), [("s390x", "s390x"), ("powerpc64le", "ppc64el")])
 def test_libraries_resolve_where_the_security_suite_has_none(name, architecture, archive):
     """Whatever versions amd64 has; a native program is the image's own."""
-    _, added = image.packages(wanted(name, packages=("libssl-dev", "zlib1g-dev", "protobuf-compiler:native")), archive)
+    added = image.packages(wanted(name, packages=("libssl-dev", "zlib1g-dev", "protobuf-compiler:native")), archive).target
     names = {(one.name, one.architecture) for one in added}
     assert {("libssl-dev", architecture), ("libssl3", architecture), ("zlib1g-dev", architecture)} <= names
     assert ("protobuf-compiler", ARCHITECTURE) in names
@@ -270,7 +270,7 @@ def test_the_image_holds_one_emulator_and_no_documentation(foreign):
 
 def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, own, folder):
     """By the very names in the environment; what all targets share are the same layers, which the engine keeps once."""
-    recipe = own(wanted("windows"))
+    recipe = own(recipes.lean(wanted("windows")))
     found = build(recipe, archive, folder)
     done = shell(
         recipe.tag,
@@ -281,7 +281,7 @@ def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, 
     assert done.stdout.split() == ["MZMZ0"], done.stderr
     layers, others = (one["RootFS"]["Layers"] for one in (found, foreign[1]))
     shared = len([*takewhile(lambda pair: pair[0] == pair[1], zip(layers, others, strict=False))])
-    assert shared == len([*image.groups(image.packages(recipe, archive)[0])]) > 1
+    assert shared == len([*image.groups(image.packages(recipe, archive).base)]) > 1
     assert not set(layers[shared:]) & set(others)
 
 

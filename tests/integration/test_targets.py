@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,78 @@ PLAIN = """
 fn main() { println!("{:?}", std::env::args().skip(1).collect::<Vec<_>>()); }
 #[test] fn writes_here() { std::fs::write("written", "x").unwrap(); std::fs::remove_file("written").unwrap(); }
 """
+UNDER_WINE = {
+    "Cargo.toml": """
+[package]
+name = "beyond"
+version = "0.1.0"
+edition = "2021"
+[dependencies]
+memchr = "2"
+[dev-dependencies]
+tempfile = "3"
+[build-dependencies]
+cc = "1"
+""",
+    "build.rs": 'fn main() {\n    cc::Build::new().cpp(true).file("twice.cc").compile("twice");\n}\n',
+    "twice.cc": '#include <string>\nextern "C" int twice(int n) { try { return 2 * std::stoi(std::to_string(n)); } catch (...) { return 0; } }\n',
+    "src/main.rs": """
+extern "C" { fn twice(number: i32) -> i32; }
+fn main() {
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    println!("{words:?}");
+    eprintln!("beside");
+    match words.first().map(String::as_str) {
+        Some("panic") => panic!("asked for"),
+        Some("exit") => std::process::exit(7),
+        _ => {}
+    }
+}
+#[test] fn doubles() { assert_eq!(8, unsafe { twice(4) }); }
+#[test] fn finds() { assert_eq!(Some(1), memchr::memchr(b'b', b"abc")); }
+""",
+    "tests/system.rs": r"""
+use std::{fs, io::{Read, Write}, net::{TcpListener, TcpStream}, process::Command, thread};
+
+fn run(words: &[&str]) -> (Option<i32>, String, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_beyond")).args(words).output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[test]
+fn starts_programs() {
+    assert_eq!("windows", std::env::consts::OS);
+    let words = ["a b", "\"q\"", "\u{fc}", ""];
+    assert_eq!((Some(0), format!("{words:?}\n"), "beside\n".into()), run(&words));
+    assert_eq!(Some(7), run(&["exit"]).0);
+    let (code, _, message) = run(&["panic"]);
+    assert_eq!((Some(101), true), (code, message.contains("asked for")));
+    assert!(Command::new("no-such-program").spawn().is_err());
+}
+
+#[test]
+fn writes_files() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x"), "y").unwrap();
+    fs::write(std::env::temp_dir().join("x"), "y").unwrap();
+    assert!(fs::metadata("Cargo.toml").unwrap().is_file());
+}
+
+#[test]
+fn connects() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    let other = thread::spawn(move || TcpStream::connect(place).unwrap().write_all(b"hi").unwrap());
+    let mut text = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
+    other.join().unwrap();
+    assert_eq!("hi", text);
+}
+
+#[test]
+fn fails_if_told() { assert!(std::env::var_os("FAIL").is_none(), "told to fail"); }
+""",
+}
 BARE = """
 #![no_std]
 #![no_main]
@@ -120,6 +193,24 @@ def test_programs_for_macos_and_freebsd(crate, built):
     assert (mac["parts"], mac["system"], mac["minimum"], mac["signed"]) == (["EM_AARCH64", "EM_X86_64"], "macos", "11.0", "ad hoc")
     assert mac["needed"] == ["/usr/lib/libSystem.B.dylib"]
     assert (bsd["machine"], bsd["system"], bsd["interpreter"]) == ("EM_X86_64", "freebsd", "/libexec/ld-elf.so.1")
+
+
+def test_programs_for_windows_are_tested_under_wine(tmp_path, crosstasks, shelf):
+    """Debian's, in an image built here: programs that start others, C++, files, sockets, exit codes; a test that fails is told."""
+    text = "version = 1\ntargets = ['windows']\nimages = ['build']\nfallback = []\nenv-pass = ['FAIL']\n"
+    for name, content in {**UNDER_WINE, "crosstasks.toml": text}.items():
+        path = tmp_path / "beyond" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    called = partial(crosstasks, cwd=tmp_path / "beyond", **shelf)
+    done = called("test")
+    assert 0 == done.returncode, done.stderr
+    passed = ("doubles", "finds", "starts_programs", "writes_files", "connects", "fails_if_told")
+    assert [name for name in passed if f"test {name} ... ok" in done.stdout + done.stderr] == [*passed]
+    done = called("tools.nextest", "--target", "windows")
+    assert (0, True) == (done.returncode, "6 tests run: 6 passed" in done.stdout + done.stderr), done.stderr
+    done = called("test", FAIL="1")
+    assert (1, True) == (done.returncode, "told to fail" in done.stdout + done.stderr), done.stderr
 
 
 def test_programs_of_wasi_are_tested(crate, built):

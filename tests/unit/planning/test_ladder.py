@@ -837,10 +837,19 @@ def test_without_debians_archive_the_pinned_base_serves_the_engines_own_platform
     assert "no bundle brought an image" in reasons["cross 0.2.5, image of a bundle"]
 
 
-def test_a_runner_that_the_user_names_runs_in_any_image():
-    """Wine, for one, that `packages` puts into an image built here; without it nothing there starts a program for Windows."""
-    wine = {"packages": ["wine64:native"], "images": ["build"], "fallback": []}
-    planned, _ = settle("windows", facts(), config("windows", **wine, target={"windows": {"runner": "wine64"}}), "test")
-    assert planned.route.name == "cross 0.2.5, image built here"
-    with pytest.raises(NoRoute, match="its image has nothing that runs x86_64-pc-windows-gnu programs"):
-        settle("windows", facts(), config("windows", **wine), "test")
+@pytest.mark.parametrize(
+    ("name", "triple", "known"), [("win32", "i686-pc-windows-gnu", facts()), ("windows", "x86_64-pc-windows-gnu", arm64_facts())]
+)
+def test_a_runner_that_the_user_names_runs_in_any_image(name, triple, known):
+    """What `packages` puts into an image built here, for one; without it nothing there starts what wine64 on amd64 does not."""
+    alone = {"packages": ["qemu-user:native"], "images": ["build"], "fallback": []}
+    planned, _ = settle(name, known, config(name, **alone, target={name: {"runner": "some-wine"}}), "test")
+    assert planned.route.name.endswith("built here")
+    with pytest.raises(NoRoute, match=f"its image has nothing that runs {triple} programs"):
+        settle(name, known, config(name, **alone), "test")
+
+
+def test_tests_of_windows_run_in_an_image_built_here():
+    """With wine, on the engine's own kind of machine."""
+    planned, _ = settle("windows", facts(), config("windows", images=["build"], fallback=[]), "test")
+    assert (planned.route.name, planned.route.image.runs) == ("cross 0.2.5, image built here", True)
