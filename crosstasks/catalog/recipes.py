@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ..core.steps import Refused
 from .machines import MACHINES
+from .targets import find
 
 if TYPE_CHECKING:
     from .targets import Target
@@ -74,6 +75,9 @@ _MOMENT: Final = re.compile(r"/(\d{8}T\d{6}Z)(?:/|$)")
 
 SPAWN: Final = "/usr/local/lib/crosstasks"
 """Where the image keeps what starts the target's programs: wine.sh, or spawn.sh and what lets emulated ones start others (spawn.c)."""
+
+WINE_RUNNER: Final = f"{SPAWN}/wine.sh"
+"""What starts a program for Windows in an image with wine."""
 
 
 # under other keys, every tag would be another
@@ -246,6 +250,14 @@ def _emulator(target: Target, platform: str, suite: str) -> str:
     return "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
 
 
+def wine(platform: str) -> Recipe | Refused:
+    """Say what an image is made of that runs programs for Windows, whatever they were linked by, on an engine of *platform*."""
+    result = recipe(find("x86_64-pc-windows-gnu"), platform, SUITE)
+    if isinstance(result, Refused) or not result.runs:
+        return Refused(name="build", why=f"Debian's wine for 64 bits is for linux/amd64, and the engine is {platform}")
+    return result
+
+
 def _links(target: Target) -> dict[str, str]:
     names = [f"{target.gnu}-{tool}" for tool in MINGW] if target.libc == "mingw" else []
     return {f"usr/bin/{name}": f"{name}-posix" for name in names}
@@ -266,7 +278,7 @@ def _environment(target: Target, platform: str, emulator: str) -> dict[str, str]
         env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{gnu}-gcc"
         env[f"PKG_CONFIG_LIBDIR_{name}"] = f"/usr/lib/{gnu}/pkgconfig:/usr/share/pkgconfig"
     if emulator == WINE:
-        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/wine.sh"
+        env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = WINE_RUNNER
     elif emulator:
         sysroot = f"/usr/{target.gnu}"
         env[f"CARGO_TARGET_{name.upper()}_RUNNER"] = f"{SPAWN}/spawn.sh qemu-{emulator}-static -L {sysroot} --"

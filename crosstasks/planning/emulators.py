@@ -169,7 +169,7 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
         return None
     if target.format == "wasm" and target.linked:
         return _silent(request) or _wasmtime(request, facts)
-    if _static(target) or recipes.libraries(target, ""):
+    if _static(target) or recipes.libraries(target, "") or _for_wine(target):
         return _emulator_runner(request, facts)
     return Refused(name="tests", why=_unstartable(target, facts))
 
@@ -188,13 +188,19 @@ def _static(target: Target) -> bool:
     return target.os == "linux" and target.libc == "musl" and bool(target.qemu)
 
 
+def _for_wine(target: Target) -> bool:
+    return (target.libc, target.arch) == ("mingw", "x86_64")
+
+
 def _unstartable(target: Target, facts: Facts) -> str:
     match target.os:
         case "macos" if facts.host.os == "macos":
             words = f'`runner = "arch -{target.arch}"`'
             return f"this Mac is for {facts.host.arch}: {words} starts programs for {target.arch} where Rosetta does"
-        case "macos" | "ios" | "windows":
-            system = {"macos": "macOS", "ios": "iOS", "windows": "Windows"}[target.os]
+        case "windows" if not _for_wine(target):
+            return f"{target.triple} programs are started on Windows, or by the `runner` that you name, and this is {facts.host.os}"
+        case "macos" | "ios":
+            system = {"macos": "macOS", "ios": "iOS"}[target.os]
             return f"programs for {system} are started on {system} alone, and this is {facts.host.os}"
         case "unknown" | "none" | "uefi":
             return f"{target.triple} has no system that could start a test: name what does as `runner`"
@@ -225,22 +231,22 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Quest
 
 
 def _in_container(request: Request, facts: Facts) -> Runner | Refused | Questions:
-    """Take an image that holds QEMU and nothing else; on the engine's own kind of machine it has nothing to do."""
+    """Take an image that starts the programs."""
     engine, target = facts.engine, request.target
     if isinstance(engine, Absent):
         return Refused(name="container", why=engine.why, hint=engine.hint)
     if refusal := _elsewhere(engine, facts):
         return refusal
-    recipe = recipes.emulator(target.qemu, engine.platform, libraries=recipes.libraries(target, engine.platform))
+    recipe = _recipe(target, engine.platform)
     if isinstance(recipe, Refused):
         return recipe
     doubt = [Question("shared", "project")] if doubtful(engine, facts.host) else []
     if missing := facts.open(Question("image", recipe.tag), *doubt):
         return missing
     image = facts.answers[Question("image", recipe.tag)]
-    loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
-    words = () if engine.platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
-    why = f"QEMU of {recipe.suite}'s packages, in a container" if words else "a container of the engine's own kind of machine"
+    words = _words(target, engine.platform)
+    name = "wine" if _for_wine(target) else "QEMU"
+    why = f"{name} of {recipe.suite}'s packages, in a container" if words else "a container of the engine's own kind of machine"
     ready = Runner(kind="container", words=words, image=recipe.tag, source="local", why=why)
     if isinstance(image, LocalImage):
         return ready
@@ -248,6 +254,21 @@ def _in_container(request: Request, facts: Facts) -> Runner | Refused | Question
         return Refused(name="container", why=f"offline = true, and the engine does not hold {recipe.tag}")
     step = BuildImage(why=f"no image here runs {target.triple} programs", recipe=recipe)
     return Runner(kind="container", words=words, image=recipe.tag, source="build", why=why, steps=(step,))
+
+
+def _recipe(target: Target, platform: str) -> Recipe | Refused:
+    """Return what an image is made of that has wine and mingw's compilers, or QEMU and nothing else."""
+    if _for_wine(target):
+        return recipes.wine(platform)
+    return recipes.emulator(target.qemu, platform, libraries=recipes.libraries(target, platform))
+
+
+def _words(target: Target, platform: str) -> tuple[str, ...]:
+    """Return what stands before a program in the container: nothing on the engine's own kind of machine."""
+    if _for_wine(target):
+        return (recipes.WINE_RUNNER,)
+    loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
+    return () if platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
 
 
 def _elsewhere(engine: Engine, facts: Facts) -> Refused | None:

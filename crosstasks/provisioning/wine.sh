@@ -1,8 +1,8 @@
 #!/bin/sh
 # Run a program for Windows under Debian's wine.
 #     wine.sh PROGRAM [ARGUMENT]...
-# wine keeps Windows's drive and registry in a folder, here one for each container and user. By itself it copies 640 MB of its libraries
-# to there when it first starts, in ten seconds: we link them, and have what wine.inf says but for those copies entered in the registry.
+# wine keeps Windows's drive and registry in a folder: here one for each container and user. When it first starts it would copy its
+# libraries there, 640 MB in ten seconds. We link them, and enter in the registry what wine.inf says, but for those copies.
 here=$(dirname "$0")
 dlls=/usr/lib/$(uname -m)-linux-gnu/wine/x86_64-windows
 home=${TMPDIR:-/tmp}/crosstasks-wine-$(id -u)
@@ -28,6 +28,8 @@ make_prefix() {
     # it stays until the container ends, and nothing that a test has opened stays open in it
     /usr/lib/wine/wineserver -p
     /usr/lib/wine/wine64 rundll32.exe setupapi,InstallHinfSection DefaultInstall 128 "Z:$home/wine.inf"
+    # wine.inf says Windows 7, for which Rust has no programs any more
+    /usr/lib/wine/wine64 winecfg.exe /v win10
 }
 
 if [ ! -e "$home/ready" ]; then

@@ -73,6 +73,8 @@ fn starts_programs() {
     let (code, _, message) = run(&["panic"]);
     assert_eq!((Some(101), true), (code, message.contains("asked for")));
     assert!(Command::new("no-such-program").spawn().is_err());
+    let version = Command::new("cmd").args(["/c", "ver"]).output().unwrap().stdout;
+    assert!(String::from_utf8(version).unwrap().contains("Windows 10."));
 }
 
 #[test]

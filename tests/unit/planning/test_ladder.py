@@ -723,7 +723,9 @@ def test_microsofts_linker_is_not_needed_where_its_licence_is_accepted():
     """Cargo-xwin builds then, with a folder of ours; tests still want Windows, or what the user names."""
     route = outcome("msvc", "xwin", accept_microsoft_license=True)
     assert (route.builder, route.sdk, route.tool.name, route.isolation) == ("xwin", "/cache/xwin", "cargo-xwin", "host")
-    assert outcome("msvc", "xwin", accept_microsoft_license=True, verb="test").why.startswith("programs for Windows are started on Windows")
+    assert outcome("msvc", "xwin", accept_microsoft_license=True, verb="test").why.startswith(
+        "x86_64-pc-windows-msvc programs are started on Windows"
+    )
     wine = {"x86_64-pc-windows-msvc": {"runner": "wine", "accept-microsoft-license": True}}
     assert outcome("msvc", "xwin", target=wine, verb="test").runner.words == ("wine",)
 

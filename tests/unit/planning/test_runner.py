@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
-from crosstasks.catalog.recipes import emulator
+from crosstasks.catalog.recipes import emulator, wine
 from crosstasks.catalog.targets import find
 from crosstasks.core.steps import RUNNING, Absent, Question, Refused, Verb
 from crosstasks.facts.emulation import Emulation, Registration
@@ -84,6 +84,17 @@ def test_a_container_with_an_emulator():
     assert chosen("aarch64-musl", said(facts(), HELD)).steps == ()
 
 
+@pytest.mark.parametrize("name", ["windows", "x86_64-gnullvm"])
+def test_a_container_with_wine(name):
+    """Whatever linked a program for Windows of 64 bits: the image is that of the GNU target."""
+    recipe = wine("linux/amd64")
+    assert chosen(name, facts()) == (Question("image", recipe.tag),)
+    found = chosen(name, said(facts(), Absent("no"), recipe.tag))
+    assert (found.kind, found.words, found.image) == ("container", ("/usr/local/lib/crosstasks/wine.sh",), recipe.tag)
+    assert found.why == "wine of bookworm's packages, in a container"
+    assert [step.recipe.emulator for step in found.steps] == ["wine"]
+
+
 def test_an_engine_of_the_targets_own_kind_emulates_nothing():
     """A container on an arm64 engine runs arm64 programs as they are."""
     recipe = emulator("aarch64", "linux/arm64")
@@ -96,7 +107,14 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
     ("name", "known", "options", "why"),
     [
         ("macos", facts(), {}, "programs for macOS are started on macOS alone, and this is linux"),
-        ("windows", facts(), {}, "programs for Windows are started on Windows alone, and this is linux"),
+        ("win32", facts(), {}, "i686-pc-windows-gnu programs are started on Windows, or by the `runner` that you name, and this is linux"),
+        (
+            "windows",
+            facts(engine=engine(arch="aarch64")),
+            {},
+            NOWHERE.replace("aarch64-unknown-linux-musl", "x86_64-pc-windows-gnu")
+            + "Debian's wine for 64 bits is for linux/amd64, and the engine is linux/arm64",
+        ),
         ("uefi", facts(), {}, "x86_64-unknown-uefi has no system that could start a test: name what does as `runner`"),
         ("freebsd", facts(), {}, "x86_64-unknown-freebsd programs do not run on this host, and no container runs them"),
         ("powerpc", facts(), {}, "powerpc-unknown-linux-gnu programs do not run on this host, and no container runs them"),

@@ -22,7 +22,7 @@ FILES = {
     ("dash", "amd64"): {"./bin/dash": "dash", "./usr/bin/which": "kept"},
     ("gcc", "amd64"): {"./usr/bin/gcc": "gcc", "./usr/bin/cc": "another", "./usr/bin/mawk": "mawk"},
     ("zlib1g-dev", "arm64"): {"./usr/lib/aarch64-linux-gnu/libz.so": "libz", "./usr/bin/zlib-flate": "foreign", "./etc/zlib": "foreign"},
-    ("qemu-user", "amd64"): {"./usr/bin/qemu-aarch64": "qemu", "./usr/bin/qemu-arm": "another", "./usr/share/q": "q"},
+    ("qemu-user-static", "amd64"): {"./usr/bin/qemu-aarch64": "qemu", "./usr/bin/qemu-arm": "another", "./usr/share/q": "q"},
     ("ca-certificates", "all"): {
         "./usr/share/ca-certificates/mozilla/b.crt": "B",
         "./usr/share/ca-certificates/mozilla/a.crt": "A",
@@ -80,8 +80,8 @@ def recipe(**changes):
         "suite": "bookworm",
         "architecture": "amd64",
         "base": ("dash",),
-        "packages": ("gcc", "zlib1g-dev:arm64", "qemu-user"),
-        "qemu": "aarch64",
+        "packages": ("gcc", "zlib1g-dev:arm64", "qemu-user-static"),
+        "emulator": "aarch64",
         "env": {"CC": "gcc"},
         "links": {"usr/bin/mawk": "other-awk"},
         "glibc": "2.36",
@@ -142,7 +142,7 @@ def test_the_same_packages_make_the_same_image(tmp_path, loaded):
     """Byte for byte; another emulator makes another image with the same compilers, and one that is held is not made again."""
     for name in ("one", "two"):
         image.build(recipe(), engine="docker", folder=tmp_path / name, archive=Archive(tmp_path, {}), spawn=(), say=str)
-    lean = recipe(packages=("gcc", "zlib1g-dev:arm64"), qemu="")
+    lean = recipe(packages=("gcc", "zlib1g-dev:arm64"), emulator="")
     image.build(lean, engine="docker", folder=tmp_path, archive=Archive(tmp_path, {}), spawn=(Path("/absent"),), say=str)
     first, second, third = (content for _, content in loaded[1::2])
     assert first == second
@@ -169,8 +169,15 @@ def test_a_library_for_the_target_brings_no_second_libc(tmp_path):
         (("gcc",), ["gcc", "libc6-arm64-cross", "tzdata"]),
         (("gcc", "libasan8"), ["gcc", "libasan8", "libc6-arm64-cross", "tzdata"]),
     ):
-        base, top = image.packages(recipe(packages=(*asked, "zlib1g-dev:arm64")), Archive(tmp_path, depends))
+        base, top, _ = image.packages(recipe(packages=(*asked, "zlib1g-dev:arm64")), Archive(tmp_path, depends))
         assert (["dash"], [*tops, "zlib1g-dev", "zlib1g"]) == ([one.name for one in base], [one.name for one in top])
+
+
+def test_what_runs_programs_comes_last(tmp_path):
+    """With all that it depends on, but for what compiles as well: the layers below are those of the image without it."""
+    depends = {("gcc", "amd64"): ["zlib1g"], ("wine64", "amd64"): ["libwine", "zlib1g"]}
+    packages = image.packages(recipe(packages=("gcc", "wine64"), emulator="wine"), Archive(tmp_path, depends))
+    assert (["dash"], ["gcc", "zlib1g"], ["wine64", "libwine"]) == tuple([one.name for one in part] for part in packages)
 
 
 def test_packages_make_layers_of_a_few_seconds_each():

@@ -66,7 +66,7 @@ def test_a_target_has_the_platform_that_builds_it_natively(name, platform, route
 @pytest.mark.parametrize(
     ("name", "verb", "provider", "platform"),
     [
-        ("x86_64-gnullvm", "test", "github", "windows/amd64"),
+        ("i686-gnullvm", "test", "github", "windows/amd64"),
         ("aarch64-gnullvm", "test", "github", "windows/arm64"),
         ("x86_64-macos", "build", "gitlab", "linux/amd64"),
         ("wasip1", "test", "gitlab", "linux/arm64"),
