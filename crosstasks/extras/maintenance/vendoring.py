@@ -159,8 +159,8 @@ def refuse(copy: Path, top: Path, package: Path) -> None:
     if not copy.is_relative_to(top) or copy == top:
         raise ConfigError(
             f"{copy} is not inside a repository",
-            why=f"{top} is the top",
-            hint="call `git init` there, or call vendor from inside the repository",
+            why="no folder above it is a git repository" if copy == top else f"the repository is {top}",
+            hint="call `git init` at the top of the project, or call vendor from inside its repository",
         )
     if copy.is_relative_to(package) or package.is_relative_to(copy):
         what = "is this package itself" if copy == package else "and this package lie in one another"
