@@ -58,11 +58,10 @@ def test_std_is_built_from_source_where_debian_has_none(alias, builder, hello, c
 
 
 def test_windows_is_linked_by_mingw(hello, crosstasks):
-    """A program for Windows comes out of the container; there is nothing here that runs it, and its tests are refused."""
+    """A program for Windows comes out of the container; nothing here runs it."""
     result = built(crosstasks("build", "--target", "windows", "--builder", "cross", "--format", "json", cwd=hello))
     (artifact,) = result["artifacts"]
     assert (artifact["format"], artifact["bits"]) == ("pe", 64)
-    assert 4 == crosstasks("test", "--target", "windows", "--builder", "cross", cwd=hello).returncode
 
 
 def test_a_crate_links_the_targets_openssl(crate, crosstasks):
