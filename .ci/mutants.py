@@ -16,9 +16,10 @@ import importlib.util
 import json
 import os
 import random
+import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -261,7 +262,7 @@ def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> lis
     if measured is None:
         return [str(UNIT / Path(change.path).parent)]
     contexts = data.contexts_by_lineno(measured).get(change.line, [])
-    return sorted({context.partition("|")[0] for context in contexts if context})
+    return sorted({re.split(r"[|\[]", context, maxsplit=1)[0] for context in contexts if context})  # a row's name may hold anything
 
 
 def _run(change: Change | None, package: Path, tests: Sequence[str], log: Path) -> bool:
@@ -285,19 +286,19 @@ def _run(change: Change | None, package: Path, tests: Sequence[str], log: Path) 
     return status != 0
 
 
-def noticed(change: Change, package: Path, data: coverage.CoverageData, log: Path) -> bool:
+def noticed(change: Change, package: Path, reaching: Sequence[str], log: Path) -> bool:
     """Tell whether a test fails under a change."""
     own = _own(change)
     if _run(change, package, own, log):
         return True
-    rest = [test for test in _reaching(change, package, data) if str(ROOT / test.partition("::")[0]) not in own]
+    rest = [test for test in reaching if str(ROOT / test.partition("::")[0]) not in own]
     return _run(change, package, rest, log)
 
 
-def _work(changes: Sequence[Change], package: Path, data: coverage.CoverageData, results: Path) -> None:
+def _work(tests: Mapping[Change, Sequence[str]], changes: Sequence[Change], package: Path, results: Path) -> None:
     """Try one change after the other, and add a line of JSON for each to a file that several write to."""
     for change in changes:
-        row = {"change": str(change), "noticed": noticed(change, package, data, Path(os.devnull))}
+        row = {"change": str(change), "noticed": noticed(change, package, tests[change], Path(os.devnull))}
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -328,9 +329,11 @@ def main() -> int:
         raise SystemExit(f"a test fails without any change: python -m pytest {' '.join(own)}")
     options.results.parent.mkdir(exist_ok=True)
     options.results.unlink(missing_ok=True)
+    # before any fork: coverage empties its file when a forked process reads it
+    tests = {change: _reaching(change, package, data) for change in sample}
     for job in range(options.jobs):
         if os.fork() == 0:
-            _work(sample[job :: options.jobs], package, data, options.results)
+            _work(tests, sample[job :: options.jobs], package, options.results)
             os._exit(0)
     for _ in range(options.jobs):
         os.wait()
