@@ -225,18 +225,18 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Quest
         if program := emulation.programs.get(target.arch):
             return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")
     runner = _in_container(request, facts)
-    if isinstance(runner, Refused):
+    if isinstance(runner, Absent | Refused):
         return Refused(name="tests", why=f"{_unstartable(target, facts)}: {runner.why}", hint=runner.hint)
     return runner
 
 
-def _in_container(request: Request, facts: Facts) -> Runner | Refused | Questions:
+def _in_container(request: Request, facts: Facts) -> Runner | Absent | Refused | Questions:
     """Take an image that starts the programs."""
     engine, target = facts.engine, request.target
     if isinstance(engine, Absent):
-        return Refused(name="container", why=engine.why, hint=engine.hint)
-    if refusal := _elsewhere(engine, facts):
-        return refusal
+        return engine
+    if unseen := _elsewhere(engine, facts):
+        return unseen
     recipe = _recipe(target, engine.platform)
     if isinstance(recipe, Refused):
         return recipe
@@ -251,7 +251,7 @@ def _in_container(request: Request, facts: Facts) -> Runner | Refused | Question
     if isinstance(image, LocalImage):
         return ready
     if request.shared.offline:
-        return Refused(name="container", why=f"offline = true, and the engine does not hold {recipe.tag}")
+        return Absent(f"offline = true, and the engine does not hold {recipe.tag}")
     step = BuildImage(why=f"no image here runs {target.triple} programs", recipe=recipe)
     return Runner(kind="container", words=words, image=recipe.tag, source="build", why=why, steps=(step,))
 
@@ -271,10 +271,10 @@ def _words(target: Target, platform: str) -> tuple[str, ...]:
     return () if platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
 
 
-def _elsewhere(engine: Engine, facts: Facts) -> Refused | None:
+def _elsewhere(engine: Engine, facts: Facts) -> Absent | None:
     if engine.remote:
-        return Refused(name="container", why="the engine is on another machine, which does not see what was built here")
+        return Absent("the engine is on another machine, which does not see what was built here")
     if facts.host.os == "windows":
-        return Refused(name="container", why="programs built on Windows are not started in a container")
+        return Absent("programs built on Windows are not started in a container")
     seen = facts.get(Question("shared", "project"))
-    return Refused(name="container", why=seen.why, hint=seen.hint) if isinstance(seen, Absent) else None
+    return seen if isinstance(seen, Absent) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from contextlib import contextmanager
 from io import StringIO
@@ -96,7 +97,7 @@ def _subjects(files: Collection[Path]) -> Iterator[Subject]:
     """Give the files that are programs or libraries, or pretend to be: a script and a text are none."""
     for path in files:
         artifact = inspect(path)
-        pretends = path.stat().st_mode & 0o111 and path.read_bytes()[:2] != b"#!"
+        pretends = path.stat().st_mode & stat.S_IXUSR and path.read_bytes()[:2] != b"#!"
         if artifact.format or pretends:
             parts = path.parts[path.parts.index("package") + 2 :] or (path.name,)
             yield Subject(member="/".join(parts), path=path, artifact=artifact)
