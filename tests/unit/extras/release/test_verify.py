@@ -80,10 +80,13 @@ def test_a_program_of_another_target_is_checked_no_further(make, package):
     assert (True, CHECKS["format"].hint) == (bool(wrong.problems), wrong.hint)
 
 
-def test_what_pretends_to_be_a_program_is_one(make, package):
-    """By its mode."""
-    findings = verify.examine(package({"hello": (b"text", 0o755)}), make(top=LEFT_OUT).context)
-    assert "failed" == states(findings)["hello", "format"]
+@pytest.mark.parametrize("content", [b"text", b"#!/bin/sh"])
+@pytest.mark.parametrize(("mode", "pretends"), [(0o744, True), (0o755, True), (0o644, False), (0o666, False)])
+def test_what_pretends_to_be_a_program_is_one(make, package, mode, pretends, content):
+    """By its mode: its owner may start it. A script does not pretend."""
+    files = {"hello": (PROGRAM.read_bytes(), 0o755), "other": (content, mode)}
+    findings = states(verify.examine(package(files), make(top=LEFT_OUT).context))
+    assert ("failed" if pretends and content == b"text" else None) == findings.get(("other", "format"))
 
 
 @pytest.mark.parametrize(
