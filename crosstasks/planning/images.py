@@ -178,12 +178,11 @@ class _Search:
         return {row.image: {}} if row and row.recipe and row.image not in tags else tags
 
     def serving_tags(self) -> dict[str, Traits]:
-        """Return the tags of what may have been built here for the request; one with the emulator serves all."""
-        tags = self.recipe_tag()
-        if self.request.lean and not isinstance(self.recipe, Refused):
-            recipe = recipes.lean(self.recipe)
-            tags.setdefault(recipe.tag, self.recipe_traits(recipe))
-        return tags
+        """Return the tags of what may have been built here for the request, the smallest first; one with the emulator serves all."""
+        if not self.request.lean or isinstance(self.recipe, Refused):
+            return self.recipe_tag()
+        recipe = recipes.lean(self.recipe)
+        return {recipe.tag: self.recipe_traits(recipe), **self.recipe_tag()}
 
     def mirror_refs(self) -> dict[str, Traits]:
         """Return where the mirror may have an image: a copy of cross's own, else one built by us."""
@@ -317,8 +316,8 @@ class _Search:
         choice = first((ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items())
         if not isinstance(choice, tuple):
             return choice
-        # all at once: the engine is asked side by side, also for what an earlier call may have built
-        return self.facts.open(*(Question("image", ref) for ref in {**refs, **self.serving_tags()}))
+        # all at once: the engine is asked side by side, also for what an earlier call has most likely built
+        return self.facts.open(*(Question("image", ref) for ref in (*refs, *list(self.serving_tags())[:1])))
 
     def from_bundle(self) -> Choice:
         """Take what a bundle brought."""

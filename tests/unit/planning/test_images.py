@@ -351,14 +351,14 @@ def build(verb, *held, asked=True, known=None):
         ("build", (), LEAN.tag, True),
         ("clippy", (), LEAN.tag, True),
         ("build", (LEAN.tag,), LEAN.tag, False),
-        ("build", (LEAN.tag, MADE), MADE, False),
+        ("build", (LEAN.tag, MADE), LEAN.tag, False),
         ("test", (), MADE, True),
         ("test", (LEAN.tag,), MADE, True),
         ("run", (LEAN.tag, MADE), MADE, False),
     ],
 )
 def test_an_emulator_is_fetched_by_who_starts_programs(verb, held, ref, built):
-    """What only compiles takes the image that is there, with or without; a verb that runs programs needs it."""
+    """What only compiles takes the smaller image that is there; a verb that runs programs needs the other."""
     found = build(verb, *held)
     assert (found.ref, bool(found.steps)) == (ref, built)
 
