@@ -178,7 +178,7 @@ def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
     with (crate / "src" / "main.rs").open("a") as file:
         file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     machine = arm64_machine.Machine(cache)
-    told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "local", "CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
+    told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "build", "CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
     folders = (cache, tmp_path, Path(engine.removeprefix("unix://")).parent)
     for verb in ("test", "build"):
         done = machine.crosstasks(verb, "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
