@@ -35,6 +35,7 @@ MADE = {
     "clients.network": 1,
     "config.read": 1,
     "extras.ci.changes": 1,
+    "extras.release.build": 1,
     "extras.release.version": 1,
     "provisioning.cache_check": 1,
     "provisioning.glibc": 1,
