@@ -11,7 +11,7 @@ from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.probes import EmulationTest
-from crosstasks.planning.emulators import binfmt, choose, source_of
+from crosstasks.planning.emulators import DOES, binfmt, choose, source_of
 from crosstasks.testing import ARM64, arm64_facts, image, served
 
 AMD64 = "linux/amd64"
@@ -114,3 +114,56 @@ def test_a_platform_without_an_emulator_is_refused():
     found = source_of("linux/mips", ("build",), "", known())
     assert not isinstance(found, Emulator)
     assert "linux/s390x" in found.why
+
+
+@pytest.mark.parametrize(
+    ("source", "facts", "offline", "why"),
+    [
+        ("image", known(more=UNSEEN), True, "offline = true"),
+        ("image", known(more={**UNSEEN, Question("registry", REF): Absent("no such host\nat all")}), False, "no such host"),
+        ("image", known(more={**UNSEEN, Question("registry", REF): served(REF, AMD64)}), False, f"{TAG} is only for linux/amd64"),
+        ("build", known(more=UNSEEN), True, "offline = true, and the engine does not hold it"),
+        ("package", known(root=True), True, "offline = true"),
+        ("package", known(root=True, host=Host(os="linux", arch="aarch64", triple=ARM64)), False, "apt is not here"),
+        ("package", known(), False, "packages are installed by root"),
+        (
+            *("package", known(root=True, engine=Engine(kind="docker", command="docker", version="1", arch="aarch64", remote=True)), False),
+            "the engine is in another machine, and packages are installed here",
+        ),
+        (
+            *(
+                "package",
+                known(root=True, engine=Engine(kind="docker", command="d", version="1", arch="aarch64", desktop="Rancher")),
+                False,
+            ),
+            "the engine is in Rancher, and packages are installed here",
+        ),
+    ],
+)
+def test_why_a_source_has_no_emulator(source, facts, offline, why):
+    """Each in one line."""
+    assert source_of(AMD64, (source,), "x", facts, offline=offline) == Refused(name="emulation", why=f"x; {source}: {why}")
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "root", "why"),
+    [
+        ("image", {Question("image", REF): image(REF, "linux/arm64")}, False, f"{TAG}, which the engine has"),
+        ("image", {**UNSEEN, Question("registry", REF): served(REF, AMD64, "linux/arm64")}, False, TAG),
+        ("build", UNSEEN, False, "QEMU of bookworm's packages"),
+        ("package", {}, True, "bookworm's own packages"),
+    ],
+)
+@pytest.mark.parametrize("ask", [True, False])
+def test_what_is_registered_and_how(source, more, root, why, ask):
+    """The user is told what is done to the machine, and why."""
+    found = source_of(AMD64, (source,), "nothing runs it", known(root=root, more=more), ask=ask)
+    assert isinstance(found, Emulator)
+    assert (found.source, found.platform, found.why) == (source, AMD64, why)
+    recipe = emulator("x86_64", "linux/arm64") if source == "build" else None
+    ref = REF if source == "image" else ""
+    assert found.steps[-1] == RegisterEmulator(
+        why=f"nothing runs it; {DOES[source]}", platform=AMD64, source=source, ref=ref, recipe=recipe, ask=ask
+    )
+    pull = PullImage(why=f"the engine does not hold {TAG}", ref=REF, platform="linux/arm64", digest=served(REF).digest)
+    assert found.steps[:-1] == ((pull,) if why == TAG else ())

@@ -693,7 +693,11 @@ def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
     if not taken:
         with pytest.raises(NoRoute, match=r"cargo: my-linux\.json names no linker") as error:
             settle("my-linux", known, config("my-linux", **own))
-        assert error.value.hint == "`linker` in [target.my-linux] names one, or `image` what holds one"
+        hint = "`linker` in [target.my-linux] names one, or `image` what holds one"
+        why = "my-linux.json names no linker, and the host's C compiler is not known to be one for my-linux"
+        assert error.value.hint == hint
+        (candidate,) = (row for row in ladder(request("my-linux", known, config("my-linux")), known) if row.name == "cargo")
+        assert candidate.look() == Refused(name="cargo", why=why, hint=hint)
         return
     planned, _ = settle("my-linux", known, config("my-linux", **own))
     route = planned.route

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from planning import channel, request, world
 
 from crosstasks.catalog import targets
-from crosstasks.catalog.ingredients import InstallToolchain, Toolchain
+from crosstasks.catalog.ingredients import BringGlibc, InstallToolchain, Toolchain
 from crosstasks.catalog.targets import find
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import Debian
@@ -484,3 +484,23 @@ def test_a_toolchain_without_clippy_is_added_to(made):
     """No source of the library makes up for it; one that has it is taken as it is."""
     folder = replace(WHOLE, **made)
     assert bool(for_clippy(facts(inventory=ours(folder)), ("cache", "rustup")).steps) is ("components" not in made)
+
+
+@pytest.mark.parametrize(
+    ("names", "steps", "brought"),
+    [((), (), True), (("glibc-x-debian",), (), False), (("glibc-x-debian",), ("install",), True), (("glibc-x-rustup",), (), True)],
+)
+def test_glibc_is_brought_once_for_a_toolchain_that_is_there(names, steps, brought):
+    """One that is still to be installed has none yet, whatever an earlier one left."""
+    install = tuple(InstallToolchain(why=step, release="1.63.0", host=AMD64, source="debian") for step in steps)
+    given = Toolchain(name="x", path="/t", host=AMD64, origin="debian", release="1.63.0", steps=install)
+    known = facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools", tools=names))
+    why = f"programs of {AMD64} do not run here by themselves"
+    step = BringGlibc(why=why, name="glibc-x-debian", toolchain="/t", machine=AMD64)
+    found = toolchains.with_glibc(given, known)
+    assert found == replace(
+        given,
+        path="/cache/tools/glibc-x-debian",
+        why="x, with glibc of Debian's packages",
+        steps=(*install, *((step,) if brought else ())),
+    )

@@ -300,6 +300,40 @@ def test_a_note_tells_the_system_and_its_release(tmp_path, name, kind, number, s
     assert (system, minimum) == (found.system, found.minimum)
 
 
+@pytest.mark.parametrize(("number", "system"), [(0, ""), (2, "netbsd"), (3, "linux"), (6, "solaris"), (9, "freebsd"), (12, "")])
+def test_the_header_tells_the_system_where_no_note_does(tmp_path, number, system):
+    """By the number of its ABI; OpenBSD's files have a note."""
+    head = bytearray(elf_header())
+    head[7] = number
+    found = inspect(written(tmp_path, bytes(head)))
+    assert (system, "") == (found.system, found.minimum)
+
+
+@pytest.mark.parametrize(
+    ("triple", "abi"),
+    [
+        ("arm-unknown-linux-gnueabihf", "hard-float"),
+        ("arm-unknown-linux-gnueabi", "soft-float"),
+        ("riscv64gc-unknown-linux-gnu", "double-float"),
+        ("riscv32imac-unknown-none-elf", "soft-float"),
+        ("powerpc64-unknown-linux-gnu", "elfv1"),
+        ("powerpc64-unknown-linux-musl", "elfv2"),
+        ("powerpc64le-unknown-linux-gnu", "elfv2"),
+        ("loongarch64-unknown-linux-gnu", "double-float"),
+        ("mipsel-unknown-linux-gnu", "o32"),
+        ("mips64-unknown-linux-gnuabi64", ""),
+        ("x86_64-unknown-linux-gnu", ""),
+    ],
+)
+def test_the_abi_that_a_target_asks_for(triple, abi):
+    """What says another is refused; where nothing is known of it, anything is taken."""
+    target = find(triple)
+    headers = {"format": "elf", "machine": target.machine, "bits": target.bits, "endian": target.endian}
+    problems = check(Artifact(path="x", abi="another", **headers), target)
+    assert problems == ((f"is built for the ABI another, not {abi}",) if abi else ())
+    assert check(Artifact(path="x", abi=abi, **headers), target) == ()
+
+
 @pytest.mark.parametrize(
     ("loader", "libc"),
     [

@@ -287,6 +287,8 @@ def test_a_command_is_called_for_each_file_or_once(tmp_path):
     assert each == list(build.calls(HOOKS[0], tmp_path, names))
     assert [(("attest", f"{tmp_path}/SHA256SUMS", str(tmp_path)), names)] == list(build.calls(HOOKS[1], tmp_path, names))
     assert [] == list(build.calls(HOOKS[0], tmp_path, ()))
+    assert [(("log", name), (name,)) for name in names] == list(build.calls(["log", "{name}"], tmp_path, names))
+    assert [(("log", f"{tmp_path}/{name}"), (name,)) for name in names] == list(build.calls(["log", "{artifact}"], tmp_path, names))
 
 
 def test_commands_are_called_once_for_what_they_sign(make, packed):

@@ -81,12 +81,17 @@ def test_dependencies_by_path_ask_for_the_new_version():
     assert wanted == made
 
 
-def test_one_heir_is_not_released_without_the_others():
-    """They would get another version without anybody asking for it."""
+@pytest.mark.parametrize(
+    ("versions", "who"), [({"place": "0.2.0"}, "rows"), ({"rows": "0.2.0"}, "place"), ({"place": "0.2.0", "rows": "0.3.0"}, "place, rows")]
+)
+def test_one_heir_is_not_released_without_the_others(versions, who):
+    """They would get another version without anybody asking for it; nor do two get one version that differ."""
     texts = {"Cargo.toml": ROOT, "a/Cargo.toml": HEIR.format("place"), "b/Cargo.toml": HEIR.format("rows")}
     with pytest.raises(ConfigError, match="inherit one version") as caught:
-        manifests(texts, "Cargo.toml", {"place": "0.2.0"})
-    assert "rows" in caught.value.why
+        manifests(texts, "Cargo.toml", versions)
+    assert caught.value.what == "packages inherit one version from the workspace"
+    assert caught.value.why == f"{who} would get another version as well"
+    assert caught.value.hint == "release them together, or give each its own"
 
 
 def test_the_lock_file_has_the_new_versions():
