@@ -229,20 +229,21 @@ def first(
     ways: Iterable[tuple[str, Callable[[], Made | Refused | Questions]]], failures: Sequence[Failure] = ()
 ) -> Made | Refused | Questions:
     """
-    Return the first way that is possible or waits for answers; else one refusal with every reason.
+    Return the first way that is possible or waits for answers; else one refusal with every reason and hint.
 
     A way with a step that has failed in this call is not possible any more, and the next source has its turn.
     """
-    reasons = []
+    reasons, hints = [], []
     for name, way in ways:
         match way():
-            case Refused(why=why):
+            case Refused(why=why, hint=hint):
                 reasons.append(f"{name}: {why}")
+                hints += [hint] if hint else []
             case Ingredient(steps=steps) if failed := [failure for failure in failures if failure.step and failure.step in steps]:
                 reasons.append(f"{name}: failed: {failed[0].what}")
             case answer:
                 return answer
-    return Refused(name="", why="; ".join(reasons) or "no source is configured")
+    return Refused(name="", why="; ".join(reasons) or "no source is configured", hint="; or ".join(dict.fromkeys(hints)))
 
 
 def all_open(*answers: object) -> Questions:

@@ -141,8 +141,9 @@ def test_a_platform_without_an_emulator_is_refused():
     ],
 )
 def test_why_a_source_has_no_emulator(source, facts, offline, why):
-    """Each in one line."""
-    assert source_of(AMD64, (source,), "x", facts, offline=offline) == Refused(name="emulation", why=f"x; {source}: {why}")
+    """Each in one line, with what would help."""
+    hint = "`sudo apt-get install qemu-user-static binfmt-support`" if "root" in why else ""
+    assert source_of(AMD64, (source,), "x", facts, offline=offline) == Refused(name="emulation", why=f"x; {source}: {why}", hint=hint)
 
 
 @pytest.mark.parametrize(

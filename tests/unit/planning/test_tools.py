@@ -212,19 +212,21 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
 
 
 @pytest.mark.parametrize(
-    ("flavour", "known", "options", "why"),
+    ("flavour", "known", "options", "why", "hint"),
     [
         (
             "0.2.5",
             facts(),
             {"offline": True},
             "PATH: no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true",
+            "",
         ),
         (
             "git",
             bare_facts(),
             {},
             "PATH: no cross on PATH; cache: not installed yet; PyPI: PyPI has no cross git; cargo: no cargo to compile it with",
+            "install a newer Rust, or let `cross` be 0.2.5",
         ),
         (
             "0.2.4",
@@ -234,12 +236,13 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
                 "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "
                 "cargo: no cargo to compile it with"
             ),
+            "install a newer Rust, or let `cross` be 0.2.5",
         ),
     ],
 )
-def test_no_cross_is_refused_with_every_reason(flavour, known, options, why):
-    """Each source says why not."""
-    assert cross(flavour, known, config(**options)) == Refused(name="", why=why)
+def test_no_cross_is_refused_with_every_reason(flavour, known, options, why, hint):
+    """Each source says why not, and what would help stays with it."""
+    assert cross(flavour, known, config(**options)) == Refused(name="", why=why, hint=hint)
 
 
 def test_zigbuild_on_path_needs_zig_as_well():
