@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from ..core import references
-from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed
+from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed, UnknownRegistry
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk, network
 from .docker_sdk import with_timeout
@@ -190,7 +190,7 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
     except (NotFound, ImageNotFound) as error:
         raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
     except APIError as error:
-        raise ImageFailed(f"{ref} could not be looked up", why=str(error.explanation or error), hint=_hint(str(error))) from error
+        raise _not_looked_up(ref, str(error.explanation or error)) from error
     except (DockerException, OSError) as error:
         raise EngineFailed("docker does not answer", why=str(error)) from error
     # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
@@ -209,8 +209,15 @@ def _client(engine: Engine, timeout: float) -> Any:
         raise ImageFailed("Docker's log-ins cannot be read", why=str(error), hint="`docker login` writes them anew") from error
 
 
-def _hint(words: str) -> str:
-    return docker_sdk.LOG_IN if re.search("denied|unauthorized|no basic auth credentials", words, re.IGNORECASE) else ""
+UNRESOLVED: Final = re.compile("no such host|server misbehaving|Name or service not known|name resolution|nodename nor servname")
+"""How Docker and Python say that a name leads to no machine."""
+
+
+def _not_looked_up(ref: str, why: str, words: str = "") -> ImageFailed:
+    """Return the failure in the client's own words, with what can be done about it."""
+    hint = docker_sdk.LOG_IN if re.search("denied|unauthorized|no basic auth credentials", words or why, re.IGNORECASE) else ""
+    kind = UnknownRegistry if UNRESOLVED.search(why) else ImageFailed
+    return kind(f"{ref} could not be looked up", why=why, hint=hint)
 
 
 SHA256: Final = "sha256:"
@@ -344,7 +351,7 @@ def translate_errors(ref: str) -> Iterator[None]:
     try:
         yield
     except (RequestException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a list where a table belongs
-        raise ImageFailed(f"{ref} could not be looked up", why=network.root_cause(error), hint=_hint(str(error))) from error
+        raise _not_looked_up(ref, network.root_cause(error), str(error)) from error
 
 
 def directly(ref: str, timeout: float) -> dict[str, Any]:

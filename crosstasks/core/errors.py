@@ -15,6 +15,7 @@
     |- EngineFailed              7
     |- EmulationFailed           8
     |- ImageFailed               9
+    |  `- UnknownRegistry        9   its name leads to no machine
     `- Interrupted             130
        `- TimedOut            130   a time limit of the configuration
 """
@@ -141,6 +142,10 @@ class ImageFailed(CrosstasksError):
     """An image could not be found, pulled or built."""
 
     code = 9
+
+
+class UnknownRegistry(ImageFailed):
+    """The name of a registry leads to no machine, as on a network without one."""
 
 
 class Interrupted(CrosstasksError):

@@ -27,7 +27,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from . import files
-from .errors import CrosstasksError, DiskFull
+from .errors import CrosstasksError, DiskFull, UnknownRegistry
 from .steps import About, Absent, Failure, Question, Runner
 
 
@@ -199,6 +199,9 @@ VERSION: Final = 1
 QUICK: Final = 1.0
 """Seconds within which a refusal costs nothing, and is not kept."""
 
+MINUTE: Final = 60.0
+"""Seconds for which it is kept that a registry has no address: asking loads a client, which takes as long as the rest of a plan."""
+
 
 class Life(Struct, frozen=True, kw_only=True):
     """For how many seconds an answer counts, and for how many a refusal; 0 is never, infinity until what it is about changes."""
@@ -231,17 +234,19 @@ def cached_answer(look: Look, subject: str, kind: type[T], life: Life, ask: Call
     cached = _read(path, subject, kind, life, look.now())
     if cached is not None:
         return cached
-    begun = time.monotonic()
+    begun, unknown = time.monotonic(), False
     try:
         answer = ask()
     except CrosstasksError as error:
         if isinstance(error, DiskFull) or not life.negative:
             raise
-        answer = absent(error)
+        answer, unknown = absent(error), isinstance(error, UnknownRegistry)
+    slow, refused = time.monotonic() - begun >= QUICK, isinstance(answer, Absent)
+    seconds = life.negative if refused else life.positive
     # what refused at once may be asked again at once: whoever has just mended it wants to go on
-    costly = life.negative > 0 and time.monotonic() - begun >= QUICK
-    if costly if isinstance(answer, Absent) else life.positive:
-        _write(path, subject, answer, look.now())
+    lasts = seconds if slow or not refused else min(seconds, MINUTE if unknown else 0.0)
+    if lasts:
+        _write(path, subject, answer, look.now() - (seconds - lasts if lasts < seconds else 0.0))
     return answer
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from facts_looks import DATA, look
 
-from crosstasks.core.errors import ImageFailed
+from crosstasks.core.errors import ImageFailed, UnknownRegistry
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.facts.engine import Engine
@@ -91,6 +91,15 @@ def test_a_registry_that_was_waited_for_is_absent_for_five_minutes(tmp_path, mon
         assert Absent("x could not be looked up: no such host") == ask(Question("registry", REF), here, Facts())
     assert 2 == len(door.calls)
     assert door.calls[0][1] is None
+
+
+def test_a_registry_whose_name_is_unknown_is_absent_for_a_minute(tmp_path):
+    """Though that is told at once: a network without a registry has none in the next call either, and to ask loads a client."""
+    door, time = Registry(UnknownRegistry("x could not be looked up", why="no such host")), [1000.0]
+    here = look(tmp_path, registry=door, now=lambda: time[0])
+    for time[0] in (1000.0, 1059.0, 1061.0):
+        assert Absent("x could not be looked up: no such host") == ask(Question("registry", REF), here, Facts())
+    assert 2 == len(door.calls)
 
 
 def test_offline_asks_nobody(tmp_path):
