@@ -127,7 +127,7 @@ def read(text: str, place: str) -> Release:
             apart="all" in fields["Architectures"].split() and fields.get("No-Support-for-Architecture-all") != PLAIN,
             lists=dict(_lists(fields["SHA256"].splitlines())),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:  # a year of ten digits
         raise ToolMissing(f"{place} cannot be read", why=f"{type(error).__name__}: {error}") from None
 
 

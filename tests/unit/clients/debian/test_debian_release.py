@@ -51,7 +51,15 @@ def test_packages_of_all_may_have_a_list_apart(more, apart):
     assert release.read(text, "place").apart is apart
 
 
-@pytest.mark.parametrize("text", ["", "Codename: bookworm\n", "Codename: a\nDate: soon\nArchitectures: amd64\nSHA256:\n x\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Codename: bookworm\n",
+        "Codename: a\nDate: soon\nArchitectures: amd64\nSHA256:\n x\n",
+        "Codename: a\nDate: 0 Nov 2200000000 0:0 UT\n",
+    ],
+)
 def test_what_is_no_release_file_is_refused(text):
     """By its address."""
     with pytest.raises(ToolMissing, match="place cannot be read"):
