@@ -165,7 +165,7 @@ class Lists:
         file = release.read(release.signed(content, keys, place), place)
         if file.suite != suite:
             raise ToolMissing(f"{place} is of another suite", why=f"it says {file.suite!r}", hint="`base` takes code names")
-        # what a mirror of one point in time serves holds always
+        # what a mirror of one moment serves holds always
         moment = recipes.moment(base)
         now = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if moment else datetime.now(UTC)
         known = state.sources[suite].date if suite in state.sources else None
