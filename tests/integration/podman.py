@@ -20,6 +20,7 @@ CONF = """
 conmon_path = ["{programs}/conmon"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+exit_command_delay = 3  # seconds, not 300: what ends an exec by the API would make the folders again that a test has removed
 runtime = "{name}"
 init_path = "{root}/usr/bin/catatonit"
 [engine.runtimes]
