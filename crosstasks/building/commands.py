@@ -147,11 +147,12 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     folder = context.cache / "runs" / run_id
     config = context.config.target(route.target)
     user_home = dependencies.user_home(context.environ)
+    home = dependencies.home(context)
     call = _call(
         target_dir,
         context,
         guard=str(folder),
-        cargo_home=str(folder / "home" if route.remote else dependencies.home(context)),
+        cargo_home=str(folder / "home" if route.remote else home),
         user_cargo_home=str(user_home),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         labels=engines.labels(run_id),
@@ -174,7 +175,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     if route.remote:
         run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
     else:
-        run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, target_dir, folder, context)))
+        run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, target_dir, call, context)))
     assert route.tool is not None  # noqa: S101
     for other in filter(is_abandoned, folder.parent.glob("*")):
         shutil.rmtree(other, ignore_errors=True)
@@ -187,7 +188,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         if route.remote:
             _copy_to_engine(route, run_guard, call, context)
         else:
-            shutil.copytree(dependencies.home(context), folder / "home")
+            shutil.copytree(home, folder / "home")
         yield Invocation(
             container=witness.container,
             program=(route.tool.path,),
@@ -210,14 +211,15 @@ def read_only(root: Path, *more: str) -> tuple[str, ...]:
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
 
-def _mounts(route: Route, target_dir: Path, run: Path, context: Context) -> guard.Mounts:
+def _mounts(route: Route, target_dir: Path, call: environment.Call, context: Context) -> guard.Mounts:
     repository = context.repository
     volumes = environment.user_volumes(route.target, repository, context.environ)
     return guard.Mounts(
         engine=context.engine.command,
+        kind=context.engine.kind,
         cache=str(context.cache),
-        home=str(dependencies.home(context)),
-        run=str(run),
+        home=call.cargo_home,
+        run=call.guard,
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
@@ -297,6 +299,8 @@ def _compiler_output(rustc: str, context: Context) -> dict[str, tuple[str, ...]]
 
 def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard.Guard:
     rustc = f"{route.host_toolchain.path}/bin/rustc"
+    answers = context.cache / "answers" / f"cargo-{route.host_toolchain.name}"
+    answers.mkdir(parents=True, exist_ok=True)  # cargo notes nothing where it is not
     return guard.Guard(
         folder=folder,
         cargo=f"{route.host_toolchain.path}/bin/cargo",
@@ -304,6 +308,7 @@ def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard
         toolchain=replace(route.toolchain, library=route.build_std),
         locked=context.repository.lock,
         cargo_home=user_home,
+        build_dir=str(answers),
         sysroot=route.toolchain.path,
         host="" if route.flavour == "git" else CROSS_HOST,
         compiler_output=_compiler_output(rustc, context),

@@ -63,6 +63,8 @@ class Guard(Struct, frozen=True, kw_only=True):
         host: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
             its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
         compiler_output: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
+        build_dir: where the real cargo keeps what it asked *rustc* (1.91 and newer): in the target folder it and the container's
+            cargo would each overwrite what the other had noted, and ask three times in every call.
         target: the triple, if it is known: a missing standard library is then named before a container starts.
         engine: the program that stands in for the engine's.
     """
@@ -76,13 +78,13 @@ class Guard(Struct, frozen=True, kw_only=True):
     sysroot: str = ""
     host: str = ""
     compiler_output: Mapping[str, tuple[str, ...]] = {}
+    build_dir: str = ""
     target: str = ""
     engine: str = ""
 
 
 def scripts(guard: Guard) -> Mapping[str, str]:
     """Return the programs of the folder, by name. Only builtins of a POSIX shell are used: they cost about a millisecond."""
-    # cross asks the engine's ``--help``, to learn which engine it is
     texts = {"engine": guard.engine, "cargo": _cargo(guard), "rustup": _rustup(guard), "rustc": _rustc(guard) if guard.sysroot else ""}
     return {name: text for name, text in texts.items() if text}
 
@@ -108,10 +110,10 @@ refuse() {{
 
 def _cargo(guard: Guard) -> str:
     flags = f"metadata{' --locked' * guard.locked} --offline"
-    home = f"export CARGO_HOME={shlex.quote(guard.cargo_home)}" if guard.cargo_home else ""
+    given = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "CARGO_BUILD_BUILD_DIR": guard.build_dir}
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in given.items() if value)
     return f"""{_refusal(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
-export RUSTC={shlex.quote(guard.rustc)}
-{home}
+{exports}
 verb=$1 channel=
 case "$1" in +*) verb=$2 channel=$1 ;; esac
 case "$verb" in
@@ -282,7 +284,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
     What is known of a run's mounts; folders are of this machine, and absolute.
 
     Attributes:
-        engine: the path of the engine's program.
+        engine: the path of the engine's program, and *kind* which it is: cross looks for that name in what ``--help`` says.
         cache: our cache folder; *home* the CARGO_HOME in it that cross is told of, and *run* the guard's folder in it.
         root: the workspace's folder.
         target_dir: of this route; *target* the workspace's target folder that it lies in.
@@ -292,6 +294,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
     """
 
     engine: str
+    kind: str
     cache: str
     home: str
     run: str
@@ -311,7 +314,11 @@ def engine_program(mounts: Mounts) -> str:
     return f"""#!/bin/sh
 # the engine as cross sees it: made by crosstasks for one run, see its building/guard.py
 engine={shlex.quote(mounts.engine)}
-[ "$1" = run ] || exec "$engine" "$@"
+case "$#:$1" in
+    1:--help) echo {shlex.quote(mounts.kind)}; exit 0 ;;
+    *:run) ;;
+    *) exec "$engine" "$@" ;;
+esac
 shift
 left=$# root='' home=''
 while [ "$left" -gt 0 ]; do

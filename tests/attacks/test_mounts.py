@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from msgspec.structs import replace
 
 from crosstasks.building import guard
 
 MOUNTS = guard.Mounts(
     engine="/bin/echo",
+    kind="podman",
     cache="/c",
     home="/c/cargo/0a",
     run="/c/runs/1",
@@ -74,11 +76,12 @@ def test_a_run_of_another_form_does_not_start(asked, arguments):
 
 
 def test_all_else_is_the_engines(asked):
-    """What is no run goes on as it is."""
+    """What is no run goes on as it is; which engine it is, cross is told without asking it."""
     assert "inspect -v /a:/b\n" == asked("inspect", "-v", "/a:/b").stdout
+    assert "podman\n" == asked("--help").stdout
 
 
 def test_a_target_folder_elsewhere_is_not_in_the_workspace(asked):
     """There is nothing to put it in place of."""
-    known = guard.Mounts(engine="/bin/echo", cache="/c", home="/c/cargo/0a", run="/c/runs/1", root="/top", target_dir="/t/x", target="/t")
+    known = replace(MOUNTS, root="/top", target_dir="/t/x", target="/t", read_only=())
     assert "-v /top:/project image\n" in asked("run", *CARGO, "-v", "/top:/project", "image", known=known).stdout

@@ -74,6 +74,12 @@ def test_a_value_is_one_word_of_a_program(evil):
     assert f">/f{evil}/rustup.mark" in programs["rustup"]
 
 
+def test_what_cargo_asked_the_compiler_is_kept_apart_from_what_the_containers_asked():
+    """Each would overwrite what the other noted in the target folder."""
+    assert "\nexport CARGO_BUILD_BUILD_DIR='/kept here'\n" in guards.scripts(replace(GUARD, build_dir="/kept here"))["cargo"]
+    assert "BUILD_DIR" not in guards.scripts(GUARD)["cargo"]
+
+
 @pytest.mark.parametrize(("locked", "wanted"), [(False, "metadata --offline "), (True, "metadata --locked --offline ")])
 def test_metadata_is_held_to_the_lock_and_the_disk(locked, wanted):
     """What is asked for is added to cargo metadata, and nothing else."""

@@ -12,6 +12,6 @@ FOLDERS = {"home": "/cache/cargo/1", "run": "/cache/runs/1", "root": "/p", "targ
 @pytest.mark.parametrize(("instead", "replaces"), [("", False), ("nextest", True)])
 def test_another_subcommand_takes_the_place_of_test(instead, replaces):
     """Only where one is named; and then a run that has none to replace does not start."""
-    text = guard.engine_program(guard.Mounts(engine="/usr/bin/docker", cache="/cache", instead=instead, **FOLDERS))
+    text = guard.engine_program(guard.Mounts(engine="/usr/bin/docker", kind="docker", cache="/cache", instead=instead, **FOLDERS))
     assert replaces is (f"cargo {instead or 'nextest'} " in text)
     assert replaces is ("cross calls no" in text)
