@@ -56,8 +56,8 @@ HINT: Final = (
     "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` frees space, CROSSTASKS_CACHE_DIR names another"
 )
 
-CRATES: Final = ".crates-"
-"""How a CARGO_HOME that lasts for one call begins."""
+TEMPORARY: Final = ".call-"
+"""How the names of folders begin that last for one call."""
 
 
 def folder(environ: Mapping[str, str]) -> Path:
@@ -68,6 +68,14 @@ def folder(environ: Mapping[str, str]) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("crosstasks", appauthor=False)
+
+
+@contextmanager
+def temporary(root: Path) -> Iterator[Path]:
+    """Lend a folder in the cache, which is removed afterwards; an engine in a virtual machine may not see those of the system."""
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=TEMPORARY) as folder:
+        yield Path(folder)
 
 
 def prepare(root: Path) -> None:

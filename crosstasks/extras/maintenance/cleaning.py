@@ -136,7 +136,7 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
     with ExitStack() as locks:
         _lock(folder, locks)
-        size = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.CRATES}*"))))
+        size = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.TEMPORARY}*"))))
         tag.unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
     if rest:

@@ -270,8 +270,7 @@ def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], 
         BuildFailed: a dependency cannot be fetched.
     """
     theirs = dependencies.user_home(context.environ)
-    with tempfile.TemporaryDirectory(dir=context.cache, prefix=cache.CRATES) as draft:
-        home = Path(draft)
+    with cache.temporary(context.cache) as home:
         for name in SETTINGS:
             if (theirs / name).is_file():
                 (home / name).symlink_to(theirs / name)

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from ...catalog.targets import Target, catalogue
-from ...core import files, unpacking
+from ...core import cache, files, unpacking
 from ...core.errors import NothingSelected, VerificationFailed
 from ...verifying.checks import section, sections
 
@@ -67,21 +66,26 @@ def is_of(name: str, triples: Collection[str]) -> bool:
 
 
 @contextmanager
-def unpack(package: Package) -> Iterator[tuple[Path, ...]]:
+def unpack(package: Package, root: Path) -> Iterator[Path]:
     """
-    Give the files of a package, taken out into a folder that is removed afterwards.
+    Give a folder with what a package holds, in the cache *root*; it is removed afterwards.
 
     Raises:
         VerificationFailed: the archive is damaged, or would write elsewhere.
     """
-    with TemporaryDirectory(prefix="crosstasks-verify-") as place:
-        folder = Path(place, "package")
+    with cache.temporary(root) as place:
+        folder = place / "package"
         folder.mkdir(mode=0o755)  # a container's user reads it as well
         try:
             _zip(package.path, folder) if package.path.suffix == ".zip" else _tar(package.path, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
             raise VerificationFailed(f"{package.path.name} cannot be unpacked", why=str(error), hint="package it again") from error
-        yield tuple(sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()))
+        yield folder
+
+
+def regular_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files in a folder, and no links."""
+    return tuple(sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()))
 
 
 def _tar(path: Path, folder: Path) -> None:
@@ -96,10 +100,9 @@ def _zip(path: Path, folder: Path) -> None:
             Path(archive.extract(member, folder)).chmod(0o755 if member.is_dir() else mode or 0o644)
 
 
-def problems(package: Package, files: Collection[Path]) -> tuple[str, ...]:
-    """Return what is wrong with the archive itself: its folder, and its checksums."""
-    root = next((parent for file in files for parent in file.parents if parent.name == "package"), None)
-    heads = sorted({file.relative_to(root).parts[0] for file in files}) if root else []
+def problems(package: Package, folder: Path) -> tuple[str, ...]:
+    """Return what is wrong with an archive that *folder* has the content of: the folder in it, and its checksums."""
+    heads = sorted({file.relative_to(folder).parts[0] for file in regular_files(folder)})
     wrong = [] if heads == [package.name] else [f"holds {', '.join(heads) or 'nothing'}, not one folder {package.name}"]
     return (*wrong, *_sums(package.path))
 

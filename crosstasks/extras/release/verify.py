@@ -77,9 +77,9 @@ def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tupl
 def _package(package: Package, context: Context) -> Iterator[Finding]:
     context.say(f"verifying {package.path.name}")
     try:
-        with contents.unpack(package) as files:
-            wrong = contents.problems(package, files)
-            subjects = tuple(_subjects(files))
+        with contents.unpack(package, context.cache) as folder:
+            wrong = contents.problems(package, folder)
+            subjects = tuple(_subjects(folder))
             wrong += () if subjects else ("holds no program and no library",)
             yield _archive(package, wrong)
             for subject in subjects:
@@ -93,13 +93,13 @@ def _archive(package: Package, wrong: tuple[str, ...]) -> Finding:
     return Finding(package=package.path.name, target=package.target.triple, check="package", state=state, problems=wrong)
 
 
-def _subjects(files: Collection[Path]) -> Iterator[Subject]:
+def _subjects(folder: Path) -> Iterator[Subject]:
     """Give the files that are programs or libraries, or pretend to be: a script and a text are none."""
-    for path in files:
+    for path in contents.regular_files(folder):
         artifact = inspect(path)
         pretends = path.stat().st_mode & stat.S_IXUSR and path.read_bytes()[:2] != b"#!"
         if artifact.format or pretends:
-            parts = path.parts[path.parts.index("package") + 2 :] or (path.name,)
+            parts = path.relative_to(folder).parts[1:] or (path.name,)
             yield Subject(member="/".join(parts), path=path, artifact=artifact)
 
 

@@ -11,6 +11,7 @@ import pytest
 from release_values import failed
 
 from crosstasks.catalog import targets
+from crosstasks.core import cache
 from crosstasks.core.errors import ConfigError, NothingSelected
 from crosstasks.core.results import Artifact
 from crosstasks.extras.packaging.contents import Difference
@@ -61,6 +62,15 @@ def test_every_file_is_checked(make, package):
     skipped = make(top={"target": {"aarch64": {"verify-skip": ["smoke", "paths", "pie"]}}}).context
     off = {check for (_, check), state in states(verify.examine(dist, skipped)).items() if state == "off"}
     assert {"smoke", "paths", "pie"} == off
+
+
+def test_a_program_is_started_where_the_engine_sees_it(make, package, monkeypatch):
+    """In our cache: an engine in a virtual machine may share no folder of the system's; and nothing stays."""
+    context, places = make().context, []
+    monkeypatch.setattr(verify, "smoke", lambda subject, *_: places.append(subject.path) or ())
+    verify.examine(package({"hello": (PROGRAM.read_bytes(), 0o755)}), context)
+    assert [(True, False)] == [(path.is_relative_to(context.cache), path.exists()) for path in places]
+    assert [] == list(context.cache.glob(f"{cache.TEMPORARY}*"))
 
 
 @pytest.mark.parametrize(("promised", "state"), [("2.36", "ok"), ("2.5", "failed")])
@@ -276,5 +286,5 @@ def test_files_that_are_no_programs_are_told_by_their_headers(tmp_path):
     for path, content in zip(paths, (PROGRAM.read_bytes(), b"text"), strict=True):
         path.write_bytes(content)
         path.chmod(0o644)
-    assert ["lib/a.so"] == [one.member for one in verify._subjects(paths)]  # noqa: SLF001
-    assert isinstance(next(iter(verify._subjects(paths[:1]))).artifact, Artifact)  # noqa: SLF001
+    assert ["lib/a.so"] == [one.member for one in verify._subjects(tmp_path / "package")]  # noqa: SLF001
+    assert isinstance(next(iter(verify._subjects(tmp_path / "package"))).artifact, Artifact)  # noqa: SLF001
