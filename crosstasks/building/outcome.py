@@ -26,7 +26,7 @@ from ..catalog.targets import runs_in_container
 from ..clients import docker_sdk
 from ..clients.engines import RUN
 from ..core import errors
-from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing
+from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing, without_colours
 from ..core.results import Container
 from ..facts.engine import Engine, identity
 
@@ -101,7 +101,7 @@ def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
     no mark                                              None, also for 97 and 98
     ===================================================  ==============================================
     """
-    err = re.sub(r"\x1b\[[0-9;]*m", "", err)
+    err = without_colours(err)
     if marks.metadata_code:
         return _unreadable(marks.metadata_stderr)
     if marks.rustup is not None:

@@ -44,6 +44,11 @@ def harmless(text: str) -> str:
     return "".join(part if place % 2 else _CONTROL.sub(_code_of, part) for place, part in enumerate(parts))
 
 
+def without_colours(text: str) -> str:
+    """Return text as it looks where there are none."""
+    return "".join(_COLOUR.split(text)[::2])
+
+
 def _code_of(match: re.Match[str]) -> str:
     return f"\\x{ord(match[0]):02x}"
 

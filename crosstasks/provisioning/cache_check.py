@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..core import cache, files
-from ..core.errors import ToolDamaged
+from ..core.errors import ToolDamaged, without_colours
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -34,12 +34,11 @@ SYMPTOMS: Final = (
     ),
     r"/rustlib/[^\s(]{1,100}\.rlib\([^\s()]{1,100}\): in function|in archive \S{0,200}/rustlib/",
 )
-_ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def suspicious(output: str) -> str:
     """Pure: return the line in which a failed program suggests that its files are damaged; empty if there is none."""
-    plain = _ESCAPES.sub("", output)
+    plain = without_colours(output)
     match = re.search("|".join(f"(?:{pattern})" for pattern in SYMPTOMS), plain, re.MULTILINE)
     return plain[plain.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].strip() if match else ""
 

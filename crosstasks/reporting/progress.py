@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ..catalog import targets
 from ..catalog.ingredients import BringGlibc, BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from ..core.errors import without_colours
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Provision
@@ -74,10 +76,28 @@ def _write(text: str) -> None:
 
 
 def align(rows: Iterable[Sequence[str]]) -> str:
-    """Return one line for each row; each column is as wide as its widest cell."""
+    """Return one line for each row; each column as wide as its widest cell, or narrower where a terminal would break the line itself."""
     lines = [tuple(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    widths = [max(len(without_colours(cell)) for cell in column) for column in zip(*lines, strict=True)]
+    room = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else sys.maxsize
+    if sum(widths) + 2 * len(widths[1:]) > room:
+        return _fold(lines, room)
+    padded = ([cell + " " * (width - len(without_colours(cell))) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
+def _fold(rows: Iterable[Sequence[str]], room: int) -> str:
+    """Return the same with cells that go on below, between words if they can."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text.from_ansi(cell, overflow="fold") for cell in row))
+    out = StringIO()
+    Console(file=out, width=room, force_terminal=True, no_color=False, legacy_windows=False).print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 TOOL_NAMES: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}

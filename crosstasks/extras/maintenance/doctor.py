@@ -27,7 +27,7 @@ from ...planning import plan, request, toolchains
 from ...planning.plan import Plan
 from ...project.repository import Repository
 from ...reporting import report
-from ...reporting.progress import step_words
+from ...reporting.progress import align, step_words
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
@@ -362,11 +362,10 @@ _MARKS: Final[Mapping[str, str]] = {"ok": "ok", "warning": "--", "missing": "NO"
 
 def text(rows: Sequence[Row]) -> str:
     """Return the rows for people: state, name and what was found, and the fix below what is not ok."""
-    width = max(len(row.name) for row in rows)
     lines = []
     for row in rows:
         mark = report.bold(_MARKS[row.state]) if row.state == "missing" else _MARKS[row.state]
-        lines.append(f"{mark}  {row.name:<{width}}  {row.detail}")
+        lines.append((mark, row.name, row.detail))
         if row.fix:
-            lines.append(f"    {'':<{width}}  {report.dim_out(f'fix: {row.fix}')}")
-    return "\n".join(lines)
+            lines.append(("", "", report.dim_out(f"fix: {row.fix}")))
+    return align(lines)

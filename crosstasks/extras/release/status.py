@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ...core import toml_file
 from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...reporting.progress import align
 from ...reporting.report import bold
 from . import dist, prepare, publish, version
 
@@ -159,10 +160,10 @@ def text(rows: tuple[Row, ...]) -> str:
     """Return the rows as a table."""
     lines = []
     for row in rows:
-        lines.append(f"{MARKS[row.state]} {bold(f'{row.name:<10}')} {row.detail}")
+        lines.append((f"{MARKS[row.state]} {bold(row.name)}", row.detail))
         if row.next:
-            lines.append(f"  {'':<10} next: {row.next}")
-    return "\n".join(lines)
+            lines.append(("", f"next: {row.next}"))
+    return align(lines)
 
 
 def complete(rows: tuple[Row, ...]) -> bool:

@@ -177,7 +177,7 @@ def test_the_table():
         Row(name="tag", state="missing", detail="v1 is not there", next="`release.prepare`"),
         Row(name="tree", state="ok", detail="clean"),
     )
-    assert "· tag        v1 is not there\n             next: `release.prepare`\n✔ tree       clean" == status.text(rows)
+    assert "· tag   v1 is not there\n        next: `release.prepare`\n✔ tree  clean" == status.text(rows)
     assert [False, True] == [status.complete(rows), status.complete(rows[1:])]
 
 
