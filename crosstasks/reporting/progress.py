@@ -75,28 +75,42 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
+UNBROKEN: Final = 36
+"""Characters of the longest triple: longer words, such as paths, may be broken in a table."""
+
+
 def align(rows: Iterable[Sequence[str]]) -> str:
-    """Return one line for each row; each column as wide as its widest cell, or narrower where a terminal would break the line itself."""
+    """Return one line for each row; columns as wide as their widest cells; on a terminal they are narrower where that breaks no word."""
     lines = [tuple(row) for row in rows]
     widths = [max(len(without_colours(cell)) for cell in column) for column in zip(*lines, strict=True)]
-    room = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else sys.maxsize
-    if sum(widths) + 2 * len(widths[1:]) > room:
-        return _fold(lines, room)
+    room = (shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else sys.maxsize) - 2 * len(widths[1:])
+    words = (max(len(word) for cell in column for word in ("", *without_colours(cell).split())) for column in zip(*lines, strict=True))
+    least = [min(width, UNBROKEN) for width in words]
+    if sum(least) <= room < sum(widths):
+        return _fold(lines, _squeeze(widths, least, room))
     padded = ([cell + " " * (width - len(without_colours(cell))) for cell, width in zip(line, widths, strict=True)] for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
-def _fold(rows: Iterable[Sequence[str]], room: int) -> str:
-    """Return the same with cells that go on below, between words if they can."""
+def _squeeze(widths: Sequence[int], least: Sequence[int], room: int) -> Sequence[int]:
+    """Return widths that have room: each time the column that has most to spare gives one."""
+    squeezed = list(widths)
+    while sum(squeezed) > room:
+        squeezed[max(range(len(widths)), key=lambda column: squeezed[column] - least[column])] -= 1
+    return squeezed
+
+
+def _fold(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> str:
+    """Return the same with cells that go on below themselves, between words."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table.grid(*(Column(width=width, overflow="fold") for width in widths), padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*(Text.from_ansi(cell, overflow="fold") for cell in row))
+        table.add_row(*map(Text.from_ansi, row))
     out = StringIO()
-    Console(file=out, width=room, force_terminal=True, no_color=False, legacy_windows=False).print(table)
+    Console(file=out, width=sum(widths) + 2 * len(widths), force_terminal=True, no_color=False, legacy_windows=False).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 

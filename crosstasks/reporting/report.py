@@ -267,15 +267,14 @@ def target_rows() -> tuple[TargetRow, ...]:
 def text(rows: Sequence[TargetRow]) -> str:
     """Return the targets as a table for people."""
     verbs = tuple(rows[0].here) if rows else ()
-    head = ("triple", "session", "aliases", "images of cross", "built here", "no image", "tests", "std", *verbs)
+    head = ("triple", "session cross-<name>, other names", "images of cross", "built here", "no image", "tests", "std", *verbs)
     yes, std = {True: "yes", False: "-"}, {True: "shipped", False: "source"}
     lines = [
         head,
         *(
             (
                 row.triple,
-                row.session,
-                ", ".join(row.aliases) or "-",
+                ", ".join(row.aliases),
                 " ".join(row.images) or "-",
                 yes[row.built],
                 row.hosted or "-",

@@ -34,3 +34,5 @@ def test_a_terminal_that_is_narrower_breaks_no_word(monkeypatch):
         "\x1b[1mNO\x1b[0m  a-name  \x1b[2mfix: call it \x1b[0m",
         "            \x1b[2magain\x1b[0m",
     ]
+    monkeypatch.setenv("COLUMNS", "17")
+    assert wide == align(rows)
