@@ -38,18 +38,19 @@ def has_colour(stream: object, environ: Mapping[str, str]) -> bool:
     return bool(getattr(stream, "isatty", lambda: False)()) and environ.get("TERM") != "dumb"
 
 
-def _paint(code: str, text: str, stream: object) -> str:
+def paint(code: str, text: str, stream: object) -> str:
+    """Return text for a stream, in the colour that an ANSI code of that number gives."""
     return f"\x1b[{code}m{text}\x1b[0m" if has_colour(stream, os.environ) else text
 
 
 def dim(text: str) -> str:
     """Return text for stderr, dimmed."""
-    return _paint("2", text, sys.stderr)
+    return paint("2", text, sys.stderr)
 
 
 def bold(text: str) -> str:
     """Return text for stdout, bold."""
-    return _paint("1", text, sys.stdout)
+    return paint("1", text, sys.stdout)
 
 
 def plan_text(plan: Plan, *, everything: bool = False) -> str:
@@ -128,7 +129,7 @@ def _ingredient(label: str, part: Ingredient) -> list[str]:
 
 def dim_out(text: str) -> str:
     """Return text for stdout, dimmed."""
-    return _paint("2", text, sys.stdout)
+    return paint("2", text, sys.stdout)
 
 
 def _notes(plan: Plan) -> list[tuple[str, str]]:

@@ -275,7 +275,6 @@ def verify(call: Call) -> int:
     """Check every file of the packages: what it is, what it needs, and that it starts; with --rebuild that it is built alike."""
     from .. import pipeline
     from ..extras.release import verify as verifying
-    from ..reporting import report
 
     context = pipeline.look(call.context(needed=False))
     dist = Path(context.repository.root, context.config.release.dist)
@@ -284,7 +283,7 @@ def verify(call: Call) -> int:
     differences = _again(call, dist, context) if call.options["rebuild"] else None
 
     def text() -> str:
-        shown = verifying.text(findings, colour=report.has_colour(sys.stdout, context.environ))
+        shown = verifying.text(findings)
         return shown if differences is None else f"{shown}\n{verifying.differences_text(differences)}"
 
     call.show({"ok": not (error or differences), "findings": findings, "differences": differences}, text)

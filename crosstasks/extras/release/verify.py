@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections import Counter
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -17,6 +17,8 @@ from ...building import dependencies
 from ...clients import git
 from ...core.errors import ConfigError, CrosstasksError, VerificationFailed
 from ...facts.rustup import Rustup
+from ...reporting import report
+from ...reporting.progress import align
 from ...verifying.checks import CHECKS, NO_PROMISE, Answer, Promise, Subject, Unchecked
 from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from ...catalog.targets import Target
     from ...context import Context
     from ...core.steps import Done
-    from ..packaging.contents import Difference, Package
+    from ..packaging.contents import Package
 
     Packager: TypeAlias = Callable[[Path], Path]
     """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
@@ -191,45 +193,30 @@ def error_of(findings: Collection[Finding]) -> CrosstasksError | None:
 
 
 SIGNS: Final[Mapping[str, tuple[str, str]]] = {
-    "ok": ("ok", "green"),
-    "failed": ("FAILED", "bold red"),
-    "unchecked": ("-", "dim"),
-    "off": ("off", "dim"),
+    "ok": ("ok", "32"),
+    "failed": ("FAILED", "1;31"),
+    "unchecked": ("-", "2"),
+    "off": ("off", "2"),
 }
 
 
-def text(findings: Sequence[Finding], *, colour: bool = False, width: int = 200) -> str:
-    """
-    Return the table, and below it what is wrong and why something was not checked.
-
-    Args:
-        findings: of all packages.
-        colour: for a terminal.
-        width: of the terminal.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
+def text(findings: Sequence[Finding]) -> str:
+    """Return the table of all packages, and below it what is wrong and why something was not checked."""
     names = tuple(dict.fromkeys(row.check for row in findings))
-    table = Table("file", *names, box=None, pad_edge=False)
     files: dict[tuple[str, str], dict[str, Finding]] = {}
     for row in findings:
         files.setdefault((row.package, row.member), {})[row.check] = row
     count = Counter(member for _, member in files)
+    lines: list[tuple[str, ...]] = [("file", *names)]
     for (package, member), rows in files.items():
         label = f"{package if count[member] > 1 else ''}  {member}" if member else package
-        table.add_row(label, *(_sign(rows.get(name)) for name in names))
-    out = StringIO()
-    console = Console(file=out, force_terminal=colour, width=width, highlight=False)
-    console.print(table)
-    for line in _notes(findings):
-        console.print(line, markup=False, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+        lines.append((label, *(_sign(rows.get(name)) for name in names)))
+    return "\n".join((align(lines), *_notes(findings)))
 
 
 def _sign(row: Finding | None) -> str:
     word, style = SIGNS[row.state] if row else ("", "")
-    return f"[{style}]{word}[/]" if word else ""
+    return report.paint(style, word, sys.stdout) if word else ""
 
 
 def _notes(findings: Iterable[Finding]) -> list[str]:
