@@ -345,8 +345,8 @@ def _targets(plans: Plans) -> Iterator[Row]:
         match result:
             case Plan(route=route, steps=steps):
                 slow = ": about 11 times slower" if route.emulated else ""
-                todo = f"; to do: {'; '.join(map(step_words, steps))}" if steps else ", all there"
-                yield line(triple, f"{route.name}{slow}{todo}")
+                left = f"; to do: {'; '.join(map(step_words, steps))}" if steps else ", all there"
+                yield line(triple, f"{route.name}{slow}{left}")
             case error:
                 reasons = "; ".join(line.strip() for line in error.why.splitlines())
                 yield missing(triple, f"no route: {reasons}", error.hint, error.code)
