@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ..catalog import targets
@@ -87,12 +88,13 @@ def align(rows: Iterable[Sequence[str]]) -> str:
     words = (max(len(word) for cell in column for word in ("", *without_colours(cell).split())) for column in zip(*lines, strict=True))
     least = [min(width, UNBROKEN) for width in words]
     if sum(least) <= room < sum(widths):
-        return _fold(lines, _squeeze(widths, least, room))
+        widths = _squeeze(widths, least, room)
+        lines = [part for line in lines for part in zip_longest(*map(_break, line, widths), fillvalue="")]
     padded = ([cell + " " * (width - len(without_colours(cell))) for cell, width in zip(line, widths, strict=True)] for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
-def _squeeze(widths: Sequence[int], least: Sequence[int], room: int) -> Sequence[int]:
+def _squeeze(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """Return widths that have room: each time the column that has most to spare gives one."""
     squeezed = list(widths)
     while sum(squeezed) > room:
@@ -100,18 +102,12 @@ def _squeeze(widths: Sequence[int], least: Sequence[int], room: int) -> Sequence
     return squeezed
 
 
-def _fold(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> str:
-    """Return the same with cells that go on below themselves, between words."""
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    table = Table.grid(*(Column(width=width, overflow="fold") for width in widths), padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*map(Text.from_ansi, row))
-    out = StringIO()
-    Console(file=out, width=sum(widths) + 2 * len(widths), force_terminal=True, no_color=False, legacy_windows=False).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+def _break(cell: str, width: int) -> Sequence[str]:
+    """Return a cell's lines, broken between words; if it is coloured, each of them is."""
+    if not (plain := without_colours(cell)):
+        return [cell]
+    before, _, after = cell.partition(plain)
+    return [f"{before}{line}{after}" for line in textwrap.wrap(plain, width, break_on_hyphens=False)]
 
 
 TOOL_NAMES: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}

@@ -21,8 +21,8 @@ class Terminal(StringIO):
 
 def test_a_terminal_that_is_narrower_breaks_no_word(monkeypatch):
     """A cell goes on below itself; what is coloured is as wide as it looks, and its colour goes on with it."""
-    rows = [("ok", "host", "linux, glibc 2.36 of Debian"), ("\x1b[1mNO\x1b[0m", "a-name", "\x1b[2mfix: call it again\x1b[0m")]
-    wide = "ok  host    linux, glibc 2.36 of Debian\n\x1b[1mNO\x1b[0m  a-name  \x1b[2mfix: call it again\x1b[0m"
+    rows = [("ok", "host", "linux, glibc 2.36 of Debian"), ("\x1b[1mNO\x1b[0m", "a-name", ""), ("", "", "\x1b[2mfix: call it again\x1b[0m")]
+    wide = "ok  host    linux, glibc 2.36 of Debian\n\x1b[1mNO\x1b[0m  a-name\n            \x1b[2mfix: call it again\x1b[0m"
     assert wide == align(rows)
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.setenv("COLUMNS", "39")
@@ -31,7 +31,8 @@ def test_a_terminal_that_is_narrower_breaks_no_word(monkeypatch):
     assert align(rows).splitlines() == [
         "ok  host    linux, glibc",
         "            2.36 of Debian",
-        "\x1b[1mNO\x1b[0m  a-name  \x1b[2mfix: call it \x1b[0m",
+        "\x1b[1mNO\x1b[0m  a-name",
+        "            \x1b[2mfix: call it\x1b[0m",
         "            \x1b[2magain\x1b[0m",
     ]
     monkeypatch.setenv("COLUMNS", "17")
