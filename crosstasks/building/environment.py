@@ -11,14 +11,16 @@ where the user's are: another place would make cargo forget one or the other.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
-from ..catalog.targets import STATIC_PIE
+from ..catalog.targets import STATIC_PIE, catalogue
 from ..clients import network
 from ..core.steps import Env
 from ..facts.probes import maps_folders
@@ -93,6 +95,17 @@ def variable(triple: str) -> str:
     return triple.upper().replace("-", "_").replace(".", "_")
 
 
+def cross_name(triple: str, root: str) -> str:
+    """Return what cross is told to build for: a target in JSON by its file, since the workspace has another name in the container."""
+    file = catalogue()[triple].specification
+    return os.path.relpath(file, root) if file else triple
+
+
+def cross_variable(triple: str, root: str, key: str) -> str:
+    """Return a variable of cross's for one target, in whose name dots and slashes stay as they are (0.2.x and main: src/config.rs)."""
+    return f"CROSS_TARGET_{cross_name(triple, root).upper().replace('-', '_')}_{key}"
+
+
 def removals(environ: Mapping[str, str], env_pass: Collection[str] = ()) -> dict[str, None]:
     """Return the variables that must not reach the container, or would lead cross astray, as changes; *env_pass* the user hands on."""
     foreign = (name for name in environ if name.startswith("CARGO_") and not _may_enter(name, environ[name], env_pass))
@@ -137,7 +150,7 @@ def cross(
         call: this call's own paths and labels.
         environ: the user's environment, for what is taken away and added to.
     """
-    name = variable(route.target)
+    name = partial(cross_variable, route.target, repository.root)
     env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
         "PATH": f"{call.guard}:{call.path}",
@@ -152,14 +165,17 @@ def cross(
         "XARGO_HOME": f"{call.cargo_home}/xargo",
     }
     if route.image and route.image.ref:
-        env[f"CROSS_TARGET_{name}_IMAGE"] = route.image.ref
-    env |= platform(route, environ) | build_options(route, call, environ)
+        env[name("IMAGE")] = route.image.ref
+    if catalogue()[route.target].specification:
+        # else 0.2.x has the container call xargo, as for every target that rustc does not list (lib.rs:464 at v0.2.5)
+        env[name("XARGO")] = "false"
+    env |= platform(route, repository.root, environ) | build_options(route, call, environ)
     history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
     if around := (*repository.around.folders, *history):
         env |= volumes(route.target, around, repository, environ)
     if config.pre_build and not (route.image and route.image.source == "build"):
         # a single line could name a script of the repository (v0.2.5: src/config.rs:81, docker/shared.rs:104)
-        env[f"CROSS_TARGET_{name}_PRE_BUILD"] = "".join(f"{command}\n" for command in config.pre_build)
+        env[name("PRE_BUILD")] = "".join(f"{command}\n" for command in config.pre_build)
     if engine.kind == "docker" or not engine.rootless:
         # else cross makes cross-rs/tmp in the user's own; a rootless Podman has its images there
         env["XDG_DATA_HOME"] = f"{call.cargo_home}/data"
@@ -183,7 +199,7 @@ def _container_variables(triple: str, repository: Repository, config: TargetConf
     return (*config.env_pass, *(str(name) for names in named if isinstance(names, list) for name in names))
 
 
-def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
+def platform(route: Route, root: str, environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
@@ -202,7 +218,7 @@ def platform(route: Route, environ: Mapping[str, str]) -> dict[str, str]:
     if route.flavour == "git":
         env["CROSS_NO_WARNINGS"] = environ.get("CROSS_NO_WARNINGS", "0")
         if image.ref:
-            env[f"CROSS_TARGET_{variable(route.target)}_IMAGE_TOOLCHAIN"] = route.toolchain.host
+            env[cross_variable(route.target, root, "IMAGE_TOOLCHAIN")] = route.toolchain.host
     if "DOCKER_DEFAULT_PLATFORM" in environ:
         env["DOCKER_DEFAULT_PLATFORM"] = image.platform
     return env
@@ -226,13 +242,13 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     """
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
     names = (*user_volumes(triple, repository, environ), *ours)
-    return {**ours, f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES": " ".join(names)}
+    return {**ours, cross_variable(triple, repository.root, "ENV_VOLUMES"): " ".join(names)}
 
 
 def user_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
     """Return what the user has cross mount: names of variables, or ``NAME=folder``."""
     target, build = (table.get("env", {}).get("volumes") for table in repository.cross_tables(triple))
-    of_target = environ.get(f"CROSS_TARGET_{variable(triple)}_ENV_VOLUMES", "").split() or target
+    of_target = environ.get(cross_variable(triple, repository.root, "ENV_VOLUMES"), "").split() or target
     return of_target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
 
 

@@ -121,6 +121,12 @@ case "$verb" in
     --list) [ "$#" -eq 1 ] || refuse "$@"; exec {shlex.quote(guard.cargo)} --list ;;
     *) refuse "$@" ;;
 esac
+# a target in JSON is taken by no stable rustc; without it, cross is told of the dependencies of all platforms
+left=$#
+while [ "$left" -gt 0 ]; do
+    word=$1 left=$((left - 1)); shift
+    case "$word:$1" in --filter-platform:*.json) left=$((left - 1)); shift ;; *) set -- "$@" "$word" ;; esac
+done
 # only rustup's proxy knows `+channel`; to a toolchain's own cargo it is a subcommand
 [ ! -d {_quote(str(Path(guard.cargo).parent.parent), "lib/rustlib")} ] || channel=
 {shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {flags} "$@" 2>{_quote(guard.folder, _METADATA_STDERR)}

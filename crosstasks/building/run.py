@@ -14,7 +14,6 @@ folder has the same name, and times are kept. One folder for all would do as wel
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shlex
 import shutil
@@ -349,8 +348,8 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
     # cargo-nextest looks for the target's own configuration, and its cargo adds the version
     suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor and plan.verb not in NEXTEST else ""
     file = target.specification
-    if file and route.builder == "cross":  # the workspace has another name in the container
-        file = os.path.relpath(file, repository.root)
+    if file and route.builder == "cross":
+        file = environment.cross_name(target.triple, repository.root)
     names = [file] if file else [f"{triple}{suffix}" for triple in triples or target.triples]
     listed = [word for name in names for word in ("--target", name)]
     if repository.lock:

@@ -111,7 +111,6 @@ def parse(path: Path, content: bytes) -> Target:
         os=os,
         libc=str(spec.get("env", "")),
         format=_format(spec, os),
-        containerised=targets.runs_in_container(path.stem),
         build_std=True,
         linked=_links(spec),
         specification=str(path),

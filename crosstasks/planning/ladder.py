@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..catalog.ingredients import Emulator, Questions, Toolchain
@@ -148,6 +149,10 @@ def _refuse_remote(name: str, flavour: str, request: Request, facts: Facts) -> R
         return Refused(name=name, why=why, hint="0.2.5 passes them on")
     if request.verb in NEXTEST:
         return Refused(name=name, why="cargo-nextest is not copied to an engine on another machine", hint="`test` is cargo's own")
+    if file := request.target.specification:
+        # v0.2.5: docker/remote.rs:844; the name would have the file's folders in it
+        why = f"cross 0.2.x calls the container on another machine after {PurePath(file).name} and its folder, which no engine takes"
+        return Refused(name=name, why=why, hint="plain cargo needs no engine, where `linker` names what links")
     repository = facts.repository
     tables = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
     if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):

@@ -255,6 +255,33 @@ def test_a_target_that_a_file_describes(crate, built, crosstasks, shelf):
     assert (2, True) == (refused.returncode, "targets[0]: board.json describes no target, `data-layout` is missing" in refused.stderr)
 
 
+def test_a_target_that_a_file_describes_in_a_container(crate, built, crosstasks, shelf):
+    """Cross compiles the library for it in an image that was built for a machine like it, and QEMU runs the program and its tests."""
+    folder = crate(PLAIN, "aarch64")
+    built("build", folder, "--builder", "cross")
+    planned = crosstasks("plan", "--format", "json", "--builder", "cross", cwd=folder, **shelf)
+    route = json.loads(planned.stdout)["plans"][0]["route"]
+    rustc = (f"{route['toolchain']['path']}/bin/rustc", "-Zunstable-options", "--print=target-spec-json", "--target", route["target"])
+    described = subprocess.run(rustc, env=os.environ | {"RUSTC_BOOTSTRAP": "1"}, check=True, capture_output=True, text=True)
+    (folder / "targets").mkdir()
+    (folder / "targets" / "my-board.json").write_text(described.stdout)
+    (folder / "crosstasks.toml").write_text(f"""
+version = 1
+targets = ["targets/my-board.json"]
+fallback = []
+[target.my-board]
+image = "{route["image"]["ref"]}"
+linker = "aarch64-linux-gnu-gcc"
+runner = "qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+""")
+    (result,) = built("build", folder).values()
+    (artifact,) = result["artifacts"]
+    assert (result["target"], result["route"], artifact["machine"]) == ("my-board", "cross 0.2.5, configured image", "EM_AARCH64")
+    started = crosstasks("tools.run", "--target", "my-board", "--", "--", "a b", cwd=folder, **shelf)
+    assert (0, True) == (started.returncode, '["a b"]' in started.stdout), started.stderr
+    built("test", folder)
+
+
 WINDOWS = (
     BARE.replace("_start() -> ! { loop {} }", "mainCRTStartup() -> i32 { 0 }") + '#[no_mangle] pub extern "C" fn main() -> i32 { 0 }\n'
 )

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from crosstasks.building import commands, environment
 from crosstasks.building.environment import Call, cargo, deployment, objcopy_environment, removals, variable
+from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import Image, Tool, Toolchain
+from crosstasks.catalog.targets import find
 from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
@@ -346,8 +348,22 @@ def test_every_call_of_cargo_is_offline():
 
 
 def test_triples_in_names_of_variables():
-    """Upper case, with underscores."""
+    """Upper case, with underscores; cross leaves dots as they are."""
     assert variable("thumbv8m.main-none-eabi") == "THUMBV8M_MAIN_NONE_EABI"
+    assert "CROSS_TARGET_THUMBV8M.MAIN_NONE_EABI_IMAGE" in cross(route("git", target="thumbv8m.main-none-eabi"))
+
+
+def test_a_target_in_json_is_to_cross_what_its_file_is_called(monkeypatch):
+    """Seen from the workspace; and 0.2.x is kept from xargo, which it takes for what rustc does not list."""
+    board = replace(find("thumbv7em"), triple="my-board", aliases=(), specification="/project/targets/my-board.json")
+    monkeypatch.setattr(targets, "_FROM_FILES", {"my-board": board})
+    changes = {
+        "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE": UNSET,
+        "CROSS_TARGET_TARGETS/MY_BOARD.JSON_IMAGE": "ghcr.io/cross-rs/x:0.2.5",
+        "CROSS_TARGET_TARGETS/MY_BOARD.JSON_XARGO": "false",
+    }
+    made = cross(route(target="my-board"), root="/project")
+    assert made == {key: value for key, value in (ORDINARY | changes).items() if value is not UNSET}
 
 
 EMULATED = {"emulated": True}

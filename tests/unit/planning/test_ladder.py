@@ -676,9 +676,9 @@ def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
     ("linked", "own", "cargo", "taken"),
     [
         (True, {}, repository(), "cargo"),
-        (False, {"target": {"my-linux": {"linker": "my-gcc"}}}, repository(), "cargo"),
-        (False, {}, repository(linkers={"my-linux": Setting(value="my-gcc", origin=".cargo/config.toml")}), "cargo"),
-        (False, {"image": "mine/my-linux:1"}, repository(), "cross 0.2.5, configured image"),
+        (False, {"target": {"my-board": {"linker": "my-gcc"}}}, repository(), "cargo"),
+        (False, {}, repository(linkers={"my-board": Setting(value="my-gcc", origin=".cargo/config.toml")}), "cargo"),
+        (False, {"image": "mine/my-board:1"}, repository(), "cross 0.2.5, configured image"),
         (False, {}, repository(), ""),
     ],
 )
@@ -686,22 +686,30 @@ def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
     """Cargo builds it where something is known to link it, or cross in an image of the user's; else it is refused with what would help."""
     spec = {"llvm-target": "x86_64-unknown-linux-gnu", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64, "os": "linux"}
     row = parse(
-        Path("/crate/my-linux.json"), json.dumps({**spec, "env": "gnu", "linker-flavor": "gnu-lld" if linked else "gnu-cc"}).encode()
+        Path("/crate/my-board.json"), json.dumps({**spec, "env": "gnu", "linker-flavor": "gnu-lld" if linked else "gnu-cc"}).encode()
     )
-    monkeypatch.setattr(targets, "_FROM_FILES", {"my-linux": row})
+    monkeypatch.setattr(targets, "_FROM_FILES", {"my-board": row})
     known = facts(repository=cargo)
     if not taken:
-        with pytest.raises(NoRoute, match=r"cargo: my-linux\.json names no linker") as error:
-            settle("my-linux", known, config("my-linux", **own))
-        hint = "`linker` in [target.my-linux] names one, or `image` what holds one"
-        why = "my-linux.json names no linker, and the host's C compiler is not known to be one for my-linux"
+        with pytest.raises(NoRoute, match=r"cargo: my-board\.json names no linker") as error:
+            settle("my-board", known, config("my-board", **own))
+        hint = "`linker` in [target.my-board] names one, or `image` what holds one"
+        why = "my-board.json names no linker, and the host's C compiler is not known to be one for my-board"
         assert error.value.hint == hint
-        (candidate,) = (row for row in ladder(request("my-linux", known, config("my-linux")), known) if row.name == "cargo")
+        (candidate,) = (row for row in ladder(request("my-board", known, config("my-board")), known) if row.name == "cargo")
         assert candidate.look() == Refused(name="cargo", why=why, hint=hint)
         return
-    planned, _ = settle("my-linux", known, config("my-linux", **own))
+    planned, _ = settle("my-board", known, config("my-board", **own))
     route = planned.route
     assert (route.name, route.build_std, route.glibc_floor) == (taken, True, "")
+
+
+def test_a_target_in_json_on_another_machine(monkeypatch):
+    """Cross calls the container as its file is called, with a slash, which no engine takes."""
+    row = parse(Path("/crate/targets/board.json"), b'{"llvm-target": "x", "arch": "arm", "data-layout": "e", "target-pointer-width": 32}')
+    monkeypatch.setattr(targets, "_FROM_FILES", {"board": row})
+    with pytest.raises(NoRoute, match=r"after board\.json and its folder, which no engine takes"):
+        settle("board", facts(engine=ELSEWHERE), config("board", image=OWN), around=CLOSED)
 
 
 # kits of others
