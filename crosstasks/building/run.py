@@ -21,6 +21,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +33,7 @@ from ..clients import process
 from ..core import cache, files, versions
 from ..core.errors import CrosstasksError, DiskFull, EngineFailed
 from ..core.results import Container
-from ..core.steps import NEXTEST, RUNNING
+from ..core.steps import NEXTEST, RUNNING, TESTING
 from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
@@ -195,6 +196,7 @@ def _call(
                 *subcommand(plan),
                 *ours(plan, context.repository, form, triples),
                 *cargo_options(plan.request.options, words, plan.verb),
+                *unwinding(plan, arguments.before_separator(words)),
                 *flags.arguments,
                 *invocation.arguments,
                 *handed,
@@ -386,3 +388,24 @@ def cargo_options(options: TargetConfig, words: Sequence[str], verb: Verb = "bui
         listed += [] if options.default_features else ["--no-default-features"]
         listed += [f"--features={','.join(options.features)}"] if options.features else []
     return tuple(listed)
+
+
+INHERITED: Final[Mapping[str, str]] = {"test": "dev", "bench": "release"}
+"""Cargo's profiles whose panic strategy cannot be set, and those that they have it from."""
+
+
+def unwinding(plan: Plan, words: Sequence[str]) -> tuple[str, ...]:
+    """
+    Return what lets the programs beside tests unwind as the tests do, whatever the manifest says.
+
+    Cargo compiles the library for both, and links the tests with the two of them (rust-lang/cargo#7359).
+    """
+    route, verb = plan.route, plan.verb
+    if verb not in TESTING or not route.build_std or not targets.catalogue()[route.target].std:
+        return ()
+    option = "--cargo-profile" if verb in NEXTEST else "--profile"
+    named = [word.removeprefix(f"{option}=") for word in words if word.startswith(f"{option}=")]
+    named += [following for word, following in pairwise(words) if word == option]
+    release = verb == "bench" or {"--release", "-r"} & set(words)
+    profile = next(iter(named), "release" if release else plan.request.options.profile or "dev")
+    return "--config", f'profile.{INHERITED.get(profile, profile)}.panic="unwind"'

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from planning import settle
 
 from crosstasks.building import commands, dependencies, run
-from crosstasks.building.run import cargo_options, gated, oldest, ours, past_cross, rounds, subcommand
+from crosstasks.building.run import cargo_options, gated, oldest, ours, past_cross, rounds, subcommand, unwinding
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.core.errors import DiskFull, EngineFailed, ToolMissing
@@ -139,6 +139,29 @@ def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
 def test_which_cargo_has_to_be_told_of_json(release, asked):
     """The older ones do not know the flag."""
     assert gated(release) is asked
+
+
+@pytest.mark.parametrize(
+    ("verb", "words", "own", "profile"),
+    [
+        ("test", (), {}, "dev"),
+        ("test", ("--release",), {"profile": "small"}, "release"),
+        ("test", ("-p", "a"), {"profile": "small"}, "small"),
+        ("test", ("--profile", "test"), {"profile": "small"}, "dev"),
+        ("nextest", ("--profile", "ci", "--cargo-profile=bench"), {}, "release"),
+        ("bench", (), {}, "release"),
+        ("build", (), {}, ""),
+    ],
+)
+def test_programs_beside_tests_unwind_with_a_library_of_their_own(verb, words, own, profile):
+    """As the tests do, in the profile that cargo takes; where the library is shipped, or there is none, the manifest counts."""
+    options = config("aarch64", **own).target("aarch64-unknown-linux-gnu")
+    route = SimpleNamespace(build_std=True, target="aarch64-unknown-linux-gnu")
+    plan = SimpleNamespace(verb=verb, route=route, request=SimpleNamespace(options=options))
+    assert (("--config", f'profile.{profile}.panic="unwind"') if profile else ()) == unwinding(plan, words)
+    for other in ({"build_std": False}, {"target": "thumbv7em-none-eabi"}):
+        plan.route = SimpleNamespace(**{**vars(route), **other})
+        assert () == unwinding(plan, words)
 
 
 @pytest.mark.parametrize(
