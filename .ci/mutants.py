@@ -2,15 +2,16 @@
 Change one thing in the code that decides, and see whether a unit test notices: ``nox -s mutants``.
 
 A sample of all small changes (:data:`SCOPE`, :class:`Changes`) is drawn by a seed. Each is tried in a process of its own: the module is
-compiled with the change when a test imports it, no file is written, and the tests of that module run first, then those that reach the line,
-up to the first that fails. A change that takes longer than :data:`SECONDS` of processor time counts as noticed. docs/testing.md names those
-that nothing noticed.
+compiled with the change when a test imports it, no file is written, and the tests that reach the line run, those of the module's own file
+first, up to the first that fails. A change that takes longer than :data:`SECONDS` of processor time, or :data:`WAIT` in all, counts as
+noticed. docs/testing.md names those that nothing noticed.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import importlib.abc
 import importlib.util
 import json
@@ -18,12 +19,13 @@ import os
 import random
 import re
 import resource
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Final
 
 import coverage
@@ -45,7 +47,10 @@ SCOPE: Final = (
 """The modules that are changed, below the package."""
 
 SECONDS: Final = 60
-"""Of processor time, for one change: the tests of a module take at most a tenth of it."""
+"""Of processor time, for one change: all unit tests take about as much."""
+
+WAIT: Final = 900
+"""Seconds in all, for one change: a test may wait for ever for what never comes."""
 
 ENOUGH: Final = 0.9
 """Of the changes must be noticed; else the program ends with 1."""
@@ -142,9 +147,11 @@ class Changes(ast.NodeTransformer):
         return self._negated(node)
 
     def _negated(self, node: ast.If | ast.IfExp) -> ast.AST:
-        if not isinstance(node.test, ast.Compare | ast.UnaryOp) and self._take(node, f"negated {_short(node.test)}"):
+        negated = not isinstance(node.test, ast.Compare | ast.UnaryOp) and self._take(node, f"negated {_short(node.test)}")
+        self.generic_visit(node)
+        if negated:
             node.test = ast.UnaryOp(op=ast.Not(), operand=node.test)
-        return self.generic_visit(node)
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Take another value."""
@@ -223,9 +230,11 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Gives the module with one change to whoever imports it."""
 
     def __init__(self, change: Change, package: Path) -> None:
-        self.change, self.path = change, package / change.path
+        self.path = package / change.path
         parts = (package.name, *Path(change.path).with_suffix("").parts)
         self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        tree = Changes(change.path, change.number).visit(ast.parse(self.path.read_text("utf-8")))
+        self.code = compile(ast.fix_missing_locations(tree), str(self.path), "exec")
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Answer for that module alone."""
@@ -241,66 +250,79 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the changed code."""
-        exec(self.code(), module.__dict__)  # noqa: S102  # what a loader does
-
-    def code(self) -> CodeType:
-        """Compile the module with the change, under its own name."""
-        tree = Changes(self.change.path, self.change.number).visit(ast.parse(self.path.read_text("utf-8")))
-        return compile(ast.fix_missing_locations(tree), str(self.path), "exec")
+        exec(self.code, module.__dict__)  # noqa: S102  # what a loader does
 
 
 def _own(change: Change) -> list[str]:
     """Return the tests that mirror a module: its own file, or those whose names begin as the module does."""
     path = Path(change.path)
-    return [str(file) for file in sorted((UNIT / path.parent).glob(f"test_*{path.stem.strip('_')}*.py"))]
+    folder = UNIT.relative_to(ROOT) / path.parent
+    return [str(file.relative_to(ROOT)) for file in sorted((ROOT / folder).glob(f"test_*{path.stem.strip('_')}*.py"))]
 
 
 def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> list[str]:
-    """Return the tests that reach the line, by the last measurement of coverage; those of its folder where nothing was measured."""
+    """
+    Return the tests that reach the line, by the last measurement of coverage, those of the module's own file first.
+
+    None reaches what an import runs, and what was made a constant has no line: then it is all tests that reach the module.
+    """
     file = os.path.relpath(package / change.path, ROOT)
-    measured = next((path for path in data.measured_files() if path.endswith(file)), None)
-    if measured is None:
-        return [str(UNIT / Path(change.path).parent)]
-    contexts = data.contexts_by_lineno(measured).get(change.line, [])
-    return sorted({re.split(r"[|\[]", context, maxsplit=1)[0] for context in contexts if context})  # a row's name may hold anything
+    (measured,) = (path for path in data.measured_files() if path.endswith(f"{os.sep}{file}"))
+    lines = data.contexts_by_lineno(measured)
+    contexts = set(lines.get(change.line, ())) - {""} or set[str]().union(*lines.values()) - {""}
+    tests = {re.split(r"[|\[]", context, maxsplit=1)[0] for context in contexts}  # a row's name may hold anything
+    own = _own(change)
+    return sorted(tests, key=lambda test: (test.partition("::")[0] not in own, test))
 
 
-def _run(change: Change | None, package: Path, tests: Sequence[str], log: Path) -> bool:
-    """Run the tests with the change, or without any, in a process of its own; tell whether one failed."""
-    if not tests:
-        return False
+def _passes(change: Change | None, package: Path, tests: Sequence[str], *options: str) -> bool:
+    """Run the tests with the change, or without any, in a process of its own; tell whether all passed."""
+    finder = change and _Changed(change, package)  # before the fork: what cannot be compiled is no change
     child = os.fork()
     if child == 0:
         code = 70
         try:
-            if change:
-                resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-                sys.meta_path.insert(0, _Changed(change, package))
-            out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(out, 1)
-            os.dup2(out, 2)
-            code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", *tests]))
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            signal.alarm(WAIT)
+            if finder:
+                sys.meta_path.insert(0, finder)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            code = int(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *options, *tests]))
         finally:
             os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return status != 0
-
-
-def noticed(change: Change, package: Path, reaching: Sequence[str], log: Path) -> bool:
-    """Tell whether a test fails under a change."""
-    own = _own(change)
-    if _run(change, package, own, log):
-        return True
-    rest = [test for test in reaching if str(ROOT / test.partition("::")[0]) not in own]
-    return _run(change, package, rest, log)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _work(tests: Mapping[Change, Sequence[str]], changes: Sequence[Change], package: Path, results: Path) -> None:
     """Try one change after the other, and add a line of JSON for each to a file that several write to."""
     for change in changes:
-        row = {"change": str(change), "noticed": noticed(change, package, tests[change], Path(os.devnull))}
+        row = {"change": str(change), "noticed": bool(tests[change]) and not _passes(change, package, tests[change])}
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _side_by_side(tests: Mapping[Change, Sequence[str]], jobs: int, package: Path, results: Path) -> None:
+    """Share the changes among some processes, and wait for all of them."""
+    for job in range(jobs):
+        if os.fork() == 0:
+            code = 1
+            try:
+                _work(tests, list(tests)[job::jobs], package, results)
+                code = 0
+            finally:
+                os._exit(code)
+    if any(os.wait()[1] for _ in range(jobs)):
+        raise SystemExit("a process ended before its last change")
+
+
+def _load_libraries(package: Path) -> None:
+    """Import what the package imports, for all processes, and forget the package itself, which each process imports with its change."""
+    for change in every(package):
+        importlib.import_module(".".join((package.name, *Path(change.path).with_suffix("").parts)).removesuffix(".__init__"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        del sys.modules[name]
 
 
 def main() -> int:
@@ -314,7 +336,7 @@ def main() -> int:
         "--measured",
         type=Path,
         default=ROOT / ".coverage",
-        help="coverage by `nox -s coverage`; without it the tests of a folder run",
+        help="coverage by `nox -s coverage`",
     )
     parser.add_argument("--results", type=Path, default=ROOT / ".pytest_cache" / "mutants.jsonl", help="a line of JSON for each change")
     options = parser.parse_args()
@@ -324,19 +346,14 @@ def main() -> int:
     changes = [change for change in every(package) if options.only in change.path]
     sample = random.Random(options.seed).sample(changes, min(options.sample, len(changes)))  # noqa: S311  # a sample, no secret
     print(f"seed {options.seed}: {len(sample)} of {len(changes)} changes", flush=True)
-    own = sorted({test for change in sample for test in _own(change)})
-    if _run(None, package, own, Path(os.devnull)):
-        raise SystemExit(f"a test fails without any change: python -m pytest {' '.join(own)}")
-    options.results.parent.mkdir(exist_ok=True)
-    options.results.unlink(missing_ok=True)
     # before any fork: coverage empties its file when a forked process reads it
     tests = {change: _reaching(change, package, data) for change in sample}
-    for job in range(options.jobs):
-        if os.fork() == 0:
-            _work(tests, sample[job :: options.jobs], package, options.results)
-            os._exit(0)
-    for _ in range(options.jobs):
-        os.wait()
+    _load_libraries(package)
+    if not _passes(None, package, sorted({test for reaching in tests.values() for test in reaching}), "--collect-only"):
+        raise SystemExit("a test that was measured is not there any more: `nox -s coverage` measures anew")
+    options.results.parent.mkdir(exist_ok=True)
+    options.results.unlink(missing_ok=True)
+    _side_by_side(tests, options.jobs, package, options.results)
     rows = [json.loads(line) for line in options.results.read_text("utf-8").splitlines()]
     print(*sorted(f"not noticed: {row['change']}" for row in rows if not row["noticed"]), sep="\n")
     share = sum(row["noticed"] for row in rows) / len(sample)
