@@ -1,17 +1,18 @@
 """
 Change one thing in the code that decides, and see whether a unit test notices: ``nox -s mutants``.
 
-A sample of all small changes (:data:`SCOPE`, :class:`Changes`) is drawn by a seed. Each is tried in a process of its own: the module is
-compiled with the change when a test imports it, no file is written, and the tests that reach the line run, those of the module's own file
-first, up to the first that fails. A change that takes longer than :data:`SECONDS` of processor time, or :data:`WAIT` in all, counts as
-noticed. docs/testing.md names those that nothing noticed.
+A sample of all small changes (:data:`SCOPE`, :class:`Changes`) is drawn by a seed. Each is tried in a process of its own, forked from one
+that has collected the unit tests: the function is given its changed code, no file is written, and the tests that reach the line run, those
+of the module's own file first, up to the first that fails. What an import runs is changed by importing all anew, and so is what no test
+noticed, since an import may have called it. A change that takes longer than :data:`SECONDS` of processor time, or :data:`WAIT` in all,
+counts as noticed. docs/testing.md names those that nothing noticed.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import importlib
+import gc
 import importlib.abc
 import importlib.util
 import json
@@ -21,11 +22,11 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Final
 
 import coverage
@@ -51,6 +52,8 @@ SECONDS: Final = 60
 
 WAIT: Final = 900
 """Seconds in all, for one change: a test may wait for ever for what never comes."""
+
+QUIETLY: Final = ("-x", "-q", "-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist")
 
 ENOUGH: Final = 0.9
 """Of the changes must be noticed; else the program ends with 1."""
@@ -80,12 +83,13 @@ COMPUTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One small change: the place, and what became of what."""
+    """One small change: the place, what became of what, and whether it is in a function; else an import runs it."""
 
     path: str
     number: int
     line: int
     what: str
+    in_function: bool = False
 
     def __str__(self) -> str:
         """Name the place and the change."""
@@ -104,9 +108,11 @@ class Changes(ast.NodeTransformer):
     def __init__(self, path: str, wanted: int = -1) -> None:
         self.path, self.wanted = path, wanted
         self.changes: list[Change] = []
+        self.depth = 0
 
     def _take(self, node: ast.AST, what: str) -> bool:
-        self.changes.append(Change(path=self.path, number=len(self.changes), line=node.lineno, what=what))  # type: ignore[attr-defined]
+        line: int = node.lineno  # type: ignore[attr-defined]
+        self.changes.append(Change(path=self.path, number=len(self.changes), line=line, what=what, in_function=self.depth > 0))
         return len(self.changes) - 1 == self.wanted
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -198,7 +204,9 @@ class Changes(ast.NodeTransformer):
         """Leave types as they are."""
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.args.kw_defaults = [default and self.visit(default) for default in node.args.kw_defaults]
+        self.depth += 1
         node.body = [self.visit(statement) for statement in node.body]
+        self.depth -= 1
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
@@ -275,54 +283,112 @@ def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> lis
     return sorted(tests, key=lambda test: (test.partition("::")[0] not in own, test))
 
 
-def _passes(change: Change | None, package: Path, tests: Sequence[str], *options: str) -> bool:
-    """Run the tests with the change, or without any, in a process of its own; tell whether all passed."""
-    finder = change and _Changed(change, package)  # before the fork: what cannot be compiled is no change
+def _functions(package: Path) -> dict[str, list[FunctionType]]:
+    """Return all functions of the package by their file."""
+    functions: dict[str, list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if type(thing) is FunctionType and thing.__code__.co_filename.startswith(f"{package}{os.sep}"):
+            functions.setdefault(thing.__code__.co_filename, []).append(thing)
+    return functions
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _give_code(functions: Sequence[FunctionType], code: CodeType) -> None:
+    """Give each function what its module's *code* has for it, and fits into it."""
+    codes = {(one.co_qualname, one.co_firstlineno): one for one in _codes(code)}
+    for function in functions:
+        old = function.__code__
+        new = codes.get((old.co_qualname, old.co_firstlineno), old)
+        if new != old and new.co_freevars == old.co_freevars:
+            function.__code__ = new
+
+
+class _Trial:
+    """Tries changes once pytest has collected the tests, in place of running these."""
+
+    def __init__(self, options: argparse.Namespace, package: Path, tests: Mapping[Change, Sequence[str]]) -> None:
+        self.options, self.package, self.tests = options, package, tests
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Share the changes among some processes, and wait for all of them."""
+        self.session = session
+        self.items: dict[str, list[pytest.Item]] = {}
+        for item in session.items:
+            self.items.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        if gone := {test for tests in self.tests.values() for test in tests} - set(self.items):
+            raise SystemExit(f"not there any more: {', '.join(sorted(gone))}; `nox -s coverage` measures anew")
+        self.functions = _functions(self.package)
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # noqa: SLF001  # one for all processes
+        gc.freeze()
+        jobs = self.options.jobs
+        ends = [_start(lambda job=job: self.work(list(self.tests)[job::jobs])) for job in range(jobs)]
+        if any([end() for end in ends]):  # noqa: C419  # all are waited for
+            raise SystemExit("a process ended before its last change")
+        return True
+
+    def work(self, changes: Sequence[Change]) -> int:
+        """Try one change after the other, and add a line of JSON for each to a file that several write to."""
+        for change in changes:
+            row = {"change": str(change), "noticed": bool(self.tests[change]) and self.notices(change)}
+            with self.options.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        return 0
+
+    def notices(self, change: Change) -> bool:
+        """Tell whether a test fails."""
+        finder = _Changed(change, self.package)  # before any fork: what cannot be compiled is no change
+        return (change.in_function and _fails(lambda: self.run(finder, change))) or _fails(lambda: self.run_anew(finder, change))
+
+    def run(self, finder: _Changed, change: Change) -> int:
+        """Run the tests that were collected, with the changed code."""
+        _give_code(self.functions[str(finder.path)], finder.code)
+        items = [item for test in self.tests[change] for item in self.items[test]]
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.session.shouldfail:
+                return 1
+        return 0
+
+    def run_anew(self, finder: _Changed, change: Change) -> int:
+        """Import the package and its tests once more, with the changed module, and run them."""
+        for name, module in list(sys.modules.items()):
+            if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(f"{ROOT}{os.sep}"):
+                del sys.modules[name]
+        sys.meta_path.insert(0, finder)
+        return int(pytest.main([*QUIETLY, *self.tests[change]]))
+
+
+def _start(call: Callable[[], int]) -> Callable[[], int]:
+    """Start a call in a process of its own; return what waits for its end, and returns its code."""
     child = os.fork()
     if child == 0:
         code = 70
         try:
-            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-            signal.alarm(WAIT)
-            if finder:
-                sys.meta_path.insert(0, finder)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            code = int(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *options, *tests]))
+            code = call()
         finally:
             os._exit(code)
-    return os.waitpid(child, 0)[1] == 0
+    return lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _work(tests: Mapping[Change, Sequence[str]], changes: Sequence[Change], package: Path, results: Path) -> None:
-    """Try one change after the other, and add a line of JSON for each to a file that several write to."""
-    for change in changes:
-        row = {"change": str(change), "noticed": bool(tests[change]) and not _passes(change, package, tests[change])}
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+def _fails(call: Callable[[], int]) -> bool:
+    """Tell whether a call ends as pytest does if a test fails (1), or a module (2, 4), or as who takes too long; silently."""
 
+    def limited() -> int:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        signal.alarm(WAIT)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        return call()
 
-def _side_by_side(tests: Mapping[Change, Sequence[str]], jobs: int, package: Path, results: Path) -> None:
-    """Share the changes among some processes, and wait for all of them."""
-    for job in range(jobs):
-        if os.fork() == 0:
-            code = 1
-            try:
-                _work(tests, list(tests)[job::jobs], package, results)
-                code = 0
-            finally:
-                os._exit(code)
-    if any(os.wait()[1] for _ in range(jobs)):
-        raise SystemExit("a process ended before its last change")
-
-
-def _load_libraries(package: Path) -> None:
-    """Import what the package imports, for all processes, and forget the package itself, which each process imports with its change."""
-    for change in every(package):
-        importlib.import_module(".".join((package.name, *Path(change.path).with_suffix("").parts)).removesuffix(".__init__"))
-    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
-        del sys.modules[name]
+    code = _start(limited)()
+    return code in {1, 2, 4} or code < 0
 
 
 def main() -> int:
@@ -348,12 +414,11 @@ def main() -> int:
     print(f"seed {options.seed}: {len(sample)} of {len(changes)} changes", flush=True)
     # before any fork: coverage empties its file when a forked process reads it
     tests = {change: _reaching(change, package, data) for change in sample}
-    _load_libraries(package)
-    if not _passes(None, package, sorted({test for reaching in tests.values() for test in reaching}), "--collect-only"):
-        raise SystemExit("a test that was measured is not there any more: `nox -s coverage` measures anew")
     options.results.parent.mkdir(exist_ok=True)
     options.results.unlink(missing_ok=True)
-    _side_by_side(tests, options.jobs, package, options.results)
+    os.chdir(ROOT)
+    if code := pytest.main([*QUIETLY, str(UNIT)], plugins=[_Trial(options, package, tests)]):
+        return int(code)
     rows = [json.loads(line) for line in options.results.read_text("utf-8").splitlines()]
     print(*sorted(f"not noticed: {row['change']}" for row in rows if not row["noticed"]), sep="\n")
     share = sum(row["noticed"] for row in rows) / len(sample)
