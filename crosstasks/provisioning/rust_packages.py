@@ -16,7 +16,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
-from .rustup_home import BUILD_STD, contents, draft, is_intact, mark, missing, of_origin, path, union
+from .rustup_home import BUILD_STD, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -276,19 +276,17 @@ def from_debian(
     Raises:
         ToolMissing: Debian does not have it, or what came out does not run.
     """
-    with draft(home, step.name, say) as folder:
-        if not missing(home, step):
+    with addition(home, step, "debian", say) as more:
+        if more is None:
             return
-        present = of_origin("debian", home, step)
-        base = present if is_intact(home, step, say) else None
-        want = union(step, present)
-        every = {**(present.architectures if present else {}), **debian_std, step.host: host_debian}
+        want, base = more.step, more.base
+        every = {**(more.present.architectures if more.present else {}), **debian_std, step.host: host_debian}
         if strangers := [triple for triple in want.triples if triple not in every]:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
         architectures = {triple: every[triple] for triple in want.triples}
         archive.update(sorted(set(architectures.values())))
         parts = _parts(want, base, home, archive=archive, architectures=architectures)
-        new = folder / want.name
+        new = more.folder / want.name
         glibc = _unpack(parts, want, new, archive, say)
         if parts.programs or parts.components:
             set_run_paths(new, patchelf(), run=run)

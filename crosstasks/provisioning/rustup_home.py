@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
-from ..catalog.ingredients import Toolchain
+from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..facts import inventory
 
 if TYPE_CHECKING:
-    from ..catalog.ingredients import InstallToolchain
     from ..core.steps import Say
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
@@ -54,18 +53,38 @@ def missing(home: Path, step: InstallToolchain) -> tuple[str, ...]:
     return (*rustc, *triples, *(("source",) if source else ()), *components)
 
 
-def of_origin(origin: str, home: Path, step: InstallToolchain) -> Toolchain | None:
-    """Return what a toolchain of this origin holds; another's cannot be added to."""
-    present = inventory.toolchain(path(home, step))
-    return present if present and present.origin == origin else None
+class Addition(Struct, frozen=True, kw_only=True):
+    """
+    What is to be added to a toolchain, or made anew.
+
+    Attributes:
+        step: what is asked for, and what is there already, so that adding a target takes none away.
+        present: what is there, of the same origin; another's cannot be added to.
+        base: the same, if it may be added to: its files are noted again afterwards, and damage would be noted as good.
+        folder: an empty one, for what is made aside.
+    """
+
+    step: InstallToolchain
+    present: Toolchain | None
+    base: Toolchain | None
+    folder: Path
 
 
-def is_intact(home: Path, step: InstallToolchain, say: Say) -> bool:
-    """Tell whether what is there may be added to: its files are noted again afterwards, and damage would be noted as good."""
-    wrong = cache.describe(cache.changed_files(path(home, step)))
-    if wrong:
-        say(f"{path(home, step)} is made anew: {wrong}")
-    return not wrong
+@contextmanager
+def addition(home: Path, step: InstallToolchain, origin: str, say: Say) -> Iterator[Addition | None]:
+    """Hold the toolchain's lock, and tell what is to be added; nothing if it is complete."""
+    place = path(home, step)
+    with draft(home, step.name, say) as folder:
+        if not missing(home, step):
+            yield None
+            return
+        present = inventory.toolchain(place)
+        if present and present.origin != origin:
+            present = None
+        wrong = cache.describe(cache.changed_files(place))
+        if wrong:
+            say(f"{place} is made anew: {wrong}")
+        yield Addition(step=union(step, present), present=present, base=None if wrong else present, folder=folder)
 
 
 def contents(step: InstallToolchain, origin: str, glibc: str) -> Toolchain:

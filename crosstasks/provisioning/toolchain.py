@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..core import cache, files
 from ..core.errors import ToolMissing
-from .rustup_home import BUILD_STD, SOURCE, contents, draft, is_intact, mark, missing, of_origin, path, union
+from .rustup_home import BUILD_STD, SOURCE, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,17 +27,15 @@ def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner,
     Raises:
         ToolMissing: rustup failed; its last words say why.
     """
-    with draft(home, step.name, say) as folder:
-        if not missing(home, step):
+    with addition(home, step, "rustup", say) as more:
+        if more is None:
             return
-        present = of_origin("rustup", home, step)
-        intact = present if is_intact(home, step, say) else None
-        want = union(step, present)
+        want = more.step
         say(f"rustup installs Rust {want.release} for {want.host}: {', '.join(missing(home, want))}")
-        if intact is None or not _add(want, home, rustup, run, say):
+        if more.base is None or not _add(want, home, rustup, run, say):
             # What an interrupted rustup leaves has no components to add to (cross-rs/cross#1192): make it anew, aside.
-            _install(want, folder, rustup, run)
-            files.replace_folder(path(folder, want), path(home, want))
+            _install(want, more.folder, rustup, run)
+            files.replace_folder(path(more.folder, want), path(home, want))
         else:
             mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
