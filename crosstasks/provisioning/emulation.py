@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..facts import probes
 from ..facts.emulation import MOUNT, Emulation, is_mounted
 from ..facts.probes import PLATFORMS, EmulationTest
 from ..planning.emulators import DOES, Source
+from ..reporting import streams
 from . import image
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def install(step: RegisterEmulator, context: Context) -> None:
         EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
     """
     platform = step.platform
-    if step.ask and not confirm(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
+    if step.ask and not streams.confirm(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
     context.say(f"setting up emulation of {platform}: {DOES[step.source]}")
     _mount(context)
@@ -93,13 +93,6 @@ def _mount(context: Context) -> None:
     if _may_vanish(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
         done = context.run(MOUNT, timeout=PATIENCE)
         context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
-
-
-def confirm(question: str) -> bool:
-    """Ask on the terminal; nothing but a yes is one."""
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def check_runs(context: Context, platform: str) -> None:

@@ -99,3 +99,10 @@ def read(most: int = -1) -> str:
 def is_interactive() -> bool:
     """Tell whether somebody is at standard input, to be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask on the terminal; nothing but a yes is one."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

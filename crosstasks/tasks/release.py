@@ -87,8 +87,7 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
     print(plan, file=sys.stderr)  # noqa: T201
     if not streams.is_interactive():
         raise ConfigError("a release needs confirmation, and standard input is no terminal", hint="--yes confirms; --dry-run only shows")
-    print("go on? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return streams.confirm("go on?")
 
 
 def _look_again(release: ReleaseContext, names: tuple[str, ...]) -> int:

@@ -90,14 +90,6 @@ def test_an_unknown_platform_is_an_error_of_use():
         list(emulating.install((), "", None))
 
 
-@pytest.mark.parametrize(("answer", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False), ("yeah\n", False)])
-def test_only_a_yes_agrees(monkeypatch, capsys, answer, yes):
-    """The question says what will be done, on stderr."""
-    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert yes is emulation.confirm("do it?")
-    assert "do it? [y/N]" in capsys.readouterr().err
-
-
 def test_without_a_yes_nothing_is_done(monkeypatch):
     """No program is run, and the next route has its turn."""
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))

@@ -86,6 +86,14 @@ def test_standard_input_is_read_to_a_limit(monkeypatch):
     assert streams.is_interactive()
 
 
+@pytest.mark.parametrize(("answer", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False), ("yeah\n", False)])
+def test_only_a_yes_agrees(monkeypatch, capsys, answer, yes):
+    """The question says what will be done, on stderr."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert yes is streams.confirm("do it?")
+    assert "do it? [y/N]" in capsys.readouterr().err
+
+
 def test_only_the_result_reaches_standard_output(capfd):
     """What a program writes there goes to standard error, and everything is as before at the end, after an error too."""
     before = sys.stdout
