@@ -30,11 +30,20 @@ def measured(tmp_path):
 ONE, TWO = "tests/unit/planning/test_tools.py::test_one", "tests/unit/test_a_values.py::test_two"
 
 
-@pytest.mark.parametrize(("line", "tests"), [(1, [ONE, TWO]), (2, [ONE, TWO]), (3, [TWO]), (4, [ONE, TWO])])
-def test_the_tests_that_reach_a_line(measured, line, tests):
+@pytest.mark.parametrize(
+    ("line", "in_function", "tests", "imported"),
+    [
+        (1, False, [ONE, TWO, mutants.VALUES], True),
+        (2, True, [ONE, TWO, mutants.VALUES], True),
+        (3, True, [TWO], False),
+        (3, False, [TWO, mutants.VALUES], True),
+        (4, True, [ONE, TWO], False),
+    ],
+)
+def test_the_tests_that_reach_a_line(measured, line, in_function, tests, imported):
     """Whole ones, the module's own first, since the name of a row is another in another run; all of the module's for what an import runs."""
-    change = mutants.Change(path="planning/tools.py", number=0, line=line, what="")
-    assert tests == mutants._reaching(change, PACKAGE, measured)  # noqa: SLF001
+    change = mutants.Change(path="planning/tools.py", number=0, line=line, what="", in_function=in_function)
+    assert (tests, imported) == mutants._reaching(change, PACKAGE, measured)  # noqa: SLF001
 
 
 def test_every_change_can_be_compiled():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
-from planning import request
+from planning import request, settle, world
 
 from crosstasks.catalog import recipes, targets
 from crosstasks.catalog.ingredients import CompileCross
@@ -20,7 +20,7 @@ from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.planning import plan
 from crosstasks.planning.plan import Plan
 from crosstasks.provisioning import tools
-from crosstasks.testing import BOOKWORM, FakeRunner, bare_facts, config, facts
+from crosstasks.testing import ARM64, BOOKWORM, FakeRunner, bare_facts, config, facts
 
 
 def context(known):
@@ -108,3 +108,54 @@ def test_what_is_not_selected_stays_locked(monkeypatch, tmp_path, selected, kept
     options = config("aarch64", "x86_64")
     here = replace(context(facts(lock=held)), config=structs.replace(options, targets=selected or options.targets))
     assert kept is ("s390x-unknown-linux-gnu" in locking.make(here, ()).target)
+
+
+KEPT = LockRow(
+    builder="cross",
+    flavour="0.2.5",
+    image=f"ghcr.io/cross-rs/{ARM64}:0.2.5",
+    platform="linux/amd64",
+    digest="sha256:" + "2" * 64,
+    toolchain="1.96.0",
+    toolchain_source="rustup",
+    glibc="2.23",
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "row", "options", "expected"),
+    [
+        (facts, KEPT, {}, []),
+        (facts, None, {}, [("target", "", "configured")]),
+        (facts, structs.replace(KEPT, toolchain="1.85.0"), {"toolchain": "1.96.0"}, [("toolchain", "1.85.0", "1.96.0")]),
+        (
+            facts,
+            structs.replace(KEPT, flavour="0.2.4", image=KEPT.image.replace("0.2.5", "0.2.4")),
+            {"cross": "0.2.5"},
+            [("flavour", "0.2.4", "0.2.5")],
+        ),
+        (facts, None, {"builder": "cargo"}, []),
+        (
+            facts,
+            KEPT,
+            {"builder": "cargo"},
+            [
+                (
+                    "route",
+                    f"cross, 0.2.5, ghcr.io/cross-rs/{ARM64}:0.2.5, Rust 1.96.0",
+                    f"no route to build {ARM64}",
+                )
+            ],
+        ),
+    ],
+)
+def test_what_differs_from_a_row(monkeypatch, known, row, options, expected):
+    """Each field, if another route would be taken; that there is none, of what is locked; nothing of what is built elsewhere."""
+    monkeypatch.setattr(
+        "crosstasks.pipeline.make", lambda triple, verb, here: (settle(triple, here.facts, here.config, verb, around=world())[0], here)
+    )
+    held = Lock(target={ARM64: {"linux/amd64": row}} if row else {})
+    here = replace(context(known(lock=held)), config=config(**options))
+    found = locking.check(here, ())
+    assert expected == [(one.field, one.locked, one.now) for one in found]
+    assert {(ARM64, "linux/amd64")} >= {(one.target, one.platform) for one in found}
