@@ -51,8 +51,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the tests of values and of the front ends: no engine, seconds; -- --changed takes those of what changed."""
-    _tested(session, "tests/unit", "tests/frontends", "-n", "2")
+    """Run the tests of values and of the front ends, in random order: no engine, seconds; -- --changed takes those of what changed."""
+    _tested(session, "tests/unit", "tests/frontends", "-n", "2", "-p", "randomly")
 
 
 @nox.session

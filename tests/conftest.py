@@ -57,10 +57,11 @@ def cache():
 
 
 @pytest.fixture(scope="session")
-def rust(cache, tmp_path_factory):
+def rust(request, tmp_path_factory):
     """A Rust on PATH: the machine's own, else one that crosstasks provides, with rustup and the host's standard library, as most have it."""
     if shutil.which("cargo"):
         return
+    cache = request.getfixturevalue("cache")
     place = cache / "around" / "rust"
     place.mkdir(parents=True, exist_ok=True)
     program, toolchain = _rustup(place), _toolchain(place, cache, tmp_path_factory.mktemp("rust"))

@@ -56,9 +56,10 @@ def warm():
 
 
 def environment(tmp_path, changes):
-    """Return the environment of a program: none of the settings of who tests, and a cache of its own."""
+    """Return the environment of a program: none of the settings of who tests, and caches of its own."""
     # NOX_SCRIPT_MODE: the libraries are those of this Python, and no other is made for the noxfile
-    fixed = {"PYTHONPATH": str(ROOT), "CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
+    folders = {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "CARGO_HOME": str(tmp_path / "cargo")}
+    fixed = {"PYTHONPATH": str(ROOT), **folders, "NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
     environ = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith(("CROSSTASKS_", "NOX"))}
     return environ | fixed | changes
 

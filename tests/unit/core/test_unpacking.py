@@ -65,11 +65,19 @@ def test_all_but_folders_is_told_and_no_rights_come_along(tmp_path, monkeypatch,
     """As they stand in the archive; nobody else may write, and nothing runs as its owner."""
     if filtered and not hasattr(tarfile, "data_filter"):
         pytest.skip("this Python has no filter")
+    real, options = tarfile.TarFile.extract, []
+
+    def extract(tar, entry, folder, **given):
+        options.append(given)
+        real(tar, entry, folder, **given)
+
+    monkeypatch.setattr(tarfile.TarFile, "extract", extract)
     if not filtered:
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
         monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
     with archive(entry("bin", DIR), entry("bin/b"), entry("bin/a", LINK, "b")) as tar:
         assert ["bin/b", "bin/a"] == unpacking.extract(tar, tmp_path)
+    assert [{"filter": "data"} if filtered else {}] * 3 == options
     assert (0o755, "b") == ((tmp_path / "bin" / "b").stat().st_mode & 0o7777, (tmp_path / "bin" / "a").readlink().name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
 from crosstasks.catalog.recipes import emulator, wine
@@ -78,10 +79,16 @@ def test_an_emulator_of_the_machine():
 def test_a_container_with_an_emulator():
     """The engine is asked for the image first; it is built where it is not, and then it is there."""
     assert chosen("aarch64-musl", facts()) == (Question("image", AMD64.tag),)
-    built = chosen("aarch64-musl", said(facts(), Absent("no")))
-    assert (built.kind, built.words, built.image) == ("container", ("qemu-aarch64-static",), AMD64.tag)
-    assert [(type(step), step.recipe.tag) for step in built.steps] == [(BuildImage, AMD64.tag)]
-    assert chosen("aarch64-musl", said(facts(), HELD)).steps == ()
+    held = Runner(
+        kind="container",
+        words=("qemu-aarch64-static",),
+        image=AMD64.tag,
+        source="local",
+        why="QEMU of bookworm's packages, in a container",
+    )
+    assert held == chosen("aarch64-musl", said(facts(), HELD))
+    step = BuildImage(why="no image here runs aarch64-unknown-linux-musl programs", recipe=AMD64)
+    assert replace(held, source="build", steps=(step,)) == chosen("aarch64-musl", said(facts(), Absent("no")))
 
 
 @pytest.mark.parametrize("name", ["windows", "x86_64-gnullvm"])

@@ -142,6 +142,12 @@ def test_what_no_release_can_be(known, options, why):
     assert why == settle(known, **options).why
 
 
+@pytest.mark.parametrize(("source", "origin"), [("rustup", "user"), ("debian", "debian"), ("", "user")])
+def test_what_is_locked_comes_from_whom_the_lock_says(source, origin):
+    """The user's own toolchains are rustup's; what is built otherwise is another compiler of that release."""
+    assert origin == settle(facts(lock=locked("1.96.0", source), rustup=rustup(WHOLE))).source
+
+
 def test_a_path_is_left_to_the_user_who_names_a_release():
     """What crosstasks.toml says holds for cross builds."""
     assert "1.90.0" == settle(facts(repository=repository(toolchain_path="../stage1")), toolchain="1.90.0").release
@@ -192,6 +198,12 @@ def test_nothing_of_the_network_is_asked_where_the_users_own_serves():
 def test_the_users_own_is_refused_with_the_reason(known, target, why):
     """What it lacks is named, of the target and of rust-toolchain.toml; a tier 3 target needs the library's source."""
     assert choose(known, target, toolchains=["user"]) == Refused(name="", why=f"user: {why}")
+
+
+def test_a_nightly_of_the_users_is_named_by_its_day():
+    """Its release is the same every day."""
+    nightly = toolchain("1.98.0-nightly", date=DAY, standard=(AMD64, ARM64))
+    assert (f"nightly-{DAY}", "user") == ((found := settle(facts(rustup=rustup(nightly)), toolchain="nightly")).release, found.source)
 
 
 def test_what_another_target_lacks_does_not_count():

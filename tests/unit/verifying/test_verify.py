@@ -79,6 +79,30 @@ def test_a_pie_that_binds_at_once():
 
 
 @pytest.mark.parametrize(
+    ("flags", "flags_1", "loader", "pie", "relro"),
+    [
+        (8, 0x08000001, True, True, "full"),
+        (8, 0, True, True, "full"),
+        (0, 1, True, True, "full"),
+        (0, 0x08000000, True, True, "partial"),
+        (0x17, 0x07FFFFFE, True, True, "partial"),
+        (0, 0x08000000, False, True, "partial"),
+        (0, 0x07FFFFFE, False, False, "partial"),
+    ],
+)
+def test_what_the_flags_of_the_dynamic_section_say(tmp_path, flags, flags_1, loader, pie, relro):
+    """DF_BIND_NOW is 8, DF_1_NOW 1 and DF_1_PIE 0x08000000; a shared object with a loader is a program as well."""
+    data = (REAL / "aarch64-gnu").read_bytes()
+    for tag, before, after in ((0x1E, 8, flags), (0x6FFFFFFB, 0x08000001, flags_1)):
+        assert 1 == data.count(struct.pack("<QQ", tag, before))
+        data = data.replace(struct.pack("<QQ", tag, before), struct.pack("<QQ", tag, after))
+    if not loader:
+        data = data.replace(struct.pack("<II", 3, 4), struct.pack("<II", 0, 4), 1)  # PT_INTERP, PT_NULL
+    is_ = inspect(written(tmp_path, data))
+    assert (pie, relro, bool(is_.interpreter)) == (is_.pie, is_.relro, loader)
+
+
+@pytest.mark.parametrize(
     ("name", "facts"),
     [
         ("armv7-gnueabihf", ("EM_ARM", 32, "little", "hard-float", "/lib/ld-linux-armhf.so.3", "2.34", False, "partial", False, False)),

@@ -133,7 +133,7 @@ def test_a_tree_must_be_as_committed(head, tmp_path):
 
 def test_the_date_of_an_interrupted_call_is_kept(head, tmp_path):
     """It may have been yesterday."""
-    (tmp_path / "CHANGELOG.md").write_text("## [0.2.0] - 2026-03-03\n")
+    (tmp_path / "CHANGELOG.md").write_text("Since 0.2.0: 2026-01-01\n## [0.1.0] - 2026-01-02\n## [0.2.0] - 2026-03-03\n")
     assert "## [0.2.0] - 2026-03-03\n" in prepare.intend(head(), "minor", today="2026-03-04").writes["CHANGELOG.md"]
 
 
