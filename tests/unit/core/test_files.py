@@ -44,6 +44,16 @@ def test_an_error_in_the_block_leaves_the_file_as_it_was(tmp_path):
     assert ["file"] == os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("sync", [True, False])
+def test_the_disk_has_what_was_waited_for(tmp_path, monkeypatch, sync):
+    """All of it, before the file has its name."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_size, os.path.exists(tmp_path / "file"))))
+    with files.draft(tmp_path / "file", sync=sync) as file:
+        file.write(b"text")
+    assert synced == ([(4, False)] if sync else [])
+
+
 def test_a_file_with_the_same_content_is_left_alone(tmp_path):
     """Its time of change stays, so that nothing is made anew for it."""
     path = tmp_path / "file"
@@ -73,6 +83,20 @@ def test_a_draft_of_a_killed_call_is_removed(tmp_path):
         assert not (tmp_path / ".tool.dead").exists()
         assert draft.is_dir()
     assert [".tools.other"] == os.listdir(tmp_path)
+
+
+def test_what_cannot_be_removed_hinders_nobody(tmp_path, monkeypatch):
+    """It is left to the next call."""
+    for left in (".tool.dead", "new", "new.old", "folder"):
+        (tmp_path / left).mkdir()
+
+    def refuse(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+    with files.draft_folder(tmp_path / "tool") as draft:
+        assert draft.is_dir()
+    assert {".tool.dead", draft.name} <= set(os.listdir(tmp_path))
 
 
 def test_a_folder_that_cannot_be_replaced_stays(tmp_path):

@@ -123,6 +123,10 @@ def test_a_platform_without_an_emulator_is_refused():
         ("image", known(more={**UNSEEN, Question("registry", REF): Absent("no such host\nat all")}), False, "no such host"),
         ("image", known(more={**UNSEEN, Question("registry", REF): served(REF, AMD64)}), False, f"{TAG} is only for linux/amd64"),
         ("build", known(more=UNSEEN), True, "offline = true, and the engine does not hold it"),
+        (
+            *("build", known(engine=Engine(kind="docker", command="docker", version="1", arch="riscv64")), False),
+            "an image with an emulator is put together for linux/amd64 and linux/arm64, not for linux/riscv64",
+        ),
         ("package", known(root=True), True, "offline = true"),
         ("package", known(root=True, host=Host(os="linux", arch="aarch64", triple=ARM64)), False, "apt is not here"),
         ("package", known(), False, "packages are installed by root"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from msgspec import structs
-from planning import settle, world
+from planning import request, settle, world
 
 from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import recipe, shared_name
 from crosstasks.core.errors import ConfigError, NoRoute
 from crosstasks.core.steps import Absent, Question
 from crosstasks.extras.offline import locking
-from crosstasks.facts.inventory import BundleImage
+from crosstasks.facts.inventory import BUNDLE_PREFIX, BundleImage
 from crosstasks.facts.lock import Lock, LockRow, place, read
 from crosstasks.facts.lock import platform as platform_of
 from crosstasks.planning import lock_rows
@@ -68,6 +68,32 @@ def test_a_mirror_is_not_what_is_locked():
     plan, _ = planned(facts(), own)
     assert plan.route.image.source == "mirror"
     assert lock_rows.of(plan.route, plan.request) == ROW
+
+
+MIRRORED = REF.replace("ghcr.io", "mirror.example.org/m")
+
+
+@pytest.mark.parametrize(
+    ("ref", "source", "options", "name"),
+    [
+        (REF, "upstream", {}, REF),
+        (REF, "configured", {"image": REF}, REF),
+        (MIRRORED, "mirror", {}, REF),
+        (MIRRORED, "local", {}, REF),
+        (MIRRORED, "configured", {"image": MIRRORED}, MIRRORED),
+        ("mirror.example.org/other:1", "mirror", {}, "mirror.example.org/other:1"),
+        ("mirror.example.org/other:1", "mirror", {"image": "example.org/other:1"}, "example.org/other:1"),
+        (f"{BUNDLE_PREFIX}x:1", "bundle", {}, REF),
+        (f"{BUNDLE_PREFIX}x:1", "bundle", {"image": "example.org/other:1"}, "example.org/other:1"),
+        (f"mirror.example.org/m/{BUILT}", "mirror", {}, BUILT),
+    ],
+)
+def test_by_which_name_an_image_is_locked(ref, source, options, name):
+    """The one that it has where it comes from, or that the user gave it."""
+    plan, _ = planned(facts())
+    route = structs.replace(plan.route, image=structs.replace(plan.route.image, ref=ref, source=source))
+    own = config(target={"aarch64": options})
+    assert name == lock_rows.of(route, request("aarch64", facts(), own)).image
 
 
 def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():

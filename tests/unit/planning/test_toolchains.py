@@ -257,6 +257,7 @@ def test_rustup_installs_what_rust_toolchain_toml_names(said, changes):
     [
         ("riscv64", {"standard": (AMD64, ARM64)}, (), True),
         ("aarch64", {"standard": (AMD64, ARM64)}, (ARM64,), False),
+        ("aarch64", {"standard": (ARM64,), "source": False}, (ARM64,), False),
         ("mips", {}, (), True),
     ],
 )

@@ -151,9 +151,12 @@ KEPT = LockRow(
 )
 def test_what_differs_from_a_row(monkeypatch, known, row, options, expected):
     """Each field, if another route would be taken; that there is none, of what is locked; nothing of what is built elsewhere."""
-    monkeypatch.setattr(
-        "crosstasks.pipeline.make", lambda triple, verb, here: (settle(triple, here.facts, here.config, verb, around=world())[0], here)
-    )
+
+    def make(triple, verb, here):
+        assert verb == "build"
+        return settle(triple, here.facts, here.config, verb, around=world())[0], here
+
+    monkeypatch.setattr("crosstasks.pipeline.make", make)
     held = Lock(target={ARM64: {"linux/amd64": row}} if row else {})
     here = replace(context(known(lock=held)), config=config(**options))
     found = locking.check(here, ())
