@@ -21,9 +21,11 @@ import re
 import resource
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
+from itertools import chain
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final, NamedTuple
@@ -56,6 +58,8 @@ VALUES: Final = "tests/unit/test_values.py::test_values_are_frozen_and_name_thei
 """Tells of every class of values, without a line of it."""
 
 QUIETLY: Final = ("-x", "-q", "-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist")
+
+OTHERS: Final = 50
 
 ENOUGH: Final = 0.9
 """Of the changes must be noticed; else the program ends with 1."""
@@ -282,16 +286,24 @@ def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> Rea
     """
     Tell which tests reach the line, by the last measurement of coverage.
 
-    None reaches what an import runs, and what was made a constant has no line: then it is all tests that reach the module.
+    None reaches what an import runs, and what was made a constant has no line: then it is the own ones, and the :data:`OTHERS` that reach
+    the most lines of the module.
     """
     file = os.path.relpath(package / change.path, ROOT)
     (measured,) = (path for path in data.measured_files() if path.endswith(f"{os.sep}{file}"))
     lines = data.contexts_by_lineno(measured)
     imported = not change.in_function or "" in lines.get(change.line, ())
-    contexts = set(lines.get(change.line, ())) - {""} or set[str]().union(*lines.values()) - {""}
-    tests = {re.split(r"[|\[]", context, maxsplit=1)[0] for context in contexts}  # a row's name may hold anything
-    own = _own(change)
-    first = sorted(tests, key=lambda test: (test.partition("::")[0] not in own, test))
+    contexts = Counter(lines.get(change.line, ()))
+    alone = set(contexts) <= {""}
+    if alone:
+        contexts.update(chain.from_iterable(lines.values()))
+    del contexts[""]
+    # a row's name may hold anything
+    tests = list(dict.fromkeys(re.split(r"[|\[]", context, maxsplit=1)[0] for context, _ in contexts.most_common()))
+    files = _own(change)
+    own = sorted(test for test in tests if test.partition("::")[0] in files)
+    others = [test for test in tests if test not in own]
+    first = [*own, *(others[:OTHERS] if alone else sorted(others))]
     return Reach([*first, VALUES] if imported else first, imported)
 
 

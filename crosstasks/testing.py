@@ -162,7 +162,7 @@ def config(*targets: str, **options: Any) -> Config:
     return Config(
         **reading.values,
         release=Release(**reading.release),
-        declared=reading.declared,
+        all_targets=reading.all_targets,
         by_target=reading.by_target,
         sources=reading.sources,
     )

@@ -39,14 +39,14 @@ class Config(Options, frozen=True, kw_only=True):
 
     Attributes:
         targets: the triples that are selected: on the command line, else in the environment, else those of the file.
-        declared: those of the file, selected or not.
+        all_targets: those of the file, selected or not.
         by_target: what is said of single targets, by triple and field.
         sources: where each value that is no default came from, by ``field``, ``triple.field`` or ``release.field``.
         place: where the file is; empty without one.
     """
 
     release: Release = Release()
-    declared: tuple[str, ...] = ()
+    all_targets: tuple[str, ...] = ()
     by_target: Mapping[str, Mapping[str, Any]] = {}
     sources: Mapping[str, Source] = {}
     place: str = ""
@@ -98,7 +98,7 @@ class Config(Options, frozen=True, kw_only=True):
     @property
     def selection(self) -> tuple[str, ...]:
         """Return the targets that are selected of more: what others have stays as it is; empty if it is all of the file's."""
-        return () if self.declared and set(self.declared) <= set(self.targets) else self.targets
+        return () if self.all_targets and set(self.all_targets) <= set(self.targets) else self.targets
 
     def is_strict(self, ci: str, *, lock: bool = False, release: bool = False) -> bool:
         """Tell whether the first failed step ends the work; ``auto`` is yes in CI, with a lock, and in a release."""
@@ -135,7 +135,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     return Config(
         **reading.values,
         release=Release(**reading.release),
-        declared=reading.declared,
+        all_targets=reading.all_targets,
         by_target=reading.by_target,
         sources=reading.sources,
         place=place,

@@ -235,7 +235,7 @@ class Reader:
     Attributes:
         values: of the top level, by field; ``own`` those of single targets, ``release`` those of ``[release]``.
         sources: where each came from, by ``field``, ``triple.field`` or ``release.field``.
-        declared: the targets of the file.
+        all_targets: the targets of the file.
     """
 
     def __init__(self, problems: Problems, root: Path) -> None:
@@ -244,7 +244,7 @@ class Reader:
         self.by_target: dict[str, dict[str, Any]] = {}
         self.release: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
-        self.declared: tuple[str, ...] = ()
+        self.all_targets: tuple[str, ...] = ()
         self._problems = problems
         self._root = root
 
@@ -333,7 +333,7 @@ class Reader:
         if slot.key == "targets":
             folder = Path(source.path).parent if source.path else self._root
             converted = triples(converted, folder, where, self._problems)
-            self.declared = converted if source.rank == FILE else self.declared
+            self.all_targets = converted if source.rank == FILE else self.all_targets
         if slot.key == "glibc" and converted:
             self._glibc(converted, slot.triple, where)
         self._store(slot, field, converted, source)

@@ -36,7 +36,7 @@ def test_what_is_named_is_what_is_selected(tmp_path):
     (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64", "aarch64"]\n')
     named = pipeline.start(tmp_path, names=("aarch64",), environ={})
     variable = pipeline.start(tmp_path, environ={"CROSSTASKS_TARGETS": "aarch64"})
-    assert ((ARM64,), (AMD64, ARM64)) == (named.config.targets, named.config.declared)
+    assert ((ARM64,), (AMD64, ARM64)) == (named.config.targets, named.config.all_targets)
     assert named.config.targets == variable.config.targets == pipeline.select((), named)
 
 

@@ -306,7 +306,7 @@ PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages":
 
 def _routes(context: Context) -> Iterator[Route]:
     # what a variable selects for one call is not all that is wanted
-    for triple in dict.fromkeys((*context.config.declared, *context.config.targets)):
+    for triple in dict.fromkeys((*context.config.all_targets, *context.config.targets)):
         for verb in VERBS:
             with suppress(NoRoute):
                 planned, context = pipeline.make(triple, verb, context, lean=True)

@@ -106,10 +106,10 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
 
 def _every(release: ReleaseContext, built: Iterable[str]) -> tuple[str, ...]:
     """Return the targets that the folder is of, not only those of this call: declared, or built of this very commit by another one."""
-    declared, commit = release.context.config.declared, "" if release.git.dirty else release.git.commit
+    every, commit = release.context.config.all_targets, "" if release.git.dirty else release.git.commit
     others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
     same = (triple for triple in others if (found := part(release.dist, triple)) and commit and found.commit == commit)
-    return tuple(dict.fromkeys((*declared, *built, *same)))
+    return tuple(dict.fromkeys((*every, *built, *same)))
 
 
 def finish(release: ReleaseContext, built: Iterable[str]) -> tuple[File, ...]:

@@ -749,8 +749,8 @@ def test_what_is_declared_stays_known(configured):
     """A variable selects: what the file declares is known all the same."""
     text = 'version = 1\ntargets = ["aarch64", "armv7"]\n'
     some, every = configured(text, CROSSTASKS_TARGETS="armv7"), configured(text)
-    assert ((ARMV7,), (ARM, ARMV7), (ARMV7,)) == (some.targets, some.declared, some.selection)
-    assert ((ARM, ARMV7), (ARM, ARMV7), ()) == (every.targets, every.declared, every.selection)
+    assert ((ARMV7,), (ARM, ARMV7), (ARMV7,)) == (some.targets, some.all_targets, some.selection)
+    assert ((ARM, ARMV7), (ARM, ARMV7), ()) == (every.targets, every.all_targets, every.selection)
 
 
 def test_a_name_stands_for_a_triple(monkeypatch):
@@ -785,7 +785,7 @@ def test_a_target_in_json(project, configured, monkeypatch):
     loaded = configured(
         'version = 1\ntargets = ["targets/thing.json", "arm64"]\n[target.thing]\nrunner = "go"\n', CROSSTASKS_TARGET_THING_PROFILE="small"
     )
-    assert loaded.targets == loaded.declared == ("thing", ARM)
+    assert loaded.targets == loaded.all_targets == ("thing", ARM)
     assert (loaded.target("thing").runner, loaded.target("thing").profile) == ("go", "small")
     assert (triple_of("thing"), triple_of("targets/thing.json", project)) == ("thing", "thing")
 

@@ -25,8 +25,8 @@ def release(tmp_path):
     """A release of two targets, of which those that are named are selected."""
     options = config("x86_64", "aarch64")
 
-    def release(*selected, declared=options.declared):
-        chosen = replace(options, targets=selected or options.targets, declared=declared)
+    def release(*selected, all_targets=options.all_targets):
+        chosen = replace(options, targets=selected or options.targets, all_targets=all_targets)
         look = look_of(tmp_path, tmp_path, chosen, {}, FakeRunner())
         known = facts(repository=repository(root=str(tmp_path)))
         context = Context(
@@ -67,8 +67,8 @@ def test_a_second_target_takes_no_first_away(release, built):
 
 def test_without_a_configuration_too(release, built):
     """What another call has built of this very commit is of this release, though nobody declares it."""
-    built(release(AMD64, declared=()), AMD64)
-    assert [ARM64, AMD64] == [file.target for file in built(release(ARM64, declared=()), ARM64)]
+    built(release(AMD64, all_targets=()), AMD64)
+    assert [ARM64, AMD64] == [file.target for file in built(release(ARM64, all_targets=()), ARM64)]
 
 
 def test_what_is_selected_is_what_is_published(release, built):
