@@ -58,7 +58,7 @@ pub extern "C" fn NAME() -> ! { loop {} }
 def crate(folder: Path, target: Target, builder: str) -> str:
     """Write a crate that suits target and builder, and say what is in it: ``C``, ``no_std`` or ``Rust``."""
     (folder / "src").mkdir(parents=True, exist_ok=True)
-    kind = "no_std" if not target.std else "Rust" if target.linked and builder == "cargo" else "C"
+    kind = "no_std" if not target.std else "Rust" if target.plain_cargo and builder == "cargo" else "C"
     main = {"C": WITH_C, "Rust": PLAIN, "no_std": BARE.replace("NAME", "efi_main" if target.os == "uefi" else "_start")}[kind]
     more = '[build-dependencies]\ncc = "1"\n' if kind == "C" else ""
     profiles = "".join(f'[profile.{name}]\npanic = "abort"\n' for name in ("dev", "release"))

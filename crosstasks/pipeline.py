@@ -49,7 +49,7 @@ def start(
     names: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
     overrides: Mapping[str, Any] = {},
-    needed: bool = True,
+    need_config: bool = True,
     say: Say = to_stderr,
 ) -> Context:
     """
@@ -60,14 +60,14 @@ def start(
         names: the targets to work on, instead of those that are configured; with them no configuration is needed.
         environ: the user's environment.
         overrides: values of the command line, by option.
-        needed: that there is no configuration is an error.
+        need_config: that there is no configuration is an error.
         say: is told of progress.
 
     Raises:
         ConfigError: crosstasks.toml, an option, a name or a variable is wrong, or names what the workspace does not have.
     """
     place = Path(root).absolute()
-    loaded = configuration.load(place, environ=environ, overrides=overrides, needed=needed and not names)
+    loaded = configuration.load(place, environ=environ, overrides=overrides, need_config=need_config and not names)
     chosen = tuple(dict.fromkeys(read.triple_of(name, place) for name in names)) or loaded.targets
     configuration.check_members(loaded, lambda: _packages(place), place)
     return begin(changed(loaded, targets=chosen), place, environ, say)

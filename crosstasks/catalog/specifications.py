@@ -112,7 +112,7 @@ def parse(path: Path, content: bytes) -> Target:
         libc=str(spec.get("env", "")),
         format=_format(spec, os),
         build_std=True,
-        linked=_links(spec),
+        plain_cargo=_links(spec),
         specification=str(path),
     )
 

@@ -138,11 +138,11 @@ class Target(Struct, frozen=True, kw_only=True):
         debian: Debian's architecture of its libraries, empty if no release has them; ``debian_std``: that whose
             packages hold its std.
         packages: Debian's packages that hold its C and C++ tools.
-        containerised: cross runs it in a container at all, with an image of its own or of the user's.
+        container: cross runs it in a container at all, with an image of its own or of the user's.
         images: cross's own images by flavour.
         build_std: rustup ships no standard library for it.
         zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
-        linked: rustc links its programs by itself, so plain cargo builds them on every machine.
+        plain_cargo: rustc links its programs by itself, so plain cargo builds them on every machine.
         parts: the targets of which a universal one is joined, in the order in which they stand in a file.
         specification: the file in JSON that describes it; empty for those of the catalogue, which rustc knows.
     """
@@ -162,11 +162,11 @@ class Target(Struct, frozen=True, kw_only=True):
     debian: str = ""
     debian_std: str = ""
     packages: tuple[str, ...] = ()
-    containerised: bool = True
+    container: bool = True
     images: Mapping[str, Image] = {}
     build_std: bool = False
     zig: str = ""
-    linked: bool = False
+    plain_cargo: bool = False
     parts: tuple[str, ...] = ()
     specification: str = ""
 
@@ -274,11 +274,11 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         debian=row.get("debian", ""),
         debian_std=row.get("std", ""),
         packages=_packages(gnu),
-        containerised=runs_in_container(triple),
+        container=runs_in_container(triple),
         images=_images(row),
         build_std=row.get("build-std", False),
         zig=row.get("zig", ""),
-        linked=os in _LLD,
+        plain_cargo=os in _LLD,
         parts=tuple(row.get("parts", "").split()),
     )
 

@@ -105,7 +105,7 @@ class Config(Options, frozen=True, kw_only=True):
         return (bool(ci) or lock or release) if self.strict == "auto" else self.strict
 
 
-def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any] = {}, needed: bool = True) -> Config:
+def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any] = {}, need_config: bool = True) -> Config:
     """
     Read the configuration that holds for a folder.
 
@@ -113,7 +113,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
         root: the nearest file upward from here is read.
         environ: for ``CROSSTASKS_*``.
         overrides: values of the command line, by option; None is not given, and text is read as that of a variable.
-        needed: that there is none, and no target either, is an error.
+        need_config: that there is none, and no target either, is an error.
 
     Raises:
         ConfigError: with all problems, each with its place and the likely word; or there is no configuration, and
@@ -129,7 +129,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     reading.variables(environ)
     reading.command_line(overrides)
     problems.fail()
-    if needed and not document and not reading.values.get("targets"):
+    if need_config and not document and not reading.values.get("targets"):
         raise _nothing(root)
     place = str(document.place) if document else ""
     return Config(

@@ -49,7 +49,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     Attributes:
         home: our RUSTUP_HOME; *toolchains* are those in it.
         tools_home: the folder of tools; *tools* are the names of the whole entries in it.
-        damaged: what is wrong with the others, by name.
+        problems: what is wrong with the others, by name.
         images: what bundles brought.
     """
 
@@ -57,7 +57,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     toolchains: tuple[Toolchain, ...] = ()
     tools_home: str
     tools: tuple[str, ...] = ()
-    damaged: Mapping[str, str] = {}
+    problems: Mapping[str, str] = {}
     images: tuple[BundleImage, ...] = ()
 
 
@@ -70,7 +70,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Inventory:
         toolchains=toolchains(home),
         tools_home=str(tools),
         tools=tuple(name for name, problem in problems.items() if not problem),
-        damaged={name: problem for name, problem in problems.items() if problem},
+        problems={name: problem for name, problem in problems.items() if problem},
         images=tuple(filter(None, map(bundle_image, sorted((look.cache / IMAGES).glob("*.json"))))),
     )
 

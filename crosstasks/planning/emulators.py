@@ -167,7 +167,7 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
         return Refused(name="tests", why=why, hint=f"declare {target.parts[0]} as well")
     if target.os == facts.host.os and (target.arch == facts.host.arch or (target.os, target.arch) == ("windows", "i686")):
         return None
-    if target.format == "wasm" and target.linked:
+    if target.format == "wasm" and target.plain_cargo:
         return _silent(request) or _wasmtime(request, facts)
     if _static(target) or recipes.libraries(target, "") or _for_wine(target):
         return _emulator_runner(request, facts)

@@ -36,17 +36,17 @@ def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
 
 def _refuse_cargo(request: Request, facts: Facts) -> Refused | None:
     target = request.target
-    if target.specification and not (target.linked or _linker(request, facts)):
+    if target.specification and not (target.plain_cargo or _linker(request, facts)):
         why = f"{PurePath(target.specification).name} names no linker, and the host's C compiler is not known to be one for {target.triple}"
         return Refused(name="cargo", why=why, hint=f"`linker` in [target.{target.triple}] names one, or `image` what holds one")
-    if not target.linked and not _host_links(target, facts) and not target.specification:
+    if not target.plain_cargo and not _host_links(target, facts) and not target.specification:
         why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
         return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
         return refusal
     if request.ceiling:
         return Refused(name="cargo", why="`glibc` is configured, and the host's own libraries would not keep it")
-    if target.zig and target.linked and isinstance(facts.repository, Repository) and facts.repository.compiles_c:
+    if target.zig and target.plain_cargo and isinstance(facts.repository, Repository) and facts.repository.compiles_c:
         why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
         return Refused(name="cargo", why=why)
     return None
@@ -176,7 +176,7 @@ def _no_zig(target: Target) -> Refused | None:
             why = f"cargo-zigbuild does not know {target.triple}"
         case _ if target.specification:
             why = f"cargo-zigbuild does not know {target.triple}"
-        case _ if target.linked:
+        case _ if target.plain_cargo:
             why = f"rustc links {target.triple} by itself, and zig has no C library for it"
         case _:
             why = f"zig has no C library for {target.triple}"

@@ -64,7 +64,7 @@ def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Can
 
 
 def _no_container(target: Target, facts: Facts) -> Refused | None:
-    if not target.containerised:
+    if not target.container:
         return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
     if isinstance(facts.engine, Absent):
         return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)

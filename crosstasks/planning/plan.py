@@ -88,7 +88,7 @@ class Plan:
     @property
     def better(self) -> str:
         """Say in one line which better route, or release of Rust, was refused beforehand; empty if none was."""
-        refused = self.refused if self.request.target.containerised else ()
+        refused = self.refused if self.request.target.container else ()
         return "; ".join(filter(None, (better(self.route.name, refused), self.other_release)))
 
     @property
@@ -209,7 +209,13 @@ def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
 
 def _main_reason(target: Target, refused: Sequence[Refused]) -> Refused:
     """Return the refusal of the route that is made for such a target: those of the others would not help."""
-    ways = {"cargo": target.linked, "zigbuild": target.zig, "xwin": target.libc == "msvc", "upstream image": target.images, "ndk": True}
+    ways = {
+        "cargo": target.plain_cargo,
+        "zigbuild": target.zig,
+        "xwin": target.libc == "msvc",
+        "upstream image": target.images,
+        "ndk": True,
+    }
     names = (*(name for name, fits in ways.items() if fits), "zigbuild")
     return next((refusal for name in names for refusal in refused if name in refusal.name), refused[0])
 

@@ -101,7 +101,7 @@ def _cross_in_cache(flavour: str, request: Request, facts: Facts) -> Tool | Refu
 
 def _state(name: str, facts: Facts) -> str:
     """Say why an entry of the cache does not serve."""
-    problem = facts.inventory.damaged.get(name, "")
+    problem = facts.inventory.problems.get(name, "")
     return f"to be made anew: {problem}" if problem else "not installed yet"
 
 

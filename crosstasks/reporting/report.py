@@ -256,8 +256,8 @@ def target_rows() -> tuple[TargetRow, ...]:
             os=row.os,
             libc=row.libc,
             images=tuple(row.images),
-            built=row.containerised and bool(row.packages),
-            hosted="cargo" if row.linked else "zigbuild" if row.zig else "",
+            built=row.container and bool(row.packages),
+            hosted="cargo" if row.plain_cargo else "zigbuild" if row.zig else "",
             tests=bool(row.runners),
             std=not row.build_std,
         )

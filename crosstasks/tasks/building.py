@@ -42,8 +42,8 @@ def _load(call: Call) -> int:
     """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
     from ..extras.offline import bundle_tasks
 
-    manifest = bundle_tasks.load(call.context(needed=False), Path(call.options["from_"]))
-    rows = bundle_tasks.readiness(call.context(needed=False), manifest.targets, call.verb)
+    manifest = bundle_tasks.load(call.context(need_config=False), Path(call.options["from_"]))
+    rows = bundle_tasks.readiness(call.context(need_config=False), manifest.targets, call.verb)
     print(bundle_tasks.readiness_text(rows))  # noqa: T201
     return exit_code((f"{row.target}: {row.error}", row.error.code) for row in rows if row.error)
 

@@ -109,7 +109,7 @@ class Call:
         """Return what is to be done."""
         return read.verb(self.options["verb"], "--verb")
 
-    def context(self, *, needed: bool = True, **overrides: str) -> Context:
+    def context(self, *, need_config: bool = True, **overrides: str) -> Context:
         """Read the configuration."""
         from .. import pipeline
 
@@ -117,7 +117,7 @@ class Call:
         options |= {"emulation": "install"} if self.options.get("yes") else {}
         variables = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
         return pipeline.start(
-            self.place, names=self.names, environ={**os.environ, **variables}, overrides={**overrides, **options}, needed=needed
+            self.place, names=self.names, environ={**os.environ, **variables}, overrides={**overrides, **options}, need_config=need_config
         )
 
     @property

@@ -60,7 +60,7 @@ def targets(call: Call) -> None:
     from ..reporting import report
 
     with suppress(ConfigError):  # it may describe targets of its own; what is wrong in it is told where it counts
-        configuration.load(call.place, environ=os.environ, needed=False)
+        configuration.load(call.place, environ=os.environ, need_config=False)
     named = {read.triple_of(name, call.place) for name in call.names}
     rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
     if call.options["here"]:
@@ -84,7 +84,7 @@ def _here(rows: Sequence[TargetRow], call: Call) -> tuple[TargetRow, ...]:
             return f"no: {(error.why or error.what).partition(chr(10))[0]}"
         return planned.route.name
 
-    known = pipeline.look(call.context(needed=False))
+    known = pipeline.look(call.context(need_config=False))
     contexts = {row.triple: changed(known, config=replace(known.config, targets=(row.triple,))) for row in rows}
     verbs: tuple[Verb, ...] = ("build", "test")
     return tuple(replace(row, here={verb: way(row.triple, verb) for verb in verbs}) for row in rows)
@@ -156,7 +156,7 @@ def clean(call: Call) -> None:
         raise ConfigError("--stale keeps what plans need; --images and --cache keep nothing", hint="name one of them")
     if call.names and (cache or old):
         raise ConfigError(f"{'--cache' if cache else '--stale'} is for all targets", hint="--target goes with what was built, and --images")
-    context = call.context(needed=False)
+    context = call.context(need_config=False)
     for line in cleaning.clean_stale(context, dry=dry) if old else cleaning.clean(context, images=images, everything=cache, dry=dry):
         print(line, flush=True)  # noqa: T201
 
@@ -165,7 +165,7 @@ def status(call: Call) -> None:
     """Tell which platforms' programs the engine runs, proven by running one of each, and how to mend what does not."""
     from ..extras.maintenance import emulating
 
-    rows = emulating.status(call.platforms, call.context(needed=False))
+    rows = emulating.status(call.platforms, call.context(need_config=False))
     call.show({"platforms": rows}, lambda: emulating.text(rows))
 
 
@@ -173,7 +173,7 @@ def install(call: Call) -> None:
     """Register an emulator with the engine's kernel, in a container with privileges, and prove that it works."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.install(call.platforms, call.options["source"], call.context(needed=False)):
+    for line in emulating.install(call.platforms, call.options["source"], call.context(need_config=False)):
         print(line, flush=True)  # noqa: T201
 
 
@@ -181,7 +181,7 @@ def uninstall(call: Call) -> None:
     """Take an emulator out of the table of the engine's kernel."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.uninstall(call.platforms, call.context(needed=False)):
+    for line in emulating.uninstall(call.platforms, call.context(need_config=False)):
         print(line, flush=True)  # noqa: T201
 
 

@@ -275,7 +275,7 @@ def verify(call: Call) -> int:
     from .. import pipeline
     from ..extras.release import verify as verifying
 
-    context = pipeline.look(call.context(needed=False))
+    context = pipeline.look(call.context(need_config=False))
     dist = Path(context.repository.root, context.config.release.dist)
     findings = verifying.examine(dist, context, context.config.selection)
     error = verifying.error_of(findings)

@@ -24,7 +24,7 @@ import sys
 import msgspec
 from crosstasks import pipeline, provisioning
 from crosstasks.catalog.ingredients import Provision
-work = pipeline.start(sys.argv[1], needed=False, say=lambda line: print(line, flush=True))
+work = pipeline.start(sys.argv[1], need_config=False, say=lambda line: print(line, flush=True))
 provisioning.take(msgspec.json.decode(sys.argv[2], type=Provision), work)
 """
 SLEEPS = 'fn main() { std::fs::write("begun", "").unwrap(); if std::env::var("SLOW").is_err() { std::thread::sleep(std::time::Duration::from_secs(90)) } }\n'

@@ -29,7 +29,7 @@ import msgspec
 from crosstasks import pipeline, provisioning
 from crosstasks.core.steps import Question
 from crosstasks.catalog.ingredients import Provision
-work = pipeline.start(sys.argv[1], needed=False, say=lambda line: print(line, flush=True))
+work = pipeline.start(sys.argv[1], need_config=False, say=lambda line: print(line, flush=True))
 work = pipeline.look(work, [Question("host"), Question("engine"), Question("emulation")])
 provisioning.take(msgspec.json.decode(sys.argv[2], type=Provision), work)
 print("done", flush=True)

@@ -44,7 +44,9 @@ def clean(label, tmp_path):
     """Clean the engine of what carries the label."""
 
     def call():
-        context = pipeline.start(tmp_path, environ={"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}, needed=False)
+        context = pipeline.start(
+            tmp_path, environ={"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache"), "PATH": "/usr/bin:/bin"}, need_config=False
+        )
         context = pipeline.look(context, (Question("host"), Question("engine")))
         return list(cleaning.clean_engine(context.engine, context, label=label, owner=label))
 

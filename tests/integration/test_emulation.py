@@ -132,7 +132,7 @@ def docker(*arguments):
 def test_the_pinned_image_is_pulled_by_its_digest_and_registers(binfmt, environ, tmp_path, table):
     """In a container of it, called as tonistiigi/binfmt is; proven when the container has ended."""
     said = []
-    context = pipeline.start(tmp_path, environ=environ, needed=False, say=said.append)
+    context = pipeline.start(tmp_path, environ=environ, need_config=False, say=said.append)
     assert [f"{PLATFORM} works: a program of it was run"] == list(emulating.install((PLATFORM,), "image", context))
     assert any(line.startswith(f"pulling {binfmt}") for line in said), said
     assert "F" in (table / ENTRY).read_text().partition("flags: ")[2].partition("\n")[0]
@@ -142,7 +142,7 @@ def test_a_source_that_fails_is_followed_by_the_next(busybox, environ, tmp_path,
     """An image that registers nothing; one that is built here does."""
     monkeypatch.setattr(sources, "binfmt", lambda: (busybox, "no binfmt"))
     said = []
-    context = pipeline.start(tmp_path, environ=environ, needed=False, say=said.append)
+    context = pipeline.start(tmp_path, environ=environ, need_config=False, say=said.append)
     assert [f"{PLATFORM} works: a program of it was run"] == list(emulating.install((PLATFORM,), "", context))
     (turn,) = [line for line in said if line.endswith("looking for another source")]
     assert turn.startswith("image failed: the pinned image did not register an emulator of ppc64le")

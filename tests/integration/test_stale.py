@@ -64,7 +64,7 @@ def clean(monorepo, there, label, environ):
 
     def call(folder=monorepo / "api", **more):
         fixed = {"CROSSTASKS_CACHE_DIR": str(there), "CROSSTASKS_TOOLCHAINS": "cache", "CROSSTASKS_TOOLCHAIN": ""}
-        return list(cleaning.clean_stale(pipeline.start(folder, environ={**environ, **fixed}, needed=False), label=label, **more))
+        return list(cleaning.clean_stale(pipeline.start(folder, environ={**environ, **fixed}, need_config=False), label=label, **more))
 
     return call
 

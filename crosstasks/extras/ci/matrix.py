@@ -123,7 +123,7 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
     else:
         if target.triple not in user_labels:
             return Refused(name=f"{verb} {target.triple}", why=reasons[0])
-        isolation: Isolation = "container" if target.containerised else "host"
+        isolation: Isolation = "container" if target.container else "host"
         return _job(target, verb, project, user_labels, platform=best.platform, why="its runner is named", isolation=isolation)
     why = best.why if platform == best.platform else f"no machine of {best.platform} can do it"
     if why == RULES[-1].why and planned.route.isolation == "host":

@@ -283,7 +283,7 @@ def needed_by(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     place = documents.locate(folder)
     if not place:
         return Needs()
-    here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, needed=False))
+    here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, need_config=False))
     repository = here.facts.repository
     if isinstance(repository, Absent):
         context.say(f"{folder} is skipped: {repository.why}")

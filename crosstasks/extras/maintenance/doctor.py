@@ -116,7 +116,7 @@ def builders(facts: Facts) -> Iterator[Row]:
         for one in programs:
             commit = f" ({one.commit})" if one.commit else ""
             yield line(kind, f"{one.version}{commit}, {one.place}: {one.path}")
-    for name, wrong in facts.inventory.damaged.items():
+    for name, wrong in facts.inventory.problems.items():
         yield line("cache", f"{name}: {wrong}", "nothing to do: it is made anew when it is needed")
 
 
@@ -236,7 +236,7 @@ def examine(place: Path) -> tuple[Row, ...]:
 def _start(place: Path) -> tuple[Context, Row]:
     """Read the configuration; a wrong one is a row, and the machine is looked at all the same."""
     try:
-        context = pipeline.start(place, needed=False)
+        context = pipeline.start(place, need_config=False)
     except ConfigError as error:
         detail = f"{error.what}: {'; '.join(error.why.splitlines())}"
         row = missing("config", detail, error.hint or "mend what is named", error.code)

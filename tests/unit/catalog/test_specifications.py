@@ -31,7 +31,7 @@ def test_what_rustc_writes_is_what_the_catalogue_says(path):
     """Machine, width, byte order, system, format; and whether rustc's own linker links it."""
     read, row = parse(path, path.read_bytes()), targets.builtin()[path.stem]
     assert (read.machine, read.bits, read.endian, read.os, read.format) == (row.machine, row.bits, row.endian, row.os, row.format)
-    assert (read.linked, read.build_std, read.std) == (row.linked, True, row.std)
+    assert (read.plain_cargo, read.build_std, read.std) == (row.plain_cargo, True, row.std)
     if row.os == "linux":
         assert read.libc == row.libc
 
@@ -52,8 +52,8 @@ def test_it_is_called_as_its_file():
         ("my-board.v2",),
         "/crate/targets/my-board.v2.json",
     )
-    assert board.linked
-    assert not parse(Path("/x.json"), described(**{"linker-flavor": "gnu-lld-cc"})).linked
+    assert board.plain_cargo
+    assert not parse(Path("/x.json"), described(**{"linker-flavor": "gnu-lld-cc"})).plain_cargo
 
 
 def test_older_files_have_the_width_as_text():

@@ -78,7 +78,7 @@ def test_no_other_target_has_an_image():
     """What the catalogue knows besides, cross has no image for; and what it never runs in a container, it has none for."""
     listed = {row.name for row in IMAGES if row.base or row.main_base}
     assert {triple for triple, row in catalogue().items() if row.images} == listed
-    assert [row.triple for row in catalogue().values() if row.images and not row.containerised] == []
+    assert [row.triple for row in catalogue().values() if row.images and not row.container] == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_no_other_target_has_an_image():
 )
 def test_what_cross_runs_in_a_container(known, contained):
     """By the words in the triple, as cross decides; Apple and MSVC want an image of the user's, and get no other."""
-    assert {name: find(name).containerised for name in known.split()} == dict.fromkeys(known.split(), contained)
+    assert {name: find(name).container for name in known.split()} == dict.fromkeys(known.split(), contained)
 
 
 def test_main_links_against_what_its_base_has():
@@ -138,7 +138,7 @@ def test_what_rustc_links_by_itself():
     """The linker that rustc ships is named by it; Fuchsia's programs want libraries of its SDK as well."""
     listed = {words[0]: words[1] for words in lines("rustc_linkers.txt")}
     assert set(listed.values()) == {"rust-lld", "wasm-component-ld"}
-    assert {triple for triple, row in catalogue().items() if row.linked} == set(listed) - {"x86_64-unknown-fuchsia"}
+    assert {triple for triple, row in catalogue().items() if row.plain_cargo} == set(listed) - {"x86_64-unknown-fuchsia"}
 
 
 def test_what_rustc_knows_no_more():
@@ -204,7 +204,7 @@ def test_what_people_call_a_target(name, triple):
 def test_the_catalogue_is_sorted():
     """In three parts, each by triple: what is on cross's list, what it has no image for, and what it never runs in a container."""
     listed = {row.name for row in ROWS} | {"asmjs-unknown-emscripten"}
-    part = {triple: 0 if triple in listed else 1 if row.containerised else 2 for triple, row in catalogue().items()}
+    part = {triple: 0 if triple in listed else 1 if row.container else 2 for triple, row in catalogue().items()}
     assert list(catalogue()) == sorted(catalogue(), key=lambda triple: (part[triple], triple))
 
 

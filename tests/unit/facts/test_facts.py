@@ -95,7 +95,7 @@ def test_what_is_whole_in_our_cache_counts(tmp_path):
         "flipped": "bin/cross is not what was installed",
         "half": "it is incomplete",
         "old": "it has no checksums",
-    } == found.damaged
+    } == found.problems
     assert (("cross-0.2.5-x",), str(tmp_path / "cache/rustup"), str(tools)) == (found.tools, found.home, found.tools_home)
 
 

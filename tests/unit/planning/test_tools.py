@@ -46,7 +46,7 @@ def with_tools(*names):
 
 
 def with_damaged(*names):
-    return facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools", damaged=dict.fromkeys(names, "bin/x is another")))
+    return facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools", problems=dict.fromkeys(names, "bin/x is another")))
 
 
 @pytest.mark.parametrize(
