@@ -265,7 +265,7 @@ def image(place: Place) -> Measured:
     from crosstasks.clients.debian import Archive
     from crosstasks.provisioning import image as images
 
-    context = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), needed=False))
+    context = pipeline.look(pipeline.start(place.folder, environ=place.env, names=("aarch64",), need_config=False))
     archive = Archive(place.folder / "debian", recipes.SUITE, say=lambda _line: None)
     for platform in MACHINES:
         made = recipes.recipe(targets.find("aarch64"), platform, recipes.SUITE)

@@ -38,17 +38,17 @@ ratio is the median of the pairs'.
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
     """Return the page."""
-    return HEAD + "".join(map(_line, _ordered(results)))
+    return HEAD + "".join(map(_line, _sort(results)))
 
 
-def _ordered(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _sort(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return [figure for name in FIGURES for figure in results.get(name, [])]
 
 
 def write(results: dict[str, list[dict[str, Any]]], docs: Path) -> None:
     """Write the page and its picture."""
     (docs / "benchmarks.md").write_text(table(results), "utf-8")
-    (docs / "benchmarks.svg").write_text(svg(_ordered(results)), "utf-8")
+    (docs / "benchmarks.svg").write_text(svg(_sort(results)), "utf-8")
 
 
 def _line(figure: dict[str, Any]) -> str:

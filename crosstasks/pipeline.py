@@ -202,7 +202,7 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                 context = replace(context, facts=plan.turn(planned, error, context.facts))
                 context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
-            return changed(_finished(planned, ran, context, begun), better=better), context
+            return changed(_finish(planned, ran, context, begun), better=better), context
     except CrosstasksError as error:
         error.route, error.failures = route, context.facts.failures
         raise
@@ -229,7 +229,7 @@ def _lock_text(context: Context) -> str:
         return ""
 
 
-def _finished(planned: Plan, ran: run.Run, context: Context, begun: float) -> Result:
+def _finish(planned: Plan, ran: run.Run, context: Context, begun: float) -> Result:
     if ran.error:
         raise ran.error
     if ran.code:

@@ -221,7 +221,7 @@ def fetch(route: Route, context: Context) -> None:
             _cargo_fetch(lock, route, context)
         user = user_home(context.environ)
         check(lock, user)
-        sources = _unpacked(lock, user) if lock.exists() else []
+        sources = _source_folders(lock, user) if lock.exists() else []
         files.write(stamp, json.dumps({"key": _stamp_key(lock, route), "crates": sources}))
     if route.build_std:
         from ..provisioning import toolchain
@@ -278,7 +278,7 @@ def check(lock: Path, user: Path) -> None:
         raise ConfigError("what cargo keeps of a crate is not what Cargo.lock names", why=why, hint=hint)
 
 
-def _unpacked(lock: Path, user: Path) -> list[str]:
+def _source_folders(lock: Path, user: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
     every = locked(lock)
     names = [f"{package['name']}-{package['version']}" for package in every if package["source"].startswith(("registry", "sparse"))]

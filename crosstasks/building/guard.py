@@ -316,7 +316,7 @@ def engine_program(mounts: Mounts) -> str:
     """Return the program that stands in for the engine's. Only builtins of a POSIX shell are used."""
     home, run = (_below(path, mounts.cache) for path in (mounts.home, mounts.run))
     writable = "|".join(f"*:{shlex.quote(place)}" for place in ("/target", *mounts.volumes))
-    nested = "\n".join(f"                {line}" for line in _nested(mounts))
+    nested = "\n".join(f"                {line}" for line in _inner_mounts(mounts))
     return f"""#!/bin/sh
 # the engine as cross sees it: made by crosstasks for one run, see its building/guard.py
 engine={shlex.quote(mounts.engine)}
@@ -363,7 +363,7 @@ exec "$engine" run --cidfile={shlex.quote(f"{mounts.run}/{CONTAINER}")} "$@"
 """
 
 
-def _nested(mounts: Mounts) -> list[str]:
+def _inner_mounts(mounts: Mounts) -> list[str]:
     """Return the lines that mount over parts of the workspace, which lies at ``$host`` here and at ``$place`` there."""
     lines = [f"""set -- "$@" -v "$host/"{shlex.quote(name)}:"$place/"{shlex.quote(name)}:ro""" for name in mounts.read_only]
     root, target = PurePosixPath(mounts.root), PurePosixPath(mounts.target)

@@ -108,7 +108,7 @@ def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
         return _install(marks.rustup)
     if marks.cargo is not None:
         return _fall_back(marks.cargo, err)
-    return _no_image(err) if code == 1 and _ABORTED in err else _recognised(code, err)
+    return _no_image(err) if code == 1 and _ABORTED in err else _known_failure(code, err)
 
 
 def _install(argv: Sequence[str]) -> ToolMissing:
@@ -183,7 +183,7 @@ def _error(row: remedies.Remedy, why: str) -> CrosstasksError:
     return kind(row.what, why=why, hint=row.remedy)
 
 
-def _recognised(code: int, err: str) -> CrosstasksError | None:
+def _known_failure(code: int, err: str) -> CrosstasksError | None:
     """Tell an ending by its words. A program may print the same: its exit code must fit as well."""
     for row in remedies.when("ending"):
         match = row.search(err) if code in row.codes else None

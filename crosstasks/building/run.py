@@ -360,7 +360,7 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
         listed.append(f"--message-format={form or 'json-render-diagnostics'}")
     if route.build_std:
         listed.append(f"-Zbuild-std={'std,panic_abort' if target.std else 'core,alloc'}")
-    if target.specification and gated(route.toolchain.release):
+    if target.specification and needs_spec_flag(route.toolchain.release):
         listed.append("-Zjson-target-spec")
     if plan.verb == "nextest-archive":
         place = "/target" if route.builder == "cross" and route.flavour != "git" else str(folder(route, repository))
@@ -368,7 +368,7 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
     return tuple(listed)
 
 
-def gated(release: str) -> bool:
+def needs_spec_flag(release: str) -> bool:
     """Tell whether cargo takes a target in JSON only if it is told so: since 1.95, which began in February 2026 (rust-lang/cargo#16557)."""
     channel, _, day = release.partition("-")
     return day >= "2026-02-01" if channel in {"nightly", "beta"} else versions.numbers(release) >= (1, 95)

@@ -252,7 +252,7 @@ def no_orphans() -> Iterator[None]:
     """Have every program that is started meanwhile ended when this process is killed: an install would go on without us."""
     end = ContainerReaper()
     try:
-        with process.owned(end):
+        with process.ownership(end):
             yield
     finally:
         end.close(done=True)

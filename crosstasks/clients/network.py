@@ -70,11 +70,11 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """
     small = {name.lower(): environ[name] for name in proxies(environ) if name in environ and name.lower() not in environ}
     file = authorities(environ)
-    certificates = {name: file for name in TOOLS if file and name not in environ and not _configured(name, environ)}
+    certificates = {name: file for name in TOOLS if file and name not in environ and not _has_setting(name, environ)}
     return small | certificates
 
 
-def _configured(name: str, environ: Mapping[str, str]) -> bool:
+def _has_setting(name: str, environ: Mapping[str, str]) -> bool:
     pattern, files = TOOLS[name]
     if name == "PIP_CERT" and environ.get("PIP_CONFIG_FILE") == os.devnull:  # pip then reads none of its files
         return False

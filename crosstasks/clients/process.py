@@ -35,7 +35,7 @@ class SignalReceived(BaseException):
 
 class Signals:
     """
-    While it is entered, signals wait until ``check()``; only within ``raised()`` they strike at once. At its end they are ``Interrupted``.
+    While it is entered, signals wait until ``check()``; only within ``at_once()`` they strike at once. At its end they are ``Interrupted``.
 
     So none comes between starting a program and being ready to end it, or where a lock would stay taken. What ignores a signal
     (nohup) goes on doing so;
@@ -72,7 +72,7 @@ class Signals:
             raise SignalReceived
 
     @contextmanager
-    def raised(self) -> Iterator[None]:
+    def at_once(self) -> Iterator[None]:
         """Let a signal end the block, also one that has come already."""
         try:
             self.raising = True
@@ -131,7 +131,7 @@ _OWNERS: Final[list[Owner]] = []
 
 
 @contextmanager
-def owned(owner: Owner) -> Iterator[None]:
+def ownership(owner: Owner) -> Iterator[None]:
     """Tell *owner* of every program that is started meanwhile, by whatever thread."""
     _OWNERS.append(owner)
     try:
@@ -255,7 +255,7 @@ class _Waiting(selectors.DefaultSelector):
         def act() -> bool:
             chunk = os.read(pipe.fileno(), CHUNK)
             if chunk:
-                with self.signals.raised():  # whoever reads our own output may have stopped
+                with self.signals.at_once():  # whoever reads our own output may have stopped
                     receive(chunk)
             return bool(chunk)
 

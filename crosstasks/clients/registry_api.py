@@ -103,13 +103,13 @@ class LogIn:
         headers = {"Authorization": f"Basic {credentials}"} if credentials and (safe or realm.startswith("https://")) else {}
         parameters = {name: challenge[name] for name in ("service",) if challenge.get(name)}
         if challenge.get("scope"):
-            parameters["scope"] = self._widened(challenge["scope"])
+            parameters["scope"] = self._widen(challenge["scope"])
         response = read_all(self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout, stream=True), self.timeout)
         response.raise_for_status()
         content = response.json()
         return str(content.get("token") or content.get("access_token") or "")
 
-    def _widened(self, scope: str) -> str:
+    def _widen(self, scope: str) -> str:
         """Add what was asked for before: threads share a token, and one that may pull only would keep another from pushing."""
         rows = []
         for one in scope.split():
@@ -190,7 +190,7 @@ def _through_docker(ref: str, engine: Engine, timeout: float) -> dict[str, Any]:
     except (NotFound, ImageNotFound) as error:
         raise ImageFailed(f"{ref} is not in its registry", why=str(error.explanation or "")) from error
     except APIError as error:
-        raise _not_looked_up(ref, str(error.explanation or error)) from error
+        raise _lookup_failure(ref, str(error.explanation or error)) from error
     except (DockerException, OSError) as error:
         raise EngineFailed("docker does not answer", why=str(error)) from error
     # Docker 20.10 names no platform for a plain manifest of OCI's kind, only for one of its own
@@ -213,7 +213,7 @@ UNRESOLVED: Final = re.compile("no such host|server misbehaving|Name or service 
 """How Docker and Python say that a name leads to no machine."""
 
 
-def _not_looked_up(ref: str, why: str, words: str = "") -> ImageFailed:
+def _lookup_failure(ref: str, why: str, words: str = "") -> ImageFailed:
     """Return the failure in the client's own words, with what can be done about it."""
     hint = docker_sdk.LOG_IN if re.search("denied|unauthorized|no basic auth credentials", words or why, re.IGNORECASE) else ""
     kind = UnknownRegistry if UNRESOLVED.search(why) else ImageFailed
@@ -306,10 +306,10 @@ class RegistryClient:
         url = path if "://" in path else f"{self.base}/{path}"
         # what an upload goes to may be elsewhere, and our log-in is not for that
         ours = url.startswith(f"{self.origin}/")
-        response = self._sent(method, url, headers, ours=ours, **options)
+        response = self._send(method, url, headers, ours=ours, **options)
         if response.status_code in REFUSED and ours and self.log_in.answer(response):
             response.close()
-            response = self._sent(method, url, headers, ours=ours, **options)
+            response = self._send(method, url, headers, ours=ours, **options)
         if not response.ok:
             response.close()  # what it says is not read, and its connection would stay open
         if response.status_code == NOT_FOUND:
@@ -317,7 +317,7 @@ class RegistryClient:
         response.raise_for_status()
         return response
 
-    def _sent(self, method: str, url: str, headers: Mapping[str, str], *, ours: bool, **options: Any) -> Response:
+    def _send(self, method: str, url: str, headers: Mapping[str, str], *, ours: bool, **options: Any) -> Response:
         all_headers = {**headers, **(self.log_in.header if ours else {})}
         response: Response = self.session.request(method, url, headers=all_headers, timeout=self.timeout, **options)
         return response
@@ -351,7 +351,7 @@ def translate_errors(ref: str) -> Iterator[None]:
     try:
         yield
     except (RequestException, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a list where a table belongs
-        raise _not_looked_up(ref, network.root_cause(error), str(error)) from error
+        raise _lookup_failure(ref, network.root_cause(error), str(error)) from error
 
 
 def directly(ref: str, timeout: float) -> dict[str, Any]:

@@ -121,9 +121,9 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
     ingredients = {
         "image": images.choose(source, variant, request, facts),
         "emulator": _emulator(platform, request, facts),
-        "toolchain": _needed("toolchain", toolchain),
-        "tool": _needed(f"cross {flavour}", parts.cross(flavour)),
-        "nextest": _needed("cargo-nextest", parts.nextest(machine, True)),
+        "toolchain": _with_kind("toolchain", toolchain),
+        "tool": _with_kind(f"cross {flavour}", parts.cross(flavour)),
+        "nextest": _with_kind("cargo-nextest", parts.nextest(machine, True)),
         "host_toolchain": _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else (),
     }
     more = {"flavour": flavour, "emulated": platform != _own_platform(facts), "remote": _elsewhere(facts)}
@@ -134,7 +134,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
 Part = TypeVar("Part")
 
 
-def _needed(what: str, part: Part | Refused) -> Part | Refused:
+def _with_kind(what: str, part: Part | Refused) -> Part | Refused:
     """Say of a part that is refused what it is."""
     return Refused(name="", why=f"no {what}: {part.why}", hint=part.hint) if isinstance(part, Refused) else part
 

@@ -167,11 +167,11 @@ def _container_options(options: TargetConfig, config: Config) -> Iterator[str]:
     """
     yield from (name for name in OF_TARGET if getattr(options, name))
     if options.builder in {"auto", "cross"}:
-        shared = [name for name in OF_ALL if name != "cross" or "fallback" not in _set(("fallback",), options, config)]
-        yield from _set(shared, options, config)
+        shared = [name for name in OF_ALL if name != "cross" or "fallback" not in _nondefault_options(("fallback",), options, config)]
+        yield from _nondefault_options(shared, options, config)
 
 
-def _set(names: Sequence[str], options: TargetConfig, config: Config) -> list[str]:
+def _nondefault_options(names: Sequence[str], options: TargetConfig, config: Config) -> list[str]:
     """Return those of the options that are set to something, and not left as they are."""
     said = (name for name in names if config.source(name, options.triple) != "default")
     return [name for name in said if config.value(name, options.triple) not in {"", "auto"}]

@@ -77,7 +77,7 @@ def askers(names: Iterable[str], folders: Iterable[Path]) -> Mapping[str, tuple[
     texts = {name: name.encode() for name in names}
     crates_by_symbol: dict[str, set[str]] = {name: set() for name in texts}
     for path, crate in sorted(_libraries(folders)):
-        for name in _undefined(path, texts):
+        for name in _open_references(path, texts):
             crates_by_symbol[name].add(crate)
     return {name: tuple(sorted(crates)) for name, crates in crates_by_symbol.items()}
 
@@ -92,7 +92,7 @@ def _libraries(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
                 yield path, match["package"]
 
 
-def _undefined(path: Path, texts: Mapping[str, bytes]) -> set[str]:
+def _open_references(path: Path, texts: Mapping[str, bytes]) -> set[str]:
     """Return those of the symbols that an archive's objects refer to, and that none of them defines."""
     if not path.stat().st_size:
         return set()

@@ -300,7 +300,7 @@ def test_what_debian_signs(data):
     with contextlib.suppress(OURS):
         release.read(data.decode(errors="replace"), "here")
     with contextlib.suppress(OURS):
-        release.signed(data, [], "here")
+        release.signed_text(data, [], "here")
 
 
 @fuzz

@@ -85,7 +85,7 @@ def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Give the lines for the whole stanzas in blocks, unsorted, each with its end."""
     for block in blocks:
         for stanza in block.replace(b"\t", b" ").split(b"\n\n"):
-            fields = dict(_FIELD.findall(b"\n" + _unfolded(stanza)))
+            fields = dict(_FIELD.findall(b"\n" + _unfold(stanza)))
             name, version = fields.get(b"Package", b""), fields.get(b"Version", b"")
             if not name or not version or not fields.get(b"Size", b"0").isdigit():
                 continue
@@ -94,7 +94,7 @@ def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 yield from (b"\t".join((provided, b"", name, version, own + b"\n")) for provided, own in _provisions(provides))
 
 
-def _unfolded(stanza: bytes) -> bytes:
+def _unfold(stanza: bytes) -> bytes:
     """Return a stanza with each relation on one line, as the archive writes it anyway."""
     return _FOLD.sub(b" ", stanza) if b",\n " in stanza else stanza
 

@@ -110,7 +110,7 @@ class Lists:
             real = dict.fromkeys(one for one in architectures if one != ALL)
             stale = [one for one in real if now - state.stamps.get(one, 0) > FRESH or not self._there(state, one)]
             if stale:
-                self._write(self._renewed(state, stale))
+                self._write(self._renew(state, stale))
 
     def _there(self, state: State, architecture: str) -> bool:
         """Tell whether nobody has taken away what is kept of an architecture."""
@@ -130,9 +130,9 @@ class Lists:
                 rmtree(self.folder / "closures", ignore_errors=True)
         self._open.clear()
 
-    def _renewed(self, state: State, stale: Sequence[str]) -> State:
+    def _renew(self, state: State, stale: Sequence[str]) -> State:
         self._say(f"asking {_server(self.bases[0])} what {self.suite} offers for {', '.join(stale)}")
-        base, releases = self._reached(state)
+        base, releases = self._first_mirror(state)
         behind = [one for one, (_, old) in releases.items() if old]
         if behind:
             self._say(f"{_server(base)} is behind with {', '.join(behind)}; what is known already is used")
@@ -146,7 +146,7 @@ class Lists:
         stamp = time.time() - (FRESH - SOON if behind or len(lists) < len(rows) else 0)
         return State(base=base, stamps={**state.stamps, **dict.fromkeys(stale, stamp)}, sources=sources)
 
-    def _reached(self, state: State) -> tuple[str, dict[str, tuple[Release, bool]]]:
+    def _first_mirror(self, state: State) -> tuple[str, dict[str, tuple[Release, bool]]]:
         """Return the first mirror that answers, with the Release file of each source, and whether it is older than what is kept."""
         keys = release.keyring(self.keyring)
         for base in self.bases:
@@ -162,7 +162,7 @@ class Lists:
     def _release(self, base: str, archive: str, suite: str, keys: Sequence[Cert], state: State) -> tuple[str, tuple[Release, bool]]:
         place = f"{base.format(archive=archive)}/dists/{suite}/InRelease"
         content = fetch.text(self._web, place, MOST)
-        file = release.read(release.signed(content, keys, place), place)
+        file = release.read(release.signed_text(content, keys, place), place)
         if file.suite != suite:
             raise ToolMissing(f"{place} is of another suite", why=f"it says {file.suite!r}", hint="`base` takes code names")
         # what a mirror of one moment serves holds always
@@ -266,7 +266,7 @@ def _make_index(row: _Row) -> None:
     unsorted, draft = row.path.with_suffix(".lines"), row.path.with_suffix(".draft")
     keys, offset = [], 0
     with unsorted.open("wb") as file:
-        for line in index.lines(index.blocks(_ahead(_unpacked(row.packed, row.entry.unpacked)))):
+        for line in index.lines(index.blocks(_ahead(_unpack(row.packed, row.entry.unpacked)))):
             keys.append(_key(line, offset))
             offset += file.write(line)
     keys.sort()
@@ -299,7 +299,7 @@ def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def _unpacked(path: Path, size: int) -> Iterator[bytes]:
+def _unpack(path: Path, size: int) -> Iterator[bytes]:
     """
     Unpack a list piece by piece, and no more than the archive signed.
 

@@ -92,7 +92,7 @@ def keyring(file: str) -> tuple[Cert, ...]:
     return keys
 
 
-def signed(content: bytes, keys: Sequence[Cert], place: str) -> str:
+def signed_text(content: bytes, keys: Sequence[Cert], place: str) -> str:
     """
     Return what is signed in a file, and nothing else of it.
 

@@ -190,7 +190,7 @@ class _Machine:
 
     def _candidates(self, relation: Relation, architecture: str) -> Iterator[Stanza]:
         """Give what would serve: by name, the newest first, of the architecture before others; then by what it provides."""
-        yield from self._ordered(
+        yield from self._sort(
             (
                 one
                 for one in self.lists.packages(relation.name)
@@ -203,7 +203,7 @@ class _Machine:
         for provision in providers:
             newest[provision.package] = max(newest.get(provision.package, ""), provision.package_version, key=version_key)
         names = sorted({one.package for one in providers if _in_version(one.version, relation)})
-        yield from self._ordered(
+        yield from self._sort(
             (
                 one
                 for name in names
@@ -213,7 +213,7 @@ class _Machine:
             architecture,
         )
 
-    def _ordered(self, stanzas: Iterable[Stanza], architecture: str) -> list[Stanza]:
+    def _sort(self, stanzas: Iterable[Stanza], architecture: str) -> list[Stanza]:
         """Sort by how near an architecture is and how important a package, then by name; of one the newest version first."""
         near = {architecture: 0, ALL: 1}
         newest = sorted(stanzas, key=lambda one: version_key(one.version), reverse=True)

@@ -251,7 +251,7 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
     needed = Needs()
     routes_by_place: Routes = {}
     for folder in workspaces(repository.top(context.root) or context.root):
-        needed |= needed_by(folder, context, routes_by_place)
+        needed |= needs_of(folder, context, routes_by_place)
     if not needed.targets:
         raise ConfigError(
             f"no configuration in {context.root}",
@@ -278,7 +278,7 @@ Routes: TypeAlias = dict[tuple[str, bytes], tuple[Route, ...]]
 """The routes of workspaces that have the same configuration, and say the same of toolchain, linkers and Cross.toml."""
 
 
-def needed_by(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
+def needs_of(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
     place = documents.locate(folder)
     if not place:

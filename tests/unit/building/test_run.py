@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from planning import settle
 
 from crosstasks.building import commands, dependencies, run
-from crosstasks.building.run import cargo_options, gated, oldest, ours, past_cross, rounds, subcommand, unwinding
+from crosstasks.building.run import cargo_options, needs_spec_flag, oldest, ours, past_cross, rounds, subcommand, unwinding
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.core.errors import DiskFull, EngineFailed, ToolMissing
@@ -138,7 +138,7 @@ def test_a_target_in_json_is_named_by_its_file(monkeypatch, builder, file):
 )
 def test_which_cargo_has_to_be_told_of_json(release, asked):
     """The older ones do not know the flag."""
-    assert gated(release) is asked
+    assert needs_spec_flag(release) is asked
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_only_what_is_signed_is_returned():
     """What stands before and behind the signed text is no part of it."""
     key = archive.secret()
     content = b"Codename: evil\n" + archive.clear_signed(key, "Codename: good\n") + b"Codename: evil\n"
-    assert release.signed(content, [archive.public(key)], "place").strip() == "Codename: good"
+    assert release.signed_text(content, [archive.public(key)], "place").strip() == "Codename: good"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_the_keys_did_not_sign_is_refused(change):
     """And the error says which file."""
     key = archive.secret()
     with pytest.raises(ToolMissing, match="place is not signed"):
-        release.signed(change(archive.clear_signed(key, "Codename: good\n")), [archive.public(key)], "place")
+        release.signed_text(change(archive.clear_signed(key, "Codename: good\n")), [archive.public(key)], "place")
 
 
 def test_a_release_file_names_its_lists():
