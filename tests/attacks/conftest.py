@@ -51,6 +51,7 @@ def engine(tmp_path_factory, cache):
         yield Attacked()
         return
     folder = tmp_path_factory.mktemp("engine")
+    _provision(folder / "crate", cache)
     more = ("--storage-opt", "ignore_chown_errors=true") if kind == "podman-rootless" else ()
     with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
         program = str(podman.made(folder, runroot, "overlay", *more))
@@ -69,6 +70,15 @@ def engine(tmp_path_factory, cache):
             if attacked.user:  # rootless, a process of its own holds the user's ids
                 subprocess.run((*attacked.user, program, "system", "migrate"), check=False, capture_output=True)
             podman.unmounted(folder)
+
+
+def _provision(crate, cache):
+    """Have Docker's image, the tools and the toolchain made, which Podman is given."""
+    (crate / "src").mkdir(parents=True)
+    (crate / "src" / "main.rs").write_text("fn main() {}\n")
+    (crate / "Cargo.toml").write_text('[package]\nname = "made"\nversion = "0.1.0"\nedition = "2021"\n')
+    argv = (sys.executable, "-m", "crosstasks", "build", "--target", "aarch64", "--builder", "cross")
+    subprocess.run(argv, cwd=crate, env=_environ(cache), check=True, capture_output=True, timeout=600)
 
 
 def _rootless(folder, cache, options):
@@ -110,10 +120,15 @@ def hostile(crate, victim):
 
 @pytest.fixture
 def environ(cache, engine):
-    """The user's environment, without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
+    """The user's environment for the engine that is attacked."""
+    return _environ(cache, engine.options)
+
+
+def _environ(cache, options={}):
+    """Return the environment without options of crosstasks in it; Debian's packages serve, as where rustup's server is out of reach."""
     fixed = {"CROSSTASKS_CACHE_DIR": str(cache), "RUSTUP_DIST_SERVER": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
     fixed["CROSSTASKS_TOOLCHAIN"] = "1.85.0"  # of Debian's releases the one that has the library of every target here
-    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | engine.options
+    return {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("CROSSTASKS_")} | fixed | options
 
 
 @pytest.fixture
