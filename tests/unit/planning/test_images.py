@@ -132,7 +132,7 @@ def test_an_image_built_here_is_known_by_its_recipe():
 def test_an_image_that_was_built_here_is_taken_where_it_would_be_built():
     """What comes before it is not passed over because an earlier call, without a registry, has built one."""
     known = facts(images={REF: GONE, MADE: image(MADE)})
-    assert choose("local", wanted(), known, config()) == Refused(name="", why=f"{REF}: the engine has no {REF}")
+    assert choose("local", wanted(), known, config()) == Refused(name="", why=f"the engine has no {REF}")
     assert choose("build", wanted(), known, config()).ref == MADE
 
 
@@ -291,10 +291,7 @@ def test_crosstasks_toml_wins_over_cross_toml():
 def test_a_named_image_that_is_not_there():
     """Both places are told."""
     known = facts(images={OWN: GONE}, registry={OWN: Absent("it has no such tag")})
-    assert (
-        choose("configured", wanted(), known, config(image=OWN)).why
-        == f"the engine: the engine has no {OWN}; its registry: it has no such tag"
-    )
+    assert choose("configured", wanted(), known, config(image=OWN)).why == f"the engine has no {OWN}; its registry: it has no such tag"
 
 
 @pytest.mark.parametrize("name", ["freebsd", "solaris", "netbsd"])
@@ -413,7 +410,7 @@ def test_a_mirror_has_the_pinned_base_under_the_same_digest():
             "docker.io/library/buildpack-deps:bookworm compiles for x86_64-unknown-linux-gnu on linux/amd64, and for nothing else",
         ),
         (wanted("x86_64"), {"packages": ["libssl-dev"]}, "`packages` asks for Debian packages, which only an image built here can hold"),
-        (wanted("x86_64"), {"offline": True}, f"the engine: the engine has no {BASE}; its registry: offline = true"),
+        (wanted("x86_64"), {"offline": True}, f"the engine has no {BASE}; its registry: offline = true"),
     ],
 )
 def test_the_pinned_base_is_refused_with_the_reason(want, options, why):

@@ -218,24 +218,21 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
             "0.2.5",
             facts(),
             {"offline": True},
-            "PATH: no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true",
+            "no cross on PATH; cache: not installed yet; PyPI: offline = true; cargo: offline = true",
             "",
         ),
         (
             "git",
             bare_facts(),
             {},
-            "PATH: no cross on PATH; cache: not installed yet; PyPI: PyPI has no cross git; cargo: no cargo to compile it with",
+            "no cross on PATH; cache: not installed yet; PyPI has no cross git; no cargo to compile it with",
             "install a newer Rust, or let `cross` be 0.2.5",
         ),
         (
             "0.2.4",
             bare_facts(builders=Builders(programs=(on_path("cross", "0.2.5", "88f49ff 2023-02-04"),))),
             {},
-            (
-                "PATH: cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI: PyPI has no cross 0.2.4; "
-                "cargo: no cargo to compile it with"
-            ),
+            ("cross on PATH is 0.2.5 (88f49ff 2023-02-04); cache: not installed yet; PyPI has no cross 0.2.4; no cargo to compile it with"),
             "install a newer Rust, or let `cross` be 0.2.5",
         ),
     ],
@@ -268,7 +265,7 @@ def test_zigbuild_from_pypi_brings_zig():
 def test_zigbuild_without_a_network():
     """Offline, what is not there is refused."""
     found = zigbuild(facts(), config(offline=True))
-    assert found.why == "PATH: cargo-zigbuild and zig are not both on PATH; cache: not installed yet; PyPI: offline = true"
+    assert found.why == "cargo-zigbuild and zig are not both on PATH; cache: not installed yet; PyPI: offline = true"
 
 
 def test_rustup_is_the_users_own_or_pypis():
