@@ -54,6 +54,16 @@ WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
     "forky": ("armel", "mips64el", "mipsel"),
 }
 
+PORTS: Final[Mapping[str, str]] = {
+    "i586": "i386",
+    "mips": "mips",
+    "mips64": "mips64",
+    "powerpc": "powerpc",
+    "powerpc64": "ppc64",
+    "sparc64": "sparc64",
+}
+"""What Debian calls machines of which no release has packages, but compilers, and with them a C library (``libc6-mips-cross``)."""
+
 EMULATORS: Final = "qemu-user-static"
 """Debian's package of all of QEMU's emulators."""
 
@@ -192,10 +202,11 @@ def shared_name(target: str, packages: Sequence[str] = ()) -> str:
 
 def libraries(target: Target, platform: str) -> tuple[str, ...]:
     """Return Debian's packages of the C library that a target's programs load, on an engine of *platform*; none if Debian has none."""
-    if target.libc != "gnu" or target.os != "linux" or not target.debian:
+    architecture = target.debian or PORTS.get(target.arch, "")
+    if target.libc != "gnu" or target.os != "linux" or not architecture:
         return ()
     own = target.platform == platform
-    return tuple(name if own else f"{name}-{target.debian}-cross" for name in ("libc6", "libgcc-s1", "libstdc++6"))
+    return tuple(name if own else f"{name}-{architecture}-cross" for name in ("libc6", "libgcc-s1", "libstdc++6"))
 
 
 def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Recipe | Refused:

@@ -124,7 +124,7 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
         ),
         ("uefi", facts(), {}, "x86_64-unknown-uefi has no system that could start a test: name what does as `runner`"),
         ("freebsd", facts(), {}, "x86_64-unknown-freebsd programs do not run on this host, and no container runs them"),
-        ("powerpc", facts(), {}, "powerpc-unknown-linux-gnu programs do not run on this host, and no container runs them"),
+        ("loongarch64", facts(), {}, "loongarch64-unknown-linux-gnu programs do not run on this host, and no container runs them"),
         (
             "aarch64-musl",
             bare_facts(),
@@ -172,6 +172,21 @@ def test_a_program_that_is_not_static_finds_its_libraries_in_the_container():
     assert (found.words, found.image) == (("qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"), recipe.tag)
     own = emulator("aarch64", "linux/arm64", libraries=("libc6", "libgcc-s1", "libstdc++6"))
     assert chosen("aarch64", said(facts(engine=engine(arch="aarch64")), HELD, own.tag)).words == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "qemu", "port", "place"),
+    [
+        ("i586", "i386", "i386", "i686-linux-gnu"),
+        ("mips64", "mips64", "mips64", "mips64-linux-gnuabi64"),
+        ("mips", "mips", "mips", "mips-linux-gnu"),
+    ],
+)
+def test_libraries_that_come_with_compilers_alone_start_programs_too(name, qemu, port, place):
+    """No release has packages of that machine, but its C library for those who compile for it."""
+    recipe = emulator(qemu, "linux/amd64", libraries=(f"libc6-{port}-cross", f"libgcc-s1-{port}-cross", f"libstdc++6-{port}-cross"))
+    found = chosen(name, said(facts(), HELD, recipe.tag))
+    assert (found.words, found.image) == ((f"qemu-{qemu}-static", "-L", f"/usr/{place}"), recipe.tag)
 
 
 def test_what_prints_nothing_is_tested_and_its_tests_are_not_listed():
