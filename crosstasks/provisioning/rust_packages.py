@@ -189,7 +189,10 @@ def _needed_file(folder: Path, name: str, links: Mapping[str, str]) -> Path:
             real = links[real]
         if not (folder / PRIVATE / real).is_file():
             raise ToolMissing(f"no package that rustc depends on holds {name}", hint=CHANGING)
-        os.link(folder / PRIVATE / real, place)
+        try:
+            os.link(folder / PRIVATE / real, place)
+        except OSError:  # a file system without links, as exFAT
+            shutil.copy(folder / PRIVATE / real, place)
     return place
 
 

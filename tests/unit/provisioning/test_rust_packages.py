@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -71,8 +72,14 @@ PROGRAMS = [
 ]
 
 
-def test_only_what_is_needed_is_kept(tmp_path):
-    """Each library by the name that it is asked for by, however many links lead there; glibc's own are the machine's."""
+def no_links(*_paths):
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+def test_only_what_is_needed_is_kept(tmp_path, monkeypatch, link):
+    """Each library by the name that it is asked for by, however many links lead there, on exFAT too; glibc's own are the machine's."""
+    monkeypatch.setattr(os, "link", link)
     glibc = rust_packages.programs(members("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libfoo1"), tmp_path)
     assert ("2.34", PROGRAMS) == (glibc, tree(tmp_path))
     assert "libz.so.1" == (tmp_path / "lib/debian/libLLVM.so.19.1").read_text()
