@@ -257,6 +257,10 @@ def _compilers(crate: Path, place: Place) -> tuple[tuple[str, ...], ...]:
     )
 
 
+BEYOND_THE_DOWNLOAD: Final = {"linux/amd64": 10, "linux/arm64": 8}
+"""Seconds that an image may take: one for amd64 has a cross compiler and an emulator as well."""
+
+
 def image(place: Place) -> Measured:
     """Time building the image of aarch64 from Debian's packages, for engines of both architectures; there are lists, and no package."""
     from crosstasks import pipeline
@@ -285,9 +289,35 @@ def image(place: Place) -> Measured:
         finally:
             context.run((context.engine.command, "image", "rm", recipe.tag))
         what = f"the image of aarch64 for {platform}, from Debian's packages"
-        yield Figure(what=what, against="", wanted="<= 30 s", value=found[0], held=found[0] <= 30)
-        yield _ratio(what, "the download of its packages, from a mirror beside this machine", found, 1.5)
+        against, more = "the download of its packages, from a mirror beside this machine", found[0] - found[1]
+        most = BEYOND_THE_DOWNLOAD[platform]
+        yield Figure(
+            what=what, against=against, wanted=f"more <= {most} s", value=found[0], other=found[1], ratio=found[2], held=more <= most
+        )
         yield _ratio(what, "the same where the line has 100 Mbit/s", slower, 1.5)
+
+
+def resolving(place: Place) -> Measured:
+    """Time finding the packages of that image: from lists that are fetched for it, and once more."""
+    from crosstasks.catalog import recipes, targets
+    from crosstasks.clients.debian import Archive
+    from crosstasks.provisioning import image as images
+
+    recipe = recipes.recipe(targets.find("aarch64"), "linux/amd64", recipes.SUITE)
+
+    def resolve() -> float:
+        begun = time.perf_counter()
+        images.packages(recipe, Archive(place.folder / "lists", recipes.SUITE, say=lambda _line: None))
+        return time.perf_counter() - begun
+
+    def anew() -> float:
+        shutil.rmtree(place.folder / "lists", ignore_errors=True)
+        return resolve()
+
+    first, again, _ = pairs(anew, resolve, place.few)
+    what = "the packages of that image for linux/amd64"
+    yield Figure(what=f"{what}, nothing known", against="", wanted="<= 4 s", value=first, held=first <= 4)
+    yield Figure(what=f"{what}, again", against="", wanted="<= 1.5 s", value=again, held=again <= 1.5)
 
 
 @contextmanager
@@ -338,6 +368,7 @@ FIGURES: Final[Mapping[str, Callable[[Place], Measured]]] = {
     "six": six,
     "native": native,
     "image": image,
+    "resolving": resolving,
     "cold": cold,
 }
 """A new figure is one function and one row."""
