@@ -113,13 +113,15 @@ def selection(look: Look, settings: Mapping[str, Any]) -> str:
     if variable:
         return variable
     overrides: Mapping[str, str] = settings.get("overrides") or {}
+    default = str(settings.get("default_toolchain") or "")
     for folder in (look.cwd, *look.cwd.parents):
         if str(folder) in overrides:
             return overrides[str(folder)]
         file = manifest.read_toolchain_file(folder)
         if isinstance(file, manifest.ToolchainFile):
-            return file.channel
-    return str(settings.get("default_toolchain") or "")
+            # one that names components alone adds them to the default
+            return file.channel or ("" if file.path else default)
+    return default
 
 
 def resolve(name: str, host: str, names: Iterable[str]) -> str:

@@ -61,9 +61,10 @@ def _install(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> No
     flags = ["--profile", want.profile or "minimal", "--force-non-host", "--no-self-update"]
     done = _rustup(["toolchain", "install", want.name, *flags, *targets, *source], home, rustup, run)
     if done.code:
-        message = done.err[done.err.find("error:") :].strip() if "error:" in done.err else done.err.strip()
-        hint = BUILD_STD if "unavailable for download" in message else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
-        raise ToolMissing(f"rustup cannot install {want.name}", why=message[-2000:] or f"it exited with {done.code}", hint=hint)
+        chatter, error, message = done.err.partition("error: ")
+        reason, _, more = ((message if error else chatter).strip() or f"it exited with {done.code}").partition("\n")
+        hint = BUILD_STD if "unavailable for download" in reason else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
+        raise ToolMissing(f"rustup cannot install {want.name}: {reason}", why=more[-2000:], hint=hint)
     mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
     lacking = missing(home, want)
     if lacking:

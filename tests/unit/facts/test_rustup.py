@@ -104,6 +104,8 @@ def test_a_toolchain_that_does_not_run_here_is_still_one(machine, tmp_path):
     [
         ({}, False, "", f"stable-{HOST}"),
         ({}, False, "nightly", f"nightly-{HOST}"),
+        ({}, False, '[toolchain]\ncomponents = ["rust-src"]', f"stable-{HOST}"),
+        ({}, False, '[toolchain]\npath = "/opt/rust"', ""),
         ({}, True, "nightly", f"beta-{HOST}"),
         ({"RUSTUP_TOOLCHAIN": f"stable-{HOST}"}, True, "nightly", f"stable-{HOST}"),
         ({"RUSTUP_TOOLCHAIN": "1.2.3"}, False, "", ""),
