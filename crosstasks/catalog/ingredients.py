@@ -6,7 +6,6 @@ waits for answers: then a source returns the questions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -238,9 +237,8 @@ def first(
     for name, way in ways:
         match way():
             case Refused(why=why, hint=hint):
-                reasons.append(
-                    why if re.search(rf"\b{re.escape(name)}\b", why) else f"{name}: {why}"
-                )  # who names itself needs no name before
+                # who names itself needs no name before
+                reasons.append(why if f" {name} " in f" {why} " else f"{name}: {why}")
                 hints += [hint] if hint else []
             case Ingredient(steps=steps) if failed := [failure for failure in failures if failure.step and failure.step in steps]:
                 reasons.append(f"{name}: failed: {failed[0].what}")
