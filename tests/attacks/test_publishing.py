@@ -93,8 +93,11 @@ def test_a_program_of_the_cache_that_was_changed_makes_no_release(release, commi
     shared = Path(environ["CROSSTASKS_CACHE_DIR"])
     for name in ("rustup", "debian", "images", "answers"):
         (cache / name).symlink_to(shared / name)
-    subprocess.run(("cp", "-r", shared / "tools", cache / "tools"), check=True)
-    (tool,) = (cache / "tools").glob("cross-0.2.5-x86_64-unknown-linux-gnu")
+    tool = cache / "tools" / "cross-0.2.5-x86_64-unknown-linux-gnu"
+    subprocess.run(("cp", "-r", "--parents", f"./tools/{tool.name}", cache), cwd=shared, check=True)
+    for path in (shared / "tools").glob("[!.]*"):
+        if path.name != tool.name:
+            (cache / "tools" / path.name).symlink_to(path)
     more = next(
         path
         for path in sorted(tool.rglob("*"))

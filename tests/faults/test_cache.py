@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from misbehaving import configure, flip
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,10 @@ archive.update(["amd64"])
 print(got)
 """
     argv = (sys.executable, "-c", code, str(tmp_path / "debian"))
-    shutil.copytree(shared / "debian" / "bookworm", tmp_path / "debian" / "bookworm")
+    lists = shared / "debian" / "bookworm"
+    lists.mkdir(parents=True, exist_ok=True)
+    with FileLock(lists / ".lists.lock"):  # another test may be renewing them
+        shutil.copytree(lists, tmp_path / "debian" / "bookworm")
     path = Path(subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     whole = path.read_bytes()
     flip(path)
