@@ -31,6 +31,11 @@ WORKSPACES = "tests/integration/test_real_workspaces.py"
 IMAGES = "tests/integration/test_every_image.py"
 SHORT = ("-m", "not long")
 HOSTS = ("tests/integration/test_user_lands.py", "tests/integration/test_names_that_ignore_case.py")
+HOURS = tuple(f"--ignore={path}" for path in (WORKSPACES, IMAGES, *HOSTS))
+"""What sessions of their own run."""
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Much of these tests is waiting, for the engine and for time limits: three workers keep two processors busy."""
+UNIT = ("tests/unit", "tests/frontends", "-n", "2", "-p", "randomly")
 
 
 CORE = ("core", "catalog", "config", "project", "facts", "planning", "clients", "provisioning", "building", "verifying", "reporting")
@@ -43,16 +48,17 @@ def _tested(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", *arguments, *session.posargs)
 
 
-@nox.session(python=False, requires=["unit", "integration", "arm64", "faults", "attacks"])
+@nox.session
 def tests(session: nox.Session) -> None:
-    """All tests: unit, integration, the routes of an arm64 engine, faults and attacks; the engine is required."""
-    del session
+    """All tests: unit, then integration, the routes of an arm64 engine, faults and attacks side by side; the engine is required."""
+    _tested(session, *UNIT)
+    session.run("pytest", "tests/integration", "tests/faults", "tests/attacks", "-x", *SHORT, *HOURS, *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
 def unit(session: nox.Session) -> None:
     """Run the tests of values and of the front ends, in random order: no engine, seconds; -- --changed takes those of what changed."""
-    _tested(session, "tests/unit", "tests/frontends", "-n", "2", "-p", "randomly")
+    _tested(session, *UNIT)
 
 
 @nox.session
@@ -75,14 +81,7 @@ def mutants(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real engine, cross, QEMU and registries; it fails where one of them is missing."""
-    _tested(
-        session,
-        "tests/integration",
-        "tests/faults/test_signals.py",
-        "-x",
-        *SHORT,
-        *(f"--ignore={path}" for path in (WORKSPACES, IMAGES, ARM64, *HOSTS)),
-    )
+    _tested(session, "tests/integration", "tests/faults/test_signals.py", "-x", *SHORT, *HOURS, f"--ignore={ARM64}", *SIDE_BY_SIDE)
 
 
 @nox.session
@@ -185,13 +184,13 @@ def arm64(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """Run the tests that break things on purpose: registries, disks, clocks, a second engine, kill -9; root, some minutes."""
-    _tested(session, "tests/faults", "-x", "--ignore=tests/faults/test_signals.py")
+    _tested(session, "tests/faults", "-x", "--ignore=tests/faults/test_signals.py", *SIDE_BY_SIDE)
 
 
 @nox.session
 def attacks(session: nox.Session) -> None:
     """Run hostile crates, configurations, registries and engines against crosstasks, with the real engine: some minutes."""
-    _tested(session, "tests/attacks", "-x")
+    _tested(session, "tests/attacks", "-x", *SIDE_BY_SIDE)
 
 
 @nox.session

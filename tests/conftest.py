@@ -16,6 +16,9 @@ from uuid import uuid4
 
 import changed
 import pytest
+import side_by_side
+from filelock import FileLock
+from side_by_side import pytest_collection_modifyitems, pytest_runtest_protocol  # noqa: F401  # pytest looks for them here
 
 from crosstasks.catalog.pins import pins
 from crosstasks.clients.process import run
@@ -50,10 +53,8 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def cache():
-    """A cache of the tests' own, kept between runs so that nothing is made twice; TEST_CACHE_DIR names another."""
-    folder = Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """A cache of the tests' own, kept between runs."""
+    return side_by_side.kept()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,8 @@ def rust(request, tmp_path_factory):
     program, toolchain = _rustup(place), _toolchain(place, cache, tmp_path_factory.mktemp("rust"))
     os.environ["RUSTUP_HOME"] = str(place / "rustup")
     os.environ["PATH"] = os.pathsep.join((f"{toolchain}/bin", str(program.parent), os.environ["PATH"]))
-    subprocess.run((program, "default", toolchain.name), check=True, capture_output=True)
+    with FileLock(place / ".default.lock"):
+        subprocess.run((program, "default", toolchain.name), check=True, capture_output=True)
 
 
 def _rustup(place):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -109,7 +110,7 @@ def alone(shared):
     folder = shared / "around" / "host"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("debian", "tools"):
-        if not (folder / name).is_symlink():
+        with suppress(FileExistsError):
             (folder / name).symlink_to(shared / name)
     return folder
 

@@ -156,6 +156,7 @@ def test_while_an_emulator_is_registered(take, word, moment):
     assert not (table / "qemu-mips64el").exists()
 
 
+@pytest.mark.serial
 def test_while_a_program_proves_a_platform(crosstasks, crate):
     """No container stays; the image that does carries our label, and `tools.clean --images` removes it."""
     listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=crosstasks.proof")

@@ -12,6 +12,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from filelock import FileLock
+
 from crosstasks.catalog import recipes
 from crosstasks.clients.debian import Archive
 
@@ -40,9 +42,11 @@ class Machine:
         named = hashlib.sha256(f"{PACKAGES} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:12]
         self.folder = cache / "around" / f"arm64-{named}"
         self.root, self.site = self.folder / "root", self.folder / "site"
-        if not (self.folder / "complete").exists():
-            self._install(self._unpack())
-            (self.folder / "complete").touch()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            if not (self.folder / "complete").exists():
+                self._install(self._unpack())
+                (self.folder / "complete").touch()
 
     def _unpack(self) -> str:
         """Return the version of its Python."""

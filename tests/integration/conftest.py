@@ -12,9 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _engine():
-    """End at once where no engine answers: nothing here is skipped, and each test would fail by itself, one after the other."""
+def pytest_sessionstart():
+    """End at once where no engine answers, before workers start: nothing here is skipped, and each test would fail by itself."""
     try:
         done = subprocess.run(("docker", "version"), capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -26,7 +25,7 @@ def _engine():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _programs(_engine, rust):
+def _programs(rust):
     """Have cargo and rustup on PATH, on a machine without Rust as well."""
 
 

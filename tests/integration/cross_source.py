@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from filelock import FileLock
+
 ALWAYS = {
     # so that the same source is the same revision in every run, and what was compiled of it is found again
     **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "test"), ("EMAIL", "test@example.org"))},
@@ -18,14 +20,16 @@ ALWAYS = {
 def repository(cache: Path, version: str = "0.2.5") -> tuple[str, str]:
     """Return the URL of the repository and its only revision; it is made once, in the cache of the tests."""
     folder = cache / "sources" / f"cross-{version}"
-    if not (folder / ".git").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(_source(cache, version), draft)
-        for command in (("init", "--quiet"), ("add", "--all", "--force"), ("commit", "--quiet", "--message", f"cross {version}")):
-            git(draft, *command)
-        draft.rename(folder)
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.parent / ".lock"):
+        if not (folder / ".git").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            draft = folder.with_name(f".{folder.name}")
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(_source(cache, version), draft)
+            for command in (("init", "--quiet"), ("add", "--all", "--force"), ("commit", "--quiet", "--message", f"cross {version}")):
+                git(draft, *command)
+            draft.rename(folder)
     return f"file://{folder}", git(folder, "rev-parse", "HEAD")
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from facts_registry import unpacked
+from filelock import FileLock
 
 NAME = "qemu-aarch64"
 TABLE = Path("/proc/sys/fs/binfmt_misc")
@@ -22,18 +23,24 @@ ALLOWED = ("--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--securi
 """What mounting the kernel's table takes; a privileged container has it as well, and a machine may not allow one."""
 
 
+def mount_table(cache: Path) -> None:
+    """Mount the kernel's table if it is not. It stays: where nothing holds it, what is registered goes with it (seen with Linux 6.18)."""
+    with FileLock(cache / ".table.lock"):
+        if not TABLE.joinpath("status").exists():
+            subprocess.run(("mount", "-t", "binfmt_misc", "binfmt_misc", str(TABLE)), check=True, capture_output=True)
+
+
 def arm64_runs(cache: Path, busybox: str) -> None:
     """
     Register QEMU for arm64 unless something is. Root is needed only where the kernel's table is not mounted.
 
     It stays: the table is the machine's, and another test may be using it by now.
     """
-    if not TABLE.joinpath("status").exists():
-        # where nothing else holds the kernel's table, it goes with the container that mounted it (seen with Linux 6.18)
-        subprocess.run(("mount", "-t", "binfmt_misc", "binfmt_misc", str(TABLE)), check=True, capture_output=True)
+    mount_table(cache)
     folder = cache / "qemu"
-    if not (folder / "root" / "usr/bin/qemu-aarch64-static").exists():
-        unpacked(folder, "qemu-user-static")
+    with FileLock(cache / ".qemu.lock"):
+        if not (folder / "root" / "usr/bin/qemu-aarch64-static").exists():
+            unpacked(folder, "qemu-user-static")
     argv = ("docker", "run", "--rm", "--network=none", *ALLOWED, "--volume", f"{folder}/root:/qemu:ro", busybox, "sh", "-c", REGISTER)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -73,6 +73,7 @@ def test_an_image_in_use_is_kept_and_named(clean, image, label):
         docker("rm", "--force", docker("ps", "--quiet", "--filter", f"label={label}.other"))
 
 
+@pytest.mark.serial
 def test_containers_of_the_dead_go_and_of_the_living_stay(clean, image, label):
     """A container whose owner has ended is removed; one whose owner runs is not."""
     ended = subprocess.Popen((shutil.which("sleep"), "300"))

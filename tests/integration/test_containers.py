@@ -153,6 +153,7 @@ def test_containers(door, start):
     door.remove(())
 
 
+@pytest.mark.serial
 def test_sweep(door, start):
     """A container whose owner is dead is removed; that of a living one, of another host and of nobody stay."""
     dead = subprocess.Popen(("sleep", "600"))

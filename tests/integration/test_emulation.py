@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 import facts_registry
+import foreign
 import pytest
 
 from crosstasks import pipeline
@@ -34,18 +35,14 @@ def emulators(tmp_path_factory):
 
 
 @pytest.fixture
-def table():
+def table(cache):
     """The kernel's table, mounted if it is not, without an entry for one architecture; and so it is left."""
-    ours = not (TABLE / "register").exists()
-    if ours:
-        subprocess.run(("mount", "-t", "binfmt_misc", "binfmt_misc", str(TABLE)), check=True)
+    foreign.mount_table(cache)
     before = (TABLE / ENTRY).exists()
     assert not before, f"{ENTRY} is registered on this machine: the test would take it away"
     yield TABLE
     if (TABLE / ENTRY).exists():
         (TABLE / ENTRY).write_text("-1")
-    if ours:
-        subprocess.run(("umount", str(TABLE)), check=True)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

@@ -25,9 +25,10 @@ def test_every_session_is_a_task(environ):
     assert {"build", "test"} <= set(tasks)
 
 
-def test_without_an_engine_nothing_is_skipped(environ):
+def test_without_an_engine_nothing_is_skipped(environ, tmp_path):
     """The session of integration tests ends at once, with the engine's own words and a code that CI takes for a failure."""
-    env = environ | {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    # with a cache of its own, where no test that is running has a lock
+    env = environ | {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "TEST_CACHE_DIR": str(tmp_path)}
     argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_exit_codes.py")
     done = subprocess.run(argv, cwd=TOP, env=env, check=False, capture_output=True, text=True)
     assert done.returncode == 1

@@ -52,6 +52,7 @@ def index(address, name, tag):
     return put.headers["Docker-Content-Digest"]
 
 
+@pytest.mark.serial
 def test_the_pinned_base_is_taken_where_debians_archive_is_out_of_reach(base, crate, environ):
     """It is pulled by the digest, for the engine's platform; a build and a test run in it, and the result says what was not to be had."""
     with (crate / "src" / "main.rs").open("a") as file:

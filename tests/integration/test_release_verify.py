@@ -242,6 +242,7 @@ def test_a_program_that_does_not_end(released, rustc, tmp_path):
         time.sleep(0.1)
 
 
+@pytest.mark.serial
 def test_foreign_programs_start_in_an_image(released, gcc, tmp_path):
     """A dynamic and a static program for aarch64 run under an image's QEMU; one that does not end is ended, with its container."""
     hard = ("-fPIE", "-pie", "-Wl,-z,now")

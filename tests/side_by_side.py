@@ -1,0 +1,50 @@
+"""Workers of pytest side by side on one engine: a test that is marked ``serial`` runs while no other runs one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ACTING = ("integration", "faults", "attacks")
+LONGEST = (
+    *("test_release", "test_bundle", "test_remote", "test_arm64", "test_image", "test_build", "test_release_verify", "test_docs"),
+    *("test_podman", "test_flavours", "test_signals", "test_registry", "test_emulation", "test_damage", "test_killed", "test_cache"),
+)
+"""Files of tests that take a minute or more, the longest first."""
+
+
+def kept() -> Path:
+    """Return the cache of the tests' own, kept between runs so that nothing is made twice; TEST_CACHE_DIR names another."""
+    folder = Path(os.environ.get("TEST_CACHE_DIR") or Path.home() / ".cache" / "crosstasks-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def entered(folder: Path, *, alone: bool):
+    """Be in a room with others, or wait until all have left it, and be there alone; who waits lets nobody else in."""
+    import fcntl
+
+    with (folder / ".door.lock").open("w") as door, (folder / ".room.lock").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest: no worker is to be left with one of them when the others have nothing more to do."""
+    places = {(folder, name): place for place, name in enumerate(LONGEST) for folder in ACTING}
+    items.sort(key=lambda item: places.get((item.path.parent.name, item.path.stem), len(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Let a test that acts begin, fixtures and all, when what runs meanwhile allows it."""
+    if item.path.parent.name not in ACTING:
+        return (yield)
+    with entered(kept(), alone=bool(item.get_closest_marker("serial"))):
+        return (yield)
