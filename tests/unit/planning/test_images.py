@@ -13,7 +13,7 @@ from crosstasks.building import run
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import BuildImage, Image, PullImage
 from crosstasks.catalog.pins import pins
-from crosstasks.catalog.recipes import lean, recipe
+from crosstasks.catalog.recipes import lean, recipe, shared_name
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
@@ -416,3 +416,53 @@ def test_a_mirror_has_the_pinned_base_under_the_same_digest():
 def test_the_pinned_base_is_refused_with_the_reason(want, options, why):
     """It has no cross compiler, and nothing is installed into it."""
     assert choose("base", want, facts(images={BASE: GONE}), config(**options)).why == why
+
+
+MIRROR = "mirror.example.org/m"
+SHARED = f"{MIRROR}/{shared_name(ARM64)}"
+DIGEST = "sha256:" + "2" * 64
+OTHER = "crosstasks/aarch64-unknown-linux-gnu:amd64-0123456789ab"
+BY_DIGEST = LockRow(builder="cross", flavour="0.2.5", image=REF, digest=DIGEST, toolchain="1.96.0")
+ZLIBS = ("zlib1g-dev",)
+ZLIB = recipe(targets.find("aarch64"), "linux/amd64", "bookworm", packages=ZLIBS).tag
+COPY, MIRROR_TAG = f"{MIRROR}/cross-rs/{ARM64}:0.2.5", f"{MIRROR}/{MADE}"
+BY_RECIPE = LockRow(builder="cross", flavour="0.2.5", image=OTHER, recipe="0123456789ab", toolchain="1.96.0")
+
+
+def pinned(ref):
+    return f"{ref.rpartition(':')[0]}@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "options", "asked"),
+    [
+        ("mirror", None, {}, []),
+        ("mirror", None, {"mirror": MIRROR}, [COPY, MIRROR_TAG, SHARED]),
+        (
+            "mirror",
+            None,
+            {"mirror": f"{MIRROR}/", "packages": ["zlib1g-dev"]},
+            [f"{MIRROR}/{ZLIB}", f"{MIRROR}/{shared_name(ARM64, ZLIBS)}"],
+        ),
+        ("mirror", BY_DIGEST, {"mirror": MIRROR}, [pinned(COPY), pinned(SHARED)]),
+        ("mirror", BY_RECIPE, {"mirror": MIRROR}, [f"{MIRROR}/{OTHER}"]),
+        ("local", None, {"mirror": MIRROR}, [COPY, REF, MIRROR_TAG, SHARED, MADE]),
+        ("local", None, {"images": ["local", "build", "upstream"]}, []),
+        ("local", None, {"images": ["local", "upstream", "build"]}, [REF, MADE]),
+        ("local", None, {"images": ["local", "build"], "mirror": MIRROR}, [COPY, MIRROR_TAG, SHARED, MADE]),
+        ("local", BY_DIGEST, {}, [pinned(REF), REF, MADE]),
+        ("local", BY_DIGEST, {"mirror": MIRROR}, [pinned(COPY), COPY, pinned(REF), REF, pinned(SHARED), MADE]),
+        ("local", BY_RECIPE, {"mirror": MIRROR}, [COPY, REF, f"{MIRROR}/{OTHER}", OTHER]),
+        ("build", None, {}, [MADE]),
+        ("build", BY_RECIPE, {}, [OTHER]),
+        ("upstream", BY_DIGEST, {}, [pinned(REF)]),
+    ],
+)
+def test_which_names_are_asked_for(source, row, options, asked):
+    """In this order: cross's own, unless others are locked or built instead, and what was built here, which a mirror may hold as well."""
+    known = facts(lock=Lock(target={ARM64: {"linux/amd64": row}} if row else {}))
+    names = []
+    while isinstance(found := choose(source, wanted(), known, config(**options)), tuple):
+        names += [one.subject for one in found if one.about in {"registry", "image"}]
+        known = known.with_(dict.fromkeys(found, GONE))
+    assert (asked, True) == (names, isinstance(found, Image if source == "build" else Refused))

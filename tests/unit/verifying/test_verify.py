@@ -157,6 +157,22 @@ def test_what_was_not_asked_for_is_told(name, target, problems):
 
 
 @pytest.mark.parametrize(
+    ("machine", "flags", "abi"),
+    [
+        *[(40, 0x5000000 | flags, abi) for flags, abi in {0: "", 0x200: "soft-float", 0x400: "hard-float"}.items()],
+        *[(243, 1 | kind, f"{abi}-float") for kind, abi in {0: "soft", 2: "single", 4: "double", 6: "quad"}.items()],
+        *[(21, kind, abi) for kind, abi in {0: "", 1: "elfv1", 2: "elfv2"}.items()],
+        *[(258, 0x40 | kind, abi) for kind, abi in {0: "", 1: "soft-float", 2: "single-float", 3: "double-float"}.items()],
+        *[(8, 0x60000000 | kind, abi) for kind, abi in {0: "", 0x20: "n32", 0x1000: "o32"}.items()],
+        (62, 0xFFFF, ""),
+    ],
+)
+def test_which_abi_the_flags_of_a_header_name(tmp_path, machine, flags, abi):
+    """By bits of the machine's own; the others mean something else."""
+    assert abi == inspect(written(tmp_path, elf_header(machine=machine, flags=flags))).abi
+
+
+@pytest.mark.parametrize(
     ("header", "target", "problems"),
     [
         (SOFT, "arm-unknown-linux-gnueabi", ()),

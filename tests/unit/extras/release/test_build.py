@@ -164,6 +164,8 @@ def test_a_target_is_built_packed_and_remembered(release, planned, program):
     assert {f"hello-{ARM64}-v0.1.0": (0o755, 1_700_000_000), f"hello-{ARM64}-v0.1.0/hello": (0o755, 1_700_000_000)} == rows
     document = json.loads((made.dist / part.files[1].name).read_text())
     assert ("CycloneDX", "hello") == (document["bomFormat"], document["metadata"]["component"]["name"])
+    properties = {"default-features": "true", "features": "", "rustc": planned.route.toolchain.release, "target": ARM64}
+    assert properties == {one["name"].removeprefix("crosstasks:"): one["value"] for one in document["metadata"]["properties"]}
     again = release(cargo(planned))
     (kept,) = build.build(again, (ARM64,), compiled, ("--locked",))
     assert (True, 1) == (kept.reused, len(asked))
