@@ -18,6 +18,7 @@ from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.debian import MissingPackages, question
+from crosstasks.facts.inventory import BundleImage, Inventory
 from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.planning import images, plan
 from crosstasks.planning import request as requests
@@ -466,3 +467,41 @@ def test_which_names_are_asked_for(source, row, options, asked):
         names += [one.subject for one in found if one.about in {"registry", "image"}]
         known = known.with_(dict.fromkeys(found, GONE))
     assert (asked, True) == (names, isinstance(found, Image if source == "build" else Refused))
+
+
+def bundled(**changes):
+    return BundleImage(**{"ref": "crosstasks-bundle/x:1", "id": "sha256:1", "target": ARM64, "platform": "linux/amd64"} | changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "traits"),
+    [
+        ("aarch64", bundled(flavour="0.2.5"), {"glibc": "2.23", "glibc_floor": "2.23"}),
+        ("aarch64", bundled(flavour=""), {}),
+        ("riscv64-musl", bundled(flavour="0.2.5", target="riscv64gc-unknown-linux-musl"), {}),
+        ("aarch64", bundled(flavour="git"), None),
+        ("aarch64", bundled(platform="linux/arm64"), None),
+        ("aarch64", bundled(packages=("zlib1g-dev",)), None),
+        ("armv7", bundled(), None),
+    ],
+)
+def test_what_a_bundle_brought_serves_what_it_was_made_for(name, row, traits):
+    """That target, platform, flavour of cross and list of packages; what was built is known by its labels alone."""
+    found = choose(
+        "bundle",
+        wanted(name),
+        facts(inventory=Inventory(home="", tools_home="", images=(row,)), images={row.ref: image(row.ref)}),
+        config(name),
+    )
+    if traits is None:
+        triple = targets.find(name).triple
+        assert found == Refused(name="bundle", why=f"no bundle brought an image for {triple} on linux/amd64")
+    else:
+        ready = {
+            "ref": row.ref,
+            "platform": "linux/amd64",
+            "source": "bundle",
+            "digest": "sha256:" + "1" * 64,
+            "why": "a bundle brought it",
+        }
+        assert found == Image(**ready, **traits)
