@@ -8,7 +8,7 @@ import pytest
 from planning import request
 
 from crosstasks.catalog.targets import find
-from crosstasks.core.steps import Absent, Refused
+from crosstasks.core.steps import Absent, Question, Refused
 from crosstasks.facts.host import Host
 from crosstasks.facts.sdks import Ndk, Sdks, Xwin
 from crosstasks.planning import host_routes
@@ -108,3 +108,10 @@ def test_what_the_hosts_own_linker_links(host, linked):
     every += ["aarch64-apple-darwin", "x86_64-apple-darwin", "aarch64-apple-ios"]
     refused = {name: host_routes._refuse_cargo(request(name, known, config(name)), known) for name in every}  # noqa: SLF001
     assert {find(name).triple for name, refusal in refused.items() if refusal is None} == linked
+
+
+@pytest.mark.parametrize(("route", "target"), [("xwin", "msvc"), ("ndk", "aarch64-android")])
+def test_which_kits_there_are_is_asked_once_a_route_needs_one(route, target):
+    """Not before it is known that the route may be taken."""
+    options = config(target, accept_microsoft_license=True)
+    assert (Question("sdks"),) == getattr(host_routes, route)(request(target, facts(), options), facts(), NO_PARTS)

@@ -772,7 +772,10 @@ def test_offline_microsofts_files_have_to_be_here(name, arch):
 
 @pytest.mark.parametrize(
     ("name", "compiler"),
-    [("aarch64-android", "/ndk/bin/aarch64-linux-android21-clang"), ("armv7-android", "/ndk/bin/armv7a-linux-androideabi21-clang")],
+    [
+        ("aarch64-android", "/ndk/bin/aarch64-linux-android21-clang"),
+        *((f"{arch}-linux-androideabi", "/ndk/bin/armv7a-linux-androideabi21-clang") for arch in ("arm", "armv7", "thumbv7neon")),
+    ],
 )
 def test_an_ndk_of_the_users_links(name, compiler):
     """By the oldest API level that Rust's library runs with."""
