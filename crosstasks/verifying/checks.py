@@ -91,7 +91,6 @@ def sections(file: Any) -> Iterator[tuple[int, int, str]]:
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    file.seek(0)
     try:
         for section in ELFFile(file).iter_sections():
             if section["sh_type"] not in {"SHT_NULL", "SHT_NOBITS"}:

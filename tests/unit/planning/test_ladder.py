@@ -25,7 +25,7 @@ from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup
 from crosstasks.facts.sdks import Ndk, Sdks, Xwin
-from crosstasks.planning.ladder import ladder
+from crosstasks.planning.ladder import _mode, ladder
 from crosstasks.planning.route import oldest
 from crosstasks.project.repository import Setting
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
@@ -870,3 +870,14 @@ def test_tests_of_windows_run_in_an_image_built_here():
     """With wine, on the engine's own kind of machine."""
     planned, _ = settle("windows", facts(), config("windows", images=["build"], fallback=[]), "test")
     assert (planned.route.name, planned.route.image.runs) == ("cross 0.2.5, image built here", True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "rank", "taken"),
+    [("install", 1, "auto"), ("install", 2, "install"), ("install", 3, "install"), ("auto", 2, "auto"), ("never", 1, "never")],
+)
+def test_a_file_does_not_agree_to_emulation(mode, rank, taken):
+    """A variable or an option of the call does."""
+    own = config(emulation=mode)
+    own = replace(own, sources={**own.sources, "emulation": Source(name="x", rank=rank)})
+    assert taken == _mode(request("aarch64", facts(), own))

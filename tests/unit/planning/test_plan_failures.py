@@ -19,6 +19,7 @@ from crosstasks.core.errors import (
     ToolMissing,
 )
 from crosstasks.core.steps import Absent
+from crosstasks.facts.engine import INSTALL
 from crosstasks.facts.host import Host
 from crosstasks.planning import plan
 from crosstasks.testing import AMD64, ARM64, arm64_facts, config, facts, image
@@ -143,3 +144,25 @@ def test_the_five_routes_of_an_arm64_engine():
         ("git", True, AMD64),
         ("0.2.4", True, AMD64),
     ]
+
+
+@pytest.mark.parametrize(
+    ("hint", "options", "fails"),
+    [
+        ("start docker", {"strict": True}, True),
+        ("start docker", {"strict": False}, False),
+        ("start docker", {"strict": True, "builder": "zigbuild"}, False),
+        (INSTALL, {"strict": True}, False),
+    ],
+)
+def test_no_strict_call_leaves_the_container_by_accident(hint, options, fails):
+    """An engine that is there, and does not answer, is none that was never there; who names a builder has decided."""
+    known = facts(engine=Absent("docker does not answer", hint))
+    if not fails:
+        assert settle("aarch64", known, config(**options), around=world())[0].route.isolation == "host"
+        return
+    with pytest.raises(EngineFailed) as caught:
+        settle("aarch64", known, config(**options), around=world())
+    hint = 'start docker; `builder = "zigbuild"` builds without a container, `strict = false` allows it'
+    what = "aarch64-unknown-linux-gnu would be built on the host, and not in a container"
+    assert (what, "docker does not answer", hint) == (caught.value.what, caught.value.why, caught.value.hint)
