@@ -505,3 +505,36 @@ def test_what_a_bundle_brought_serves_what_it_was_made_for(name, row, traits):
             "why": "a bundle brought it",
         }
         assert found == Image(**ready, **traits)
+
+
+OWN_COPY = f"{MIRROR}/cross/aarch64:1"
+
+
+@pytest.mark.parametrize(
+    ("row", "mirror", "asked"),
+    [
+        (None, "", [("image", OWN), ("registry", OWN)]),
+        (None, MIRROR, [("image", OWN), ("image", OWN_COPY), ("registry", OWN_COPY), ("registry", OWN)]),
+        (BY_DIGEST, "", [("image", pinned(OWN)), ("image", "crosstasks-bundle/x:1"), ("image", OWN), ("registry", pinned(OWN))]),
+    ],
+)
+@pytest.mark.parametrize("there", range(-1, 4))
+def test_where_an_image_that_is_named_is_looked_for(row, mirror, asked, there):
+    """In the engine, also as a bundle brought it; as the mirror's copy; in its own registry. The first that has it is taken."""
+    names, brought = [], Inventory(home="", tools_home="", images=(bundled(digest=DIGEST, flavour="0.2.5"),))
+    known = facts(inventory=brought, lock=Lock(target={ARM64: {"linux/amd64": row}} if row else {}))
+    options = {"image": OWN, **({"mirror": mirror} if mirror else {})}
+    while isinstance(found := choose("configured", wanted(), known, config(**options)), tuple):
+        (one,) = found
+        names.append((one.about, one.subject))
+        held = {"image": lambda ref: image(ref, digests=(f"x@{DIGEST}",)), "registry": served}[one.about](one.subject)
+        known = known.with_({one: held if len(names) == there + 1 else GONE})
+    if not 0 <= there < len(asked):
+        assert (names, type(found)) == (asked, Refused)
+        return
+    about, ref = asked[there]
+    why = "named by `image`, crosstasks.toml" + ("; the mirror has a copy" if ref == OWN_COPY else "")
+    step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform="linux/amd64", digest=DIGEST)
+    ready = {"ref": ref, "platform": "linux/amd64", "source": "configured", "why": why}
+    pulled = {"digest": DIGEST, "steps": (step,)} if about == "registry" else {"digest": f"x@{DIGEST}"}
+    assert (names, found) == (asked[: there + 1], Image(**ready, **pulled))
