@@ -50,6 +50,7 @@ DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
 
 RUSTUP_GLIBC: Final = "2.17"
+"""What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
 FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer", "rust-analysis"})
 """Components that no build needs: a source that has none of them gives a toolchain all the same."""

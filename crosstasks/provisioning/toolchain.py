@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..core import cache, files
 from ..core.errors import ToolMissing
+from ..planning.toolchains import RUSTUP_GLIBC
 from .rustup_home import BUILD_STD, SOURCE, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from ..catalog.ingredients import InstallToolchain
     from ..core.steps import Done, Env, Runner, Say
-
-RUSTUP_GLIBC: Final = "2.17"
-"""What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
 
 def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner, say: Say) -> None:

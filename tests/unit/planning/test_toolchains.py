@@ -206,6 +206,20 @@ def test_a_nightly_of_the_users_is_named_by_its_day():
     assert (f"nightly-{DAY}", "user") == ((found := settle(facts(rustup=rustup(nightly)), toolchain="nightly")).release, found.source)
 
 
+@pytest.mark.parametrize(
+    ("component", "needed"),
+    [
+        *((name, False) for name in ("clippy", "rustfmt", "rust-analyzer", "rust-analysis", "rust-docs")),
+        ("llvm-tools", True),
+        ("miri", True),
+    ],
+)
+def test_a_component_for_people_keeps_no_toolchain_from_building(component, needed):
+    """What rust-toolchain.toml names for an editor, no build asks for."""
+    known = facts(rustup=rustup(WHOLE), repository=repository(channel="1.96.0", components=(component,)))
+    assert needed is (settle(known).source != "user")
+
+
 def test_what_another_target_lacks_does_not_count():
     """Each target has a need of its own; another that is declared, and that nobody has, changes nothing."""
     known = facts(rustup=rustup(WHOLE))
