@@ -323,14 +323,16 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-def _give_code(functions: Sequence[FunctionType], code: CodeType) -> None:
-    """Give each function what its module's *code* has for it, and fits into it."""
+def _give_code(functions: Sequence[FunctionType], code: CodeType) -> bool:
+    """Give each function what its module's *code* has for it; tell whether that fits into all: a closure holds what the old code named."""
     codes = {(one.co_qualname, one.co_firstlineno): one for one in _codes(code)}
     for function in functions:
         old = function.__code__
         new = codes.get((old.co_qualname, old.co_firstlineno), old)
-        if new != old and new.co_freevars == old.co_freevars:
-            function.__code__ = new
+        if new.co_freevars != old.co_freevars:
+            return False
+        function.__code__ = new
+    return True
 
 
 class _Trial:
@@ -372,7 +374,8 @@ class _Trial:
 
     def run(self, finder: _Changed, tests: Sequence[str]) -> int:
         """Run the tests that were collected, with the changed code."""
-        _give_code(self.functions[str(finder.path)], finder.code)
+        if not _give_code(self.functions[str(finder.path)], finder.code):
+            return self.run_anew(finder, tests)
         items = [item for test in tests for item in self.items[test]]
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from crosstasks.catalog.targets import find
 from crosstasks.core.errors import VerificationFailed
+from crosstasks.verifying import headers
 from crosstasks.verifying.verify import check, inspect
 
 REAL = Path(__file__).parents[1] / "data" / "headers"
@@ -394,3 +396,20 @@ def test_a_cut_or_altered_file_never_ends_in_another_error(tmp_path, data):
         for changed in (data[:size], data[:size] + b"\xff" + data[size + 1 :]):
             with suppress(VerificationFailed):
                 read(tmp_path, changed)
+
+
+@pytest.mark.parametrize("before", [b"", b"another part"])
+def test_where_the_members_of_an_archive_lie(before):
+    """Behind their heads of 60 bytes, and behind a long name that comes first; each head begins at an even place of the archive."""
+    rows = ((b"/", b"symbols!"), (b"//", b"names"), (b"a.o", b"odd"), (b"/12", b"even"), (b"#1/4", b"nameBODY"), (b"#1/3", b"abc"))
+    data = b"".join(b"%-48s%-10d`\n" % (title, len(content)) + content + b"\n" * (len(content) % 2) for title, content in rows)
+    whole = before + b"!<arch>\n" + data
+    file = io.BytesIO(whole + b"%-48s%-10d`\n" % (b"next", 0) * bool(before))  # a part has an end of its own
+    places = headers.members(file, len(before), len(whole) if before else None)
+    assert [b"odd", b"even", b"BODY", b""] == [whole[offset : offset + size] for offset, size in places]
+
+
+def test_a_member_of_negative_size_is_damage():
+    """The walk through it would go back."""
+    with pytest.raises(ValueError, match="a member of negative size"):
+        list(headers.members(io.BytesIO(b"!<arch>\n" + b"x.o".ljust(48) + b"-8".ljust(10) + b"`\n")))

@@ -381,6 +381,8 @@ def test_trying_a_registry_lets_cargo_try_all_at_once(make):
     ("said", "hint"),
     [
         (failed("tag v0.1.0 doesn't exist in the repo\n"), "push the tag first: nothing is pushed for you"),
+        (failed("tag v0.1.0 is protected\n"), "what is published stays; the next call goes on from here"),
+        (failed("the repo does not exist\n"), "what is published stays; the next call goes on from here"),
         (failed("", out="HTTP 502\n"), "what is published stays; the next call goes on from here"),
     ],
 )
