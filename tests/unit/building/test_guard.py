@@ -36,10 +36,43 @@ GUARD = Guard(
 )
 
 
+DATA = Path(__file__).parents[1] / "data" / "guard"
+
+
 def test_the_programs_are_those_that_cross_calls():
     """A guard holds cargo and rustup; rustc only where another sysroot is to be named."""
     assert set(guards.scripts(GUARD)) == {"cargo", "rustup"}
     assert set(guards.scripts(replace(GUARD, sysroot="/other"))) == {"cargo", "rustup", "rustc"}
+
+
+@pytest.mark.parametrize("name", ["cargo", "rustup", "rustc", "engine"])
+def test_a_program_as_a_whole(name):
+    """As a reviewer reads it, with a word for everything that the guard was told."""
+    mounts = guards.Mounts(
+        engine="/usr/bin/docker",
+        kind="docker version 1",
+        cache="/cache",
+        home="/cache/cargo/1",
+        run="/cache/runs/1",
+        root="/p q",
+        target_dir="/p q/target/crosstasks/a",
+        target="/p q/target",
+        read_only=(".git", "a b"),
+        volumes=("/data",),
+        instead="nextest",
+    )
+    whole = replace(
+        GUARD,
+        toolchain=replace(TOOLCHAIN, library=False),
+        target="s390x-unknown-linux-gnu",
+        cargo_home="/home/user/.cargo",
+        build_dir="/cache/build",
+        sysroot="/sysroot",
+        host=HOST,
+        compiler_output={"-vV": ("rustc 1.96.0", f"host: {ARM}")},
+        engine=guards.engine_program(mounts),
+    )
+    assert (DATA / name).read_text() == guards.scripts(whole)[name]
 
 
 def test_the_environment_names_folder_and_rustc():
