@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from crosstasks.catalog.targets import find
 from crosstasks.core.errors import VerificationFailed
+from crosstasks.core.results import Artifact
 from crosstasks.verifying import headers
 from crosstasks.verifying.verify import check, inspect
 
@@ -413,3 +416,50 @@ def test_a_member_of_negative_size_is_damage():
     """The walk through it would go back."""
     with pytest.raises(ValueError, match="a member of negative size"):
         list(headers.members(io.BytesIO(b"!<arch>\n" + b"x.o".ljust(48) + b"-8".ljust(10) + b"`\n")))
+
+
+SYSTEM = b"/usr/lib/libSystem.B.dylib"
+APPLE = {"format": "macho", "bits": 64, "endian": "little", "pie": True, "system": "macos"}
+WASM = {"format": "wasm", "bits": 32, "endian": "little", "static": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "facts"),
+    [
+        (
+            macho(ARM64, MACOS_11, dylib(SYSTEM), flags=2),
+            {**APPLE, "machine": "EM_AARCH64", "minimum": "11.0", "needed": (SYSTEM.decode(),), "signed": "ad hoc"},
+        ),
+        (macho(AMD64, MACOS_10, kind=1), {**APPLE, "machine": "EM_X86_64", "minimum": "10.12.3"}),
+        (
+            universal((AMD64, macho(AMD64, MACOS_10)), (ARM64, macho(ARM64, MACOS_11, flags=0x10000))),
+            {**APPLE, "machine": "EM_X86_64", "minimum": "10.12.3", "parts": ("EM_X86_64", "EM_AARCH64"), "signed": "yes"},
+        ),
+        (
+            pe(3, b"KERNEL32.dll", b"a.dll"),
+            {
+                **{"format": "pe", "bits": 64, "endian": "little", "pie": True, "system": "windows", "minimum": "6.2"},
+                **{"machine": "EM_X86_64", "needed": ("KERNEL32.dll", "a.dll")},
+            },
+        ),
+        (
+            module(KINDS[:2], [b"_start"]),
+            {
+                **{**WASM, "system": "wasip1", "needed": ("wasi_snapshot_preview1", "env"), "exports": ("_start",)},
+                "imports": ("wasi_snapshot_preview1::fd_write", "env::table"),
+            },
+        ),
+        (
+            COMPONENT,
+            {
+                **{**WASM, "system": "wasip2", "needed": ("wasi:cli/exit@0.2.6", "host"), "exports": ("wasi:cli/run@0.2.0",)},
+                "imports": ("wasi:cli/exit@0.2.6", "host"),
+            },
+        ),
+    ],
+)
+def test_all_that_a_header_says(tmp_path, data, facts):
+    """Field by field; what is not named here is as of a file that says nothing."""
+    found = read(tmp_path, data)
+    nothing = Artifact(path=str(tmp_path / "program"), size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    assert facts == {name: value for name, value in asdict(found).items() if value != getattr(nothing, name)}
