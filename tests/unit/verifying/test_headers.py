@@ -438,21 +438,33 @@ WASM = {"format": "wasm", "bits": 32, "endian": "little", "static": True}
         (
             pe(3, b"KERNEL32.dll", b"a.dll"),
             {
-                **{"format": "pe", "bits": 64, "endian": "little", "pie": True, "system": "windows", "minimum": "6.2"},
-                **{"machine": "EM_X86_64", "needed": ("KERNEL32.dll", "a.dll")},
+                "format": "pe",
+                "bits": 64,
+                "endian": "little",
+                "pie": True,
+                "system": "windows",
+                "minimum": "6.2",
+                "machine": "EM_X86_64",
+                "needed": ("KERNEL32.dll", "a.dll"),
             },
         ),
         (
             module(KINDS[:2], [b"_start"]),
             {
-                **{**WASM, "system": "wasip1", "needed": ("wasi_snapshot_preview1", "env"), "exports": ("_start",)},
+                **WASM,
+                "system": "wasip1",
+                "needed": ("wasi_snapshot_preview1", "env"),
+                "exports": ("_start",),
                 "imports": ("wasi_snapshot_preview1::fd_write", "env::table"),
             },
         ),
         (
             COMPONENT,
             {
-                **{**WASM, "system": "wasip2", "needed": ("wasi:cli/exit@0.2.6", "host"), "exports": ("wasi:cli/run@0.2.0",)},
+                **WASM,
+                "system": "wasip2",
+                "needed": ("wasi:cli/exit@0.2.6", "host"),
+                "exports": ("wasi:cli/run@0.2.0",),
                 "imports": ("wasi:cli/exit@0.2.6", "host"),
             },
         ),

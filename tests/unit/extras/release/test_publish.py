@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,8 +183,10 @@ def test_a_folder_gets_each_file(make, packed, tmp_path):
     actions = {one.what: one for one in publish.look(release, "directory")}
     assert {str(target.parent / name) for name in ALL} == set(actions)
     assert Copy(why="publish to a directory", source=str(path), target=str(target)) == actions[str(target)].step
-    lines = publish.publish(release)
+    said = []
+    lines = publish.publish(replace(release, context=replace(release.context, say=said.append)))
     assert sorted(f"directory: {target.parent / name}: published" for name in ALL) == sorted(lines)
+    assert [str(one.step) for one in actions.values()] == said
     assert "archive" == target.read_text()
     assert sorted(f"directory: {target.parent / name}: is there" for name in ALL) == sorted(publish.publish(release))
     target.write_text("another")
