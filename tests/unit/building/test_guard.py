@@ -195,6 +195,16 @@ def test_a_real_program_that_is_not_there(tmp_path, name):
     assert not (tmp_path / "deep").exists()
 
 
+def test_a_file_system_that_starts_no_programs_is_refused(tmp_path, monkeypatch):
+    """Programs that cannot start would be passed by; nothing is left."""
+    guard = _real(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, _mode: not str(path).startswith(str(tmp_path / "deep")))
+    with pytest.raises(ConfigError, match=f"no program can run in '{tmp_path / 'deep'}'") as caught:
+        guards.set_up(guard)
+    assert "its file system is mounted noexec, and cross would pass the guard by" == caught.value.why
+    assert [] == os.listdir(tmp_path / "deep")
+
+
 def test_windows_is_refused():
     """The reason is said, and what to do instead."""
     guards.check_system("posix")
