@@ -114,6 +114,8 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
     ("name", "known", "options", "why"),
     [
         ("macos", facts(), {}, "programs for macOS are started on macOS alone, and this is linux"),
+        ("ios", facts(), {}, "programs for iOS are started on iOS alone, and this is linux"),
+        ("thumbv7em", facts(), {}, "thumbv7em-none-eabi has no system that could start a test: name what does as `runner`"),
         ("win32", facts(), {}, "i686-pc-windows-gnu programs are started on Windows, or by the `runner` that you name, and this is linux"),
         (
             "windows",

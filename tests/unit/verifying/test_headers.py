@@ -430,7 +430,8 @@ WASM = {"format": "wasm", "bits": 32, "endian": "little", "static": True}
             macho(ARM64, MACOS_11, dylib(SYSTEM), flags=2),
             {**APPLE, "machine": "EM_AARCH64", "minimum": "11.0", "needed": (SYSTEM.decode(),), "signed": "ad hoc"},
         ),
-        (macho(AMD64, MACOS_10, kind=1), {**APPLE, "machine": "EM_X86_64", "minimum": "10.12.3"}),
+        # a command of eight bytes says its number and its size
+        (macho(AMD64, struct.pack("<II", 0x99, 8), MACOS_10, kind=1), {**APPLE, "machine": "EM_X86_64", "minimum": "10.12.3"}),
         (
             universal((AMD64, macho(AMD64, MACOS_10)), (ARM64, macho(ARM64, MACOS_11, flags=0x10000))),
             {**APPLE, "machine": "EM_X86_64", "minimum": "10.12.3", "parts": ("EM_X86_64", "EM_AARCH64"), "signed": "yes"},
