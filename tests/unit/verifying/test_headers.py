@@ -133,6 +133,15 @@ def test_what_is_signed(tmp_path, flags, signed):
     assert check(found, find("aarch64-apple-darwin")) == (unsigned if signed == "no" else ())
 
 
+@pytest.mark.parametrize("magic", [0xFADE0CC0, 0xFADE0C02])
+def test_a_signature_without_its_parts_is_none(tmp_path, magic):
+    """Neither a blob that is no signature, nor a signature that has no code directory."""
+    signed = macho(ARM64, MACOS_11, flags=2)
+    count = 1 if magic == 0xFADE0CC0 else 2  # the first of the two is no code directory
+    found = read(tmp_path, signed.replace(struct.pack(">3I", 0xFADE0CC0, 60, 2), struct.pack(">3I", magic, 60, count)))
+    assert "no" == found.signed
+
+
 def test_an_object_is_signed_later(tmp_path):
     """What is yet to be linked needs no signature."""
     found = read(tmp_path, macho(ARM64, MACOS_11, kind=1))
