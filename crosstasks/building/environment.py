@@ -11,7 +11,6 @@ where the user's are: another place would make cargo forget one or the other.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -95,15 +94,9 @@ def variable(triple: str) -> str:
     return triple.upper().replace("-", "_").replace(".", "_")
 
 
-def cross_name(triple: str, root: str) -> str:
-    """Return what cross is told to build for: a target in JSON by its file, since the workspace has another name in the container."""
-    file = catalogue()[triple].specification
-    return os.path.relpath(file, root) if file else triple
-
-
-def cross_variable(triple: str, root: str, key: str) -> str:
+def cross_variable(triple: str, repository: Repository, key: str) -> str:
     """Return a variable of cross's for one target, in whose name dots and slashes stay as they are (0.2.x and main: src/config.rs)."""
-    return f"CROSS_TARGET_{cross_name(triple, root).upper().replace('-', '_')}_{key}"
+    return f"CROSS_TARGET_{repository.cross_name(triple).upper().replace('-', '_')}_{key}"
 
 
 def removals(environ: Mapping[str, str], env_pass: Collection[str] = ()) -> dict[str, None]:
@@ -150,7 +143,7 @@ def cross(
         call: this call's own paths and labels.
         environ: the user's environment, for what is taken away and added to.
     """
-    name = partial(cross_variable, route.target, repository.root)
+    name = partial(cross_variable, route.target, repository)
     env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
         "PATH": f"{call.guard}:{call.path}",
@@ -169,7 +162,7 @@ def cross(
     if catalogue()[route.target].specification:
         # else 0.2.x has the container call xargo, as for every target that rustc does not list (lib.rs:464 at v0.2.5)
         env[name("XARGO")] = "false"
-    env |= platform(route, repository.root, environ) | build_options(route, call, environ)
+    env |= platform(route, repository, environ) | build_options(route, call, environ)
     history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
     if around := (*repository.around.folders, *history):
         env |= volumes(route.target, around, repository, environ)
@@ -199,7 +192,7 @@ def _container_variables(triple: str, repository: Repository, config: TargetConf
     return (*config.env_pass, *(str(name) for names in named if isinstance(names, list) for name in names))
 
 
-def platform(route: Route, root: str, environ: Mapping[str, str]) -> dict[str, str]:
+def platform(route: Route, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
@@ -218,7 +211,7 @@ def platform(route: Route, root: str, environ: Mapping[str, str]) -> dict[str, s
     if route.flavour == "git":
         env["CROSS_NO_WARNINGS"] = environ.get("CROSS_NO_WARNINGS", "0")
         if image.ref:
-            env[cross_variable(route.target, root, "IMAGE_TOOLCHAIN")] = route.toolchain.host
+            env[cross_variable(route.target, repository, "IMAGE_TOOLCHAIN")] = route.toolchain.host
     if "DOCKER_DEFAULT_PLATFORM" in environ:
         env["DOCKER_DEFAULT_PLATFORM"] = image.platform
     return env
@@ -242,13 +235,13 @@ def volumes(triple: str, around: Sequence[str], repository: Repository, environ:
     """
     ours = {f"CROSS_AROUND_{number}": folder for number, folder in enumerate(around)}
     names = (*user_volumes(triple, repository, environ), *ours)
-    return {**ours, cross_variable(triple, repository.root, "ENV_VOLUMES"): " ".join(names)}
+    return {**ours, cross_variable(triple, repository, "ENV_VOLUMES"): " ".join(names)}
 
 
 def user_volumes(triple: str, repository: Repository, environ: Mapping[str, str]) -> Sequence[str]:
     """Return what the user has cross mount: names of variables, or ``NAME=folder``."""
     target, build = (table.get("env", {}).get("volumes") for table in repository.cross_tables(triple))
-    of_target = environ.get(cross_variable(triple, repository.root, "ENV_VOLUMES"), "").split() or target
+    of_target = environ.get(cross_variable(triple, repository, "ENV_VOLUMES"), "").split() or target
     return of_target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
 
 

@@ -351,7 +351,7 @@ def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[s
     suffix = f".{route.glibc_floor}" if route.builder == "zigbuild" and route.glibc_floor and plan.verb not in NEXTEST else ""
     file = target.specification
     if file and route.builder == "cross":
-        file = environment.cross_name(target.triple, repository.root)
+        file = repository.cross_name(target.triple)
     names = [file] if file else [f"{triple}{suffix}" for triple in triples or target.triples]
     listed = [word for name in names for word in ("--target", name)]
     if repository.lock:

@@ -92,7 +92,7 @@ def sources(request: Request, facts: Facts) -> tuple[str, ...]:
 def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
     """Return what Cross.toml says of the target's image: ``image`` or ``dockerfile``; empty if nothing."""
     repository = facts.repository
-    table = repository.cross.get("target", {}).get(target.triple, {}) if isinstance(repository, Repository) else {}
+    table, _ = repository.cross_tables(target.triple) if isinstance(repository, Repository) else ({}, {})
     return {key: table[key] for key in ("image", "dockerfile") if key in table}
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ..catalog.targets import catalogue
 from ..core import files, toml_file, versions
 from ..core.errors import ConfigError, CrosstasksError
 from ..core.looking import absent
@@ -143,9 +144,14 @@ class Repository(Struct, frozen=True, kw_only=True):
     wrapper: Setting | None = None
     rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
+    def cross_name(self, triple: str) -> str:
+        """Return what cross calls a target: one in JSON as its file lies in the workspace, which has another name in the container."""
+        row = catalogue().get(triple)
+        return os.path.relpath(row.specification, self.root) if row and row.specification else triple
+
     def cross_tables(self, triple: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Return what Cross.toml says for a target, and for all."""
-        return self.cross.get("target", {}).get(triple, {}), self.cross.get("build", {})
+        return self.cross.get("target", {}).get(self.cross_name(triple), {}), self.cross.get("build", {})
 
 
 ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")

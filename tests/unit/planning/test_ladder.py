@@ -679,6 +679,7 @@ def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
         (False, {"target": {"my-board": {"linker": "my-gcc"}}}, repository(), "cargo"),
         (False, {}, repository(linkers={"my-board": Setting(value="my-gcc", origin=".cargo/config.toml")}), "cargo"),
         (False, {"image": "mine/my-board:1"}, repository(), "cross 0.2.5, configured image"),
+        (False, {}, repository(root="/crate", cross={"target": {"my-board.json": {"image": "mine:1"}}}), "cross 0.2.5, configured image"),
         (False, {}, repository(), ""),
     ],
 )
