@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from msgspec import Struct
 
@@ -112,7 +111,7 @@ def _runner_option(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 @contextmanager
 def _container_starter(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
-    run_id = uuid4().hex[:12]
+    run_id = files.unique_name()
     place = context.cache / "runs" / run_id
     place.mkdir(parents=True)
     try:

@@ -30,7 +30,6 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -143,7 +142,7 @@ def _call(target_dir: Path, context: Context, **more: Any) -> environment.Call:
 
 @contextmanager
 def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
-    run_id = uuid4().hex[:12]
+    run_id = files.unique_name()
     folder = context.cache / "runs" / run_id
     config = context.config.target(route.target)
     user_home = dependencies.user_home(context.environ)

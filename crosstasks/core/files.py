@@ -17,7 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import IO, Final, cast
-from uuid import uuid4
+
+
+def unique_name() -> str:
+    """Return twelve characters that nobody else gets, for what is there for a while."""
+    return os.urandom(6).hex()
 
 
 def sha256(source: Path | IO[bytes]) -> str:
@@ -53,7 +57,7 @@ def draft(path: Path, *, label: str = "", sync: bool = False) -> Iterator[IO[byt
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp makes files that nobody else may read, whatever the umask says
-    name = path.with_name(f".{path.name}.{label or f'{os.getpid()}.{uuid4().hex[:8]}'}")
+    name = path.with_name(f".{path.name}.{label or f'{os.getpid()}.{unique_name()}'}")
     try:
         with name.open("x+b") as file:
             yield cast("IO[bytes]", file)
@@ -242,7 +246,7 @@ def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
     with open_beneath(folder, names[:-1], make=True) as place:
         if _same(names[-1], place, now):
             return
-        draft = f".{names[-1]}.{uuid4().hex[:8]}"
+        draft = f".{names[-1]}.{unique_name()}"
         try:
             _write(source, os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _STAY, 0o600, dir_fd=place), now)
             os.replace(draft, names[-1], src_dir_fd=place, dst_dir_fd=place)
@@ -270,7 +274,7 @@ def _write(source: int, target: int, now: os.stat_result) -> None:
 
 def _copy_plainly(source: int, path: Path, now: os.stat_result) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    draft = path.with_name(f".{path.name}.{unique_name()}")
     try:
         with draft.open("xb") as out, os.fdopen(source, "rb", closefd=False) as read:
             read.seek(0)

@@ -12,7 +12,6 @@ import io
 import json
 import struct
 import tarfile
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -150,7 +149,7 @@ def _proven(look: Look, engine: Engine, platform: str) -> EmulationTest | Absent
 
 def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Absent:
     """Run the program in a container with more *options* of ``docker run``, or say why there is no image of it."""
-    name = f"crosstasks-proof-{uuid.uuid4().hex[:12]}"
+    name = f"crosstasks-proof-{files.unique_name()}"
     tag = f"crosstasks/proof:{name.rpartition('-')[2]}"
     loaded = look.run((engine.command, "load"), stdin=archive(platform, tag), timeout=PATIENCE)
     if loaded.code:
@@ -226,7 +225,7 @@ def ask_shared(look: Look, question: Question, facts: BaseFacts) -> SharedFolder
 def _try(look: Look, engine: Engine, folder: Path) -> SharedFolder | Absent:
     if engine.platform not in PLATFORMS:
         return SharedFolder(folder=str(folder))  # there is no program to try it with
-    file = folder / f".shared-{uuid.uuid4().hex[:12]}"
+    file = folder / f".shared-{files.unique_name()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.write_bytes(program(PLATFORMS[engine.platform]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from ..catalog import recipes
 from ..catalog.recipes import Recipe
 from ..catalog.targets import ARCHES
 from ..clients import engines
+from ..core import files
 from ..core.errors import EmulationFailed
 from ..core.steps import Question, Refused
 from ..facts import probes
@@ -138,7 +138,7 @@ def _run_script(context: Context, platform: str, recipe: Recipe | Refused | None
 
 
 def _container(context: Context) -> tuple[str, ...]:
-    labels = (f"--label={label}" for label in engines.labels(uuid.uuid4().hex[:12]))
+    labels = (f"--label={label}" for label in engines.labels(files.unique_name()))
     return (context.engine.command, "run", "--rm", "--pull", "never", "--network", "none", *labels)
 
 

@@ -6,14 +6,13 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from uuid import uuid4
 
 from msgspec import Struct
 
 from ..building.environment import variable
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
 from ..clients import engines
-from ..core import versions
+from ..core import files, versions
 from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
@@ -72,7 +71,7 @@ def in_image(subject: Subject, target: Target, context: Context) -> Start | str:
         needs = f" with glibc {subject.artifact.glibc}" if subject.artifact.glibc else ""
         return f"the engine holds no image that runs programs of {target.triple}{needs}"
     image, runner = match
-    run = uuid4().hex[:12]
+    run = files.unique_name()
     labels = (f"--label={label}" for label in engines.labels(run))
     shared = ":ro,z" if engine.selinux else ":ro"
     mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from ... import pipeline
 from ...building import commands, dependencies, environment, run
 from ...clients import engines, network, process
+from ...core import files
 from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
 
@@ -54,7 +54,7 @@ def open_shell(names: Sequence[str], context: Context) -> int:
         raise EngineFailed("the engine is on another machine, and cannot mount the project", hint="use an engine of this machine")
     planned, context = pipeline.provide(planned, context)
     dependencies.fetch(planned.route, context)
-    run_id = uuid4().hex[:12]
+    run_id = files.unique_name()
     with engines.reap_containers(context.engine.command, run_id), _home(run_id, context) as home:
         terminal = streams.is_interactive() and sys.stdout.isatty()
         return process.run_on_terminal(command(planned.route, run_id, home, context, terminal=terminal)).code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from acting import context
@@ -87,7 +86,7 @@ def image(name="1", architecture="amd64", env=(RUNNER,), **labels):
 
 def test_how_a_container_is_started(tmp_path, monkeypatch):
     """With no network, nothing to write to but a folder in memory, no rights, and the labels by which it is removed."""
-    monkeypatch.setattr(smoke, "uuid4", lambda: SimpleNamespace(hex="0123456789abcdef"))
+    monkeypatch.setattr(smoke.files, "unique_name", lambda: "0123456789ab")
     for selinux, shared in ((False, ":ro"), (True, ":ro,z")):
         call = context(tmp_path, Holds({CROSS: image()}), facts=facts(engine=replace(ENGINE, selinux=selinux)))
         run, owner = engines.labels("0123456789ab")
@@ -224,7 +223,7 @@ def test_a_container_ends_with_its_program(tmp_path, monkeypatch):
             steps.append("end")
 
     monkeypatch.setattr(engines, "reap_containers", Reaping)
-    monkeypatch.setattr(smoke, "uuid4", lambda: SimpleNamespace(hex="0123456789abcdef"))
+    monkeypatch.setattr(smoke.files, "unique_name", lambda: "0123456789ab")
     run = Holds({CROSS: image()})
     call = context(tmp_path, lambda argv, **options: (steps.append("run") if argv[1] == "run" else None, run(argv, **options))[1])
     assert () == smoke.smoke(subject(glibc="2.17"), find("aarch64"), call)
