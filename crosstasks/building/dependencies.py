@@ -94,7 +94,12 @@ def _changed_source(crate: Path, folder: Path) -> str:
                 return str(path)
     # what came later counts as well: a build script that cargo finds by its name alone, a configuration
     paths = (Path(place, name) for place, _, files in os.walk(folder / crate.stem) for name in files)
-    return next((str(path) for path in paths if path not in names and path.name != ".cargo-ok"), "")
+    return next((str(path) for path in paths if path not in names and path.name != ".cargo-ok" and not _is_left_by_zig(path, folder)), "")
+
+
+def _is_left_by_zig(path: Path, folder: Path) -> bool:
+    """Tell of an empty ``a.o``: ``zig cc --version`` for macOS (0.17.1) leaves it where it is called, and cc asks in a crate's folder."""
+    return path.name == "a.o" and path.parent.parent == folder and not path.is_symlink() and path.stat().st_size == 0
 
 
 def _is_other(path: Path, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bool:

@@ -256,6 +256,10 @@ def replaced_by_a_link(path):
         (lambda crate: (crate.source / "src/lib.rs").unlink(), "registry/src/index-1/a-1.0.0/src/lib.rs"),
         (lambda crate: replaced_by_a_link(crate.source / "src/lib.rs"), "registry/src/index-1/a-1.0.0/src/lib.rs"),
         (lambda crate: (crate.source / "build.rs").write_bytes(b""), "registry/src/index-1/a-1.0.0/build.rs"),
+        (lambda crate: (crate.source / "a.o").write_bytes(b""), ""),  # as zig leaves it
+        (lambda crate: (crate.source / "a.o").write_bytes(b"\x7fELF"), "registry/src/index-1/a-1.0.0/a.o"),
+        (lambda crate: (crate.source / "src/a.o").write_bytes(b""), "registry/src/index-1/a-1.0.0/src/a.o"),
+        (lambda crate: (crate.source / "a.o").symlink_to("/dev/null"), "registry/src/index-1/a-1.0.0/a.o"),
         (lambda crate: crate.packed.write_bytes(b"another"), "registry/cache/index-1/a-1.0.0.crate"),
         (lambda crate: crate.lock.write_text('[[package]]\nname = "a"\nversion = "2.0.0"\nchecksum = "0"\n'), ""),
         (lambda crate: crate.lock.unlink(), ""),
