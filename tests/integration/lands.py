@@ -7,13 +7,14 @@ Python, Docker's program and git, of which a release is made; no C compiler, no 
     musl    as Alpine: musl's loader, busybox, Python 3.13 built on Alpine, OpenSSL and other libraries from musllinux wheels
     glibc   as Fedora: glibc in /usr/lib64 and no folder of Debian's, busybox, Python 3.13; of a new glibc, or an old one
 
-All of it comes from PyPI, Debian's archive and the crates registry: Alpine's and Fedora's own archives are not asked. The kernel and
-the network are this machine's.
+And the machine itself, with apt, dpkg and gpg hidden. All of it comes from PyPI, Debian's archive and the crates registry: Alpine's and
+Fedora's own archives are not asked. The kernel and the network are this machine's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from without_debian import HIDDEN
 
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
@@ -174,6 +177,18 @@ class Land:
             *(f"{key}={value}" for key, value in given.items()),
         )
         return subprocess.run((*enter, *inside), capture_output=True, text=True, check=False)
+
+
+class Hidden:
+    """The machine itself, without anything of Debian that could help."""
+
+    kind, suite = "this machine", "apt hidden"
+
+    def call(self, *argv: str, cwd: Path, folders: Sequence[Path] = (), **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a program there, with the interface of a land: it sees all *folders* as they are."""
+        program = {"python3": sys.executable}.get(argv[0], argv[0])
+        given = {"PATH": os.environ["PATH"], **env}
+        return subprocess.run((*HIDDEN, program, *argv[1:]), cwd=cwd, env=given, capture_output=True, text=True, check=False)
 
 
 def _musl(land: Land, archive: Archive) -> None:

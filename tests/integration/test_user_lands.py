@@ -1,4 +1,4 @@
-"""The whole way on hosts that are not Debian's: with only Python, Docker's program and the engine's socket (lands.py).
+"""The whole way on hosts that have nothing of Debian: with only Python, Docker's program, git and the engine's socket (lands.py).
 
 Each land has an empty cache, and whatever its network gives: the first command, tests under QEMU, a C library, a release.
 """
@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+import arm64_engine
+import foreign
 import pytest
-from lands import ROOT, Land
+from lands import ROOT, Hidden, Land
 
 MAIN = """\
 fn main() { println!("{}", std::env::consts::ARCH); }
@@ -30,27 +35,37 @@ fn runs() { assert!(version() > 0x3000_0000); }
 RELEASE = '[release]\npublish = ["directory"]\ndirectory = "../published/{version}"\n'
 
 LANDS = {
-    "musl": ("musl", "trixie"),
-    "glibc 2.41": ("glibc", "trixie"),
-    "glibc 2.31": ("glibc", "bullseye"),
+    "musl": partial(Land, kind="musl"),
+    "glibc 2.41": partial(Land, kind="glibc"),
+    "glibc 2.31": partial(Land, kind="glibc", suite="bullseye"),
+    "apt hidden": lambda _cache: Hidden(),
+    "apt hidden, arm64": lambda _cache: Hidden(),
 }
+
+
+@pytest.fixture(scope="module")
+def arm64(cache, busybox):
+    """The variables of an engine that says arm64, where arm64 programs run."""
+    foreign.arm64_runs(cache, busybox)
+    with tempfile.TemporaryDirectory(prefix="arm64-", dir="/tmp") as folder, arm64_engine.running(Path(folder)) as address:
+        yield {"DOCKER_HOST": address}
 
 
 @pytest.fixture(scope="module", params=LANDS)
 def host(request, cache, tmp_path_factory):
     """A land, with what crosstasks imports, an empty cache, and a crate."""
-    land = Land(cache, *LANDS[request.param])
+    engine = request.getfixturevalue("arm64") if request.param.endswith("arm64") else {}
     folder = tmp_path_factory.mktemp("host")
-    yield Host(land, folder)
+    yield Host(LANDS[request.param](cache), folder, engine)
     shutil.rmtree(folder)
 
 
 class Host:
     """A land, and a folder in it with all that a user has there."""
 
-    def __init__(self, land: Land, folder: Path) -> None:
-        """Install what crosstasks imports, by the land's own pip."""
-        self.land, self.folder, self.crate = land, folder, folder / "hello"
+    def __init__(self, land: Land | Hidden, folder: Path, engine: Mapping[str, str]) -> None:
+        """Install what crosstasks imports, by the land's own pip; *engine* are the variables that name one."""
+        self.land, self.folder, self.crate, self.engine = land, folder, folder / "hello", engine
         (self.crate / "src").mkdir(parents=True)
         pip = ("python3", "-m", "pip", "install", "--quiet", "--target", str(folder / "site"))
         done = land.call(*pip, "--requirement", str(ROOT / "crosstasks/requirements.txt"), cwd=folder, folders=(ROOT,))
@@ -73,6 +88,7 @@ class Host:
     def crosstasks(self, *arguments: str) -> str:
         """Call the program, which must succeed, and return what it printed; its time is said."""
         env = {"PYTHONPATH": f"{ROOT}:{self.folder}/site", "CROSSTASKS_CACHE_DIR": f"{self.folder}/cache", "HOME": str(self.folder)}
+        env |= self.engine
         begun = time.perf_counter()
         done = self.land.call("python3", "-m", "crosstasks", *arguments, cwd=self.crate, folders=(self.folder, ROOT), **env)
         sys.stderr.write(f"{self.land.kind} {self.land.suite}: {' '.join(arguments)}: {time.perf_counter() - begun:.0f} s\n")
