@@ -128,6 +128,12 @@ def c_libraries(session: nox.Session) -> None:
 
 
 @nox.session
+def caches(session: nox.Session) -> None:
+    """Build crates that want a certain Rust from an empty cache and a full one, on each engine: hours; docs/real-crates.md has it."""
+    _kept(session, "caches")
+
+
+@nox.session
 def hosts(session: nox.Session) -> None:
     """Go the whole way on user lands that are not Debian's, and on a file system that ignores case: root, many minutes."""
     _tested(session, *HOSTS, "-x", "-s")

@@ -4,16 +4,12 @@
 
 A cell is an engine, a target and a builder. What was run is not run again, unless ``--again`` names its result, or ``all``; so a run may
 be ended at any time, and go on later. ``nox -s renew`` writes the table of docs/targets.md from what is kept in every_target.json.
-
-The engine *amd64* is this machine's own; *arm64* the same behind a proxy that says so (tests/integration/arm64_engine.py), for which arm64
-programs have to run here; *none* is one that does not answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -31,7 +27,6 @@ COMMON: Final = (
 )
 """What people build for most, by the names of the catalogue; all others come after them."""
 
-ENGINES: Final = ("none", "amd64", "arm64")
 BUILDERS: Final = ("zigbuild", "cargo", "cross")
 
 C: Final = "int twice(int number) { return 2 * number; }\n"
@@ -94,7 +89,7 @@ def one(target: Target, builder: str, env: Mapping[str, str]) -> dict[str, Any]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--engine", action="append", choices=ENGINES, help="may be given several times; none and amd64 if not given")
+    parser.add_argument("--engine", action="append", choices=kept.ENGINES, help="may be given several times; none and amd64 if not given")
     parser.add_argument("--builder", action="append", choices=BUILDERS)
     parser.add_argument("--target", action="append", help="a triple or an alias; may be given several times")
     parser.add_argument("--minutes", type=float, default=1e9, help="no cell is begun after that time")
@@ -106,13 +101,8 @@ def main() -> None:
     """Run what is asked for, and print one line a cell."""
     asked, store, begun = _arguments(), kept.Kept("every_target.json"), time.monotonic()
     with ExitStack() as stack:
-        envs: dict[str, dict[str, str]] = {"amd64": {}, "none": kept.NO_ENGINE}
         engines = asked.engine or ["none", "amd64"]
-        if "arm64" in engines:
-            sys.path.insert(0, str(kept.ROOT / "tests" / "integration"))
-            import arm64_engine
-
-            envs["arm64"] = {"DOCKER_HOST": stack.enter_context(arm64_engine.running(Path(stack.enter_context(_short()))))}
+        envs = {name: stack.enter_context(kept.engine(name)) for name in engines}
         for target, engine, builder in _cells(engines, asked.target or [], asked.builder or list(BUILDERS)):
             key = f"{target.triple} {engine} {builder}"
             if time.monotonic() - begun > 60 * asked.minutes:
@@ -124,11 +114,6 @@ def main() -> None:
                     *(f"{verb}: {store.cells[key][verb]['result']}" for verb in ("build", "test") if verb in store.cells[key]),
                     flush=True,
                 )
-
-
-def _short() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder whose path leaves room for the name of a socket."""
-    return tempfile.TemporaryDirectory(prefix="arm64-", dir="/tmp")
 
 
 if __name__ == "__main__":

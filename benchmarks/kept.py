@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,28 @@ from crosstasks.core import files  # noqa: E402
 
 NO_ENGINE: Final = {"DOCKER_HOST": "unix:///nonexistent/docker.sock", "CONTAINER_HOST": "unix:///nonexistent/podman.sock"}
 """The environment of a machine whose engines do not answer."""
+
+ENGINES: Final = ("none", "amd64", "arm64")
+
+
+@contextmanager
+def engine(name: str) -> Iterator[Mapping[str, str]]:
+    """
+    Give the environment in which crosstasks sees an engine.
+
+    *amd64* is this machine's own; *arm64* the same behind a proxy that says so (tests/integration/arm64_engine.py), for which arm64
+    programs have to run here; *none* is one that does not answer.
+    """
+    if name == "arm64":
+        sys.path.insert(0, str(ROOT / "tests" / "integration"))
+        import arm64_engine
+
+        # its path leaves room for the name of a socket
+        with tempfile.TemporaryDirectory(prefix="arm64-", dir="/tmp") as folder, arm64_engine.running(Path(folder)) as address:
+            yield {"DOCKER_HOST": address}
+    else:
+        yield NO_ENGINE if name == "none" else {}
+
 
 NO_ROUTE: Final = (4, 7)
 """Exit codes of a target for which every route is refused before anything is provided: NoRoute, and no engine."""
@@ -70,7 +94,7 @@ def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], 
 
     ===========  =====================================================================
     ``result``   ``ok``, ``failed``, or ``refused`` where no route is possible
-    ``route``    the one that was taken, or failed last
+    ``route``    the one that was taken, or failed last; and its ``isolation``
     ``why``      of what did not go well, in the program's own words
     ``tools``    the versions of what was used
     ``seconds``  it took, with what had to be provided
@@ -85,7 +109,7 @@ def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], 
         (result,) = json.loads(done.stdout[done.stdout.index('{\n  "schema_version"') :])["results"]
     except ValueError:
         return {"result": "failed", "why": _last(done.stderr), "seconds": seconds, "date": date}
-    said = {"result": "failed" if result["code"] else "ok", "route": result["route"]}
+    said = {"result": "failed" if result["code"] else "ok", "route": result["route"], "isolation": result["isolation"]}
     if result["code"]:
         # without a word to cargo nothing was tried
         refused = result["code"] in NO_ROUTE and not result["failures"] and not result["route"]
@@ -99,7 +123,7 @@ def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], 
     return {**said, **({"artifacts": artifacts} if artifacts else {}), "seconds": seconds, "date": date}
 
 
-SHOWN: Final = ("format", "machine", "system", "minimum", "interpreter", "glibc", "static", "entry", "signed")
+SHOWN: Final = ("format", "machine", "system", "minimum", "interpreter", "glibc", "static", "entry", "signed", "sha256")
 """What is kept of an artifact."""
 
 

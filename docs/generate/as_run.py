@@ -1,6 +1,6 @@
 """What long runs have kept, as tables: every target (docs/targets.md), the programs and libraries of others (docs/real-crates.md).
 
-The runs are benchmarks/every_target.py, real_crates.py and c_libraries.py; ``nox -s renew`` writes the pages anew.
+The runs are benchmarks/every_target.py, real_crates.py, c_libraries.py and caches.py; ``nox -s renew`` writes the pages anew.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ where it is for another machine."""
 LIBRARIES: Final = """\
 `nox -s c-libraries`, {dates}, with {tools}. Each crate was built for `aarch64-unknown-linux-gnu` without the package, and the line is
 what crosstasks said then; and with it, and run under QEMU. All but gtk-sys shared an image that had the packages of them all."""
+
+CACHES: Final = """\
+`nox -s caches`, {dates}, with {tools}. Three crates that need Rust 1.88 or newer, one that names nightly and one with
+`components = ["rust-src"]`, in the toolchain file that each is published with; *used* is a small program that depends on the
+crate. Each was built for aarch64 twice, in the same folder: from an empty cache, and from one that other projects had filled with
+Rust 1.85.0, 1.99.1 and a nightly. A column has one value where both builds had the same. The engine *arm64* is one
+that says that it is of arm64, whose programs QEMU runs. Seconds, from an empty and from a full cache, were taken beside much else."""
 
 
 def kept(name: str) -> Cells:
@@ -136,6 +143,7 @@ def real_crates() -> str:
                 "After this page you know which programs and libraries of others were built here, for what, and what came of it.",
                 *_programs(kept("real_crates.json")),
                 *_libraries(kept("c_libraries.json")),
+                *_caches(kept("caches.json")),
             )
         )
         + "\n"
@@ -180,3 +188,28 @@ def library(name: str, cells: Cells) -> tuple[str, str, str]:
         said = f"`packages = {json.dumps(without['says'])}`"
     ran = UNRUN if with_ is None else {"ok": "built, ran"}.get(with_["with"]["result"], with_["with"]["result"])
     return f"`{name}`", said, ran
+
+
+def _caches(cells: Cells) -> Iterator[str]:
+    yield "## From an empty cache and a full one"
+    yield CACHES.format(dates=_dates(cells), tools=_tools(cells))
+    head = ("crate", "engine", "Rust", "route", "isolation", "glibc", "SHA-256", "seconds")
+    yield table(head, (caches(key, cell) for key, cell in cells.items()))
+    yield from _failures(cells)
+
+
+def caches(key: str, cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the row of one crate and engine: what both builds have in common stands once, and the seconds of each."""
+    name, _, engine = key.rpartition(" ")
+    rows = [_built_from(cell[cache]) for cache in ("empty", "full")]
+    common = (" / ".join(dict.fromkeys(both)) for both in zip(*rows, strict=True))
+    return name, engine, *common, ", ".join(str(round(cell[cache]["seconds"])) for cache in ("empty", "full"))
+
+
+def _built_from(came: Mapping[str, Any]) -> tuple[str, ...]:
+    if came["result"] != "ok":
+        return came["result"], came.get("route", ""), "", "", ""
+    artifacts = came["artifacts"]
+    glibc = ", ".join(dict.fromkeys(one.get("glibc", "none") for one in artifacts))
+    hashes = ", ".join(f"`{one['sha256'][:12]}`" for one in artifacts)
+    return came["tools"][0].removeprefix("Rust "), came["route"], came["isolation"], glibc, hashes

@@ -64,3 +64,22 @@ def test_a_library_shows_the_line_that_crosstasks_named():
     }
     assert ("`pq-sys`", '`packages = ["libpq-dev"]`', "built, ran") == as_run.library("pq-sys", kept)
     assert ("`alsa-sys`", "not run", "not run") == as_run.library("alsa-sys", kept)
+
+
+def from_cache(release="1.95.0", digest="a" * 64, **more):
+    artifacts = [{"glibc": "2.34", "sha256": digest}]
+    return came("ok", route="zigbuild", isolation="host", tools=[f"Rust {release}"], artifacts=artifacts, **more)
+
+
+def test_two_builds_that_are_the_same_stand_once():
+    """The release, the route and the hash; the seconds are of each."""
+    row = as_run.caches("home 0.5.12, used none", {"empty": from_cache(), "full": from_cache(seconds=2.0)})
+    assert row == ("home 0.5.12, used", "none", "1.95.0", "zigbuild", "host", "2.34", f"`{'a' * 12}`", "1, 2")
+
+
+def test_two_builds_that_differ_are_both_shown():
+    """Whoever reads the table sees it."""
+    row = as_run.caches("hexyl 0.17.0 amd64", {"empty": from_cache(), "full": from_cache("1.85.0", "b" * 64)})
+    assert ("1.95.0 / 1.85.0", f"`{'a' * 12}` / `{'b' * 12}`") == (row[2], row[6])
+    failed = as_run.caches("hexyl 0.17.0 amd64", {"empty": from_cache(), "full": came("failed", route="zigbuild")})
+    assert ("1.95.0 / failed", "zigbuild") == failed[2:4]
