@@ -46,7 +46,10 @@ CACHES: Final = """\
 `components = ["rust-src"]`, in the toolchain file that each is published with; *used* is a small program that depends on the
 crate. Each was built for aarch64 twice, in the same folder: from an empty cache, and from one that other projects had filled with
 Rust 1.85.0, 1.99.1 and a nightly. A column has one value where both builds had the same. The engine *arm64* is one
-that says that it is of arm64, whose programs QEMU runs. Seconds, from an empty and from a full cache, were taken beside much else."""
+that says that it is of arm64, whose programs QEMU runs. Seconds, from an empty and from a full cache, were taken beside much else.
+
+Where two hashes stand, the toolchain in the full cache had the library's source, since anyhow asks for it: rustc then names that
+folder in panics, in place of `/rustc/<commit>`. A nightly of another day is one that the server has for the host that is asked for."""
 
 
 def kept(name: str) -> Cells:
