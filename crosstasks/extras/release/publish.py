@@ -98,7 +98,7 @@ def _notes(release: ReleaseContext, tag: str) -> str:
     head = prepare.Head(release)
     for path, crate in prepare.changelogs(release, head):
         section = notes(head.text(path) or "", crate.version)
-        if section and (crate.tag == tag or len(release.tags) == 1):
+        if section and crate.tag == tag:
             return section
     return ""
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from crosstasks.clients.git import Git
 from crosstasks.context import Context, look_of
 from crosstasks.core import files
+from crosstasks.core.errors import CrosstasksError
 from crosstasks.extras.packaging.product import Product
 from crosstasks.extras.release import dist, status, workers
 from crosstasks.extras.release.context import ReleaseContext
@@ -101,3 +102,48 @@ def test_the_floor_is_told(release, built):
 def test_the_floor_of_several(floors, newest):
     """Numbers count, not letters; a static program needs none."""
     assert newest == dist.newest(Program(name="x", size=1, sha256="x", glibc=floor) for floor in floors)
+
+
+@pytest.fixture
+def place(release, built):
+    """The folder of a release that is built, with a signature and what is none of it."""
+    built(release(), AMD64)
+    place = release().dist
+    for name in (f"hello-{AMD64}-v0.1.0.tar.gz.sig", "SHA256SUMS.asc", "other", "other.sig"):
+        (place / name).write_text("x")
+    return place
+
+
+NAME = f"hello-{AMD64}-v0.1.0.tar.gz"
+
+
+def test_what_is_published(release, place):
+    """Files, lists, and what hooks made of either."""
+    names = (NAME, "SHA256SUMS", "artifacts.json", "metadata.json", "SHA256SUMS.asc", f"{NAME}.sha256", f"{NAME}.sig")
+    assert tuple(place / name for name in names) == dist.files_to_publish(release())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what", "hint"),
+    [
+        (lambda place: (place / "SHA256SUMS").unlink(), "there is nothing to publish in {place}", "`release.build` makes it"),
+        (lambda place: (place / NAME).write_text("x"), "{place}/{name} is not as SHA256SUMS has it", "`release.build` makes it anew"),
+        (lambda place: (place / NAME).unlink(), "{place}/{name} is not as SHA256SUMS has it", "`release.build` makes it anew"),
+        (
+            lambda place: (place / "artifacts.json").write_text("{}"),
+            "artifacts.json does not list {name} as SHA256SUMS does",
+            "`release.build` makes both anew",
+        ),
+        (
+            lambda place: (place / "SHA256SUMS.new").symlink_to("other"),
+            "{place}/SHA256SUMS.new is a link, and is not published",
+            "nothing of ours makes links there: remove it",
+        ),
+    ],
+)
+def test_what_keeps_files_from_being_published(release, place, spoil, what, hint):
+    """Nothing is published that is not as it was listed when it was made."""
+    spoil(place)
+    with pytest.raises(CrosstasksError) as caught:
+        dist.files_to_publish(release())
+    assert (what.format(place=place, name=NAME), hint) == (caught.value.what, caught.value.hint)
