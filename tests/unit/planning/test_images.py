@@ -317,6 +317,24 @@ def test_what_runs_is_told_by_the_flavours_own_row():
         assert images.choose("upstream", variant, dataclasses.replace(asked, target=bare), known).runs is runs
 
 
+@pytest.mark.parametrize(
+    ("name", "flavour", "glibc", "floor"),
+    [
+        ("aarch64", "0.2.5", "2.23", "2.23"),
+        ("aarch64-musl", "0.2.5", "2.27", ""),
+        ("arm", "0.2.5", "2.27", "2.17"),
+        ("aarch64-android", "0.2.5", "2.31", ""),
+        ("aarch64", "git", "2.39", "2.39"),
+        ("aarch64-freebsd", "git", "2.39", ""),
+    ],
+)
+def test_the_glibc_in_an_image_is_not_what_programs_are_linked_against(name, flavour, glibc, floor):
+    """The first is Ubuntu's, and starts the toolchain; the second is of the C compiler for the target, if that is of glibc."""
+    ref = targets.default_image(targets.find(name), flavour)
+    found = choose("upstream", wanted(name, flavour), facts(registry={ref: served(ref)}), config(name))
+    assert (glibc, floor) == (found.glibc, found.glibc_floor)
+
+
 def test_the_glibc_of_every_base_is_known():
     """Ubuntu's; emsdk's image runs node, and its glibc is of no use to a route."""
     rows = [row for target in targets.catalogue().values() for row in target.images.values()]

@@ -110,6 +110,13 @@ def test_what_is_not_selected_stays_locked(monkeypatch, tmp_path, selected, kept
     assert kept is ("s390x-unknown-linux-gnu" in locking.make(here, ()).target)
 
 
+def test_where_the_lock_is():
+    """Where it is looked for: beside the configuration."""
+    here = context(facts())
+    assert Path("/project/crosstasks.lock") == locking.path(here)
+    assert Path("/above/crosstasks.lock") == locking.path(replace(here, look=replace(here.look, config_place="/above/crosstasks.toml")))
+
+
 KEPT = LockRow(
     builder="cross",
     flavour="0.2.5",
