@@ -326,6 +326,7 @@ def test_what_runs_is_told_by_the_flavours_own_row():
         ("aarch64-android", "0.2.5", "2.31", ""),
         ("aarch64", "git", "2.39", "2.39"),
         ("aarch64-freebsd", "git", "2.39", ""),
+        ("mips64el", "git", "2.35", "2.35"),
     ],
 )
 def test_the_glibc_in_an_image_is_not_what_programs_are_linked_against(name, flavour, glibc, floor):
