@@ -296,6 +296,13 @@ def _compiler_output(rustc: str, context: Context) -> dict[str, tuple[str, ...]]
     return {words: tuple(text.splitlines()) for words, text in texts.items() if isinstance(text, str)}
 
 
+def commit(route: Route, context: Context) -> str:
+    """Return the commit that the route's compiler was made of; empty if it does not say, as Debian's."""
+    lines = _compiler_output(f"{route.host_toolchain.path}/bin/rustc", context).get("-vV", ())
+    named = dict(line.partition(": ")[::2] for line in lines)
+    return named.get("commit-hash", "").replace("unknown", "")
+
+
 def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard.Guard:
     rustc = f"{route.host_toolchain.path}/bin/rustc"
     answers = context.cache / "answers" / f"cargo-{route.host_toolchain.name}"

@@ -181,7 +181,7 @@ def _call(
     """Call cargo as often as the target has parts, until one fails."""
     route = plan.route
     form = "" if plan.verb in NEXTEST else _form(context)
-    folders = _folders(route, target_dir, context) if context.extra.remap else ()
+    folders = (*(_folders(route, target_dir, context) if context.extra.remap else ()), *_library(route, context))
     flags = environment.add_flags(
         plan.request.target.triples,
         (*environment.link_flags(route), *environment.remap_flags(folders)),
@@ -286,6 +286,18 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
     )
     cargo = ((str(home), "/cargo") for home in homes)
     return (context.repository.root, "/source"), (route.toolchain.path, "/rust"), *cargo, (str(target_dir), "/target")
+
+
+def _library(route: Route, context: Context) -> tuple[tuple[str, str], ...]:
+    """
+    Return what programs shall call the source of the standard library where it is installed: what they call it where it is not.
+
+    rustc names such a file by where it lies if it is there, and panics say so: a source that another project wanted would change programs.
+    """
+    commit = commands.commit(route, context) if route.toolchain.library else ""
+    fixed = route.builder == "cross" and route.flavour != "git"
+    places = ("/rust", *([f"{commands.COPIES}/rust"] if route.remote else [])) if fixed else (route.toolchain.path,)
+    return tuple((f"{place}/lib/rustlib/src/rust", f"/rustc/{commit}") for place in places) if commit else ()
 
 
 def _form(context: Context) -> str:

@@ -218,6 +218,15 @@ def test_cross_is_started_behind_the_guard(tmp_path, make, reaped):
     assert [] == list((call.cache / "runs").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("said", "commit"), [("rustc 1.95.0\ncommit-hash: 598a\n", "598a"), ("commit-hash: unknown\n", ""), ("rustc 1.95.0\n", "")]
+)
+def test_the_commit_of_a_compiler(make, said, commit):
+    """As it says itself; Debian's do not know theirs."""
+    route, call = make("zigbuild", run=lambda argv, **_more: Done(argv=argv, code=0, out=said))
+    assert commit == commands.commit(route, call)
+
+
 def test_cross_is_given_copies_where_the_engine_is_elsewhere(tmp_path, make, reaped):
     """The toolchain by a name of this run's, a CARGO_HOME of its own, a program that copies; what was built is not copied there."""
     run, said = Compiler("Cannot connect"), []

@@ -309,3 +309,21 @@ def test_what_programs_call_the_folders_of_this_machine(tmp_path, changes, names
     if "flavour" not in changes:
         route.flavour = ""
     assert tuple((name.format(**places), other) for name, other in names) == run._folders(route, Path("/t"), call)  # noqa: SLF001  # of one release
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"builder": "cross", "flavour": "0.2.5"}, ("/rust",)),
+        ({"builder": "cross", "flavour": "0.2.5", "remote": True}, ("/rust", "/cross/rust")),
+        ({"builder": "cross", "flavour": "git"}, ("/t",)),
+        ({"builder": "zigbuild"}, ("/t",)),
+    ],
+)
+@pytest.mark.parametrize(("library", "commit"), [(True, "abc"), (True, ""), (False, "abc")])
+def test_the_librarys_source_changes_no_program(monkeypatch, tmp_path, changes, places, library, commit):
+    """Where it is installed, programs call it what they call it where it is not: by the compiler's commit, if that is told."""
+    monkeypatch.setattr(commands, "commit", lambda *_arguments: commit)
+    route = SimpleNamespace(**{"flavour": "", "remote": False, **changes}, toolchain=SimpleNamespace(path="/t", library=library))
+    renamed = tuple((f"{place}/lib/rustlib/src/rust", "/rustc/abc") for place in places) if library and commit else ()
+    assert renamed == run._library(route, context(tmp_path))  # noqa: SLF001  # of every build
