@@ -29,7 +29,7 @@ UNRUN: Final = "not run"
 RUN: Final = """\
 What came of it where it was tried, {dates}, with {tools}.
 `nox -s every-target` builds a crate with a C file (a `no_std` one for bare machines, one of Rust alone where plain cargo links) for
-every target, and tests it; {count} of {all} targets have been run. *amd64* is an engine of amd64, *arm64* one that says that it is of
+every target, and tests it, {count} of {all} times so far. *amd64* is an engine of amd64, *arm64* one that says that it is of
 arm64, *none* a machine without one. A builder that stands alone did it; *no* is a refusal before anything was built, whose reason
 `crosstasks plan --all` shows; *not run* is what it says. cross's own images were out of reach: these are built of Debian's packages."""
 
@@ -71,11 +71,11 @@ def every_target(cells: Cells) -> str:
         (f"`{triple}`", *(summary(cells, triple, engine, verb) for engine in ENGINES for verb in ("build", "test")))
         for triple in catalogue()
     )
-    count = len({key.partition(" ")[0] for key in cells})
+    every = [f"{triple} {engine} {builder}" for triple in catalogue() for engine, builders in ENGINES.items() for builder in builders]
     return "\n\n".join(
         (
             "## As run",
-            RUN.format(dates=_dates(cells), tools=_tools(cells), count=count, all=len(catalogue())),
+            RUN.format(dates=_dates(cells), tools=_tools(cells), count=len(cells.keys() & every), all=len(every)),
             table(head, rows),
             *_failures(cells),
         )
