@@ -111,6 +111,8 @@ def _is_other(path: Path, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bool:
 
 
 CACHES: Final = ("registry", "git")
+LOCKS: Final = (".package-cache", ".package-cache-mutate")
+"""Files that cargo locks while it reads and writes the caches beside them; who shares these has to share those."""
 
 _ONE_TARGET: Final = tuple(f"1.{minor}." for minor in range(64))
 """Releases of cargo that know one ``--target`` only; without any they fetch for all."""
@@ -153,9 +155,11 @@ def host_home(context: Context) -> Path:
         for name in (*CACHES, "bin"):
             (user / name).mkdir(parents=True, exist_ok=True)
             (draft / name).symlink_to(user / name)
+        for name in LOCKS:
+            (draft / name).symlink_to(user / name)
         (draft / "config.toml").write_text(text, "utf-8")
 
-    folder = cache.make_once(context.cache / "cargo" / f"host-{_key(f'{user} {text}'.encode())}", make, ["config.toml"])
+    folder = cache.make_once(context.cache / "cargo" / f"host-{_key(f'{user} {LOCKS} {text}'.encode())}", make, ["config.toml"])
     (folder / "config").unlink(missing_ok=True)  # cargo takes this name first, and a build script may have left it
     return folder
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from crosstasks.building.dependencies import (
+    LOCKS,
     carry,
     check,
     checksums,
@@ -320,7 +321,7 @@ def test_the_home_of_builds_on_the_host(tmp_path):
     (tmp_path / "home/config").write_text('[registry]\ntoken = "x"\ndefault = "mine"\n')
     acting = context(tmp_path)
     folder = host_home(acting)
-    assert {name: tmp_path / "home" / name for name in ("registry", "git", "bin")} == {
+    assert {name: tmp_path / "home" / name for name in ("registry", "git", "bin", *LOCKS)} == {
         path.name: path.readlink() for path in folder.iterdir() if path.is_symlink()
     }
     assert '"registry" = { "default" = "mine" }\n' == (folder / "config.toml").read_text()
