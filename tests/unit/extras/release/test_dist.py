@@ -93,8 +93,9 @@ def test_what_is_selected_is_what_is_counted(release, built):
 def test_the_floor_is_told(release, built):
     """The newest glibc that a program of a target needs stands in the metadata beside what is promised, and in the result."""
     built(release(), ARM64)
-    told = json.loads((release().dist / "metadata.json").read_text())["targets"]
-    assert {ARM64: ("", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told.items()}
+    told, listed = (json.loads((release().dist / name).read_text()) for name in ("metadata.json", "artifacts.json"))
+    assert {ARM64: ("", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told["targets"].items()}
+    assert {dist.SCHEMA_VERSION} == {told["schema_version"], listed["schema_version"]}
     assert "1.5 MB  runs with glibc 2.34 or newer  sha256 " in workers.results([dist.part(release().dist, ARM64)])
 
 
