@@ -48,8 +48,8 @@ crate. Each was built for aarch64 twice, in the same folder: from an empty cache
 Rust 1.85.0, 1.99.1 and a nightly. A column has one value where both builds had the same. The engine *arm64* is one
 that says that it is of arm64, whose programs QEMU runs. Seconds, from an empty and from a full cache, were taken beside much else.
 
-Where two hashes stand, the toolchain in the full cache had the library's source, since anyhow asks for it: rustc then names that
-folder in panics, in place of `/rustc/<commit>`. A nightly of another day is one that the server has for the host that is asked for."""
+The toolchain in the full cache has the library's source, since anyhow asks for it; programs call it what they call it where it is not
+installed, `/rustc/<commit>`. A nightly of another day is one that the server has for the host that is asked for."""
 
 
 def kept(name: str) -> Cells:
