@@ -292,7 +292,7 @@ def test_rustup_does_not_have_it(rustup, release, tmp_path):
     toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
     with pytest.raises(ToolMissing) as caught:
         toolchain.from_rustup(spec(release, HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
-    assert f"for target '{RISCV}' is unavailable" in caught.value.why
+    assert f"for target '{RISCV}' is unavailable" in caught.value.what
     assert () == toolchain.missing(tmp_path, base)
 
 
