@@ -142,7 +142,7 @@ def order(packages: Sequence[str], edges: Mapping[str, Sequence[str]]) -> tuple[
     return tuple(done)
 
 
-_HEADING: Final = re.compile(r"^##[ \t]++\[?+v?([^\]\s()]++).*+$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^##[ \t]++\[?+v?+([^\]\s()]++).*+", re.MULTILINE)
 
 _LINK: Final = re.compile(r"^\[unreleased\]:[ \t]*(\S*?/compare/)(\S+?)(\.\.\.)HEAD[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
