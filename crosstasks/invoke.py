@@ -20,7 +20,7 @@ from invoke.exceptions import Exit  # noqa: E402
 from invoke.tasks import Task as Base  # noqa: E402
 from invoke.tasks import task  # noqa: E402
 
-from .core.errors import ConfigError, CrosstasksError  # noqa: E402
+from .core.errors import ConfigError, CrosstasksError, Interrupted  # noqa: E402
 from .reporting import streams  # noqa: E402
 from .tasks import DEFAULTS, ROOT, TASKS  # noqa: E402
 from .tasks.call import OPTIONS, Call, Task  # noqa: E402
@@ -99,7 +99,7 @@ def translate_errors() -> Iterator[None]:
     """End with the error's own exit code, its message on stderr."""
     try:
         yield
-    except CrosstasksError as error:
+    except (CrosstasksError, Interrupted) as error:
         raise Exit(f"error: {error}" if error.what else None, code=error.code) from error
     except KeyboardInterrupt:
         raise Exit("error: interrupted", code=130) from None

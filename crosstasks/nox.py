@@ -20,7 +20,7 @@ parts.check()  # before a library is imported that may not be there
 import nox  # noqa: E402
 
 from .config import session_cache  # noqa: E402
-from .core.errors import ConfigError, CrosstasksError, Interrupted, NothingSelected, TimedOut  # noqa: E402
+from .core.errors import ConfigError, CrosstasksError, NothingSelected  # noqa: E402
 
 if TYPE_CHECKING:
     from .context import Context
@@ -183,8 +183,6 @@ def _carry_out(
     except NothingSelected as error:
         session.skip(str(error))  # a branch that changes nothing of a target is no failure of it
     except CrosstasksError as error:
-        if isinstance(error, Interrupted) and not isinstance(error, TimedOut):
-            raise KeyboardInterrupt(error.what) from error  # nox ends then; of an error it would go on to the next session
         session.error(f"{type(error).__name__}: {error}")
     print(report.result_text((result,)), flush=True)  # noqa: T201
     return result

@@ -22,7 +22,7 @@ from .clients import process
 from .config import configuration, read
 from .context import Context, clients, look_of
 from .core import cache
-from .core.errors import BuildFailed, ConfigError, CrosstasksError, Interrupted, NothingSelected
+from .core.errors import BuildFailed, ConfigError, CrosstasksError, NothingSelected
 from .core.results import Result, failure
 from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
@@ -271,8 +271,6 @@ def each(names: Sequence[str], act: Callable[[str, Context], tuple[Result, Conte
         try:
             result, after = act(triple, context)
             context = replace(after, facts=changed(after.facts, failures=()))
-        except Interrupted:
-            raise
         except CrosstasksError as error:
             result = failure(triple, verb, error, time.monotonic() - begun)
             context = afresh(context)  # what was damaged is no longer there
@@ -303,8 +301,6 @@ def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context:
     begun = time.monotonic()
     try:
         result, _ = _build_one(target, context, verb=verb, arguments=arguments)
-    except Interrupted:
-        raise
     except CrosstasksError as error:
         try:
             ci.finish((failure(target, verb, error, time.monotonic() - begun),), context)

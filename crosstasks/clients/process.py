@@ -178,7 +178,8 @@ def stream(
 
     Raises:
         ToolMissing: the program is not there.
-        Interrupted: *timeout* (seconds) passed, or the user ended it.
+        TimedOut: *timeout* (seconds) passed.
+        Interrupted: the user ended it.
     """
     tail = bytearray()
 

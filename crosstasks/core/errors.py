@@ -16,8 +16,10 @@
     |- EmulationFailed           8
     |- ImageFailed               9
     |  `- UnknownRegistry        9   its name leads to no machine
-    `- Interrupted             130
-       `- TimedOut            130   a time limit of the configuration
+    `- TimedOut                130   a time limit of the configuration
+
+    KeyboardInterrupt
+    `- Interrupted             130   by the user: what catches errors does not catch it
 """
 
 from __future__ import annotations
@@ -153,11 +155,19 @@ class UnknownRegistry(ImageFailed):
     """The name of a registry leads to no machine, as on a network without one."""
 
 
-class Interrupted(CrosstasksError):
-    """The user, or a time limit, ended the work."""
+class TimedOut(CrosstasksError):
+    """A time limit ended the work; what else is to be done may go on."""
 
     code = 130
 
 
-class TimedOut(Interrupted):
-    """A time limit ended the work; what else is to be done may go on."""
+class Interrupted(KeyboardInterrupt):
+    """The user ended the work, by Ctrl-C or another signal: *what* happened, and in *hint* what is left."""
+
+    code: ClassVar[int] = 130
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        """Keep both; ``str()`` of it is one a line."""
+        super().__init__("\n".join(filter(None, (what, hint and f"hint: {hint}"))))
+        self.what = what
+        self.hint = hint

@@ -126,7 +126,8 @@ class Runner(Protocol):
 
         Raises:
             ToolMissing: the program is not there.
-            Interrupted: *timeout* passed, or the user ended it.
+            TimedOut: *timeout* passed.
+            Interrupted: the user ended it.
         """
         ...
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..core import versions
 from ..core.about import SCHEMA_VERSION
-from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, Interrupted, NoRoute, ToolDamaged
+from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, TimedOut, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
 from ..facts import lock
 from ..facts.engine import INSTALL
@@ -102,6 +102,10 @@ class Plan:
         """Return the glibc that is promised on every machine; an image of the user's own promises what is configured, and nothing else."""
         image = self.route.image
         return self.request.ceiling if image and image.source == "configured" else self.request.promise
+
+
+NO_PLAN: Final = (NoRoute, EngineFailed)
+"""How ``make`` ends where nothing is possible."""
 
 
 def make(request: Request, facts: Facts) -> Plan | Questions:
@@ -255,8 +259,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return plain
 
 
-LAST: Final = (BuildFailed, ConfigError, DiskFull, Interrupted, ToolDamaged)
-"""What another route would not mend: a crate's own errors, what the user has to put right, no room, an interrupt, and what was damaged."""
+LAST: Final = (BuildFailed, ConfigError, DiskFull, TimedOut, ToolDamaged)
+"""What another route would not mend: a crate's own errors, what the user has to put right, no room, a time limit, and what was damaged."""
 
 STABLE_FACTS: Final = frozenset(
     {"host", "engine", "registry", "rustup-server", "rust-channel", "debian", "packages", "repository", "rustup", "lock"}

@@ -13,7 +13,7 @@ from ..building.environment import variable
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
 from ..clients import engines
 from ..core import files, versions
-from ..core.errors import CrosstasksError, EngineFailed, Interrupted, TimedOut, ToolMissing
+from ..core.errors import CrosstasksError, EngineFailed, TimedOut, ToolMissing
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine
 from .checks import Answer, Subject, Unchecked
@@ -169,8 +169,6 @@ def _answer(start: Start, target: Target, context: Context) -> Answer:
         done = _run(start, options.verify_smoke, options.verify_timeout, context)
     except TimedOut:
         return (f"did not end within {options.verify_timeout:g} s when started with {shown} {start.how}",)
-    except Interrupted:
-        raise
     except CrosstasksError as error:
         return (f"cannot be started {start.how}: {error.what}{f': {error.why}' if error.why else ''}",)
     if done.code == 0:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys
 from crosstasks.clients import engines, process
-from crosstasks.core.errors import CrosstasksError
+from crosstasks.core.errors import CrosstasksError, Interrupted
 
 def build(run_id, image, program, timeout=None):
     labels = [f"--label={label}" for label in engines.labels(run_id)]
@@ -40,7 +40,7 @@ def out(chunk):
 
 try:
     build(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]) if sys.argv[4] else None)
-except CrosstasksError as error:
+except (CrosstasksError, Interrupted) as error:
     print(type(error).__name__, error.what, flush=True)
     sys.exit(error.code)
 """

@@ -254,7 +254,7 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         for triple in context.config.targets:
             try:
                 result = plan.make(request.make(targets.find(triple), "build", context.facts, context.config), context.facts)
-            except (NoRoute, EngineFailed) as error:
+            except plan.NO_PLAN as error:
                 plans[triple] = error
                 continue
             if isinstance(result, Plan):

@@ -26,7 +26,7 @@ from ...clients import engines
 from ...context import on_platform
 from ...core import cache, files
 from ...core.about import __version__
-from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, Interrupted, NoRoute, ToolMissing
+from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, NoRoute, ToolMissing
 from ...facts import inventory
 from ...facts.engine import Engine, identity
 from ...facts.inventory import BUNDLE_PREFIX, IMAGES, BundleImage
@@ -263,8 +263,6 @@ def _provide(triple: str, verb: Verb, context: Context) -> Ready:
     try:
         planned, context = pipeline.make(triple, verb, _only(context, triple))
         planned, _ = pipeline.provide(planned, context)
-    except Interrupted:
-        raise
     except CrosstasksError as error:
         return Ready(triple, why=error.what, error=error)
     return Ready(triple, planned)

@@ -22,7 +22,7 @@ from ...catalog.ingredients import MOVING
 from ...clients import registry_api
 from ...context import on_platform
 from ...core import files, references
-from ...core.errors import ConfigError, CrosstasksError, NoRoute
+from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Absent, Question
 from ...core.versions import numbers
 from ...facts import lock
@@ -31,6 +31,7 @@ from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import Channel, RustupServer
 from ...planning import lock_rows
 from ...planning.lock_rows import Difference
+from ...planning.plan import NO_PLAN
 from ...reporting.progress import align
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _resolve(context: Context, names: Sequence[str], before: Lock, *, update: bo
     for triple in triples:
         try:
             planned, context = pipeline.make(triple, "build", _with(context, result))
-        except NoRoute as error:
+        except NO_PLAN as error:
             if names or context.config.selection or triple in result.on(here) or len(triples) == 1:
                 raise
             context.say(f"{triple} is not locked for {here}: {error.what}")
@@ -109,11 +110,11 @@ def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ())
 def _check(context: Context, triple: str, row: LockRow | None) -> list[Difference]:
     try:
         pipeline.make(triple, "build", context)
-    except NoRoute as error:
+    except NO_PLAN as error:
         if row is None:
             return []  # it is built elsewhere
         return _drift(context, triple, row) or [
-            _difference(context, triple, "route", lock_rows.text_of(row), error.why.strip().splitlines()[0])
+            _difference(context, triple, "route", lock_rows.text_of(row), (error.why or error.what).strip().splitlines()[0])
         ]
     return [_difference(context, triple, "target", "", "configured")] if row is None else []
 
@@ -124,7 +125,7 @@ def _drift(context: Context, triple: str, row: LockRow) -> list[Difference]:
         planned, _ = pipeline.make(
             triple, "build", _with(context, lock_rows.without(lock.lock(context.facts), platform(context.facts), context.config.targets))
         )
-    except NoRoute as error:
+    except NO_PLAN as error:
         return [_difference(context, triple, "route", lock_rows.text_of(row), error.what)]
     now = lock_rows.of(planned.route, planned.request)
     return [_difference(context, triple, *difference) for difference in lock_rows.compare(row, now)]

@@ -20,7 +20,7 @@ from ...clients import git
 from ...context import Context, Extra
 from ...core import files
 from ...core.about import __version__
-from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...core.errors import ConfigError, CrosstasksError
 from ...provisioning import cache_check
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
@@ -100,8 +100,6 @@ def one(release: ReleaseContext, triple: str, compiler: Compile, more: Sequence[
         _sound(planned, context)
         _check_tree(release)
         files, remarks = pack(replace(release, context=context), planned, artifacts)
-    except Interrupted:
-        raise
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), context
     part = Part(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from ...core import toml_file
-from ...core.errors import ConfigError, CrosstasksError, Interrupted
+from ...core.errors import ConfigError, CrosstasksError
 from ...reporting.progress import align
 from ...reporting.report import bold
 from . import dist, prepare, publish, version
@@ -40,8 +40,6 @@ def examine(release: ReleaseContext) -> tuple[Row, ...]:
     for name, look in LOOKS.items():
         try:
             rows += (Row(name=name, state=state, detail=detail, next=after) for state, detail, after in look(release))
-        except Interrupted:
-            raise
         except CrosstasksError as error:
             rows.append(Row(name=name, state="wrong", detail=error.what, next=error.hint))
     return tuple(rows)

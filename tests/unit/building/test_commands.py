@@ -16,7 +16,7 @@ from crosstasks.building import commands, dependencies, guard, outcome
 from crosstasks.catalog.ingredients import Image, Tool, Toolchain
 from crosstasks.clients import engines
 from crosstasks.context import Extra
-from crosstasks.core.errors import ConfigError, EngineFailed
+from crosstasks.core.errors import ConfigError, EngineFailed, Interrupted
 from crosstasks.core.steps import Done
 from crosstasks.planning.route import Route
 from crosstasks.testing import AMD64, ARM64, config, facts, repository
@@ -216,6 +216,21 @@ def test_cross_is_started_behind_the_guard(tmp_path, make, reaped):
         assert (EngineFailed, f"the container engine went away while {ARM64} was built") == (type(lost), lost.what)
         assert ("error during connect: gone", "call again; what was compiled is kept") == (lost.why, lost.hint)
     assert [] == list((call.cache / "runs").iterdir())
+
+
+@pytest.mark.usefixtures("reaped")
+def test_an_interrupt_while_a_silent_engine_is_asked_is_none_of_its_failures(make):
+    """Ctrl-C ends the engine's program and ours: what is asked then is why the build ended, and nobody is told that the engine went away."""
+
+    class Cut(Compiler):
+        def __call__(self, argv, **options):
+            if argv[1:2] == ("version",):
+                raise Interrupted("interrupted")
+            return super().__call__(argv, **options)
+
+    route, call = make("cross", run=Cut(), flavour="0.2.5", image=IMAGE)
+    with started(route, call) as invocation, pytest.raises(Interrupted):
+        invocation.failure(Done(argv=(), code=130))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.clients import process
-from crosstasks.core.errors import CrosstasksError, Interrupted, ToolMissing
+from crosstasks.core.errors import CrosstasksError, Interrupted, TimedOut, ToolMissing
 
 STUBBORN = "trap '' INT TERM; echo up >&2; while :; do sleep 0.1; done"
 
@@ -141,7 +141,7 @@ def test_time_limit_ends_the_group():
     """When the time is over, the program and its children are ended."""
     owner = Owner()
     begun = time.monotonic()
-    with pytest.raises(Interrupted, match=r"sh took longer than 0\.3 s"):
+    with pytest.raises(TimedOut, match=r"sh took longer than 0\.3 s"):
         process.stream(("sh", "-c", "sleep 60 & sleep 60"), timeout=0.3, on_out=print, owner=owner)
     assert time.monotonic() - begun < 3
     assert gone(owner.told[0][1])
@@ -149,7 +149,7 @@ def test_time_limit_ends_the_group():
 
 def test_time_limit_without_pipes():
     """The limit holds for a program that inherits our outputs, too."""
-    with pytest.raises(Interrupted):
+    with pytest.raises(TimedOut):
         process.stream(("sleep", "60"), timeout=0.2)
 
 
@@ -157,7 +157,7 @@ def test_stubborn_program_is_killed():
     """What ignores an interrupt and a termination is killed after its patience."""
     owner = Owner()
     begun = time.monotonic()
-    with pytest.raises(Interrupted):
+    with pytest.raises(TimedOut):
         process.stream(("sh", "-c", STUBBORN), timeout=0.3, on_err=lambda _: None, owner=owner)
     assert 3 < time.monotonic() - begun < 6
     assert gone(owner.told[0][1])
@@ -398,7 +398,7 @@ def test_in_another_thread():
         said.append(process.run(("echo", "here")).out)
         try:
             process.run(("sleep", "60"), timeout=0.2)
-        except Interrupted as error:
+        except TimedOut as error:
             said.append(error.code)
 
     thread = threading.Thread(target=act)
@@ -417,7 +417,7 @@ def test_nothing_stays_open():
     before = held()
     process.run(("cat",), stdin=b"x")
     process.stream(("false",), on_out=print, on_err=print)
-    with pytest.raises(Interrupted):
+    with pytest.raises(TimedOut):
         process.run(("sleep", "9"), timeout=0.1)
     with pytest.raises(ToolMissing):
         process.run(("no-such-program-9",))

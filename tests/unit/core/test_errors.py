@@ -7,7 +7,7 @@ import re
 import pytest
 
 from crosstasks.core import errors
-from crosstasks.core.errors import ConfigError, CrosstasksError
+from crosstasks.core.errors import ConfigError, CrosstasksError, Interrupted
 
 
 def tree(kind: type[CrosstasksError] = CrosstasksError) -> dict[str, int]:
@@ -28,6 +28,7 @@ CODES = {
     "EngineFailed": 7,
     "EmulationFailed": 8,
     "ImageFailed": 9,
+    "TimedOut": 130,
     "Interrupted": 130,
 }
 
@@ -41,7 +42,13 @@ def test_each_error_has_its_exit_code(name, code):
 def test_the_drawn_tree_is_the_tree():
     """The tree on top of the module shows every error with its code, and nothing else."""
     drawn = re.findall(r"^\W*(\w+) +(\d+)(?: |$)", errors.__doc__.partition("::")[2], flags=re.MULTILINE)
-    assert {name: int(code) for name, code in drawn} == tree()
+    assert {name: int(code) for name, code in drawn if name != "KeyboardInterrupt"} == tree() | {"Interrupted": Interrupted.code}
+
+
+def test_nothing_that_catches_errors_catches_an_interrupt():
+    """Ctrl-C is no fact, no finding and no result: it goes through every ``except CrosstasksError`` and ``except Exception``."""
+    assert not issubclass(Interrupted, Exception)
+    assert issubclass(Interrupted, KeyboardInterrupt)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,8 @@ def test_the_drawn_tree_is_the_tree():
         (CrosstasksError("it broke"), "it broke"),
         (CrosstasksError("it broke", why="it was old", hint="buy another"), "it broke\nit was old\nhint: buy another"),
         (CrosstasksError("it broke", hint="buy another"), "it broke\nhint: buy another"),
+        (Interrupted("interrupted"), "interrupted"),
+        (Interrupted("interrupted", hint="call again"), "interrupted\nhint: call again"),
         (
             ConfigError("it is wrong", problems=["a: no", "b: no"], why="twice", hint="see c"),
             "it is wrong\na: no\nb: no\ntwice\nhint: see c",

@@ -12,7 +12,6 @@ from crosstasks.core.errors import (
     EmulationFailed,
     EngineFailed,
     ImageFailed,
-    Interrupted,
     NoRoute,
     RefusedArgument,
     TimedOut,
@@ -42,10 +41,10 @@ def looked(known, machine=None):
     return known.with_({q: fact for q, fact in (machine or facts()).answers.items() if q not in known.answers})
 
 
-@pytest.mark.parametrize("kind", [BuildFailed, ConfigError, RefusedArgument, DiskFull, Interrupted, TimedOut])
+@pytest.mark.parametrize("kind", [BuildFailed, ConfigError, RefusedArgument, DiskFull, TimedOut])
 @pytest.mark.parametrize("strict", [True, False])
 def test_what_ends_the_work(kind, strict):
-    """The crate's own errors, the user's, a full disk and an interrupt: the error is as it was."""
+    """The crate's own errors, the user's, a full disk and a time limit: the error is as it was."""
     made, known, _ = planned(own=config(strict=strict))
     error = kind("it broke", hint="mend it")
     with pytest.raises(kind) as caught:

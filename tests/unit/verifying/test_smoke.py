@@ -44,7 +44,7 @@ class Holds:
             case ("images", *_, label):
                 return Done(argv=argv, code=0, out="\n".join(self.labelled) if label.endswith("=aarch64-unknown-linux-gnu") else "")
         self.calls.append((argv, timeout))
-        if isinstance(self.done, Exception):
+        if isinstance(self.done, BaseException):
             raise self.done
         return self.done
 

@@ -169,3 +169,17 @@ def test_what_differs_from_a_row(monkeypatch, known, row, options, expected):
     found = locking.check(here, ())
     assert expected == [(one.field, one.locked, one.now) for one in found]
     assert {(ARM64, "linux/amd64")} >= {(one.target, one.platform) for one in found}
+
+
+@pytest.mark.parametrize("row", [None, KEPT])
+def test_a_lock_is_compared_where_no_engine_answers(monkeypatch, row):
+    """That there is no engine is a reason as any other: of what is locked it is told, and what is not is built elsewhere."""
+
+    def make(triple, verb, here):
+        return settle(triple, here.facts, here.config, verb, around=world())[0], here
+
+    monkeypatch.setattr("crosstasks.pipeline.make", make)
+    silent = facts(engine=Absent("docker does not answer"), lock=Lock(target={ARM64: {"none": row}} if row else {}))
+    rows = locking.check(replace(context(silent), config=config(builder="cross")), ())
+    said = ("route", f"cross, 0.2.5, {KEPT.image}, Rust 1.96.0", f"no container engine to build {ARM64} with")
+    assert ([said] if row else []) == [(one.field, one.locked, one.now) for one in rows]
