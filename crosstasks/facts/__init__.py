@@ -47,6 +47,11 @@ class Facts(BaseFacts, frozen=True, kw_only=True):
         return cast("Engine | Absent", self["engine"])
 
     @property
+    def platform(self) -> str:
+        """Return the platform whose images the engine runs by itself, ``linux/amd64``; empty without one."""
+        return self.engine.platform if isinstance(self.engine, engine.Engine) else ""
+
+    @property
     def emulation(self) -> Emulation | Absent:
         """Return which foreign programs run here."""
         return cast("Emulation | Absent", self["emulation"])
@@ -65,6 +70,11 @@ class Facts(BaseFacts, frozen=True, kw_only=True):
     def repository(self) -> Repository | Absent:
         """Return the Rust repository."""
         return cast("Repository | Absent", self["repository"])
+
+    @property
+    def settings(self) -> Repository:
+        """Return what the Rust repository says of its builds; where there is none, nothing."""
+        return repository.NONE if isinstance(self.repository, Absent) else self.repository
 
 
 ASKERS: Final[Mapping[About, Asker]] = {

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from ..catalog import recipes
 from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, RegisterEmulator, Runner, Tool, first
 from ..catalog.pins import pins
@@ -18,7 +20,6 @@ from ..core.steps import RUNNING, Absent, Question, Refused
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, EmulationTest, doubtful
-from ..project.repository import Repository
 from . import tools
 
 if TYPE_CHECKING:
@@ -102,36 +103,31 @@ def binfmt() -> tuple[str, str]:
 
 def _image(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
     ref, tag = binfmt()
-    platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    question = Question("image", ref)
-    if question not in facts.answers:
-        return (question,)
-    done = step("image", ref)
-    if isinstance(facts.answers[question], LocalImage):
-        return Emulator(source="image", platform=platform, why=f"{tag}, which the engine has", steps=(done,))
+    if unknown := facts.open(Question("image", ref)):
+        return unknown
+    register = step("image", ref)
+    if isinstance(facts.get(Question("image", ref)), LocalImage):
+        return Emulator(source="image", platform=platform, why=f"{tag}, which the engine has", steps=(register,))
     if offline:
         return Refused(name="image", why="offline = true")
-    registry_question = Question("registry", ref)
-    if registry_question not in facts.answers:
-        return (registry_question,)
-    served: RegistryImage | Absent = facts.answers[registry_question]
-    if isinstance(served, Absent):
-        return Refused(name="image", why=served.why.partition("\n")[0])
-    if platform_ not in served.platforms:
-        return Refused(name="image", why=f"{tag} is only for {', '.join(served.platforms)}")
-    pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=platform_, digest=served.digest)
-    return Emulator(source="image", platform=platform, why=tag, steps=(pull, done))
+    if unknown := facts.open(Question("registry", ref)):
+        return unknown
+    image: RegistryImage | Absent = facts.get(Question("registry", ref))
+    if isinstance(image, Absent):
+        return Refused(name="image", why=image.why.partition("\n")[0])
+    if facts.platform not in image.platforms:
+        return Refused(name="image", why=f"{tag} is only for {', '.join(image.platforms)}")
+    pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=facts.platform, digest=image.digest)
+    return Emulator(source="image", platform=platform, why=tag, steps=(pull, register))
 
 
 def _build(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
-    platform_ = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, platform_)
+    recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, facts.platform)
     if isinstance(recipe, Refused):
         return recipe
-    question = Question("image", recipe.tag)
-    if question not in facts.answers:
-        return (question,)
-    if offline and not isinstance(facts.answers[question], LocalImage):
+    if unknown := facts.open(Question("image", recipe.tag)):
+        return unknown
+    if offline and not isinstance(facts.get(Question("image", recipe.tag)), LocalImage):
         return Refused(name="build", why="offline = true, and the engine does not hold it")
     return Emulator(source="build", platform=platform, why=f"QEMU of {recipe.suite}'s packages", steps=(step("build", recipe=recipe),))
 
@@ -155,12 +151,12 @@ SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build":
 
 def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
     """Choose what starts the programs; None: nothing is started, or they start by themselves, or cargo's own configuration says how."""
-    target, repository = request.target, facts.repository
+    target = request.target
     if request.verb not in RUNNING:
         return None
     if request.options.runner:
         return Runner(kind="words", words=tuple(request.options.runner.split()), source="configured", why="`runner` is configured")
-    if isinstance(repository, Repository) and target.triple in repository.runners:
+    if target.triple in facts.settings.runners:
         return None
     if target.parts:
         why = f"a universal program is tested as its parts: {' and '.join(target.parts)}"
@@ -247,13 +243,13 @@ def _in_container(request: Request, facts: Facts) -> Runner | Absent | Refused |
     words = _words(target, engine.platform)
     name = "wine" if _for_wine(target) else "QEMU"
     why = f"{name} of {recipe.suite}'s packages, in a container" if words else "a container of the engine's own kind of machine"
-    ready = Runner(kind="container", words=words, image=recipe.tag, source="local", why=why)
+    runner = Runner(kind="container", words=words, image=recipe.tag, source="local", why=why)
     if isinstance(image, LocalImage):
-        return ready
-    if request.shared.offline:
+        return runner
+    if request.config.offline:
         return Absent(f"offline = true, and the engine does not hold {recipe.tag}")
     step = BuildImage(why=f"no image here runs {target.triple} programs", recipe=recipe)
-    return Runner(kind="container", words=words, image=recipe.tag, source="build", why=why, steps=(step,))
+    return replace(runner, source="build", steps=(step,))
 
 
 def _recipe(target: Target, platform: str) -> Recipe | Refused:
@@ -276,5 +272,5 @@ def _elsewhere(engine: Engine, facts: Facts) -> Absent | None:
         return Absent("the engine is on another machine, which does not see what was built here")
     if facts.host.os == "windows":
         return Absent("programs built on Windows are not started in a container")
-    seen = facts.get(Question("shared", "project"))
-    return seen if isinstance(seen, Absent) else None
+    folder = facts.get(Question("shared", "project"))
+    return folder if isinstance(folder, Absent) else None

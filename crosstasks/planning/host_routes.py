@@ -11,7 +11,6 @@ from ..catalog.machines import BY_TRIPLE
 from ..config.read import FILE
 from ..core import versions
 from ..core.steps import NEXTEST, Absent, Refused
-from ..project.repository import Repository
 from . import emulators, toolchains, tools
 from .route import Builder, Outcome, assemble, oldest
 
@@ -44,10 +43,10 @@ def _refuse_cargo(request: Request, facts: Facts) -> Refused | None:
         return Refused(name="cargo", why=why)
     if refusal := request.without("cargo", "plain cargo builds on the host"):
         return refusal
-    if request.ceiling:
+    if request.options.glibc:
         return Refused(name="cargo", why="`glibc` is configured, and the host's own libraries would not keep it")
-    if target.zig and target.plain_cargo and isinstance(facts.repository, Repository) and facts.repository.compiles_c:
-        why = f"Cargo.lock holds {facts.repository.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
+    if target.zig and target.plain_cargo and facts.settings.compiles_c:
+        why = f"Cargo.lock holds {facts.settings.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
         return Refused(name="cargo", why=why)
     return None
 
@@ -61,8 +60,7 @@ def _host_links(target: Target, facts: Facts) -> bool:
 
 def _linker(request: Request, facts: Facts) -> bool:
     """Tell whether the user says what links, in our configuration or in cargo's."""
-    repository = facts.repository
-    return bool(request.options.linker) or (isinstance(repository, Repository) and request.target.triple in repository.linkers)
+    return bool(request.options.linker) or request.target.triple in facts.settings.linkers
 
 
 def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
@@ -95,7 +93,7 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
     if missing := facts.open("sdks"):
         return missing
     kit, arch = facts["sdks"].xwin, XWIN_ARCHES.get(target.arch, target.arch)
-    if request.shared.offline and arch not in kit.arches:
+    if request.config.offline and arch not in kit.arches:
         why = f"offline = true, and {kit.folder} does not hold Microsoft's CRT and SDK for {arch}"
         return Refused(name="xwin", why=why, hint=f"`cargo xwin cache xwin --xwin-arch {arch}` fills the folder that XWIN_CACHE_DIR names")
     return _route("xwin", "xwin", request, facts, parts, tool=tools.xwin(request, facts), sdk=kit.folder)
@@ -111,7 +109,7 @@ def _no_nextest(name: str, request: Request) -> Refused | None:
 
 def _licence(request: Request) -> Refused | None:
     """Refuse what the user has not agreed to in the configuration: a variable of a CI service is nobody's word."""
-    origin = request.shared.origin("accept_microsoft_license", request.target.triple)
+    origin = request.config.origin("accept_microsoft_license", request.target.triple)
     if request.options.accept_microsoft_license and origin.rank == FILE:
         return None
     why = "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration"

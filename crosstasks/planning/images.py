@@ -33,7 +33,6 @@ from ..facts import lock
 from ..facts.debian import MissingPackages, question
 from ..facts.engine import LocalImage
 from ..facts.registry import RegistryImage
-from ..project.repository import Repository
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -67,7 +66,7 @@ Traits: TypeAlias = dict[str, Any]
 
 def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
     """Ask one source for the image."""
-    if source in {"upstream", "base"} and request.built_here:
+    if source in {"upstream", "base"} and request.needs_debian:
         key = next(name for name in request.container_options if name in {"packages", "base"})
         return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
     row = request.lock_row
@@ -86,13 +85,12 @@ def sources(request: Request, facts: Facts) -> tuple[str, ...]:
     """Return the sources to ask, in order: only the user's own if an image is named, else the configured ones."""
     if request.options.image or cross_toml(request.target, facts):
         return ("configured",)
-    return tuple(request.shared.images)
+    return tuple(request.config.images)
 
 
 def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
     """Return what Cross.toml says of the target's image: ``image`` or ``dockerfile``; empty if nothing."""
-    repository = facts.repository
-    table, _ = repository.cross_tables(target.triple) if isinstance(repository, Repository) else ({}, {})
+    table, _ = facts.settings.cross_tables(target.triple)
     return {key: table[key] for key in ("image", "dockerfile") if key in table}
 
 
@@ -110,7 +108,7 @@ def _package_questions(variant: Variant, request: Request, facts: Facts) -> Ques
         native = name.endswith(recipes.NATIVE)
         architecture = MACHINES[variant.platform].debian if native else request.target.debian
         names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
-    questions = [question(request.shared.base, architecture, listed) for architecture, listed in names.items()]
+    questions = [question(request.config.base, architecture, listed) for architecture, listed in names.items()]
     if unknown := facts.open(*questions):
         return unknown
     problems = [problem for one in questions for problem in _problems(facts.answers[one])]
@@ -148,7 +146,7 @@ class _Search:
 
     def in_mirror(self, name: str) -> str:
         """Return the name of the mirror's copy; empty without a mirror."""
-        mirror = self.request.shared.mirror
+        mirror = self.request.config.mirror
         return references.with_prefix(name, mirror) if mirror else ""
 
     def by_digest(self, name: str) -> str:
@@ -166,9 +164,8 @@ class _Search:
 
     def recipe_traits(self, recipe: recipes.Recipe) -> Traits:
         """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
-        repository, request = self.facts.repository, self.request
-        tables = repository.cross_tables(request.target.triple) if isinstance(repository, Repository) else ()
-        changed = request.options.packages or any("pre-build" in table for table in tables)
+        tables = self.facts.settings.cross_tables(self.request.target.triple)
+        changed = self.request.options.packages or any("pre-build" in table for table in tables)
         return {"glibc": recipe.glibc, "glibc_floor": recipe.glibc_floor, "runs": recipe.runs, "base": "" if changed else recipe.suite}
 
     def recipe_tag(self) -> dict[str, Traits]:
@@ -186,14 +183,14 @@ class _Search:
 
     def mirror_refs(self) -> dict[str, Traits]:
         """Return where the mirror may have an image: a copy of cross's own, else one built by us."""
-        request, row, mirror = self.request, self.request.lock_row, self.request.shared.mirror
+        request, row, mirror = self.request, self.request.lock_row, self.request.config.mirror
         if not mirror:
             return {}
         tags = {} if row and row.digest else self.recipe_tag()
         if not (row and row.recipe):
             tags |= {recipes.shared_name(request.target.triple, request.options.packages): {}}
         refs = {f"{mirror.rstrip('/')}/{tag}": traits for tag, traits in tags.items()}
-        if self.upstream and not request.built_here and not (row and row.recipe):
+        if self.upstream and not request.needs_debian and not (row and row.recipe):
             refs = {self.in_mirror(self.upstream): self.upstream_traits(), **refs}
         return {self.by_digest(ref): traits for ref, traits in refs.items()}
 
@@ -209,10 +206,9 @@ class _Search:
 
     def engine(self, ref: str, *, source: str = "local", why: str = "the engine has it", **traits: Any) -> Choice:
         """Ask the engine."""
-        question = Question("image", ref)
-        if question not in self.facts.answers:
-            return (question,)
-        image = self.facts.answers[question]
+        if unknown := self.facts.open(Question("image", ref)):
+            return unknown
+        image = self.facts.get(Question("image", ref))
         if not isinstance(image, LocalImage):
             return Refused(name=source, why=f"the engine has no {ref}")
         if image.platform.split("/")[:2] != self.variant.platform.split("/")[:2]:
@@ -237,18 +233,17 @@ class _Search:
 
     def registry(self, ref: str, *, source: str, why: str, **traits: Any) -> Choice:
         """Ask a registry."""
-        if self.request.shared.offline:
+        if self.request.config.offline:
             return Refused(name=source, why="offline = true")
-        question, platform = Question("registry", ref), self.variant.platform
-        if question not in self.facts.answers:
-            return (question,)
-        answer = self.facts.answers[question]
+        if unknown := self.facts.open(Question("registry", ref)):
+            return unknown
+        answer, platform = self.facts.get(Question("registry", ref)), self.variant.platform
         if not isinstance(answer, RegistryImage):
             return Refused(name=source, why=answer.why)
         if platform not in answer.platforms:
             return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, not {platform}")
         # without `local` nobody has asked the engine yet
-        if source != "configured" and "local" not in self.request.shared.images:
+        if source != "configured" and "local" not in self.request.config.images:
             local = self.engine(ref, source=source, why=why, **traits)
             if not isinstance(local, Refused) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
                 return local
@@ -257,11 +252,9 @@ class _Search:
 
     def from_configuration(self) -> Choice:
         """Take the image that the user names, else what Cross.toml says."""
-        options, repository = self.request.options, self.facts.repository
-        if options.image:
-            return self.by_name(options.image, f"named by `image`, {self.request.origin('image')}")
-        table = cross_toml(self.request.target, self.facts)
-        origin = repository.cross_origin if isinstance(repository, Repository) else ""
+        if image := self.request.options.image:
+            return self.by_name(image, f"named by `image`, {self.request.origin('image')}")
+        table, origin = cross_toml(self.request.target, self.facts), self.facts.settings.cross_origin
         why = f"{origin} has a dockerfile: cross builds it"
         if "dockerfile" not in table:
             name = table["image"] if isinstance(table["image"], str) else table["image"].get("name", "")
@@ -278,7 +271,7 @@ class _Search:
         return first(
             (
                 *(("the engine", partial(self.engine_by_lock, candidate, **more)) for candidate in refs),
-                *([("the mirror", partial(self.copy_of, name, why))] if self.request.shared.mirror else []),
+                *([("the mirror", partial(self.copy_of, name, why))] if self.request.config.mirror else []),
                 ("its registry", partial(self.registry, ref, **more)),
             )
         )
@@ -303,8 +296,8 @@ class _Search:
 
     def from_engine(self) -> Choice:
         """Take what the engine holds: cross's own, a copy of the mirror's, an image of a bundle."""
-        upstream = [] if self.request.built_here or not self.upstream else [self.in_mirror(self.upstream), self.upstream]
-        listed = self.request.shared.images
+        upstream = [] if self.request.needs_debian or not self.upstream else [self.in_mirror(self.upstream), self.upstream]
+        listed = self.request.config.images
         # cross's own is not taken for being there, where one would be built instead
         if "build" in listed and "upstream" not in listed[: listed.index("build")]:
             upstream = upstream[:1]
@@ -342,7 +335,7 @@ class _Search:
         before = self.from_earlier_call()
         if not isinstance(before, Refused):
             return before
-        if self.request.shared.offline:
+        if self.request.config.offline:
             return Refused(name="build", why=f"{before.why}, and offline = true")
         if questions := _package_questions(self.variant, self.request, self.facts):
             return questions

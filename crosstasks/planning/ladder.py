@@ -45,12 +45,12 @@ def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     """Return the routes of cross with images of the engine's own platform, in their order: flavours, sources of images."""
     if refusal := _no_container(request.target, facts):
         return [Candidate("cross", lambda: refusal)]
-    return _on(_own_platform(facts), request, facts, parts)
+    return _on(facts.platform, request, facts, parts)
 
 
 def emulated(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
     """Return the routes of cross with images of another platform, which is slow."""
-    foreign = _own_platform(facts) != FOREIGN_PLATFORM and request.options.emulation != "never"
+    foreign = facts.platform != FOREIGN_PLATFORM and request.options.emulation != "never"
     return _on(FOREIGN_PLATFORM, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
 
 
@@ -90,10 +90,6 @@ def _elsewhere(facts: Facts) -> bool:
     return isinstance(facts.engine, Engine) and facts.engine.remote
 
 
-def _own_platform(facts: Facts) -> str:
-    return facts.engine.platform if isinstance(facts.engine, Engine) else ""
-
-
 _FROM: Final[Mapping[str, str]] = {
     "local": "image of the engine",
     "mirror": "image of the mirror",
@@ -106,7 +102,7 @@ _FROM: Final[Mapping[str, str]] = {
 
 
 def _name(flavour: str, source: str, platform: str, facts: Facts) -> str:
-    emulated = "" if platform == _own_platform(facts) else f", {platform} emulated"
+    emulated = "" if platform == facts.platform else f", {platform} emulated"
     return f"cross {flavour}, {_FROM[source]}{emulated}"
 
 
@@ -126,7 +122,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
         "nextest": _with_kind("cargo-nextest", parts.nextest(machine, True)),
         "host_toolchain": _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else (),
     }
-    more = {"flavour": flavour, "emulated": platform != _own_platform(facts), "remote": _elsewhere(facts)}
+    more = {"flavour": flavour, "emulated": platform != facts.platform, "remote": _elsewhere(facts)}
     floor = getattr(ingredients["image"], "glibc_floor", "")
     return assemble(name, "cross", request, ingredients, _sharing_questions(facts), glibc_floor=floor, **more)
 
@@ -153,8 +149,7 @@ def _refuse_remote(name: str, flavour: str, request: Request, facts: Facts) -> R
         # v0.2.5: docker/remote.rs:844; the name would have the file's folders in it
         why = f"cross 0.2.x calls the container on another machine after {PurePath(file).name} and its folder, which no engine takes"
         return Refused(name=name, why=why, hint="plain cargo needs no engine, where `linker` names what links")
-    repository = facts.repository
-    tables = () if isinstance(repository, Absent) else repository.cross_tables(request.target.triple)
+    tables = facts.settings.cross_tables(request.target.triple)
     if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):
         # v0.2.5: docker/remote.rs:946
         why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
@@ -164,9 +159,9 @@ def _refuse_remote(name: str, flavour: str, request: Request, facts: Facts) -> R
 
 def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refused | Questions | None:
     """Choose what runs a platform that is not the engine's own; None for its own."""
-    if platform == _own_platform(facts):
+    if platform == facts.platform:
         return None
-    return emulators.choose(platform, _mode(request), facts, offline=request.shared.offline)
+    return emulators.choose(platform, _mode(request), facts, offline=request.config.offline)
 
 
 def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
@@ -185,7 +180,7 @@ def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Re
 def _mode(request: Request) -> emulators.Mode:
     """Return whether emulation may be set up: that lasts, and takes privileges, so a file of the repository does not agree to it."""
     mode = request.options.emulation
-    return "auto" if mode == "install" and request.shared.origin("emulation", request.target.triple).rank == FILE else mode
+    return "auto" if mode == "install" and request.config.origin("emulation", request.target.triple).rank == FILE else mode
 
 
 def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:

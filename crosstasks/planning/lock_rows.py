@@ -36,7 +36,7 @@ def of(route: Route, request: Request) -> LockRow:
     """Return the row of a route."""
     image = route.image
     built = image.ref if image and is_built(image.ref) else ""
-    git = request.shared.git_rev if route.flavour == "git" else ""
+    git = request.config.git_rev if route.flavour == "git" else ""
     return LockRow(
         builder=route.builder,
         flavour=route.flavour,

@@ -101,7 +101,7 @@ class Plan:
     def everywhere(self) -> str:
         """Return the glibc that is promised on every machine; an image of the user's own promises what is configured, and nothing else."""
         image = self.route.image
-        return self.request.ceiling if image and image.source == "configured" else self.request.promise
+        return self.request.options.glibc if image and image.source == "configured" else self.request.promise
 
 
 NO_PLAN: Final = (NoRoute, EngineFailed)
@@ -143,7 +143,7 @@ def _check_isolation(route: Route, request: Request, refused: Sequence[Refused],
     Raises:
         EngineFailed: with what would choose the host.
     """
-    engine, strict = facts.engine, request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target))
+    engine, strict = facts.engine, request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target))
     meant = isinstance(engine, Absent) and engine.hint != INSTALL and any(refusal.why == engine.why for refusal in refused)
     if isinstance(engine, Absent) and meant and strict and route.isolation == "host" and request.options.builder == "auto":
         hint = f'{engine.hint}; `builder = "{route.builder}"` builds without a container, `strict = false` allows it'
@@ -285,7 +285,7 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
         raise error
     failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
     facts_ = replace(facts, failures=(*facts.failures, failure))
-    if planned.request.shared.is_strict(facts_.host.ci, lock=bool(lock.lock(facts_).target)):
+    if planned.request.config.is_strict(facts_.host.ci, lock=bool(lock.lock(facts_).target)):
         following = f"next would be {likely(planned.request, facts_)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error

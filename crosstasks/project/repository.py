@@ -154,6 +154,9 @@ class Repository(Struct, frozen=True, kw_only=True):
         return self.cross.get("target", {}).get(self.cross_name(triple), {}), self.cross.get("build", {})
 
 
+NONE: Final = Repository(root="", manifest="", target_directory="")
+"""What there is to say of no repository."""
+
 ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet")
 """Asks neither the network nor for a lock file."""
 

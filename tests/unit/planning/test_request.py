@@ -62,8 +62,8 @@ def test_the_rust_that_is_asked_for():
     assert request("aarch64", known).rust == RustRequest(**expected)
     assert request("aarch64", known, None, "clippy").rust == RustRequest(**expected, tools=("clippy",))
     own = config(toolchain="stable", build_std="always")
-    assert request("aarch64", known, own).rust == RustRequest(**expected | {"release": "", "origin": "`toolchain`", "compiled": True})
-    assert request("mips", known, config("mips")).rust.compiled
+    assert request("aarch64", known, own).rust == RustRequest(**expected | {"release": "", "origin": "`toolchain`", "build_std": True})
+    assert request("mips", known, config("mips")).rust.build_std
     locked = {"release": "1.90.0", "origin": "crosstasks.lock", "source": "debian"}
     plain = facts(repository=repository(), lock=LOCKED)
     assert request("aarch64", plain).rust == RustRequest(target=targets.find("aarch64"), **locked)
@@ -126,7 +126,7 @@ def test_what_only_a_container_has(options, key, hint):
 )
 def test_what_only_an_image_built_here_has(options, here):
     """Debian's packages, of a release of it."""
-    assert here is request("aarch64", facts(), config(**options)).built_here
+    assert here is request("aarch64", facts(), config(**options)).needs_debian
 
 
 @pytest.mark.parametrize(
