@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from ..core.steps import Failure, Question, Refused, Step
+from ..core.steps import Absent, Failure, Question, Step
 from .recipes import Recipe
 
 Questions: TypeAlias = tuple[Question, ...]
@@ -226,8 +226,8 @@ Made = TypeVar("Made", bound=Ingredient)
 
 
 def first(
-    ways: Iterable[tuple[str, Callable[[], Made | Refused | Questions]]], failures: Sequence[Failure] = ()
-) -> Made | Refused | Questions:
+    ways: Iterable[tuple[str, Callable[[], Made | Absent | Questions]]], failures: Sequence[Failure] = ()
+) -> Made | Absent | Questions:
     """
     Return the first way that is possible or waits for answers; else one refusal with every reason and hint.
 
@@ -236,7 +236,7 @@ def first(
     reasons, hints = [], []
     for name, way in ways:
         match way():
-            case Refused(why=why, hint=hint):
+            case Absent(why=why, hint=hint):
                 # who names itself needs no name before
                 reasons.append(why if f" {name} " in f" {why} " else f"{name}: {why}")
                 hints += [hint] if hint else []
@@ -244,7 +244,7 @@ def first(
                 reasons.append(f"{name}: failed: {failed[0].what}")
             case answer:
                 return answer
-    return Refused(name="", why="; ".join(reasons) or "no source is configured", hint="; or ".join(dict.fromkeys(hints)))
+    return Absent("; ".join(reasons) or "no source is configured", "; or ".join(dict.fromkeys(hints)))
 
 
 def all_open(*answers: object) -> Questions:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from ..core.steps import Refused
+from ..core.steps import Absent
 from .machines import MACHINES
 from .targets import find
 
@@ -161,7 +161,7 @@ def moment(mirror: str) -> str:
     return match[1] if match else ""
 
 
-def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = (), moment: str = "") -> Recipe | Refused:
+def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = (), moment: str = "") -> Recipe | Absent:
     """
     Say what an image for *target* on *platform* is made of.
 
@@ -171,7 +171,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     """
     problem = _problem(target, platform, suite, packages)
     if problem:
-        return Refused(name="build", why=problem)
+        return Absent(problem)
     architecture = MACHINES[platform].debian
     native = target.debian == architecture
     listed = () if native else target.packages
@@ -209,7 +209,7 @@ def libraries(target: Target, platform: str) -> tuple[str, ...]:
     return tuple(name if own else f"{name}-{architecture}-cross" for name in ("libc6", "libgcc-s1", "libstdc++6"))
 
 
-def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Recipe | Refused:
+def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Recipe | Absent:
     """
     Say what an image is made of that holds one emulator of QEMU's, for an engine of *platform*.
 
@@ -217,7 +217,7 @@ def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Re
     """
     if platform not in MACHINES:
         why = f"an image with an emulator is put together for {' and '.join(MACHINES)}, not for {platform or 'an unknown platform'}"
-        return Refused(name="build", why=why)
+        return Absent(why)
     result = Recipe(
         target=f"binfmt-{qemu}",
         platform=platform,
@@ -261,11 +261,11 @@ def _emulator(target: Target, platform: str, suite: str) -> str:
     return "" if native or target.libc != "gnu" or target.os != "linux" else target.qemu
 
 
-def wine(platform: str) -> Recipe | Refused:
+def wine(platform: str) -> Recipe | Absent:
     """Say what an image is made of that runs programs for Windows, whatever they were linked by, on an engine of *platform*."""
     result = recipe(find("x86_64-pc-windows-gnu"), platform, SUITE)
-    if isinstance(result, Refused) or not result.runs:
-        return Refused(name="build", why=f"Debian's wine for 64 bits is for linux/amd64, and the engine is {platform}")
+    if isinstance(result, Absent) or not result.runs:
+        return Absent(f"Debian's wine for 64 bits is for linux/amd64, and the engine is {platform}")
     return result
 
 

@@ -69,7 +69,7 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Absent(Struct, frozen=True):
-    """A fact that is not there, and *why*; *hint* is what the user can do."""
+    """A fact, or a part of a route, that there is not, and *why*; *hint* is what the user can do."""
 
     why: str
     hint: str = ""

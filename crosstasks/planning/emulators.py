@@ -16,7 +16,7 @@ from ..catalog import recipes
 from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, RegisterEmulator, Runner, Tool, first
 from ..catalog.pins import pins
 from ..catalog.targets import ARCHES
-from ..core.steps import RUNNING, Absent, Question, Refused
+from ..core.steps import RUNNING, Absent, Question
 from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, EmulationTest, doubtful
@@ -35,7 +35,7 @@ Source: TypeAlias = Literal["image", "build", "package"]
 NAME: Final = "emulation"
 
 
-def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Refused | Questions:
+def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Absent | Questions:
     """
     Choose what runs a platform's programs in containers: asked only when a route needs it.
 
@@ -43,7 +43,7 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
         mode: ``never``, ``install`` (the user agrees to have it set up), or ``auto`` (the user is asked on a terminal).
     """
     if mode == "never":
-        return Refused(name=NAME, why='emulation = "never"')
+        return Absent('emulation = "never"')
     question = Question("emulation-test", platform)
     if missing := facts.open("emulation", question):
         return missing
@@ -53,31 +53,31 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     emulation = facts.emulation
     if mode == "auto" and not (isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci):
         hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
-        return Refused(name=NAME, why=f"{answer.why}, and emulation is set up only if you agree", hint=hint)
+        return Absent(f"{answer.why}, and emulation is set up only if you agree", hint)
     return source_of(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
 
 
 def source_of(
     platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
-) -> Emulator | Refused | Questions:
+) -> Emulator | Absent | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
     if problem := _refusal(platform, facts):
         return problem
     step = partial(_step, platform, why, ask)
     ways = ((name, partial(SOURCES[name], platform, step, facts, offline=offline)) for name in sources)
     choice = first(ways, facts.failures)
-    return Refused(name=NAME, why=f"{why}; {choice.why}", hint=choice.hint) if isinstance(choice, Refused) else choice
+    return Absent(f"{why}; {choice.why}", choice.hint) if isinstance(choice, Absent) else choice
 
 
-def _refusal(platform: str, facts: Facts) -> Refused | None:
+def _refusal(platform: str, facts: Facts) -> Absent | None:
     engine = facts.engine
     if platform not in PLATFORMS:
-        return Refused(name=NAME, why=f"{platform} is not among the platforms that are emulated: {', '.join(PLATFORMS)}")
+        return Absent(f"{platform} is not among the platforms that are emulated: {', '.join(PLATFORMS)}")
     if isinstance(engine, Absent):
-        return Refused(name=NAME, why=engine.why, hint=engine.hint)
+        return engine
     if engine.rootless:
         hint = "have root install the distribution's qemu-user-static and binfmt-support"
-        return Refused(name=NAME, why="a rootless engine cannot register an emulator with the kernel", hint=hint)
+        return Absent("a rootless engine cannot register an emulator with the kernel", hint)
     return None
 
 
@@ -101,7 +101,7 @@ def binfmt() -> tuple[str, str]:
     return f"{pin.ref}@{pin.digest}", pin.tag
 
 
-def _image(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _image(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Absent | Questions:
     ref, tag = binfmt()
     if unknown := facts.open(Question("image", ref)):
         return unknown
@@ -109,39 +109,39 @@ def _image(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Em
     if isinstance(facts.get(Question("image", ref)), LocalImage):
         return Emulator(source="image", platform=platform, why=f"{tag}, which the engine has", steps=(register,))
     if offline:
-        return Refused(name="image", why="offline = true")
+        return Absent("offline = true")
     if unknown := facts.open(Question("registry", ref)):
         return unknown
     image: RegistryImage | Absent = facts.get(Question("registry", ref))
     if isinstance(image, Absent):
-        return Refused(name="image", why=image.why.partition("\n")[0])
+        return Absent(image.why.partition("\n")[0])
     if facts.platform not in image.platforms:
-        return Refused(name="image", why=f"{tag} is only for {', '.join(image.platforms)}")
+        return Absent(f"{tag} is only for {', '.join(image.platforms)}")
     pull = PullImage(why=f"the engine does not hold {tag}", ref=ref, platform=facts.platform, digest=image.digest)
     return Emulator(source="image", platform=platform, why=tag, steps=(pull, register))
 
 
-def _build(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _build(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Absent | Questions:
     recipe = recipes.emulator(ARCHES[PLATFORMS[platform]].qemu, facts.platform)
-    if isinstance(recipe, Refused):
+    if isinstance(recipe, Absent):
         return recipe
     if unknown := facts.open(Question("image", recipe.tag)):
         return unknown
     if offline and not isinstance(facts.get(Question("image", recipe.tag)), LocalImage):
-        return Refused(name="build", why="offline = true, and the engine does not hold it")
+        return Absent("offline = true, and the engine does not hold it")
     return Emulator(source="build", platform=platform, why=f"QEMU of {recipe.suite}'s packages", steps=(step("build", recipe=recipe),))
 
 
-def _package(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Refused | Questions:
+def _package(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Absent | Questions:
     engine, emulation = facts.engine, facts.emulation
     if offline:
-        return Refused(name="package", why="offline = true")
+        return Absent("offline = true")
     if not facts.host.apt:
-        return Refused(name="package", why="apt is not here")
+        return Absent("apt is not here")
     if isinstance(engine, Engine) and (engine.remote or engine.desktop):
-        return Refused(name="package", why=f"the engine is in {engine.desktop or 'another machine'}, and packages are installed here")
+        return Absent(f"the engine is in {engine.desktop or 'another machine'}, and packages are installed here")
     if not (isinstance(emulation, Emulation) and emulation.root):
-        return Refused(name="package", why="packages are installed by root", hint="`sudo apt-get install qemu-user-static binfmt-support`")
+        return Absent("packages are installed by root", "`sudo apt-get install qemu-user-static binfmt-support`")
     return Emulator(source="package", platform=platform, why=f"{facts.host.suite}'s own packages", steps=(step("package"),))
 
 
@@ -149,7 +149,7 @@ SOURCES: Final[Mapping[Source, Callable[..., Any]]] = {"image": _image, "build":
 """In order: what goes away at the next start of the machine comes before what stays."""
 
 
-def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
+def runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None:
     """Choose what starts the programs; None: nothing is started, or they start by themselves, or cargo's own configuration says how."""
     target = request.target
     if request.verb not in RUNNING:
@@ -160,23 +160,21 @@ def runner(request: Request, facts: Facts) -> Runner | Refused | Questions | Non
         return None
     if target.parts:
         why = f"a universal program is tested as its parts: {' and '.join(target.parts)}"
-        return Refused(name="tests", why=why, hint=f"declare {target.parts[0]} as well")
+        return Absent(why, f"declare {target.parts[0]} as well")
     if target.os == facts.host.os and (target.arch == facts.host.arch or (target.os, target.arch) == ("windows", "i686")):
         return None
     if target.format == "wasm" and target.plain_cargo:
         return _silent(request) or _wasmtime(request, facts)
     if _static(target) or recipes.libraries(target, "") or _for_wine(target):
         return _emulator_runner(request, facts)
-    return Refused(name="tests", why=_unstartable(target, facts))
+    return Absent(_unstartable(target, facts))
 
 
-def _silent(request: Request) -> Refused | None:
+def _silent(request: Request) -> Absent | None:
     """Refuse what has to read a program's output where it has none."""
     if request.target.os != "unknown" or request.verb != "nextest":
         return None
-    return Refused(
-        name="nextest", why=f"programs for {request.target.triple} print nothing, so that nobody can list their tests", hint="`test`"
-    )
+    return Absent(f"programs for {request.target.triple} print nothing, so that nobody can list their tests", "`test`")
 
 
 def _static(target: Target) -> bool:
@@ -204,14 +202,14 @@ def _unstartable(target: Target, facts: Facts) -> str:
             return f"{target.triple} programs do not run on this host, and no container runs them"
 
 
-def _wasmtime(request: Request, facts: Facts) -> Runner | Refused | Questions:
+def _wasmtime(request: Request, facts: Facts) -> Runner | Absent | Questions:
     tool = tools.wasmtime(request, facts)
     if not isinstance(tool, Tool):
         return tool
     return Runner(kind="wasmtime", words=(tool.path,), source=tool.source, why=tool.why, steps=tool.steps)
 
 
-def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Questions | None:
+def _emulator_runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None:
     if missing := facts.open("emulation", "engine"):
         return missing
     target, emulation = request.target, facts.emulation
@@ -221,12 +219,12 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Refused | Quest
         if program := emulation.programs.get(target.arch):
             return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")
     runner = _in_container(request, facts)
-    if isinstance(runner, Absent | Refused):
-        return Refused(name="tests", why=f"{_unstartable(target, facts)}: {runner.why}", hint=runner.hint)
+    if isinstance(runner, Absent):
+        return Absent(f"{_unstartable(target, facts)}: {runner.why}", runner.hint)
     return runner
 
 
-def _in_container(request: Request, facts: Facts) -> Runner | Absent | Refused | Questions:
+def _in_container(request: Request, facts: Facts) -> Runner | Absent | Questions:
     """Take an image that starts the programs."""
     engine, target = facts.engine, request.target
     if isinstance(engine, Absent):
@@ -234,7 +232,7 @@ def _in_container(request: Request, facts: Facts) -> Runner | Absent | Refused |
     if unseen := _elsewhere(engine, facts):
         return unseen
     recipe = _recipe(target, engine.platform)
-    if isinstance(recipe, Refused):
+    if isinstance(recipe, Absent):
         return recipe
     doubt = [Question("shared", "project")] if doubtful(engine, facts.host) else []
     if missing := facts.open(Question("image", recipe.tag), *doubt):
@@ -252,7 +250,7 @@ def _in_container(request: Request, facts: Facts) -> Runner | Absent | Refused |
     return replace(runner, source="build", steps=(step,))
 
 
-def _recipe(target: Target, platform: str) -> Recipe | Refused:
+def _recipe(target: Target, platform: str) -> Recipe | Absent:
     """Return what an image is made of that has wine and mingw's compilers, or QEMU and nothing else."""
     if _for_wine(target):
         return recipes.wine(platform)

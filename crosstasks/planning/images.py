@@ -28,7 +28,7 @@ from ..catalog.recipes import SUITE, SUITES
 from ..catalog.targets import default_image
 from ..core import references
 from ..core.errors import ConfigError
-from ..core.steps import Question, Refused
+from ..core.steps import Absent, Question
 from ..facts import lock
 from ..facts.debian import MissingPackages, question
 from ..facts.engine import LocalImage
@@ -58,7 +58,7 @@ class Variant(Struct, frozen=True, kw_only=True):
     platform: str
 
 
-Choice: TypeAlias = Image | Refused | Questions
+Choice: TypeAlias = Image | Absent | Questions
 
 Traits: TypeAlias = dict[str, Any]
 """What is known of an image without looking into it: fields of ``Image``."""
@@ -68,10 +68,10 @@ def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Cho
     """Ask one source for the image."""
     if source in {"upstream", "base"} and request.needs_debian:
         key = next(name for name in request.container_options if name in {"packages", "base"})
-        return Refused(name=source, why=f"`{key}` asks for Debian packages, which only an image built here can hold")
+        return Absent(f"`{key}` asks for Debian packages, which only an image built here can hold")
     row = request.lock_row
     if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
-        return Refused(name=source, why=f"{lock.FILE} holds {row.image}", hint=lock.HINT)
+        return Absent(f"{lock.FILE} holds {row.image}", lock.HINT)
     return SOURCES[source](_Search(variant, request, facts))
 
 
@@ -135,7 +135,7 @@ class _Search:
     facts: Facts
 
     @property
-    def recipe(self) -> recipes.Recipe | Refused:
+    def recipe(self) -> recipes.Recipe | Absent:
         """Return what an image built here is made of."""
         return self.request.recipes[self.variant.platform]
 
@@ -171,12 +171,12 @@ class _Search:
     def recipe_tag(self) -> dict[str, Traits]:
         """Return the tag of the image that is, or would be, built by us: the locked one, else what this machine would make."""
         row, recipe = self.request.lock_row, self.recipe
-        tags = {} if isinstance(recipe, Refused) else {recipe.tag: self.recipe_traits(recipe)}
+        tags = {} if isinstance(recipe, Absent) else {recipe.tag: self.recipe_traits(recipe)}
         return {row.image: {}} if row and row.recipe and row.image not in tags else tags
 
     def serving_tags(self) -> dict[str, Traits]:
         """Return the tags of what may have been built here for the request, the smallest first; one with the emulator serves all."""
-        if not self.request.lean or isinstance(self.recipe, Refused):
+        if not self.request.lean or isinstance(self.recipe, Absent):
             return self.recipe_tag()
         recipe = recipes.lean(self.recipe)
         return {recipe.tag: self.recipe_traits(recipe), **self.recipe_tag()}
@@ -210,9 +210,9 @@ class _Search:
             return unknown
         image = self.facts.get(Question("image", ref))
         if not isinstance(image, LocalImage):
-            return Refused(name=source, why=f"the engine has no {ref}")
+            return Absent(f"the engine has no {ref}")
         if image.platform.split("/")[:2] != self.variant.platform.split("/")[:2]:
-            return Refused(name=source, why=f"the engine's {ref} is for {image.platform}, not {self.variant.platform}")
+            return Absent(f"the engine's {ref} is for {image.platform}, not {self.variant.platform}")
         label = {"glibc": "crosstasks.glibc", "glibc_floor": "crosstasks.libc", "compilers": "crosstasks.compilers"}
         traits |= {trait: traits.get(trait) or image.labels.get(key, "") for trait, key in label.items()}
         return Image(ref=ref, platform=self.variant.platform, source=source, digest=self.digest_of(image), why=why, **traits)
@@ -228,24 +228,24 @@ class _Search:
         """Ask the engine, and refuse an image of another digest than the locked one."""
         choice, row = self.engine(ref, **more), self.request.lock_row
         if isinstance(choice, Image) and row and row.digest and not choice.digest.endswith(row.digest):
-            return Refused(name="local", why=f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {row.digest}")
+            return Absent(f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {row.digest}")
         return choice
 
     def registry(self, ref: str, *, source: str, why: str, **traits: Any) -> Choice:
         """Ask a registry."""
         if self.request.config.offline:
-            return Refused(name=source, why="offline = true")
+            return Absent("offline = true")
         if unknown := self.facts.open(Question("registry", ref)):
             return unknown
         answer, platform = self.facts.get(Question("registry", ref)), self.variant.platform
         if not isinstance(answer, RegistryImage):
-            return Refused(name=source, why=answer.why)
+            return Absent(answer.why)
         if platform not in answer.platforms:
-            return Refused(name=source, why=f"{ref} is only for {', '.join(answer.platforms)}, not {platform}")
+            return Absent(f"{ref} is only for {', '.join(answer.platforms)}, not {platform}")
         # without `local` nobody has asked the engine yet
         if source != "configured" and "local" not in self.request.config.images:
             local = self.engine(ref, source=source, why=why, **traits)
-            if not isinstance(local, Refused) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
+            if not isinstance(local, Absent) and (not isinstance(local, Image) or local.digest.endswith(f"@{answer.digest}")):
                 return local
         step = PullImage(why=f"the engine does not hold {ref}", ref=ref, platform=platform, digest=answer.digest)
         return Image(ref=ref, platform=platform, source=source, digest=answer.digest, why=why, steps=(step,), **traits)
@@ -284,14 +284,14 @@ class _Search:
     def from_upstream(self) -> Choice:
         """Pull cross's own image."""
         if not self.upstream:
-            return Refused(name="upstream", why=f"cross {self.variant.flavour} has no image for {self.request.target.triple}")
+            return Absent(f"cross {self.variant.flavour} has no image for {self.request.target.triple}")
         return self.registry(self.by_digest(self.upstream), source="upstream", why="cross's own image", **self.upstream_traits())
 
     def from_mirror(self) -> Choice:
         """Pull what the mirror has."""
         refs, more = self.mirror_refs(), {"source": "mirror", "why": "the configured mirror has it"}
         if not refs:
-            return Refused(name="mirror", why="no mirror is configured")
+            return Absent("no mirror is configured")
         return first(((ref, partial(self.registry, ref, **more, **traits)) for ref, traits in refs.items()), self.facts.failures)
 
     def from_engine(self) -> Choice:
@@ -305,7 +305,7 @@ class _Search:
         for ref, traits in (*self.mirror_refs().items(), *self.bundle_refs().items()):
             refs.setdefault(ref, traits)
         if not refs:
-            return Refused(name="local", why="no image of cross's, of a mirror or of a bundle would serve")
+            return Absent("no image of cross's, of a mirror or of a bundle would serve")
         choice = first((ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items())
         if not isinstance(choice, tuple):
             return choice
@@ -316,27 +316,27 @@ class _Search:
         """Take what a bundle brought."""
         refs, more = self.bundle_refs(), {"source": "bundle", "why": "a bundle brought it"}
         if not refs:
-            return Refused(name="bundle", why=f"no bundle brought an image for {self.request.target.triple} on {self.variant.platform}")
+            return Absent(f"no bundle brought an image for {self.request.target.triple} on {self.variant.platform}")
         return first((ref, partial(self.engine_by_lock, ref, **more, **traits)) for ref, traits in refs.items())
 
     def from_earlier_call(self) -> Choice:
         """Take what an earlier call has built."""
         why, recipe = "built here by an earlier call", self.recipe
         choices = [self.engine(tag, source="build", why=why, **traits) for tag, traits in self.serving_tags().items()]
-        if not choices and isinstance(recipe, Refused):
+        if not choices and isinstance(recipe, Absent):
             return recipe
-        return next((choice for choice in choices if not isinstance(choice, Refused)), choices[-1])
+        return next((choice for choice in choices if not isinstance(choice, Absent)), choices[-1])
 
     def from_build(self) -> Choice:
         """Build the image here."""
-        if isinstance(self.recipe, Refused):
+        if isinstance(self.recipe, Absent):
             return self.recipe
         recipe = recipes.lean(self.recipe) if self.request.lean else self.recipe
         before = self.from_earlier_call()
-        if not isinstance(before, Refused):
+        if not isinstance(before, Absent):
             return before
         if self.request.config.offline:
-            return Refused(name="build", why=f"{before.why}, and offline = true")
+            return Absent(f"{before.why}, and offline = true")
         if questions := _package_questions(self.variant, self.request, self.facts):
             return questions
         return Image(
@@ -353,7 +353,7 @@ class _Search:
         platform, pin = self.variant.platform, pins().images["base"]
         triple = MACHINES[platform].triple
         if self.request.target.triple != triple:
-            return Refused(name="base", why=f"{pin.ref}:{pin.tag} compiles for {triple} on {platform}, and for nothing else")
+            return Absent(f"{pin.ref}:{pin.tag} compiles for {triple} on {platform}, and for nothing else")
         ref = f"{pin.ref}@{pin.digest}"
         copy, glibc = self.in_mirror(ref), SUITES[SUITE]  # the pinned base is of the suite that images built here are of
         more: Traits = {"source": "base", "why": f"{pin.ref}:{pin.tag}, by digest", "glibc": glibc, "glibc_floor": glibc}

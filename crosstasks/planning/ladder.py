@@ -9,27 +9,29 @@ Chosen by looking::
 
 Where an image is named, all that can use it comes before zigbuild, which cannot.
 
-The candidates of cross are each platform of the engine, with each flavour, with each source of images.
+The candidates of cross are each platform of the engine, with each flavour, with each source of images. The others build on the host
+itself, without a container: plain cargo, cargo-zigbuild, cargo-xwin and an NDK.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import product
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from ..catalog.ingredients import Emulator, Questions, Toolchain
+from ..catalog.ingredients import Questions, Tool, Toolchain
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..config.read import FILE
-from ..core.steps import NEXTEST, Absent, Question, Refused
+from ..core import versions
+from ..core.steps import NEXTEST, Absent, Question
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
-from . import emulators, images, toolchains
-from .host_routes import cargo, ndk, xwin, zigbuild
+from . import emulators, images, toolchains, tools
 from .images import Variant
-from .route import Candidate, Outcome, Parts, assemble
+from .route import Builder, Candidate, Outcome, Parts, assemble, oldest
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -41,35 +43,19 @@ FOREIGN_PLATFORM: Final = "linux/amd64"
 """What may be emulated: all images of cross are for it."""
 
 
-def native(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
-    """Return the routes of cross with images of the engine's own platform, in their order: flavours, sources of images."""
-    if refusal := _no_container(request.target, facts):
-        return [Candidate("cross", lambda: refusal)]
-    return _on(facts.platform, request, facts, parts)
+def _of_cross(platform: str, request: Request, facts: Facts, parts: Parts) -> Iterator[Candidate]:
+    """Give the routes of cross with images of a platform, in their order: flavours, sources of images."""
+    emulated = "" if platform == facts.platform else f", {platform} emulated"
+    for flavour, source in product(_flavours(request), images.sources(request, facts)):
+        name, variant = f"cross {flavour}, {_FROM[source]}{emulated}", Variant(flavour=flavour, platform=platform)
+        yield Candidate(name, partial(_cross, name, request, facts, parts, variant, source))
 
 
-def emulated(request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
-    """Return the routes of cross with images of another platform, which is slow."""
-    foreign = facts.platform != FOREIGN_PLATFORM and request.options.emulation != "never"
-    return _on(FOREIGN_PLATFORM, request, facts, parts) if foreign and not _no_container(request.target, facts) else []
-
-
-def _on(platform: str, request: Request, facts: Facts, parts: Parts) -> list[Candidate]:
-    candidates = []
-    for flavour in _flavours(request):
-        for source in images.sources(request, facts):
-            name, variant = _name(flavour, source, platform, facts), Variant(flavour=flavour, platform=platform)
-            candidates.append(Candidate(name, partial(_cross, name, request, facts, parts, variant, source)))
-    return candidates
-
-
-def _no_container(target: Target, facts: Facts) -> Refused | None:
+def _no_container(target: Target, facts: Facts) -> Absent | None:
     if not target.container:
-        return Refused(name="cross", why=f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
-    if isinstance(facts.engine, Absent):
-        return Refused(name="cross", why=facts.engine.why, hint=facts.engine.hint)
-    unseen = next((fact for place in PLACES if isinstance(fact := facts.get(Question("shared", place)), Absent)), None)
-    return Refused(name="cross", why=unseen.why, hint=unseen.hint) if unseen else None
+        return Absent(f"cross never runs {target.triple} in a container (it hands it to the host's cargo)")
+    answers = (facts.engine, *(facts.get(Question("shared", place)) for place in PLACES))
+    return next((answer for answer in answers if isinstance(answer, Absent)), None)
 
 
 def _sharing_questions(facts: Facts) -> Questions:
@@ -101,28 +87,23 @@ _FROM: Final[Mapping[str, str]] = {
 }
 
 
-def _name(flavour: str, source: str, platform: str, facts: Facts) -> str:
-    emulated = "" if platform == facts.platform else f", {platform} emulated"
-    return f"cross {flavour}, {_FROM[source]}{emulated}"
-
-
 def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
-    flavour, platform = variant.flavour, variant.platform
-    if refusal := request.unlike_lock(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(name, flavour, request, facts):
+    flavour, platform, emulated = variant.flavour, variant.platform, variant.platform != facts.platform
+    if refusal := request.unlike_lock(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(flavour, request, facts):
         return refusal
     if platform not in MACHINES:
-        return Refused(name=name, why=f"there is no Rust toolchain for images of {platform} here", hint="zigbuild needs no image")
+        return Absent(f"there is no Rust toolchain for images of {platform} here", "zigbuild needs no image")
     machine = MACHINES[platform].triple
     toolchain = parts.toolchain(machine)
     ingredients = {
         "image": images.choose(source, variant, request, facts),
-        "emulator": _emulator(platform, request, facts),
+        "emulator": emulators.choose(platform, _mode(request), facts, offline=request.config.offline) if emulated else None,
         "toolchain": _with_kind("toolchain", toolchain),
         "tool": _with_kind(f"cross {flavour}", parts.cross(flavour)),
         "nextest": _with_kind("cargo-nextest", parts.nextest(machine, True)),
         "host_toolchain": _on_host(toolchain, facts, parts) if isinstance(toolchain, Toolchain) else (),
     }
-    more = {"flavour": flavour, "emulated": platform != facts.platform, "remote": _elsewhere(facts)}
+    more = {"flavour": flavour, "emulated": emulated, "remote": _elsewhere(facts)}
     floor = getattr(ingredients["image"], "glibc_floor", "")
     return assemble(name, "cross", request, ingredients, _sharing_questions(facts), glibc_floor=floor, **more)
 
@@ -130,41 +111,34 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
 Part = TypeVar("Part")
 
 
-def _with_kind(what: str, part: Part | Refused) -> Part | Refused:
+def _with_kind(what: str, part: Part | Absent) -> Part | Absent:
     """Say of a part that is refused what it is."""
-    return Refused(name="", why=f"no {what}: {part.why}", hint=part.hint) if isinstance(part, Refused) else part
+    return Absent(f"no {what}: {part.why}", part.hint) if isinstance(part, Absent) else part
 
 
-def _refuse_remote(name: str, flavour: str, request: Request, facts: Facts) -> Refused | None:
+def _refuse_remote(flavour: str, request: Request, facts: Facts) -> Absent | None:
     """Refuse what cross cannot do where the engine is on another machine."""
     if not _elsewhere(facts):
         return None
     if flavour == "git":
         # without them nobody knows what was built (main: docker/remote.rs, is_cargo_json_message)
         why = "cross main, with an engine on another machine, keeps cargo's messages to itself"
-        return Refused(name=name, why=why, hint="0.2.5 passes them on")
+        return Absent(why, "0.2.5 passes them on")
     if request.verb in NEXTEST:
-        return Refused(name=name, why="cargo-nextest is not copied to an engine on another machine", hint="`test` is cargo's own")
+        return Absent("cargo-nextest is not copied to an engine on another machine", "`test` is cargo's own")
     if file := request.target.specification:
         # v0.2.5: docker/remote.rs:844; the name would have the file's folders in it
         why = f"cross 0.2.x calls the container on another machine after {PurePath(file).name} and its folder, which no engine takes"
-        return Refused(name=name, why=why, hint="plain cargo needs no engine, where `linker` names what links")
+        return Absent(why, "plain cargo needs no engine, where `linker` names what links")
     tables = facts.settings.cross_tables(request.target.triple)
     if request.options.pre_build or any(key in table for table in tables for key in ("dockerfile", "pre-build")):
         # v0.2.5: docker/remote.rs:946
         why = "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"
-        return Refused(name=name, why=why, hint="`packages` puts Debian's packages into an image that is built here")
+        return Absent(why, "`packages` puts Debian's packages into an image that is built here")
     return None
 
 
-def _emulator(platform: str, request: Request, facts: Facts) -> Emulator | Refused | Questions | None:
-    """Choose what runs a platform that is not the engine's own; None for its own."""
-    if platform == facts.platform:
-        return None
-    return emulators.choose(platform, _mode(request), facts, offline=request.config.offline)
-
-
-def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Refused | Questions:
+def _on_host(toolchain: Toolchain, facts: Facts, parts: Parts) -> Toolchain | Absent | Questions:
     """Choose what runs on the host itself: the same toolchain if it can, else the user's, else one of ours."""
     same = toolchain.host in BY_TRIPLE and BY_TRIPLE[toolchain.host].arch == facts.host.arch and facts.host.os == "linux"
     if toolchain.host == facts.host.triple and (not same or toolchains.runs(toolchain.glibc, facts.host)):
@@ -183,20 +157,204 @@ def _mode(request: Request) -> emulators.Mode:
     return "auto" if mode == "install" and request.config.origin("emulation", request.target.triple).rank == FILE else mode
 
 
+ZIG_GLIBC: Final = "2.28"
+"""The glibc that zigbuild links against where the config names none: Debian 10's."""
+
+
+def cargo(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at plain cargo, which serves the host's own target where nothing else is asked for, and targets that rustc links by itself."""
+    if refusal := _refuse_cargo(request, facts) or request.unlike_lock(builder="cargo"):
+        return refusal
+    glibc = facts.host.glibc if request.target.triple == facts.host.triple else ""
+    return _route("cargo", "cargo", request, facts, parts, glibc_floor=glibc)
+
+
+def _refuse_cargo(request: Request, facts: Facts) -> Absent | None:
+    target = request.target
+    has_linker = target.plain_cargo or request.options.linker or target.triple in facts.settings.linkers
+    if target.specification and not has_linker:
+        why = f"{PurePath(target.specification).name} names no linker, and the host's C compiler is not known to be one for {target.triple}"
+        return Absent(why, f"`linker` in [target.{target.triple}] names one, or `image` what holds one")
+    if not target.plain_cargo and not _host_links(target, facts) and not target.specification:
+        why = f"plain cargo serves the host's own target, {facts.host.triple}, and those that rustc links by itself"
+        return Absent(why)
+    if refusal := request.without("cargo", "plain cargo builds on the host"):
+        return refusal
+    if request.options.glibc:
+        return Absent("`glibc` is configured, and the host's own libraries would not keep it")
+    if target.zig and target.plain_cargo and facts.settings.compiles_c:
+        why = f"Cargo.lock holds {facts.settings.compiles_c}, which compiles C, and the host has no C library for {target.triple}"
+        return Absent(why)
+    return None
+
+
+def _host_links(target: Target, facts: Facts) -> bool:
+    """Tell whether the host's own linker links a target: Apple's does for all of its machines, Microsoft's for 32 bits as well."""
+    host = facts.host
+    narrow = target.libc == "msvc" and host.triple == "x86_64-pc-windows-msvc" and target.arch == "i686"
+    return target.triple == host.triple or narrow or (host.os == "macos" and target.os in {"macos", "ios"} and not target.parts)
+
+
+def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at cargo-zigbuild, which needs no container."""
+    if refusal := request.unlike_lock(builder="zigbuild"):
+        return refusal
+    glibc = _glibc(request)
+    if request.verb == "bench":
+        return Absent("cargo-zigbuild has no `bench`")
+    refusal = _no_zig(request.target) or request.without("zigbuild", "zigbuild has no container") or _too_old(request.target, glibc)
+    return refusal or _route("zigbuild", "zigbuild", request, facts, parts, tool=parts.zigbuild(), glibc_floor=glibc)
+
+
+XWIN_ARCHES: Final[Mapping[str, str]] = {"i686": "x86"}
+"""What cargo-xwin calls an architecture otherwise than Rust does."""
+
+
+def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at cargo-xwin, which links with Microsoft's own CRT and SDK: it fetches them from there, once their licence is accepted."""
+    target = request.target
+    if target.libc != "msvc":
+        return Absent(f"cargo-xwin is for *-pc-windows-msvc, and not for {target.triple}")
+    if (
+        refusal := _no_nextest(request)
+        or request.without("xwin", "cargo-xwin builds on the host")
+        or request.unlike_lock(builder="xwin")
+        or _licence(request)
+    ):
+        return refusal
+    if missing := facts.open("sdks"):
+        return missing
+    kit, arch = facts["sdks"].xwin, XWIN_ARCHES.get(target.arch, target.arch)
+    if request.config.offline and arch not in kit.arches:
+        why = f"offline = true, and {kit.folder} does not hold Microsoft's CRT and SDK for {arch}"
+        return Absent(why, f"`cargo xwin cache xwin --xwin-arch {arch}` fills the folder that XWIN_CACHE_DIR names")
+    return _route("xwin", "xwin", request, facts, parts, tool=tools.xwin(request, facts), sdk=kit.folder)
+
+
+def _no_nextest(request: Request) -> Absent | None:
+    why, hint = "cargo-nextest is not set up for this route", "`test` is cargo's own"
+    return Absent(why, hint) if request.verb in NEXTEST else None
+
+
+def _licence(request: Request) -> Absent | None:
+    """Refuse what the user has not agreed to in the configuration: a variable of a CI service is nobody's word."""
+    origin = request.config.origin("accept_microsoft_license", request.target.triple)
+    if request.options.accept_microsoft_license and origin.rank == FILE:
+        return None
+    why = "Microsoft's CRT and SDK have a licence, which nobody has accepted in the configuration"
+    if request.options.accept_microsoft_license:
+        why = f"Microsoft's licence is accepted in the configuration only, and not by {origin.name}"
+    hint = "`accept-microsoft-license = true` in crosstasks.toml accepts https://go.microsoft.com/fwlink/?LinkId=2086102"
+    return Absent(why, hint)
+
+
+NDK_NAMES: Final[Mapping[str, str]] = {
+    "arm-linux-androideabi": "armv7a-linux-androideabi",
+    "armv7-linux-androideabi": "armv7a-linux-androideabi",
+    "thumbv7neon-linux-androideabi": "armv7a-linux-androideabi",
+}
+"""What the compilers of the NDK call a target otherwise than Rust does (rustc's book, "*-linux-android and *-linux-androideabi")."""
+
+NDK_LEVEL: Final = 21
+"""The oldest API level that Rust's standard library runs with (likewise)."""
+
+
+def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
+    """Look at an NDK of the user's, with which plain cargo links."""
+    target = request.target
+    if refusal := _no_nextest(request) or request.without("ndk", "an NDK has no container") or request.unlike_lock(builder="cargo"):
+        return refusal
+    if missing := facts.open("sdks"):
+        return missing
+    kit = facts["sdks"].ndk
+    if isinstance(kit, Absent):
+        hint = "ANDROID_NDK_HOME is the folder of an NDK (https://developer.android.com/ndk/downloads)"
+        return Absent(kit.why, hint)
+    name = NDK_NAMES.get(target.triple, target.triple)
+    level = next((level for level in kit.levels.get(name, ()) if level >= NDK_LEVEL), 0)
+    if not level:
+        return Absent(f"the NDK in {kit.folder} has no compiler for {name}, API level {NDK_LEVEL} or newer")
+    return _route("ndk", "cargo", request, facts, parts, sdk=f"{kit.programs}/{name}{level}-clang")
+
+
+def _glibc(request: Request) -> str:
+    """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
+    if request.target.libc != "gnu" or request.target.os != "linux":
+        return ""
+    return request.options.glibc or max(ZIG_GLIBC, oldest(request.target), key=versions.numbers)
+
+
+def _too_old(target: Target, glibc: str) -> Absent | None:
+    if not glibc or versions.numbers(glibc) >= versions.numbers(oldest(target)):
+        return None
+    why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
+    return Absent(why, f'glibc = "{oldest(target)}" is the oldest that is possible')
+
+
+def _no_zig(target: Target) -> Absent | None:
+    """Refuse what cargo-zigbuild does not link; the catalogue says what zig has a C library for."""
+    if target.zig:
+        return None
+    match target.os:
+        case "windows":
+            why = f"zig does not ship Microsoft's C library, which {target.triple} needs: cargo-xwin can fetch it"
+        case "ios" | "wasi":
+            why = f"cargo-zigbuild does not know {target.triple}"
+        case _ if target.specification:
+            why = f"cargo-zigbuild does not know {target.triple}"
+        case _ if target.plain_cargo:
+            why = f"rustc links {target.triple} by itself, and zig has no C library for it"
+        case _:
+            why = f"zig has no C library for {target.triple}"
+    return Absent(why)
+
+
+def _route(
+    name: str,
+    builder: Builder,
+    request: Request,
+    facts: Facts,
+    parts: Parts,
+    *,
+    tool: Tool | Absent | Questions | None = None,
+    glibc_floor: str = "",
+    sdk: str = "",
+) -> Outcome:
+    """Put a route together: the host's toolchain, what starts the programs, and the *tool* that calls cargo, if one does."""
+    toolchain = parts.toolchain(facts.host.triple)
+    if isinstance(toolchain, Toolchain) and toolchain.host in BY_TRIPLE and not toolchains.runs(toolchain.glibc, facts.host):
+        # build scripts are compiled and run here
+        here = facts.host.glibc or "musl"
+        toolchain = Absent(f"Rust from {toolchain.origin} needs glibc {toolchain.glibc}, and this machine has {here}")
+    ingredients = {
+        "runner": emulators.runner(request, facts),
+        "toolchain": toolchain,
+        "host_toolchain": toolchain,
+        "tool": tool,
+        "nextest": parts.nextest(facts.host.triple, False),
+    }
+    return assemble(name, builder, request, ingredients, glibc_floor=glibc_floor, sdk=sdk)
+
+
+HostRoute: TypeAlias = Callable[["Request", "Facts", Parts], Outcome]
+
+
 def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
     """Return every route that the request allows, best first. Needs the facts host, engine and repository."""
     options, parts = request.options, Parts(request, facts)
-    hosted = []
-    if options.builder in {"auto", "cargo"}:
-        hosted.append(Candidate("cargo", partial(cargo, request, facts, parts)))
-    if options.builder in {"auto", "cargo"} and request.target.os == "android":
-        hosted.append(Candidate("ndk", partial(ndk, request, facts, parts)))
-    if options.builder == "xwin" or (options.builder == "auto" and request.target.libc == "msvc"):
-        hosted.append(Candidate("xwin", partial(xwin, request, facts, parts)))
-    if options.builder == "zigbuild" or (options.builder == "auto" and "zigbuild" in options.fallback):
-        hosted.append(Candidate("zigbuild", partial(zigbuild, request, facts, parts)))
+    ways: dict[str, tuple[HostRoute, bool]] = {
+        "cargo": (cargo, options.builder in {"auto", "cargo"}),
+        "ndk": (ndk, options.builder in {"auto", "cargo"} and request.target.os == "android"),
+        "xwin": (xwin, options.builder == "xwin" or (options.builder == "auto" and request.target.libc == "msvc")),
+        "zigbuild": (zigbuild, options.builder == "zigbuild" or (options.builder == "auto" and "zigbuild" in options.fallback)),
+    }
+    hosted = [Candidate(name, partial(look, request, facts, parts)) for name, (look, allowed) in ways.items() if allowed]
     if options.builder not in {"auto", "cross"}:
         return tuple(hosted)
-    here, foreign = native(request, facts, parts), emulated(request, facts, parts)
+    if refusal := _no_container(request.target, facts):
+        return (Candidate("cross", lambda: refusal), *hosted)
+    native = _of_cross(facts.platform, request, facts, parts)
+    foreign = facts.platform != FOREIGN_PLATFORM and options.emulation != "never"
+    emulated = _of_cross(FOREIGN_PLATFORM, request, facts, parts) if foreign else ()
     named = images.sources(request, facts) == ("configured",)
-    return (*here, *foreign, *hosted) if named else (*here, *hosted, *foreign)
+    return (*native, *emulated, *hosted) if named else (*native, *hosted, *emulated)

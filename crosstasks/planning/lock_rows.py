@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from ..catalog.targets import default_image
 from ..core import references
-from ..core.steps import Refused
+from ..core.steps import Absent
 from ..facts.inventory import BUNDLE_PREFIX
 from ..facts.lock import HINT, Lock, LockRow, differs
 
@@ -86,10 +86,10 @@ def compare(locked: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
     return tuple(different)
 
 
-def differs_from_lock(route: Route, request: Request) -> Refused | None:
+def differs_from_lock(route: Route, request: Request) -> Absent | None:
     """Refuse a route that differs from the lock."""
     different = compare(request.lock_row, of(route, request)) if request.lock_row else ()
-    return Refused(name=route.name, why=differs(*different[0]), hint=HINT) if different else None
+    return Absent(differs(*different[0]), HINT) if different else None
 
 
 def merge(lock: Lock, platform: str, rows: Mapping[str, LockRow]) -> Lock:

@@ -120,11 +120,11 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
     outcomes = _outcomes(request, facts)
     for candidate, outcome in outcomes:
         match outcome:
-            case Refused() as refusal:
+            case Absent() as refusal:
                 refused.append(Refused(name=candidate.name, why=refusal.why, hint=refusal.hint))
             case Route() as route:
                 _check_isolation(route, request, refused, facts)
-                below = tuple(other.name for other, later in outcomes if not isinstance(later, Refused))
+                below = tuple(other.name for other, later in outcomes if not isinstance(later, Absent))
                 return Plan(request=request, route=route, refused=tuple(refused), below=below)
             case questions:
                 return questions
@@ -168,19 +168,19 @@ def _outcomes(request: Request, facts: Facts) -> Iterator[tuple[Candidate, Outco
         yield candidate, waiting or failure or _refusal(outcome, request, failures, failed) or outcome
 
 
-def _failed_before(candidate: Candidate, failures: Sequence[Failure]) -> Refused | None:
-    what = next((failure.what for failure in failures if failure.route == candidate.name and failure.step is None), None)
-    return None if what is None else Refused(name=candidate.name, why=f"failed: {what}")
+def _failed_before(candidate: Candidate, failures: Sequence[Failure]) -> Absent | None:
+    reasons = (Absent(f"failed: {failure.what}") for failure in failures if failure.route == candidate.name and failure.step is None)
+    return next(reasons, None)
 
 
-def _refusal(outcome: Outcome, request: Request, failures: Sequence[Failure], failed: Mapping[tuple[object, ...], str]) -> Refused | None:
+def _refusal(outcome: Outcome, request: Request, failures: Sequence[Failure], failed: Mapping[tuple[object, ...], str]) -> Absent | None:
     if not isinstance(outcome, Route):
         return None
     for failure in failures:
         if failure.step in outcome.steps:
-            return Refused(name=outcome.name, why=f"needs a step that failed: {failure.what}")
+            return Absent(f"needs a step that failed: {failure.what}")
     if name := failed.get(_parts_of(outcome)):
-        return Refused(name=outcome.name, why=f"it is the same as {name}, which failed")
+        return Absent(f"it is the same as {name}, which failed")
     return lock_rows.differs_from_lock(outcome, request)
 
 
@@ -193,7 +193,7 @@ def _parts_of(route: Route) -> tuple[object, ...]:
 
 def likely(request: Request, facts: Facts) -> str:
     """Name the route that would be taken as far as is known by now; ``none`` if all are refused."""
-    open_ = ((candidate, outcome) for candidate, outcome in _outcomes(request, facts) if not isinstance(outcome, Refused))
+    open_ = ((candidate, outcome) for candidate, outcome in _outcomes(request, facts) if not isinstance(outcome, Absent))
     return next((candidate.name for candidate, _ in open_ if not _failed_before(candidate, facts.failures)), "none")
 
 

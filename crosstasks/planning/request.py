@@ -12,7 +12,7 @@ from ..catalog.ingredients import MOVING
 from ..catalog.machines import MACHINES
 from ..catalog.targets import Target, catalogue
 from ..core import versions
-from ..core.steps import RUNNING, Refused, Verb
+from ..core.steps import RUNNING, Absent, Verb
 from ..facts import lock
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ class Request:
     verb: Verb
     options: TargetConfig
     config: Config
-    rust: RustRequest | Refused
+    rust: RustRequest | Absent
     lock_row: LockRow | None = None
-    recipes: Mapping[str, Recipe | Refused] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe | Absent] = field(default_factory=dict)
     lean: bool = False
     container_options: tuple[str, ...] = ()
 
@@ -109,20 +109,20 @@ class Request:
         """Tell whether only an image that is built here holds what the user names."""
         return bool({"packages", "base"} & set(self.container_options))
 
-    def without(self, name: str, what: str) -> Refused | None:
+    def without(self, name: str, what: str) -> Absent | None:
         """Refuse a route that does not have *what* the user names; *name* is the route's."""
         if not self.container_options:
             return None
         option = self.container_options[0]
         key = option.replace("_", "-")
         builder = "" if option in OF_TARGET else f', or say `builder = "{name}"`'
-        return Refused(name=name, why=f"`{key}` is configured ({self.origin(option)}), and {what}", hint=f"leave `{key}` out{builder}")
+        return Absent(f"`{key}` is configured ({self.origin(option)}), and {what}", f"leave `{key}` out{builder}")
 
-    def unlike_lock(self, **fields: str) -> Refused | None:
+    def unlike_lock(self, **fields: str) -> Absent | None:
         """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``LockRow``."""
         for name, value in fields.items() if self.lock_row else ():
             if (locked := getattr(self.lock_row, name)) != value:
-                return Refused(name="", why=lock.differs(name, locked, value), hint=lock.HINT)
+                return Absent(lock.differs(name, locked, value), lock.HINT)
         return None
 
 
@@ -169,17 +169,17 @@ def _is_set(name: str, options: TargetConfig, config: Config) -> bool:
     return config.source(name, options.triple) != "default" and config.value(name, options.triple) not in {"", "auto"}
 
 
-def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Refused:
+def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, config: Config) -> RustRequest | Absent:
     """Take the release of the lock, if it is what the configuration or rust-toolchain.toml pins; else what these say."""
     repository = facts.settings
     pin = config.toolchain or repository.channel
     if repository.toolchain_path and not config.toolchain:
         why = f"rust-toolchain.toml names a toolchain by its path, {repository.toolchain_path}, which no container and no other machine has"
-        return Refused(name="toolchain", why=why, hint="`toolchain` in crosstasks.toml names a release or a channel instead")
+        return Absent(why, "`toolchain` in crosstasks.toml names a release or a channel instead")
     channel = CHANNEL.fullmatch(pin)
     if pin and not channel:
         hint = 'name a release such as "1.85.0" or a channel such as "nightly" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml'
-        return Refused(name="toolchain", why=f"{pin!r} is neither a release nor a channel of Rust", hint=hint)
+        return Absent(f"{pin!r} is neither a release nor a channel of Rust", hint)
     release = "" if channel is None or channel["name"] == "stable" else channel["name"]
     request = RustRequest(
         target=target,
@@ -206,7 +206,7 @@ def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:
         yield "linux/amd64"
 
 
-def _recipe(target: Target, platform: str, options: TargetConfig, config: Config) -> Recipe | Refused:
+def _recipe(target: Target, platform: str, options: TargetConfig, config: Config) -> Recipe | Absent:
     if options.pre_build:
-        return Refused(name="build", why="`pre-build` runs in cross's own images, and an image built here has no apt: use `packages`")
+        return Absent("`pre-build` runs in cross's own images, and an image built here has no apt: use `packages`")
     return recipes.recipe(target, platform, config.base, packages=options.packages, moment=recipes.moment(config.debian_mirror))

@@ -8,11 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain, all_open
 from ..core import versions
-from ..core.steps import NEXTEST, RUNNING, Refused
+from ..core.steps import NEXTEST, RUNNING, Absent, Refused
 from . import toolchains, tools
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def oldest(target: Target) -> str:
     return OLDEST.get(target.triple, "2.17")
 
 
-Outcome: TypeAlias = Route | Refused | Questions
+Outcome: TypeAlias = Route | Absent | Questions
 
 
 class Candidate(Struct, frozen=True):
@@ -103,35 +102,31 @@ class Candidate(Struct, frozen=True):
     look: Callable[[], Outcome]
 
 
-def assemble(
-    name: str, builder: Builder, request: Request, parts: Mapping[str, Any], questions: Questions = (), **more: Any
-) -> Route | Refused | Questions:
+def assemble(name: str, builder: Builder, request: Request, parts: Mapping[str, Any], questions: Questions = (), **more: Any) -> Outcome:
     """Put a route together of its *parts*, by field; if one is refused, or waits for answers, that is the outcome."""
     for part in parts.values():
-        if isinstance(part, Refused):
-            return replace(part, name=name)
+        if isinstance(part, Absent):
+            return part
     if unknown := all_open(*parts.values(), questions):
         return unknown
     options, missing = request.options, not set(request.target.triples) <= set(parts["toolchain"].standard)
     compiled = options.build_std == "always" or missing
     route = Route(name=name, target=request.target.triple, builder=builder, build_std=compiled, **parts, **more)
     if missing and options.build_std == "never":
-        why = f'{route.toolchain.name} has no standard library for {request.target.triple}, and build-std = "never"'
-        return Refused(name=name, why=why)
+        return Absent(f'{route.toolchain.name} has no standard library for {request.target.triple}, and build-std = "never"')
     return _unfit(route, request) or route
 
 
-def _unfit(route: Route, request: Request) -> Refused | None:
+def _unfit(route: Route, request: Request) -> Absent | None:
     """Refuse a route that cannot keep the target's promise, or whose parts do not fit each other."""
     image, toolchain, ceiling = route.image, route.toolchain, request.options.glibc
     if image and image.glibc and toolchain.glibc and versions.numbers(toolchain.glibc) > versions.numbers(image.glibc):
-        why = f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}"
-        return Refused(name=route.name, why=why)
+        return Absent(f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}")
     if ceiling and route.glibc_floor and versions.numbers(route.glibc_floor) > versions.numbers(ceiling):
         why = f"its artifacts need glibc {route.glibc_floor}, and glibc = {ceiling!r} is promised"
-        return Refused(name=route.name, why=why, hint=_gives(request.target, ceiling))
+        return Absent(why, _gives(request.target, ceiling))
     if request.verb in RUNNING and image and not image.runs and not request.options.runner:
-        return Refused(name=route.name, why=f"its image has nothing that runs {route.target} programs")
+        return Absent(f"its image has nothing that runs {route.target} programs")
     return None
 
 

@@ -24,7 +24,7 @@ A standard library that a source does not have for the release is built from its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -35,7 +35,7 @@ from ..catalog.ingredients import MOVING, BringGlibc, InstallToolchain, Question
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
-from ..core.steps import Absent, Question, Refused
+from ..core.steps import Absent, Question
 from ..facts import lock
 from ..facts.debian import Debian
 from ..facts.rustup import Channel, Rustup
@@ -58,6 +58,8 @@ FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer"
 OF_DEBIAN: Final = frozenset({"clippy"})
 """Components that Debian has a package of (rust-web-clippy)."""
 
+Choice: TypeAlias = Toolchain | Absent | Questions
+
 EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
 """What names one compiler for ever."""
 
@@ -70,10 +72,11 @@ class Release:
     why: str
 
 
-def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
     """Give the releases to take, the one that is decided first; the others are for where that cannot be had."""
     if EXACT.fullmatch(rust.release):
-        yield _exact(rust)
+        too_old = Absent(f"toolchain: {rust.release} is pinned, and rust-version is {rust.minimum}")
+        yield Release(name=rust.release, why=f"{rust.origin} names it") if rust.accepts(rust.release) else too_old
         return
     sources = request.config.toolchains
     if {"user", "rustup"}.intersection(sources):
@@ -85,20 +88,17 @@ def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     yield from _of_cache(host, rust, facts)
 
 
-def _exact(rust: RustRequest) -> Release | Refused:
-    if not rust.accepts(rust.release):
-        return Refused(name="toolchain", why=f"{rust.release} is pinned, and rust-version is {rust.minimum}")
-    return Release(name=rust.release, why=f"{rust.origin} names it")
-
-
 def _of_user(rust: RustRequest, facts: Facts) -> Iterator[Release]:
     """Give the release of the active toolchain, if it is what is asked for; of a channel the newest that fits."""
-    rustup = facts.rustup
-    held: Sequence[Toolchain] = rustup.toolchains if isinstance(rustup, Rustup) else ()
-    active = rustup.active if isinstance(rustup, Rustup) else ""
-    fitting = [folder for folder in held if folder.identity and rust.accepts(folder.identity) and (rust.release or folder.name == active)]
+    if not isinstance(rustup := facts.rustup, Rustup):
+        return
+    fitting = [
+        folder
+        for folder in rustup.toolchains
+        if folder.identity and rust.accepts(folder.identity) and (rust.release or folder.name == rustup.active)
+    ]
     if fitting:
-        folder = max(fitting, key=lambda folder: (folder.name == active, _order(folder.identity)))
+        folder = max(fitting, key=lambda folder: (folder.name == rustup.active, _order(folder.identity)))
         yield Release(name=folder.identity, why=f"it is the user's {folder.name}")
 
 
@@ -106,33 +106,33 @@ def _order(release: str) -> tuple[tuple[int, ...], str]:
     return versions.numbers(release), release
 
 
-def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
     """Give what rustup's server has under the channel that is asked for, of its stable ones if none is."""
     name = rust.release or "stable"
     question = Question("rust-channel", name)
     if request.config.offline:
-        yield Refused(name="rustup", why="offline = true")
-    elif question not in facts.answers:
-        yield (question,)
-    elif not isinstance(channel := facts.answers[question], Channel):
-        yield Refused(name="rustup", why=channel.why)
+        yield Absent("rustup: offline = true")
+    elif unknown := facts.open(question):
+        yield unknown
+    elif not isinstance(channel := facts.get(question), Channel):
+        yield Absent(f"rustup: {channel.why}")
     elif not rust.accepts(channel.release):
         what = f"{name} is {channel.release}" if rust.release else f"its stable is {channel.release}"
-        yield Refused(name="rustup", why=f"{what}, and rust-version is {rust.minimum}")
+        yield Absent(f"rustup: {what}, and rust-version is {rust.minimum}")
     else:
         yield Release(name=channel.release, why=f"rustup's server has it as {name}")
 
 
-def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Refused | Questions]:
+def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
-        yield Refused(name="debian", why=f"Debian has no {rust.release}")
+        yield Absent(f"debian: Debian has no {rust.release}")
     elif why := "offline = true" if request.config.offline else _debian_problem(host, facts):
-        yield Refused(name="debian", why=why)
+        yield Absent(f"debian: {why}")
     elif missing := facts.open("debian"):
         yield missing
     elif not isinstance(debian := facts["debian"], Debian):
-        yield Refused(name="debian", why=debian.why)
+        yield Absent(f"debian: {debian.why}")
     else:
         machine = BY_TRIPLE[host].debian
         offered = [release for release, architectures in debian.rust.items() if rust.accepts(release) and machine in architectures]
@@ -141,15 +141,14 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
         else:
             there = ", ".join(debian.rust) or "none"
             asked = rust.release or (f"{rust.minimum} or newer" if rust.minimum else "any")
-            yield Refused(name="debian", why=f"Debian's releases are {there}, not {asked}")
+            yield Absent(f"debian: Debian's releases are {there}, not {asked}")
 
 
 def _debian_problem(host: str, facts: Facts) -> str:
     """Return why Debian's packages of Rust do not serve a host; empty if they do."""
-    here = facts.host
     if host not in BY_TRIPLE:
         return f"Debian's rustc does not run on {host}"
-    if here.os == "windows":
+    if facts.host.os == "windows":
         return "patchelf, which it is put together with, does not run on Windows"
     return ""
 
@@ -162,9 +161,8 @@ def runs(glibc: str, host: Host) -> bool:
 def with_glibc(toolchain: Toolchain, facts: Facts) -> Toolchain:
     """Return a toolchain for this host whose programs are those of *toolchain*, of the same architecture, started with Debian's glibc."""
     name = f"glibc-{toolchain.name}-{toolchain.origin}"
-    step = BringGlibc(
-        why=f"programs of {toolchain.host} do not run here by themselves", name=name, toolchain=toolchain.path, machine=toolchain.host
-    )
+    why = f"programs of {toolchain.host} do not run here by themselves"
+    step = BringGlibc(why=why, name=name, toolchain=toolchain.path, machine=toolchain.host)
     there = name in facts.inventory.tools and not toolchain.steps
     return structs.replace(
         toolchain,
@@ -181,7 +179,7 @@ def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
         yield Release(name=max(made, key=_order), why="it is the newest that is here")
 
 
-def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+def choose(host: str, request: Request, facts: Facts) -> Choice:
     """
     Choose the toolchain that runs on *host*, a triple: the image's or our own.
 
@@ -190,46 +188,43 @@ def choose(host: str, request: Request, facts: Facts) -> Toolchain | Refused | Q
     if missing := facts.open("host", "rustup", "inventory", "repository"):
         return missing
     rust = request.rust
-    if isinstance(rust, Refused):
+    if isinstance(rust, Absent):
         return rust
     wish: Release | None = None
     reasons: dict[str, None] = {}
-    for found in candidates(host, rust, request, facts):
-        match found:
-            case Refused(why=why, name=name):
-                line = f"{name}: {why}"
-                reasons |= {} if any(line in told for told in reasons) else {line: None}
-            case tuple():
-                return found
-            case Release() if wish and wish.name == found.name:
+    for candidate in candidates(host, rust, request, facts):
+        match candidate:
+            case Absent(why=why):
+                reasons |= {} if any(why in reason for reason in reasons) else {why: None}
+            case Release() if wish and wish.name == candidate.name:
                 continue
             case Release():
-                got = _from_sources(host, found.name, rust, request, facts)
-                if not isinstance(got, Refused):
-                    return _instead(wish, got, "; ".join(reasons), request, facts)
-                wish = wish or found
-                reasons[got.why if found is wish else f"{found.name}: {got.why}"] = None
-    return Refused(name="", why="; ".join(reasons) or "no source is configured")
+                toolchain = _from_sources(host, candidate.name, rust, request, facts)
+                if not isinstance(toolchain, Absent):
+                    return _instead(wish, toolchain, "; ".join(reasons), request, facts)
+                wish = wish or candidate
+                reasons[toolchain.why if candidate is wish else f"{candidate.name}: {toolchain.why}"] = None
+            case questions:
+                return questions
+    return Absent("; ".join(reasons) or "no source is configured")
 
 
 INSTEAD: Final = "is taken instead"
 """What the reason for a toolchain says of a release that nothing decided."""
 
 
-def _instead(
-    wish: Release | None, got: Toolchain | Questions, reasons: str, request: Request, facts: Facts
-) -> Toolchain | Refused | Questions:
+def _instead(wish: Release | None, other: Toolchain | Questions, reasons: str, request: Request, facts: Facts) -> Choice:
     """Say that another release is taken than was decided, or refuse that under strict."""
-    if wish is None or not isinstance(got, Toolchain):
-        return got
+    if wish is None or not isinstance(other, Toolchain):
+        return other
     why = f"{wish.name} is not available here ({reasons})"
     if request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
-        hint = f'`toolchain = "{got.release}"` names it'
-        return Refused(name="toolchain", why=f"{why}, and strict = true does not allow {got.release} instead", hint=hint)
-    return structs.replace(got, why=f"{why}; {got.release} {INSTEAD}: {got.why}")
+        hint = f'`toolchain = "{other.release}"` names it'
+        return Absent(f"{why}, and strict = true does not allow {other.release} instead", hint)
+    return structs.replace(other, why=f"{why}; {other.release} {INSTEAD}: {other.why}")
 
 
-def _from_sources(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+def _from_sources(host: str, release: str, rust: RustRequest, request: Request, facts: Facts) -> Choice:
     """Look for a release where the configuration allows; a locked one comes from whom the lock says."""
     allowed = {"rustup": {"user", "rustup"}, "debian": {"debian"}}.get(rust.source, set(SOURCES))
     names = sorted(request.config.toolchains, key=lambda name: name == "cache")  # last, wherever it stands
@@ -252,17 +247,17 @@ class Need:
         return f"{self.release}-{self.host}"
 
 
-def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
+def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
     rustup = facts.rustup
     if isinstance(rustup, Absent):
-        return Refused(name="user", why=rustup.why)
+        return Absent(rustup.why)
     here = [folder for folder in rustup.toolchains if folder.host == need.host and folder.identity == need.release]
     for folder in here:
         if not _gaps(folder, need.rust):
             return ready(folder, "user", f"the user's {folder.name} has the standard library of {need.rust.target.triple}")
     if here:
-        return Refused(name="user", why=f"{here[0].name} has no {' and no '.join(_gaps(here[0], need.rust))}")
-    return Refused(name="user", why=f"rustup has no {need.release} for {need.host}")
+        return Absent(f"{here[0].name} has no {' and no '.join(_gaps(here[0], need.rust))}")
+    return Absent(f"rustup has no {need.release} for {need.host}")
 
 
 def _gaps(folder: Toolchain, rust: RustRequest) -> list[str]:
@@ -297,11 +292,11 @@ def _of_earlier_call(folder: Toolchain) -> Toolchain:
     return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
 
 
-def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Refused:
+def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
     for origin in _ORIGIN:
         if (folder := _folder_of(need, origin, facts)) and not (_tool_gaps if folder.library else _gaps)(folder, need.rust):
             return _of_earlier_call(folder)
-    return Refused(name="cache", why=f"no {need.name} there yet")
+    return Absent(f"no {need.name} there yet")
 
 
 class Offer(NamedTuple):
@@ -311,41 +306,41 @@ class Offer(NamedTuple):
     source: bool
 
 
-def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Refused | Questions:
+def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Questions:
     question = Question("rust-channel", need.release)
     channel: Channel | Absent | None = facts.get(question)
     if not isinstance(channel, Channel):
         return channel or (question,)
     if need.host not in channel.hosts:
-        return Refused(name="rustup", why=f"rustup's server has no Rust {need.release} for {need.host}")
+        return Absent(f"rustup's server has no Rust {need.release} for {need.host}")
     return Offer(channel.standard, channel.source)
 
 
-def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Refused | Questions:
+def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Questions:
     if why := _debian_problem(need.host, facts):
-        return Refused(name="debian", why=why)
+        return Absent(why)
     debian: Debian | Absent | None = facts.get(Question("debian"))
     if not isinstance(debian, Debian):
         return debian or (Question("debian"),)
     architectures = debian.rust.get(need.release, ())
     if BY_TRIPLE[need.host].debian not in architectures:
-        return Refused(name="debian", why=f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
+        return Absent(f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
     components = (*(name for name in need.rust.components if name not in {"rust-src", *FOR_PEOPLE}), *need.rust.tools)
     if strange := [name for name in components if name not in OF_DEBIAN]:
-        return Refused(name="debian", why=f"Debian has no {', '.join(strange)} for Rust")
+        return Absent(f"Debian has no {', '.join(strange)} for Rust")
     standard = tuple(row.triple for row in catalogue().values() if row.debian_std and row.debian_std in architectures)
     return Offer(standard, need.release in debian.source)
 
 
 Origin: TypeAlias = Literal["rustup", "debian"]
 
-_OFFERS: Final[Mapping[Origin, Callable[[Need, Facts], Offer | Absent | Refused | Questions]]] = {
+_OFFERS: Final[Mapping[Origin, Callable[[Need, Facts], Offer | Absent | Questions]]] = {
     "rustup": _offer_of_rustup,
     "debian": _offer_of_debian,
 }
 
 
-def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Toolchain | Refused | Questions:
+def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Choice:
     """Take what an earlier call has made of a source, if that is enough, else plan to install what the source has."""
     folder, rust = _folder_of(need, origin, facts), need.rust
     if folder and not _gaps(folder, rust):
@@ -357,26 +352,23 @@ def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Tool
             # what is there will do where the standard library can be built of it
             if folder and folder.library and not _tool_gaps(folder, rust):
                 return _of_earlier_call(folder)
-            return Refused(name=origin, why=f"{folder.name} lacks what is needed, and {why}" if folder else why)
+            return Absent(f"{folder.name} lacks what is needed, and {why}" if folder else why)
         case other:
             return other
 
 
-def _plan_install(
-    origin: Origin, offer: Offer, need: Need, folder: Toolchain | None, request: Request, facts: Facts
-) -> Toolchain | Refused | Questions:
+def _plan_install(origin: Origin, offer: Offer, need: Need, folder: Toolchain | None, request: Request, facts: Facts) -> Choice:
     """Plan to install what a source has for the target, and the library's source where it has none; what is there already counts."""
     rust, target = need.rust, need.rust.target.triple
     shipped = not rust.build_std and set(rust.target.triples) <= set(offer.standard)
     library = not shipped or "rust-src" in rust.components
     if library and not offer.source:
         why = f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
-        return Refused(name=origin, why=why)
-    triples = tuple(
-        dict.fromkeys((*(rust.target.triples if shipped else ()), *(triple for triple in rust.more if triple in offer.standard)))
-    )
-    named = (name for name in rust.components if name != "rust-src" and origin == "rustup")
-    components = tuple(dict.fromkeys((*named, *rust.tools)))
+        return Absent(why)
+    more = (triple for triple in rust.more if triple in offer.standard)
+    triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *more)))
+    components = tuple(dict.fromkeys((*(rust.components if origin == "rustup" else ()), *rust.tools)))
+    components = tuple(name for name in components if name != "rust-src")
     if folder and set(triples) <= set(folder.standard) and folder.library >= library and set(components) <= set(folder.components):
         return _of_earlier_call(folder)
     tool = tools.rustup(request, facts) if origin == "rustup" else None
@@ -407,7 +399,7 @@ def _plan_install(
     )
 
 
-SOURCES: Final[Mapping[str, Callable[[Need, Request, Facts], Toolchain | Refused | Questions]]] = {
+SOURCES: Final[Mapping[str, Callable[[Need, Request, Facts], Choice]]] = {
     "user": _user,
     "cache": _cache,
     "rustup": partial(_install, "rustup"),

@@ -13,7 +13,7 @@ from ..catalog.ingredients import CompileCross, InstallWheels, Questions, Tool, 
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.pins import pins
 from ..core import versions
-from ..core.steps import Refused
+from ..core.steps import Absent
 from ..facts.builders import Builder, Builders
 from ..facts.rustup import Rustup
 
@@ -32,7 +32,7 @@ WITH_MUSL: Final = WHEEL_HOSTS | {("linux", "musl")}
 """Wheels for glibc serve hosts of musl too: cargo-zigbuild in them is linked statically, and cross is given glibc of Debian's packages."""
 
 
-def cross(flavour: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
+def cross(flavour: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where the cross of one flavour comes from: PATH, our cache, PyPI, cargo."""
     if missing := facts.open("builders", "inventory", "host", "rustup"):
         return missing
@@ -59,14 +59,14 @@ def _on_path(kind: str, facts: Facts) -> list[Builder]:
     return [builder for builder in builders if builder.place == "PATH"]
 
 
-def _cross_on_path(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_on_path(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
     crosses = _on_path("cross", facts)
     for builder in crosses:
         if _is(builder, flavour, request):
             version = _version(builder)
             return Tool(name="cross", version=version, path=builder.path, source="PATH", why=f"the cross on PATH is {version}")
     there = ", ".join(map(_version, crosses))
-    return Refused(name="PATH", why=f"cross on PATH is {there}" if there else "no cross on PATH")
+    return Absent(f"cross on PATH is {there}" if there else "no cross on PATH")
 
 
 def _is(builder: Builder, flavour: str, request: Request) -> bool:
@@ -89,14 +89,14 @@ def _version(builder: Builder) -> str:
     return f"{builder.version} ({builder.commit})" if builder.commit else builder.version
 
 
-def _cross_in_cache(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_in_cache(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
     """Take the wheel; else what this Rust has compiled, or another one: the program is the same."""
     compiler = _compiler(flavour, request, facts)
     stem = entry(flavour, facts.host, request)
     exact = [f"{stem}-rust-{compiler.release}"] if isinstance(compiler, Compiler) else []
     others = [name for name in facts.inventory.tools if name.startswith(f"{stem}-rust-")]
     tools = (_in_cache("cross", name, flavour, facts) for name in (stem, *exact, *others))
-    return next(filter(None, tools), None) or Refused(name="cache", why=_state(stem, facts))
+    return next(filter(None, tools), None) or Absent(_state(stem, facts))
 
 
 def _state(name: str, facts: Facts) -> str:
@@ -105,10 +105,10 @@ def _state(name: str, facts: Facts) -> str:
     return f"to be made anew: {problem}" if problem else "not installed yet"
 
 
-def _cross_of_pypi(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_of_pypi(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
     project = pins().cross[flavour].pypi
     if not project:
-        return Refused(name="PyPI", why=f"PyPI has no cross {flavour}")
+        return Absent(f"PyPI has no cross {flavour}")
     if refusal := _no_wheel(facts.host, request, WITH_MUSL):
         return refusal
     name = entry(flavour, facts.host, request)
@@ -122,11 +122,11 @@ def _glibc_machine(host: Host) -> str:
     return host.triple.replace("-musl", "-gnu") if host.libc == "musl" else ""
 
 
-def _no_wheel(host: Host, request: Request, hosts: Collection[tuple[str, str]] = WHEEL_HOSTS) -> Refused | None:
+def _no_wheel(host: Host, request: Request, hosts: Collection[tuple[str, str]] = WHEEL_HOSTS) -> Absent | None:
     if request.config.offline:
-        return Refused(name="PyPI", why="offline = true")
+        return Absent("offline = true")
     if (host.os, host.libc) not in hosts or host.arch not in {"x86_64", "aarch64"}:
-        return Refused(name="PyPI", why=f"no wheel for {host.triple}")
+        return Absent(f"no wheel for {host.triple}")
     return None
 
 
@@ -153,7 +153,7 @@ def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
     return Tool(name=tool, version=version, path=_path(name, tool, facts), source="cache", why="installed by an earlier call")
 
 
-def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Refused | Questions:
+def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where a tool comes from that PyPI alone has: our cache, PyPI."""
     if missing := facts.open("inventory", "host"):
         return missing
@@ -166,11 +166,11 @@ def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool 
     )
 
 
-def _cross_of_cargo(flavour: str, request: Request, facts: Facts) -> Tool | Refused:
+def _cross_of_cargo(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
     if request.config.offline:
-        return Refused(name="cargo", why="offline = true")
+        return Absent("offline = true")
     compiler = _compiler(flavour, request, facts)
-    if isinstance(compiler, Refused):
+    if isinstance(compiler, Absent):
         return compiler
     install: tuple[str, ...] = ("--version", pins().cross[flavour].crate)
     origin, url, rev = "the crates registry", request.config.git_url, request.config.git_rev
@@ -190,7 +190,7 @@ class Compiler(NamedTuple):
     release: str
 
 
-def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refused:
+def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Absent:
     """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
     compilers = _compilers(facts)
     pin = pins().cross[flavour]
@@ -201,7 +201,7 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Refuse
             return compiler
     there = ", ".join(compiler.release for compiler in compilers)
     why = f"cross {flavour} needs Rust {minimum}, and this machine has {there}" if compilers else "no cargo to compile it with"
-    return Refused(name="cargo", why=why, hint="install a newer Rust, or let `cross` be 0.2.5")
+    return Absent(why, "install a newer Rust, or let `cross` be 0.2.5")
 
 
 def _compilers(facts: Facts) -> list[Compiler]:
@@ -214,7 +214,7 @@ def _compilers(facts: Facts) -> list[Compiler]:
     ]
 
 
-def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
+def zigbuild(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
     if missing := facts.open("builders", "inventory", "host"):
         return missing
@@ -227,33 +227,33 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Refused | Questions:
     return first(
         (
             ("PATH", lambda: _zig_on_path(facts)),
-            ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Refused(name="cache", why=_state(name, facts))),
+            ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Absent(_state(name, facts))),
             ("PyPI", lambda: _no_wheel(host, request, WITH_MUSL) or pip()),
         ),
         facts.failures,
     )
 
 
-def _zig_on_path(facts: Facts) -> Tool | Refused:
+def _zig_on_path(facts: Facts) -> Tool | Absent:
     builders = _on_path("cargo-zigbuild", facts)
     if not builders or not _on_path("zig", facts):
-        return Refused(name="PATH", why="cargo-zigbuild and zig are not both on PATH")
+        return Absent("cargo-zigbuild and zig are not both on PATH")
     why = "it is on PATH, and so is zig"
     return Tool(name="cargo-zigbuild", version=builders[0].version, path=builders[0].path, source="PATH", why=why)
 
 
-def xwin(request: Request, facts: Facts) -> Tool | Refused | Questions:
+def xwin(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where cargo-xwin comes from: our cache, PyPI."""
     return _from_pypi("cargo-xwin", "cargo-xwin", request, facts)
 
 
-def wasmtime(request: Request, facts: Facts) -> Tool | Refused | Questions:
+def wasmtime(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
     tool = _from_pypi("wasmtime", "wasmtime", request, facts)
     return replace(tool, path=tool.path.removesuffix("/bin/wasmtime")) if isinstance(tool, Tool) else tool
 
 
-def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = False) -> Tool | Refused | Questions:
+def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = False) -> Tool | Absent | Questions:
     """
     Choose where the cargo-nextest comes from that runs on *triple*: PATH, our cache, PyPI.
 
@@ -268,13 +268,13 @@ def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = Fal
     if tool := _in_cache("cargo-nextest", name, pin.version, facts):
         return tool
     if request.config.offline:
-        return Refused(name="nextest", why="offline = true, and cargo-nextest is not here")
+        return Absent("offline = true, and cargo-nextest is not here")
     if triple not in BY_TRIPLE and (refusal := _no_wheel(facts.host, request)):
-        return Refused(name="nextest", why=f"cargo-nextest: {refusal.why}", hint="`cargo install cargo-nextest --locked` puts it on PATH")
+        return Absent(f"cargo-nextest: {refusal.why}", "`cargo install cargo-nextest --locked` puts it on PATH")
     return _pip("cargo-nextest", name, (NEXTEST,), facts, why=f"PyPI has cargo-nextest for {triple}")
 
 
-def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
+def rustup(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where rustup comes from: PATH, our cache, PyPI."""
     if missing := facts.open("rustup", "inventory", "host"):
         return missing
@@ -286,5 +286,5 @@ def rustup(request: Request, facts: Facts) -> Tool | Refused | Questions:
     if tool := _in_cache("rustup", name, version, facts):
         return tool
     if request.config.offline:
-        return Refused(name="PyPI", why="offline = true")
+        return Absent("offline = true")
     return _pip("rustup", name, ("rustup",), facts, why="no rustup on PATH; PyPI has it")

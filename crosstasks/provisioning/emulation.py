@@ -12,7 +12,7 @@ from ..catalog.targets import ARCHES
 from ..clients import engines
 from ..core import files
 from ..core.errors import EmulationFailed
-from ..core.steps import Question, Refused
+from ..core.steps import Absent, Question
 from ..facts import probes
 from ..facts.emulation import MOUNT, Emulation, is_mounted
 from ..facts.probes import PLATFORMS, EmulationTest
@@ -126,7 +126,7 @@ def _from_build(context: Context, step: RegisterEmulator) -> None:
         raise _failure(f"a container did not register an emulator of {step.platform}", done)
 
 
-def _run_script(context: Context, platform: str, recipe: Recipe | Refused | None, recorded: str) -> Done:
+def _run_script(context: Context, platform: str, recipe: Recipe | Absent | None, recorded: str) -> Done:
     """Run binfmt.sh in the image that is built here."""
     if not isinstance(recipe, Recipe):
         why, hint = (recipe.why, recipe.hint) if recipe else ("", "")

@@ -16,7 +16,7 @@ from ... import parts, pipeline
 from ...catalog import targets
 from ...config import configuration
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
-from ...core.steps import Absent, Question, Refused
+from ...core.steps import Absent, Question
 from ...facts.debian import Debian
 from ...facts.emulation import Emulation, Registration
 from ...facts.engine import Engine
@@ -306,7 +306,7 @@ def _toolchain(plans: Plans, context: Context) -> Iterator[Row]:
         return
     target_request = request.make(targets.find(next(iter(plans))), "build", context.facts, context.config)
     choice = toolchains.choose(context.facts.host.triple, target_request, context.facts)
-    if isinstance(choice, Refused):
+    if isinstance(choice, Absent):
         fix = choice.hint or "reach rustup's server, or have rustup install the toolchain"
         yield missing("toolchain", choice.why, fix, ToolMissing.code)
 

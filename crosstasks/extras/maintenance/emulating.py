@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
-from ...core.steps import Absent, Failure, Question, Refused
+from ...core.steps import Absent, Failure, Question
 from ...facts import probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
 from ...facts.probes import PLATFORMS, EmulationTest
@@ -188,7 +188,7 @@ def _platforms(platforms: Sequence[str]) -> tuple[str, ...]:
 def _choose(platform: str, sources: Sequence[Source], why: str, context: Context) -> tuple[Emulator, Context]:
     def thought(facts: Facts) -> Emulator | tuple[Question, ...]:
         choice = source_of(platform, sources, why, facts, offline=context.config.offline)
-        if isinstance(choice, Refused):
+        if isinstance(choice, Absent):
             raise EmulationFailed(f"emulation of {platform} cannot be set up here", why=choice.why, hint=choice.hint)
         return choice
 

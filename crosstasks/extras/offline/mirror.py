@@ -23,7 +23,7 @@ from ...reporting.progress import align
 
 if TYPE_CHECKING:
     from ...context import Context
-    from ...core.steps import Question, Refused
+    from ...core.steps import Question
     from ...facts import Facts
     from ...planning.request import Request
 
@@ -89,8 +89,8 @@ def choose(triple: str, platform: str, context: Context) -> _Choice:
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
 
-def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Refused, Context]:
-    def thought(facts: Facts) -> Image | Refused | tuple[Question, ...]:
+def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Absent, Context]:
+    def thought(facts: Facts) -> Image | Absent | tuple[Question, ...]:
         if source == "served":
             return images.ask_registry(target_request.options.image, variant, target_request, facts)
         return images.choose(source, variant, target_request, facts)

@@ -9,7 +9,7 @@ import pytest
 from crosstasks.catalog import recipes, targets
 from crosstasks.catalog.recipes import Recipe, emulator, recipe
 from crosstasks.config.options import Options
-from crosstasks.core.steps import Refused
+from crosstasks.core.steps import Absent
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 SPAWN = "/usr/local/lib/crosstasks/spawn.sh"
@@ -164,7 +164,7 @@ def test_a_point_in_time_is_read_from_the_mirrors_address(mirror, moment):
 def test_what_cannot_be_built_is_refused_with_the_reason(name, platform, suite, packages, why):
     """Before anything is asked of the archive."""
     found = recipe(targets.find(name), platform, suite, packages=packages)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Absent)
     assert why in found.why
 
 

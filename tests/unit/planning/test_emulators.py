@@ -6,7 +6,7 @@ import pytest
 
 from crosstasks.catalog.ingredients import Emulator, PullImage, RegisterEmulator
 from crosstasks.catalog.recipes import emulator
-from crosstasks.core.steps import Absent, Failure, Question, Refused
+from crosstasks.core.steps import Absent, Failure, Question
 from crosstasks.facts.emulation import Emulation
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
@@ -30,7 +30,7 @@ def known(answer=NOT, *, terminal=False, root=False, more=None, **changes):
 
 def test_never_asks_nothing():
     """The configuration alone says no."""
-    assert isinstance(choose(AMD64, "never", arm64_facts()), Refused)
+    assert isinstance(choose(AMD64, "never", arm64_facts()), Absent)
 
 
 def test_a_proof_is_asked_for_once_a_route_needs_it():
@@ -55,7 +55,7 @@ def test_nothing_is_set_up_without_consent(terminal, ci, mode, agreed):
     host = Host(os="linux", arch="aarch64", triple=ARM64, libc="gnu", ci=ci, apt=True, suite="bookworm")
     found = choose(AMD64, mode, known(terminal=terminal, host=host, more=OUT_OF_REACH))
     if agreed is None:
-        assert isinstance(found, Refused)
+        assert isinstance(found, Absent)
         assert "only if you agree" in found.why
         assert "--yes" in found.hint
     else:
@@ -97,7 +97,7 @@ def test_a_source_that_failed_is_followed_by_the_next():
 def test_where_it_cannot_be_set_up_the_reason_is_said(changes, why):
     """A rootless engine has no say in the kernel's table."""
     found = choose(AMD64, "install", known(more=OUT_OF_REACH, **changes))
-    assert isinstance(found, Refused)
+    assert isinstance(found, Absent)
     assert why in found.why
 
 
@@ -147,7 +147,7 @@ def test_a_platform_without_an_emulator_is_refused():
 def test_why_a_source_has_no_emulator(source, facts, offline, why):
     """Each in one line, with what would help."""
     hint = "`sudo apt-get install qemu-user-static binfmt-support`" if "root" in why else ""
-    assert source_of(AMD64, (source,), "x", facts, offline=offline) == Refused(name="emulation", why=f"x; {source}: {why}", hint=hint)
+    assert source_of(AMD64, (source,), "x", facts, offline=offline) == Absent(f"x; {source}: {why}", hint)
 
 
 @pytest.mark.parametrize(

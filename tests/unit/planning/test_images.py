@@ -16,7 +16,7 @@ from crosstasks.catalog.pins import pins
 from crosstasks.catalog.recipes import lean, recipe, shared_name
 from crosstasks.config.options import ImageSource
 from crosstasks.core.errors import ConfigError
-from crosstasks.core.steps import Absent, Question, Refused
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.debian import MissingPackages, question
 from crosstasks.facts.inventory import BundleImage, Inventory
 from crosstasks.facts.lock import Lock, LockRow
@@ -79,7 +79,7 @@ def test_upstream_serves_its_own_platform():
 )
 def test_upstream_is_refused_with_the_reason(want, answers, options, why):
     """An image of another platform would fail to pull, or be emulated without a word."""
-    assert choose("upstream", want, facts(registry=answers), config(**options)) == Refused(name="upstream", why=why)
+    assert choose("upstream", want, facts(registry=answers), config(**options)) == Absent(why)
 
 
 def test_a_registry_is_asked_only_by_the_sources_that_need_it():
@@ -133,7 +133,7 @@ def test_an_image_built_here_is_known_by_its_recipe():
 def test_an_image_that_was_built_here_is_taken_where_it_would_be_built():
     """What comes before it is not passed over because an earlier call, without a registry, has built one."""
     known = facts(images={REF: GONE, MADE: image(MADE)})
-    assert choose("local", wanted(), known, config()) == Refused(name="", why=f"the engine has no {REF}")
+    assert choose("local", wanted(), known, config()) == Absent(f"the engine has no {REF}")
     assert choose("build", wanted(), known, config()).ref == MADE
 
 
@@ -158,7 +158,7 @@ def test_packages_make_another_image():
     own = config(packages=["libssl-dev"])
     tag = recipe(targets.find("aarch64"), "linux/amd64", "bookworm", packages=("libssl-dev",)).tag
     assert tag != MADE
-    assert isinstance(choose("local", wanted(), facts(images={REF: image(REF)}), own), Refused)
+    assert isinstance(choose("local", wanted(), facts(images={REF: image(REF)}), own), Absent)
     asked = question("bookworm", "arm64", ["libssl-dev"])
     known = facts(images={tag: GONE})
     assert choose("build", wanted(), known, own) == (asked,)
@@ -195,7 +195,7 @@ def test_packages_that_nobody_has_are_the_configurations_fault():
 )
 def test_building_is_refused_with_the_reason(name, known, options, why):
     """Before the archive is asked."""
-    assert choose("build", wanted(name), known, config(**options)) == Refused(name="build", why=why)
+    assert choose("build", wanted(name), known, config(**options)) == Absent(why)
 
 
 def test_the_base_is_the_one_configured():
@@ -215,7 +215,7 @@ def test_the_base_is_the_one_configured():
 )
 def test_what_an_image_built_here_cannot_hold_is_refused(options, why):
     """Before the archive is asked."""
-    assert choose("build", wanted(), facts(), config(**options)) == Refused(name="build", why=why)
+    assert choose("build", wanted(), facts(), config(**options)) == Absent(why)
 
 
 def test_a_mirror_serves_what_upstream_would():
@@ -226,7 +226,7 @@ def test_a_mirror_serves_what_upstream_would():
     found = choose("mirror", wanted(), facts(registry={ref: served(ref)}), own)
     assert (found.ref, found.source, found.glibc) == (ref, "mirror", "2.23")
     assert choose("local", wanted(), facts(images={ref: image(ref)}), own).ref == ref
-    assert choose("mirror", wanted(), facts(), config()) == Refused(name="mirror", why="no mirror is configured")
+    assert choose("mirror", wanted(), facts(), config()) == Absent("no mirror is configured")
 
 
 @pytest.mark.parametrize(
@@ -486,7 +486,7 @@ def test_which_names_are_asked_for(source, row, options, asked):
         names += [one.subject for one in found if one.about in {"registry", "image"}]
         known = known.with_(dict.fromkeys(found, GONE))
     assert asked == names
-    assert isinstance(found, Image) if source == "build" else found.name in {"", source}
+    assert isinstance(found, Image if source == "build" else Absent)
 
 
 def bundled(**changes):
@@ -515,7 +515,7 @@ def test_what_a_bundle_brought_serves_what_it_was_made_for(name, row, traits):
     )
     if traits is None:
         triple = targets.find(name).triple
-        assert found == Refused(name="bundle", why=f"no bundle brought an image for {triple} on linux/amd64")
+        assert found == Absent(f"no bundle brought an image for {triple} on linux/amd64")
     else:
         ready = {
             "ref": row.ref,
@@ -550,7 +550,7 @@ def test_where_an_image_that_is_named_is_looked_for(row, mirror, asked, there):
         held = {"image": lambda ref: image(ref, digests=(f"x@{DIGEST}",)), "registry": served}[one.about](one.subject)
         known = known.with_({one: held if len(names) == there + 1 else GONE})
     if not 0 <= there < len(asked):
-        assert (names, type(found)) == (asked, Refused)
+        assert (names, type(found)) == (asked, Absent)
         return
     about, ref = asked[there]
     why = "named by `image`, crosstasks.toml" + ("; the mirror has a copy" if ref == OWN_COPY else "")

@@ -17,7 +17,7 @@ from crosstasks.catalog.specifications import parse
 from crosstasks.catalog.targets import default_image, find
 from crosstasks.config.read import VARIABLE, Source
 from crosstasks.core.errors import NoRoute
-from crosstasks.core.steps import Absent, Failure, Question, Refused
+from crosstasks.core.steps import Absent, Failure, Question
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine
@@ -512,7 +512,7 @@ def test_what_is_named_is_kept(options, refused):
     """A route without it is refused, whatever is left: a green build would not be the one that was asked for."""
     known = facts(engine=Absent("docker does not answer"))
     routes = {candidate.name: candidate.look() for candidate in ladder(request("x86_64", known, config("x86_64", **options)), known)}
-    without = {name for name, outcome in routes.items() if isinstance(outcome, Refused) and "is configured" in outcome.why}
+    without = {name for name, outcome in routes.items() if isinstance(outcome, Absent) and "is configured" in outcome.why}
     assert sorted(refused) == sorted(without)
 
 
@@ -698,7 +698,7 @@ def test_a_target_in_json(monkeypatch, linked, own, cargo, taken):
         why = "my-board.json names no linker, and the host's C compiler is not known to be one for my-board"
         assert error.value.hint == hint
         (candidate,) = (row for row in ladder(request("my-board", known, config("my-board")), known) if row.name == "cargo")
-        assert candidate.look() == Refused(name="cargo", why=why, hint=hint)
+        assert candidate.look() == Absent(why, hint)
         return
     planned, _ = settle("my-board", known, config("my-board", **own))
     route = planned.route

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
 from crosstasks.catalog.recipes import emulator, wine
 from crosstasks.catalog.targets import find
-from crosstasks.core.steps import RUNNING, Absent, Question, Refused, Verb
+from crosstasks.core.steps import RUNNING, Absent, Question, Verb
 from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine, LocalImage
 from crosstasks.facts.host import Host
@@ -39,7 +39,7 @@ def said(known, answer, tag=AMD64.tag):
 @pytest.mark.parametrize("verb", get_args(Verb))
 def test_only_what_runs_needs_a_runner(verb):
     """To compile, lint or document starts nothing."""
-    assert isinstance(chosen("macos", facts(), verb), Refused) is (verb in RUNNING)
+    assert isinstance(chosen("macos", facts(), verb), Absent) is (verb in RUNNING)
 
 
 @pytest.mark.parametrize("name", ["x86_64-musl", "x86_64"])
@@ -156,14 +156,14 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
 def test_why_nothing_starts_them(name, known, options, why):
     """Each in words that are true of this machine."""
     found = chosen(name, known, **options)
-    assert isinstance(found, Refused)
-    assert (found.name, found.why) == ("tests", why)
+    assert isinstance(found, Absent)
+    assert found.why == why
 
 
 def test_a_folder_that_the_engine_does_not_see_starts_nothing():
     """As it was found out, with what helps."""
     known = facts().with_({Question("shared", "project"): Absent("it does not see /project", "share /project with it")})
-    assert chosen("aarch64-musl", known) == Refused(name="tests", why=f"{NOWHERE}it does not see /project", hint="share /project with it")
+    assert chosen("aarch64-musl", known) == Absent(f"{NOWHERE}it does not see /project", "share /project with it")
 
 
 def test_a_program_that_is_not_static_finds_its_libraries_in_the_container():
@@ -196,7 +196,7 @@ def test_what_prints_nothing_is_tested_and_its_tests_are_not_listed():
     assert "wasmtime" == chosen("wasm", facts()).kind
     refusal = chosen("wasm", facts(), "nextest")
     why = "programs for wasm32-unknown-unknown print nothing, so that nobody can list their tests"
-    assert refusal == Refused(name="nextest", why=why, hint="`test`")
+    assert refusal == Absent(why, "`test`")
 
 
 @pytest.mark.parametrize("name", ["wasip1", "wasip2"])
@@ -206,4 +206,4 @@ def test_wasmtime_runs_programs_of_wasi(name):
     assert isinstance(found, Runner)
     assert (found.kind, [type(step) for step in found.steps]) == ("wasmtime", [InstallWheels])
     assert found.words == (f"{facts().inventory.tools_home}/{found.steps[0].name}",)
-    assert isinstance(chosen(name, facts(), offline=True), Refused)
+    assert isinstance(chosen(name, facts(), offline=True), Absent)

@@ -11,7 +11,7 @@ from planning import channel, request, world
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import BringGlibc, InstallToolchain, Toolchain
 from crosstasks.catalog.targets import find
-from crosstasks.core.steps import Absent, Question, Refused
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
@@ -197,7 +197,7 @@ def test_nothing_of_the_network_is_asked_where_the_users_own_serves():
 )
 def test_the_users_own_is_refused_with_the_reason(known, target, why):
     """What it lacks is named, of the target and of rust-toolchain.toml; a tier 3 target needs the library's source."""
-    assert choose(known, target, toolchains=["user"]) == Refused(name="", why=f"user: {why}")
+    assert choose(known, target, toolchains=["user"]) == Absent(f"user: {why}")
 
 
 def test_a_nightly_of_the_users_is_named_by_its_day():
@@ -314,7 +314,7 @@ def test_without_source_debian_must_have_the_std(target):
     bare = Debian(suite="bookworm", rust={"1.96.0": ("amd64", "arm64")})
     around = {**AWAY_ONLY, "debian": lambda _: bare}
     assert settle(bare_facts(), around=around).release == "1.96.0"
-    assert isinstance(settle(bare_facts(), target, around=around), Refused)
+    assert isinstance(settle(bare_facts(), target, around=around), Absent)
 
 
 def test_the_network_is_asked_in_order():
@@ -346,7 +346,7 @@ def test_the_network_is_asked_in_order():
 )
 def test_debian_is_refused_with_the_reason(known, host, options, why):
     """Before anything is fetched."""
-    assert choose(known, host=host, toolchains=["debian"], **options) == Refused(name="", why=f"debian: {why}")
+    assert choose(known, host=host, toolchains=["debian"], **options) == Absent(f"debian: {why}")
 
 
 # another release
@@ -366,7 +366,7 @@ def test_strict_takes_no_other_release(known):
     """In CI, and where it is configured: the hint names what could be."""
     there = facts(rustup=rustup(toolchain("1.95.0")), **known)
     found = settle(there, around=AWAY_ONLY, **({} if known else {"strict": True}))
-    assert isinstance(found, Refused)
+    assert isinstance(found, Absent)
     assert found.why.endswith("and strict = true does not allow 1.96.0 instead")
     assert '`toolchain = "1.96.0"` names it' == found.hint
 
@@ -374,7 +374,7 @@ def test_strict_takes_no_other_release(known):
 def test_a_release_that_is_named_is_kept_or_refused():
     """Whatever else could be had."""
     found = settle(facts(inventory=ours(WHOLE)), toolchain="1.90.0", around=AWAY_ONLY)
-    assert isinstance(found, Refused)
+    assert isinstance(found, Absent)
     assert "1.96.0-" not in found.why.replace(f"1.96.0-{AMD64}", "")
 
 
@@ -468,7 +468,7 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
         known = facts(rustup=rustup(*map(toolchain, users)), repository=there, inventory=inventory, debian=BOOKWORM)
         found.append(settle(known, target, host=host, around=around, **({"toolchain": pin} if pin else {})))
     empty, full = found
-    if isinstance(empty, Refused):  # where nothing can be asked, what is there is all that there is
+    if isinstance(empty, Absent):  # where nothing can be asked, what is there is all that there is
         assert away
         return
     decided, _, instead = empty.why.partition(" is not available here ")

