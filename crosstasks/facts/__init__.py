@@ -52,9 +52,9 @@ class Facts(BaseFacts, frozen=True, kw_only=True):
         return self.engine.platform if isinstance(self.engine, engine.Engine) else ""
 
     @property
-    def emulation(self) -> Emulation | Absent:
+    def emulation(self) -> Emulation:
         """Return which foreign programs run here."""
-        return cast("Emulation | Absent", self["emulation"])
+        return cast("Emulation", self["emulation"])
 
     @property
     def rustup(self) -> Rustup | Absent:
@@ -62,9 +62,9 @@ class Facts(BaseFacts, frozen=True, kw_only=True):
         return cast("Rustup | Absent", self["rustup"])
 
     @property
-    def builders(self) -> Builders | Absent:
+    def builders(self) -> Builders:
         """Return the programs that build."""
-        return cast("Builders | Absent", self["builders"])
+        return cast("Builders", self["builders"])
 
     @property
     def repository(self) -> Repository | Absent:

@@ -17,7 +17,6 @@ from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, Re
 from ..catalog.pins import pins
 from ..catalog.targets import ARCHES
 from ..core.steps import RUNNING, Absent, Question
-from ..facts.emulation import Emulation
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, EmulationTest, doubtful
 from . import tools
@@ -50,8 +49,7 @@ def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) ->
     answer: EmulationTest | Absent = facts.answers[question]
     if isinstance(answer, EmulationTest):
         return Emulator(source="registered", platform=platform, why="a program of the platform was run, and ended as it should")
-    emulation = facts.emulation
-    if mode == "auto" and not (isinstance(emulation, Emulation) and emulation.terminal and not facts.host.ci):
+    if mode == "auto" and (facts.host.ci or not facts.emulation.terminal):
         hint = f"{answer.hint or '`crosstasks emulation.status` says more'}; or agree with --yes, or CROSSTASKS_EMULATION=install"
         return Absent(f"{answer.why}, and emulation is set up only if you agree", hint)
     return source_of(platform, tuple(SOURCES), answer.why, facts, ask=mode == "auto", offline=offline)
@@ -133,14 +131,14 @@ def _build(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Em
 
 
 def _package(platform: str, step: StepMaker, facts: Facts, *, offline: bool) -> Emulator | Absent | Questions:
-    engine, emulation = facts.engine, facts.emulation
+    engine = facts.engine
     if offline:
         return Absent("offline = true")
     if not facts.host.apt:
         return Absent("apt is not here")
     if isinstance(engine, Engine) and (engine.remote or engine.desktop):
         return Absent(f"the engine is in {engine.desktop or 'another machine'}, and packages are installed here")
-    if not (isinstance(emulation, Emulation) and emulation.root):
+    if not facts.emulation.root:
         return Absent("packages are installed by root", "`sudo apt-get install qemu-user-static binfmt-support`")
     return Emulator(source="package", platform=platform, why=f"{facts.host.suite}'s own packages", steps=(step("package"),))
 
@@ -213,7 +211,7 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Absent | Questi
     if missing := facts.open("emulation", "engine"):
         return missing
     target, emulation = request.target, facts.emulation
-    if _static(target) and target.os == facts.host.os and isinstance(emulation, Emulation):
+    if _static(target) and target.os == facts.host.os:
         if (entry := emulation.registered.get(target.arch)) and entry.enabled:
             return None
         if program := emulation.programs.get(target.arch):

@@ -14,11 +14,11 @@ from ..catalog.machines import BY_TRIPLE
 from ..catalog.pins import pins
 from ..core import versions
 from ..core.steps import Absent
-from ..facts.builders import Builder, Builders
 from ..facts.rustup import Rustup
 
 if TYPE_CHECKING:
     from ..facts import Facts
+    from ..facts.builders import Builder
     from ..facts.host import Host
     from .request import Request
 
@@ -55,8 +55,7 @@ def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str
 
 
 def _on_path(kind: str, facts: Facts) -> list[Builder]:
-    builders = facts.builders.all(kind) if isinstance(facts.builders, Builders) else ()
-    return [builder for builder in builders if builder.place == "PATH"]
+    return [builder for builder in facts.builders.all(kind) if builder.place == "PATH"]
 
 
 def _as_tool(builder: Builder, why: str) -> Tool:

@@ -14,7 +14,7 @@ from ..core import files
 from ..core.errors import EmulationFailed
 from ..core.steps import Absent, Question
 from ..facts import probes
-from ..facts.emulation import MOUNT, Emulation, is_mounted
+from ..facts.emulation import MOUNT, is_mounted
 from ..facts.probes import PLATFORMS, EmulationTest
 from ..planning.emulators import DOES, Source
 from ..reporting import streams
@@ -84,13 +84,13 @@ def install(step: RegisterEmulator, context: Context) -> None:
 
 def _may_vanish(context: Context) -> bool:
     """Tell whether what a container registers may go with it: the engine's kernel is this machine's, and nobody holds its table."""
-    there = context.engine.remote or context.engine.desktop or not isinstance(context.facts.emulation, Emulation)
-    return not there and context.look.platform().system == "linux" and not is_mounted(context.look.root)
+    elsewhere = context.engine.remote or context.engine.desktop
+    return not elsewhere and context.look.platform().system == "linux" and not is_mounted(context.look.root)
 
 
 def _mount(context: Context) -> None:
     """Mount the kernel's table, as most machines do at their start, if we may; where we may not, the test tells whether it matters."""
-    if _may_vanish(context) and isinstance(context.facts.emulation, Emulation) and context.facts.emulation.root:
+    if _may_vanish(context) and context.facts.emulation.root:
         done = context.run(MOUNT, timeout=PATIENCE)
         context.say(f"`{' '.join(MOUNT)}`: {done.err.strip() or 'what is registered would else go with the container'}")
 

@@ -106,9 +106,6 @@ _KINDS: Final[Mapping[str, str]] = {
 
 def builders(facts: Facts) -> Iterator[Row]:
     """Tell of every cross and cargo-zigbuild, on PATH and in the cache."""
-    if isinstance(facts.builders, Absent):
-        yield absent("builders", facts.builders)
-        return
     for kind, fix in _KINDS.items():
         programs = facts.builders.all(kind)
         if not programs:
@@ -122,9 +119,8 @@ def builders(facts: Facts) -> Iterator[Row]:
 
 def rust(facts: Facts) -> Iterator[Row]:
     """Tell of cargo, rustup and all toolchains."""
-    if not isinstance(facts.builders, Absent):
-        for cargo in facts.builders.all("cargo"):
-            yield line("cargo", f"{cargo.version}, {cargo.path}, not rustup's")
+    for cargo in facts.builders.all("cargo"):
+        yield line("cargo", f"{cargo.version}, {cargo.path}, not rustup's")
     match facts.rustup:
         case Absent() as why:
             yield absent("rustup", why)

@@ -88,7 +88,7 @@ def platform_of(platform: str) -> str:
 def _row(platform: str, context: Context) -> Row:
     test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
     emulators, arch = context.facts.emulation, PLATFORMS[platform]
-    entry = emulators.registered.get(arch) if isinstance(emulators, Emulation) and _shares_kernel(context.engine) else None
+    entry = emulators.registered.get(arch) if _shares_kernel(context.engine) else None
     row = Row(platform=platform, arch=arch, native=platform == context.engine.platform, proven=isinstance(test, EmulationTest))
     if entry:
         row = changed(row, registered=entry.name, interpreter=entry.interpreter, flags=entry.flags, fixed=entry.fixed)
@@ -103,23 +103,21 @@ def _shares_kernel(engine: Engine) -> bool:
     return not engine.remote and not engine.desktop
 
 
-def _why(emulators: Emulation | Absent, entry: Registration | None, reason: str) -> str:
-    if entry and isinstance(emulators, Emulation):
-        return fault(entry) or (
-            "the kernel's table is turned off" if not emulators.enabled else f"it is registered, and does not work: {reason}"
-        )
-    return reason
+def _why(emulators: Emulation, entry: Registration | None, reason: str) -> str:
+    if not entry:
+        return reason
+    return fault(entry) or (f"it is registered, and does not work: {reason}" if emulators.enabled else "the kernel's table is turned off")
 
 
-def fix(emulators: Emulation | Absent, entry: Registration | None, platform: str, engine: Engine) -> str:
+def fix(emulators: Emulation, entry: Registration | None, platform: str, engine: Engine) -> str:
     """Return the least that has a platform's programs run: the command for a shell."""
     table = "/proc/sys/fs/binfmt_misc"
-    if isinstance(emulators, Emulation) and not emulators.enabled:
+    if not emulators.enabled:
         return f"echo 1 | sudo tee {table}/status"
     if entry and not entry.enabled:
         return f"echo 1 | sudo tee {table}/{entry.name}"
     install = f"crosstasks emulation.install --platform {platform}"
-    if isinstance(emulators, Emulation) and _shares_kernel(engine) and not emulators.mounted and not emulators.root:
+    if _shares_kernel(engine) and not emulators.mounted and not emulators.root:
         return f"sudo {' '.join(MOUNT)} && {install}"
     return install
 
