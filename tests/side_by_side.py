@@ -37,9 +37,14 @@ def entered(folder: Path, *, alone: bool):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest: no worker is to be left with one of them when the others have nothing more to do."""
+    """
+    Begin with the files that take longest: no worker is to be left with one of them when the others have nothing more to do.
+
+    Those with a test that runs alone come last: others wait for it, and it waits for what they have begun, which is short by then.
+    """
     places = {(folder, name): place for place, name in enumerate(LONGEST) for folder in ACTING}
-    items.sort(key=lambda item: places.get((item.path.parent.name, item.path.stem), len(LONGEST)))
+    alone = {item.path for item in items if item.get_closest_marker("serial")}
+    items.sort(key=lambda item: (item.path in alone, places.get((item.path.parent.name, item.path.stem), len(LONGEST))))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

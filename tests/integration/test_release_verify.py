@@ -15,6 +15,7 @@ import pytest
 from crosstasks import pipeline
 from crosstasks.catalog import recipes
 from crosstasks.catalog.targets import find
+from crosstasks.clients import engines
 from crosstasks.core.errors import NothingSelected
 from crosstasks.extras.release.verify import error_of, examine
 
@@ -242,7 +243,6 @@ def test_a_program_that_does_not_end(released, rustc, tmp_path):
         time.sleep(0.1)
 
 
-@pytest.mark.serial
 def test_foreign_programs_start_in_an_image(released, gcc, tmp_path):
     """A dynamic and a static program for aarch64 run under an image's QEMU; one that does not end is ended, with its container."""
     hard = ("-fPIE", "-pie", "-Wl,-z,now")
@@ -253,7 +253,8 @@ def test_foreign_programs_start_in_an_image(released, gcc, tmp_path):
     done = released(ARM64, gcc(ARM64, tmp_path / "app", *hard, source=slow), config="verify-timeout = 5\n")
     (problem,) = done.wrong["smoke"]
     assert problem.startswith("did not end within 5 s when started with --version in ")
-    left = subprocess.run(("docker", "ps", "--quiet", "--filter", "volume=/smoke"), capture_output=True, text=True, check=True)
+    ours = ("docker", "ps", "--quiet", "--filter", f"label={engines.OWNER}={engines.owner()}")
+    left = subprocess.run(ours, capture_output=True, text=True, check=True)
     assert "" == left.stdout
 
 
