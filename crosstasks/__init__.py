@@ -1,18 +1,21 @@
 """Cross-compile Rust on any machine, from Nox and Invoke.
 
-The stages, in reading order::
+The folders, in reading order::
 
-    config      crosstasks.toml -> Config
-    facts/      LOOK   what is there: host, engine, registry, emulation, rustup, builders, repository
-    sources/    THINK  where each ingredient can come from
-    routes      THINK  the ladder: every way to a target, possible or refused with a reason
-    plan        THINK  the chosen route, and the steps still to be taken
-    environment THINK  the environment of one call
-    provision/  ACT    cross, toolchain, image
-    run, guard  ACT    build and test in the container, and nowhere else
-    verify      ACT    what came out is what was asked for
-    report      TELL   text, JSON, CI
-    pipeline    the order of all this
+    core/          values and files, which know nothing of Rust
+    catalog/       targets, machines, pins, images' recipes, known errors: data and its readers
+    config/        what the user asked for
+    project/       LOOK   the Rust repository
+    facts/         LOOK   what is there: host, engine, registry, emulation, rustup, builders
+    planning/      THINK  where each ingredient can come from, the ladder of routes, the plan and its steps
+    clients/       ACT    the only ways out: processes, engines, registries, Debian's archive, git
+    provisioning/  ACT    what the steps say: cross, toolchain, image, emulation
+    building/      ACT    build and test in the container, and nowhere else
+    verifying/     ACT    what came out is what was promised
+    reporting/     TELL   text, JSON, logs of CI services
+    pipeline       the order of all this
+    tasks/         every task, a function each; nox, invoke and __main__ are thin
+    extras/        what the core does without: releases, packages, bundles, CI, upkeep
 """
 
 from __future__ import annotations

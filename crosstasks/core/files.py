@@ -7,7 +7,6 @@ Windows has no such calls; there, the path is resolved and must come out below t
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import shutil
@@ -95,8 +94,9 @@ def draft_folder(path: Path) -> Iterator[Path]:
 
     The caller holds the lock of *path*, or is alone in using this name: drafts of calls that were killed are removed first.
     """
-    for rest in path.parent.glob(f".{glob.escape(path.name)}.*/"):
-        shutil.rmtree(rest, ignore_errors=True)
+    for rest in path.parent.iterdir():
+        if rest.name.startswith(f".{path.name}.") and rest.is_dir():
+            shutil.rmtree(rest, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield folder

@@ -29,6 +29,13 @@ def test_every_folder_and_module_of_the_root_has_one_layer():
     assert sorted({place(name) for name in MODULES}) == sorted(name for names in LAYERS for name in names)
 
 
+def test_the_package_says_where_to_begin():
+    """Its docstring names every folder, once."""
+    folders = {place(name).partition(".")[0] for name, path in MODULES.items() if path.parent != MODULES[""].parent}
+    lines = (ast.get_docstring(ast.parse(MODULES[""].read_text("utf-8"))) or "").splitlines()
+    assert sorted(folders) == sorted(line.partition("/")[0].strip() for line in lines if "/ " in line)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_layers_import_in_one_direction(name):
     """A layer knows those below it, none above, and of its own only the same folder; types and imports in functions count."""
