@@ -20,6 +20,13 @@ ROOT: Final = Path(__file__).parents[1]
 NOX: Final = (sys.executable, "-m", "nox")
 OURS: Final = "import crosstasks.nox\ncrosstasks.nox.register()\n"
 EMPTY: Final = "import nox\n@nox.session(python=False)\ndef one(session): ...\n"
+SAME: Final = """\
+import nox
+def build(session):
+    "Build for a target."
+for name in NAMES:
+    nox.session(name=name, python=False, default=False, tags=["cross"])(build)
+"""
 SIX: Final = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
 
 
@@ -59,13 +66,16 @@ Measured: TypeAlias = Iterator[Figure]
 
 
 def listing(place: Place) -> Measured:
-    """``nox -l`` with 60 targets against an empty noxfile's."""
-    from crosstasks.catalog.targets import catalogue
+    """``nox -l`` with 60 targets, against an empty noxfile's, and against one that adds sessions of the same names itself."""
+    from crosstasks.catalog.targets import alias, catalogue
 
+    rows = list(catalogue().values())[:60]
     ours, empty = place.noxfile("ours", OURS), place.noxfile("empty", EMPTY)
-    (ours / "crosstasks.toml").write_text(f"version = 1\ntargets = {list(catalogue())[:60]!r}\n")
-    found = pairs(lambda: place.seconds((*NOX, "-l"), ours), lambda: place.seconds((*NOX, "-l"), empty), place.runs)
-    yield _ratio("`nox -l` with 60 targets", "an empty noxfile's", found, 1.15)
+    (ours / "crosstasks.toml").write_text(f"version = 1\ntargets = {[row.triple for row in rows]!r}\n")
+    same = place.noxfile("same", SAME.replace("NAMES", repr([f"{stem}-{alias(row)}" for stem in ("cross", "cross-test") for row in rows])))
+    for other, what, most in ((empty, "an empty noxfile's", 1.08), (same, "that of a noxfile which adds 120 sessions itself", 1.05)):
+        found = pairs(lambda: place.seconds((*NOX, "-l"), ours), lambda other=other: place.seconds((*NOX, "-l"), other), place.runs)
+        yield _ratio("`nox -l` with 60 targets", what, found, most)
 
 
 def _ratio(what: str, against: str, found: tuple[float, float, float], most: float) -> Figure:
