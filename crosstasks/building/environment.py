@@ -338,7 +338,7 @@ class FlagChanges(Struct, frozen=True, kw_only=True):
 
 def link_flags(route: Route) -> tuple[str, ...]:
     """Return the flags without which a route does not link, or not as rustc's own linker would."""
-    if route.builder == "cross" or not route.target.endswith("-musl"):
+    if route.builder == "cross" or "-linux-musl" not in route.target:
         return ()
     # the crt objects are rustup's own, and a std from source has none: zig's are taken instead
     contained = ("-Clink-self-contained=no",) if route.build_std else ()

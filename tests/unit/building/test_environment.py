@@ -302,6 +302,8 @@ def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
         ({"target": "x86_64-unknown-linux-musl", "build_std": True}, ("-Clink-self-contained=no", "-Clink-arg=-pie")),
         ({"target": "x86_64-unknown-linux-musl", "builder": "cross"}, ()),
         ({"target": "x86_64-unknown-linux-musl", "builder": "cargo", "build_std": True}, ("-Clink-self-contained=no",)),
+        ({"target": "armv7-unknown-linux-musleabihf", "build_std": True}, ("-Clink-self-contained=no",)),
+        ({"target": "mips64-unknown-linux-muslabi64", "build_std": True}, ("-Clink-self-contained=no",)),
         ({"target": "x86_64-unknown-linux-gnu"}, ()),
     ],
 )
