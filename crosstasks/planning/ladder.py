@@ -31,7 +31,7 @@ from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from . import emulators, images, toolchains, tools
 from .images import Variant
-from .route import Builder, Candidate, Outcome, Parts, assemble, oldest
+from .route import Builder, Candidate, Outcome, Parts, assemble, oldest_for_zig
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -278,17 +278,18 @@ def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
 
 
 def _glibc(request: Request) -> str:
-    """Return the glibc to link against: the one that is promised, else ours, unless Rust needs a newer one; empty if there is none."""
+    """Return the glibc to link against: the one that is promised, else ours or what Rust and zig need; empty if there is none."""
     if request.target.libc != "gnu" or request.target.os != "linux":
         return ""
-    return request.options.glibc or max(ZIG_GLIBC, oldest(request.target), key=versions.numbers)
+    return request.options.glibc or max(ZIG_GLIBC, oldest_for_zig(request.target)[0], key=versions.numbers)
 
 
 def _too_old(target: Target, glibc: str) -> Absent | None:
-    if not glibc or versions.numbers(glibc) >= versions.numbers(oldest(target)):
+    least, what = oldest_for_zig(target)
+    if not glibc or versions.numbers(glibc) >= versions.numbers(least):
         return None
-    why = f"glibc = {glibc!r} is promised, and Rust's standard library for {target.triple} needs {oldest(target)}"
-    return Absent(why, f'glibc = "{oldest(target)}" is the oldest that is possible')
+    why = f"glibc = {glibc!r} is promised, and {what} for {target.triple} needs {least}"
+    return Absent(why, f'glibc = "{least}" is the oldest that is possible')
 
 
 def _no_zig(target: Target) -> Absent | None:

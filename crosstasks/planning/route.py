@@ -87,9 +87,20 @@ OLDEST: Final[Mapping[str, str]] = {
 """The oldest glibc that Rust supports for a target, where it is not 2.17 (descriptions in rustc 1.95's target specifications)."""
 
 
+ZIG_OLDEST: Final[Mapping[str, str]] = {"powerpc64le-unknown-linux-gnu": "2.32"}
+"""The oldest that zig's libunwind links with, which is in every program: its ``__fprintfieee128`` came with 2.32 (seen with zig 0.17.1)."""
+
+
 def oldest(target: Target) -> str:
     """Return the oldest glibc that a target's programs can be made for."""
     return OLDEST.get(target.triple, "2.17")
+
+
+def oldest_for_zig(target: Target) -> tuple[str, str]:
+    """Return the oldest glibc that zigbuild can link against, and what needs it."""
+    if target.triple in ZIG_OLDEST:
+        return ZIG_OLDEST[target.triple], "zig's libunwind"
+    return oldest(target), "Rust's standard library"
 
 
 Outcome: TypeAlias = Route | Absent | Questions
@@ -132,8 +143,9 @@ def _unfit(route: Route, request: Request) -> Absent | None:
 
 def _gives(target: Target, glibc: str) -> str:
     """Say which route gives a glibc, or that none does."""
-    if versions.numbers(glibc) < versions.numbers(oldest(target)):
-        return f"no route keeps it: Rust's standard library for {target.triple} needs glibc {oldest(target)}"
+    least, what = oldest_for_zig(target)
+    if versions.numbers(glibc) < versions.numbers(least):
+        return f"no route keeps it: {what} for {target.triple} needs glibc {least}"
     return f'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc {glibc}'
 
 

@@ -555,6 +555,8 @@ def test_a_floor_that_no_route_reaches():
     assert "glibc = '2.12' is promised, and Rust's standard library for aarch64-unknown-linux-gnu needs 2.17" in failed.value.why
     planned, _ = settle("riscv64", bare_facts(), config("riscv64"))
     assert (planned.route.name, planned.route.glibc_floor) == ("zigbuild", "2.29")
+    planned, _ = settle("ppc64le", bare_facts(), config("ppc64le"))
+    assert (planned.route.name, planned.route.glibc_floor) == ("zigbuild", "2.32")
 
 
 def test_the_oldest_glibc_is_what_rustc_says():

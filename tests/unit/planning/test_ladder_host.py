@@ -52,6 +52,11 @@ NONE = Sdks(xwin=Xwin(folder="/x"), ndk=Absent("none is named"))
             'glibc = "2.17" is the oldest that is possible',
         ),
         (
+            *("zigbuild", "ppc64le", facts(), {"glibc": "2.28"}, "build"),
+            "glibc = '2.28' is promised, and zig's libunwind for powerpc64le-unknown-linux-gnu needs 2.32",
+            'glibc = "2.32" is the oldest that is possible',
+        ),
+        (
             *("zigbuild", "msvc", facts(), {}, "build"),
             "zig does not ship Microsoft's C library, which x86_64-pc-windows-msvc needs: cargo-xwin can fetch it",
             "",
