@@ -9,23 +9,75 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from msgspec import Struct, structs
+
+from ...building.environment import SECRET
 from ...core import files
-from ...core.errors import ConfigError, CrosstasksError
-from ...core.steps import Command
+from ...core.errors import ConfigError, CrosstasksError, ToolMissing
+from ...core.steps import Command, Done, Step
 from ...reporting import progress
 from ..packaging import archive
 from . import dist, prepare
-from .context import Action, Copy, ask, differs
 from .version import notes, order
 
 if TYPE_CHECKING:
     from .context import ReleaseContext
+
+
+class Copy(Step, frozen=True, kw_only=True):
+    """Copy a file to where it is published."""
+
+    source: str
+    target: str
+
+
+class Action(Struct, frozen=True, kw_only=True):
+    """One thing that a place has, or is to get: *done* if it is there, else by *step*; *note* tells more of what is there."""
+
+    what: str
+    done: bool = False
+    step: Command | Copy | None = None
+    note: str = ""
+
+
+def differs(name: str, why: str = "") -> CrosstasksError:
+    """Return the error of what is published already, and is not what would be."""
+    hint = "what others may have is never replaced: release a new version, or remove it there"
+    return CrosstasksError(f"{name} is published already, and differs", why=why, hint=hint)
+
+
+def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
+    """
+    Run a program in the workspace, or in *cwd*.
+
+    Raises:
+        ToolMissing: it is not there; the hint says where to get it.
+    """
+    try:
+        done = release.context.run(tuple(argv), cwd=cwd or str(release.root))
+    except ToolMissing as error:
+        hint = "https://cli.github.com" if argv[0] == "gh" else "https://rustup.rs"
+        raise ToolMissing(error.what, why=error.why, hint=hint) from error
+    return structs.replace(done, err=mask(done.err, release.context.environ))
+
+
+_TOKEN: Final = re.compile(r"\b(?:gh[a-z]_|github_pat_|cio)\w{20,255}")
+"""GitHub's tokens and those of the crates registry, wherever a program has them from."""
+
+
+def mask(text: str, environ: Mapping[str, str]) -> str:
+    """Return what a program said without the user's tokens: some show the request that failed."""
+    values = sorted((value for name, value in environ.items() if SECRET.search(name) and len(value) >= 8), key=len, reverse=True)
+    for value in values:
+        text = text.replace(value, "***")
+    return _TOKEN.sub("***", text)
 
 
 def _github(release: ReleaseContext) -> Iterator[Action]:

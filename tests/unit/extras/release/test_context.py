@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.core.errors import ConfigError, ToolMissing
+from crosstasks.core.errors import ConfigError
 from crosstasks.extras.release import context
 
 
@@ -53,11 +53,3 @@ def test_what_is_released(make, tmp_path, snapshot, status, products):
 def test_the_folder_that_is_published_to(template, folder):
     """As far as it is the same for every version: what lies there is no change of the repository."""
     assert ((Path(folder),) if folder else ()) == context._publish_folders(Path("/project"), template)  # noqa: SLF001
-
-
-@pytest.mark.parametrize(("program", "hint"), [("gh", "https://cli.github.com"), ("cargo", "https://rustup.rs")])
-def test_where_a_program_is_had_that_is_not_there(make, program, hint):
-    """The error is that of who looked for it."""
-    with pytest.raises(ToolMissing, match=f"{program} is not here") as caught:
-        context.ask(make(), (program, "--version"))
-    assert hint == caught.value.hint

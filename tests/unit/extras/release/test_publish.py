@@ -14,7 +14,7 @@ from crosstasks.core.errors import ConfigError, CrosstasksError, ToolMissing
 from crosstasks.core.steps import Command
 from crosstasks.extras.packaging.product import Crate
 from crosstasks.extras.release import publish
-from crosstasks.extras.release.context import Copy
+from crosstasks.extras.release.publish import Copy
 from crosstasks.testing import ARM64
 
 NAME = f"hello-{ARM64}-v0.1.0.tar.gz"
@@ -398,3 +398,11 @@ def test_what_fails_is_told_and_the_rest_is_kept(said, hint, make, packed):
     assert ((said.err or said.out).strip(), hint) == (caught.value.why, caught.value.hint)
     assert [] == asked(release, "gh", "release", "upload")
     assert [str(release.root)] == sorted(set(release.context.run.folders) - {""})
+
+
+@pytest.mark.parametrize(("program", "hint"), [("gh", "https://cli.github.com"), ("cargo", "https://rustup.rs")])
+def test_where_a_program_is_had_that_is_not_there(make, program, hint):
+    """The error is that of who looked for it."""
+    with pytest.raises(ToolMissing, match=f"{program} is not here") as caught:
+        publish.ask(make(), (program, "--version"))
+    assert hint == caught.value.hint
