@@ -10,7 +10,7 @@ from crosstasks.catalog.targets import catalogue, find, loader
 from crosstasks.config.options import VerifyCheck
 from crosstasks.core.results import Artifact
 from crosstasks.extras.release.verify import Finding, text
-from crosstasks.verifying import symbols
+from crosstasks.verifying import checks
 from crosstasks.verifying.checks import CHECKS, Leftover, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.verify import inspect
 
@@ -145,8 +145,8 @@ def test_who_asks_for_a_newer_glibc(tmp_path, monkeypatch):
         asked.append((tuple(names), tuple(folders)))
         return {"__libc_start_main": next(answers)}
 
-    monkeypatch.setattr(symbols, "askers", askers)
-    monkeypatch.setattr(symbols, "rust", lambda _path: "1.95.0")
+    monkeypatch.setattr(checks, "askers", askers)
+    monkeypatch.setattr(checks, "rust", lambda _path: "1.95.0")
     program = DATA / "elf" / "aarch64-gnu"
     promise = {"glibc": "2.28", "libraries": (tmp_path,), "standard": {"1.95.0": tmp_path / "std", "1.94.0": tmp_path / "old"}}
     for blame in ("asked for by std, zstd-sys", "the crate that asks for it is not known"):

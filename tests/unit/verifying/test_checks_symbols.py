@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.verifying import symbols
-from crosstasks.verifying.symbols import Symbol
+from crosstasks.verifying import checks
+from crosstasks.verifying.checks import Symbol
 
 REAL = Path(__file__).parents[1] / "data" / "elf"
 
@@ -58,7 +58,7 @@ def test_crates_that_ask_for_a_symbol(tmp_path):
     (release / "deps" / f"libempty-{HASH}.rlib").touch()
     archive(standard / f"libstd-{HASH}.rlib", elf_object(required=("getrandom", "memfd_create")))
     folders = (release, standard, tmp_path / "absent")
-    assert {"getrandom": ("asks", "std", "zstd-sys"), "memfd_create": ("std", "top_level"), "statx": ()} == symbols.askers(
+    assert {"getrandom": ("asks", "std", "zstd-sys"), "memfd_create": ("std", "top_level"), "statx": ()} == checks.askers(
         ("getrandom", "memfd_create", "statx"), folders
     )
 
@@ -76,8 +76,8 @@ def test_the_rust_that_compiled_a_program(tmp_path, comment, release):
     """It stands beside what other compilers say; a program that was stripped says nothing."""
     path = tmp_path / "program"
     path.write_bytes(elf_object(comment=comment))
-    assert release == symbols.rust(path)
-    assert "" == symbols.rust(REAL / "riscv64-static")
+    assert release == checks.rust(path)
+    assert "" == checks.rust(REAL / "riscv64-static")
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_the_rust_that_compiled_a_program(tmp_path, comment, release):
 )
 def test_symbols_above_a_floor_are_named(name, floor, newer):
     """Each once, as the linker writes it; at the floor there are none, and a static program has none."""
-    assert newer == tuple(map(str, symbols.newer(REAL / name, floor)))
-    assert all(isinstance(symbol, Symbol) for symbol in symbols.newer(REAL / name, floor))
+    assert newer == tuple(map(str, checks.newer(REAL / name, floor)))
+    assert all(isinstance(symbol, Symbol) for symbol in checks.newer(REAL / name, floor))
