@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -225,9 +225,7 @@ def fetch(route: Route, context: Context) -> None:
     lock = Path(repository.root) / "Cargo.lock"
     stamp = Path(repository.target_directory) / "crosstasks" / f".fetched-{route.target}.json"
     if not _is_current(stamp, _stamp_key(lock, route)):
-        context.say(f"fetching the dependencies of {Path(repository.root).name}")
-        with progress.timer("fetch the dependencies"):
-            _cargo_fetch(lock, route, context)
+        cargo_fetch((route,), context)
         user = user_home(context.environ)
         check(lock, user)
         sources = _source_folders(lock, user) if lock.exists() else []
@@ -254,15 +252,23 @@ def _is_current(stamp: Path, key: str) -> bool:
         return False
 
 
-def _cargo_fetch(lock: Path, route: Route, context: Context) -> None:
-    host_toolchain, target = route.host_toolchain, catalogue()[route.target]
+def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {}) -> None:
+    """
+    Let the cargo of the first route fetch what all of them need, with the user's CARGO_HOME or the one that *cargo_home* sets.
+
+    Raises:
+        ConfigError, BuildFailed: as of ``fetch``.
+    """
+    root, host_toolchain, targets = context.repository.root, routes[0].host_toolchain, [catalogue()[route.target] for route in routes]
     # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
-    targets = dict.fromkeys((*target.triples, host_toolchain.host))
-    one_target = host_toolchain.release.startswith(_ONE_TARGET)
-    options = [] if one_target or target.specification else [f"--target={triple}" for triple in targets]
-    env: Env = {"RUSTC": f"{host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    argv = (f"{host_toolchain.path}/bin/cargo", "fetch", *(("--locked",) if lock.exists() else ()), *options)
-    done = context.run(argv, env=env, cwd=context.repository.root)
+    triples = dict.fromkeys((*(triple for target in targets for triple in target.triples), host_toolchain.host))
+    fetches_all = host_toolchain.release.startswith(_ONE_TARGET) or any(target.specification for target in targets)
+    options = [] if fetches_all else [f"--target={triple}" for triple in triples]
+    env: Env = {"RUSTC": f"{host_toolchain.path}/bin/rustc", "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None, **cargo_home}
+    argv = (f"{host_toolchain.path}/bin/cargo", "fetch", *(("--locked",) if Path(root, "Cargo.lock").exists() else ()), *options)
+    context.say(f"fetching the dependencies of {Path(root).name}")
+    with progress.timer("fetch the dependencies"):
+        done = context.run(argv, env=env, cwd=root)
     if not done.code:
         return
     output = done.err.strip() or f"cargo exited with {done.code}"

@@ -25,7 +25,7 @@ from ..clients import engines
 from ..core import cache
 from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
-from . import emulation, glibc, image, rust_packages, toolchain, tools
+from . import emulation, image, rust_packages, toolchain, tools
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -49,10 +49,10 @@ def _take(step: Provision, context: Context) -> None:
     run, say, tools_home = context.run, context.say, context.cache / "tools"
     match step:
         case InstallWheels(name=name, projects=projects, machine=machine):
-            then = (partial(glibc.around, name.partition("-")[0], machine, context),) if step.glibc else ()
+            then = (partial(tools.glibc_around, name.partition("-")[0], machine, context),) if step.glibc else ()
             tools.from_pypi(tools_home, name, projects, machine=machine, then=then, run=run, say=say)
         case BringGlibc():
-            glibc.beside(step, context)
+            tools.glibc_beside(step, context)
         case CompileCross(name=name, flavour=flavour, install=install, cargo=cargo):
             tools.from_cargo(tools_home, name, flavour, install, cargo=Path(cargo), run=run, say=say)
         case InstallToolchain(source="rustup"):

@@ -45,15 +45,25 @@ def suspicious(output: str) -> str:
 
 def check_after_failure(route: Route, output: str, context: Context) -> ToolDamaged | None:
     """Compare our files if the *output* of a program suggests damage, and take out what is damaged; None if nothing of ours is."""
-    line = suspicious(output)
-    parts = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
     try:
-        for path in dict.fromkeys(parts) if line else ():
-            with intact(Path(path), context, line):
-                pass
+        if line := suspicious(output):
+            check(route, context, line)
     except ToolDamaged as error:
         return error
     return None
+
+
+def check(route: Route, context: Context, line: str = "") -> None:
+    """
+    Compare with their checksums the toolchains of a route, and its program; *line* as of ``intact``.
+
+    Raises:
+        ToolDamaged: one differs, and has been taken out.
+    """
+    tool = (str(Path(route.tool.path).parent.parent),) if route.tool else ()
+    for path in dict.fromkeys((route.toolchain.path, route.host_toolchain.path, *tool)):
+        with intact(Path(path), context, line):
+            pass
 
 
 @contextmanager

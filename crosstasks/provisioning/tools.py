@@ -1,4 +1,7 @@
-"""Act: install cross, cargo-zigbuild, rustup, wasmtime and cargo-nextest into our cache, never into the user's ``~/.cargo/bin``."""
+"""Act: install cross, cargo-zigbuild, rustup, wasmtime and cargo-nextest into our cache, never into the user's ``~/.cargo/bin``.
+
+Programs get the glibc of Debian's packages on a host that has another C library (Alpine's musl), or an older glibc.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ..catalog.machines import BY_TRIPLE, MACHINES
 from ..catalog.pins import pins
+from ..catalog.recipes import SUITE
+from ..clients.debian.deb import members
 from ..core import cache
 from ..core.errors import ToolMissing
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import BringGlibc
+    from ..clients.debian import Archive
+    from ..context import Context
     from ..core.steps import Env, Runner, Say
 
 PROGRAMS: Final = (
@@ -159,3 +167,73 @@ def _hint(output: str) -> str:
     ):
         return "are the crates registry, or the git repository and its revision, within reach?"
     return "cross 0.2.x needs Rust 1.58, main 1.85"
+
+
+GLIBC_PACKAGES: Final = ("libc6", "libgcc-s1", "zlib1g")
+"""rustup's rustc needs zlib's library too."""
+
+GLIBC: Final = "glibc"
+
+_LIBRARIES: Final = r"lib(?:c|m|dl|rt|pthread|gcc_s|z)\.so"
+_GLIBC_FILE: Final = re.compile(rf"(?P<name>(?P<loader>ld-linux[^/]*\.so)\.\d+|{_LIBRARIES}\.\d+)(?:\.[\d.]+)?")
+
+_START: Final = """\
+#!/bin/sh
+place=${{0%/*}}/../{folder}
+exec "$place/{loader}" --library-path "$place" "$place/{program}" "$@"
+"""
+"""What is started in a program's place: no variable is set, since all that the program starts would have it as well."""
+
+
+def bring_glibc(folder: Path, programs: Mapping[str, str], archive: Archive, architecture: str) -> None:
+    """
+    Let ``bin/…`` of a *folder* start programs with glibc of Debian's packages.
+
+    Args:
+        programs: the path of each by the name that it gets in ``bin``, as seen from ``glibc``.
+
+    Raises:
+        ToolMissing: the packages cannot be had, or hold no loader.
+    """
+    place = folder / GLIBC
+    place.mkdir()
+    archive.update((architecture,))
+    loader = ""
+    for deb in archive.fetch([archive.single(name, architecture) for name in GLIBC_PACKAGES]):
+        for member, content in members(deb):
+            match = _GLIBC_FILE.fullmatch(PurePosixPath(member.name).name)
+            if match and content and member.isreg():
+                (place / match["name"]).write_bytes(content.read())
+                (place / match["name"]).chmod(0o755)
+                loader = match["name"] if match["loader"] else loader
+    if not loader:
+        raise ToolMissing(f"Debian's libc6 for {architecture} holds no loader", hint="try again: the archive may be changing")
+    (folder / "bin").mkdir(exist_ok=True)
+    for name, program in programs.items():
+        start = folder / "bin" / name
+        start.write_text(_START.format(folder=GLIBC, loader=loader, program=program), "utf-8")
+        start.chmod(0o755)
+
+
+def glibc_around(program: str, machine: str, context: Context, folder: Path) -> None:
+    """Put glibc around a *program* in ``bin`` of a folder, whose triple is *machine*; the folder can be moved."""
+    (folder / "bin" / program).rename(folder / program)
+    bring_glibc(folder, {program: f"../{program}"}, context.debian_archive(SUITE), BY_TRIPLE[machine].debian)
+
+
+def glibc_beside(step: BringGlibc, context: Context) -> None:
+    """
+    Make a folder whose programs are a toolchain's, started with glibc.
+
+    Raises:
+        ToolMissing: as of ``bring_glibc``.
+    """
+    path = context.cache / "tools" / step.name
+    cache.make_once(path, partial(_fill_glibc, step, path, context), ("bin/*", f"{GLIBC}/*"), context.say)
+
+
+def _fill_glibc(step: BringGlibc, path: Path, context: Context, draft: Path) -> None:
+    bin_ = os.path.relpath(f"{step.toolchain}/bin", path / GLIBC)
+    bring_glibc(draft, {name: f"{bin_}/{name}" for name in step.programs}, context.debian_archive(SUITE), BY_TRIPLE[step.machine].debian)
+    # so a toolchain's own cargo is told from rustup's proxy (guard.py)
+    (draft / "lib" / "rustlib").mkdir(parents=True)

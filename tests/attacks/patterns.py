@@ -39,8 +39,8 @@ MADE = {
     "extras.release.build": 1,
     "extras.release.version": 1,
     "provisioning.cache_check": 1,
-    "provisioning.glibc": 1,
     "provisioning.rust_packages": 1,
+    "provisioning.tools": 1,
     "verifying.checks": 1,
 }
 """How many patterns of a module are put together: of tables below, of names without a loop, or into what the module holds compiled."""

@@ -32,7 +32,7 @@ from msgspec import Struct
 from ...building import dependencies
 from ...clients import engines
 from ...core import cache, files, unpacking
-from ...core.errors import BuildFailed, ConfigError
+from ...core.errors import ConfigError
 from ...facts.inventory import BundleImage
 from ...project.repository import Repository
 from ...provisioning import toolchain
@@ -267,34 +267,22 @@ def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], 
     All is fetched into a CARGO_HOME of its own, so that it is that and no more. The cargo is that of the first route.
 
     Raises:
-        BuildFailed: a dependency cannot be fetched.
+        ConfigError, BuildFailed: as of ``dependencies.fetch``.
     """
     theirs = dependencies.user_home(context.environ)
     with cache.temporary(context.cache) as home:
         for name in SETTINGS:
             if (theirs / name).is_file():
                 (home / name).symlink_to(theirs / name)
-        _fetch(routes, context, home)
+        dependencies.cargo_fetch(routes, context, {"CARGO_HOME": str(home)})
+        host_toolchain = Path(routes[0].host_toolchain.path)
+        for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
+            toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=context.run, say=context.say)
         pack(home, write, keep=_is_crate)
 
 
 def _is_crate(name: str) -> bool:
     return f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache")
-
-
-def _fetch(routes: Sequence[Route], context: Context, home: Path) -> None:
-    host_toolchain = Path(routes[0].host_toolchain.path)
-    root = Path(context.repository.root)
-    flags = [word for route in routes for word in ("--target", route.target)]
-    locked = ("--locked",) if (root / "Cargo.lock").exists() else ()
-    env = {"CARGO_HOME": str(home), "RUSTC": str(host_toolchain / "bin" / "rustc"), "CARGO_TERM_COLOR": "never", "RUSTUP_TOOLCHAIN": None}
-    context.say(f"fetching the dependencies of {root.name}")
-    done = context.run((str(host_toolchain / "bin" / "cargo"), "fetch", *locked, *flags), env=env, cwd=str(root))
-    if done.code:
-        hint = "`cargo fetch --locked` in the repository says the same"
-        raise BuildFailed("the dependencies cannot be fetched", why=done.err.strip(), hint=hint)
-    for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
-        toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=context.run, say=context.say)
 
 
 def put_crates(content: IO[bytes], context: Context) -> None:

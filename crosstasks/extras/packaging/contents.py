@@ -111,13 +111,16 @@ def _sums(path: Path) -> Iterator[str]:
     """Compare a file with every checksum that is told of it."""
     real = files.sha256(path)
     for source in (path.with_name(SUMS), path.with_name(f"{path.name}.sha256")):
-        lines = source.read_text("utf-8").splitlines() if source.is_file() else []
-        words = [line.split(maxsplit=1) for line in lines]
-        checksums = {pair[1].lstrip("*"): pair[0] for pair in words if len(pair) == 2}
-        if lines and checksums.get(path.name) is None:
-            yield f"is not listed in {source.name}"
-        elif lines and checksums[path.name] != real:
-            yield f"is not what {source.name} lists: SHA-256 {real[:16]}…, there {checksums[path.name][:16]}…"
+        there = checksums(source).get(path.name, "")
+        if source.is_file() and source.stat().st_size and there != real:
+            what = f"is not what {source.name} lists: SHA-256 {real[:16]}…, there {there[:16]}…"
+            yield what if there else f"is not listed in {source.name}"
+
+
+def checksums(path: Path) -> dict[str, str]:
+    """Return what a file of ``sha256sum`` lists, the checksum of each file; nothing if it is not there."""
+    words = (line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines()) if path.is_file() else ()
+    return {pair[1].lstrip("*"): pair[0] for pair in words if len(pair) == 2}
 
 
 CHUNK: Final = 1 << 20

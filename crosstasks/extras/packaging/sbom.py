@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from ...core import toml_file
 from ...core.about import __version__
 
 if TYPE_CHECKING:
@@ -70,13 +69,9 @@ def parse(text: str) -> Tree:
     return Tree(components=components, edges={ref: tuple(sorted(below)) for ref, below in edges.items()})
 
 
-def checksums(lock: str) -> dict[tuple[str, str], str]:
-    """Return the checksums in Cargo.lock, by name and version."""
-    packages = toml_file.loads(lock).get("package", ())
-    return {(one["name"], one["version"]): one["checksum"] for one in packages if "checksum" in one}
-
-
-def document(product: Product, target: str, everything: Tree, shipped: Tree, lock: str, facts: Mapping[str, str], epoch: int) -> bytes:
+def document(
+    product: Product, target: str, everything: Tree, shipped: Tree, checksums: Mapping[str, str], facts: Mapping[str, str], epoch: int
+) -> bytes:
     """
     Return the document.
 
@@ -84,14 +79,13 @@ def document(product: Product, target: str, everything: Tree, shipped: Tree, loc
         product, target: what it describes.
         everything: all that is needed to build it.
         shipped: what of that ends in the program; the rest is marked as excluded.
-        lock: the text of Cargo.lock.
+        checksums: those of Cargo.lock, by ``name-version``.
         facts: properties, by name.
         epoch: the time of the commit, so that the same commit gives the same document.
     """
-    sums = checksums(lock)
     ours = {(crate.name, crate.version) for crate in product.crates}
     released = {ref for ref, one in everything.components.items() if (one.name, one.version) in ours}
-    listed = [_component(ref, one, sums, shipped) for ref, one in sorted(everything.components.items()) if ref not in released]
+    listed = [_component(ref, one, checksums, shipped) for ref, one in sorted(everything.components.items()) if ref not in released]
     top = (
         f"pkg:cargo/{product.crates[0].name}@{product.crates[0].version}"
         if len(product.crates) == 1
@@ -115,10 +109,10 @@ def document(product: Product, target: str, everything: Tree, shipped: Tree, loc
     return (json.dumps(raw, indent=2) + "\n").encode()
 
 
-def _component(ref: str, one: Component, sums: Mapping[tuple[str, str], str], shipped: Tree) -> dict[str, Any]:
+def _component(ref: str, one: Component, checksums: Mapping[str, str], shipped: Tree) -> dict[str, Any]:
     result: dict[str, Any] = {"type": "library", "bom-ref": ref, "name": one.name, "version": one.version, "purl": ref}
     result["scope"] = "required" if ref in shipped.components else "excluded"
-    if checksum := sums.get((one.name, one.version)):
+    if checksum := checksums.get(f"{one.name}-{one.version}"):
         result["hashes"] = [{"alg": "SHA-256", "content": checksum}]
     if one.licence:
         result["licenses"] = [{"expression": one.licence.replace("/", " OR ")}]

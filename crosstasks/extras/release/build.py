@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 from msgspec.structs import replace as changed
 
+from ...building import dependencies
 from ...catalog import targets
 from ...clients import git
 from ...context import Context, Extra
@@ -97,7 +98,7 @@ def one(release: ReleaseContext, triple: str, compiler: Compile, more: Sequence[
     commit = "" if release.git.dirty else release.git.commit
     try:
         planned, artifacts, context = compiler(triple, arguments(release, more), context)
-        _sound(planned, context)
+        cache_check.check(planned.route, context)  # what damage cannot tell, somebody may have meant
         _check_tree(release)
         files, remarks = pack(replace(release, context=context), planned, artifacts)
     except CrosstasksError as error:
@@ -113,20 +114,6 @@ def one(release: ReleaseContext, triple: str, compiler: Compile, more: Sequence[
         notes=remarks,
     )
     return part, context
-
-
-def _sound(planned: Plan, context: Context) -> None:
-    """
-    Compare with their checksums the toolchains and the program that made a release: what damage cannot tell, somebody may have meant.
-
-    Raises:
-        ToolDamaged: one differs, and has been taken out.
-    """
-    route = planned.route
-    places = (route.toolchain.path, route.host_toolchain.path, *([str(Path(route.tool.path).parent.parent)] if route.tool else ()))
-    for place in dict.fromkeys(places):
-        with cache_check.intact(Path(place), context):
-            pass
 
 
 def _check_tree(release: ReleaseContext) -> None:
@@ -226,9 +213,9 @@ def _sbom(release: ReleaseContext, product: Product, planned: Plan) -> File:
         "default-features": str(options.default_features).lower(),
         "rustc": planned.route.toolchain.release,
     }
-    lock = (release.root / "Cargo.lock").read_text("utf-8")
+    checksums = dependencies.checksums(release.root / "Cargo.lock")
     path = release.dist / f"{product.stem(planned.target)}.cdx.json"
-    archive.write(path, sbom.document(product, planned.target, everything, shipped, lock, facts, release.git.time))
+    archive.write(path, sbom.document(product, planned.target, everything, shipped, checksums, facts, release.git.time))
     return _file(path, "sbom", product, planned.target)
 
 

@@ -23,7 +23,7 @@ from ...core import cache, files, versions
 from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
 from ..packaging import archive
-from ..packaging.contents import SUMS, is_of
+from ..packaging.contents import SUMS, checksums, is_of
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
@@ -132,11 +132,7 @@ def finish(release: ReleaseContext, built: Iterable[str]) -> tuple[File, ...]:
 
 def _sweep(dist: Path, names: set[str]) -> None:
     """Remove what was listed before and no longer is, such as an earlier version, and what hooks made of it."""
-    try:
-        before = [line.split("  ", 1)[1] for line in (dist / SUMS).read_text("utf-8").splitlines()]
-    except (OSError, IndexError):
-        return
-    for name in before:
+    for name in checksums(dist / SUMS):
         if name not in names and Path(name).name == name:
             for path in (dist / name, *(path for path in dist.iterdir() if path.name.startswith(f"{name}."))):
                 path.unlink(missing_ok=True)
@@ -237,16 +233,7 @@ def artifacts(folder: Path) -> tuple[_Row, ...]:
 def selection(release: ReleaseContext) -> dict[str, str]:
     """Return what SHA256SUMS lists of the selected targets."""
     triples = release.context.config.selection
-    return {name: checksum for name, checksum in checksums(release.dist).items() if is_of(name, triples)}
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """Return what SHA256SUMS says: the checksum of each file."""
-    try:
-        lines = (folder / SUMS).read_text("utf-8").splitlines()
-    except OSError:
-        return {}
-    return {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+    return {name: checksum for name, checksum in checksums(release.dist / SUMS).items() if is_of(name, triples)}
 
 
 def product(release: ReleaseContext, path: Path) -> str:

@@ -20,7 +20,7 @@ from crosstasks.catalog.ingredients import (
 )
 from crosstasks.clients import engines
 from crosstasks.core import cache
-from crosstasks.provisioning import emulation, glibc, image, rust_packages, toolchain, tools
+from crosstasks.provisioning import emulation, image, rust_packages, toolchain, tools
 from crosstasks.testing import facts
 
 AMD64, ARM64 = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
@@ -32,7 +32,14 @@ def calls(monkeypatch):
     """Keep the calls of all that acts, and do nothing."""
     calls = []
     monkeypatch.setattr(cache, "ROOM", 1.0)
-    acts = (tools, "from_pypi"), (tools, "from_cargo"), (tools, "patchelf"), (glibc, "beside"), (glibc, "around"), (engines, "pull")
+    acts = (
+        (tools, "from_pypi"),
+        (tools, "from_cargo"),
+        (tools, "patchelf"),
+        (tools, "glibc_beside"),
+        (tools, "glibc_around"),
+        (engines, "pull"),
+    )
     acts += (image, "provide"), (emulation, "install"), (toolchain, "from_rustup"), (rust_packages, "from_debian")
     for place, name in acts:
         monkeypatch.setattr(place, name, lambda *arguments, name=name, **options: calls.append((name, arguments, options)))
@@ -50,7 +57,7 @@ def calls(monkeypatch):
         ),
         (PullImage(why="", ref="r/i:1", platform="linux/arm64", digest=""), "pull", ("{engine}", "r/i:1", "linux/arm64", "{say}"), {}),
         (BuildImage(why="", recipe=RECIPE), "provide", (RECIPE, "{call}"), {}),
-        (step := BringGlibc(why="", name="g", toolchain="/t", machine=AMD64), "beside", (step, "{call}"), {}),
+        (step := BringGlibc(why="", name="g", toolchain="/t", machine=AMD64), "glibc_beside", (step, "{call}"), {}),
         (step := RegisterEmulator(why="", platform="linux/s390x", source="image"), "install", (step, "{call}"), {}),
         (
             step := InstallToolchain(why="", release="1.95.0", host=AMD64, targets=(), library=False, source="rustup", rustup="/r"),
@@ -88,7 +95,7 @@ def test_glibc_is_put_around_wheels_that_lack_it(tmp_path, calls):
     assert ("", (), ARM64) == (first[2]["machine"], first[2]["then"], second[2]["machine"])
     (then,) = second[2]["then"]
     then(Path("/draft"))
-    assert ("around", ("cross", ARM64, call, Path("/draft")), {}) == calls[-1]
+    assert ("glibc_around", ("cross", ARM64, call, Path("/draft")), {}) == calls[-1]
 
 
 @pytest.mark.parametrize(("host", "glibc_here", "runs"), [(AMD64, "2.36", True), (AMD64, "2.28", False), (ARM64, "2.36", False)])

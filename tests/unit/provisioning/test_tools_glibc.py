@@ -10,7 +10,7 @@ from acting import context
 
 from crosstasks.catalog.ingredients import BringGlibc
 from crosstasks.core.errors import ToolMissing
-from crosstasks.provisioning import glibc
+from crosstasks.provisioning import tools
 
 
 class Archive:
@@ -57,7 +57,7 @@ FILES = {"./lib/x/ld-linux-x86-64.so.2": b"l", "./lib/x/libc.so.6": b"c", "./usr
 def test_programs_are_started_by_the_loader_beside_them(tmp_path):
     """No variable is set: whatever they start would have it as well. tests/integration/test_glibc.py runs some."""
     archive = Archive(tmp_path, libc6=FILES, libgcc_s1={"./lib/x/libgcc_s.so.1": b"g"}, zlib1g={"./lib/x/libz.so.1.2.13": b"z"})
-    glibc.bring(tmp_path / "tool", {"cross": "../cross"}, archive, "amd64")
+    tools.bring_glibc(tmp_path / "tool", {"cross": "../cross"}, archive, "amd64")
     assert {path.name for path in (tmp_path / "tool/glibc").iterdir()} == {
         "ld-linux-x86-64.so.2",
         "libc.so.6",
@@ -73,7 +73,7 @@ def test_packages_without_a_loader_are_refused(tmp_path):
     """A program that nothing could start is no tool."""
     archive = Archive(tmp_path, libc6={"./lib/libc.so.6": b""}, libgcc_s1={}, zlib1g={})
     with pytest.raises(ToolMissing, match="libc6 for amd64 holds no loader"):
-        glibc.bring(tmp_path / "tool", {"cross": "../cross"}, archive, "amd64")
+        tools.bring_glibc(tmp_path / "tool", {"cross": "../cross"}, archive, "amd64")
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def brought(monkeypatch):
             (folder / "bin" / name).write_text("start")
         brought.append((folder.name.startswith("."), programs, archive.suite, architecture))
 
-    monkeypatch.setattr(glibc, "bring", bring)
+    monkeypatch.setattr(tools, "bring_glibc", bring)
     return brought
 
 
@@ -95,7 +95,7 @@ def test_a_tools_own_program_moves_out_of_the_way(tmp_path, brought):
     """What starts it has its name, and finds it wherever the folder lies."""
     (tmp_path / "tool/bin").mkdir(parents=True)
     (tmp_path / "tool/bin/cross").write_text("program")
-    glibc.around("cross", "aarch64-unknown-linux-gnu", context(tmp_path), tmp_path / "tool")
+    tools.glibc_around("cross", "aarch64-unknown-linux-gnu", context(tmp_path), tmp_path / "tool")
     assert ("program", "start") == ((tmp_path / "tool/cross").read_text(), (tmp_path / "tool/bin/cross").read_text())
     assert [(False, {"cross": "../cross"}, "bookworm", "arm64")] == brought
 
@@ -105,7 +105,7 @@ def test_a_toolchain_is_started_from_beside_it(tmp_path, brought):
     call = context(tmp_path)
     step = BringGlibc(why="", name="glibc-1", toolchain=str(call.cache / "rustup/toolchains/t"), machine="x86_64-unknown-linux-gnu")
     for _ in range(2):
-        glibc.beside(step, call)
+        tools.glibc_beside(step, call)
     programs = {name: f"../../../rustup/toolchains/t/bin/{name}" for name in step.programs}
     assert [(True, programs, "bookworm", "amd64")] == brought
     assert (call.cache / "tools/glibc-1/lib/rustlib").is_dir()
