@@ -58,26 +58,18 @@ def register(
     Raises:
         ConfigError: the configuration is wrong, or a session of one of the names exists; then none is added.
     """
-    place = Path(_caller()).absolute().parent / (root or "")
+    # inspect.stack() would look up the module of every frame, a tenth of `nox -l`
+    caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - documented, and what inspect itself uses
+    place = Path(caller).absolute().parent / (root or "")
     try:
         asked = _verbs(verbs)
         rows = session_cache.targets(place, names, os.environ, lambda: _read(place, names))
         sessions = _sessions(rows, asked, prefix, place, named=bool(names))
         _refuse(sessions)
     except ConfigError as error:
-        raise NoxfileError(error.what, problems=error.problems, why=_rest(error), hint=error.hint) from None
+        raise NoxfileError(error.what, why=error.why, hint=error.hint) from None
     parallel = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}  # nox >= 2026.8.10
     return {name: _add(name, function, {**parallel, **options}) for name, (function, options) in sessions.items()}
-
-
-def _caller() -> str:
-    """Return the file that calls register(). inspect.stack() would look up the module of every frame, a tenth of ``nox -l``."""
-    return sys._getframe(2).f_code.co_filename  # noqa: SLF001 - documented, and what inspect itself uses
-
-
-def _rest(error: ConfigError) -> str:
-    """Return the reason without the problems, which the new error joins by itself."""
-    return error.why.removeprefix("\n".join(error.problems)).lstrip("\n")
 
 
 Sessions: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]

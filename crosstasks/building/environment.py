@@ -375,13 +375,10 @@ def add_flags(triples: Sequence[str], flags: Sequence[str], config_flags: Config
     tables = [triple for triple in triples if triple in config_flags or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
     if len(tables) < len(triples):
         tables += [*(name for name in config_flags if name.startswith("cfg(")), "build"]
+    keys = {table: table if table == "build" else f"target.{json.dumps(table)}" for table in tables}
     return FlagChanges(
-        arguments=tuple(f"--config={_key(table)}.rustflags={_value(config_flags.get(table, ()), flags)}" for table in tables)
+        arguments=tuple(f"--config={key}.rustflags={_value(config_flags.get(table, ()), flags)}" for table, key in keys.items())
     )
-
-
-def _key(table: str) -> str:
-    return table if table == "build" else f"target.{json.dumps(table)}"
 
 
 def _value(theirs: str | tuple[str, ...], flags: Sequence[str]) -> str:

@@ -168,7 +168,7 @@ def run(plan: Plan, words: Sequence[str], context: Context) -> Run:
         code=done.code,
         output=output,
         target_dir=str(target_dir),
-        at_work=output.at_work or (plan.verb != "build" and _at_work(done.err)),
+        at_work=output.at_work or (plan.verb != "build" and bool(WORK.search(done.err))),
         error=error,
         err=done.err,
         container=container,
@@ -262,12 +262,8 @@ def _full(plan: Plan, done: Done) -> CrosstasksError | None:
     return DiskFull(f"{plan.target}: a disk is full", why=message, hint=cache.HINT) if message else None
 
 
-_WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Checking|Compiling|Documenting|Finished|Running|Doc-tests)\b", re.MULTILINE)
-
-
-def _at_work(err: str) -> bool:
-    """Tell from what cargo shows that it has begun to work: tests give no messages that could be read."""
-    return bool(_WORK.search(err))
+WORK: Final = re.compile(r"^(?:\x1b\[[0-9;]*+m|[ \t])*+(?:Checking|Compiling|Documenting|Finished|Running|Doc-tests)\b", re.MULTILINE)
+"""How cargo shows that it has begun to work: tests give no messages that could be read."""
 
 
 def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[str, str], ...]:

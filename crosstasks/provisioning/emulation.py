@@ -110,14 +110,10 @@ def check_runs(context: Context, platform: str) -> None:
 def _from_image(context: Context, step: RegisterEmulator) -> None:
     platform, ref = step.platform, step.ref
     name = qemu(platform)
-    for action, value in (("--uninstall", entry(platform)), ("--install", _binfmt_name(platform))):
+    for action, value in (("--uninstall", entry(platform)), ("--install", platform.split("/")[1])):
         done = context.run((*_container(context), *MOUNT_PRIVILEGES, ref, action, value), timeout=PATIENCE)
     if done.code:
         raise _failure(f"the pinned image did not register an emulator of {name}", done)
-
-
-def _binfmt_name(platform: str) -> str:
-    return platform.removeprefix("linux/").partition("/")[0]
 
 
 def _from_build(context: Context, step: RegisterEmulator) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -79,16 +79,12 @@ def _component(_wasmtime: Any, engine: Any, store: Any, program: Path) -> int:
     linker.add_wasip2()
     whole = component.Component.from_file(engine, str(program))
     instance = linker.instantiate(store, whole)
-    interface = next(found for name in _runs(whole, engine) if (found := instance.get_export_index(store, name)))
+    names = (name for name in whole.type.exports(engine) if name.startswith(RUN))
+    interface = next(filter(None, (instance.get_export_index(store, name) for name in names)))
     function = instance.get_func(store, instance.get_export_index(store, "run", interface))
     result = function(store)
     function.post_return(store)
     return 0 if getattr(result, "tag", "ok") == "ok" else 1
-
-
-def _runs(whole: Any, engine: Any) -> Iterator[str]:
-    """Give the names under which a component may be started."""
-    yield from (name for name in whole.type.exports(engine) if name.startswith(RUN))
 
 
 if __name__ == "__main__":

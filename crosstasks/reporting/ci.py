@@ -32,7 +32,6 @@ from ..project import manifest
 if TYPE_CHECKING:
     from ..context import Context
     from ..core.results import Result
-    from ..core.steps import Diagnostic
 
 REPORT: Final = "CROSSTASKS_REPORT"
 
@@ -62,22 +61,15 @@ def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterab
         top: that of the repository, which an annotation's begin at.
     """
     for result in results:
-        errors = [diagnostic for diagnostic in result.diagnostics if diagnostic.level == "error" and not _total(diagnostic)]
-        for diagnostic in errors:
-            title = f"error{f'[{diagnostic.code}]' if diagnostic.code else ''} ({result.target})"
-            yield _annotation({**_place(diagnostic, root, top), "title": title}, diagnostic.message)
+        # without a path the compiler may only count what it has said already
+        errors = [one for one in result.diagnostics if one.level == "error" and (one.path or not one.message.startswith("aborting due to"))]
+        for one in errors:
+            title = f"error{f'[{one.code}]' if one.code else ''} ({result.target})"
+            path = inside(one.path, root, top)
+            place = {"file": path, "line": one.line, "endLine": one.end_line, "col": one.column} if path else {}
+            yield _annotation({**place, "title": title}, one.message)
         if result.error and not errors:
             yield _annotation({"title": f"{result.verb} {result.target}"}, result.error)
-
-
-def _total(diagnostic: Diagnostic) -> bool:
-    """Tell whether the compiler only counts what it has said already."""
-    return not diagnostic.path and diagnostic.message.startswith("aborting due to")
-
-
-def _place(diagnostic: Diagnostic, root: str, top: str) -> Mapping[str, Any]:
-    path = inside(diagnostic.path, root, top)
-    return {"file": path, "line": diagnostic.line, "endLine": diagnostic.end_line, "col": diagnostic.column} if path else {}
 
 
 def inside(path: str, root: str, top: str) -> str:
@@ -87,16 +79,12 @@ def inside(path: str, root: str, top: str) -> str:
 
 
 def _annotation(properties: Mapping[str, Any], message: str) -> str:
-    listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::error {listed}::{_data(message)}"
+    listed = ",".join(f"{key}={_escape(str(value)).replace(':', '%3A').replace(',', '%2C')}" for key, value in properties.items())
+    return f"::error {listed}::{_escape(message)}"
 
 
-def _data(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 HEAD: Final = "| target | | route | time | artifact | size | glibc | SHA-256 | routes that failed, or were refused |"
@@ -184,9 +172,9 @@ def finish(results: Sequence[Result], context: Context) -> None:
             _line(line)
     with _LOCK:
         for name, act in _FILES.items():
-            path = environ.get(name)
-            if path:
-                _try(Path(path).absolute(), act, results, (root, top))
+            if path := environ.get(name):
+                with _writing(path) as place:
+                    act(place, results, root, top)
 
 
 def ready(environ: Mapping[str, str]) -> None:
@@ -198,15 +186,11 @@ def ready(environ: Mapping[str, str]) -> None:
     """
     for name in (REPORT, QUALITY):
         if environ.get(name):
-            _try(Path(environ[name]).absolute(), _check, (), ("", ""))
-
-
-def _check(path: Path, _results: Sequence[Result], _folders: tuple[str, str]) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=path.parent):
-        pass
+            with _writing(environ[name]) as path:
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                TemporaryFile(dir=path.parent).close()
 
 
 def _folders(context: Context) -> tuple[str, str]:
@@ -219,27 +203,30 @@ def _folders(context: Context) -> tuple[str, str]:
     return root, top
 
 
-def _try(path: Path, act: Any, results: Sequence[Result], folders: tuple[str, str]) -> None:
+@contextmanager
+def _writing(name: str) -> Iterator[Path]:
+    """Give the whole path of a file; what keeps it from being written is the user's to mend."""
+    path = Path(name).absolute()
     try:
-        act(path, results, folders)
+        yield path
     except OSError as error:
         raise ConfigError(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
-def _summary(path: Path, results: Sequence[Result], _folders: tuple[str, str]) -> None:
+def _summary(path: Path, results: Sequence[Result], *_folders: str) -> None:
     before = path.read_text("utf-8") if path.exists() else ""
     with path.open("a", encoding="utf-8") as file:  # the service's own file: it is added to
         file.write(summary(results, before))
 
 
-def _report(path: Path, results: Sequence[Result], _folders: tuple[str, str]) -> None:
+def _report(path: Path, results: Sequence[Result], *_folders: str) -> None:
     from ..core.about import __version__
 
     _json(path, {"schema_version": SCHEMA_VERSION, "version": __version__, "results": _add_results(path, results)})
 
 
-def _quality(path: Path, results: Sequence[Result], folders: tuple[str, str]) -> None:
-    _json(path, quality(_add_results(path, results), *folders))
+def _quality(path: Path, results: Sequence[Result], root: str, top: str) -> None:
+    _json(path, quality(_add_results(path, results), root, top))
 
 
 def _add_results(path: Path, results: Iterable[Result]) -> Sequence[Result]:

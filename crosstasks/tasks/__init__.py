@@ -19,13 +19,8 @@ PARTS: Final[Mapping[str, str]] = {"from_": "offline", "changed_since": "ci"}
 """Options of other tasks that a part of the package does the work for."""
 
 
-def _possible(row: Task) -> Task:
-    """Return a row without the options of parts that are not there."""
-    return row._replace(options=tuple(name for name in row.options if name not in PARTS or parts.has(PARTS[name])))
-
-
 TASKS: Final[Mapping[str, Task]] = {
-    name: _possible(row)
+    name: row._replace(options=tuple(option for option in row.options if option not in PARTS or parts.has(PARTS[option])))
     for module in MODULES
     if Path(__file__).with_name(f"{module}.py").is_file()
     for name, row in import_module(f".{module}", __name__).TASKS.items()

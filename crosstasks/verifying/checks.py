@@ -277,10 +277,6 @@ def static(target: Target) -> bool:
     return target.libc == "musl" and target.arch not in _DYNAMIC_MUSL
 
 
-def _format(subject: Subject, promise: Promise) -> Answer:
-    return verify.check(subject.artifact, promise.target)
-
-
 def _interpreter(subject: Subject, promise: Promise) -> Answer:
     actual, expected = subject.artifact.interpreter, loader(promise.target)
     if not actual or not expected:
@@ -345,14 +341,10 @@ def _pie(subject: Subject, promise: Promise) -> Answer:
     return () if artifact.pie else ("is not position-independent: it is always loaded at the same address",)
 
 
-def _paths(subject: Subject, promise: Promise) -> Answer:
-    return tuple(map(str, leftovers(subject.path, promise.folders)))
-
-
 CHECKS: Final[Mapping[VerifyCheck, Check]] = {
     "format": Check(
         "the format, machine, class, byte order and libc are the target's",
-        _format,
+        lambda subject, promise: verify.check(subject.artifact, promise.target),
         "a build for another target was packaged: remove the target folder and build again",
     ),
     "interpreter": Check(
@@ -364,7 +356,9 @@ CHECKS: Final[Mapping[VerifyCheck, Check]] = {
     "relro": Check("what the loader has filled in becomes read-only", _relro, "is relro-level set in the flags of rustc?"),
     "pie": Check("programs can be loaded anywhere", _pie, "is relocation-model set in the flags of rustc?"),
     "paths": Check(
-        "no folder of the machine that built it is named", _paths, "--remap-path-prefix, or `strip` of the profile, takes them out"
+        "no folder of the machine that built it is named",
+        lambda subject, promise: tuple(map(str, leftovers(subject.path, promise.folders))),
+        "--remap-path-prefix, or `strip` of the profile, takes them out",
     ),
 }
 """By name, as ``verify-skip`` has them; ``smoke``, which starts programs, is beside them in ``verify``."""

@@ -54,9 +54,9 @@ def at(file: IO[bytes], offset: int, size: int) -> bytes:
     return file.read(size)
 
 
-def _text(file: IO[bytes], offset: int) -> str:
+def _text(data: bytes) -> str:
     """Return a text that ends with a zero."""
-    return at(file, offset, LONGEST).partition(b"\0")[0].decode("utf-8", "replace")
+    return data[:LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def coff(file: IO[bytes], path: str) -> Artifact:
@@ -100,7 +100,7 @@ def _dlls(file: IO[bytes], directory: int, table: int, sections: int) -> Iterato
         if len(entry) < 20 or not name:
             return
         if there := _place(rows, name):
-            yield _text(file, there)
+            yield _text(at(file, there, LONGEST))
 
 
 def _place(sections: list[tuple[int, ...]], address: int) -> int:
@@ -175,7 +175,7 @@ def _part(file: IO[bytes], path: str, start: int) -> Artifact:
         endian="little",
         system=system,
         minimum=minimum,
-        needed=tuple(_command_text(body) for number, body in commands if number in _DYLIBS),
+        needed=tuple(_text(body[struct.unpack_from("<I", body, 8)[0] :]) for number, body in commands if number in _DYLIBS),
         # an object is signed when it is linked
         signed="" if kind == 1 else next((_signature(file, start, body) for number, body in commands if number == _SIGNATURE), "no"),
         pie=bool(flags & 0x200000),
@@ -190,11 +190,6 @@ def _commands(data: bytes, count: int) -> Iterator[tuple[int, bytes]]:
             raise ValueError("a load command without a size")
         yield number, data[offset : offset + size]
         offset += size
-
-
-def _command_text(body: bytes) -> str:
-    (offset,) = struct.unpack_from("<I", body, 8)
-    return body[offset : offset + LONGEST].partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def _release(number: int, body: bytes) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from ...config import configuration
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question
 from ...facts.debian import Debian
-from ...facts.emulation import Emulation, Registration
+from ...facts.emulation import Emulation
 from ...facts.engine import Engine
 from ...facts.host import Host
 from ...facts.registry import RegistryImage
@@ -164,17 +164,14 @@ def emulation(facts: Facts) -> Iterator[Row]:
     fix = "needed only for images of another architecture: `crosstasks emulation.install --platform linux/amd64`"
     match facts.emulation:
         case Emulation(registered=registered) if registered:
-            detail = ", ".join(dict.fromkeys(map(_entry, registered.values())))
+            words = (f"{one.name} ({'F' if one.fixed else 'no F'}{'' if one.enabled else ', disabled'})" for one in registered.values())
+            detail = ", ".join(dict.fromkeys(words))
             works = any(entry.fixed and entry.enabled for entry in registered.values())
             yield line("emulation", detail) if works else line("emulation", f"{detail}: without the flag F containers cannot use it", fix)
         case Emulation():
             yield line("emulation", "the kernel hands no foreign program to an emulator, or does not tell here", fix)
         case why:
             yield absent("emulation", why, fix)
-
-
-def _entry(entry: Registration) -> str:
-    return f"{entry.name} ({'F' if entry.fixed else 'no F'}{'' if entry.enabled else ', disabled'})"
 
 
 def repository(facts: Facts) -> Iterator[Row]:

@@ -125,13 +125,11 @@ def fix(emulators: Emulation, entry: Registration | None, platform: str, engine:
 def text(rows: Sequence[Row]) -> str:
     """Return the rows for people, with a fix below what does not work."""
     lines = [("platform", "works", "registered", "flags", "interpreter")]
-    lines += [(row.platform, _works(row), row.registered or "-", row.flags or "-", row.interpreter or "-") for row in rows]
+    for row in rows:
+        works = "no" if not row.proven else "native" if row.native else "proven"
+        lines.append((row.platform, works, row.registered or "-", row.flags or "-", row.interpreter or "-"))
     notes = [f"{row.platform}: {row.why}\n  {report.dim_out(f'fix: {row.fix}')}" for row in rows if row.why]
     return "\n".join((progress.align(lines), *(["", *notes] if notes else [])))
-
-
-def _works(row: Row) -> str:
-    return "no" if not row.proven else "native" if row.native else "proven"
 
 
 def install(platforms: Sequence[str], source: str, context: Context) -> Iterator[str]:

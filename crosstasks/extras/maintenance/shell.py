@@ -19,7 +19,6 @@ from ...reporting import streams
 
 if TYPE_CHECKING:
     from ...context import Context
-    from ...facts.engine import Engine
     from ...planning.route import Route
 
 START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh'
@@ -104,25 +103,19 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
     }
     inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
     assert route.image is not None  # noqa: S101
+    # whoever runs a rootless engine is root in its containers; elsewhere what is written must be the user's
     return (
         engine.command,
         *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
         *environment.options(route, call, engine, repository, context.config.target(route.target)),
         *(f"--env={key}={value}" for key, value in inside.items()),
-        *_user(engine),
+        *(() if engine.rootless or not hasattr(os, "getuid") else ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")),
         *_volumes(mounts, "z" if engine.selinux else ""),
         *_volumes(fixed, "ro,z" if engine.selinux else "ro"),
         f"--workdir={root}",
         route.image.ref,
         *("sh", "-c", START),
     )
-
-
-def _user(engine: Engine) -> tuple[str, ...]:
-    """Whoever runs a rootless engine is root in its containers; elsewhere what is written must be the user's."""
-    if engine.rootless or not hasattr(os, "getuid"):
-        return ()
-    return ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")
 
 
 def _volumes(mounts: Mapping[str, str], how: str) -> tuple[str, ...]:

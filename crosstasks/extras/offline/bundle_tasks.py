@@ -19,7 +19,7 @@ import msgspec
 from msgspec import structs
 
 from ... import pipeline, provisioning
-from ...catalog.ingredients import CompileCross, InstallToolchain, Tool, Toolchain
+from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
@@ -350,15 +350,11 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
         if new is None or f"{new.release}-{new.host}" != member.name:
             raise ConfigError(f"{member.path} is another toolchain than its name says", hint="the bundle is not trusted")
         if present and not cache.changed_files(place):
-            if _covers(present, new):
+            every = present.origin == new.origin and set(new.standard) <= set(present.standard) and present.library >= new.library
+            if every:  # what is there holds all that the bundle would bring
                 return
             rustup_home.keep(place, present, draft, new)
         files.replace_folder(draft, place)
-
-
-def _covers(present: Toolchain, new: Toolchain) -> bool:
-    """Tell whether what is there already holds all that the bundle would bring."""
-    return present.origin == new.origin and set(new.standard) <= set(present.standard) and present.library >= new.library
 
 
 def _images(reader: bundle.Reader, member: Member, context: Context) -> None:
@@ -368,15 +364,11 @@ def _images(reader: bundle.Reader, member: Member, context: Context) -> None:
     engines.load(context.engine.command, iter(lambda: content.read(bundle.CHUNK), b""))
 
 
-def _crates(reader: bundle.Reader, member: Member, context: Context) -> None:
-    bundle.put_crates(reader.open(member), context)
-
-
 PLACES: Final[Mapping[Kind, Callable[[bundle.Reader, Member, Context], None]]] = {
     "tool": _tool,
     "toolchain": _toolchain,
     "images": _images,
-    "crates": _crates,
+    "crates": lambda reader, member, context: bundle.put_crates(reader.open(member), context),
 }
 
 

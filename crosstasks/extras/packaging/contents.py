@@ -77,7 +77,11 @@ def unpack(package: Package, root: Path) -> Iterator[Path]:
         folder = place / "package"
         folder.mkdir(mode=0o755)  # a container's user reads it as well
         try:
-            _zip(package.path, folder) if package.path.suffix == ".zip" else _tar(package.path, folder)
+            if package.path.suffix == ".zip":
+                _unzip(package.path, folder)
+            else:
+                with tarfile.open(package.path) as archive:
+                    unpacking.extract(archive, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
             raise VerificationFailed(f"{package.path.name} cannot be unpacked", why=str(error), hint="package it again") from error
         yield folder
@@ -88,12 +92,7 @@ def regular_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()))
 
 
-def _tar(path: Path, folder: Path) -> None:
-    with tarfile.open(path) as archive:
-        unpacking.extract(archive, folder)
-
-
-def _zip(path: Path, folder: Path) -> None:
+def _unzip(path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             mode = (member.external_attr >> 16) & 0o777
@@ -223,10 +222,10 @@ def _first(first: bytes, second: bytes) -> int:
 
 def _members(path: Path) -> dict[str, Member]:
     with path.open("rb") as file:
-        return dict(_differences_zip(file) if path.suffix == ".zip" else _differences_tar(file))
+        return dict(_zip(file) if path.suffix == ".zip" else _tar(file))
 
 
-def _differences_tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
+def _tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
     with tarfile.open(fileobj=file) as archive:
         for row in archive:
             data = content.read() if (content := archive.extractfile(row)) else b""
@@ -234,7 +233,7 @@ def _differences_tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
             yield row.name, Member(about={**about, "the kind": row.type, "the link": row.linkname}, data=data)
 
 
-def _differences_zip(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
+def _zip(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
     with zipfile.ZipFile(file) as archive:
         for row in archive.infolist():
             about = {"the mode": oct(row.external_attr >> 16), "the time": row.date_time, "the system": row.create_system}

@@ -95,7 +95,9 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
         return Intent(versions=now, message=_message(release, now), tags=_tags(release, now), resumed=bool(bump))
     new = {name: version.bump(one, bump) if bump else one for name, one in now.items()}
     tags = _tags(release, new)
-    writes = {**_manifests(head, now, new), **_changelogs(release, head, new, today or datetime.now(UTC).strftime("%Y-%m-%d"))}
+    today = today or datetime.now(UTC).strftime("%Y-%m-%d")
+    texts = {path: _changelog(release, head, path, crate, new[crate.name], today) for path, crate in changelogs(release, head)}
+    writes = {**_manifests(head, now, new), **texts}
     before = {path: head.text(path) or "" for path in writes}
     writes = {path: text for path, text in writes.items() if text != before[path]}
     _clean(release, writes)
@@ -207,10 +209,6 @@ def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> di
     lock = head.path(Path(repository.root) / "Cargo.lock")
     text = head.text(lock)
     return changes | ({lock: version.lock(text, new, now)} if text is not None else {})
-
-
-def _changelogs(release: ReleaseContext, head: Head, new: Mapping[str, str], today: str) -> dict[str, str]:
-    return {path: _changelog(release, head, path, crate, new[crate.name], today) for path, crate in changelogs(release, head)}
 
 
 def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:

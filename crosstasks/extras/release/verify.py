@@ -210,13 +210,9 @@ def text(findings: Sequence[Finding]) -> str:
     lines: list[tuple[str, ...]] = [("file", *names)]
     for (package, member), rows in files.items():
         label = f"{package if count[member] > 1 else ''}  {member}" if member else package
-        lines.append((label, *(_sign(rows.get(name)) for name in names)))
+        signs = (SIGNS[rows[name].state] if name in rows else ("", "") for name in names)
+        lines.append((label, *(report.paint(style, word, sys.stdout) if word else "" for word, style in signs)))
     return "\n".join((align(lines), *_notes(findings)))
-
-
-def _sign(row: Finding | None) -> str:
-    word, style = SIGNS[row.state] if row else ("", "")
-    return report.paint(style, word, sys.stdout) if word else ""
 
 
 def _notes(findings: Iterable[Finding]) -> list[str]:

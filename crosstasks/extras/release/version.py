@@ -153,11 +153,7 @@ def sections(text: str) -> dict[str, str]:
     """Return what stands below each heading of the second level, by its version, in lower case."""
     headings = list(_HEADING.finditer(text))
     ends = [*(match.start() for match in headings[1:]), *([len(text)] if headings else [])]
-    return {match[1].lower(): _without_links(text[match.end() : end]) for match, end in zip(headings, ends, strict=True)}
-
-
-def _without_links(text: str) -> str:
-    return _LINKS.sub("", text).strip()
+    return {match[1].lower(): _LINKS.sub("", text[match.end() : end]).strip() for match, end in zip(headings, ends, strict=True)}
 
 
 def notes(text: str, version: str) -> str | None:
