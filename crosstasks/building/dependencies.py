@@ -303,7 +303,7 @@ def _source_folders(lock: Path, user: Path) -> list[str]:
 
 def carry(place: Path, route: Route, context: Context) -> None:
     """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
-    from ..provisioning.rustup_home import SOURCE
+    from ..provisioning.toolchain import SOURCE
 
     user = user_home(context.environ)
     shutil.copytree(home(context), place)

@@ -16,7 +16,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
-from .rustup_home import BUILD_STD, addition, contents, mark, missing, path
+from .toolchain import BUILD_STD, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -53,7 +53,6 @@ def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
     Return the first place where each folder is named.
 
     Args:
-        path: of a file.
         folders: what is looked for, and what to call it: ``{"/home/me": "your home"}``. A path in two of them counts for the inner.
     """
     if not path.stat().st_size or not folders:
@@ -155,13 +154,7 @@ def rust(path: Path) -> str:
 
 
 def askers(names: Iterable[str], folders: Iterable[Path]) -> Mapping[str, tuple[str, ...]]:
-    """
-    Return for each symbol the crates whose objects refer to it and do not hold it themselves.
-
-    Args:
-        names: of the symbols.
-        folders: where to look, such as ``target/<triple>/release``; what is not there holds nothing.
-    """
+    """Return for each symbol the crates whose objects, in *folders* such as ``target/<triple>/release``, refer to it and do not hold it."""
     texts = {name: name.encode() for name in names}
     crates_by_symbol: dict[str, set[str]] = {name: set() for name in texts}
     for path, crate in sorted(_libraries(folders)):

@@ -32,7 +32,7 @@ from ...facts.engine import Engine, identity
 from ...facts.inventory import BUNDLE_PREFIX, IMAGES, BundleImage
 from ...facts.lock import platform as engine_platform
 from ...planning import lock_rows, tools
-from ...provisioning import cache_check, rustup_home
+from ...provisioning import cache_check, toolchain
 from ...provisioning.tools import PROGRAMS
 from ...reporting import progress, report
 from . import bundle
@@ -91,8 +91,7 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
     """Name the folders of our cache that a plan uses."""
     if plan.route.tool:
         yield "tool", Path(plan.route.tool.path).parents[1]
-    for toolchain in (plan.route.toolchain, plan.route.host_toolchain):
-        yield "toolchain", Path(toolchain.path)
+    yield from (("toolchain", Path(one.path)) for one in (plan.route.toolchain, plan.route.host_toolchain))
 
 
 def provide(triple: str, machine: Context, context: Context) -> Plan:
@@ -194,14 +193,14 @@ def _row(route: Route, image: Image, ref: str, platform: str, context: Context) 
 
 def _add_crates(writer: bundle.Writer, context: Context, routes: Sequence[Route]) -> None:
     """Add the dependencies, fetched by a cargo that runs here: that of a machine like this one, else of the same release."""
-    toolchain = next((route.host_toolchain for route in routes if route.host_toolchain.host == context.facts.host.triple), None)
-    if toolchain is None:
+    host_toolchain = next((route.host_toolchain for route in routes if route.host_toolchain.host == context.facts.host.triple), None)
+    if host_toolchain is None:
         config = structs.replace(context.config, toolchain=routes[0].host_toolchain.release)
         planned, _ = pipeline.make(routes[0].target, "build", pipeline.begin(config, context.root, context.environ, context.say))
-        toolchain = planned.route.host_toolchain
-        for step in toolchain.steps:
+        host_toolchain = planned.route.host_toolchain
+        for step in host_toolchain.steps:
             provisioning.take(step, context)
-    routes = [structs.replace(route, host_toolchain=toolchain) for route in routes]
+    routes = [structs.replace(route, host_toolchain=host_toolchain) for route in routes]
     writer.add("crates.tar.gz", "crates", "crates", lambda write: bundle.collect(routes, context, write))
 
 
@@ -245,9 +244,7 @@ def readiness(context: Context, bundled: Sequence[str], verb: Verb) -> tuple[Rea
     Look, target by target, whether all is there now.
 
     Args:
-        context: of a call after loading.
         bundled: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
-        verb: what is to be done with them.
 
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.
@@ -342,7 +339,7 @@ def _single(member: Member) -> str:
 def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
     home = context.cache / "rustup"
     place = home / "toolchains" / _single(member)
-    with rustup_home.draft(home, member.name, context.say) as folder:
+    with toolchain.draft(home, member.name, context.say) as folder:
         draft = folder / member.name
         draft.mkdir()
         bundle.unpack(reader.open(member), draft, member.path)
@@ -353,7 +350,7 @@ def _toolchain(reader: bundle.Reader, member: Member, context: Context) -> None:
             every = present.origin == new.origin and set(new.standard) <= set(present.standard) and present.library >= new.library
             if every:  # what is there holds all that the bundle would bring
                 return
-            rustup_home.keep(place, present, draft, new)
+            toolchain.keep(place, present, draft, new)
         files.replace_folder(draft, place)
 
 

@@ -66,13 +66,7 @@ class ReleaseContext:
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
     """
-    Put together what is released.
-
-    Args:
-        context: with the repository known.
-        packages: the cargo packages that are named.
-        skip: the parts to leave out.
-        snapshot: this is no release.
+    Put together what is released; the repository must be known.
 
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.

@@ -6,25 +6,20 @@ https://keepachangelog.com/en/1.1.0/. Headings may be links or plain, with the d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...core.errors import ConfigError
+from ...project.manifest import dependencies
 
 WORDS: Final = ("patch", "minor", "major")
-
-_KINDS: Final = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
 
 _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
 def bump(version: str, how: str) -> str:
     """
-    Return the version that follows.
-
-    Args:
-        version: that of now.
-        how: patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
+    Return the version that follows: by patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
 
     Raises:
         ConfigError: it is none of these, or would not be a later one.
@@ -69,7 +64,7 @@ def manifests(texts: Mapping[str, str], root: str, versions: Mapping[str, str]) 
         if str(package["name"]) in versions and not _inherits(package) and "version" in package:
             package["version"] = versions[str(package["name"])]
     for document in documents.values():
-        for table in _dependencies(document):
+        for table in dependencies(document):
             _set_requirement(table, versions)
     return {path: tomlkit.dumps(document) for path, document in documents.items()}
 
@@ -88,12 +83,6 @@ def _set_workspace_version(document: Any, heirs: set[str], versions: Mapping[str
     document["workspace"]["package"]["version"] = new.pop()
 
 
-def _dependencies(document: Any) -> Iterator[Any]:
-    holders = [document, *document.get("target", {}).values(), document.get("workspace", {})]
-    for holder in holders:
-        yield from (holder[kind] for kind in _KINDS if kind in holder)
-
-
 def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
     """Let a dependency by path, which also tells a version for the registry, ask for the new one; its operator is kept."""
     for key, value in table.items():
@@ -105,14 +94,7 @@ def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
 
 
 def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """
-    Return Cargo.lock with new versions of packages by path, which have no source in it.
-
-    Args:
-        text: the lock file.
-        versions: the new version of each package.
-        before: the version that each had.
-    """
+    """Return Cargo.lock with new versions of packages by path, which have no source in it; *before* are the versions that they had."""
     head, *blocks = re.split(r"(?m)^(?=\[\[package\]\]$)", text)
     return head + "".join(_set_version(block, versions, before) for block in blocks)
 
@@ -166,9 +148,6 @@ def add_section(text: str, version: str, date: str, tag: str = "", before: str =
     Return the changelog with what is not released yet under a version.
 
     Args:
-        text: the changelog.
-        version: the new one.
-        date: of the release.
         tag, before: the tags of this release and the last, for the links to comparisons, if there are such links.
 
     Raises:

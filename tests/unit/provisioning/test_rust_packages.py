@@ -14,7 +14,7 @@ from crosstasks.clients.debian.index import Package
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
 from crosstasks.facts import inventory
-from crosstasks.provisioning import rust_packages, rustup_home
+from crosstasks.provisioning import rust_packages, toolchain
 from crosstasks.provisioning.rust_packages import Linkage
 
 HOST, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
@@ -204,7 +204,7 @@ def make(tmp_path, monkeypatch, step, *, archive=None, runs_here=True, run=None,
         run=run or Programs(),
         say=(said if said is not None else []).append,
     )
-    folder = rustup_home.path(tmp_path, step)
+    folder = toolchain.path(tmp_path, step)
     return tree(folder), inventory.toolchain(folder)
 
 

@@ -14,7 +14,7 @@ from crosstasks.core import cache
 from crosstasks.core.errors import ToolMissing
 from crosstasks.core.steps import Done
 from crosstasks.facts import inventory
-from crosstasks.provisioning import rust_packages, rustup_home, toolchain
+from crosstasks.provisioning import rust_packages, toolchain
 
 HOST = "x86_64-unknown-linux-gnu"
 ARM = "aarch64-unknown-linux-gnu"
@@ -45,7 +45,7 @@ class Recorder:
         for triple in (HOST, *(word for word in argv if word in STD)):
             (folder / "lib/rustlib" / triple).mkdir(parents=True, exist_ok=True)
         if "rust-src" in argv:
-            (folder / rustup_home.SOURCE).mkdir(parents=True, exist_ok=True)
+            (folder / toolchain.SOURCE).mkdir(parents=True, exist_ok=True)
         (folder / "bin").mkdir(exist_ok=True)
         (folder / "bin/rustc").touch()
 
@@ -77,27 +77,27 @@ def wanted(*targets, release="1.96.0", source=False):
 def made(home, *targets, source=False, origin="rustup"):
     """Put a toolchain's folders and its marker into *home*."""
     folder = home / "toolchains" / NAME
-    for part in ("bin", *(f"lib/rustlib/{triple}" for triple in (HOST, *targets)), *((rustup_home.SOURCE,) if source else ())):
+    for part in ("bin", *(f"lib/rustlib/{triple}" for triple in (HOST, *targets)), *((toolchain.SOURCE,) if source else ())):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "bin/rustc").touch()
     held = Toolchain(
         name=NAME, path=str(folder), release="1.96.0", host=HOST, standard=(HOST, *targets), library=source, origin=origin, glibc="2.36"
     )
-    rustup_home.mark(folder, held)
+    toolchain.mark(folder, held)
     return folder
 
 
 def test_nothing_there(tmp_path):
     """An empty home lacks all of it, the host's own standard library too."""
-    assert ("rustc", HOST, ARM, "source") == rustup_home.missing(tmp_path, wanted(ARM, source=True))
+    assert ("rustc", HOST, ARM, "source") == toolchain.missing(tmp_path, wanted(ARM, source=True))
     assert () == inventory.toolchains(tmp_path)
 
 
 def test_complete(tmp_path):
     """A marked toolchain with the wanted folders is complete, and one for a further target lacks just that."""
     made(tmp_path, ARM)
-    assert () == rustup_home.missing(tmp_path, wanted(ARM))
-    assert (S390X, "source") == rustup_home.missing(tmp_path, wanted(ARM, S390X, source=True))
+    assert () == toolchain.missing(tmp_path, wanted(ARM))
+    assert (S390X, "source") == toolchain.missing(tmp_path, wanted(ARM, S390X, source=True))
 
 
 def test_added_to(tmp_path):
@@ -112,16 +112,16 @@ def test_checked_when_found_again(tmp_path):
     """A marker does not stand for what has gone from the disk."""
     folder = made(tmp_path, ARM)
     (folder / "lib/rustlib" / ARM).rmdir()
-    assert (ARM,) == rustup_home.missing(tmp_path, wanted(ARM))
+    assert (ARM,) == toolchain.missing(tmp_path, wanted(ARM))
     (folder / "bin/rustc").unlink()
-    assert ("rustc", HOST, ARM) == rustup_home.missing(tmp_path, wanted(ARM))
+    assert ("rustc", HOST, ARM) == toolchain.missing(tmp_path, wanted(ARM))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"version": 2}', '{"release": "1.96.0"}'])
 def test_torn_marker(tmp_path, text):
     """A marker that cannot be read makes no toolchain."""
     (made(tmp_path) / ".crosstasks.json").write_text(text)
-    assert rustup_home.missing(tmp_path, wanted())
+    assert toolchain.missing(tmp_path, wanted())
 
 
 def test_inspect(tmp_path):
@@ -142,7 +142,7 @@ def test_rustup_installs(tmp_path):
     assert ("/x/rustup", "toolchain", "install", NAME, *flags, "--target", ARM, "--component", "rust-src") == argv
     assert env["RUSTUP_HOME"].startswith(str(tmp_path))
     assert env["RUSTUP_TOOLCHAIN"] is None
-    assert () == rustup_home.missing(tmp_path, wanted(ARM, source=True))
+    assert () == toolchain.missing(tmp_path, wanted(ARM, source=True))
 
 
 def test_rustup_adds(tmp_path):
@@ -186,7 +186,7 @@ def test_rustup_fails(tmp_path):
         toolchain.from_rustup(wanted(S390X), home=tmp_path, rustup="rustup", run=Recorder(codes=[1, 1], err=said), say=ignore)
     assert f"rustup cannot install {wanted(S390X).name}: component 'rust-std' for target 's390x' is unavailable" in caught.value.what
     assert "-Zbuild-std" in caught.value.hint
-    assert () == rustup_home.missing(tmp_path, wanted(ARM))
+    assert () == toolchain.missing(tmp_path, wanted(ARM))
     assert [] == [path for path in (tmp_path / "making").iterdir() if path.is_dir()]
 
 
@@ -213,14 +213,14 @@ def brought(home, *targets, origin="debian", version="1"):
     for triple in targets:
         (folder / "lib/rustlib" / triple / "libstd.rlib").write_text(triple)
     held = replace(inventory.toolchain(folder), architectures={triple: triple for triple in targets}, packages={"rustc-web:amd64": version})
-    rustup_home.mark(folder, held)
+    toolchain.mark(folder, held)
     return folder, held
 
 
 def test_a_second_bundle_takes_nothing_away(tmp_path):
     """What only the toolchain that is there holds is added to the one that replaces it, and noted."""
     (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM)
-    rustup_home.keep(place, held, folder, other)
+    toolchain.keep(place, held, folder, other)
     (found,) = inventory.toolchains(tmp_path / "b")
     assert (HOST, ARM, S390X) == found.standard
     assert {ARM, S390X} == set(inventory.toolchain(folder).architectures)
@@ -233,8 +233,8 @@ def test_what_fits_no_other_rustc_is_not_lost(tmp_path, more):
     """It is said instead; nothing stands in the way of one that has all that is there."""
     (place, held), (folder, other) = brought(tmp_path / "a", ARM, S390X), brought(tmp_path / "b", ARM, **more)
     with pytest.raises(ToolMissing, match="not that of the bundle"):
-        rustup_home.keep(place, held, folder, other)
-    rustup_home.keep(place, replace(held, standard=(HOST, ARM)), folder, other)
+        toolchain.keep(place, held, folder, other)
+    toolchain.keep(place, replace(held, standard=(HOST, ARM)), folder, other)
     assert (HOST, ARM) == inventory.toolchains(tmp_path / "b")[0].standard
 
 
@@ -363,7 +363,7 @@ def test_reached():
 
 def test_library(tmp_path):
     """The crates of std are fetched as its lock file says, by the toolchain itself, into the CARGO_HOME that is given."""
-    source = tmp_path / rustup_home.SOURCE
+    source = tmp_path / toolchain.SOURCE
     source.mkdir(parents=True)
     (source / "Cargo.toml").touch()
     run = Recorder()
@@ -376,7 +376,7 @@ def test_library(tmp_path):
 
 def test_library_of_a_foreign_toolchain(tmp_path):
     """A toolchain that does not run here has its crates fetched by one that does, into the user's CARGO_HOME."""
-    source = tmp_path / rustup_home.SOURCE
+    source = tmp_path / toolchain.SOURCE
     source.mkdir(parents=True)
     (source / "Cargo.toml").touch()
     run = Recorder()
@@ -448,7 +448,7 @@ def test_a_component_of_debian_is_its_programs(tmp_path):
 
 def test_the_librarys_own_crates_cannot_be_fetched(tmp_path):
     """Cargo's own words are told."""
-    manifest = tmp_path / rustup_home.SOURCE / "Cargo.toml"
+    manifest = tmp_path / toolchain.SOURCE / "Cargo.toml"
     manifest.parent.mkdir(parents=True)
     manifest.touch()
     with pytest.raises(ToolMissing) as raised:
@@ -473,7 +473,7 @@ def test_the_start_files_of_windows_are_compiled_once(tmp_path):
         toolchain.start_files(tmp_path, "x86_64-pc-windows-gnu", host_toolchain=Path("/host"), run=run)
     ((argv, env),) = calls
     options = ("--target", "x86_64-pc-windows-gnu", "--emit=obj", "-O", "--crate-type=lib", "-o")
-    source = str(tmp_path / rustup_home.SOURCE / "rtstartup" / "rsbegin.rs")
+    source = str(tmp_path / toolchain.SOURCE / "rtstartup" / "rsbegin.rs")
     assert (("/host/bin/rustc", *options), (source,), {"RUSTC_BOOTSTRAP": "1"}) == (argv[:-2], argv[-1:], env)
     assert {"rsbegin.o": "object", "rsend.o": "ready"} == {path.name: path.read_text() for path in place.iterdir()}
     (place / "rsend.o").unlink()
