@@ -240,10 +240,10 @@ def _finish(planned: Plan, ran: run.Run, context: Context, begun: float) -> Resu
         error.route, error.diagnostics = planned.route.name, ran.output.diagnostics
         raise error
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
-    built = to_keep(ran.output, ran.target_dir)
-    good = verify.verify(built, planned.request.target, glibc=planned.promise.glibc)
+    outputs = to_keep(ran.output, ran.target_dir)
+    good = verify.verify(outputs, planned.request.target, glibc=planned.promise.glibc)
     place = Path(context.repository.target_directory)
-    paths = stable(built, ran.target_dir, place, planned.target)
+    paths = stable(outputs, ran.target_dir, place, planned.target)
     if planned.verb == "nextest-archive":
         context.say(f"{planned.target}: the tests are packed in {run.keep_archive(ran.target_dir, place, planned.target)}")
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))

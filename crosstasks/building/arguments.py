@@ -127,9 +127,9 @@ def _container_starter(runner: Runner, triple: str, target_dir: Path, context: C
 def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Context) -> str:
     """Return the program that starts others in a container: it sees *folders* where they are here, and the working folder is the same."""
     engine = context.engine
-    shared = ":z" if engine.selinux else ""
-    options = [f"--label={label}" for label in engines.labels(run_id)]
-    options += [f"--volume={folder}:{folder}{shared}" for folder in dict.fromkeys(folders)]
+    label = ":z" if engine.selinux else ""
+    options = [f"--label={text}" for text in engines.labels(run_id)]
+    options += [f"--volume={folder}:{folder}{label}" for folder in dict.fromkeys(folders)]
     options += [f"--platform={engine.platform}", "--tmpfs=/tmp:exec,mode=1777"]
     expression = "s/^\\(" + "\\|".join(PROGRAM_VARIABLES) + "\\)=.*/--env=\\1/p"
     user = "" if engine.rootless else '--user="$(id -u):$(id -g)" '

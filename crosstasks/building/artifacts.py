@@ -249,17 +249,17 @@ def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
     return struct.pack(">II", 0xCAFEBABE, len(parts)) + rows + body
 
 
-def universal(built: CargoOutput, target_dir: Path, target: Target) -> CargoOutput:
+def universal(output: CargoOutput, target_dir: Path, target: Target) -> CargoOutput:
     """
-    Join what cargo built for each part of a universal target, and put it where cargo would have put it for the target.
+    Join what cargo output for each part of a universal target, and put it where cargo would have put it for the target.
 
     Raises:
         VerificationFailed: one part has a program or library that another has not.
     """
     return replace(
-        built,
-        executables=_join(built.executables, target_dir, target),
-        libraries=_join(built.libraries, target_dir, target),
+        output,
+        executables=_join(output.executables, target_dir, target),
+        libraries=_join(output.libraries, target_dir, target),
     )
 
 
@@ -286,18 +286,18 @@ def _one(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Ta
     return replace(of_part[target.parts[0]], path=str(path))
 
 
-def to_keep(built: CargoOutput, target_dir: str) -> tuple[Path, ...]:
+def to_keep(output: CargoOutput, target_dir: str) -> tuple[Path, ...]:
     """
     Return the files that are worth keeping, where cargo put them.
 
     Args:
-        built: what cargo told; paths below ``/target`` are cross's. A build script can write such messages as well.
+        output: what cargo told; paths below ``/target`` are cross's. A build script can write such messages as well.
         target_dir: cargo's target folder on the host.
 
     Raises:
         VerificationFailed: a file that cargo told of is not there, does not lie below the target folder, or is no regular file.
     """
-    products = (*built.executables, *built.libraries)
+    products = (*output.executables, *output.libraries)
     paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in ARTIFACT_KINDS)
     for path in paths:
         with _readable(path, target_dir):

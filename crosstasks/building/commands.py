@@ -104,13 +104,13 @@ def path_remaps(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
     return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
 
 
-def host_paths(built: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
+def host_paths(output: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
     """Return the same with paths of this machine: *places* are as for ``localise``."""
     executables, libraries = (
         tuple(replace(product, path=localise(product.path, places)) for product in products)
-        for products in (built.executables, built.libraries)
+        for products in (output.executables, output.libraries)
     )
-    return replace(built, executables=executables, libraries=libraries)
+    return replace(output, executables=executables, libraries=libraries)
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -150,7 +150,6 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     call = _call(
         target_dir,
         context,
-        guard=str(folder),
         cargo_home=str(folder / "home" if route.remote else home),
         user_cargo_home=str(user_home),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
@@ -174,7 +173,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     if route.remote:
         run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
     else:
-        run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, target_dir, call, context)))
+        run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, str(folder), target_dir, call, context)))
     assert route.tool is not None  # noqa: S101
     for other in filter(is_abandoned, folder.parent.glob("*")):
         shutil.rmtree(other, ignore_errors=True)
@@ -210,7 +209,7 @@ def read_only(root: Path, *more: str) -> tuple[str, ...]:
     return tuple(name for name in names if (root / name).exists() and not (root / name).is_symlink())
 
 
-def _mounts(route: Route, target_dir: Path, call: environment.Call, context: Context) -> guard.Mounts:
+def _mounts(route: Route, folder: str, target_dir: Path, call: environment.Call, context: Context) -> guard.Mounts:
     repository = context.repository
     volumes = environment.user_volumes(route.target, repository, context.environ)
     return guard.Mounts(
@@ -218,12 +217,12 @@ def _mounts(route: Route, target_dir: Path, call: environment.Call, context: Con
         kind=context.engine.kind,
         cache=str(context.cache),
         home=call.cargo_home,
-        run=call.guard,
+        run=folder,
         root=repository.root,
         target_dir=str(target_dir),
         target=repository.target_directory,
         read_only=read_only(Path(repository.root), context.config.release.dist),
-        volumes=tuple(os.path.realpath(folder) for volume in volumes if (folder := _folder(volume, context.environ))),
+        volumes=tuple(os.path.realpath(place) for volume in volumes if (place := _folder(volume, context.environ))),
         instead="nextest" if route.nextest else "",
     )
 
@@ -285,8 +284,9 @@ COMPILER_QUESTIONS: Final = ("-vV", "--print target-list")
 """What cross asks the compiler in every call (0.2.x and main: src/lib.rs, src/rustc.rs)."""
 
 
-def _compiler_output(rustc: str, context: Context) -> dict[str, tuple[str, ...]]:
-    """Return what a compiler says to cross's questions; it is asked once, for as long as its file is the same."""
+def _compiler_output(route: Route, context: Context) -> dict[str, tuple[str, ...]]:
+    """Return what the route's compiler says to cross's questions; it is asked once, for as long as its file is the same."""
+    rustc = f"{route.host_toolchain.path}/bin/rustc"
 
     def ask(words: str) -> str | Absent:
         done = context.run((rustc, *words.split()))
@@ -298,26 +298,24 @@ def _compiler_output(rustc: str, context: Context) -> dict[str, tuple[str, ...]]
 
 def commit(route: Route, context: Context) -> str:
     """Return the commit that the route's compiler was made of; empty if it does not say, as Debian's."""
-    lines = _compiler_output(f"{route.host_toolchain.path}/bin/rustc", context).get("-vV", ())
-    named = dict(line.partition(": ")[::2] for line in lines)
+    named = dict(line.partition(": ")[::2] for line in _compiler_output(route, context).get("-vV", ()))
     return named.get("commit-hash", "").replace("unknown", "")
 
 
 def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard.Guard:
-    rustc = f"{route.host_toolchain.path}/bin/rustc"
     answers = context.cache / "answers" / f"cargo-{route.host_toolchain.name}"
     answers.mkdir(parents=True, exist_ok=True)  # cargo notes nothing where it is not
     return guard.Guard(
         folder=folder,
         cargo=f"{route.host_toolchain.path}/bin/cargo",
-        rustc=rustc,
+        rustc=f"{route.host_toolchain.path}/bin/rustc",
         toolchain=replace(route.toolchain, library=route.build_std),
-        locked=context.repository.lock,
+        lock=context.repository.lock,
         cargo_home=user_home,
         build_dir=str(answers),
         sysroot=route.toolchain.path,
         host="" if route.flavour == "git" else CROSS_HOST,
-        compiler_output=_compiler_output(rustc, context),
+        compiler_output=_compiler_output(route, context),
         target=route.target,
     )
 

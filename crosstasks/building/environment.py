@@ -59,7 +59,6 @@ class Call(Struct, frozen=True, kw_only=True):
     """What differs from call to call; all paths are absolute, on the host.
 
     Attributes:
-        guard: the folder of the guard's programs, put before everything on PATH; empty without one.
         cargo_home: the CARGO_HOME given to the container, without credentials.
         user_cargo_home: the user's, whose ``registry`` and ``git`` caches are used.
         rustup_home: the home that the toolchain lies in.
@@ -74,7 +73,6 @@ class Call(Struct, frozen=True, kw_only=True):
         env: what the build is given besides, in a container too.
     """
 
-    guard: str = ""
     cargo_home: str = ""
     user_cargo_home: str = ""
     rustup_home: str = ""
@@ -146,11 +144,9 @@ def cross(
     name = partial(cross_variable, route.target, repository)
     env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
-        "PATH": f"{call.guard}:{call.path}",
         "CARGO_HOME": call.cargo_home,
         "RUSTUP_HOME": call.rustup_home,
         "RUSTUP_TOOLCHAIN": None,
-        "CROSS_CONTAINER_ENGINE": engine.command,
         "CROSS_CONTAINER_OPTS": shlex.join(
             (*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))
         ),
@@ -247,13 +243,13 @@ def user_volumes(triple: str, repository: Repository, environ: Mapping[str, str]
 
 def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
     """Return the options of ``docker run``; they are never a shell string before cross splits them."""
-    shared = ",z" if engine.selinux else ""
+    label = ",z" if engine.selinux else ""
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"
-    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}:ro{shared}" for cache in ("registry", "git")]
+    mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}:ro{label}" for cache in ("registry", "git")]
     if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
-    listed = ["--init", *(f"--label={label}" for label in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
+    listed = ["--init", *(f"--label={text}" for text in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image:
         listed.append(f"--platform={route.image.platform}")
     trusted = f"{home}/{network.CERTIFICATES}"

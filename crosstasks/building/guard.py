@@ -56,7 +56,7 @@ class Guard(Struct, frozen=True, kw_only=True):
         cargo: the real one, which runs on this host. A toolchain's own is better than rustup's proxy, which may install toolchains.
         rustc: the real one, which runs on this host.
         toolchain: what cross mounts into the container.
-        locked: cross's ``cargo metadata`` must not write Cargo.lock.
+        lock: there is a Cargo.lock, which cross's ``cargo metadata`` must not write.
         cargo_home: the user's CARGO_HOME, for the real cargo; what cross has if empty.
         sysroot: the folder that cross shall take for the toolchain, where it is not the one of *rustc*: an image of another
             architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
@@ -73,7 +73,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     cargo: str
     rustc: str
     toolchain: Toolchain
-    locked: bool = False
+    lock: bool = False
     cargo_home: str = ""
     sysroot: str = ""
     host: str = ""
@@ -109,7 +109,7 @@ refuse() {{
 
 
 def _cargo(guard: Guard) -> str:
-    flags = f"metadata{' --locked' * guard.locked} --offline"
+    flags = f"metadata{' --locked' * guard.lock} --offline"
     given = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "CARGO_BUILD_BUILD_DIR": guard.build_dir}
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in given.items() if value)
     return f"""{_refusal(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}

@@ -314,7 +314,7 @@ def folder(route: Route, repository: Repository) -> Path:
     Return where a route builds: a folder of its own per builder and image.
 
     Build scripts and proc-macros are host programs: shared with another image, or with the host, they fail with
-    ``GLIBC_2.29 not found`` (cross-rs/cross#724). If images do not differ in that, the names of their folders begin alike (target_folder).
+    ``GLIBC_2.29 not found`` (cross-rs/cross#724). If images do not differ in that, the names of their folders begin alike (``seed``).
     """
     image = route.image
     of_image = (image.compilers or f"{image.ref}\0{image.digest}", image.platform) if image else (route.glibc_floor,)
@@ -344,7 +344,7 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
     """
     Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them.
 
-    What is ``test`` to cross is ``nextest`` to the cargo in the container (mounts.py).
+    What is ``test`` to cross is ``nextest`` to the cargo in the container (guard.py).
     """
     if plan.verb in NEXTEST:
         return ("test" if plan.route.builder == "cross" else "nextest", "run" if plan.verb == "nextest" else "archive")

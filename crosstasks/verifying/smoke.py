@@ -72,8 +72,7 @@ def in_image(subject: Subject, target: Target, context: Context) -> Start | str:
     image, runner = match
     run = files.unique_name()
     labels = (f"--label={label}" for label in engines.labels(run))
-    shared = ":ro,z" if engine.selinux else ":ro"
-    mount = f"--volume={subject.path.parent}:{INSIDE}{shared}"
+    mount = f"--volume={subject.path.parent}:{INSIDE}:ro{',z' if engine.selinux else ''}"
     argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", image["Id"], *runner, f"{INSIDE}/{subject.path.name}")
     return Start(how=f"in {_name(image)}", argv=argv, command=engine.command, run=run)
 

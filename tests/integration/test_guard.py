@@ -515,7 +515,7 @@ def alone(tmp_path):
         cargo=str(real),
         rustc=str(real),
         toolchain=toolchain,
-        locked=True,
+        lock=True,
         cargo_home=EVIL,
     )
     with guards.active(guard):

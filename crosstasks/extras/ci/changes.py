@@ -109,9 +109,9 @@ def crates_of(path: Path, all_crates: Sequence[Crate]) -> set[Crate]:
     return inside | {crate for depth, crate in holding if depth == deepest}
 
 
-def dependents(different: Collection[Crate], all_crates: Sequence[Crate], locked: Collection[tuple[str, str]] = ()) -> set[Crate]:
+def dependents(different: Collection[Crate], all_crates: Sequence[Crate], by_lock: Collection[tuple[str, str]] = ()) -> set[Crate]:
     """Return the *different* crates, those whose dependencies in the lock file are others now, and all that depend on them."""
-    reached = {*different, *(crate for crate in all_crates if (crate.name, crate.version) in locked)}
+    reached = {*different, *(crate for crate in all_crates if (crate.name, crate.version) in by_lock)}
 
     def needs(crate: Crate, others: set[Crate]) -> bool:
         return any(folder in crate.needs for other in others for folder in other.folders)
@@ -210,7 +210,7 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """Return the configuration with only the targets that have some of the packages *names*, and of each those; users know it as *source*."""
+    """Return the configuration with only the targets that have some of the packages *names*, and of each those; *source* says why."""
     options, sources, targets = dict(config.by_target), dict(config.sources), []
     origin = Source(name=source, rank=RANK)
     for triple in triples:
@@ -343,13 +343,13 @@ def _reach(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context
             return None
         names = dependency_differences(before, after)
         inheriting = {crate for crate in all_crates if names and inherits(_toml(crate.folders[0] / "Cargo.toml"), names)}
-    locked: set[tuple[str, str]] = set()
+    by_lock: set[tuple[str, str]] = set()
     if lock in files:
         if not lock.is_file():
             return None
-        locked = lock_changes(git.before(lock), lock.read_text("utf-8"))
+        by_lock = lock_changes(git.before(lock), lock.read_text("utf-8"))
     rest = [path for path in files if path != lock and (path != top or "package" in _toml(top))]
-    return dependents(inheriting | changed_crates(rest, all_crates, git.top, _mentions()), all_crates, locked)
+    return dependents(inheriting | changed_crates(rest, all_crates, git.top, _mentions()), all_crates, by_lock)
 
 
 def _files_for_all(context: Context, root: Path, git: Git) -> Iterator[Path]:

@@ -291,11 +291,11 @@ def needs_of(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     if key not in routes_by_place:
         routes_by_place[key] = tuple(_routes(here))
     paths = {Path(part.path) for route in routes_by_place[key] for part in (route.toolchain, route.host_toolchain, route.tool) if part}
-    built = Path(repository.target_directory) / "crosstasks"
+    builds = Path(repository.target_directory) / "crosstasks"
     return Needs(
         paths=frozenset(paths | {run.folder(route, repository) for route in routes_by_place[key]}),
         images=frozenset(route.image.ref for route in routes_by_place[key] if route.image),
-        targets=frozenset({built}),
+        targets=frozenset({builds}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ...context import Context
     from ...facts import Facts
     from ...facts.engine import Engine
-
-QUESTIONS: Final = tuple(Question(about) for about in ("host", "engine", "emulation"))
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -62,18 +60,25 @@ def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
         EngineFailed: no engine answers.
     """
     all_platforms = tuple(map(platform_of, platforms)) or tuple(PLATFORMS)
-    context = pipeline.look(context, QUESTIONS)
-    _ = context.engine
+    context = _look(context)
     for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them
-        context = _prove(platform, context)
+        _, context = _prove(platform, context)
     return tuple(_row(platform, context) for platform in all_platforms)
 
 
-def _prove(platform: str, context: Context) -> Context:
+def _look(context: Context) -> Context:
+    """Look at the machine, which must have an engine."""
+    context = pipeline.look(context, (Question("host"), Question("engine"), Question("emulation")))
+    _ = context.engine
+    return context
+
+
+def _prove(platform: str, context: Context) -> tuple[EmulationTest | Absent, Context]:
     """Run a program of the platform now, whatever was kept of an earlier run."""
     question = Question("emulation-test", platform)
     probes.forget(context.look, question, context.facts)
-    return pipeline.look(context, (question,))
+    context = pipeline.look(context, (question,))
+    return context.facts.get(question), context
 
 
 def platform_of(platform: str) -> str:
@@ -144,16 +149,12 @@ def install(platforms: Sequence[str], source: str, context: Context) -> Iterator
     if not sources:
         raise ConfigError(f"there is no source {source!r} of emulators", hint=f"one of {', '.join(SOURCES)}")
     all_platforms = _platforms(platforms)
-    context = pipeline.look(context, QUESTIONS)
-    _ = context.engine
+    context = _look(context)
     for platform in all_platforms:
-        context = _prove(platform, context)
-        test: EmulationTest | Absent = context.facts.get(Question("emulation-test", platform))
-        if isinstance(test, EmulationTest):
-            yield f"{platform} works already"
-            continue
-        context = _install(platform, sources, test.why, context)
-        yield f"{platform} works: a program of it was run"
+        test, context = _prove(platform, context)
+        if isinstance(test, Absent):
+            context = _install(platform, sources, test.why, context)
+        yield f"{platform} works: a program of it was run" if isinstance(test, Absent) else f"{platform} works already"
 
 
 def _install(platform: str, sources: Sequence[Source], why: str, context: Context) -> Context:
@@ -200,11 +201,11 @@ def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:
         EmulationFailed: one cannot be taken out, or its programs run all the same.
     """
     all_platforms = _platforms(platforms)
-    context = pipeline.look(context, QUESTIONS)
+    context = _look(context)
     for platform in all_platforms:
         if platform == context.engine.platform:
             raise ConfigError(f"{platform} is the engine's own platform: nothing emulates it")
         emulation.uninstall(context, platform)
-        works = isinstance(_prove(platform, context).facts.get(Question("emulation-test", platform)), EmulationTest)
-        then = "still works by other means" if works else "is not emulated any more"
+        test, _ = _prove(platform, context)
+        then = "is not emulated any more" if isinstance(test, Absent) else "still works by other means"
         yield f"{emulation.entry(platform)} was taken out; {platform} {then}"

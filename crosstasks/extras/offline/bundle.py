@@ -8,8 +8,8 @@ A bundle is a plain tar, so that one member can be read without the others. Memb
     crates.tar.gz               what Cargo.lock names, as it lies in a CARGO_HOME
     crosstasks.json             the manifest, last: members, their checksums, and what they are for
 
-``bundle_make`` provides for machines of the platforms asked for, and collects; ``bundle_load`` checks every checksum, then puts all in
-its place. Nothing that is read is trusted.
+``bundle_tasks`` provides for machines of the platforms asked for, and collects; it checks every checksum, then puts all in its place.
+Nothing that is read is trusted.
 """
 
 from __future__ import annotations

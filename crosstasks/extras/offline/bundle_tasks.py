@@ -178,15 +178,15 @@ def _tags(context: Context, routes: Sequence[Route], platform: str) -> Iterator[
 
 def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> BundleImage:
     (inspected,) = engines.inspect(context.engine.command, (ref,), context.run)
-    built = lock_rows.is_built(ref)
+    is_built = lock_rows.is_built(ref)
     return BundleImage(
         ref=ref,
         id=identity(inspected),
-        digest="" if built or "@" not in image.digest else image.digest.rpartition("@")[2],
+        digest="" if is_built or "@" not in image.digest else image.digest.rpartition("@")[2],
         target=route.target,
         platform=image.platform,
         engine=platform,
-        flavour="" if built else route.flavour,
+        flavour="" if is_built else route.flavour,
         packages=context.config.target(route.target).packages,
     )
 

@@ -247,8 +247,8 @@ def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
         raise ConfigError("`outdated` asks the network, and offline = true", hint="CROSSTASKS_OFFLINE=0 asks all the same, this once")
     context = pipeline.look(context)
     rows = {triple: lock.row(context.facts, triple) for triple in pipeline.select(names, context)}
-    locked = tuple(filter(None, rows.values()))
-    asks = [_crate(context, locked), _head(context, locked), _rust(context, locked), *_images(context, rows)]
+    known = tuple(filter(None, rows.values()))
+    asks = [_crate(context, known), _head(context, known), _rust(context, known), *_images(context, rows)]
     with ThreadPoolExecutor(min(len(asks), SIDE_BY_SIDE)) as pool:
         return tuple(pool.map(_Ask.row, asks))
 
@@ -317,17 +317,17 @@ def _images(context: Context, rows: Mapping[str, LockRow | None]) -> Iterator[_A
         yield _Ask(ref, digest, partial(_image, context, ref, digest, [rows[triple] for triple in triples]), tuple(triples))
 
 
-def _image(context: Context, ref: str, locked: str, rows: Iterable[LockRow | None]) -> Answer:
+def _image(context: Context, ref: str, digest: str, rows: Iterable[LockRow | None]) -> Answer:
     engine = context.facts.engine
     # what was said an hour ago is what is asked for here, so no kept answer counts
     answer = parse(ref, registry_api.look(ref, None if isinstance(engine, Absent) else engine, context.config.network_timeout))
     tags = registry_api.tags(ref, context.config.network_timeout)
     if not isinstance(answer, RegistryImage):
         raise CrosstasksError(answer.why)
-    return compare_registry(answer, locked, platform(context.facts), rows, tags)
+    return compare_registry(answer, digest, platform(context.facts), rows, tags)
 
 
-def compare_registry(answer: RegistryImage, locked: str, platform: str, rows: Iterable[LockRow | None], tags: Sequence[str] = ()) -> Answer:
+def compare_registry(answer: RegistryImage, digest: str, platform: str, rows: Iterable[LockRow | None], tags: Sequence[str] = ()) -> Answer:
     """
     Pure: compare what a registry serves with what is locked; every line that holds is told.
 
@@ -341,7 +341,7 @@ def compare_registry(answer: RegistryImage, locked: str, platform: str, rows: It
     ==============  =====================================  =======  =======================================
     """
     higher = newest(answer.ref, tags)
-    notes = ["the tag has moved"] if locked and locked != answer.digest else []
+    notes = ["the tag has moved"] if digest and digest != answer.digest else []
     notes += (
         [f"an image for {platform} is there now"] if platform in answer.platforms and any(_foreign(row, platform) for row in rows) else []
     )

@@ -31,11 +31,11 @@ SOURCES: Final = ("upstream", "build")
 
 
 class _Choice(NamedTuple):
-    """An image for the mirror: *name* is its reference with the tag, *shared* that of all platforms of one that is built."""
+    """An image for the mirror: *name* is its reference with the tag, *index_name* that of all platforms of one that is built."""
 
     image: Image
     name: str
-    shared: str = ""
+    index_name: str = ""
 
 
 def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to: str) -> tuple[Copy, ...]:
@@ -59,10 +59,10 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
         for triple in pipeline.select(names, machine):
             choice = choose(triple, lock.platform(machine.facts), machine)
             ref = references.with_prefix(choice.name, to)
-            if choice.shared:
-                joined.setdefault(f"{to.rstrip('/')}/{choice.shared}", []).append(ref)
+            if choice.index_name:
+                joined.setdefault(f"{to.rstrip('/')}/{choice.index_name}", []).append(ref)
             if ref not in done:
-                done[ref] = _build_and_push(choice, ref, machine) if choice.shared else _copy(choice.image.ref, ref, context)
+                done[ref] = _build_and_push(choice, ref, machine) if choice.index_name else _copy(choice.image.ref, ref, context)
     for ref, parts in joined.items():
         registry_copy.join(ref, tuple(dict.fromkeys(parts)))
     return tuple(done.values())
@@ -82,9 +82,9 @@ def choose(triple: str, platform: str, context: Context) -> _Choice:
     for source in ("served",) if options.image else SOURCES:
         image, context = _ask(source, variant, target_request, context)
         if isinstance(image, Image):
-            shared = recipes.shared_name(triple, options.packages) if source == "build" else ""
+            index = recipes.shared_name(triple, options.packages) if source == "build" else ""
             upstream = options.image or targets.default_image(target_request.target, variant.flavour)
-            return _Choice(image, image.ref if shared else upstream, shared)
+            return _Choice(image, image.ref if index else upstream, index)
         reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 

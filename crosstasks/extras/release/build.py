@@ -167,8 +167,8 @@ def notes(release: ReleaseContext, planned: Plan) -> tuple[str, ...]:
 
 def _programs(product: Product, triple: str, artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
     """Return the programs of a product by the names of their files."""
-    built = {Path(artifact.path).name: artifact for artifact in artifacts}
-    mine = {name: artifact for name, artifact in built.items() if name.partition(".")[0] in product.binaries or name in product.binaries}
+    by_name = {Path(artifact.path).name: artifact for artifact in artifacts}
+    mine = {name: artifact for name, artifact in by_name.items() if name.partition(".")[0] in product.binaries or name in product.binaries}
     missing = [binary for binary in product.binaries if not any(name in {binary, f"{binary}{Path(name).suffix}"} for name in mine)]
     if missing:
         hint = "a program with `required-features` needs them in `features`, or leave its package out of `packages`"

@@ -104,19 +104,19 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     return tuple(result for target in targets if (result := part(dist, target)))
 
 
-def _every(release: ReleaseContext, built: Iterable[str]) -> tuple[str, ...]:
-    """Return the targets that the folder is of, not only those of this call: declared, or built of this very commit by another one."""
+def _every(release: ReleaseContext, triples: Iterable[str]) -> tuple[str, ...]:
+    """Return the targets that the folder is of, not only those of this call: declared, or triples of this very commit by another one."""
     every, commit = release.context.config.all_targets, "" if release.git.dirty else release.git.commit
     others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
-    same = (triple for triple in others if (found := part(release.dist, triple)) and commit and found.commit == commit)
-    return tuple(dict.fromkeys((*every, *built, *same)))
+    same = (triple for triple in others if (row := part(release.dist, triple)) and commit and row.commit == commit)
+    return tuple(dict.fromkeys((*every, *triples, *same)))
 
 
-def finish(release: ReleaseContext, built: Iterable[str]) -> tuple[File, ...]:
+def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
     """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
     dist = release.dist
     with cache.lock(dist / ".parts" / SUMS, release.context.say):
-        targets = _every(release, built)
+        targets = _every(release, triples)
         versions = {(product.name, product.version) for product in release.products}
         listed = sorted(
             (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name

@@ -207,7 +207,7 @@ def test_cross_is_started_behind_the_guard(tmp_path, make, reaped):
         (command, run_id), witnessed = reaped
         assert ("/usr/bin/docker", folder.name, (run_id, guard.CONTAINER)) == (command, run_id, witnessed)
         assert (((str(tmp_path / "tool/bin/cross"),), "the reaper", {})) == (invocation.program, invocation.owner, invocation.places)
-        assert invocation.env["PATH"].startswith(f"{folder}:")
+        assert (f"{folder}:/usr/bin", f"{folder}/engine") == (invocation.env["PATH"], invocation.env["CROSS_CONTAINER_ENGINE"])
         assert {"home", "cargo", "rustc", "rustup", "engine"} <= {path.name for path in folder.iterdir()}
         assert "answer to -vV" in (folder / "rustc").read_text()
         assert "a container" == invocation.container()

@@ -32,7 +32,7 @@ ARM = "aarch64-unknown-linux-gnu"
 NAME = f"1.96.0-{HOST}"
 TOOLCHAIN = Toolchain(name=NAME, path=f"/home/toolchains/{NAME}", release="1.96.0", host=HOST, standard=(HOST, ARM))
 GUARD = Guard(
-    folder="/cache/runs/1", cargo=f"{TOOLCHAIN.path}/bin/cargo", rustc=f"{TOOLCHAIN.path}/bin/rustc", toolchain=TOOLCHAIN, locked=True
+    folder="/cache/runs/1", cargo=f"{TOOLCHAIN.path}/bin/cargo", rustc=f"{TOOLCHAIN.path}/bin/rustc", toolchain=TOOLCHAIN, lock=True
 )
 
 
@@ -116,7 +116,7 @@ def test_what_cargo_asked_the_compiler_is_kept_apart_from_what_the_containers_as
 @pytest.mark.parametrize(("locked", "wanted"), [(False, "metadata --offline "), (True, "metadata --locked --offline ")])
 def test_metadata_is_held_to_the_lock_and_the_disk(locked, wanted):
     """What is asked for is added to cargo metadata, and nothing else."""
-    text = guards.scripts(replace(GUARD, locked=locked))["cargo"]
+    text = guards.scripts(replace(GUARD, lock=locked))["cargo"]
     (line,) = (line for line in text.splitlines() if line.startswith(GUARD.cargo) and "2>" in line)
     assert f'}} {wanted}"$@"' in line
 
