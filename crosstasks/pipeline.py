@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -261,13 +260,16 @@ def _finish(planned: Plan, ran: run.Run, context: Context, begun: float) -> Resu
     )
 
 
-def each(names: Sequence[str], act: Callable[[str, Context], tuple[Result, Context]], verb: Verb, context: Context) -> tuple[Result, ...]:
-    """Work on every selected target; one that fails does not keep the others from being finished."""
+def build(
+    names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None
+) -> tuple[Result, ...]:
+    """Build, or test, the named targets, or all configured ones; one that fails does not keep the others from being finished."""
+    context = context or start(names=names)
     results: list[Result] = []
     for triple in select(names, context):
         begun = time.monotonic()
         try:
-            result, after = act(triple, context)
+            result, after = _build_one(triple, verb, arguments, context)
             context = replace(after, facts=changed(after.facts, failures=()))
         except CrosstasksError as error:
             result = failure(triple, verb, error, time.monotonic() - begun)
@@ -276,14 +278,7 @@ def each(names: Sequence[str], act: Callable[[str, Context], tuple[Result, Conte
     return tuple(results)
 
 
-def build(
-    names: Sequence[str] = (), arguments: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None
-) -> tuple[Result, ...]:
-    """Build, or test, the named targets, or all configured ones."""
-    return each(names, partial(_build_one, verb=verb, arguments=arguments), verb, context or start(names=names))
-
-
-def _build_one(triple: str, context: Context, *, verb: Verb, arguments: Sequence[str]) -> tuple[Result, Context]:
+def _build_one(triple: str, verb: Verb, arguments: Sequence[str], context: Context) -> tuple[Result, Context]:
     with ci.fold(triple, verb, context.environ), cache.room(triple):
         return carry_out(triple, verb, arguments, context, lean=True)
 
@@ -298,7 +293,7 @@ def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context:
     ci.ready(context.environ)
     begun = time.monotonic()
     try:
-        result, _ = _build_one(target, context, verb=verb, arguments=arguments)
+        result, _ = _build_one(target, verb, arguments, context)
     except CrosstasksError as error:
         try:
             ci.finish((failure(target, verb, error, time.monotonic() - begun),), context)

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from .catalog.ingredients import Toolchain
-from .config.configuration import Config
+from .config import configuration
 from .config.documents import Place, Problems
-from .config.options import Release
 from .config.read import Reader
 from .core.errors import ToolMissing
 from .core.steps import About, Absent, Done, Env, Failure, Question
@@ -143,7 +142,7 @@ def repository(**changes: Any) -> Repository:
     return Repository(**{**ready, **changes})
 
 
-def config(*targets: str, **options: Any) -> Config:
+def config(*targets: str, **options: Any) -> configuration.Config:
     """
     Return the configuration that crosstasks.toml would make.
 
@@ -159,13 +158,7 @@ def config(*targets: str, **options: Any) -> Config:
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
     reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
     problems.fail()
-    return Config(
-        **reading.values,
-        release=Release(**reading.release),
-        all_targets=reading.all_targets,
-        by_target=reading.by_target,
-        sources=reading.sources,
-    )
+    return configuration.of(reading)
 
 
 class FakeRunner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,16 +111,11 @@ def _runner_option(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
 @contextmanager
 def _container_starter(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
     run_id = files.unique_name()
-    place = context.cache / "runs" / run_id
-    place.mkdir(parents=True)
-    try:
-        path = place / "start"
+    with engines.run_folder(context.cache, run_id) as folder, engines.reap_containers(context.engine.command, run_id) as end:
+        path = folder / "start"
         files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
         path.chmod(0o755)
-        with engines.reap_containers(context.engine.command, run_id) as end:
-            yield Starter(arguments=_runner_option(triple, (str(path),)), owner=end)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        yield Starter(arguments=_runner_option(triple, (str(path),)), owner=end)
 
 
 def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Context) -> str:

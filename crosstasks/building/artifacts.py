@@ -164,7 +164,9 @@ class Messages:
             return
         match message:
             case _Artifact():
-                self._artifact(message)
+                self._compiled = self._compiled or not message.fresh
+                self._products.update((product.path, product) for product in _programs(message))
+                self._libraries.update((product.path, product) for product in _libraries(message))
             case _Message(message=diagnostic):
                 self._errors += diagnostic.level.startswith("error")
                 self._note(diagnostic)
@@ -178,11 +180,6 @@ class Messages:
             process.to_stderr(diagnostic.rendered.encode())
         if diagnostic.level.startswith("error") or (diagnostic.level == "warning" and diagnostic.spans):
             self._diagnostics[_diagnostic(diagnostic)] = None
-
-    def _artifact(self, message: _Artifact) -> None:
-        self._compiled = self._compiled or not message.fresh
-        self._products.update((product.path, product) for product in _programs(message))
-        self._libraries.update((product.path, product) for product in _libraries(message))
 
 
 def _diagnostic(diagnostic: _Diagnostic) -> Diagnostic:

@@ -75,6 +75,18 @@ def mark(folder: Path) -> None:
     (folder / MARK).write_text(owner(), "utf-8")
 
 
+@contextmanager
+def run_folder(cache: Path, run_id: str) -> Iterator[Path]:
+    """Lend a folder of our cache to one run: it is marked as this process's, and gone afterwards."""
+    folder = cache / "runs" / run_id
+    folder.mkdir(parents=True)
+    try:
+        mark(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_abandoned(folder: Path) -> bool:
     """Tell whether the owner of a marked folder is gone; one without a mark is taken for in use."""
     try:

@@ -131,15 +131,13 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     problems.fail()
     if need_config and not document and not reading.values.get("targets"):
         raise _nothing(root)
-    place = str(document.place) if document else ""
-    return Config(
-        **reading.values,
-        release=Release(**reading.release),
-        all_targets=reading.all_targets,
-        by_target=reading.by_target,
-        sources=reading.sources,
-        place=place,
-    )
+    return of(reading, str(document.place) if document else "")
+
+
+def of(reading: Reader, place: str = "") -> Config:
+    """Return the configuration that was read."""
+    parts = {name: getattr(reading, name) for name in ("all_targets", "by_target", "sources")}
+    return Config(**reading.values, **parts, release=Release(**reading.release), place=place)
 
 
 def _nothing(root: Path) -> ConfigError:

@@ -45,11 +45,8 @@ GLIBC: Final = re.compile(r"(ld-linux[^/]*|ld64|lib(c|m|dl|rt|pthread|util|resol
 """The C library's own files stay those of the machine or image that the toolchain runs on."""
 
 _BINARY: Final = re.compile(rf"usr/bin/({'|'.join(BINARIES)})")
-
 _DRIVER: Final = re.compile(r"usr/lib/[^/]+/(librustc_driver-[0-9a-f]+\.so)")
-
 _SHARED: Final = re.compile(r"(?:usr/)?lib/(?:[^/]+/|llvm-[0-9]+/lib/)?([^/]+\.so(?:\.[0-9.]+)?)")
-
 _NO_LIBRARIES: Final = re.compile(r"(gcc|cpp|g\+\+|binutils|libc6|ca-certificates)(-.*)?|.*-(dev|bin|base|common|data)")
 
 _UNUSED: Final = ("vendor/", "stdarch/intrinsics_data/", "stdarch/crates/stdarch-verify/", "stdarch/crates/intrinsic-test/")
@@ -234,11 +231,8 @@ def _write(content: IO[bytes] | None, place: Path, mode: int) -> None:
 
 
 RUSTC: Final = "rustc-web"
-
 CARGO: Final = "cargo-web"
-
 STD: Final = "libstd-rust-web-dev"
-
 LIBRARY: Final = "rust-web-src"
 
 

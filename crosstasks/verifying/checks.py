@@ -81,8 +81,7 @@ def _find(whole: mmap.mmap, folders: Mapping[str, str]) -> dict[str, list[int]]:
 
 
 def _text(whole: mmap.mmap, offset: int) -> str:
-    chunk = whole[offset : offset + _LONGEST]
-    return _END.split(chunk, maxsplit=1)[0].decode()
+    return _END.split(whole[offset : offset + _LONGEST], maxsplit=1)[0].decode()
 
 
 def section(file: Any, offset: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -164,7 +165,8 @@ def _answer(start: Start, target: Target, context: Context) -> Answer:
     options = context.config.target(target.triple)
     shown = shlex.join(options.verify_smoke)
     try:
-        done = _run(start, options.verify_smoke, options.verify_timeout, context)
+        with engines.reap_containers(start.command, start.run, context.run) if start.run else nullcontext():
+            done = context.run((*start.argv, *options.verify_smoke), timeout=options.verify_timeout)
     except TimedOut:
         return (f"did not end within {options.verify_timeout:g} s when started with {shown} {start.how}",)
     except CrosstasksError as error:
@@ -173,11 +175,3 @@ def _answer(start: Start, target: Target, context: Context) -> Answer:
         return ()
     words = (done.err.strip() or done.out.strip()).splitlines()[-3:]
     return (f"exited with {done.code} when started with {shown} {start.how}{': ' if words else ''}{' | '.join(words)}",)
-
-
-def _run(start: Start, arguments: tuple[str, ...], seconds: float, context: Context) -> Any:
-    argv = (*start.argv, *arguments)
-    if not start.run:
-        return context.run(argv, timeout=seconds)
-    with engines.reap_containers(start.command, start.run, context.run):
-        return context.run(argv, timeout=seconds)

@@ -14,7 +14,7 @@ from crosstasks.facts.inventory import Inventory
 from crosstasks.testing import AMD64, ARM64, FakeRunner, config, facts
 
 
-def test_what_one_target_found_damaged_is_not_there_for_the_next():
+def test_what_one_target_found_damaged_is_not_there_for_the_next(monkeypatch):
     """It has been taken out: the next target has it provided, and does not take another route because it is missing."""
     options, runner, here = config("x86_64", "aarch64"), FakeRunner(), Path("/project")
     look = look_of(here, Path("/cache"), options, {}, runner)
@@ -22,11 +22,13 @@ def test_what_one_target_found_damaged_is_not_there_for_the_next():
     context = Context(config=options, root=here, cache=Path("/cache"), environ={}, run=runner, say=lambda _: None, look=look, facts=known)
     seen = []
 
-    def act(triple, given):
+    def act(triple, verb, arguments, given):
+        assert ("build", ()) == (verb, arguments)
         seen.append((triple, Question("inventory") in given.facts.answers))
         raise ToolDamaged(f"the toolchain of {triple} was damaged")
 
-    results = pipeline.each((), act, "build", context)
+    monkeypatch.setattr(pipeline, "_build_one", act)
+    results = pipeline.build(context=context)
     assert seen == [(AMD64, True), (ARM64, False)]
     assert [result.code for result in results] == [5, 5]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,21 +49,10 @@ def open_shell(names: Sequence[str], context: Context) -> int:
     planned, context = pipeline.provide(planned, context)
     dependencies.fetch(planned.route, context)
     run_id = files.unique_name()
-    with engines.reap_containers(context.engine.command, run_id), _home(run_id, context) as home:
+    with engines.reap_containers(context.engine.command, run_id), engines.run_folder(context.cache, run_id) as folder:
+        home = Path(shutil.copytree(dependencies.home(context), folder / "home"))
         terminal = streams.is_interactive() and sys.stdout.isatty()
         return process.run_on_terminal(command(planned.route, run_id, home, context, terminal=terminal)).code
-
-
-@contextmanager
-def _home(run_id: str, context: Context) -> Iterator[Path]:
-    """Give a CARGO_HOME for this call alone."""
-    place = context.cache / "runs" / run_id
-    place.mkdir(parents=True)
-    try:
-        engines.mark(place)
-        yield Path(shutil.copytree(dependencies.home(context), place / "home"))
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def command(route: Route, run_id: str, home: Path, context: Context, *, terminal: bool) -> tuple[str, ...]:

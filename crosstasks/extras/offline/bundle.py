@@ -278,11 +278,7 @@ def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], 
         host_toolchain = Path(routes[0].host_toolchain.path)
         for place in {Path(route.toolchain.path) for route in routes if route.build_std}:
             toolchain.fetch_library(place, host_toolchain=host_toolchain, cargo_home=str(home), run=context.run, say=context.say)
-        pack(home, write, keep=_is_crate)
-
-
-def _is_crate(name: str) -> bool:
-    return f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache")
+        pack(home, write, keep=lambda name: f"{name}/".startswith(PARTS) and not name.rpartition("/")[2].startswith(".package-cache"))
 
 
 def put_crates(content: IO[bytes], context: Context) -> None:

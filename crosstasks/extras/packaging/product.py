@@ -75,7 +75,10 @@ def crates(repository: Repository, options: Release, names: Sequence[str] = ()) 
             raise ConfigError(f"no cargo package is called {name!r}{likely(name, members)}", hint=f"there are {', '.join(members)}")
     workspace = table(read(Path(repository.manifest)), "workspace", "package")
     result = tuple(_crate(members[name], workspace, options.tag) for name in dict.fromkeys(selection))
-    _one_version(result, options)
+    if len({crate.version for crate in result}) > 1 and ("{package}" not in options.tag or options.name):
+        why = ", ".join(f"{crate.name} {crate.version}" for crate in result)
+        hint = 'set `tag = "{package}-v{version}"` in [release], or name one with --package or `packages`'
+        raise ConfigError("packages of different versions cannot share a release", why=why, hint=hint)
     return result
 
 
@@ -103,14 +106,6 @@ def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
         readme=str(value("readme") or ""),
         licence=str(value("license-file") or ""),
     )
-
-
-def _one_version(crates: Sequence[Crate], options: Release) -> None:
-    versions = {crate.version: crate.name for crate in crates}
-    if len(versions) > 1 and ("{package}" not in options.tag or options.name):
-        names = ", ".join(f"{crate.name} {crate.version}" for crate in crates)
-        hint = 'set `tag = "{package}-v{version}"` in [release], or name one with --package or `packages`'
-        raise ConfigError("packages of different versions cannot share a release", why=names, hint=hint)
 
 
 def products(crates: Sequence[Crate], options: Release) -> tuple[Product, ...]:
