@@ -133,43 +133,43 @@ class Invocation(Struct, frozen=True, kw_only=True):
     container: Callable[[], Container | None] = lambda: None
 
 
-def _call(target_dir: Path, context: Context, **more: Any) -> environment.Call:
+def _common(target_dir: Path, context: Context) -> dict[str, Any]:
+    """Return what of a call does not depend on the builder."""
     colour = report.has_colour(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
     path = context.environ.get("PATH", os.defpath)
-    return environment.Call(target_dir=str(target_dir), colour=colour, width=width, path=path, env=context.extra.env, **more)
+    return {"target_dir": str(target_dir), "colour": colour, "width": width, "path": path, "env": context.extra.env}
+
+
+def container_call(route: Route, run_id: str, context: Context, **more: Any) -> environment.Call:
+    """Return a call whose container finds the user's crates, proxies and authorities."""
+    return environment.Call(
+        user_cargo_home=str(dependencies.user_home(context.environ)),
+        labels=engines.labels(run_id),
+        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
+        certificates=bool(network.authorities(context.environ)),
+        **more,
+    )
 
 
 @contextmanager
 def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     run_id = files.unique_name()
     folder = context.cache / "runs" / run_id
-    config = context.config.target(route.target)
-    user_home = dependencies.user_home(context.environ)
     home = dependencies.home(context)
-    call = _call(
-        target_dir,
+    call = container_call(
+        route,
+        run_id,
         context,
         cargo_home=str(folder / "home" if route.remote else home),
-        user_cargo_home=str(user_home),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
-        labels=engines.labels(run_id),
-        proxies=environment.open_proxies(context.environ, config.env_pass),
-        certificates=bool(network.authorities(context.environ)),
         # cross hides what is in CARGO_HOME/bin
         mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro",) if route.nextest else (),
+        **_common(target_dir, context),
     )
-    env = environment.cross(
-        route,
-        call,
-        engine=context.engine,
-        host=context.facts.host,
-        repository=context.repository,
-        config=config,
-        environ=context.environ,
-    )
+    env = environment.cross(route, call, context)
     client = engines.EngineClient(context.engine.command, context.run)
-    run_guard = _guard(route, str(folder), str(user_home), context)
+    run_guard = _guard(route, str(folder), context)
     if route.remote:
         run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
     else:
@@ -302,7 +302,7 @@ def commit(route: Route, context: Context) -> str:
     return named.get("commit-hash", "").replace("unknown", "")
 
 
-def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard.Guard:
+def _guard(route: Route, folder: str, context: Context) -> guard.Guard:
     answers = context.cache / "answers" / f"cargo-{route.host_toolchain.name}"
     answers.mkdir(parents=True, exist_ok=True)  # cargo notes nothing where it is not
     return guard.Guard(
@@ -311,7 +311,7 @@ def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard
         rustc=f"{route.host_toolchain.path}/bin/rustc",
         toolchain=replace(route.toolchain, library=route.build_std),
         lock=context.repository.lock,
-        cargo_home=user_home,
+        cargo_home=str(dependencies.user_home(context.environ)),
         build_dir=str(answers),
         sysroot=route.toolchain.path,
         host="" if route.flavour == "git" else CROSS_HOST,
@@ -323,7 +323,7 @@ def _guard(route: Route, folder: str, user_home: str, context: Context) -> guard
 @contextmanager
 def _on_host(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     """Start cargo, or what calls it, without a container: without tokens, and with a CARGO_HOME that has none."""
-    call = _call(target_dir, context, cargo_home=str(dependencies.host_home(context)))
+    call = environment.Call(cargo_home=str(dependencies.host_home(context)), **_common(target_dir, context))
     env = environment.host(route, call, context.environ, context.config.target(route.target).env_pass)
     program, env = HOST_BUILDERS[route.builder](route, target_dir, context, env)
     if context.extra.wrapper:  # cargo-auditable calls cargo, and finds cargo-zigbuild as cargo does, on PATH

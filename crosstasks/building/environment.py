@@ -26,8 +26,7 @@ from ..facts.probes import maps_folders
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
-    from ..facts.engine import Engine
-    from ..facts.host import Host
+    from ..context import Context
     from ..planning.route import Route
     from ..project.repository import Repository
 
@@ -131,25 +130,17 @@ def cargo(call: Call) -> dict[str, str]:
     return {**env, **(progress if call.width else {})}
 
 
-def cross(
-    route: Route, call: Call, *, engine: Engine, host: Host, repository: Repository, config: TargetConfig, environ: Mapping[str, str]
-) -> Env:
-    """Return the environment of a call of cross.
-
-    Args:
-        route: of builder ``cross``.
-        call: this call's own paths and labels.
-        environ: the user's environment, for what is taken away and added to.
-    """
+def cross(route: Route, call: Call, context: Context) -> Env:
+    """Return the environment of a call of cross."""
+    engine, host, repository, environ = context.engine, context.facts.host, context.repository, context.environ
+    config = context.config.target(route.target)
     name = partial(cross_variable, route.target, repository)
     env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
         "CARGO_HOME": call.cargo_home,
         "RUSTUP_HOME": call.rustup_home,
         "RUSTUP_TOOLCHAIN": None,
-        "CROSS_CONTAINER_OPTS": shlex.join(
-            (*options(route, call, engine, repository, config), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))
-        ),
+        "CROSS_CONTAINER_OPTS": shlex.join((*options(route, call, context), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))),
         # else 0.2.x makes ~/.xargo in the user's home, and mounts it read-write
         "XARGO_HOME": f"{call.cargo_home}/xargo",
     }
@@ -241,8 +232,9 @@ def user_volumes(triple: str, repository: Repository, environ: Mapping[str, str]
     return of_target or environ.get("CROSS_BUILD_ENV_VOLUMES", "").split() or build or ()
 
 
-def options(route: Route, call: Call, engine: Engine, repository: Repository, config: TargetConfig) -> tuple[str, ...]:
+def options(route: Route, call: Call, context: Context) -> tuple[str, ...]:
     """Return the options of ``docker run``; they are never a shell string before cross splits them."""
+    engine, repository, config = context.engine, context.repository, context.config.target(route.target)
     label = ",z" if engine.selinux else ""
     # main mounts CARGO_HOME at its own path, 0.2.x at /cargo
     home = call.cargo_home if route.flavour == "git" else "/cargo"

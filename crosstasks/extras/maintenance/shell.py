@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ... import pipeline
 from ...building import commands, dependencies, environment, run
-from ...clients import engines, network, process
+from ...clients import engines, process
 from ...core import files
 from ...core.errors import ConfigError, EngineFailed, NoRoute
 from ...reporting import streams
@@ -60,15 +60,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
     engine, repository = context.engine, context.repository
     target_dir = run.folder(route, repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    call = environment.Call(
-        target_dir="/target",
-        cargo_home=str(home),
-        user_cargo_home=str(dependencies.user_home(context.environ)),
-        labels=engines.labels(run_id),
-        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
-        certificates=bool(network.authorities(context.environ)),
-        path="",
-    )
+    call = commands.container_call(route, run_id, context, target_dir="/target", cargo_home=str(home), path="")
     # of git's cross everything but the target folder stands at its own path
     inner_home = str(home) if route.flavour == "git" else "/cargo"
     root = repository.root if route.flavour == "git" or repository.around.folders else "/project"
@@ -91,7 +83,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
     return (
         engine.command,
         *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
-        *environment.options(route, call, engine, repository, context.config.target(route.target)),
+        *environment.options(route, call, context),
         *(f"--env={key}={value}" for key, value in inside.items()),
         *(() if engine.rootless or not hasattr(os, "getuid") else ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")),
         *_volumes(mounts, "z" if engine.selinux else ""),

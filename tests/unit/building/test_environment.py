@@ -60,15 +60,14 @@ def route(flavour="0.2.5", **changes):
 
 def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, options=None, **said):
     """Return the environment of a call of cross."""
-    return environment.cross(
-        taken or route(),
-        call,
+    context = SimpleNamespace(
         engine=engine,
-        host=host,
+        facts=SimpleNamespace(host=host),
         repository=repository(**said),
-        config=config("aarch64", **(options or {})).target("aarch64"),
+        config=config("aarch64", **(options or {})),
         environ=environ or {},
     )
+    return environment.cross(taken or route(), call, context)
 
 
 COMMON = "--init --label=crosstasks.run=1 --label=crosstasks.owner=7"
