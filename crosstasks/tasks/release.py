@@ -14,12 +14,10 @@ from .call import OPTIONS, OVERRIDES, Call, Task, exit_code
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..core.results import Artifact
     from ..extras.packaging.contents import Difference
     from ..extras.release.context import ReleaseContext
     from ..extras.release.dist import Part
     from ..extras.release.prepare import Intent
-    from ..planning.plan import Plan
 
 
 PREPARE_OPTIONS: Final = ("package", "skip", "snapshot")
@@ -231,21 +229,12 @@ def _build_parts(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(release, triples, _compile, arguments_)
+        parts = build.build(release, triples, arguments_)
     else:
         build.build_context(release)
         parts = workers.Workers(release, lambda triple: _words(call, triple)).build(triples, jobs)
     dist.finish(release, triples)
     return parts
-
-
-def _compile(triple: str, arguments: tuple[str, ...], context: Context) -> tuple[Plan, tuple[Artifact, ...], Context]:
-    """Build a target as every other build is: plan, provide, run, verify."""
-    from .. import pipeline
-
-    result, context = pipeline.carry_out(triple, "build", arguments, context)
-    planned, context = pipeline.make(triple, "build", context)
-    return planned, result.artifacts, context
 
 
 def _jobs(call: Call) -> int:

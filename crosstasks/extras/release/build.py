@@ -7,14 +7,15 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace as changed
 
+from ... import pipeline
 from ...building import dependencies
 from ...catalog import targets
 from ...clients import git
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from ...planning.plan import Plan
     from ..packaging.product import Product
     from .context import ReleaseContext
-
-Compile: TypeAlias = "Callable[[str, tuple[str, ...], Context], tuple[Plan, tuple[Artifact, ...], Context]]"
-"""Build a target with arguments for cargo: along which plan that was, what came out, and what is known now."""
 
 UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
 
@@ -79,28 +77,29 @@ def key(release: ReleaseContext, triple: str, more: Sequence[str]) -> str:
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def build(release: ReleaseContext, triples: Sequence[str], compiler: Compile, more: Sequence[str] = ()) -> tuple[Part, ...]:
+def build(release: ReleaseContext, triples: Sequence[str], more: Sequence[str] = ()) -> tuple[Part, ...]:
     """Build one target after another; one that fails does not keep the others from being finished."""
     context = build_context(release)
     parts = []
     for triple in triples:
-        part, context = one(replace(release, context=context), triple, compiler, more)
+        part, context = one(replace(release, context=context), triple, more)
         dist.remember(release.dist, part)
         parts.append(part)
     return tuple(parts)
 
 
-def one(release: ReleaseContext, triple: str, compiler: Compile, more: Sequence[str]) -> tuple[Part, Context]:
+def one(release: ReleaseContext, triple: str, more: Sequence[str]) -> tuple[Part, Context]:
     """Build and pack one target, if an earlier call has not."""
     if part := earlier(release, triple, more):
         return part, release.context
     begun, context = time.monotonic(), release.context
     commit = "" if release.git.dirty else release.git.commit
     try:
-        planned, artifacts, context = compiler(triple, arguments(release, more), context)
+        result, context = pipeline.carry_out(triple, "build", arguments(release, more), context)
+        planned, context = pipeline.make(triple, "build", context)
         cache_check.check(planned.route, context)  # what damage cannot tell, somebody may have meant
         _check_tree(release)
-        files, remarks = pack(replace(release, context=context), planned, artifacts)
+        files, remarks = pack(replace(release, context=context), planned, result.artifacts)
     except CrosstasksError as error:
         return Part(target=triple, seconds=time.monotonic() - begun, error=str(error), code=error.code), context
     part = Part(
