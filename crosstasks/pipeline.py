@@ -284,12 +284,7 @@ def _build_one(triple: str, verb: Verb, arguments: Sequence[str], context: Conte
 
 
 def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
-    """
-    Build or test one target, and tell CI services and the report how it went, failed or not.
-
-    Raises:
-        CrosstasksError: it failed.
-    """
+    """Build or test one target, and tell CI services and the report how it went before a failure is raised."""
     ci.ready(context.environ)
     begun = time.monotonic()
     try:

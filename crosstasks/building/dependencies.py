@@ -253,12 +253,7 @@ def _is_current(stamp: Path, key: str) -> bool:
 
 
 def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {}) -> None:
-    """
-    Let the cargo of the first route fetch what all of them need, with the user's CARGO_HOME or the one that *cargo_home* sets.
-
-    Raises:
-        ConfigError, BuildFailed: as of ``fetch``.
-    """
+    """Let the first route's cargo fetch what all need, into the user's CARGO_HOME or that of *cargo_home*; it fails as ``fetch`` does."""
     root, host_toolchain, targets = context.repository.root, routes[0].host_toolchain, [catalogue()[route.target] for route in routes]
     # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
     triples = dict.fromkeys((*(triple for target in targets for triple in target.triples), host_toolchain.host))
@@ -281,12 +276,7 @@ def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {})
 
 
 def check(lock: Path, user: Path) -> None:
-    """
-    Compare with Cargo.lock what cargo has of the crates.
-
-    Raises:
-        ConfigError: something was changed after it had come.
-    """
+    """Compare with Cargo.lock what cargo has of the crates, and refuse what was changed after it had come."""
     if lock.exists() and (wrong := tuple(islice(mismatches(lock, user), 4))):
         why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
         hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"

@@ -157,12 +157,7 @@ SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {
 
 
 def uninstall(context: Context, platform: str) -> None:
-    """
-    Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
-
-    Raises:
-        EmulationFailed: the kernel did not let it go.
-    """
+    """Take an emulator out of the kernel's table, which may refuse; a package that registered it does so again at the next start."""
     probes.forget(context.look, Question("emulation-test", platform), context.facts)
     path = context.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
     try:

@@ -158,12 +158,7 @@ def _line(text: str) -> None:
 
 
 def finish(results: Sequence[Result], context: Context) -> None:
-    """
-    Tell the CI service, and write the files that are asked for.
-
-    Raises:
-        ConfigError: a file cannot be written.
-    """
+    """Tell the CI service, and write the files that are asked for."""
     environ = context.environ
     root, top = _folders(context)
     if ci(environ) == "github":
@@ -177,12 +172,7 @@ def finish(results: Sequence[Result], context: Context) -> None:
 
 
 def ready(environ: Mapping[str, str]) -> None:
-    """
-    Refuse, before the work, a file that could not be written after it.
-
-    Raises:
-        ConfigError: it lies in no folder, is one itself, or is closed to us.
-    """
+    """Refuse, before the work, a file that could not be written after it: it lies in no folder, is one itself, or is closed to us."""
     for name in (REPORT, QUALITY):
         if environ.get(name):
             with _writing(environ[name]) as path:

@@ -173,12 +173,7 @@ def by_package(whole: Job, packages: Sequence[str]) -> tuple[Job, ...]:
 
 
 def labels(texts: Sequence[str]) -> Mapping[str, str]:
-    """
-    Return the labels that the user gives, by platform and triple; the later ones win.
-
-    Raises:
-        ConfigError: one is not ``<platform or target>=<label>``.
-    """
+    """Return the labels that the user gives, each as ``<platform or target>=<label>``, by platform and triple; the later ones win."""
     result: dict[str, str] = {}
     for text in texts:
         name, _, label = text.partition("=")

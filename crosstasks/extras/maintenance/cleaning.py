@@ -154,12 +154,7 @@ def _lock(folder: Path, locks: ExitStack) -> None:
 
 
 def idle(folder: Path) -> None:
-    """
-    Refuse to touch the cache while a build uses it.
-
-    Raises:
-        CrosstasksError: one does.
-    """
+    """Refuse to touch the cache while a build uses it."""
     running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not is_abandoned(path))
     if running:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")

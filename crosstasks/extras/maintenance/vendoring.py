@@ -53,12 +53,7 @@ def manifest(version: str, files: Files, parts: Sequence[str] = ()) -> str:
 
 
 def read_manifest(text: bytes, place: str) -> Manifest:
-    """
-    Read a manifest.
-
-    Raises:
-        ConfigError: it is none, or names a path outside its folder.
-    """
+    """Read a manifest, and refuse what is none, or names a path outside its folder."""
     try:
         content = json.loads(text)
         copied = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
@@ -332,12 +327,7 @@ def _swap(draft: Path, copy: Path, aside: Path) -> None:
 
 
 def act(into: str, *, check_only: bool, renew: bool, force: bool, parts: Sequence[str]) -> str:
-    """
-    Make, check or renew a copy, and return what to show.
-
-    Raises:
-        CrosstasksError: it differs, cannot be made, or the options do not fit together.
-    """
+    """Make, check or renew a copy, and return what to show; one that differs is an error, and so are options that do not fit together."""
     if not into:
         raise ConfigError("--into names no folder", hint="vendor --into third_party/crosstasks")
     if (check_only and renew) or (force and not renew):

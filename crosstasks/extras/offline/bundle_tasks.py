@@ -116,12 +116,7 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
 
 
 def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision:
-    """
-    Return a step for another machine as it is taken on this one.
-
-    Raises:
-        ToolMissing: it runs what only that machine could run.
-    """
+    """Return a step for another machine as it is taken on this one; refuse what only that machine could run."""
     if MACHINES[platform].arch == here.machine() and sys.platform == "linux":
         return step
     match step:

@@ -116,12 +116,7 @@ def one(release: ReleaseContext, triple: str, more: Sequence[str]) -> tuple[Part
 
 
 def _check_tree(release: ReleaseContext) -> None:
-    """
-    Look at the tree again: what is packed is of the commit, whatever ran while it was built.
-
-    Raises:
-        ConfigError: the build changed something.
-    """
+    """Refuse a tree that the build has changed: what is packed is of the commit, whatever ran while it was built."""
     again = git.look(release.root, release.context.run, without=release.git.without)
     if not release.snapshot and (again.commit, again.dirty) != (release.git.commit, release.git.dirty):
         why = "\n".join(again.dirty[:10]) or f"HEAD is {again.commit[:12]} now"

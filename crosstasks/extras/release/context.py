@@ -93,12 +93,7 @@ def _publish_folders(root: Path, template: str) -> tuple[Path, ...]:
 
 
 def parts_to_skip(words: Sequence[str]) -> frozenset[str]:
-    """
-    Return the parts to leave out; a word may hold several, with commas between them.
-
-    Raises:
-        ConfigError: there is no such part; the error lists all.
-    """
+    """Return the parts to leave out; a word may hold several, with commas between them. For one that there is not, the error lists all."""
     parts = [part for word in words for part in word.replace(",", " ").split()]
     problems = [f"no part of a release is called {part!r}{likely(part, PARTS)}" for part in parts if part not in PARTS]
     if problems:

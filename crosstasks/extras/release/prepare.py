@@ -116,12 +116,7 @@ class Head:
         return Path(place).resolve().relative_to(self.top.resolve()).as_posix()
 
     def text(self, path: str) -> str | None:
-        """
-        Return a file's content; None if HEAD has none.
-
-        Raises:
-            ConfigError: it is no text.
-        """
+        """Return a file's content, which must be text; None if HEAD has none."""
         done = git.ask(self.top, self.context.context.run, "show", f"HEAD:{path}")
         if done.code:
             return None
@@ -211,12 +206,7 @@ def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> di
 
 
 def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:
-    """
-    Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
-
-    Raises:
-        ConfigError: one is configured, and not there.
-    """
+    """Give the changelogs: a crate's own where each has a tag of its own, else that of the root; one that is configured must be there."""
     options = release.context.config.release
     if not options.changelog or "changelog" in release.skip:
         return

@@ -274,12 +274,7 @@ def _apart(tree: Path) -> Iterator[None]:
 
 
 def clean(context: Context) -> None:
-    """
-    Refuse a work tree that is not what was committed.
-
-    Raises:
-        ConfigError: it is not, or there is none.
-    """
+    """Refuse a work tree that is not what was committed."""
     changed = _git(context, "status", "--porcelain", "--untracked-files=no").out.splitlines()
     if changed:
         why = "\n".join(changed[:10])
