@@ -125,12 +125,7 @@ def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
 
 
 def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
-    """
-    Take the plan's steps, then look and plan again: nothing may be left to provide.
-
-    Raises:
-        CrosstasksError: a step failed, or something is left.
-    """
+    """Take the plan's steps, then look and plan again: nothing may be left to provide."""
     for step in planned.steps:
         try:
             with cache.room(planned.target):
@@ -149,12 +144,7 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
 
 
 def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Plan]:
-    """
-    Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
-
-    Raises:
-        CrosstasksError: as of ``make`` and ``provide``.
-    """
+    """Provide what the plans of the named targets, or of all that are configured, need; give each once nothing is left of it."""
     cache.prepare(context.cache)
     for triple in select(names, context):
         planned, context = make(triple, verb, context)

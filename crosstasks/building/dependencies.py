@@ -45,12 +45,7 @@ COLUMNS: Final = ("name", "version", "source", "checksum")
 
 
 def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
-    """
-    Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
-
-    Raises:
-        ConfigError: it cannot be read, or is no such file.
-    """
+    """Return ``COLUMNS`` of the packages in a Cargo.lock, which must be one; what a package does not have is empty."""
     try:
         rows = msgspec.convert(toml_file.read(lock).get("package", []), type=list[dict[str, Any]])
         packages = tuple(msgspec.convert({name: row.get(name, "") for name in COLUMNS}, type=dict[str, str]) for row in rows)

@@ -67,12 +67,7 @@ def _escape(data: bytes) -> str:
 
 
 def install(step: RegisterEmulator, context: Context) -> None:
-    """
-    Register an emulator, and prove that it runs the platform's programs.
-
-    Raises:
-        EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
-    """
+    """Register an emulator, if the user agrees, and prove that it runs the platform's programs."""
     platform = step.platform
     if step.ask and not streams.confirm(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')

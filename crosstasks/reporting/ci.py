@@ -52,13 +52,7 @@ def wants_diagnostics(environ: Mapping[str, str]) -> bool:
 
 
 def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
-    """
-    Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
-
-    Args:
-        root: the folder that the compiler's paths begin at.
-        top: that of the repository, which an annotation's begin at.
-    """
+    """Return GitHub's annotations: the compiler's errors, else our own; the compiler's paths begin at *root*, GitHub's at *top*."""
     for result in results:
         # without a path the compiler may only count what it has said already
         errors = [one for one in result.diagnostics if one.level == "error" and (one.path or not one.message.startswith("aborting due to"))]

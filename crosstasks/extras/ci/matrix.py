@@ -247,16 +247,7 @@ class Layout(NamedTuple):
 
 
 def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
-    """
-    Return the file of a service.
-
-    Args:
-        minutes: after which a job is ended.
-        install: what pip installs before Nox is called.
-
-    Raises:
-        ConfigError: there are more jobs than the service takes.
-    """
+    """Return the file of a service, if it takes so many jobs; *install* is what pip installs before Nox is called."""
     template = Path(__file__).with_name(f"{provider}.yml").read_text("utf-8")
     files = [f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]
     if provider == "github":

@@ -115,13 +115,7 @@ def remove_image(client: engines.EngineClient, image: Mapping[str, Any], context
 
 
 def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
-    """
-    Remove our cache folder, if it is one; *dry*: only say so.
-
-    Raises:
-        ConfigError: it is not marked as ours, or holds the user's own work.
-        CrosstasksError: a call of crosstasks is using it.
-    """
+    """Remove our cache folder, unless it is not marked as ours, holds the user's own work, or is in use; *dry*: only say so."""
     if not folder.is_dir():
         return f"{folder} is not there"
     tag = folder / "CACHEDIR.TAG"

@@ -169,12 +169,7 @@ HINT: Final = "`--update --force` gives them up; `--check` shows them"
 
 
 def make(into: str, parts: Sequence[str] = ()) -> str:
-    """
-    Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
-
-    Raises:
-        ConfigError: the folder holds something, or is no place for a copy.
-    """
+    """Copy the core and *parts* of this package into a folder, empty or not there, and return what its repository needs."""
     copy, top = _place(into)
     if copy.is_dir() and any(copy.iterdir()):
         hint = "`tools.vendor --update` renews it" if (copy / MANIFEST).is_file() else "name a folder that is empty, or not there"
@@ -185,13 +180,7 @@ def make(into: str, parts: Sequence[str] = ()) -> str:
 
 
 def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
-    """
-    Renew a copy, and say what that was; with *parts* it has those instead of the ones that it was made with.
-
-    Raises:
-        ConfigError: there is none.
-        CrosstasksError: it was changed, and *force* is not given.
-    """
+    """Renew a copy, with *parts* in place of its own, and say what that was; what was changed by hand is given up by *force* alone."""
     copy, _ = _place(into)
     copied = _manifest(copy)
     local = compare(copied.files, folder_contents(copy))
@@ -221,12 +210,7 @@ def check(into: str) -> tuple[str, str]:
 
 
 def original(parts: Sequence[str]) -> Files:
-    """
-    Return the files of the core and of *parts*, with the libraries that these need, and the licence.
-
-    Raises:
-        ConfigError: a part is unknown or not there, or the licence is not.
-    """
+    """Return the files of the core and of *parts*, which must be here, with the libraries that these need, and the licence."""
     installed = PACKAGE.parent.glob(f"{PACKAGE.name}-*.dist-info/licenses/LICENSE")
     licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE", *installed) if path.is_file()), None)
     if licence is None:

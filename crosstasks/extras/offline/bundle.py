@@ -218,12 +218,7 @@ class Reader:
 
 @contextmanager
 def reader(path: Path) -> Iterator[Reader]:
-    """
-    Open a bundle, and check all of it before any of it counts.
-
-    Raises:
-        ConfigError: it is not there, is no bundle, or a checksum is another.
-    """
+    """Open a bundle, and check all of it before any of it counts."""
     try:
         with tarfile.open(path, "r:") as tar:
             yield Reader(path, tar)

@@ -95,12 +95,7 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
 
 
 def provide(triple: str, machine: Context, context: Context) -> Plan:
-    """
-    Plan for a machine, and take the steps here.
-
-    Raises:
-        CrosstasksError: a step failed, or what it would need is a machine of that kind.
-    """
+    """Plan for a machine, and take the steps here; one that only such a machine could take is refused."""
     platform = engine_platform(machine.facts)
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:

@@ -236,13 +236,7 @@ EACH: Final = ("{artifact}", "{name}")
 
 
 def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """
-    Give the calls that a command stands for, each with its subjects.
-
-    Args:
-        command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
-        names: the files that are listed in SHA256SUMS.
-    """
+    """Give the calls that a command stands for, each with its subjects; *names* are the files that SHA256SUMS lists."""
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
     if not any(mark in word for word in command for mark in EACH):
         yield _fill(command, fixed), tuple(names)

@@ -65,12 +65,7 @@ class ReleaseContext:
 
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
-    """
-    Put together what is released; the repository must be known.
-
-    Raises:
-        ConfigError: no repository, no commit, no such package, or no such part to skip.
-    """
+    """Put together what is released: of a repository with a commit, and of packages and parts that there are."""
     options = context.config.release
     left_out = parts_to_skip((*options.skip, *skip))
     root = Path(context.repository.root)

@@ -234,12 +234,7 @@ def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new
 
 
 def prepare(release: ReleaseContext, intent: Intent) -> None:
-    """
-    Write, commit and tag what the release will be.
-
-    Raises:
-        CrosstasksError: a file cannot be written, Cargo.lock does not fit, or git refused; the next call goes on from there.
-    """
+    """Write, commit and tag what the release will be; if a file, Cargo.lock or git refuses, the next call goes on from there."""
     top = Path(release.git.top)
     for path, text in intent.writes.items():
         archive.write(top / path, text.encode())
