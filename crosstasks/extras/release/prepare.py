@@ -108,7 +108,7 @@ class Head:
 
     def __init__(self, release: ReleaseContext) -> None:
         """Ask git when a file is wanted."""
-        self.context = release
+        self.release = release
         self.top = Path(release.git.top)
 
     def path(self, place: Path | str) -> str:
@@ -117,7 +117,7 @@ class Head:
 
     def text(self, path: str) -> str | None:
         """Return a file's content, which must be text; None if HEAD has none."""
-        done = git.ask(self.top, self.context.context.run, "show", f"HEAD:{path}")
+        done = git.ask(self.top, self.release.context.run, "show", f"HEAD:{path}")
         if done.code:
             return None
         if "\ufffd" in done.out:
@@ -126,17 +126,17 @@ class Head:
 
     def manifests(self) -> dict[str, str]:
         """Return the manifests of the workspace and of all its members."""
-        repository = self.context.context.repository
+        repository = self.release.context.repository
         paths = dict.fromkeys(self.path(place) for place in (repository.manifest, *(package.manifest for package in repository.packages)))
         return {path: text for path in paths if (text := self.text(path)) is not None}
 
     def versions(self) -> dict[str, str]:
         """Return the version of each package that is released."""
         texts = {path: toml_file.loads(text) for path, text in self.manifests().items()}
-        root = texts.get(self.path(self.context.context.repository.manifest), {})
+        root = texts.get(self.path(self.release.context.repository.manifest), {})
         inherited = root.get("workspace", {}).get("package", {}).get("version", "0.0.0")
         result: dict[str, str] = {}
-        for crate in self.context.crates:
+        for crate in self.release.crates:
             version: Any = texts.get(self.path(Path(crate.folder) / "Cargo.toml"), {}).get("package", {}).get("version", "0.0.0")
             result[crate.name] = version if isinstance(version, str) else inherited
         return result
@@ -198,7 +198,7 @@ def _text(path: Path) -> str | None:
 def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     if now == new:
         return {}
-    repository = head.context.context.repository
+    repository = head.release.context.repository
     changes = version.manifests(head.manifests(), head.path(repository.manifest), new)
     lock = head.path(Path(repository.root) / "Cargo.lock")
     text = head.text(lock)

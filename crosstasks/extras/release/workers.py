@@ -47,7 +47,7 @@ class Workers:
 
     def __init__(self, release: ReleaseContext, words: Callable[[str], Sequence[str]]) -> None:
         """Take *words*, which returns what a target's process is called with."""
-        self.context = release
+        self.release = release
         self.words = words
         self.logs = Path(release.context.repository.target_directory) / "crosstasks" / "logs"
         self.lines: dict[str, str] = {}
@@ -114,7 +114,7 @@ class Workers:
                 self.lines[triple] = last.strip() or self.lines.get(triple, "")
 
             argv = (sys.executable, "-m", NAME, *self.words(triple))
-            done = process.stream(argv, env=_env(), cwd=str(self.context.root), on_out=out.extend, on_err=note, owner=self)
+            done = process.stream(argv, env=_env(), cwd=str(self.release.root), on_out=out.extend, on_err=note, owner=self)
         self.parts[triple] = self._answer(triple, bytes(out), done.code, done.err)
 
     def _answer(self, triple: str, out: bytes, code: int, err: str) -> Part:
@@ -134,7 +134,7 @@ class Workers:
             def tell() -> None:
                 for triple in [triple for triple in triples if triple in self.parts and triple not in shown]:
                     shown.add(triple)
-                    self.context.context.say(f"{triple}: {self._state(triple)}, {self.logs / f'{triple}.log'}")
+                    self.release.context.say(f"{triple}: {self._state(triple)}, {self.logs / f'{triple}.log'}")
 
             yield tell
             tell()
