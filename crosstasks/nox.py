@@ -68,8 +68,12 @@ def register(
         _refuse(sessions)
     except ConfigError as error:
         raise NoxfileError(error.what, why=error.why, hint=error.hint) from None
-    parallel = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}  # nox >= 2026.8.10
-    return {name: _add(name, function, {**parallel, **options}) for name, (function, options) in sessions.items()}
+    # nox >= 2026.8.10
+    parallel: dict[str, Any] = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}
+    return {
+        name: nox.session(name=name, python=False, default=False, **parallel, **options)(function)
+        for name, (function, options) in sessions.items()
+    }
 
 
 Sessions: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
@@ -120,11 +124,6 @@ def _place_of(function: Callable[..., Any]) -> str:
     """Return where a session is defined; those that register() has added are all defined here."""
     place = inspect.getsourcefile(inspect.unwrap(function)) or "?"
     return "another call of crosstasks.nox.register()" if place == __file__ else place
-
-
-def _add(name: str, function: Session, options: Mapping[str, Any]) -> Session:
-    decorate: Callable[[Session], Session] = nox.session(name=name, python=False, default=False, **options)
-    return decorate(function)
 
 
 def _one(verb: Verb, triple: str, place: Path, names: Sequence[str]) -> Session:

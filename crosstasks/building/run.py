@@ -19,7 +19,7 @@ import shlex
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -69,24 +69,19 @@ def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
         return
     # it only saves time: a folder that another took away, or a full disk, is the build's own to meet
     with suppress(OSError, NotImplementedError):
-        profiles = tuple(_profiles(target_dir.parent, base))
+        # a container wrote all below: a lock that is a pipe would be waited for, and a folder that is a link leads elsewhere
+        profiles = {lock.parent for lock in target_dir.parent.glob(f"{base}-*/*/{LOCKS}") if _is_lock(lock)}
         if profiles:
             with cache.lock(target_dir.parent / "seeding", say):
-                _take_over(profiles, target_dir, say)
-
-
-def _profiles(place: Path, base: str) -> Iterator[Path]:
-    """Return the host's folders of each profile, the one that was built in last first."""
-    # a container wrote all below: a lock that is a pipe would be waited for, and a folder that is a link leads elsewhere
-    profiles = {lock.parent for lock in place.glob(f"{base}-*/*/{LOCKS}") if _is_lock(lock)}
-    yield from sorted(profiles, key=lambda profile: profile.stat().st_mtime, reverse=True)
+                _take_over(sorted(profiles, key=lambda profile: profile.stat().st_mtime, reverse=True), target_dir, say)
 
 
 def _is_lock(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode) and not path.parent.is_symlink() and not path.parent.parent.is_symlink()
 
 
-def _take_over(profiles: tuple[Path, ...], target_dir: Path, say: Say) -> None:
+def _take_over(profiles: Sequence[Path], target_dir: Path, say: Say) -> None:
+    """Copy the host's folders of each profile, of each the one that was built in last."""
     with files.draft_folder(target_dir) as draft:
         for profile in profiles:
             if not (draft / profile.name).exists():

@@ -75,7 +75,9 @@ def in_image(subject: Subject, target: Target, context: Context) -> Start | str:
     labels = (f"--label={label}" for label in engines.labels(run))
     mount = f"--volume={subject.path.parent}:{INSIDE}:ro{',z' if engine.selinux else ''}"
     argv = (engine.command, "run", *CLOSED, *labels, mount, "--entrypoint=", image["Id"], *runner, f"{INSIDE}/{subject.path.name}")
-    return Start(how=f"in {_name(image)}", argv=argv, command=engine.command, run=run)
+    # what people know an image by: the name that it was built with, or a tag
+    name = _labels(image).get("crosstasks.image") or next(iter(image.get("RepoTags") or ()), image["Id"])
+    return Start(how=f"in {name}", argv=argv, command=engine.command, run=run)
 
 
 def _image(subject: Subject, target: Target, engine: Engine, context: Context) -> tuple[dict[str, Any], tuple[str, ...]] | None:
@@ -121,11 +123,6 @@ def _runner(image: Mapping[str, Any], target: Target, engine: Engine) -> tuple[s
     if runners:
         return tuple(shlex.split(runners[0]))
     return () if image.get("Architecture") == OCI_ARCH.get(target.arch) and target.os == engine.os else None
-
-
-def _name(image: Mapping[str, Any]) -> str:
-    """Return what people know an image by: the name that it was built with, or a tag."""
-    return str(_labels(image).get("crosstasks.image") or next(iter(image.get("RepoTags") or ()), image["Id"]))
 
 
 def under_emulator(subject: Subject, target: Target, context: Context) -> Start | str:

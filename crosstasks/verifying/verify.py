@@ -128,15 +128,11 @@ _LOADERS: Final = {"/lib/ld-musl": "linux", "/lib/ld-linux": "linux", "/lib64/ld
 
 def _system(elf: Any, interpreter: str) -> tuple[str, str]:
     """Return which system a file is for and its oldest release, as its notes, its header and its loader tell."""
-    if note := next(filter(None, map(_system_of_note, _notes(elf))), None):
-        return note
+    notes = (note for segment in elf.iter_segments("PT_NOTE") for note in islice(segment.iter_notes(), NOTES))
+    if release := next(filter(None, map(_system_of_note, notes)), None):
+        return release
     marked = _OS_ABI.get(str(elf["e_ident"]["EI_OSABI"]), "")
     return marked or next((system for begin, system in _LOADERS.items() if interpreter.startswith(begin)), ""), ""
-
-
-def _notes(elf: Any) -> Iterator[Any]:
-    for segment in elf.iter_segments("PT_NOTE"):
-        yield from islice(segment.iter_notes(), NOTES)
 
 
 def _system_of_note(note: Any) -> tuple[str, str] | None:

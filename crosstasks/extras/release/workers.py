@@ -19,7 +19,7 @@ from ...clients.process import SignalReceived, Signals
 from ...core.about import NAME, PACKAGE
 from ...core.errors import CrosstasksError
 from ...reporting import report
-from .dist import File, Part, newest
+from .dist import Part, newest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -171,17 +171,14 @@ def _env() -> dict[str, str | None]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, (str(above), path))), "FORCE_COLOR": None}
 
 
-def _file_text(file: File) -> str:
-    cells = (file.name, report.size(file.size), report.runs_with(newest(file.programs)), f"sha256 {file.sha256[:16]}")
-    return "  ".join(filter(None, cells))
-
-
 def results(parts: Sequence[Part]) -> str:
     """Return how each target went, as text."""
     lines = []
     for part in parts:
         how = "kept from before" if part.reused else f"built in {part.seconds:.1f} s, {part.route}"
         lines.append(f"{report.bold(part.target)}: {'failed: ' + part.error.splitlines()[0] if part.error else how}")
-        lines += [f"  {_file_text(file)}" for file in part.files]
+        for file in part.files:
+            cells = (file.name, report.size(file.size), report.runs_with(newest(file.programs)), f"sha256 {file.sha256[:16]}")
+            lines.append(f"  {'  '.join(filter(None, cells))}")
         lines += [f"  {note}" for note in part.notes]
     return "\n".join(lines)
