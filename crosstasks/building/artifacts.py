@@ -224,6 +224,15 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
     return os.path.join(mounts[inside], *rest.split("/")) if rest else mounts[inside]  # noqa: PTH118
 
 
+def host_paths(output: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
+    """Return the same with paths of this machine: *places* are as for ``localise``."""
+    executables, libraries = (
+        tuple(replace(product, path=localise(product.path, places)) for product in products)
+        for products in (output.executables, output.libraries)
+    )
+    return replace(output, executables=executables, libraries=libraries)
+
+
 CPUS: Final[Mapping[str, tuple[int, int]]] = {"aarch64": (0x0100000C, 0), "x86_64": (0x01000007, 3)}
 """What Apple calls a machine: its type, and the subtype that stands for all of its processors (xnu: ``osfmk/mach/machine.h``)."""
 

@@ -1,22 +1,4 @@
-"""Act: how each builder is started: cross behind the guard, cargo-zigbuild, and cargo itself; and what cross needs for an engine elsewhere.
-
-Nothing of this machine can be mounted by an engine on another one, so cross copies all there, and the artifacts back.
-
-cross 0.2.x does that with ``CROSS_REMOTE``: ``docker run`` of a container that sleeps, ``docker cp`` of toolchain, CARGO_HOME and
-project, ``docker exec`` of cargo, ``docker cp`` of the target folder (docker/remote.rs at v0.2.5). A program stands in for the
-engine's own and puts right what is wrong with it there:
-
-======  ==============================================================================================================
-call    what is put right
-======  ==============================================================================================================
-all     podman is told ``--remote``; who asks it without that already gets its service elsewhere
-run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
-rm      the volume with all that was copied may stay
-cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
-cp      folders of a toolchain that has none are copied all the same, which prints errors
-cp      always the standard library of x86_64 Linux is copied for build scripts, whatever the image runs
-======  ==============================================================================================================
-"""
+"""Act: how each builder is started: cross behind the guard, cargo-zigbuild, and cargo itself."""
 
 from __future__ import annotations
 
@@ -28,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -43,74 +25,15 @@ from ..core.steps import Absent, Done, Env
 from ..facts import engine
 from ..reporting import report
 from . import arguments, dependencies, environment, guard, outcome
-from .artifacts import CargoOutput, localise
 from .outcome import explain
 
 if TYPE_CHECKING:
     from ..context import Context
     from ..planning.route import Route
 
-CROSS_HOST: Final = "x86_64-unknown-linux-gnu"
-"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
-
-COPIES: Final = "/cross"
-"""Where all copies lie (MOUNT_PREFIX); links lead there from where they would be mounted."""
-
-
 # without the second, nothing but the configuration of CARGO_HOME is copied
 REMOTE: Final[Env] = {"CROSS_REMOTE": "1", "CROSS_REMOTE_COPY_REGISTRY": "1", "CROSS_CONTAINER_OPTS": ""}
-"""What cross is told for an engine elsewhere; ``program`` knows the options that ``docker exec`` would be given."""
-
-
-def program(engine: str, options: str, *, host: str) -> str:
-    """
-    Return the program that stands in for the engine's.
-
-    Args:
-        engine: the path of the real one.
-        options: of ``docker run``, as ``CROSS_CONTAINER_OPTS`` would hold them.
-        host: the triple that the toolchain runs on.
-    """
-    return f"""#!/bin/sh
-# the engine as cross sees it: made by crosstasks for one run, see its building/commands.py
-engine={shlex.quote(engine)}
-[ "$1" != --remote ] || shift
-case "$1:$4" in
-    run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
-    rm:*) shift; exec "$engine" rm --volumes "$@" ;;
-    cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
-    cp:*:{COPIES}/rust/lib/rustlib)
-        case "$3" in */{CROSS_HOST})
-            "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
-            [ {shlex.quote(host)} != {CROSS_HOST} ] && [ -e "$3" ] || exit 0
-        esac ;;
-    cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
-esac
-exec "$engine" "$@"
-"""
-
-
-def places(target_dir: str, root: str) -> Mapping[str, str]:
-    """Return under which paths cargo there may know the target folder, and the folder here; *root* is the workspace's."""
-    inside = [f"{COPIES}{target_dir}", f"{COPIES}/target"]
-    if PurePosixPath(target_dir).is_relative_to(root):
-        inside.append(f"{COPIES}/project/{PurePosixPath(target_dir).relative_to(root)}")
-    return dict.fromkeys(inside, target_dir)
-
-
-def path_remaps(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
-    """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
-    folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
-    return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))
-
-
-def host_paths(output: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
-    """Return the same with paths of this machine: *places* are as for ``localise``."""
-    executables, libraries = (
-        tuple(replace(product, path=localise(product.path, places)) for product in products)
-        for products in (output.executables, output.libraries)
-    )
-    return replace(output, executables=executables, libraries=libraries)
+"""What cross is told for an engine elsewhere; ``guard.remote_program`` knows the options that ``docker exec`` would be given."""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -191,9 +114,9 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
             container=witness.container,
             program=(route.tool.path,),
             env={**env, **guard.variables(run_guard, call.path)},
-            failure=lambda done: explain(guard.marks(str(folder)), done.code, done.err) or _engine_failure(done, route, context),
+            failure=lambda done: explain(outcome.marks(str(folder)), done.code, done.err) or _engine_failure(done, route, context),
             owner=owner,
-            places=places(str(target_dir), context.repository.root) if route.remote else {},
+            places=guard.places(str(target_dir), context.repository.root) if route.remote else {},
         )
 
 
@@ -234,13 +157,13 @@ def _folder(volume: str, environ: Mapping[str, str]) -> str:
 
 def _remote_guard(run_guard: guard.Guard, options: str, context: Context) -> guard.Guard:
     """Return the guard for an engine on another machine, whose ``docker run`` has these *options*."""
-    copier = program(
+    copier = guard.remote_program(
         context.engine.command,
         f"{options} {shlex.quote(f'--cidfile={run_guard.folder}/{guard.CONTAINER}')}",
         host=run_guard.toolchain.host,
     )
     # 0.2.x names the container after it, and ends one of the same name: two builds of a target must not end each other
-    name = f"{Path(run_guard.folder).name}-{CROSS_HOST}"
+    name = f"{Path(run_guard.folder).name}-{guard.CROSS_HOST}"
     alias = f"{run_guard.folder}/{name}"
     return replace(run_guard, engine=copier, toolchain=replace(run_guard.toolchain, name=name, path=alias), sysroot=alias)
 
@@ -314,7 +237,7 @@ def _guard(route: Route, folder: str, context: Context) -> guard.Guard:
         cargo_home=str(dependencies.user_home(context.environ)),
         build_dir=str(answers),
         sysroot=route.toolchain.path,
-        host="" if route.flavour == "git" else CROSS_HOST,
+        host="" if route.flavour == "git" else guard.CROSS_HOST,
         compiler_output=_compiler_output(route, context),
         target=route.target,
     )

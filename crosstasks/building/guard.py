@@ -19,6 +19,23 @@ all else, such as path dependencies        the same, read-only
 =========================================  ==========================================================================
 
 The registry's and git's caches are options of ours, and read-only. A run whose mounts are none of those does not start.
+
+Nothing of this machine can be mounted by an engine on another one, so cross copies all there, and the artifacts back.
+
+cross 0.2.x does that with ``CROSS_REMOTE``: ``docker run`` of a container that sleeps, ``docker cp`` of toolchain, CARGO_HOME and
+project, ``docker exec`` of cargo, ``docker cp`` of the target folder (docker/remote.rs at v0.2.5). The program that stands in for the
+engine's puts right what is wrong with it there:
+
+======  ==============================================================================================================
+call    what is put right
+======  ==============================================================================================================
+all     podman is told ``--remote``; who asks it without that already gets its service elsewhere
+run     ``CROSS_CONTAINER_OPTS`` go to ``docker exec``, which knows neither labels nor ``--init`` (cross-rs/cross#1301)
+rm      the volume with all that was copied may stay
+cp      a folder whose place exists already goes one folder too deep: CARGO_HOME with its registry, what lies around a project
+cp      folders of a toolchain that has none are copied all the same, which prints errors
+cp      always the standard library of x86_64 Linux is copied for build scripts, whatever the image runs
+======  ==============================================================================================================
 """
 
 from __future__ import annotations
@@ -37,15 +54,10 @@ from ..catalog.ingredients import Toolchain
 from ..clients.engines import mark
 from ..core import files
 from ..core.errors import ConfigError, NoRoute, ToolMissing
-from .outcome import Marks
+from .outcome import CARGO_MARK, METADATA_CODE, METADATA_STDERR, RUSTUP_MARK
 
 CARGO_REFUSED: Final = 97
 RUSTUP_REFUSED: Final = 98
-
-_CARGO_MARK: Final = "cargo.mark"
-_RUSTUP_MARK: Final = "rustup.mark"
-_METADATA_STDERR: Final = "metadata.stderr"
-_METADATA_CODE: Final = "metadata.code"
 
 
 class Guard(Struct, frozen=True, kw_only=True):
@@ -112,7 +124,7 @@ def _cargo(guard: Guard) -> str:
     flags = f"metadata{' --locked' * guard.lock} --offline"
     given = {"RUSTC": guard.rustc, "CARGO_HOME": guard.cargo_home, "CARGO_BUILD_BUILD_DIR": guard.build_dir}
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in given.items() if value)
-    return f"""{_refusal(guard, "cargo", _CARGO_MARK, CARGO_REFUSED)}
+    return f"""{_refusal(guard, "cargo", CARGO_MARK, CARGO_REFUSED)}
 {exports}
 verb=$1 channel=
 case "$1" in +*) verb=$2 channel=$1 ;; esac
@@ -129,9 +141,9 @@ while [ "$left" -gt 0 ]; do
 done
 # only rustup's proxy knows `+channel`; to a toolchain's own cargo it is a subcommand
 [ ! -d {_quote(str(Path(guard.cargo).parent.parent), "lib/rustlib")} ] || channel=
-{shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {flags} "$@" 2>{_quote(guard.folder, _METADATA_STDERR)}
+{shlex.quote(guard.cargo)} ${{channel:+"$channel"}} {flags} "$@" 2>{_quote(guard.folder, METADATA_STDERR)}
 code=$?
-printf '%s' "$code" >{_quote(guard.folder, _METADATA_CODE)}
+printf '%s' "$code" >{_quote(guard.folder, METADATA_CODE)}
 exit "$code"
 """
 
@@ -144,7 +156,7 @@ def _rustup(guard: Guard) -> str:
     components = [f"rust-std-{triple} (installed)" for triple in toolchain.standard]
     # 0.2.x wants rust-src also where the standard library is installed and no source is needed (lib.rs:466 at v0.2.5)
     components += ["rust-src (installed)"] if toolchain.library or toolchain.standard else []
-    return f"""{_refusal(guard, "rustup", _RUSTUP_MARK, RUSTUP_REFUSED)}
+    return f"""{_refusal(guard, "rustup", RUSTUP_MARK, RUSTUP_REFUSED)}
 case "$#:$1:$2:$3:$4" in
     1:--version:::) echo 'rustup 1.28.0 (crosstasks)'; exit 0 ;;
     2:toolchain:list::) {_print([toolchain.name])}; exit 0 ;;
@@ -250,32 +262,6 @@ def active(guard: Guard) -> Iterator[Guard]:
         yield guard
     finally:
         shutil.rmtree(guard.folder, ignore_errors=True)
-
-
-def marks(folder: str) -> Marks:
-    """Read what a run left in the guard's folder."""
-    code = _read(folder, _METADATA_CODE)
-    return Marks(
-        cargo=_arguments(_read(folder, _CARGO_MARK)),
-        rustup=_arguments(_read(folder, _RUSTUP_MARK)),
-        metadata_code=int(code) if code else 0,
-        metadata_stderr=(_read(folder, _METADATA_STDERR) or b"").decode(errors="replace"),
-    )
-
-
-def _read(folder: str, name: str) -> bytes | None:
-    try:
-        return Path(folder, name).read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
-    """Take a mark apart. A full disk leaves an empty one, which is a mark all the same."""
-    if mark is None:
-        return None
-    count, *arguments = mark.split(b"\0")
-    return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
 
 
 BEHIND: Final = "CROSSTASKS_BEHIND"
@@ -386,3 +372,52 @@ def _replacement(instead: str) -> str:
 
 def _below(path: str, folder: str) -> str:
     return str(PurePosixPath(path).relative_to(folder))
+
+
+CROSS_HOST: Final = "x86_64-unknown-linux-gnu"
+"""The host that cross 0.2.x is told, on every machine: so it takes the toolchain's folder as it is called, whatever runs in the image."""
+
+COPIES: Final = "/cross"
+"""Where all copies lie (MOUNT_PREFIX); links lead there from where they would be mounted."""
+
+
+def remote_program(engine: str, options: str, *, host: str) -> str:
+    """
+    Return the program that stands in for that of an engine elsewhere.
+
+    Args:
+        engine: the path of the real one.
+        options: of ``docker run``, as ``CROSS_CONTAINER_OPTS`` would hold them.
+        host: the triple that the toolchain runs on.
+    """
+    return f"""#!/bin/sh
+# the engine as cross sees it: made by crosstasks for one run, see its building/guard.py
+engine={shlex.quote(engine)}
+[ "$1" != --remote ] || shift
+case "$1:$4" in
+    run:*) shift; exec "$engine" run {shlex.join(shlex.split(options))} "$@" ;;
+    rm:*) shift; exec "$engine" rm --volumes "$@" ;;
+    cp:*:{COPIES}/rust) [ -e "$3" ] || exit 0 ;;
+    cp:*:{COPIES}/rust/lib/rustlib)
+        case "$3" in */{CROSS_HOST})
+            "$engine" cp -a "${{3%/*}}/"{shlex.quote(host)} "$4" || exit
+            [ {shlex.quote(host)} != {CROSS_HOST} ] && [ -e "$3" ] || exit 0
+        esac ;;
+    cp:*:{COPIES}/*) [ ! -d "$3" ] || set -- cp -a "$3/." "$4" ;;
+esac
+exec "$engine" "$@"
+"""
+
+
+def places(target_dir: str, root: str) -> Mapping[str, str]:
+    """Return under which paths cargo there may know the target folder, and the folder here; *root* is the workspace's."""
+    inside = [f"{COPIES}{target_dir}", f"{COPIES}/target"]
+    if PurePosixPath(target_dir).is_relative_to(root):
+        inside.append(f"{COPIES}/project/{PurePosixPath(target_dir).relative_to(root)}")
+    return dict.fromkeys(inside, target_dir)
+
+
+def path_remaps(target_dir: str, root: str) -> tuple[tuple[str, str], ...]:
+    """Return the folders that the compiler sees there under another name than it would here, and that name; the last that fits counts."""
+    folders = {f"{COPIES}{root}": "/source", f"{COPIES}/project": "/source", f"{COPIES}/cargo": "/cargo"}
+    return (*folders.items(), *((inside, "/target") for inside in places(target_dir, root)))

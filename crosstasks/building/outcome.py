@@ -10,6 +10,7 @@ and is asked while the build goes on what that is: it must carry the label of th
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import time
@@ -51,6 +52,13 @@ REFUSED_SUBCOMMANDS: Final[Mapping[str, str]] = {
 """What to do instead of some that cross hands to the host's cargo; every alias is among them (cross-rs/cross#716)."""
 
 
+CARGO_MARK: Final = "cargo.mark"
+RUSTUP_MARK: Final = "rustup.mark"
+METADATA_STDERR: Final = "metadata.stderr"
+METADATA_CODE: Final = "metadata.code"
+"""Files that the programs of the guard leave in its folder."""
+
+
 class Marks(Struct, frozen=True, kw_only=True):
     """What a run left in the guard's folder: the arguments that were refused, and what cargo said to ``metadata``."""
 
@@ -58,6 +66,32 @@ class Marks(Struct, frozen=True, kw_only=True):
     rustup: tuple[str, ...] | None = None
     metadata_code: int = 0
     metadata_stderr: str = ""
+
+
+def marks(folder: str) -> Marks:
+    """Read what a run left in the guard's folder."""
+    code = _read(folder, METADATA_CODE)
+    return Marks(
+        cargo=_arguments(_read(folder, CARGO_MARK)),
+        rustup=_arguments(_read(folder, RUSTUP_MARK)),
+        metadata_code=int(code) if code else 0,
+        metadata_stderr=(_read(folder, METADATA_STDERR) or b"").decode(errors="replace"),
+    )
+
+
+def _read(folder: str, name: str) -> bytes | None:
+    try:
+        return Path(folder, name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
+    """Take a mark apart. A full disk leaves an empty one, which is a mark all the same."""
+    if mark is None:
+        return None
+    count, *arguments = mark.split(b"\0")
+    return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
 
 
 def refusal(argv: Sequence[str]) -> RefusedArgument | None:

@@ -38,7 +38,7 @@ from ..facts.engine import Engine
 from ..provisioning import cache_check
 from ..reporting import ci, report
 from . import arguments, commands, dependencies, environment, guard
-from .artifacts import CargoOutput, Messages, universal
+from .artifacts import CargoOutput, Messages, host_paths, universal
 from .commands import STARTERS
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def run(plan: Plan, words: Sequence[str], context: Context) -> Run:
         if done.code:
             text = _text(done, messages)
             error = _full(plan, done) or cache_check.check_after_failure(plan.route, text, context) or invocation.failure(done)
-    output = commands.host_paths(messages.result(), invocation.places)
+    output = host_paths(messages.result(), invocation.places)
     if plan.verb != "build":  # programs that are built to be tested are not for keeping
         output = replace(output, executables=(), libraries=())
     if not done.code:
@@ -268,7 +268,7 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
     """
     if route.builder == "cross" and route.flavour != "git":
         root = context.repository.root
-        there = commands.path_remaps(str(target_dir), root) if route.remote else ()
+        there = guard.path_remaps(str(target_dir), root) if route.remote else ()
         return ((root if context.repository.around.folders else "/project", "/source"), *there)
     homes = (
         (dependencies.home(context),)
@@ -287,7 +287,7 @@ def _library(route: Route, context: Context) -> tuple[tuple[str, str], ...]:
     """
     commit = commands.commit(route, context) if route.toolchain.library else ""
     fixed = route.builder == "cross" and route.flavour != "git"
-    places = ("/rust", *([f"{commands.COPIES}/rust"] if route.remote else [])) if fixed else (route.toolchain.path,)
+    places = ("/rust", *([f"{guard.COPIES}/rust"] if route.remote else [])) if fixed else (route.toolchain.path,)
     return tuple((f"{place}/lib/rustlib/src/rust", f"/rustc/{commit}") for place in places) if commit else ()
 
 

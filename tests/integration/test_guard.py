@@ -173,7 +173,7 @@ class Bench:
             done = subprocess.run(  # noqa: PLW1510
                 command, env=self.environment(guard, env or {}), cwd=cwd or self.crate, capture_output=True, text=True, timeout=120
             )
-            marks = guards.marks(guard.folder)
+            marks = outcome.marks(guard.folder)
         assert not Path(guard.folder).exists()
         assert not self.trap.exists(), self.trap.read_text()
         return done, marks, outcome.explain(marks, done.returncode, done.stderr)
@@ -383,7 +383,7 @@ def test_a_component_that_lacks_is_named(bench, component, verb):
 def test_the_guarded_cross_builds_in_the_container(bench):
     """build, then run: both in the container (the build script checks), nothing is marked."""
     done, marks, told = bench.run("build", "--target", HOST)
-    assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+    assert (done.returncode, marks, told) == (0, outcome.Marks(), None), done.stderr
     assert (bench.target / HOST / "debug" / "tiny").is_file()
     done, _, _ = bench.run("run", "--target", HOST)
     assert (done.returncode, done.stdout) == (0, "ran in /project\n")
@@ -396,7 +396,7 @@ def test_a_failing_test_keeps_its_code(bench, custom):
     assert (done.returncode, told) == (0, None), done.stderr
     done, marks, told = bench.run("test", "--target", HOST, "--features", "failing", env={"CROSS_CUSTOM_TOOLCHAIN": custom})
     assert "1 passed; 1 failed" in done.stdout
-    assert (done.returncode, marks, told) == (101, guards.Marks(), None)
+    assert (done.returncode, marks, told) == (101, outcome.Marks(), None)
 
 
 @pytest.mark.parametrize("code", [1, 97, 98, 125, 127])
@@ -404,7 +404,7 @@ def test_a_programs_own_code_is_not_mistaken(bench, code):
     """A program that exits with a code of the guard, of cross or of docker is a program that exited."""
     done, marks, told = bench.run("run", "--target", HOST, "--", str(code))
     assert done.stdout == "ran in /project\n"
-    assert (done.returncode, marks, told) == (code, guards.Marks(), None)
+    assert (done.returncode, marks, told) == (code, outcome.Marks(), None)
 
 
 @pytest.mark.parametrize("locked", [False, True])
@@ -430,7 +430,7 @@ def test_another_sysroot_is_what_is_mounted(bench):
     done, marks, told = bench.run(
         "-v", "build", "--target", HOST, sysroot=str(folder), toolchain=replace(bench.toolchain, name=folder.name)
     )
-    assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+    assert (done.returncode, marks, told) == (0, outcome.Marks(), None), done.stderr
     assert f"ct-{HOST}:/rust:z,ro" in done.stdout
     assert f"rustup target list --toolchain ct-{HOST}" in done.stdout
 
@@ -448,7 +448,7 @@ def test_on_another_host_the_toolchain_keeps_its_name(bench, host, claimed):
     changes = {"rustc": str(rustc), "sysroot": str(folder), "toolchain": replace(bench.toolchain, name=folder.name), "host": claimed}
     done, marks, told = bench.run("-v", "build", "--target", HOST, **changes)
     if claimed:
-        assert (done.returncode, marks, told) == (0, guards.Marks(), None), done.stderr
+        assert (done.returncode, marks, told) == (0, outcome.Marks(), None), done.stderr
         assert f"1.85.0-{host}:/rust:z,ro" in done.stdout
     else:
         assert marks.rustup == ("--verbose", "toolchain", "add", f"1.85.0-{HOST}", "--profile", "minimal")
@@ -545,7 +545,7 @@ def _call(guard, program, *argv):
 def test_what_is_refused_is_marked_word_for_word(alone, program, argv):
     """Nothing but the few allowed calls gets through, and the mark holds what it was."""
     done = _call(alone, program, *argv)
-    marks = guards.marks(alone.folder)
+    marks = outcome.marks(alone.folder)
     assert done.returncode == {"cargo": guards.CARGO_REFUSED, "rustup": guards.RUSTUP_REFUSED}[program]
     assert (done.stdout, getattr(marks, program)) == (b"", argv)
 
@@ -553,7 +553,7 @@ def test_what_is_refused_is_marked_word_for_word(alone, program, argv):
 def test_arguments_need_not_be_text(alone):
     """Paths are bytes."""
     _call(alone, "cargo", b"build", b"\xff\n")
-    assert guards.marks(alone.folder).cargo == ("build", os.fsdecode(b"\xff\n"))
+    assert outcome.marks(alone.folder).cargo == ("build", os.fsdecode(b"\xff\n"))
 
 
 @pytest.mark.parametrize(("proxy", "channel"), [(True, "<+1.96.0>"), (False, "")])
@@ -564,7 +564,7 @@ def test_metadata_goes_to_the_real_cargo(alone, proxy, channel):
     done = _call(alone, "cargo", "+1.96.0", "metadata", "--features", EVIL)
     assert done.stdout.decode() == f"{channel}<metadata><--locked><--offline><--features><{EVIL}><{alone.rustc}><{EVIL}>"
     assert (done.returncode, done.stderr) == (7, b"")
-    assert guards.marks(alone.folder) == guards.Marks(metadata_code=7, metadata_stderr="said\n")
+    assert outcome.marks(alone.folder) == outcome.Marks(metadata_code=7, metadata_stderr="said\n")
 
 
 def test_rustup_answers_in_its_words(alone):
@@ -574,7 +574,7 @@ def test_rustup_answers_in_its_words(alone):
     assert _call(alone, "rustup", "target", "list", "--toolchain", name).stdout.decode() == f"{HOST} (installed)\n{ARM} (installed)\n"
     components = _call(alone, "rustup", "component", "list", "--toolchain", name).stdout.decode().splitlines()
     assert components == [f"rust-std-{HOST} (installed)", f"rust-std-{ARM} (installed)", "rust-src (installed)"]
-    assert guards.marks(alone.folder).rustup is None
+    assert outcome.marks(alone.folder).rustup is None
     assert _call(alone, "rustup", "target", "list", "--toolchain", "other").returncode == guards.RUSTUP_REFUSED
 
 
@@ -589,6 +589,6 @@ def test_a_full_disk_leaves_a_mark_all_the_same(alone, tmp_path):
         with pytest.raises(OSError, match="No space left"):
             (small / "filling").write_bytes(b"x" * 100_000)
         assert _call(guard, "cargo", "build").returncode == guards.CARGO_REFUSED
-        assert guards.marks(guard.folder).cargo is not None
+        assert outcome.marks(guard.folder).cargo is not None
     finally:
         subprocess.run(("umount", str(small)), check=True)

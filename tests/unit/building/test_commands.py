@@ -251,10 +251,10 @@ def test_cross_is_given_copies_where_the_engine_is_elsewhere(tmp_path, make, rea
         (_, run_id), _ = reaped
         folder = call.cache / "runs" / run_id
         assert commands.REMOTE.items() <= invocation.env.items()
-        assert Path(route.toolchain.path) == (folder / f"{run_id}-{commands.CROSS_HOST}").readlink()
+        assert Path(route.toolchain.path) == (folder / f"{run_id}-{guard.CROSS_HOST}").readlink()
         assert (folder / "home" / "config.toml").is_file()
         assert f"--cidfile={folder}/{guard.CONTAINER}" in (folder / "engine").read_text()
-        assert commands.places(f"{tmp_path}/project/target/x", f"{tmp_path}/project") == invocation.places
+        assert guard.places(f"{tmp_path}/project/target/x", f"{tmp_path}/project") == invocation.places
     assert (tmp_path / "project/target/crosstasks/CACHEDIR.TAG").is_file()
     (line,) = said
     assert line.startswith("what an earlier call may have left was not removed: docker does not answer")

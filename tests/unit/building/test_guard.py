@@ -214,7 +214,7 @@ def test_windows_is_refused():
 
 def test_no_marks(tmp_path):
     """A run that went well leaves nothing, also no folder."""
-    assert guards.marks(str(tmp_path)) == guards.marks(str(tmp_path / "nothing")) == Marks()
+    assert outcome.marks(str(tmp_path)) == outcome.marks(str(tmp_path / "nothing")) == Marks()
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,14 @@ def test_no_marks(tmp_path):
 def test_a_mark_is_read_whole(tmp_path, mark, arguments):
     """Every argument is as it was; a mark that the disk had no room for is a mark."""
     (tmp_path / "cargo.mark").write_bytes(mark)
-    assert guards.marks(str(tmp_path)).cargo == arguments
+    assert outcome.marks(str(tmp_path)).cargo == arguments
 
 
 def test_what_cargo_said_is_read(tmp_path):
     """Its exit code and its words, which need not be UTF-8."""
     (tmp_path / "metadata.code").write_bytes(b"101")
     (tmp_path / "metadata.stderr").write_bytes(b"error: \xff")
-    assert guards.marks(str(tmp_path)) == Marks(metadata_code=101, metadata_stderr="error: �")
+    assert outcome.marks(str(tmp_path)) == Marks(metadata_code=101, metadata_stderr="error: �")
 
 
 @pytest.mark.parametrize(

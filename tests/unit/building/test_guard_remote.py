@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crosstasks.building import commands
-from crosstasks.building.artifacts import CargoOutput, Product
+from crosstasks.building import commands, guard
+from crosstasks.building.artifacts import CargoOutput, Product, host_paths
 
 
 def test_the_variables():
@@ -13,7 +13,7 @@ def test_the_variables():
 
 def test_no_option_becomes_code_of_a_shell():
     """Every word of the user's own options is one word of the program."""
-    told = commands.program("/a b/docker", "--label='$(touch x)' --init", host="it's")
+    told = guard.remote_program("/a b/docker", "--label='$(touch x)' --init", host="it's")
     assert "engine='/a b/docker'" in told
     assert """exec "$engine" run '--label=$(touch x)' --init "$@" ;;""" in told
     assert """/"'it'"'"'s' "$4" || exit""" in told
@@ -22,14 +22,14 @@ def test_no_option_becomes_code_of_a_shell():
 def test_where_the_target_folder_is_there():
     """By three paths: in the project that is mounted at /project, or at its own path, or beside it."""
     folder = "/home/me/crate/target/x"
-    inside = commands.places(folder, "/home/me/crate")
+    inside = guard.places(folder, "/home/me/crate")
     assert inside == dict.fromkeys(("/cross/home/me/crate/target/x", "/cross/target", "/cross/project/target/x"), folder)
-    assert commands.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
+    assert guard.places("/elsewhere/x", "/home/me/crate") == dict.fromkeys(("/cross/elsewhere/x", "/cross/target"), "/elsewhere/x")
 
 
 def test_programs_hold_the_names_that_they_would_hold_here():
     """Wherever the copies lie: what comes last counts, and the target folder lies in the project."""
-    renamed = dict(commands.path_remaps("/home/me/crate/target/x", "/home/me/crate"))
+    renamed = dict(guard.path_remaps("/home/me/crate/target/x", "/home/me/crate"))
     assert ("/source", "/source", "/cargo") == tuple(renamed.pop(f"/cross{path}") for path in ("/home/me/crate", "/project", "/cargo"))
     assert {"/target"} == set(renamed.values())
 
@@ -39,6 +39,6 @@ def test_what_was_built_there_is_found_here():
     program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
     library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
     built = CargoOutput(executables=(program,), libraries=(library,))
-    found = commands.host_paths(built, {"/cross/project/target/x": "/here"})
+    found = host_paths(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
-    assert commands.host_paths(built, {}) == built
+    assert host_paths(built, {}) == built
