@@ -104,7 +104,7 @@ def _archive(folder: Path, toolchain: Path, component: str, paths: Sequence[str]
 def _pack(place: Path, toolchain: Path, component: str, paths: Sequence[str]) -> None:
     files = [file for path in paths for file in _files(toolchain / path)]
     lines = "".join(f"file:{file.relative_to(toolchain)}\n" for file in files)
-    with tarfile.open(place, "w:gz", compresslevel=1) as archive:
+    with tarfile.open(place, "w:gz", compresslevel=0) as archive:
         for name, text in (("components", f"{component}\n"), ("rust-installer-version", "3\n"), (f"{component}/manifest.in", lines)):
             info = tarfile.TarInfo(f"{component}-0/{name}")
             info.size = len(text)

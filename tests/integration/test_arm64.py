@@ -162,24 +162,21 @@ def test_the_tutorial_for_apple_silicon_without_anything_of_debian(engine, envir
 
 def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
     """
-    crosstasks, cross and Docker's program are arm64's as well, and there is no network: a test runs, and a program is built.
+    crosstasks, cross and Docker's program are arm64's as well, and there is no network: a program is built.
 
-    What such a machine needs is provided beforehand, as for a bundle.
+    What such a machine needs is provided beforehand, as for a bundle; test_bundle.py has a test run on such a machine.
     """
     monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(cache))
     monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:9")
     monkeypatch.setenv("CROSSTASKS_IMAGES", "local,build")
     context = pipeline.look(pipeline.start(crate, say=lambda _line: None))
     bundle_tasks.provide(ARM64, on_platform(context, "linux/arm64"), context)
-    with (crate / "src" / "main.rs").open("a") as file:
-        file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     machine = arm64_machine.Machine(cache)
     told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "build", "CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
     folders = (cache, tmp_path, Path(engine.removeprefix("unix://")).parent)
-    for verb in ("test", "build"):
-        done = machine.crosstasks(verb, "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
-        assert done.returncode == 0, done.stderr
-        assert f"{ARM64}: {verb} ok" in done.stdout + done.stderr
-        assert "cross 0.2.5, image built here" in done.stdout + done.stderr
+    done = machine.crosstasks("build", "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
+    assert done.returncode == 0, done.stderr
+    assert f"{ARM64}: build ok" in done.stdout + done.stderr
+    assert "cross 0.2.5, image built here" in done.stdout + done.stderr
     planned = json.loads(machine.crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=crate, folders=folders, **told).stdout)
     assert "cross-0.2.5-aarch64-unknown-linux-gnu" in planned["plans"][0]["route"]["tool"]["path"]

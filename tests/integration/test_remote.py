@@ -48,7 +48,7 @@ def context(elsewhere, tmp_path, crosstasks):
 
 
 def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
-    """With crates of the registry and the repository: tests run there, the programs of two builds come back, and nothing stays."""
+    """With crates of the registry and the repository, side by side: tests run there, the program of a build comes back, and nothing stays."""
     around = elsewhere.projects / "repository"
     (around / "shared" / "src").mkdir(parents=True)
     subprocess.run(("git", "init", "--quiet", around), check=True)
@@ -60,18 +60,19 @@ def test_a_build_elsewhere(elsewhere, context, crate, crosstasks):
         manifest.write('[dependencies]\nitoa = "1"\nshared = { path = "../shared" }\n')
     (project / "src" / "main.rs").write_text(MAIN)
     options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", **context}
-    tested = crosstasks("test", "--target", "aarch64", "--builder", "cross", cwd=project, **options)
-    assert tested.returncode == 0, tested.stderr
-    assert "test runs ... ok" in tested.stdout
     with ThreadPoolExecutor() as pool:
-        arguments = ("build", "--target", "aarch64", "--builder", "cross", "--format", "json")
-        both = [pool.submit(crosstasks, *arguments, *more, cwd=project, **options) for more in ((), ("--", "--release"))]
-    for built, profile in zip((one.result() for one in both), ("debug", "release"), strict=True):
-        assert built.returncode == 0, built.stderr
-        (result,) = json.loads(built.stdout)["results"]
-        (artifact,) = result["artifacts"]
-        assert ("cross 0.2.5, image built here", "EM_AARCH64") == (result["route"], artifact["machine"])
-        assert project / "target" / "crosstasks" / "aarch64-unknown-linux-gnu" / profile / "small" == Path(artifact["path"])
+        arguments = ("--target", "aarch64", "--builder", "cross", "--format", "json")
+        both = [
+            pool.submit(crosstasks, *words, cwd=project, **options)
+            for words in (("test", *arguments), ("build", *arguments, "--", "--release"))
+        ]
+    tested, built = (one.result() for one in both)
+    assert (tested.returncode, built.returncode) == (0, 0), tested.stderr + built.stderr
+    assert "test runs ... ok" in tested.stdout + tested.stderr
+    (result,) = json.loads(built.stdout)["results"]
+    (artifact,) = result["artifacts"]
+    assert ("cross 0.2.5, image built here", "EM_AARCH64") == (result["route"], artifact["machine"])
+    assert project / "target" / "crosstasks" / "aarch64-unknown-linux-gnu" / "release" / "small" == Path(artifact["path"])
     assert "" == elsewhere.left()
     said = crosstasks("doctor", cwd=project, **context)
     assert "context elsewhere" in said.stdout
@@ -86,23 +87,22 @@ def ssh(elsewhere, tmp_path_factory):
 
 
 def test_a_build_by_ssh(elsewhere, ssh, crate, crosstasks, tmp_path):
-    """DOCKER_HOST, and a context: a test runs there, a program comes back, nothing stays, and doctor says where."""
+    """DOCKER_HOST: a program comes back, and nothing stays. A context: what that engine holds is found by it, and doctor says where."""
     project = crate.rename(elsewhere.projects / "by-ssh")
-    with (project / "src" / "main.rs").open("a") as file:
-        file.write('#[test]\nfn here() { assert_eq!(std::env::consts::ARCH, "aarch64"); }\n')
     options = {"CROSSTASKS_STRICT": "true", "CROSSTASKS_IMAGES": "local,build", "CROSSTASKS_BUILDER": "cross", "PATH": ssh}
     host = {**options, "DOCKER_HOST": "ssh://box"}
-    tested = crosstasks("test", "--target", "aarch64", cwd=project, **host)
-    assert tested.returncode == 0, tested.stderr
-    assert "test here ... ok" in tested.stdout
-    made = ("docker", "context", "create", "away", "--docker", "host=ssh://root@box")
-    subprocess.run(made, check=True, capture_output=True, env={**os.environ, "PATH": ssh, "DOCKER_CONFIG": str(tmp_path)})
-    context = {**options, "DOCKER_HOST": None, "DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "away"}
-    built = crosstasks("build", "--target", "aarch64", "--format", "json", cwd=project, **context)
+    built = crosstasks("build", "--target", "aarch64", "--format", "json", cwd=project, **host)
     assert built.returncode == 0, built.stderr
     (result,) = json.loads(built.stdout)["results"]
     assert "EM_AARCH64" == result["artifacts"][0]["machine"]
     assert "" == elsewhere.left()
+    made = ("docker", "context", "create", "away", "--docker", "host=ssh://root@box")
+    subprocess.run(made, check=True, capture_output=True, env={**os.environ, "PATH": ssh, "DOCKER_CONFIG": str(tmp_path)})
+    context = {**options, "DOCKER_HOST": None, "DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "away"}
+    planned = crosstasks("plan", "--target", "aarch64", "--format", "json", cwd=project, **context)
+    assert planned.returncode == 0, planned.stderr
+    (plan,) = json.loads(planned.stdout)["plans"]
+    assert (result["route"], []) == (plan["route"]["name"], plan["steps"])
     assert "context away, store " in (said := crosstasks("doctor", cwd=project, **context).stdout)
     assert "remote at ssh://root@box" in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import signal
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rustup_server import publish, serving
+from rustup_server import hollow, publish, serving
 
 from crosstasks.catalog.ingredients import InstallToolchain
 from crosstasks.catalog.pins import pins
@@ -56,9 +57,9 @@ def silent(_line):
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory):
-    """Debian's."""
-    made = Archive(tmp_path_factory.mktemp("debian"), "bookworm", say=silent)
+def archive(request):
+    """Debian's, with what other tests have fetched of it."""
+    made = Archive(request.getfixturevalue("cache") / "debian", "bookworm", say=silent)
     made.update(sorted(ARCHITECTURES.values()))
     return made
 
@@ -181,16 +182,16 @@ def test_compiles(made, crate):
 
 
 def test_build_std(made, crate):
-    """The standard library is built from the source offline, for a target that Debian has none of, once its crates are fetched."""
+    """Once its crates are fetched, cargo has all of the standard library offline that it builds of it; test_build.py has it built, for the same target."""
     folder, _ = made
     home = str(crate / "cargo")
-    arguments = ("check", "--offline", "-Zbuild-std=std,panic_abort", "--target", RISCV)
+    arguments = ("check", "--offline", "--unit-graph", "-Zunstable-options", "-Zbuild-std=std,panic_abort", "--target", RISCV)
     env = {"CARGO_HOME": home, "RUSTC_BOOTSTRAP": "1"}
     assert 0 != program(folder, "cargo", *arguments, cwd=crate, **env).code
     toolchain.fetch_library(folder, cargo_home=home, run=run, say=silent)
     done = program(folder, "cargo", *arguments, cwd=crate, **env)
     assert 0 == done.code, done.err
-    assert "Compiling std " in done.err or "Checking std " in done.err
+    assert {"core", "alloc", "std", "panic_abort"} <= {unit["target"]["name"] for unit in json.loads(done.out)["units"]}
 
 
 def test_killed(archive, release, eight, tmp_path):
@@ -264,36 +265,41 @@ def test_rustup(rustup, release, tmp_path, monkeypatch):
     assert 0 == done.code, done.err
 
 
-@pytest.mark.usefixtures("reachable")
-def test_rustup_after_a_crash(rustup, made, release, tmp_path):
+@pytest.fixture
+def nobodys(release, tmp_path, monkeypatch):
+    """A release of files that nobody runs, on a server that the user's environment names; it is soon installed."""
+    with serving(tmp_path / "served") as url:
+        publish(tmp_path / "served", url, release, hollow(tmp_path / "hollow", HOST, FOREIGN), host=HOST, targets=(FOREIGN,))
+        monkeypatch.setenv("RUSTUP_DIST_SERVER", url)
+        yield tmp_path / "home"
+
+
+def test_rustup_after_a_crash(rustup, nobodys, release):
     """Files that a killed rustup left in the toolchain are no hindrance to adding a target."""
     base = spec(release, HOST)
-    toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
-    folder = toolchain.path(tmp_path, base)
-    for file in (made[0] / "lib/rustlib" / FOREIGN / "lib").iterdir():
-        rest = folder / "lib/rustlib" / FOREIGN / "lib" / file.name
-        rest.parent.mkdir(parents=True, exist_ok=True)
-        rest.touch()
+    toolchain.from_rustup(base, home=nobodys, rustup=rustup, run=run, say=silent)
+    rest = toolchain.path(nobodys, base) / "lib/rustlib" / FOREIGN / "lib/std"
+    rest.parent.mkdir(parents=True, exist_ok=True)
+    rest.touch()
     asked = []
 
     def noted(argv, **options):
         asked.append(argv[1:3])
         return run(argv, **options)
 
-    toolchain.from_rustup(spec(release, HOST, targets=(FOREIGN,)), home=tmp_path, rustup=rustup, run=noted, say=silent)
+    toolchain.from_rustup(spec(release, HOST, targets=(FOREIGN,)), home=nobodys, rustup=rustup, run=noted, say=silent)
     assert [["target", "add"], ["toolchain", "install"]] == asked
-    assert (HOST, FOREIGN) == inventory.toolchains(tmp_path)[0].standard
+    assert (HOST, FOREIGN) == inventory.toolchains(nobodys)[0].standard
 
 
-@pytest.mark.usefixtures("reachable")
-def test_rustup_does_not_have_it(rustup, release, tmp_path):
+def test_rustup_does_not_have_it(rustup, nobodys, release):
     """What rustup's server lacks is said in its words, and what is there stays."""
     base = spec(release, HOST)
-    toolchain.from_rustup(base, home=tmp_path, rustup=rustup, run=run, say=silent)
+    toolchain.from_rustup(base, home=nobodys, rustup=rustup, run=run, say=silent)
     with pytest.raises(ToolMissing) as caught:
-        toolchain.from_rustup(spec(release, HOST, targets=(RISCV,)), home=tmp_path, rustup=rustup, run=run, say=silent)
+        toolchain.from_rustup(spec(release, HOST, targets=(RISCV,)), home=nobodys, rustup=rustup, run=run, say=silent)
     assert f"for target '{RISCV}' is unavailable" in caught.value.what
-    assert () == toolchain.missing(tmp_path, base)
+    assert () == toolchain.missing(nobodys, base)
 
 
 def test_rustup_server_away(rustup, release, tmp_path, monkeypatch):
