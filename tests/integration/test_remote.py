@@ -103,8 +103,9 @@ def test_a_build_by_ssh(elsewhere, ssh, crate, crosstasks, tmp_path):
     assert planned.returncode == 0, planned.stderr
     (plan,) = json.loads(planned.stdout)["plans"]
     assert (result["route"], []) == (plan["route"]["name"], plan["steps"])
-    assert "context away, store " in (said := crosstasks("doctor", cwd=project, **context).stdout)
-    assert "remote at ssh://root@box" in said
+    said = crosstasks("doctor", cwd=project, **context)
+    assert "context away, store " in said.stdout, said.stderr
+    assert "remote at ssh://root@box" in said.stdout
 
 
 def test_what_needs_an_engine_of_this_machine_says_so_first(elsewhere, ssh, crate, crosstasks):
