@@ -10,9 +10,9 @@ import pytest
 
 ACTING = ("integration", "faults", "attacks")
 LONGEST = (
-    *("test_bundle", "test_release", "test_arm64", "test_remote", "test_build", "test_image", "test_release_verify", "test_podman"),
-    *("test_damage", "test_supply", "test_cache", "test_registry", "test_isolation", "test_docs", "test_flavours", "test_killed"),
-    *("test_falling_back", "test_emulation", "test_proxy", "test_toolchain", "test_exit_codes", "test_signals"),
+    *("test_bundle", "test_release", "test_build", "test_remote", "test_arm64", "test_toolchain", "test_image", "test_podman"),
+    *("test_release_verify", "test_damage", "test_supply", "test_cache", "test_registry", "test_isolation", "test_docs", "test_flavours"),
+    *("test_falling_back", "test_emulation", "test_proxy", "test_exit_codes", "test_signals"),
 )
 """Files of tests that take a minute or more, the longest first."""
 
