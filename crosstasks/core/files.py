@@ -29,7 +29,7 @@ def sha256(source: Path | IO[bytes]) -> str:
         with source.open("rb") as file:
             return sha256(file)
     digest = hashlib.sha256()
-    for chunk in iter(lambda: source.read(1 << 20), b""):
+    for chunk in iter(lambda: source.read(1 << 16), b""):
         digest.update(chunk)
     return digest.hexdigest()
 

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..catalog.recipes import BASE, SPAWN, WINE, Recipe, lean
 from ..clients import engines
-from ..clients.debian.deb import PIECE, members
+from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import cache, files
 from ..core.errors import ImageFailed
@@ -43,6 +43,10 @@ OMIT: Final = (
 
 UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
 """A debugging aid for gcc's own developers, of 30 MB each."""
+
+
+PIECE: Final = 1 << 16
+"""Bytes of a file that are copied at a time."""
 
 
 class Layer(NamedTuple):
@@ -236,14 +240,11 @@ def _closure(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
     foreign = sorted({name.partition(":")[2] for name in recipe.packages if ":" in name} - {recipe.architecture})
     archive.update(sorted({recipe.architecture, *foreign}))
     native = [name for name in recipe.packages if name.partition(":")[2] not in foreign]
-    with ThreadPoolExecutor() as pool:
-        below = pool.submit(archive.closure, recipe.base, recipe.architecture)
-        above = pool.submit(archive.closure, (*recipe.base, *native), recipe.architecture) if native else below
-        names = {architecture: [name for name in recipe.packages if name.endswith(f":{architecture}")] for architecture in foreign}
-        libraries = [pool.submit(archive.closure, names[architecture], architecture) for architecture in foreign]
-        base, top = below.result(), above.result()
-        for library in libraries:
-            top += _libraries(library.result(), top)
+    base = archive.closure(recipe.base, recipe.architecture)
+    top = archive.closure((*recipe.base, *native), recipe.architecture) if native else base
+    for architecture in foreign:
+        names = [name for name in recipe.packages if name.endswith(f":{architecture}")]
+        top += _libraries(archive.closure(names, architecture), top)
     requested = {name.partition(":")[0] for name in recipe.packages}
     unread = {package for package in (*base, *top) if SANITIZER.fullmatch(package.name) and package.name not in requested}
     return tuple(one for one in base if one not in unread), tuple(one for one in top if one not in unread and one not in base)

@@ -7,11 +7,11 @@ before it gets its name, so a mirror or a proxy can keep a file from us, and can
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -68,7 +68,7 @@ def _with_archive(mirror: str) -> str:
     return mirror.rstrip("/") if ARCHIVE in mirror else f"{mirror.rstrip('/')}/{ARCHIVE}"
 
 
-PIECE: Final = 1 << 18
+PIECE: Final = 1 << 16
 """Bytes that are read at a time."""
 
 SIDE_BY_SIDE: Final = 6
@@ -103,19 +103,14 @@ class Unreached(Exception):
 class Requests:
     """The archive by HTTP, through the user's proxies, and trusting the user's authorities."""
 
-    def __init__(self) -> None:
-        """Connect to nothing yet; each thread gets connections of its own."""
-        self._local = threading.local()
-
+    @cached_property
     def _session(self) -> Session:
+        """Return what holds the connections of all threads: with one for each, each would hold all authorities of the world."""
         import requests
 
         from ..registry_api import trust_authorities
 
-        if not hasattr(self._local, "session"):
-            self._local.session = trust_authorities(requests.Session())
-        session: Session = self._local.session
-        return session
+        return trust_authorities(requests.Session())
 
     @contextmanager
     def get(self, url: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
@@ -130,7 +125,7 @@ class Requests:
 
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         try:
-            with self._session().get(url, headers=headers, timeout=PATIENCE, stream=True) as response:
+            with self._session.get(url, headers=headers, timeout=PATIENCE, stream=True) as response:
                 if response.status_code in GONE:
                     raise Unreached(f"{url} is not there", gone=True)
                 response.raise_for_status()

@@ -87,7 +87,6 @@ class Lists:
         self.folder, self.suite, self.bases, self.keyring = folder, suite, tuple(bases), keyring
         self._sources = tuple((archive, name.format(suite=suite)) for archive, name in SOURCES)
         self._web, self._say = web, say
-        self._open: dict[str, index.Index] = {}
 
     def state(self) -> State:
         """Return what is kept."""
@@ -128,7 +127,6 @@ class Lists:
                 with suppress(OSError):  # Windows: another call reads it; it goes with the next change
                     path.unlink(missing_ok=True)
                 rmtree(self.folder / "closures", ignore_errors=True)
-        self._open.clear()
 
     def _renew(self, state: State, stale: Sequence[str]) -> State:
         self._say(f"asking {_server(self.bases[0])} what {self.suite} offers for {', '.join(stale)}")
@@ -209,10 +207,10 @@ class Lists:
             failed.append(row)
 
     def indexes(self, architectures: Sequence[str]) -> tuple[index.Index, ...]:
-        """Return the lists of architectures, each once opened."""
+        """Return the lists of architectures; what is read of them takes memory, until they are let go."""
         state = self.state()
         return tuple(
-            self._open_index(self._path(suite, architecture, sha256), state.base.format(archive=archive))
+            _open_index(self._path(suite, architecture, sha256), state.base.format(archive=archive))
             for archive, suite in self._sources
             for architecture in (*architectures, ALL)
             if suite in state.sources and (sha256 := state.sources[suite].lists.get(architecture))
@@ -227,12 +225,11 @@ class Lists:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{hashlib.sha256(text).hexdigest()[:16]}.json"
 
-    def _open_index(self, path: Path, base: str) -> index.Index:
-        if path.name not in self._open:
-            with path.open("rb") as file:
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
-            self._open[path.name] = index.Index(content, base)
-        return self._open[path.name]
+
+def _open_index(path: Path, base: str) -> index.Index:
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+    return index.Index(content, base)
 
 
 class _Row(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import os
 import tarfile
 
 import pytest
@@ -44,6 +45,16 @@ def test_files_are_read_one_by_one(end, tmp_path):
     data = {f"data_tar{end.replace('.', '_')}": PACKERS[end](tar(FILES))}
     path = deb(tmp_path, ar(debian__binary=b"2.0\n", control_tar=b"odd", **data))
     assert {member.name: content.read() for member, content in members(path)} == FILES
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("end", PACKERS)
+def test_what_lies_behind_the_files_is_not_read(end, more, tmp_path):
+    """Be it a part that deb(5) does not know yet, or the byte that makes a length even."""
+    files = {"./usr/bin/a": b"a" * 100, "./usr/lib/c": os.urandom(5000 + more)}
+    data = {f"data_tar{end.replace('.', '_')}": PACKERS[end](tar(files))}
+    path = deb(tmp_path, ar(**data, _more=b"no archive"))
+    assert {member.name: content.read() for member, content in members(path)} == files
 
 
 def test_reading_may_stop_early(tmp_path):
