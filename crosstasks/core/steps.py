@@ -86,7 +86,7 @@ About: TypeAlias = Literal[
     "rustup",  # facts.rustup: Rustup
     "rustup-server",  # facts.rustup: RustupServer; network
     "rust-channel",  # facts.rustup: Channel; subject is its name: 1.95.0, stable, nightly-2026-10-30; network
-    "debian",  # facts.debian: Debian, what its archive offers of Rust; network
+    "debian",  # facts.debian: Debian, what its archive offers of Rust; subject is architectures, all if empty; network
     "packages",  # facts.debian: MissingPackages; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders
     "repository",  # facts.repository: Repository

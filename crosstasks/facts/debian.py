@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -22,8 +22,8 @@ class Debian(Struct, frozen=True, kw_only=True):
 
     Attributes:
         suite: the code name, ``bookworm``.
-        rust: Rust releases (``1.96.0``) of ``rustc-web`` for the host's architecture, newest first, with
-            Debian's names of the architectures whose standard library there is in exactly that release.
+        rust: Rust releases (``1.96.0``) of ``rustc-web`` for the host's architecture, newest first, with Debian's names
+            of the architectures, of those that were asked for, whose standard library there is in exactly that release.
         source: releases whose library source (``rust-web-src``) there is.
     """
 
@@ -55,20 +55,31 @@ NAMES: Final[Mapping[str, str]] = {
 LIFE: Final = looking.Life(positive=86_400, negative=300)
 
 
-def asks(host: str) -> tuple[tuple[str, str], ...]:
-    """Return what the archive is asked for a host's architecture, as Debian names it: packages, each with an architecture."""
-    return ((RUSTC, host), *((STD, other) for other in ARCHITECTURES), (SOURCE, "all"))
+def architecture(host: Host) -> str:
+    """Return how Debian names a host's architecture."""
+    return NAMES.get(host.arch, host.arch)
 
 
-def ask(look: Look, _question: Question, facts: BaseFacts) -> Debian | Absent:
-    """Ask the archive for the versions it offers of Rust, once a day."""
+def rust_question(architectures: Iterable[str]) -> Question:
+    """Return what to ask of Rust for these architectures, as Debian names them: each has a list of packages, of megabytes."""
+    return Question("debian", " ".join(sorted({*architectures} & {*ARCHITECTURES})))
+
+
+def asks(host: str, others: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return what the archive is asked for a host's architecture, and those of targets: packages, each with an architecture."""
+    return ((RUSTC, host), *((STD, other) for other in others), (SOURCE, "all"))
+
+
+def ask(look: Look, question: Question, facts: BaseFacts) -> Debian | Absent:
+    """Ask the archive for the versions it offers of Rust, for the architectures of the subject, or all; once a day."""
     machine: Host | Absent = facts["host"]
     if isinstance(machine, Absent):
         return machine
-    host = NAMES.get(machine.arch, machine.arch)
-    subject = f"debian {SUITE} {host} {look.debian_mirror}".rstrip()
+    host = architecture(machine)
+    others = question.subject.split() or ARCHITECTURES
+    subject = " ".join(filter(None, ("debian", SUITE, host, question.subject, look.debian_mirror)))
     return looking.cached_answer(
-        look, subject, Debian, LIFE, lambda: parse(look.debian_versions(SUITE, asks(host)), suite=SUITE, host=host)
+        look, subject, Debian, LIFE, lambda: parse(look.debian_versions(SUITE, asks(host, others)), suite=SUITE, host=host)
     )
 
 

@@ -24,7 +24,7 @@ A standard library that a source does not have for the release is built from its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -37,7 +37,7 @@ from ..catalog.targets import catalogue
 from ..core import versions
 from ..core.steps import Absent, Question
 from ..facts import lock
-from ..facts.debian import Debian
+from ..facts.debian import Debian, rust_question
 from ..facts.rustup import Channel, Rustup
 from . import tools
 
@@ -129,9 +129,9 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
         yield Absent(f"debian: Debian has no {rust.release}")
     elif why := "offline = true" if request.config.offline else _debian_problem(host, facts):
         yield Absent(f"debian: {why}")
-    elif missing := facts.open("debian"):
-        yield missing
-    elif not isinstance(debian := facts["debian"], Debian):
+    elif isinstance(debian := _debian(host, rust, request, facts), tuple):
+        yield debian
+    elif isinstance(debian, Absent):
         yield Absent(f"debian: {debian.why}")
     else:
         machine = BY_TRIPLE[host].debian
@@ -142,6 +142,17 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
             there = ", ".join(debian.rust) or "none"
             asked = rust.release or (f"{rust.minimum} or newer" if rust.minimum else "any")
             yield Absent(f"debian: Debian's releases are {there}, not {asked}")
+
+
+def debian_question(architecture: str, triples: Iterable[str]) -> Question:
+    """Return what Debian's archive is asked of Rust, for a machine of an *architecture* and these targets."""
+    return rust_question((architecture, *(row.debian_std for triple in triples if (row := catalogue().get(triple)))))
+
+
+def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Debian | Absent | Questions:
+    """Return what Debian's archive offers for a host and all selected targets, asked at once; who knows of every machine knows these."""
+    question = debian_question(BY_TRIPLE[host].debian, (*rust.target.triples, *rust.more, *request.config.targets))
+    return next((facts.answers[one] for one in (question, Question("debian")) if one in facts.answers), (question,))
 
 
 def _debian_problem(host: str, facts: Facts) -> str:
@@ -306,7 +317,7 @@ class Offer(NamedTuple):
     source: bool
 
 
-def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Questions:
+def _offer_of_rustup(need: Need, _request: Request, facts: Facts) -> Offer | Absent | Questions:
     question = Question("rust-channel", need.release)
     channel: Channel | Absent | None = facts.get(question)
     if not isinstance(channel, Channel):
@@ -316,12 +327,12 @@ def _offer_of_rustup(need: Need, facts: Facts) -> Offer | Absent | Questions:
     return Offer(channel.standard, channel.source)
 
 
-def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Questions:
+def _offer_of_debian(need: Need, request: Request, facts: Facts) -> Offer | Absent | Questions:
     if why := _debian_problem(need.host, facts):
         return Absent(why)
-    debian: Debian | Absent | None = facts.get(Question("debian"))
+    debian = _debian(need.host, need.rust, request, facts)
     if not isinstance(debian, Debian):
-        return debian or (Question("debian"),)
+        return debian
     architectures = debian.rust.get(need.release, ())
     if BY_TRIPLE[need.host].debian not in architectures:
         return Absent(f"Debian's releases are {', '.join(debian.rust) or 'none'}, not {need.release}")
@@ -334,7 +345,7 @@ def _offer_of_debian(need: Need, facts: Facts) -> Offer | Absent | Questions:
 
 Origin: TypeAlias = Literal["rustup", "debian"]
 
-_OFFERS: Final[Mapping[Origin, Callable[[Need, Facts], Offer | Absent | Questions]]] = {
+_OFFERS: Final[Mapping[Origin, Callable[[Need, Request, Facts], Offer | Absent | Questions]]] = {
     "rustup": _offer_of_rustup,
     "debian": _offer_of_debian,
 }
@@ -345,7 +356,7 @@ def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Choi
     folder, rust = _folder_of(need, origin, facts), need.rust
     if folder and not _gaps(folder, rust):
         return _of_earlier_call(folder)
-    match Absent("offline = true") if request.config.offline else _OFFERS[origin](need, facts):
+    match Absent("offline = true") if request.config.offline else _OFFERS[origin](need, request, facts):
         case Offer() as offer:
             return _plan_install(origin, offer, need, folder, request, facts)
         case Absent(why=why):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ from ...catalog import targets
 from ...config import configuration
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question
-from ...facts.debian import Debian
+from ...facts.debian import Debian, architecture
 from ...facts.emulation import Emulation
 from ...facts.engine import Engine
 from ...facts.host import Host
@@ -149,7 +149,7 @@ def network(facts: Facts) -> Iterator[Row]:
             yield line("registry", why.why.partition("\n")[0], fix)
         case RegistryImage():
             yield line("registry", f"{REGISTRY} is served, for {', '.join(image.platforms)}")
-    offer: Debian | Absent = facts["debian"]
+    offer: Debian | Absent = next(answer for question, answer in facts.answers.items() if question.about == "debian")
     match offer:
         case Absent() as why:
             fix = "`debian-mirror` names a mirror, HTTPS_PROXY a proxy; images and toolchains then come from a registry and rustup"
@@ -200,7 +200,7 @@ def configured_targets(config: Config) -> Row:
     return line("config", f"{config.place or 'from the environment'}: {count} target{'s' * (count != 1)}")
 
 
-NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY), Question("debian"))
+NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY))
 
 ROOM: Final = 5e9
 """Bytes that a toolchain, an image and a build need, and some to spare."""
@@ -216,7 +216,8 @@ def examine(place: Path) -> tuple[Row, ...]:
         One row for each thing, what others need first; then one for each configured target.
     """
     context, config_row = _start(place)
-    context = _look(pipeline.look(context), NETWORK)
+    context = pipeline.look(context)
+    context = _look(context, (*NETWORK, _debian_question(context)))
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
     rows = [_with_engine(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
@@ -256,12 +257,19 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         context = _look(context, questions)
 
 
-def _look(context: Context, questions: Iterable[Question]) -> Context:
+def _debian_question(context: Context) -> Question:
+    """Return what Debian's archive is asked: of this machine and the configured targets, each with lists of megabytes."""
+    host: Host | Absent = context.facts["host"]
+    return toolchains.debian_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
+
+
+def _look(context: Context, questions: Sequence[Question]) -> Context:
     """Ask; where a full disk keeps the archive's lists from being read, that is the answer, and the rows of the disks say more."""
     try:
         return pipeline.look(context, questions)
     except DiskFull as error:
-        facts = context.facts.with_({Question("debian"): Absent(error.what, error.hint)})
+        every = (Question("debian"), *(one for one in questions if one.about == "debian"))
+        facts = context.facts.with_(dict.fromkeys(every, Absent(error.what, error.hint)))
         return pipeline.look(replace(context, facts=facts), questions)
 
 

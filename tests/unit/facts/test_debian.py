@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from crosstasks.core.errors import CrosstasksError
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.facts.debian import Debian, asks, parse, release
+from crosstasks.facts.debian import ARCHITECTURES, Debian, asks, parse, release, rust_question
 from crosstasks.facts.host import Host
 
 NEW, OLD, OLDEST = "1.96.0+dfsg1-1~deb12u2", "1.85.0+dfsg3-1~deb12u3", "1.70.0+dfsg1-9~deb12u1"
@@ -58,7 +58,24 @@ def test_the_archive_is_asked_once_a_day(tmp_path):
     here, facts = look(tmp_path, debian_versions=versions, now=lambda: time[0]), Facts(answers={Question("host"): HOST})
     for time[0] in (1000.0, 80_000.0):
         assert WANTED == ask(Question("debian"), here, facts)
-    assert [("bookworm", asks("amd64"))] == calls
+    assert [("bookworm", asks("amd64", ARCHITECTURES))] == calls
+
+
+def test_the_archive_is_asked_for_those_architectures_that_count(tmp_path):
+    """Each has a list of megabytes; what is known of some is no answer for others."""
+    calls = []
+
+    def versions(_suite, wanted):
+        calls.append({architecture for _, architecture in wanted})
+        return {one: BOOKWORM[one] for one in wanted if one in BOOKWORM}
+
+    here, facts = look(tmp_path, debian_versions=versions), Facts(answers={Question("host"): HOST})
+    asked = [rust_question(("amd64", "armhf", "")), rust_question(("arm64",))]
+    assert ["amd64 armhf", "arm64"] == [question.subject for question in asked]
+    offers = [ask(question, here, facts).rust for question in (*asked, *asked)]
+    assert {"1.96.0": ("amd64",), "1.85.0": ("amd64", "armhf")} == offers[0] == offers[2]
+    assert {"1.96.0": ("arm64",), "1.85.0": ("arm64",)} == offers[1] == offers[3]
+    assert [{"amd64", "armhf", "all"}, {"amd64", "arm64", "all"}] == calls
 
 
 def test_an_archive_that_fails_is_absent(tmp_path):

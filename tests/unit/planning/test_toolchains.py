@@ -321,8 +321,32 @@ def test_the_network_is_asked_in_order():
     """First rustup's server; what Debian offers only if that does not answer."""
     known = bare_facts()
     assert choose(known) == (Question("rust-channel", "stable"),)
-    assert choose(known.with_({Question("rust-channel", "stable"): AWAY})) == (Question("debian"),)
-    assert choose(known, toolchains=["debian"]) == (Question("debian"),)
+    here = Question("debian", "amd64 arm64")
+    assert choose(known.with_({Question("rust-channel", "stable"): AWAY})) == (here,)
+    assert choose(known, toolchains=["debian"]) == (here,)
+
+
+@pytest.mark.parametrize(
+    ("target", "selected", "host", "more", "asked"),
+    [
+        ("aarch64", ("aarch64",), AMD64, (), "amd64 arm64"),
+        ("aarch64", ("aarch64",), ARM64, (), "arm64"),
+        ("x86_64", ("aarch64", "s390x"), AMD64, (), "amd64 arm64 s390x"),
+        (ARMV7, ("windows",), AMD64, (), "amd64 armhf"),
+        ("windows", ("windows",), AMD64, (ARMV7, RISCV), "amd64 armhf"),
+    ],
+)
+def test_debian_is_asked_for_what_is_selected_and_no_more(target, selected, host, more, asked):
+    """Each list is of megabytes: one target costs one target, and several ask once. The targets of rust-toolchain.toml count as well."""
+    known = bare_facts(repository=repository(targets=more))
+    wishes = config(*selected, toolchains=["debian"])
+    assert (Question("debian", asked),) == toolchains.choose(host, request(target, known, wishes), known)
+
+
+def test_who_has_asked_for_every_architecture_is_not_asked_again():
+    """An answer without a subject is of all."""
+    known = bare_facts(debian=BOOKWORM)
+    assert "1.96.0" == choose(known, toolchains=["debian"]).release
 
 
 @pytest.mark.parametrize(
