@@ -125,7 +125,12 @@ def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
 
 
 def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
-    """Take the plan's steps, then look and plan again: nothing may be left to provide."""
+    """
+    Take the plan's steps, then look and plan again: nothing may be left to provide.
+
+    Raises:
+        CrosstasksError: a step failed, or something is left.
+    """
     for step in planned.steps:
         try:
             with cache.room(planned.target):
@@ -144,7 +149,12 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
 
 
 def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Plan]:
-    """Provide what the plans of the named targets, or of all that are configured, need; give each once nothing is left of it."""
+    """
+    Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
+
+    Raises:
+        CrosstasksError: as of ``make`` and ``provide``.
+    """
     cache.prepare(context.cache)
     for triple in select(names, context):
         planned, context = make(triple, verb, context)
@@ -274,7 +284,12 @@ def _build_one(triple: str, verb: Verb, arguments: Sequence[str], context: Conte
 
 
 def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
-    """Build or test one target, and tell CI services and the report how it went before a failure is raised."""
+    """
+    Build or test one target, and tell CI services and the report how it went, failed or not.
+
+    Raises:
+        CrosstasksError: it failed.
+    """
     ci.ready(context.environ)
     begun = time.monotonic()
     try:

@@ -34,7 +34,12 @@ OURS: Final[Mapping[str, str]] = {
 
 
 def check(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Return the arguments for cargo as they are; refuse those that are ours to set, and say of each what to use instead."""
+    """
+    Return the arguments for cargo as they are.
+
+    Raises:
+        RefusedArgument: one of them is ours to set; all of them are named, each with what to use instead.
+    """
     problems = []
     for argument in before_separator(arguments):
         names = [name for name in _names(argument) if name in OURS]

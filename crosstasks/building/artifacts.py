@@ -257,7 +257,7 @@ def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
 
 def universal(output: CargoOutput, target_dir: Path, target: Target) -> CargoOutput:
     """
-    Join what cargo built for each part of a universal target, and put it where cargo would have put it for the target.
+    Join what cargo output for each part of a universal target, and put it where cargo would have put it for the target.
 
     Raises:
         VerificationFailed: one part has a program or library that another has not.

@@ -303,7 +303,12 @@ DEVELOPER: Final = ("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX
 
 
 def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
-    """Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone; a variable of the user's must name one."""
+    """
+    Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone.
+
+    Raises:
+        ConfigError: the user's variable names none.
+    """
     if not route.target.endswith("-apple-darwin"):
         return {}
     name = next((name for name in ("SDKROOT", "DEVELOPER_DIR") if environ.get(name)), "")

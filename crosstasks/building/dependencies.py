@@ -45,7 +45,12 @@ COLUMNS: Final = ("name", "version", "source", "checksum")
 
 
 def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
-    """Return ``COLUMNS`` of the packages in a Cargo.lock, which must be one; what a package does not have is empty."""
+    """
+    Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
+
+    Raises:
+        ConfigError: it cannot be read, or is no such file.
+    """
     try:
         rows = msgspec.convert(toml_file.read(lock).get("package", []), type=list[dict[str, Any]])
         packages = tuple(msgspec.convert({name: row.get(name, "") for name in COLUMNS}, type=dict[str, str]) for row in rows)
@@ -248,7 +253,12 @@ def _is_current(stamp: Path, key: str) -> bool:
 
 
 def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {}) -> None:
-    """Let the first route's cargo fetch what all need, into the user's CARGO_HOME or that of *cargo_home*; it fails as ``fetch`` does."""
+    """
+    Let the cargo of the first route fetch what all of them need, with the user's CARGO_HOME or the one that *cargo_home* sets.
+
+    Raises:
+        ConfigError, BuildFailed: as of ``fetch``.
+    """
     root, host_toolchain, targets = context.repository.root, routes[0].host_toolchain, [catalogue()[route.target] for route in routes]
     # cargo build wants what any chain of dependencies needs for the target or, link by link, for the host: ask for both at once
     triples = dict.fromkeys((*(triple for target in targets for triple in target.triples), host_toolchain.host))
@@ -271,7 +281,12 @@ def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {})
 
 
 def check(lock: Path, user: Path) -> None:
-    """Compare with Cargo.lock what cargo has of the crates, and refuse what was changed after it had come."""
+    """
+    Compare with Cargo.lock what cargo has of the crates.
+
+    Raises:
+        ConfigError: something was changed after it had come.
+    """
     if lock.exists() and (wrong := tuple(islice(mismatches(lock, user), 4))):
         why = "\n".join(wrong[:3]) + ("\n…" if wrong[3:] else "")
         hint = "cargo does not compare again what it has: remove it, and the crate beside it, and they are fetched anew"

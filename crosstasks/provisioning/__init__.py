@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
 
 def take(step: Provision, context: Context) -> None:
-    """Take one step; if it fails the error says how."""
+    """
+    Take one step.
+
+    Raises:
+        CrosstasksError: it failed; the error says how.
+    """
     cache.prepare(context.cache)
     # a pull shows how far it is, and who registers may have to agree
     timer = nullcontext() if isinstance(step, PullImage | RegisterEmulator) else progress.timer(progress.step_words(step))

@@ -54,7 +54,12 @@ def check_after_failure(route: Route, output: str, context: Context) -> ToolDama
 
 
 def check(route: Route, context: Context, line: str = "") -> None:
-    """Compare with their checksums the toolchains of a route, and its program, as ``intact`` does."""
+    """
+    Compare with their checksums the toolchains of a route, and its program; *line* as of ``intact``.
+
+    Raises:
+        ToolDamaged: one differs, and has been taken out.
+    """
     tool = (str(Path(route.tool.path).parent.parent),) if route.tool else ()
     for path in dict.fromkeys((route.toolchain.path, route.host_toolchain.path, *tool)):
         with intact(Path(path), context, line):

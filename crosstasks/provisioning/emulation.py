@@ -67,7 +67,12 @@ def _escape(data: bytes) -> str:
 
 
 def install(step: RegisterEmulator, context: Context) -> None:
-    """Register an emulator, if the user agrees, and prove that it runs the platform's programs."""
+    """
+    Register an emulator, and prove that it runs the platform's programs.
+
+    Raises:
+        EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
+    """
     platform = step.platform
     if step.ask and not streams.confirm(f"{platform} programs are to be emulated: {DOES[step.source]}. Do it?"):
         raise EmulationFailed(f"emulation of {platform} was not set up: you did not agree", hint='emulation = "never" asks no more')
@@ -152,7 +157,12 @@ SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {
 
 
 def uninstall(context: Context, platform: str) -> None:
-    """Take an emulator out of the kernel's table, which may refuse; a package that registered it does so again at the next start."""
+    """
+    Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
+
+    Raises:
+        EmulationFailed: the kernel did not let it go.
+    """
     probes.forget(context.look, Question("emulation-test", platform), context.facts)
     path = context.look.root / "proc/sys/fs/binfmt_misc" / entry(platform)
     try:

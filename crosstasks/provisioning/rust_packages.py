@@ -111,7 +111,12 @@ def library(members: Members, release: str, folder: Path) -> None:
 
 
 def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
-    """Let every program find its shared objects relative to itself, wherever the folder is mounted."""
+    """
+    Let every program find its shared objects relative to itself, wherever the folder is mounted.
+
+    Raises:
+        ToolMissing: patchelf failed.
+    """
     name = PurePosixPath(PRIVATE).name
     groups = {
         f"$ORIGIN/../lib:$ORIGIN/../{PRIVATE}": list((folder / "bin").iterdir()),
@@ -368,7 +373,12 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
 
 
 def prove(folder: Path, want: InstallToolchain, run: Runner) -> None:
-    """Run the programs with nothing but their own run path to find their shared objects; they must be those that were asked for."""
+    """
+    Run the programs, with nothing but their own run path to find their shared objects.
+
+    Raises:
+        ToolMissing: one does not run, or is another than was wanted.
+    """
     for argv, expected in ((["rustc", "-vV"], f"host: {want.host}\nrelease: {want.release}\n"), (["cargo", "-V"], f"cargo {want.release}")):
         done = run([str(folder / "bin" / argv[0]), *argv[1:]], env={"LD_LIBRARY_PATH": None}, cwd=str(folder))
         if done.code or expected not in done.out:

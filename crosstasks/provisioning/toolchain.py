@@ -168,7 +168,12 @@ def draft(home: Path, name: str, say: Say) -> Iterator[Path]:
 
 
 def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
-    """Let *rustup* (a path) install the toolchain into *home*, or add to one that it did; if it fails, its last words say why."""
+    """
+    Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
+
+    Raises:
+        ToolMissing: rustup failed; its last words say why.
+    """
     with addition(home, step, "rustup", say) as more:
         if more is None:
             return

@@ -222,7 +222,12 @@ def glibc_around(program: str, machine: str, context: Context, folder: Path) -> 
 
 
 def glibc_beside(step: BringGlibc, context: Context) -> None:
-    """Make a folder whose programs are a toolchain's, started with glibc."""
+    """
+    Make a folder whose programs are a toolchain's, started with glibc.
+
+    Raises:
+        ToolMissing: as of ``bring_glibc``.
+    """
     path = context.cache / "tools" / step.name
     cache.make_once(path, partial(_fill_glibc, step, path, context), ("bin/*", f"{GLIBC}/*"), context.say)
 

@@ -52,7 +52,13 @@ def wants_diagnostics(environ: Mapping[str, str]) -> bool:
 
 
 def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
-    """Return GitHub's annotations: the compiler's errors, else our own; the compiler's paths begin at *root*, GitHub's at *top*."""
+    """
+    Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
+
+    Args:
+        root: the folder that the compiler's paths begin at.
+        top: that of the repository, which an annotation's begin at.
+    """
     for result in results:
         # without a path the compiler may only count what it has said already
         errors = [one for one in result.diagnostics if one.level == "error" and (one.path or not one.message.startswith("aborting due to"))]
@@ -152,7 +158,12 @@ def _line(text: str) -> None:
 
 
 def finish(results: Sequence[Result], context: Context) -> None:
-    """Tell the CI service, and write the files that are asked for."""
+    """
+    Tell the CI service, and write the files that are asked for.
+
+    Raises:
+        ConfigError: a file cannot be written.
+    """
     environ = context.environ
     root, top = _folders(context)
     if ci(environ) == "github":
@@ -166,7 +177,12 @@ def finish(results: Sequence[Result], context: Context) -> None:
 
 
 def ready(environ: Mapping[str, str]) -> None:
-    """Refuse, before the work, a file that could not be written after it: it lies in no folder, is one itself, or is closed to us."""
+    """
+    Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        ConfigError: it lies in no folder, is one itself, or is closed to us.
+    """
     for name in (REPORT, QUALITY):
         if environ.get(name):
             with _writing(environ[name]) as path:

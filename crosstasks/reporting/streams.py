@@ -85,7 +85,12 @@ def only_result() -> Iterator[None]:
 
 
 def read(most: int = -1) -> str:
-    """Return what is on standard input, *most* of it in characters; it must not be closed."""
+    """
+    Return what is on standard input, *most* of it in characters.
+
+    Raises:
+        ConfigError: it is closed.
+    """
     if sys.stdin is None:
         raise ConfigError("standard input is closed", hint="pipe the text into it, or name a file")
     return sys.stdin.read(most)

@@ -146,7 +146,12 @@ class Call:
 
 
 def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
-    """Leave of the configuration what has changed since a revision of git; the part that asks git must be here."""
+    """
+    Leave of the configuration what has changed since a revision of git.
+
+    Raises:
+        ConfigError: git does not know the revision, or this copy was made without the part that asks it.
+    """
     if not parts.has("ci"):
         why = f"{read.CHANGED_SINCE} needs the part 'ci', which this copy of crosstasks does not have"
         raise ConfigError(why, hint="`crosstasks tools.vendor --into <folder> --update --with ci` adds it")

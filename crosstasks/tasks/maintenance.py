@@ -102,7 +102,12 @@ def init(call: Call) -> None:
 
 
 def _way(call: Call, root: Path) -> Way:
-    """Return how the repository gets crosstasks: as one option says, else as this crosstasks was got, else as the user answers."""
+    """
+    Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers.
+
+    Raises:
+        ConfigError: two options are given, or none and nobody is there to be asked.
+    """
     from ..extras.maintenance import scaffold, vendoring
 
     vendor, wheel, git, index, with_ = (call.options[name] for name in ("vendor", "wheel", "git", "index", "with_"))

@@ -71,7 +71,12 @@ def _intent_text(intent: Intent) -> str:
 
 
 def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FBT002
-    """Show what would be done, and ask once; somebody must be there to be asked."""
+    """
+    Show what would be done, and ask once.
+
+    Raises:
+        ConfigError: nobody is there to be asked.
+    """
     if call.options.get("dry_run"):
         print(plan)  # noqa: T201
         return False
@@ -128,7 +133,12 @@ def publish(call: Call) -> int:
 
 
 def _publishable(release: ReleaseContext) -> None:
-    """Refuse to publish what is not a whole release, and name the rows that are not as they have to be."""
+    """
+    Refuse to publish what is not a whole release.
+
+    Raises:
+        ConfigError: the rows that are not as they have to be.
+    """
     from ..extras.release import status
 
     if release.snapshot:

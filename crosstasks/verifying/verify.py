@@ -253,7 +253,12 @@ def _impossible(artifact: Artifact, target: Target) -> Iterator[str]:
 
 
 def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> tuple[Artifact, ...]:
-    """Inspect files, and check each against its target; the error has all that is wrong, per file."""
+    """
+    Inspect files, and check each against its target.
+
+    Raises:
+        VerificationFailed: with all that is wrong, per file.
+    """
     good: list[Artifact] = []
     bad: list[str] = []
     for path in paths:

@@ -173,7 +173,12 @@ def by_package(whole: Job, packages: Sequence[str]) -> tuple[Job, ...]:
 
 
 def labels(texts: Sequence[str]) -> Mapping[str, str]:
-    """Return the labels that the user gives, each as ``<platform or target>=<label>``, by platform and triple; the later ones win."""
+    """
+    Return the labels that the user gives, by platform and triple; the later ones win.
+
+    Raises:
+        ConfigError: one is not ``<platform or target>=<label>``.
+    """
     result: dict[str, str] = {}
     for text in texts:
         name, _, label = text.partition("=")
@@ -247,7 +252,16 @@ class Layout(NamedTuple):
 
 
 def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
-    """Return the file of a service, if it takes so many jobs; *install* is what pip installs before Nox is called."""
+    """
+    Return the file of a service.
+
+    Args:
+        minutes: after which a job is ended.
+        install: what pip installs before Nox is called.
+
+    Raises:
+        ConfigError: there are more jobs than the service takes.
+    """
     template = Path(__file__).with_name(f"{provider}.yml").read_text("utf-8")
     files = [f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]
     if provider == "github":

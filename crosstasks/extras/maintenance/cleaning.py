@@ -115,7 +115,13 @@ def remove_image(client: engines.EngineClient, image: Mapping[str, Any], context
 
 
 def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
-    """Remove our cache folder, unless it is not marked as ours, holds the user's own work, or is in use; *dry*: only say so."""
+    """
+    Remove our cache folder, if it is one; *dry*: only say so.
+
+    Raises:
+        ConfigError: it is not marked as ours, or holds the user's own work.
+        CrosstasksError: a call of crosstasks is using it.
+    """
     if not folder.is_dir():
         return f"{folder} is not there"
     tag = folder / "CACHEDIR.TAG"
@@ -148,7 +154,12 @@ def _lock(folder: Path, locks: ExitStack) -> None:
 
 
 def idle(folder: Path) -> None:
-    """Refuse to touch the cache while a build uses it."""
+    """
+    Refuse to touch the cache while a build uses it.
+
+    Raises:
+        CrosstasksError: one does.
+    """
     running = sorted(path.name for path in (folder / "runs").glob("*") if path.is_dir() and not is_abandoned(path))
     if running:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")

@@ -52,7 +52,13 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
-    """Look at the named platforms, or all that can be proven, and run a program of each; an engine must answer."""
+    """
+    Look at the named platforms, or all that can be proven, and run a program of each.
+
+    Raises:
+        ConfigError: there is no such platform.
+        EngineFailed: no engine answers.
+    """
     all_platforms = tuple(map(platform_of, platforms)) or tuple(PLATFORMS)
     context = _look(context)
     for platform in all_platforms:  # one after another: side by side, the engine is slower for all of them

@@ -64,7 +64,12 @@ def index() -> Way:
 
 
 def git(address: str) -> Way:
-    """Return the way from a git repository, which names a revision: ``https://host/path@revision``."""
+    """
+    Return the way from a git repository: ``https://host/path@revision``.
+
+    Raises:
+        ConfigError: no revision is named.
+    """
     address = address.removeprefix("crosstasks @ ").removeprefix("git+")
     url, at, revision = address.rpartition("@")
     if not at or "/" in revision or "://" not in url:
@@ -74,7 +79,12 @@ def git(address: str) -> Way:
 
 
 def wheel(file: Path, root: Path) -> Way:
-    """Return the way of a wheel, which has to lie in the repository."""
+    """
+    Return the way of a wheel that lies in the repository.
+
+    Raises:
+        ConfigError: it is none, or lies elsewhere.
+    """
     file = file.absolute()
     if file.suffix != ".whl" or not file.is_file():
         raise ConfigError(f"{file} is no wheel", hint="`python -m build --wheel` in a checkout of crosstasks makes one")
@@ -173,13 +183,23 @@ targets = [
 
 
 def write(root: Path, way: Way) -> tuple[Path, ...]:
-    """Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none."""
+    """
+    Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none.
+
+    Raises:
+        ConfigError: as ``refuse`` says, or a file cannot be written.
+    """
     refuse(root)
     return _place_all(root, contents(root, way))
 
 
 def refuse(root: Path) -> None:
-    """Refuse a folder that ``write`` would leave as it is: without a Cargo.toml, with one of the files, or a configuration elsewhere."""
+    """
+    Refuse a folder that ``write`` would leave as it is.
+
+    Raises:
+        ConfigError: there is no Cargo.toml, one of the files exists, or a configuration stands elsewhere.
+    """
     if not (root / "Cargo.toml").is_file():
         raise ConfigError(f"{root} holds no Cargo.toml", hint="call it in the folder of the Rust repository; `cargo init` begins one")
     there = [name for name in ("noxfile.py", "tasks.py", FILE) if os.path.lexists(root / name)]

@@ -53,7 +53,12 @@ def manifest(version: str, files: Files, parts: Sequence[str] = ()) -> str:
 
 
 def read_manifest(text: bytes, place: str) -> Manifest:
-    """Read a manifest, and refuse what is none, or names a path outside its folder."""
+    """
+    Read a manifest.
+
+    Raises:
+        ConfigError: it is none, or names a path outside its folder.
+    """
     try:
         content = json.loads(text)
         copied = Manifest(content["version"], {**content["files"]}, tuple(content.get("parts", known.PARTS)))
@@ -169,7 +174,12 @@ HINT: Final = "`--update --force` gives them up; `--check` shows them"
 
 
 def make(into: str, parts: Sequence[str] = ()) -> str:
-    """Copy the core and *parts* of this package into a folder, empty or not there, and return what its repository needs."""
+    """
+    Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
+
+    Raises:
+        ConfigError: the folder holds something, or is no place for a copy.
+    """
     copy, top = _place(into)
     if copy.is_dir() and any(copy.iterdir()):
         hint = "`tools.vendor --update` renews it" if (copy / MANIFEST).is_file() else "name a folder that is empty, or not there"
@@ -180,7 +190,13 @@ def make(into: str, parts: Sequence[str] = ()) -> str:
 
 
 def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
-    """Renew a copy, with *parts* in place of its own, and say what that was; what was changed by hand is given up by *force* alone."""
+    """
+    Renew a copy, and say what that was; with *parts* it has those instead of the ones that it was made with.
+
+    Raises:
+        ConfigError: there is none.
+        CrosstasksError: it was changed, and *force* is not given.
+    """
     copy, _ = _place(into)
     copied = _manifest(copy)
     local = compare(copied.files, folder_contents(copy))
@@ -210,7 +226,12 @@ def check(into: str) -> tuple[str, str]:
 
 
 def original(parts: Sequence[str]) -> Files:
-    """Return the files of the core and of *parts*, which must be here, with the libraries that these need, and the licence."""
+    """
+    Return the files of the core and of *parts*, with the libraries that these need, and the licence.
+
+    Raises:
+        ConfigError: a part is unknown or not there, or the licence is not.
+    """
     installed = PACKAGE.parent.glob(f"{PACKAGE.name}-*.dist-info/licenses/LICENSE")
     licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE", *installed) if path.is_file()), None)
     if licence is None:
@@ -311,7 +332,12 @@ def _swap(draft: Path, copy: Path, aside: Path) -> None:
 
 
 def act(into: str, *, check_only: bool, renew: bool, force: bool, parts: Sequence[str]) -> str:
-    """Make, check or renew a copy, and return what to show; one that differs is an error, and so are options that do not fit together."""
+    """
+    Make, check or renew a copy, and return what to show.
+
+    Raises:
+        CrosstasksError: it differs, cannot be made, or the options do not fit together.
+    """
     if not into:
         raise ConfigError("--into names no folder", hint="vendor --into third_party/crosstasks")
     if (check_only and renew) or (force and not renew):

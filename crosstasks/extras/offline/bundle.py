@@ -218,7 +218,12 @@ class Reader:
 
 @contextmanager
 def reader(path: Path) -> Iterator[Reader]:
-    """Open a bundle, and check all of it before any of it counts."""
+    """
+    Open a bundle, and check all of it before any of it counts.
+
+    Raises:
+        ConfigError: it is not there, is no bundle, or a checksum is another.
+    """
     try:
         with tarfile.open(path, "r:") as tar:
             yield Reader(path, tar)

@@ -95,7 +95,12 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
 
 
 def provide(triple: str, machine: Context, context: Context) -> Plan:
-    """Plan for a machine, and take the steps here; one that only such a machine could take is refused."""
+    """
+    Plan for a machine, and take the steps here.
+
+    Raises:
+        CrosstasksError: a step failed, or what it would need is a machine of that kind.
+    """
     platform = engine_platform(machine.facts)
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:
@@ -111,7 +116,12 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
 
 
 def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision:
-    """Return a step for another machine as it is taken on this one; refuse what only that machine could run."""
+    """
+    Return a step for another machine as it is taken on this one.
+
+    Raises:
+        ToolMissing: it runs what only that machine could run.
+    """
     if MACHINES[platform].arch == here.machine() and sys.platform == "linux":
         return step
     match step:

@@ -237,7 +237,12 @@ class _Ask(NamedTuple):
 
 
 def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
-    """Ask for everything that the targets are made of, unless offline; what does not answer in time is a row that says so."""
+    """
+    Ask for everything that the targets are made of; what does not answer in time is a row that says so.
+
+    Raises:
+        ConfigError: ``offline = true``.
+    """
     if context.config.offline:
         raise ConfigError("`outdated` asks the network, and offline = true", hint="CROSSTASKS_OFFLINE=0 asks all the same, this once")
     context = pipeline.look(context)

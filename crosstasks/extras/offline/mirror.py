@@ -69,7 +69,12 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
 
 
 def choose(triple: str, platform: str, context: Context) -> _Choice:
-    """Choose the mirror's image: the user's, else upstream's if it is for the platform, else one built here; or say why there is none."""
+    """
+    Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
+
+    Raises:
+        ImageFailed: there is none; every source is named with its reason.
+    """
     target_request = request.make(targets.catalogue()[triple], "build", context.facts, context.config)
     row, options = target_request.lock_row, target_request.options
     variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)

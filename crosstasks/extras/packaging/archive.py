@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def draft_file(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to, which takes its name when all is written; if it cannot be, nothing is left of it."""
+    """
+    Give a file to write to, which takes its name when all is written.
+
+    Raises:
+        CrosstasksError: it cannot be written; nothing is left of it.
+    """
     try:
         with files.draft(path, sync=True) as file:
             yield file

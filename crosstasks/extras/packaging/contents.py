@@ -38,7 +38,12 @@ class Package(Struct, frozen=True, kw_only=True):
 
 
 def find_packages(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
-    """Return the packages in a folder, all or those of some targets; it is an error if there is none."""
+    """
+    Return the packages in a folder, all or those of some targets.
+
+    Raises:
+        NothingSelected: there is none.
+    """
     files = sorted(path for path in dist.glob("*") if path.name.endswith(SUFFIXES))
     packages = [Package(path=path, target=target) for path in files if (target := target_of(path.name))]
     selection = tuple(package for package in packages if not triples or package.target.triple in triples)
@@ -62,7 +67,12 @@ def is_of(name: str, triples: Collection[str]) -> bool:
 
 @contextmanager
 def unpack(package: Package, root: Path) -> Iterator[Path]:
-    """Give a folder with what a package holds, in the cache *root*, and remove it afterwards; a damaged archive is refused."""
+    """
+    Give a folder with what a package holds, in the cache *root*; it is removed afterwards.
+
+    Raises:
+        VerificationFailed: the archive is damaged, or would write elsewhere.
+    """
     with cache.temporary(root) as place:
         folder = place / "package"
         folder.mkdir(mode=0o755)  # a container's user reads it as well

@@ -62,7 +62,12 @@ class Product(Struct, frozen=True, kw_only=True):
 
 
 def crates(repository: Repository, options: Release, names: Sequence[str] = ()) -> tuple[Crate, ...]:
-    """Return the packages to release, *names* of the command line before those of the configuration; with one tag they share a version."""
+    """
+    Return the cargo packages to release; *names* are those of the command line, over those of the configuration.
+
+    Raises:
+        ConfigError: there is no such package, or packages of different versions would share a tag.
+    """
     members = {package.name: package for package in repository.packages}
     selection = names or options.packages or tuple(members)
     for name in selection:

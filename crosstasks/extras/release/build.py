@@ -116,7 +116,12 @@ def one(release: ReleaseContext, triple: str, more: Sequence[str]) -> tuple[Part
 
 
 def _check_tree(release: ReleaseContext) -> None:
-    """Refuse a tree that the build has changed: what is packed is of the commit, whatever ran while it was built."""
+    """
+    Look at the tree again: what is packed is of the commit, whatever ran while it was built.
+
+    Raises:
+        ConfigError: the build changed something.
+    """
     again = git.look(release.root, release.context.run, without=release.git.without)
     if not release.snapshot and (again.commit, again.dirty) != (release.git.commit, release.git.dirty):
         why = "\n".join(again.dirty[:10]) or f"HEAD is {again.commit[:12]} now"
@@ -236,7 +241,13 @@ EACH: Final = ("{artifact}", "{name}")
 
 
 def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Give the calls that a command stands for, each with its subjects; *names* are the files that SHA256SUMS lists."""
+    """
+    Give the calls that a command stands for, each with its subjects.
+
+    Args:
+        command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
+        names: the files that are listed in SHA256SUMS.
+    """
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
     if not any(mark in word for word in command for mark in EACH):
         yield _fill(command, fixed), tuple(names)

@@ -65,7 +65,12 @@ class ReleaseContext:
 
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
-    """Put together what is released: of a repository with a commit, and of packages and parts that there are."""
+    """
+    Put together what is released; the repository must be known.
+
+    Raises:
+        ConfigError: no repository, no commit, no such package, or no such part to skip.
+    """
     options = context.config.release
     left_out = parts_to_skip((*options.skip, *skip))
     root = Path(context.repository.root)
@@ -88,7 +93,12 @@ def _publish_folders(root: Path, template: str) -> tuple[Path, ...]:
 
 
 def parts_to_skip(words: Sequence[str]) -> frozenset[str]:
-    """Return the parts to leave out; a word may hold several, with commas between them. For one that there is not, the error lists all."""
+    """
+    Return the parts to leave out; a word may hold several, with commas between them.
+
+    Raises:
+        ConfigError: there is no such part; the error lists all.
+    """
     parts = [part for word in words for part in word.replace(",", " ").split()]
     problems = [f"no part of a release is called {part!r}{likely(part, PARTS)}" for part in parts if part not in PARTS]
     if problems:

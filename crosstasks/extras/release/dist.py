@@ -105,7 +105,7 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
 
 
 def _every(release: ReleaseContext, triples: Iterable[str]) -> tuple[str, ...]:
-    """Return the targets that the folder is of, not only those of this call: declared, or built of this very commit by another one."""
+    """Return the targets that the folder is of, not only those of this call: declared, or triples of this very commit by another one."""
     every, commit = release.context.config.all_targets, "" if release.git.dirty else release.git.commit
     others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
     same = (triple for triple in others if (row := part(release.dist, triple)) and commit and row.commit == commit)
@@ -183,7 +183,12 @@ ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
 
 
 def files_to_publish(release: ReleaseContext) -> tuple[Path, ...]:
-    """Return what to publish of the selected targets, as it is listed: files, checksums, what hooks made of them, and the lists."""
+    """
+    Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
+
+    Raises:
+        CrosstasksError: there are none, or one is not as it is listed.
+    """
     named = selection(release)
     if not named:
         raise CrosstasksError(f"there is nothing to publish in {release.dist}", hint="`release.build` makes it")

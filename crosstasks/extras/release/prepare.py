@@ -116,7 +116,12 @@ class Head:
         return Path(place).resolve().relative_to(self.top.resolve()).as_posix()
 
     def text(self, path: str) -> str | None:
-        """Return a file's content, which must be text; None if HEAD has none."""
+        """
+        Return a file's content; None if HEAD has none.
+
+        Raises:
+            ConfigError: it is no text.
+        """
         done = git.ask(self.top, self.release.context.run, "show", f"HEAD:{path}")
         if done.code:
             return None
@@ -206,7 +211,12 @@ def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> di
 
 
 def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:
-    """Give the changelogs: a crate's own where each has a tag of its own, else that of the root; one that is configured must be there."""
+    """
+    Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
+
+    Raises:
+        ConfigError: one is configured, and not there.
+    """
     options = release.context.config.release
     if not options.changelog or "changelog" in release.skip:
         return
@@ -234,7 +244,12 @@ def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new
 
 
 def prepare(release: ReleaseContext, intent: Intent) -> None:
-    """Write, commit and tag what the release will be; if a file, Cargo.lock or git refuses, the next call goes on from there."""
+    """
+    Write, commit and tag what the release will be.
+
+    Raises:
+        CrosstasksError: a file cannot be written, Cargo.lock does not fit, or git refused; the next call goes on from there.
+    """
     top = Path(release.git.top)
     for path, text in intent.writes.items():
         archive.write(top / path, text.encode())

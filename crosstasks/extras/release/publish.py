@@ -54,7 +54,12 @@ def differs(name: str, why: str = "") -> CrosstasksError:
 
 
 def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
-    """Run a program in the workspace, or in *cwd*; of one that is not there, the hint says where to get it."""
+    """
+    Run a program in the workspace, or in *cwd*.
+
+    Raises:
+        ToolMissing: it is not there; the hint says where to get it.
+    """
     try:
         done = release.context.run(tuple(argv), cwd=cwd or str(release.root))
     except ToolMissing as error:
@@ -76,7 +81,12 @@ def mask(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _github(release: ReleaseContext) -> Iterator[Action]:
-    """Give what the releases of the tags have, and are to get; what differs there is an error, and so is a gh that does not tell."""
+    """
+    Give what the releases of the tags have, and are to get.
+
+    Raises:
+        CrosstasksError: a file there differs, or gh does not tell.
+    """
     where = ("--repo", release.context.config.release.repository) if release.context.config.release.repository else ()
     by_tag: dict[str, list[Path]] = {}
     tags = {one.name: one.tag for one in release.products}
@@ -166,7 +176,12 @@ ABSENT: Final = (
 
 
 def _registry(release: ReleaseContext) -> Iterator[Action]:
-    """Give each package, as it is in the registry or is to be published; one that differs there, or is yanked, is an error."""
+    """
+    Give each package, as it is in the registry or is to be published.
+
+    Raises:
+        CrosstasksError: one there differs, is yanked, or cargo does not tell.
+    """
     registry = release.context.config.release.registry
     crates = {crate.name: crate for crate in release.crates if crate.goes_to(registry)}
     for name in order(tuple(crates), _edges(release)):
@@ -214,7 +229,12 @@ def _registry_checksum(release: ReleaseContext, name: str, number: str) -> str:
 
 
 def _compare(release: ReleaseContext, name: str, number: str, published: str) -> str:
-    """Pack a package that is published, as it was then, and return what is known of both; that they differ is an error."""
+    """
+    Pack a package that is published, as it was then, and return what is known of both.
+
+    Raises:
+        CrosstasksError: they differ.
+    """
     with TemporaryDirectory(prefix="crosstasks-registry-") as folder:
         argv = ("cargo", "package", "--quiet", "--no-verify", "--locked", "--package", name, "--target-dir", folder)
         done = ask(release, argv)
@@ -270,7 +290,12 @@ PLACES: Final[Mapping[str, Callable[[ReleaseContext], Iterator[Action]]]] = {
 
 
 def look(release: ReleaseContext, place: str) -> tuple[Action, ...]:
-    """Return what a place has, and what it is to get; what differs there is an error."""
+    """
+    Return what a place has, and what it is to get.
+
+    Raises:
+        CrosstasksError: something there differs, or cannot be looked at.
+    """
     return tuple(PLACES[place](release))
 
 

@@ -274,7 +274,12 @@ def _apart(tree: Path) -> Iterator[None]:
 
 
 def clean(context: Context) -> None:
-    """Refuse a work tree that is not what was committed."""
+    """
+    Refuse a work tree that is not what was committed.
+
+    Raises:
+        ConfigError: it is not, or there is none.
+    """
     changed = _git(context, "status", "--porcelain", "--untracked-files=no").out.splitlines()
     if changed:
         why = "\n".join(changed[:10])

@@ -18,7 +18,12 @@ _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
 def bump(version: str, how: str) -> str:
-    """Return the version that follows, by patch (of a pre-release, its release), minor or major, or a later one that is named itself."""
+    """
+    Return the version that follows: by patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
+
+    Raises:
+        ConfigError: it is none of these, or would not be a later one.
+    """
     import semver
 
     try:

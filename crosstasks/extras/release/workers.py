@@ -57,7 +57,12 @@ class Workers:
         self.stopped = False
 
     def build(self, triples: Sequence[str], jobs: int) -> tuple[Part, ...]:
-        """Build all, *jobs* at a time; if the user ends that, every process and what it had started is ended first."""
+        """
+        Build all, *jobs* at a time.
+
+        Raises:
+            Interrupted: the user ended it; every process and what it had started is ended first.
+        """
         self.logs.mkdir(parents=True, exist_ok=True)
         with Signals() as signals, ThreadPoolExecutor(max_workers=jobs) as pool, self._show(triples) as refresh:
             open_: set[Future[None]] = {pool.submit(self._one, triple) for triple in triples}
