@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from ..clients import engines, process
 from ..core import files
 from ..core.errors import RefusedArgument
@@ -82,40 +80,27 @@ PROGRAM_VARIABLES: Final = (
 """The variables that a program in a container is given: what cargo says of the package, and nothing secret."""
 
 
-class Starter(Struct, frozen=True, kw_only=True):
-    """Arguments of cargo, and whose containers end with it."""
-
-    arguments: tuple[str, ...] = ()
-    owner: process.Owner | None = None
-
-
 @contextmanager
-def starter(route: Route, target_dir: Path, context: Context) -> Iterator[Starter]:
-    """Give what cargo is told; what is made for this run is removed afterwards."""
+def starter(route: Route, target_dir: Path, context: Context) -> Iterator[tuple[tuple[str, ...], process.Owner | None]]:
+    """Give what cargo is told, and whose containers end with it; what is made for this run is removed afterwards."""
     runner = route.runner
     if runner is None:
-        yield Starter()
+        yield (), None
     elif runner.kind == "container":
-        with _container_starter(runner, route.target, target_dir, context) as container:
-            yield container
+        run_id = files.unique_name()
+        with engines.run_folder(context.cache, run_id) as folder, engines.reap_containers(context.engine.command, run_id) as end:
+            path = folder / "start"
+            files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
+            path.chmod(0o755)
+            yield _runner_option(route.target, (str(path),)), end
     else:
         words = (sys.executable, "-I", str(WASI), *runner.words) if runner.kind == "wasmtime" else runner.words
-        yield Starter(arguments=_runner_option(route.target, words))
+        yield _runner_option(route.target, words), None
 
 
 def _runner_option(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the argument that lets cargo put words before each program; a list, since a path may hold spaces."""
     return (f"--config=target.{json.dumps(triple)}.runner={json.dumps(list(words))}",)
-
-
-@contextmanager
-def _container_starter(runner: Runner, triple: str, target_dir: Path, context: Context) -> Iterator[Starter]:
-    run_id = files.unique_name()
-    with engines.run_folder(context.cache, run_id) as folder, engines.reap_containers(context.engine.command, run_id) as end:
-        path = folder / "start"
-        files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
-        path.chmod(0o755)
-        yield Starter(arguments=_runner_option(triple, (str(path),)), owner=end)
 
 
 def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Context) -> str:

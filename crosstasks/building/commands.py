@@ -251,8 +251,8 @@ def _on_host(route: Route, target_dir: Path, context: Context) -> Iterator[Invoc
     program, env = HOST_BUILDERS[route.builder](route, target_dir, context, env)
     if context.extra.wrapper:  # cargo-auditable calls cargo, and finds cargo-zigbuild as cargo does, on PATH
         program, env = (context.extra.wrapper, "auditable"), {**env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"}
-    with arguments.starter(route, target_dir, context) as starter:
-        yield Invocation(program=program, env=env, arguments=starter.arguments, owner=starter.owner)
+    with arguments.starter(route, target_dir, context) as (words, owner):
+        yield Invocation(program=program, env=env, arguments=words, owner=owner)
 
 
 ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", "ZIG_GLOBAL_CACHE_DIR": "objects"}

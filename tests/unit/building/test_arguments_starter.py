@@ -43,7 +43,7 @@ def work(**changes):
 def test_words_before_a_program(tmp_path, runner, arguments):
     """As a list, which may hold spaces; nothing is said where programs start by themselves."""
     with starter(SimpleNamespace(runner=runner, target=TRIPLE), tmp_path, work()) as told:
-        assert (arguments, None) == (told.arguments, told.owner)
+        assert (arguments, None) == told
 
 
 def test_the_program_that_starts_others_in_a_container():
@@ -86,8 +86,7 @@ def test_programs_that_start_in_a_container_end_with_the_run(tmp_path, monkeypat
         ((command, run_id),) = reaped
         start = call.cache / "runs" / run_id / "start"
         assert ((f'--config=target."{TRIPLE}".runner=["{start}"]',), "the reaper", "/usr/bin/docker") == (
-            told.arguments,
-            told.owner,
+            *told,
             command,
         )
         assert (script(CONTAINED, run_id, ("/crate", "/target"), call), True) == (start.read_text(), os.access(start, os.X_OK))
