@@ -67,7 +67,9 @@ def register(
         sessions = _sessions(rows, asked, prefix, place, named=bool(names))
         _refuse(sessions)
     except ConfigError as error:
-        raise NoxfileError(error.what, why=error.why, hint=error.hint) from None
+        noxfile_error = NoxfileError(error.what, why=error.why, hint=error.hint)
+        noxfile_error.problems = error.problems
+        raise noxfile_error from None
     # nox >= 2026.8.10
     parallel: dict[str, Any] = {"allow_parallel": True} if "allow_parallel" in inspect.signature(nox.session).parameters else {}
     return {

@@ -192,6 +192,16 @@ def test_every_problem_of_the_configuration_is_told_without_a_traceback(reposito
     assert 1 == done.stderr.count("bulider")
 
 
+def test_a_noxfile_that_catches_the_error_has_its_problems(repository, run):
+    """One by one, as from the configuration itself."""
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["arch64"]\nbulider = "cross"\n')
+    lines = ("try:", "    crosstasks.nox.register()", "except ConfigError as error:", "    print(f'{len(error.problems)} problems')")
+    (repository / "noxfile.py").write_text(
+        "\n".join(("import crosstasks.nox", "from crosstasks.core.errors import ConfigError", *lines, ""))
+    )
+    assert "2 problems" in run("nox", "-l", cwd=repository).stdout
+
+
 @pytest.mark.parametrize("argument", ["--target", "--target-dir=x", "--message-format=json", "-q", "+nightly"])
 def test_arguments_that_are_ours_are_refused(argument, repository, run):
     """What crosstasks must set itself is refused by its class, with what to use instead, and nox ends with 1."""
