@@ -57,8 +57,10 @@ def start(
     Args:
         root: the folder of the Rust repository.
         names: the targets to work on, instead of those that are configured; with them no configuration is needed.
+        environ: the user's environment.
         overrides: values of the command line, by option.
         need_config: that there is no configuration is an error.
+        say: is told of progress.
 
     Raises:
         ConfigError: crosstasks.toml, an option, a name or a variable is wrong, or names what the workspace does not have.

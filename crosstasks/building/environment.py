@@ -131,7 +131,13 @@ def cargo(call: Call) -> dict[str, str]:
 
 
 def cross(route: Route, call: Call, context: Context) -> Env:
-    """Return the environment of a call of cross."""
+    """Return the environment of a call of cross.
+
+    Args:
+        route: of builder ``cross``.
+        call: this call's own paths and labels.
+        context: with the user's environment, for what is taken away and added to.
+    """
     engine, host, repository, environ = context.engine, context.facts.host, context.repository, context.environ
     config = context.config.target(route.target)
     name = partial(cross_variable, route.target, repository)

@@ -73,6 +73,7 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
 
     Args:
         folder: of a tool or a toolchain.
+        context: for our cache.
         line: the output that suggested damage, if there is any.
 
     Raises:

@@ -237,6 +237,8 @@ def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_
         toolchain: the folder whose library's source it is.
         host_toolchain: the folder of a toolchain that runs on this machine, if *toolchain* does not.
         cargo_home: where to; the user's own if empty.
+        run: runs programs.
+        say: told what is done.
 
     Raises:
         ToolMissing: the source is not there, or a crate cannot be fetched.

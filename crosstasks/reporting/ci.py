@@ -56,6 +56,7 @@ def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterab
     Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
 
     Args:
+        results: of targets.
         root: the folder that the compiler's paths begin at.
         top: that of the repository, which an annotation's begin at.
     """

@@ -57,7 +57,9 @@ def plan_text(plan: Plan, *, everything: bool = False) -> str:
     """
     Return a plan as a person reads it: the answer first, then what will be done, then why other routes are not taken.
 
-    With *everything* each ingredient has its reason, each refused route is named, and each step has its values.
+    Args:
+        plan: what to show.
+        everything: each ingredient with its reason, each refused route, each step with its values.
     """
     lines = [f"{bold(plan.target)} ({plan.verb})", *_row("route", bold(plan.route.name)), *_row("why", _why(plan))]
     lines += _row("isolation", "in a container" if plan.route.isolation == "container" else "on the host: build scripts run as you")

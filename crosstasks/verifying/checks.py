@@ -53,6 +53,7 @@ def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
     Return the first place where each folder is named.
 
     Args:
+        path: of a file.
         folders: what is looked for, and what to call it: ``{"/home/me": "your home"}``. A path in two of them counts for the inner.
     """
     if not path.stat().st_size or not folders:

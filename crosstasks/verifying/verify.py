@@ -201,7 +201,14 @@ def _abi(target: Target) -> str:
 
 
 def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, ...]:
-    """Return in words what of a file is not as its target has it; *glibc* is the newest version that it may need, empty: any."""
+    """
+    Return in words what of a file is not as its target has it.
+
+    Args:
+        artifact: what ``inspect`` read.
+        target: what was asked for.
+        glibc: the newest version that the file may need; empty: any.
+    """
     if not artifact.format:
         script = target.os == "emscripten" and artifact.path.endswith(".js")  # starts the .wasm beside it
         return () if script else (f"is no {target.format} file, nor any other that is known",)

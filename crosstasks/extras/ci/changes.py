@@ -210,7 +210,16 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """Return the configuration with only the targets that have some of the packages *names*, and of each those; *source* says why."""
+    """
+    Return the configuration with only the targets, and of each only the packages, that are *reached*.
+
+    Args:
+        config: what is configured.
+        triples: the targets to work on.
+        all_crates: every crate.
+        names: those that a change reaches.
+        source: how users know where that came from.
+    """
     options, sources, targets = dict(config.by_target), dict(config.sources), []
     origin = Source(name=source, rank=RANK)
     for triple in triples:
@@ -279,6 +288,7 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
 
     Args:
+        context: of this call.
         names: the targets to work on, all configured ones if empty.
         ref: a revision of git; what counts is where HEAD parted from it.
         verb: a change in what only tests need reaches no build.

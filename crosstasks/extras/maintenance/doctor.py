@@ -212,6 +212,9 @@ def examine(place: Path) -> tuple[Row, ...]:
     """
     Look at everything, and say what it is.
 
+    Args:
+        place: the folder of the Rust repository.
+
     Returns:
         One row for each thing, what others need first; then one for each configured target.
     """

@@ -244,7 +244,9 @@ def readiness(context: Context, bundled: Sequence[str], verb: Verb) -> tuple[Rea
     Look, target by target, whether all is there now.
 
     Args:
+        context: of a call after loading.
         bundled: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
+        verb: what is to be done with them.
 
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.

@@ -246,6 +246,7 @@ def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterato
 
     Args:
         command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
+        folder: of the archives.
         names: the files that are listed in SHA256SUMS.
     """
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}

@@ -66,7 +66,13 @@ class ReleaseContext:
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
     """
-    Put together what is released; the repository must be known.
+    Put together what is released.
+
+    Args:
+        context: with the repository known.
+        packages: the cargo packages that are named.
+        skip: the parts to leave out.
+        snapshot: this is no release.
 
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.

@@ -81,6 +81,7 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
     Args:
         release: with the packages of the working tree, which an interrupted call may have changed.
         bump: patch, minor, major or a version; empty: the version that is there.
+        today: the date for the changelog.
 
     Raises:
         ConfigError: the tree is dirty, the branch is another, the version would go back, a tag is another commit, or the

@@ -19,7 +19,11 @@ _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 def bump(version: str, how: str) -> str:
     """
-    Return the version that follows: by patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
+    Return the version that follows.
+
+    Args:
+        version: that of now.
+        how: patch, minor or major, or the new version itself. Of a pre-release, patch is its release.
 
     Raises:
         ConfigError: it is none of these, or would not be a later one.
@@ -94,7 +98,14 @@ def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
 
 
 def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """Return Cargo.lock with new versions of packages by path, which have no source in it; *before* are the versions that they had."""
+    """
+    Return Cargo.lock with new versions of packages by path, which have no source in it.
+
+    Args:
+        text: the lock file.
+        versions: the new version of each package.
+        before: the version that each had.
+    """
     head, *blocks = re.split(r"(?m)^(?=\[\[package\]\]$)", text)
     return head + "".join(_set_version(block, versions, before) for block in blocks)
 
@@ -148,6 +159,9 @@ def add_section(text: str, version: str, date: str, tag: str = "", before: str =
     Return the changelog with what is not released yet under a version.
 
     Args:
+        text: the changelog.
+        version: the new one.
+        date: of the release.
         tag, before: the tags of this release and the last, for the links to comparisons, if there are such links.
 
     Raises:
