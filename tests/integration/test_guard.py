@@ -413,7 +413,7 @@ def test_a_stale_lock_file_is_not_rewritten(bench, locked):
     lock = bench.crate / "Cargo.lock"
     lock.write_text('version = 4\n\n[[package]]\nname = "tiny"\nversion = "0.0.9"\n')
     before = lock.read_bytes()
-    done, _, told = bench.run("build", "--locked", "--target", HOST, locked=locked)
+    done, _, told = bench.run("build", "--locked", "--target", HOST, lock=locked)
     assert (lock.read_bytes() == before) is locked
     assert done.returncode == (guards.CARGO_REFUSED if locked else 0)
     if locked:
