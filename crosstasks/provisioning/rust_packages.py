@@ -195,13 +195,8 @@ def _needed_file(folder: Path, name: str, links: Mapping[str, str]) -> Path:
 
 def _place(name: str) -> str:
     """Say where a member belongs in the toolchain; empty if it does not."""
-    if match := _BINARY.fullmatch(name):
-        return f"bin/{match[1]}"
-    if match := _DRIVER.fullmatch(name):
-        return f"lib/{match[1]}"
-    if match := _SHARED.fullmatch(name):
-        return f"{PRIVATE}/{match[1]}"
-    return ""
+    patterns = {"bin": _BINARY, "lib": _DRIVER, PRIVATE: _SHARED}
+    return next((f"{folder}/{match[1]}" for folder, pattern in patterns.items() if (match := pattern.fullmatch(name))), "")
 
 
 def _copy(members: Members, prefix: str, place: Path, *, but: tuple[str, ...] = ()) -> int:

@@ -152,15 +152,12 @@ def _system_of_note(note: Any) -> tuple[str, str] | None:
 
 def _release(name: str, number: int) -> str:
     """Return a release: FreeBSD writes 14.0 as 1400000 and more, NetBSD 10.1 as 1001000000 and more."""
-    match name:
-        case "FreeBSD" if number:
-            return f"{number // 100_000}.{number // 1000 % 100}"
-        case "NetBSD" if number:
-            return f"{number // 100_000_000}.{number // 1_000_000 % 100}"
-        case "Android" if number:
-            return str(number)
-        case _:
-            return ""
+    releases = {
+        "FreeBSD": f"{number // 100_000}.{number // 1000 % 100}",
+        "NetBSD": f"{number // 100_000_000}.{number // 1_000_000 % 100}",
+        "Android": str(number),
+    }
+    return releases.get(name, "") if number else ""
 
 
 def _glibc(elf: Any) -> str:
@@ -236,17 +233,8 @@ def _machines(target: Target) -> tuple[str, ...]:
 
 def _runs_on(target: Target) -> str:
     """Return what a file of a target must say that it is for; empty if it may be anything, or says nothing."""
-    match target.os:
-        case "wasi":
-            return target.triple.rpartition("-")[2]
-        case "illumos":
-            return "solaris"
-        case "none":
-            return "no system"
-        case "emscripten" | "unknown":
-            return ""
-        case other:
-            return other
+    other = {"wasi": target.triple.rpartition("-")[2], "illumos": "solaris", "none": "no system", "emscripten": "", "unknown": ""}
+    return other.get(target.os, target.os)
 
 
 def _impossible(artifact: Artifact, target: Target) -> Iterator[str]:
