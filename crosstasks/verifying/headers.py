@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 from ..core.results import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MOST: Final = 4096
 """How many sections, commands, libraries, imports or exports are read."""
@@ -311,19 +311,13 @@ def _module(file: IO[bytes]) -> _Names:
 
 def _skip_description(reader: _Reader) -> None:
     """Pass over what an import of a module is: a function, a table, a memory, a global, a tag."""
-    match reader.byte():
-        case 0:
-            reader.number()
-        case 1:
-            reader.byte()
-            reader.limits()
-        case 2:
-            reader.limits()
-        case 3 | 4:
-            reader.byte()
-            reader.number()
-        case other:
-            raise ValueError(f"an import of kind {other}")
+    value: tuple[Callable[[], object], ...] = (reader.byte, reader.number)
+    parts = {0: (reader.number,), 1: (reader.byte, reader.limits), 2: (reader.limits,), 3: value, 4: value}
+    kind = reader.byte()
+    if kind not in parts:
+        raise ValueError(f"an import of kind {kind}")
+    for read in parts[kind]:
+        read()
 
 
 def _component(file: IO[bytes]) -> _Names:

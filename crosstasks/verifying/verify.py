@@ -60,16 +60,10 @@ def inspect(path: Path | str) -> Artifact:
 
 
 def _file(file: IO[bytes], path: str) -> Artifact:
+    readers = {b"\x7fELF": _elf, b"\0asm": wasm, **dict.fromkeys((*MAGIC, b"\xca\xfe\xba\xbe"), macho)}
     head = at(file, 0, 4)
-    if head == b"\x7fELF":
-        return _elf(file, path)
-    if head[:2] == b"MZ":
-        return pe(file, path)
-    if head in {*MAGIC, b"\xca\xfe\xba\xbe"}:
-        return macho(file, path)
-    if head == b"\0asm":
-        return wasm(file, path)
-    return Artifact(path=path)
+    read = pe if head[:2] == b"MZ" else readers.get(head)
+    return read(file, path) if read else Artifact(path=path)
 
 
 def _archive(file: IO[bytes], path: str) -> Artifact:
@@ -182,19 +176,14 @@ def _libc(artifact: Artifact) -> str:
 
 def _abi(target: Target) -> str:
     """Return what a file of a target must say of its ABI, where Rust's targets differ in nothing else; of others nothing is known."""
-    match "" if target.specification else target.machine:
-        case "EM_ARM":
-            return "hard-float" if target.triple.endswith("hf") else "soft-float"
-        case "EM_RISCV":
-            return "double-float" if target.arch.startswith("riscv64g") else "soft-float"
-        case "EM_PPC64":
-            return "elfv1" if target.arch == "powerpc64" and target.libc == "gnu" else "elfv2"
-        case "EM_LOONGARCH":
-            return "double-float"
-        case "EM_MIPS":
-            return "o32" if target.bits == 32 else ""
-        case _:
-            return ""
+    abis = {
+        "EM_ARM": "hard-float" if target.triple.endswith("hf") else "soft-float",
+        "EM_RISCV": "double-float" if target.arch.startswith("riscv64g") else "soft-float",
+        "EM_PPC64": "elfv1" if target.arch == "powerpc64" and target.libc == "gnu" else "elfv2",
+        "EM_LOONGARCH": "double-float",
+        "EM_MIPS": "o32" if target.bits == 32 else "",
+    }
+    return "" if target.specification else abis.get(target.machine, "")
 
 
 def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, ...]:
