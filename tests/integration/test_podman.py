@@ -18,8 +18,12 @@ from crosstasks.clients import engines
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """A podman of our own."""
+    folder = tmp_path_factory.mktemp("engine")
     with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
-        yield str(podman.made(tmp_path_factory.mktemp("engine"), runroot))
+        try:
+            yield str(podman.made(folder, runroot, podman.driver(folder)))
+        finally:
+            podman.unmounted(folder)
 
 
 MAIN = """fn main() { println!("{}", std::env::consts::ARCH); }
