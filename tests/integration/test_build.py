@@ -12,6 +12,9 @@ import pytest
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
 
+NO_DEBUG = {"CARGO_PROFILE_DEV_DEBUG": "0"}
+"""For a standard library that is built from source: it has a lot of debug information, which nobody looks at."""
+
 CROSS = ("aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64")
 
 
@@ -92,8 +95,7 @@ def test_cross_runs_the_tests(alias, repository, crosstasks):
 @pytest.mark.parametrize(("alias", "builder"), [("riscv64", "cross"), pytest.param("x86_64-musl", "zigbuild", marks=pytest.mark.long)])
 def test_std_is_built_from_source_where_debian_has_none(alias, builder, small, crosstasks):
     """The library's own dependencies are fetched on the host, and its tests run: emulated, and natively."""
-    # without debug information, of which the library has a lot
-    done = crosstasks("test", "--target", alias, "--builder", builder, cwd=small, CARGO_PROFILE_DEV_DEBUG="0")
+    done = crosstasks("test", "--target", alias, "--builder", builder, cwd=small, **NO_DEBUG)
     assert done.returncode == 0, done.stderr
     assert "Compiling std v" in done.stderr
     assert "test it_starts ... ok" in done.stdout
@@ -101,7 +103,8 @@ def test_std_is_built_from_source_where_debian_has_none(alias, builder, small, c
 
 def test_windows_is_linked_by_mingw(small, crosstasks):
     """A program for Windows comes out of the container; nothing here runs it."""
-    result = built(crosstasks("build", "--target", "windows", "--builder", "cross", "--format", "json", cwd=small))
+    command = ("build", "--target", "windows", "--builder", "cross", "--format", "json")
+    result = built(crosstasks(*command, cwd=small, **NO_DEBUG))
     (artifact,) = result["artifacts"]
     assert (artifact["format"], artifact["bits"]) == ("pe", 64)
 
