@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import arm64_engine
@@ -41,7 +42,19 @@ PACKAGE = "libattr1-dev"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, crosstasks):
+def own_cache(cache):
+    """A cache that lives from run to run, with toolchains for one target: all of a toolchain goes into the bundle, and other tests add targets."""
+    folder = cache / "around" / "bundle"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("answers", "debian", "tools"):
+        (cache / name).mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (folder / name).symlink_to(cache / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, crosstasks, own_cache):
     """One bundle, for both platforms, of a crate that needs another, and what its making said; its images are gone from the engine."""
     folder = tmp_path_factory.mktemp("bundle")
     hello = folder / "hello"
@@ -51,7 +64,8 @@ def made(tmp_path_factory, crosstasks):
     names = ["aarch64", "armv7", "i686", "s390x", "powerpc64le", "x86_64"]
     (hello / "crosstasks.toml").write_text(f'version = 1\ntargets = {json.dumps(names)}\n[target.aarch64]\npackages = ["{PACKAGE}"]\n')
     both = ("--platform", "linux/amd64", "--platform", "linux/arm64")
-    done = crosstasks("bundle", "--to", str(folder / "b.tar"), "--target", "aarch64", *both, "--format", "json", cwd=hello)
+    command = ("bundle", "--to", str(folder / "b.tar"), "--target", "aarch64", *both, "--format", "json")
+    done = crosstasks(*command, cwd=hello, CROSSTASKS_CACHE_DIR=str(own_cache))
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)["bundle"]
     images = [image["ref"] for image in told["images"]]

@@ -6,14 +6,17 @@ import re
 
 import pytest
 
-SERDE = '[dependencies]\nserde = { version = "1", features = ["derive"] }\nserde_json = "1"\n'
+SERDE = '[dependencies]\nserde = { version = "1", default-features = false, features = ["derive"] }\n[profile.dev]\ndebug = false\n'
 MAIN = """
 #[derive(serde::Serialize)]
 struct Here { arch: &'static str, said: &'static str }
 
+fn derived(_: impl serde::Serialize) {}
+
 fn main() {
     let here = Here { arch: std::env::consts::ARCH, said: include_str!(concat!(env!("OUT_DIR"), "/said")) };
-    println!("{}", serde_json::to_string(&here).unwrap());
+    println!("{} {}", here.arch, here.said);
+    derived(here);
 }
 #[test]
 fn made_here() { assert_eq!(include_str!(concat!(env!("OUT_DIR"), "/said")), "SAID"); }
