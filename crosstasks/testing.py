@@ -18,7 +18,7 @@ from typing import Any, Final, get_args
 
 from .catalog.ingredients import Toolchain
 from .config import configuration
-from .config.documents import Place, Problems
+from .config.documents import Document, Problems
 from .config.read import Reader
 from .core.errors import ToolMissing
 from .core.steps import About, Absent, Done, Env, Failure, Question
@@ -156,7 +156,8 @@ def config(*targets: str, **options: Any) -> configuration.Config:
     problems = Problems(None, Path())
     reading = Reader(problems, Path())
     raw = {"version": 1, "targets": list(targets or ("aarch64",))}
-    reading.file(Place(path=Path("crosstasks.toml")), raw | {name.replace("_", "-"): value for name, value in options.items()})
+    content = raw | {name.replace("_", "-"): value for name, value in options.items()}
+    reading.file(Document(path=Path("crosstasks.toml"), raw=content))
     problems.fail()
     return configuration.of(reading)
 

@@ -62,9 +62,9 @@ class Config(Options, frozen=True, kw_only=True):
             ConfigError: there is no such target.
         """
         triple = targets.find(name).triple
-        shared = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
+        of_all = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
         options = {field: value for field, value in self.by_target.get(triple, {}).items() if self._owns(field, triple)}
-        return TargetConfig(triple=triple, **{**shared, **options})
+        return TargetConfig(triple=triple, **{**of_all, **options})
 
     def value(self, field: str, triple: str) -> Any:
         """Return the value of one option for a target, by its triple."""
@@ -125,27 +125,23 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
     problems = Problems(document, root)
     reading = Reader(problems, root)
     if document:
-        reading.file(document.place, document.raw)
+        reading.file(document)
     reading.variables(environ)
     reading.command_line(overrides)
     problems.fail()
     if need_config and not document and not reading.values.get("targets"):
-        raise _nothing(root)
-    return of(reading, str(document.place) if document else "")
+        raise ConfigError(
+            f"{root.absolute()} has no configuration",
+            why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
+            hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
+        )
+    return of(reading, str(document or ""))
 
 
 def of(reading: Reader, place: str = "") -> Config:
     """Return the configuration that was read."""
     parts = {name: getattr(reading, name) for name in ("all_targets", "by_target", "sources")}
     return Config(**reading.values, **parts, release=Release(**reading.release), place=place)
-
-
-def _nothing(root: Path) -> ConfigError:
-    return ConfigError(
-        f"{root.absolute()} has no configuration",
-        why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
-        hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
-    )
 
 
 def check_members(config: Config, packages: Callable[[], Collection[str] | None], root: Path) -> None:
@@ -161,22 +157,24 @@ def check_members(config: Config, packages: Callable[[], Collection[str] | None]
         ConfigError: with every such name, its place and the likely word.
     """
     specs = tuple(_members(config))
-    held = packages() if specs else None
+    names = packages() if specs else None
+    if names is None:
+        return
     problems = [
-        f"{_place(source, root)}[{number}]: the workspace has no package {spec!r}{likely(spec, held)}"
+        f"{_place(source, root)}[{number}]: the workspace has no package {spec!r}{likely(spec, names)}"
         for source, number, spec in specs
-        if held is not None and not _names(spec, held)
+        if not _names(spec, names)
     ]
-    if held is not None and problems:
-        raise ConfigError("the configuration is wrong", problems=problems, hint=f"it has {', '.join(sorted(held))}")
+    if problems:
+        raise ConfigError("the configuration is wrong", problems=problems, hint=f"it has {', '.join(sorted(names))}")
 
 
 def _members(config: Config) -> Iterator[tuple[Source, int, str]]:
     """Give every package that is named, with where that is said, and at which place of the list."""
     for field in ("members", "exclude"):
         yield from ((config.origin(field), number, spec) for number, spec in enumerate(getattr(config, field)))
-        for triple, own in config.by_target.items():
-            yield from ((config.sources[f"{triple}.{field}"], number, spec) for number, spec in enumerate(own.get(field, ())))
+        for triple, options in config.by_target.items():
+            yield from ((config.sources[f"{triple}.{field}"], number, spec) for number, spec in enumerate(options.get(field, ())))
 
 
 def _names(spec: str, packages: Collection[str]) -> bool:
@@ -191,4 +189,4 @@ def _place(source: Source, root: Path) -> str:
     if document is None:
         return source.name
     line = next((line for keys, line in lines(document.text).items() if dotted_key(keys) == source.key), 0)
-    return f"{path_from(document.place, root)}{f':{line}' if line else ''}: {source.key}"
+    return f"{path_from(document.path, root)}{f':{line}' if line else ''}: {source.key}"

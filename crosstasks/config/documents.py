@@ -33,39 +33,21 @@ TABLES: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the configuration stands: a file, and the table in it (empty: the whole file)."""
+class Document:
+    """A configuration: a file with its text, the table in it (empty: the whole file), and what stands there."""
 
     path: Path
     table: tuple[str, ...] = ()
+    text: str = ""
+    raw: Any
 
     def __str__(self) -> str:
         return self.path.name + (f" [{'.'.join(self.table)}]" if self.table else "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """A place and what stands there."""
-
-    place: Place
-    text: str
-    raw: Any
-
-
-def locate(root: Path) -> Place | None:
-    """
-    Return the nearest configuration upward from a folder, not further than the top of its repository.
-
-    Raises:
-        ConfigError: one folder holds two, or a file cannot be read.
-    """
-    document = find(root)
-    return document.place if document else None
-
-
 def find(root: Path) -> Document | None:
     """
-    Return the nearest configuration with what stands there.
+    Return the nearest configuration upward from a folder, not further than the top of its repository.
 
     Raises:
         ConfigError: one folder holds two, or a file cannot be read.
@@ -73,7 +55,7 @@ def find(root: Path) -> Document | None:
     for folder in upward(root):
         documents = [document for name in TABLES for document in _documents(folder / name)]
         if len(documents) > 1:
-            names = " and ".join(str(document.place) for document in documents)
+            names = " and ".join(map(str, documents))
             raise ConfigError(f"{folder} holds two configurations", why=names, hint="keep one of them; nothing is merged")
         if documents:
             return documents[0]
@@ -92,15 +74,11 @@ def _documents(path: Path) -> Iterator[Document]:
         return
     raw = _toml(path, text)
     for table in TABLES[path.name]:
-        inner = _dig(raw, table)
+        inner: Any = raw
+        for key in table:
+            inner = inner.get(key) if isinstance(inner, dict) else None
         if inner is not None:
-            yield Document(place=Place(path=path, table=table), text=text, raw=inner)
-
-
-def _dig(raw: Any, table: Sequence[str]) -> Any:
-    for key in table:
-        raw = raw.get(key) if isinstance(raw, dict) else None
-    return raw
+            yield Document(path=path, table=table, text=text, raw=inner)
 
 
 def _text(path: Path) -> str | None:
@@ -160,12 +138,12 @@ def _paths(raw: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from _paths(value, (*path, key))
 
 
-def path_from(place: Place, root: Path) -> str:
-    """Return the file as it is reached from *root*, ready to be opened."""
+def path_from(path: Path, root: Path) -> str:
+    """Return a file as it is reached from *root*, ready to be opened."""
     try:
-        return os.path.relpath(place.path, root.absolute())
+        return os.path.relpath(path, root.absolute())
     except ValueError:  # another drive of Windows
-        return str(place.path)
+        return str(path)
 
 
 KINDS: Final = {
@@ -232,9 +210,9 @@ class Problems:
         """Return a place in the file: name, line and key."""
         if self._document is None:
             return dotted_key(keys)
-        full = (*self._document.place.table, *keys)
+        full = (*self._document.table, *keys)
         line = self._lines.get(full)
-        parts = (path_from(self._document.place, self._root) + (f":{line}" if line else ""), dotted_key(full))
+        parts = (path_from(self._document.path, self._root) + (f":{line}" if line else ""), dotted_key(full))
         return ": ".join(filter(None, parts))
 
     @cached_property

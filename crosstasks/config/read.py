@@ -23,7 +23,7 @@ from .options import Model, Options, Release, TargetOptions, form
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
-    from .documents import Place
+    from .documents import Document
 
 HOST = "host"
 
@@ -45,61 +45,42 @@ def find(name: str, folder: Path) -> Target:
     return targets.find(name)
 
 
-def triple(name: str, folder: Path, where: Where, problems: Problems, index: str = "") -> str:
-    """Return the triple of a name; empty if there is none, which is a problem."""
-    try:
-        return find(name, folder).triple
-    except ConfigError as error:
-        problems.add(where, ", ".join(filter(None, (error.what, error.why))), index)
-        return ""
-
-
 def triples(names: Sequence[str], folder: Path, where: Where, problems: Problems) -> tuple[str, ...]:
     """Return the triples of names, each once; a target that is named twice is a problem, unless ``host`` is one of the names."""
     names_by_triple: dict[str, str] = {}
     for number, name in enumerate(names):
-        index = f"[{number}]"
-        row = _host(where, problems, index) if name == HOST else triple(name, folder, where, problems, index)
-        first = names_by_triple.get(row)
-        if first is not None and HOST not in {first, name}:
+        try:
+            triple = triple_of(name, folder)
+        except ConfigError as error:
+            problems.add(where, (": " if name == HOST else ", ").join(filter(None, (error.what, error.why))), f"[{number}]")
+            continue
+        first = names_by_triple.get(triple)
+        if first is None:
+            names_by_triple[triple] = name
+        elif HOST not in {first, name}:
             again = "is listed twice" if first == name else f"is the same target as {first!r}"
-            problems.add(where, f"{name!r} {again}", index)
-        elif row:
-            names_by_triple.setdefault(row, name)
+            problems.add(where, f"{name!r} {again}", f"[{number}]")
     return tuple(names_by_triple)
-
-
-def _host(where: Where, problems: Problems, index: str) -> str:
-    match here():
-        case str() as triple:
-            return triple
-        case absent:
-            problems.add(where, f"'host' is not a target here: {absent.why}", index)
-            return ""
-
-
-def here() -> str | Absent:
-    """Return the machine's own target: what Rust's programs would say, without asking one."""
-    from ..core.looking import Platform
-
-    found = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
-    if isinstance(found, str) and found not in targets.catalogue():
-        return Absent(f"it is {found}, which the catalogue does not have")
-    return found
 
 
 def triple_of(name: str, folder: Path = Path()) -> str:
     """
     Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
 
+    What ``host`` is, Rust's programs would say; no program is asked.
+
     Raises:
         ConfigError: no target is called so.
     """
-    match here() if name == HOST else find(name, folder).triple:
-        case str() as triple:
-            return triple
-        case absent:
-            raise ConfigError("'host' is not a target here", why=absent.why, hint="`crosstasks targets` lists all")
+    if name != HOST:
+        return find(name, folder).triple
+    from ..core.looking import Platform
+
+    triple = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    if isinstance(triple, str) and triple in targets.catalogue():
+        return triple
+    why = triple.why if isinstance(triple, Absent) else f"it is {triple}, which the catalogue does not have"
+    raise ConfigError("'host' is not a target here", why=why, hint="`crosstasks targets` lists all")
 
 
 def verb(text: str, where: str = "the verb") -> Verb:
@@ -192,14 +173,8 @@ def words(slot: Slot, text: str) -> Any:
         return [text.strip()]
     if slot.key in COMMANDS:
         return [shlex.split(text)]
-    if isinstance(_default(slot), tuple):
-        return text.replace(",", " ").split()
-    return text.strip()
-
-
-def _default(slot: Slot) -> Any:
     defaults = dict(zip(slot.model.__struct_encode_fields__, slot.model.__struct_defaults__, strict=True))
-    return defaults.get(slot.key)
+    return text.replace(",", " ").split() if isinstance(defaults.get(slot.key), tuple) else text.strip()
 
 
 FILE, VARIABLE, COMMAND_LINE = 1, 2, 3
@@ -248,8 +223,9 @@ class Reader:
         self._problems = problems
         self._root = root
 
-    def file(self, place: Place, raw: Any) -> None:
+    def file(self, place: Document) -> None:
         """Take what the file says."""
+        raw = place.raw
         if not isinstance(raw, dict):
             self._problems.add((), "must be a table")
             return
@@ -269,37 +245,38 @@ class Reader:
         elif version is not None and (type(version) is not int or version != 1):
             self._problems.add(("version",), f"{version!r} is not supported; this crosstasks reads version 1")
 
-    def _targets(self, tables: Any, place: Place) -> None:
+    def _targets(self, tables: Any, place: Document) -> None:
         if not isinstance(tables, dict):
             self._problems.add(("target",), "must be a table that holds one for each target")
             return
         names: dict[str, str] = {}
         for name, table in tables.items():
-            row = triple(name, place.path.parent, ("target", name), self._problems)
-            if row in names:
-                self._problems.add(("target", name), f"is the same target as {dotted_key(('target', names[row]))}")
-            elif row:
-                names[row] = name
+            triple = ""
+            try:
+                triple = find(name, place.path.parent).triple
+            except ConfigError as error:
+                self._problems.add(("target", name), ", ".join(filter(None, (error.what, error.why))))
+            if triple and (first := names.setdefault(triple, name)) != name:
+                self._problems.add(("target", name), f"is the same target as {dotted_key(('target', first))}")
             # looked at even if there is no such target: all problems are told at once
-            self._table(TargetOptions, table, ("target", name), place, row)
+            self._table(TargetOptions, table, ("target", name), place, triple)
 
-    def _table(self, model: Model, table: Any, path: tuple[str, ...], place: Place, triple: str = "") -> None:
+    def _table(self, model: Model, table: Any, path: tuple[str, ...], place: Document, triple: str = "") -> None:
         if not isinstance(table, dict):
             self._problems.add(path, "must be a table")
             return
         for key, value in table.items():
             self._option(Slot(model, key, triple), value, (*path, key), place)
 
-    def _option(self, slot: Slot, value: Any, path: tuple[str, ...], place: Place) -> None:
+    def _option(self, slot: Slot, value: Any, path: tuple[str, ...], place: Document) -> None:
         source = Source(name=place.path.name, rank=FILE, path=str(place.path), key=dotted_key((*place.table, *path)))
         self._put(slot, value, source, path)
 
     def variables(self, environ: Mapping[str, str]) -> None:
         """Take what ``CROSSTASKS_*`` variables say; an empty one counts as not set."""
         names: dict[Slot, str] = {}
-        for name in sorted(
-            name for name, text in environ.items() if name.startswith(PREFIX) and name not in OTHER_VARIABLES and text.strip()
-        ):
+        ours = (name for name, text in environ.items() if name.startswith(PREFIX) and text.strip())
+        for name in sorted(set(ours).difference(OTHER_VARIABLES)):
             option = slot(name)
             if option is None:
                 self._problems.add(name, unknown(name))

@@ -26,7 +26,7 @@ from msgspec import Struct, structs
 
 from ... import pipeline
 from ...clients import git
-from ...config.documents import locate
+from ...config import documents
 from ...config.read import Source
 from ...config.session_cache import FILE
 from ...core import toml_file
@@ -372,7 +372,7 @@ def _files_for_all(context: Context, root: Path, git: Git) -> Iterator[Path]:
     for holder in (table(context.repository.cross, "build"), *table(context.repository.cross, "target").values()):
         named = holder.get("dockerfile", "") if isinstance(holder, Mapping) else ""
         yield root / str(named.get("file", "") if isinstance(named, Mapping) else named or "Dockerfile")
-    place = locate(context.root)
+    place = documents.find(context.root)
     if place and place.path.is_relative_to(git.top):
         yield place.path.with_name("crosstasks.lock")
         if place.path.name == FILE or table(_parse(git.before(place.path)), *place.table) != table(_toml(place.path), *place.table):

@@ -280,7 +280,7 @@ Routes: TypeAlias = dict[tuple[str, bytes], tuple[Route, ...]]
 
 def needs_of(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     """Return what the plans of one workspace name; nothing if no configuration holds for it, or cargo cannot read it."""
-    place = documents.locate(folder)
+    place = documents.find(folder)
     if not place:
         return Needs()
     here = pipeline.look(pipeline.start(folder, environ=context.environ, say=context.say, need_config=False))

@@ -203,7 +203,7 @@ def refuse(root: Path) -> None:
     if not (root / "Cargo.toml").is_file():
         raise ConfigError(f"{root} holds no Cargo.toml", hint="call it in the folder of the Rust repository; `cargo init` begins one")
     there = [name for name in ("noxfile.py", "tasks.py", FILE) if os.path.lexists(root / name)]
-    document = documents.locate(root)
+    document = documents.find(root)
     if document and document.path.parent == root and document.path.name not in there:
         there.append(str(document))
     if there:

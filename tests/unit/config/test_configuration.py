@@ -14,7 +14,7 @@ from config_schema import PAGE, SHIPPED, TABLES, page, schema, schema_text
 
 from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, check_members, load
-from crosstasks.config.documents import lines, locate
+from crosstasks.config.documents import find, lines
 from crosstasks.config.options import File, Options, Release, TargetOptions
 from crosstasks.config.read import OTHER_VARIABLES, slot, triple_of, variable, verb
 from crosstasks.core.errors import ConfigError
@@ -98,7 +98,7 @@ def test_tables(project, name, table):
 def test_other_files_are_left_alone(project):
     """A Cargo.toml or pyproject.toml without a table of ours is no configuration, even if it names us or is broken without doing so."""
     put(project, {"pyproject.toml": 'dependencies = ["crosstasks"]\n', "Cargo.toml": "broken ["})
-    assert locate(project) is None
+    assert find(project) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_other_files_are_left_alone(project):
 def test_two_in_one_folder(project, files, named):
     """Two configurations in one folder are an error that names both."""
     with pytest.raises(ConfigError, match="holds two configurations") as caught:
-        locate(put(project, files))
+        find(put(project, files))
     assert caught.value.why == named
 
 
@@ -125,7 +125,7 @@ def test_the_nearest_wins(project):
     """The nearest folder upward wins, and nothing is merged."""
     put(project, {"crosstasks.toml": 'version = 1\ncross = "git"\ntargets = ["armv7"]\n'})
     put(project, {"crates/tool/pyproject.toml": '[tool.crosstasks]\ntargets = ["aarch64"]\n', "crates/tool/src/lib.rs": ""})
-    place = locate(project / "crates/tool/src")
+    place = find(project / "crates/tool/src")
     assert place is not None
     assert place.path == project / "crates/tool/pyproject.toml"
     loaded = load(project / "crates/tool/src", environ={})
@@ -137,9 +137,9 @@ def test_the_nearest_wins(project):
 def test_the_repository_ends_the_search(project, top):
     """What lies above the top of the repository is not looked at; a worktree's .git is a file."""
     inner = put(project, {"crosstasks.toml": "version = 1\n", "inner/src/lib.rs": ""}) / "inner"
-    assert locate(inner) is not None
+    assert find(inner) is not None
     (inner / ".git").mkdir() if top == "folder" else (inner / ".git").write_text("gitdir: elsewhere\n")
-    assert locate(inner / "src") is None
+    assert find(inner / "src") is None
 
 
 def test_a_relative_folder(project, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_dangling_link(project):
     """A link to nothing is told: the user means to have a configuration."""
     (project / "crosstasks.toml").symlink_to("shared.toml")
     with pytest.raises(ConfigError) as caught:
-        locate(project)
+        find(project)
     assert caught.value.why == "it is a link to shared.toml, which is not there"
 
 
@@ -204,7 +204,7 @@ def test_a_folder_of_that_name(project):
     """A folder called crosstasks.toml is told, and not passed over."""
     (project / "crosstasks.toml").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
-        locate(project)
+        find(project)
 
 
 @pytest.mark.parametrize("said", ["3", '"aarch64"', '["aarch64"]'])
