@@ -58,7 +58,6 @@ ARCHES: Final[Mapping[str, str]] = {
     "ppc64": "powerpc64",
     "ppc64le": "powerpc64le",
     "ppc64el": "powerpc64le",
-    "mips64el": "mips64el",
     "mips64le": "mips64el",
     "mipsle": "mipsel",
     "loong64": "loongarch64",

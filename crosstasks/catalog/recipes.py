@@ -140,8 +140,7 @@ def lean(full: Recipe) -> Recipe:
     if not full.emulator:
         return full
     env = {key: value for key, value in full.env.items() if key != "QEMU_LD_PREFIX" and not key.endswith("_RUNNER")}
-    without = _emulator_packages(full.emulator)
-    packages = tuple(name for name in full.packages if name not in without)
+    packages = tuple(name for name in full.packages if name not in _emulator_packages(full.emulator))
     return _with_tag(msgspec.structs.replace(full, tag="", packages=packages, emulator="", env=env, runs=False))
 
 
@@ -177,7 +176,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
     listed = () if native else target.packages
     extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
     runner = _emulator(target, platform, suite)
-    result = Recipe(
+    untagged = Recipe(
         target=target.triple,
         platform=platform,
         suite=suite,
@@ -191,7 +190,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         glibc_floor=SUITES[suite] if target.libc == "gnu" else "",
         runs=native or bool(runner),
     )
-    return _with_tag(result)
+    return _with_tag(untagged)
 
 
 def shared_name(target: str, packages: Sequence[str] = ()) -> str:
@@ -205,8 +204,8 @@ def libraries(target: Target, platform: str) -> tuple[str, ...]:
     architecture = target.debian or PORTS.get(target.arch, "")
     if target.libc != "gnu" or target.os != "linux" or not architecture:
         return ()
-    own = target.platform == platform
-    return tuple(name if own else f"{name}-{architecture}-cross" for name in ("libc6", "libgcc-s1", "libstdc++6"))
+    suffix = "" if target.platform == platform else f"-{architecture}-cross"
+    return tuple(f"{name}{suffix}" for name in ("libc6", "libgcc-s1", "libstdc++6"))
 
 
 def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Recipe | Absent:
@@ -216,9 +215,10 @@ def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Re
     It registers that with the engine's kernel, or starts programs: those that are not static need the *libraries* of their machine.
     """
     if platform not in MACHINES:
-        why = f"an image with an emulator is put together for {' and '.join(MACHINES)}, not for {platform or 'an unknown platform'}"
-        return Absent(why)
-    result = Recipe(
+        return Absent(
+            f"an image with an emulator is put together for {' and '.join(MACHINES)}, not for {platform or 'an unknown platform'}"
+        )
+    untagged = Recipe(
         target=f"binfmt-{qemu}",
         platform=platform,
         suite=SUITE,
@@ -231,7 +231,7 @@ def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Re
         glibc="",
         runs=False,
     )
-    tagged = _with_tag(result)
+    tagged = _with_tag(untagged)
     return msgspec.structs.replace(tagged, tag=tagged.tag.replace("_", "-"))
 
 
@@ -270,8 +270,7 @@ def wine(platform: str) -> Recipe | Absent:
 
 
 def _links(target: Target) -> dict[str, str]:
-    names = [f"{target.gnu}-{tool}" for tool in MINGW] if target.libc == "mingw" else []
-    return {f"usr/bin/{name}": f"{name}-posix" for name in names}
+    return {f"usr/bin/{target.gnu}-{tool}": f"{target.gnu}-{tool}-posix" for tool in MINGW if target.libc == "mingw"}
 
 
 def _environment(target: Target, platform: str, emulator: str) -> dict[str, str]:

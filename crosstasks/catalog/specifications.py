@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ..core.errors import ConfigError
 from . import targets
-from .targets import Endian, Format, Target
+from .targets import Format, Target
 
 LARGEST: Final = 1 << 20
 """Bytes of such a file that are read; rustc's own are of 1 to 3 kB."""
@@ -69,19 +69,15 @@ def declare(name: str, folder: Path) -> Target:
         ConfigError: it is not there, rustc would refuse it, or another target has the name.
     """
     path = folder.absolute() / name
-    target = parse(path, _read(path))
-    targets.declare(target)
-    return target
-
-
-def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(LARGEST + 1)
+            content = file.read(LARGEST + 1)
     except OSError as error:
-        raise ConfigError(
-            f"{path.name} cannot be read", why=f"{path}: {error.strerror}", hint="a target in JSON is named by its file"
-        ) from error
+        hint = "a target in JSON is named by its file"
+        raise ConfigError(f"{path.name} cannot be read", why=f"{path}: {error.strerror}", hint=hint) from error
+    target = parse(path, content)
+    targets.declare(target)
+    return target
 
 
 def parse(path: Path, content: bytes) -> Target:
@@ -100,13 +96,12 @@ def parse(path: Path, content: bytes) -> Target:
     if endian not in {"little", "big"}:
         raise _wrong(path, f"`target-endian` is {endian!r}, and must be 'little' or 'big'")
     os = str(spec.get("os", "none"))
-    order: Endian = "little" if endian == "little" else "big"
     return Target(
         triple=path.stem,
         aliases=(),
         arch=arch,
         bits=bits,
-        endian=order,
+        endian=endian,
         machine=MACHINES[arch],
         os=os,
         libc=str(spec.get("env", "")),

@@ -33,30 +33,32 @@ class _Arch(NamedTuple):
     machine: str  # of ELF, as pyelftools names it
     oci: str = ""  # architecture (and variant) of an OCI platform
     qemu: str = ""  # qemu-<name>-static
+    loader: str = ""  # of glibc; ARM has two, by its calling convention
+    musl: str = ""  # what musl calls it otherwise than Rust does, whose 32-bit MIPS has no floating-point unit
 
 
 ARCHES: Final[Mapping[str, _Arch]] = {
-    "aarch64": _Arch(64, "little", "EM_AARCH64", "arm64", "aarch64"),
-    "aarch64_be": _Arch(64, "big", "EM_AARCH64", "", "aarch64_be"),
+    "aarch64": _Arch(64, "little", "EM_AARCH64", "arm64", "aarch64", "/lib/ld-linux-aarch64.so.1"),
+    "aarch64_be": _Arch(64, "big", "EM_AARCH64", "", "aarch64_be", "/lib/ld-linux-aarch64_be.so.1"),
     "arm": _Arch(32, "little", "EM_ARM", "arm/v6", "arm"),
     "armv5te": _Arch(32, "little", "EM_ARM", "arm/v5", "arm"),
     "armv7": _Arch(32, "little", "EM_ARM", "arm/v7", "arm"),
     "asmjs": _Arch(32, "little", ""),
-    "i586": _Arch(32, "little", "EM_386", "386", "i386"),
-    "i686": _Arch(32, "little", "EM_386", "386", "i386"),
-    "loongarch64": _Arch(64, "little", "EM_LOONGARCH", "loong64", "loongarch64"),
-    "mips": _Arch(32, "big", "EM_MIPS", "mips", "mips"),
-    "mips64": _Arch(64, "big", "EM_MIPS", "mips64", "mips64"),
-    "mips64el": _Arch(64, "little", "EM_MIPS", "mips64le", "mips64el"),
-    "mipsel": _Arch(32, "little", "EM_MIPS", "mipsle", "mipsel"),
-    "powerpc": _Arch(32, "big", "EM_PPC", "", "ppc"),
-    "powerpc64": _Arch(64, "big", "EM_PPC64", "ppc64", "ppc64"),
-    "powerpc64le": _Arch(64, "little", "EM_PPC64", "ppc64le", "ppc64le"),
+    "i586": _Arch(32, "little", "EM_386", "386", "i386", "/lib/ld-linux.so.2", "i386"),
+    "i686": _Arch(32, "little", "EM_386", "386", "i386", "/lib/ld-linux.so.2", "i386"),
+    "loongarch64": _Arch(64, "little", "EM_LOONGARCH", "loong64", "loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1"),
+    "mips": _Arch(32, "big", "EM_MIPS", "mips", "mips", "/lib/ld.so.1", "mips-sf"),
+    "mips64": _Arch(64, "big", "EM_MIPS", "mips64", "mips64", "/lib64/ld.so.1"),
+    "mips64el": _Arch(64, "little", "EM_MIPS", "mips64le", "mips64el", "/lib64/ld.so.1"),
+    "mipsel": _Arch(32, "little", "EM_MIPS", "mipsle", "mipsel", "/lib/ld.so.1", "mipsel-sf"),
+    "powerpc": _Arch(32, "big", "EM_PPC", "", "ppc", "/lib/ld.so.1"),
+    "powerpc64": _Arch(64, "big", "EM_PPC64", "ppc64", "ppc64", "/lib64/ld64.so.1"),
+    "powerpc64le": _Arch(64, "little", "EM_PPC64", "ppc64le", "ppc64le", "/lib64/ld64.so.2"),
     "riscv32imac": _Arch(32, "little", "EM_RISCV"),
     "riscv32imc": _Arch(32, "little", "EM_RISCV"),
-    "riscv64gc": _Arch(64, "little", "EM_RISCV", "riscv64", "riscv64"),
-    "s390x": _Arch(64, "big", "EM_S390", "s390x", "s390x"),
-    "sparc64": _Arch(64, "big", "EM_SPARCV9", "", "sparc64"),
+    "riscv64gc": _Arch(64, "little", "EM_RISCV", "riscv64", "riscv64", "/lib/ld-linux-riscv64-lp64d.so.1", "riscv64"),
+    "s390x": _Arch(64, "big", "EM_S390", "s390x", "s390x", "/lib/ld64.so.1"),
+    "sparc64": _Arch(64, "big", "EM_SPARCV9", "", "sparc64", "/lib64/ld-linux.so.2"),
     "sparcv9": _Arch(64, "big", "EM_SPARCV9"),
     "thumbv6m": _Arch(32, "little", "EM_ARM"),
     "thumbv7em": _Arch(32, "little", "EM_ARM"),
@@ -66,7 +68,7 @@ ARCHES: Final[Mapping[str, _Arch]] = {
     "thumbv8m.main": _Arch(32, "little", "EM_ARM"),
     "universal2": _Arch(64, "little", "EM_AARCH64"),  # both of its parts are so, but for the machine of the other
     "wasm32": _Arch(32, "little", ""),
-    "x86_64": _Arch(64, "little", "EM_X86_64", "amd64", "x86_64"),
+    "x86_64": _Arch(64, "little", "EM_X86_64", "amd64", "x86_64", "/lib64/ld-linux-x86-64.so.2"),
 }
 
 OCI_ARCH: Final[Mapping[str, str]] = {name: arch.oci.partition("/")[0] for name, arch in ARCHES.items() if arch.oci}
@@ -293,18 +295,13 @@ def _packages(gnu: str) -> tuple[str, ...]:
 
 
 def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
-    images = {}
     runners = row.get("run", "")
-    if "base" in row:
-        images["0.2.5"] = images["0.2.4"] = _image(row["base"], runners)
-    if "git" in row:
-        images["git"] = _image(row["git"], row.get("git-run", runners))
+    texts = {"0.2.5": ("base", runners), "0.2.4": ("base", runners), "git": ("git", row.get("git-run", runners))}
+    images: dict[str, Image] = {}
+    for flavour, (key, words) in texts.items():
+        base, _, glibc = row.get(key, "").partition(" ")
+        images |= {flavour: Image(base=base, glibc_floor=glibc, runners=tuple(words.split()))} if base else {}
     return images
-
-
-def _image(text: str, runners: str) -> Image:
-    base, _, libc = text.partition(" ")
-    return Image(base=base, glibc_floor=libc, runners=tuple(runners.split()))
 
 
 def find(name: str) -> Target:
@@ -342,29 +339,6 @@ def default_image(target: Target, flavour: str) -> str:
     return f"ghcr.io/cross-rs/{target.triple}:{TAGS[flavour]}" if flavour in target.images else ""
 
 
-GLIBC: Final[Mapping[str, str]] = {
-    "aarch64": "/lib/ld-linux-aarch64.so.1",
-    "aarch64_be": "/lib/ld-linux-aarch64_be.so.1",
-    "i586": "/lib/ld-linux.so.2",
-    "i686": "/lib/ld-linux.so.2",
-    "loongarch64": "/lib64/ld-linux-loongarch-lp64d.so.1",
-    "mips": "/lib/ld.so.1",
-    "mips64": "/lib64/ld.so.1",
-    "mips64el": "/lib64/ld.so.1",
-    "mipsel": "/lib/ld.so.1",
-    "powerpc": "/lib/ld.so.1",
-    "powerpc64": "/lib64/ld64.so.1",
-    "powerpc64le": "/lib64/ld64.so.2",
-    "riscv64gc": "/lib/ld-linux-riscv64-lp64d.so.1",
-    "s390x": "/lib/ld64.so.1",
-    "sparc64": "/lib64/ld-linux.so.2",
-    "x86_64": "/lib64/ld-linux-x86-64.so.2",
-}
-"""By architecture as Rust names it; ARM has two, by its calling convention."""
-
-MUSL: Final[Mapping[str, str]] = {"i586": "i386", "i686": "i386", "mips": "mips-sf", "mipsel": "mipsel-sf", "riscv64gc": "riscv64"}
-"""What musl calls an architecture otherwise than Rust does, whose 32-bit MIPS has no floating-point unit."""
-
 SYSTEMS: Final[Mapping[str, str]] = {
     "freebsd": "/libexec/ld-elf.so.1",
     "netbsd": "/libexec/ld.elf_so",
@@ -374,17 +348,17 @@ SYSTEMS: Final[Mapping[str, str]] = {
 
 def loader(target: Target) -> str:
     """Return the path of a target's loader; empty if it is not known."""
+    row, arm = ARCHES.get(target.arch), target.machine == "EM_ARM"
     hard = target.triple.endswith("hf")
-    arm = target.machine == "EM_ARM"
     match target.libc:
         case "gnu" if arm:
             return "/lib/ld-linux-armhf.so.3" if hard else "/lib/ld-linux.so.3"
         case "gnu":
-            return GLIBC.get(target.arch, "")
+            return row.loader if row else ""
         case "musl" if arm:
             return f"/lib/ld-musl-arm{'hf' if hard else ''}.so.1"
         case "musl":
-            return f"/lib/ld-musl-{MUSL.get(target.arch, target.arch)}.so.1"
+            return f"/lib/ld-musl-{(row and row.musl) or target.arch}.so.1"
         case "":
             return SYSTEMS.get(target.os, "")
         case "bionic":

@@ -43,16 +43,12 @@ def harmless(text: str) -> str:
     if not _CONTROL.search(text):
         return text
     parts = _COLOUR.split(text.replace("\r\n", "\n"))
-    return "".join(part if place % 2 else _CONTROL.sub(_code_of, part) for place, part in enumerate(parts))
+    return "".join(part if place % 2 else _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", part) for place, part in enumerate(parts))
 
 
 def without_colours(text: str) -> str:
     """Return text as it looks where there are none."""
     return "".join(_COLOUR.split(text)[::2])
-
-
-def _code_of(match: re.Match[str]) -> str:
-    return f"\\x{ord(match[0]):02x}"
 
 
 SHAPE: Final = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)

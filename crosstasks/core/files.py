@@ -1,5 +1,8 @@
 """Act: files and folders that are written completely or not at all, their checksums, and those that no link may lead away from.
 
+An archive is no more trusted: nothing of it lands elsewhere, and nobody's rights come along. Python's own filter (PEP 706) came with
+3.11.4, and Debian 12 has 3.11.2: what it refuses is refused here beforehand, in words of ours.
+
 What a container wrote is not trusted: a name in its folder may be a link to a file of the user's, a pipe that never ends, or lead up.
 So every part of a path is opened in the folder that was opened before it (``openat``, ``O_NOFOLLOW``), and only a regular file counts.
 Windows has no such calls; there, the path is resolved and must come out below the folder.
@@ -14,8 +17,11 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePath
-from typing import IO, Final, cast
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO, TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    import tarfile
 
 
 def unique_name() -> str:
@@ -202,30 +208,20 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
         AstrayError: it is a link, or lies behind one, or is no regular file.
         OSError: it is not there, or cannot be read.
     """
-    if not AT:
-        with _open_resolved(folder, names) as handle:
-            yield handle
-        return
-    with open_beneath(folder, names[:-1]) as place:
-        if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
-            raise AstrayError("it is not a regular file")
-        handle = os.open(names[-1], _FILE, dir_fd=place)
+    if AT:
+        with open_beneath(folder, names[:-1]) as place:
+            if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
+                raise AstrayError("it is not a regular file")
+            handle = os.open(names[-1], _FILE, dir_fd=place)
+    else:
+        base = Path(folder).resolve()
+        path = base.joinpath(*names)
+        if path.resolve(strict=True) != path or not path.is_file():
+            raise AstrayError("it is not a regular file, or lies behind a link")
+        handle = os.open(path, _FILE)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):  # it was replaced meanwhile
             raise AstrayError("it is not a regular file")
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _open_resolved(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
-    base = Path(folder).resolve()
-    path = base.joinpath(*names)
-    if path.resolve(strict=True) != path or not path.is_file():
-        raise AstrayError("it is not a regular file, or lies behind a link")
-    handle = os.open(path, _FILE)
-    try:
         yield handle
     finally:
         os.close(handle)
@@ -241,18 +237,26 @@ def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
     """
     now = os.fstat(source)
     if not AT:
-        _copy_plainly(source, Path(folder).joinpath(*names), now)
+        path = Path(folder).joinpath(*names)
+        with draft(path) as out:
+            _pour(source, out)
+        os.utime(path, ns=(now.st_atime_ns, now.st_mtime_ns))
         return
     with open_beneath(folder, names[:-1], make=True) as place:
         if _same(names[-1], place, now):
             return
-        draft = f".{names[-1]}.{unique_name()}"
+        name = f".{names[-1]}.{unique_name()}"
         try:
-            _write(source, os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _STAY, 0o600, dir_fd=place), now)
-            os.replace(draft, names[-1], src_dir_fd=place, dst_dir_fd=place)
+            target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _STAY, 0o600, dir_fd=place)
+            with os.fdopen(target, "wb") as out:
+                _pour(source, out)
+                out.flush()
+                os.fchmod(target, stat.S_IMODE(now.st_mode) & 0o755)
+                os.utime(target, ns=(now.st_atime_ns, now.st_mtime_ns))
+            os.replace(name, names[-1], src_dir_fd=place, dst_dir_fd=place)
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(draft, dir_fd=place)
+                os.unlink(name, dir_fd=place)
 
 
 def _same(name: str, place: int, now: os.stat_result) -> bool:
@@ -263,23 +267,73 @@ def _same(name: str, place: int, now: os.stat_result) -> bool:
     return stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
 
 
-def _write(source: int, target: int, now: os.stat_result) -> None:
-    with os.fdopen(target, "wb") as out, os.fdopen(source, "rb", closefd=False) as read:
+def _pour(source: int, out: IO[bytes]) -> None:
+    with os.fdopen(source, "rb", closefd=False) as read:
         read.seek(0)
         shutil.copyfileobj(read, out, CHUNK)
-        out.flush()
-        os.fchmod(target, stat.S_IMODE(now.st_mode) & 0o755)
-        os.utime(target, ns=(now.st_atime_ns, now.st_mtime_ns))
 
 
-def _copy_plainly(source: int, path: Path, now: os.stat_result) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{unique_name()}")
-    try:
-        with draft.open("xb") as out, os.fdopen(source, "rb", closefd=False) as read:
-            read.seek(0)
-            shutil.copyfileobj(read, out, CHUNK)
-        os.utime(draft, ns=(now.st_atime_ns, now.st_mtime_ns))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+class UnfitError(OSError):
+    """A member that no archive of ours has: *name* is its path, *problem* what is wrong with it."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        """Say both."""
+        super().__init__(f"{name!r}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+def extract(tar: tarfile.TarFile, folder: Path) -> Sequence[str]:
+    """
+    Take every member out, and return the paths of all but folders.
+
+    Args:
+        tar: open for reading, also as a stream.
+        folder: an empty one.
+
+    Raises:
+        UnfitError: a path or link leads out of the folder, or a member is of another kind; what was written before stays.
+    """
+    links: set[PurePosixPath] = set()
+    written = []
+    for entry in tar:
+        problem = unfit(entry, links)
+        if problem:
+            raise UnfitError(entry.name, problem)
+        if entry.issym():
+            links.add(PurePosixPath(entry.name))
+        _extract(tar, entry, folder)
+        written += [] if entry.isdir() else [entry.name]
+    return written
+
+
+def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    import tarfile  # what only lists sessions needs none
+
+    if hasattr(tarfile, "data_filter"):
+        tar.extract(entry, folder, filter="data")
+        return
+    # what is left of the filter's work for a member that is fit: who owns it, and who may do what with it
+    entry.uid, entry.gid, entry.uname, entry.gname = os.getuid(), os.getgid(), "", ""
+    entry.mode &= 0o755
+    tar.extract(entry, folder)
+
+
+def unfit(entry: tarfile.TarInfo, links: set[PurePosixPath]) -> str:
+    """Pure: say what is wrong with an entry; *links* are those that came before it. Empty if nothing is."""
+    path = PurePosixPath(entry.name)
+    if not (entry.isreg() or entry.isdir() or entry.issym()):
+        return "it is neither file, folder nor symbolic link"
+    if path.is_absolute() or ".." in path.parts:
+        return "it leads out of its folder"
+    if path in links or links.intersection(path.parents):
+        return "it lies behind a link"
+    if not entry.issym():
+        return ""
+    target = PurePosixPath(entry.linkname)
+    depth = len(path.parts) - 1
+    for part in target.parts:
+        depth += -1 if part == ".." else 1
+        if target.is_absolute() or depth < 0:
+            return f"it is a link to {entry.linkname!r}, out of its folder"
+    return ""

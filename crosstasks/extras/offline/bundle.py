@@ -31,7 +31,7 @@ from msgspec import Struct
 
 from ...building import dependencies
 from ...clients import engines
-from ...core import cache, files, unpacking
+from ...core import cache, files
 from ...core.errors import ConfigError
 from ...facts.inventory import BundleImage
 from ...project.repository import Repository
@@ -246,8 +246,8 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     """
     try:
         with tarfile.open(fileobj=content, mode="r|gz") as tar:
-            return unpacking.extract(tar, folder)
-    except unpacking.UnfitError as error:
+            return files.extract(tar, folder)
+    except files.UnfitError as error:
         raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
         raise ConfigError(f"{source} cannot be unpacked", why=str(error), hint=COPY_HINT) from error

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from ...catalog.targets import Target, catalogue
-from ...core import cache, files, unpacking
+from ...core import cache, files
 from ...core.errors import NothingSelected, VerificationFailed
 from ...verifying.checks import section, sections
 
@@ -81,7 +81,7 @@ def unpack(package: Package, root: Path) -> Iterator[Path]:
                 _unzip(package.path, folder)
             else:
                 with tarfile.open(package.path) as archive:
-                    unpacking.extract(archive, folder)
+                    files.extract(archive, folder)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
             raise VerificationFailed(f"{package.path.name} cannot be unpacked", why=str(error), hint="package it again") from error
         yield folder

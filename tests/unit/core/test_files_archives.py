@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from crosstasks.core import unpacking
+from crosstasks.core import files
 
 DIR, LINK = tarfile.DIRTYPE, tarfile.SYMTYPE
 KIND, OUT, BEHIND = "it is neither file, folder nor symbolic link", "it leads out of its folder", "it lies behind a link"
@@ -57,7 +57,7 @@ def archive(*entries):
 )
 def test_what_is_wrong_with_a_member(member, problem):
     """A link came before it; one that goes out on the way leads out, though it comes back."""
-    assert problem == unpacking.unfit(member, {PurePosixPath("link")})
+    assert problem == files.unfit(member, {PurePosixPath("link")})
 
 
 @pytest.mark.parametrize("filtered", [True, False], ids=["Python's filter", "without it"])
@@ -76,14 +76,14 @@ def test_all_but_folders_is_told_and_no_rights_come_along(tmp_path, monkeypatch,
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
         monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda member, _: member), raising=False)
     with archive(entry("bin", DIR), entry("bin/b"), entry("bin/a", LINK, "b")) as tar:
-        assert ["bin/b", "bin/a"] == unpacking.extract(tar, tmp_path)
+        assert ["bin/b", "bin/a"] == files.extract(tar, tmp_path)
     assert [{"filter": "data"} if filtered else {}] * 3 == options
     assert (0o755, "b") == ((tmp_path / "bin" / "b").stat().st_mode & 0o7777, (tmp_path / "bin" / "a").readlink().name)
 
 
 def test_what_came_before_a_member_that_is_wrong_stays(tmp_path):
     """The error names it, and what is wrong."""
-    with archive(entry("a"), entry("b", LINK, "a"), entry("b/c"), entry("d")) as tar, pytest.raises(unpacking.UnfitError) as caught:
-        unpacking.extract(tar, tmp_path)
+    with archive(entry("a"), entry("b", LINK, "a"), entry("b/c"), entry("d")) as tar, pytest.raises(files.UnfitError) as caught:
+        files.extract(tar, tmp_path)
     assert ("b/c", BEHIND, f"'b/c': {BEHIND}") == (caught.value.name, caught.value.problem, str(caught.value))
     assert ["a", "b"] == sorted(path.name for path in tmp_path.iterdir())
