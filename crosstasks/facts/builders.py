@@ -78,8 +78,12 @@ def alone(folder: str, stand_in: str) -> Env:
 
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Builders:
     """Look on PATH and in our cache. A program that does not tell its version is as good as none."""
-    programs = [*_on_path(look), *_in_cache(look)]
-    return Builders(programs=tuple(builder for program in programs if isinstance(builder := _ask(look, *program), Builder)))
+    builders = []
+    for kind, path, place in (*_on_path(look), *_in_cache(look)):
+        version = looking.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
+        if not isinstance(version, Absent):
+            builders.append(Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place))
+    return Builders(programs=tuple(builders))
 
 
 Program: TypeAlias = tuple[Kind, str, Place]
@@ -94,15 +98,11 @@ def _on_path(look: Look) -> Iterator[Program]:
             real = os.path.realpath(path)
             # rustup's cargo is a proxy: its version is that of a toolchain, and asking may install one
             proxy = kind == "cargo" and (folder / f"rustup{suffix}").exists()
-            if real not in files and not proxy and _runs(path):
+            if real not in files and not proxy and path.is_file() and os.access(path, os.X_OK):
                 files.add(real)
                 yield kind, str(path), "PATH"
     if zig := _module(look, suffix):
         yield "zig", zig, "PATH"
-
-
-def _runs(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
 
 
 def _module(look: Look, suffix: str) -> str:
@@ -121,13 +121,6 @@ def _in_cache(look: Look) -> Iterator[Program]:
         kind = kinds.get(path.stem if path.suffix == ".exe" else path.name)
         if kind and (path.parent.parent / cache.COMPLETE).exists():
             yield kind, str(path), "cache"
-
-
-def _ask(look: Look, kind: Kind, path: str, place: Place) -> Builder | Absent:
-    version = looking.of_program(look, path, kind, partial(_version, look, kind, path, place), tuple[str, str])
-    if isinstance(version, Absent):
-        return version
-    return Builder(kind=kind, path=path, version=version[0], commit=version[1], place=place)
 
 
 def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] | Absent:

@@ -68,14 +68,18 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
     terminal = look.terminal()
     if look.platform().system != "linux":
         return Emulation(terminal=terminal)
-    root = getattr(os, "geteuid", lambda: 1)() == 0
     registered = parse(_entries(look.root / ASK))
+
+    def exists(entry: Registration) -> bool:
+        return (look.root / entry.interpreter.lstrip("/")).exists()
+
     return Emulation(
-        registered={arch: replace(entry, lost=_is_lost(look, entry)) for arch, entry in registered.items()},
+        # with the flag F an interpreter is open, wherever it came from
+        registered={arch: replace(entry, lost=not entry.fixed and not exists(entry)) for arch, entry in registered.items()},
         programs=_programs(look),
         enabled=files.read(look.root / ASK / "status").strip() != "disabled",
         mounted=is_mounted(look.root),
-        root=root,
+        root=getattr(os, "geteuid", lambda: 1)() == 0,
         terminal=terminal,
     )
 
@@ -88,11 +92,6 @@ def is_mounted(root: Path) -> bool:
     Linux 6.18, and said of all since 6.7, where it became one for each user namespace.
     """
     return (root / ASK / "status").exists()
-
-
-def _is_lost(look: Look, entry: Registration) -> bool:
-    """Tell whether the interpreter is not there: with the flag F it is open, wherever it came from."""
-    return not entry.fixed and not (look.root / entry.interpreter.lstrip("/")).exists()
 
 
 def _entries(folder: Path) -> dict[str, str]:
@@ -108,20 +107,15 @@ def parse(entries: Mapping[str, str]) -> dict[str, Registration]:
     """Read the table: by architecture, the entry that is enabled, and rather one that works in containers."""
     table: dict[str, Registration] = {}
     for name, text in entries.items():
-        entry = parse_entry(name, text)
-        for served in arches(_machine(name, text)) if entry else ():
-            if entry and (served not in table or _rank(entry) > _rank(table[served])):
-                table[served] = entry
+        if entry := parse_entry(name, text):
+            for arch in arches(_machine(name, text)):
+                table[arch] = max(table.get(arch, entry), entry, key=lambda one: (one.enabled, one.fixed))
     return table
 
 
 def arches(qemu: str) -> tuple[str, ...]:
     """Return the architectures that an emulator of QEMU's serves; ``arm`` serves several."""
     return tuple(name for name, row in ARCHES.items() if qemu and row.qemu == qemu)
-
-
-def _rank(entry: Registration) -> tuple[bool, bool]:
-    return entry.enabled, entry.fixed
 
 
 def parse_entry(name: str, text: str) -> Registration | None:

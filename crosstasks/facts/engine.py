@@ -26,16 +26,17 @@ LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 
 def docker(look: Look, version: Mapping[str, Any]) -> str:
     """Return the address that Docker's program speaks to: ``DOCKER_HOST``, else that of the context in use."""
-    host = look.environ.get("DOCKER_HOST", "")
+    if host := look.environ.get("DOCKER_HOST", ""):
+        return host
     folder = Path(look.environ.get("DOCKER_CONFIG") or look.home / ".docker")
     try:
         context = (version.get("Client") or {}).get("Context") or "default"
-        if host or context == "default":
-            return host
+        if context == "default":
+            return ""
         path = folder / "contexts/meta" / hashlib.sha256(context.encode()).hexdigest() / "meta.json"
         return str(json.loads(path.read_text("utf-8"))["Endpoints"]["docker"]["Host"])
     except (OSError, *SHAPE):
-        return host
+        return ""
 
 
 def apart(name: object, kernel: object, here: Platform) -> bool:
@@ -60,9 +61,9 @@ def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine:
     if variable := environ.get("CROSS_REMOTE", ""):
         return variable not in {"0", "false"}
     parts = _split(address)
-    if not address or (parts and parts.scheme in {"unix", "npipe", "fd"}):
+    if not address or parts.scheme in {"unix", "npipe", "fd"}:
         return False
-    if parts is None or parts.hostname not in LOCAL:
+    if parts.hostname not in LOCAL:
         return True
     return not machine if parts.scheme == "ssh" else apart
 
@@ -70,7 +71,7 @@ def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine:
 def start(name: str, address: str) -> str:
     """Return what to do about an engine that does not answer: *name* is its program."""
     parts = _split(address)
-    if parts and parts.scheme == "ssh" and parts.hostname:
+    if parts.scheme == "ssh" and parts.hostname:
         # Docker's program takes the terminal away from ssh
         port = f"-p {parts.port} " if parts.port else ""
         user = f"{parts.username}@" if parts.username else ""
@@ -78,13 +79,13 @@ def start(name: str, address: str) -> str:
     return f"start {name}, or name another engine with CROSSTASKS_ENGINE"
 
 
-def _split(address: str) -> SplitResult | None:
-    """Return the parts of an address; None if it is none, which the engine's own program will say."""
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; those of an empty one if it is none, which the engine's own program will say."""
     try:
         parts = urlsplit(address)
         _ = parts.port  # only read now
     except ValueError:
-        return None
+        return urlsplit("")
     return parts
 
 
@@ -233,20 +234,20 @@ _INFO: Final = ("Driver", "DriverStatus", "SecurityOptions", "OperatingSystem", 
 
 
 def _docker(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
-    listens = docker(look, version)
-    return parse(command, version, _info(look, command, f"{listens} {json.dumps(version)}"), listens, look)
+    address = docker(look, version)
+    return parse(command, version, _info(look, command, f"{address} {json.dumps(version)}"), address, look)
 
 
-def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], listens: str, look: Look) -> Engine:
-    """Read what Docker's program says of its engine (``version``, ``info``), which *listens* at that address."""
+def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], address: str, look: Look) -> Engine:
+    """Read what Docker's program says of its engine (``version``, ``info``), which listens at the address."""
     elsewhere = apart(info.get("Name"), info.get("KernelVersion"), look.platform())
     server = version["Server"]
     security = [str(option) for option in info.get("SecurityOptions") or ()]
     names = {option.removeprefix("name=").partition(",")[0] for option in security}
     driver = dict(info.get("DriverStatus") or ())
     context = str((version.get("Client") or {}).get("Context") or "")
-    # Podman's service answers to Docker's program as well
-    docker = not any(part.get("Name") == "Podman Engine" for part in server.get("Components") or ())
+    components = {part.get("Name") for part in server.get("Components") or ()}
+    docker = "Podman Engine" not in components  # Podman's service answers to Docker's program as well
     return Engine(
         kind="docker" if docker else "podman",
         command=command,
@@ -254,13 +255,13 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], lis
         api=str(server.get("ApiVersion", "")) if docker else "",
         os=str(server.get("Os") or "linux"),
         arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
-        rootless="rootless" in names or any(part.get("Name") == "rootlesskit" for part in server.get("Components") or ()),
-        remote=is_remote(listens, look.environ, apart=elsewhere),
+        rootless="rootless" in names or "rootlesskit" in components,
+        remote=is_remote(address, look.environ, apart=elsewhere),
         apart=elsewhere,
         context=context,
-        endpoint=listens,
+        endpoint=address,
         store="containerd" if "containerd" in str(driver.get("driver-type", "")) else str(info.get("Driver") or ""),
-        desktop=desktop(version, info, context, listens),
+        desktop=desktop(version, info, context, address),
         selinux="selinux" in names,
         folder=str(info.get("DockerRootDir") or ""),
     )
@@ -269,11 +270,11 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], lis
 _PRODUCTS: Final = ("Docker Desktop", "OrbStack", "colima", "Rancher Desktop", "lima")
 
 
-def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, listens: str) -> str:
+def desktop(version: Mapping[str, Any], info: Mapping[str, Any], context: str, address: str) -> str:
     """Name the product in whose virtual machine the engine runs, by what it, its context or its socket is called."""
     server = version.get("Server") or {}
     platform = str((server.get("Platform") or {}).get("Name", ""))
-    names = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, listens)).lower()
+    names = " ".join((platform, str(info.get("OperatingSystem", "")), str(info.get("Name", "")), context, address)).lower()
     names = names.replace("-", " ").replace("/.rd/", " rancher desktop ")
     return next((product for product in _PRODUCTS if product.lower() in names), "")
 
@@ -282,14 +283,14 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
     """Read ``podman info``: it is asked of the service if that is elsewhere, so it tells whether one answers."""
     info = table(done)
     host, version = info.get("host") or {}, info.get("version") or {}
-    listens = look.environ.get("CONTAINER_HOST", "")
+    address = look.environ.get("CONTAINER_HOST", "")
     if not host:
         machine = "start it with `podman machine start`, or name another engine"
-        return Absent(f"podman does not answer: {words(done)}", start("podman", listens) if listens else machine)
-    security = host.get("security") or {}
-    served = bool(host.get("serviceIsRemote"))
-    elsewhere = served and apart(host.get("hostname"), host.get("kernel"), look.platform())
-    remote = is_remote(listens if served else "", look.environ, apart=elsewhere, machine=True)
+        return Absent(f"podman does not answer: {words(done)}", start("podman", address) if address else machine)
+    security, store = host.get("security") or {}, info.get("store") or {}
+    is_service = bool(host.get("serviceIsRemote"))
+    elsewhere = is_service and apart(host.get("hostname"), host.get("kernel"), look.platform())
+    remote = is_remote(address if is_service else "", look.environ, apart=elsewhere, machine=True)
     return Engine(
         kind="podman",
         command=command,
@@ -300,11 +301,11 @@ def parse_podman(command: str, done: Done, look: Look) -> Engine | Absent:
         remote=remote,
         apart=elsewhere,
         context=look.environ.get("CONTAINER_CONNECTION", ""),
-        endpoint=listens,
-        store=str((info.get("store") or {}).get("graphDriverName", "")),
+        endpoint=address,
+        store=str(store.get("graphDriverName", "")),
         desktop="podman machine" if elsewhere and not remote else "",
         selinux=bool(security.get("selinuxEnabled")),
-        folder=str((info.get("store") or {}).get("graphRoot") or ""),
+        folder=str(store.get("graphRoot") or ""),
     )
 
 
