@@ -88,8 +88,8 @@ def bundle_image(path: Path) -> BundleImage | None:
 
 def toolchains(home: Path) -> tuple[Toolchain, ...]:
     """Return the whole toolchains of a RUSTUP_HOME of ours, by name."""
-    read = (toolchain(path.parent) for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
-    return tuple(found for found in read if found)
+    folders = (path.parent for path in sorted((home / "toolchains").glob(f"[!.]*/{MARKER}")))
+    return tuple(filter(None, map(toolchain, folders)))
 
 
 def toolchain(folder: Path) -> Toolchain | None:

@@ -109,17 +109,15 @@ def platform(facts: BaseFacts) -> str:
 
 def row(facts: BaseFacts, triple: str) -> LockRow | None:
     """Return what is locked for a target here; None if nothing is."""
-    return lock(facts).on(platform(facts)).get(triple) if facts.get(Question("lock")) else None
+    return lock(facts).on(platform(facts)).get(triple)
 
 
-def differs(name: str, locked: str, value: str) -> str:
+def differs(name: str, kept: str, value: str) -> str:
     """Say what is locked, and what would be instead."""
-    return f"{FILE} holds {name.replace('_', '-')} {locked or 'none'}, and this is {value or 'none'}"
+    return f"{FILE} holds {name.replace('_', '-')} {kept or 'none'}, and this is {value or 'none'}"
 
 
 def release(facts: BaseFacts) -> tuple[str, str]:
     """Return the locked toolchain, its release and source: one for all targets; empty if none is locked."""
-    if not facts.get(Question("lock")):
-        return "", ""
     rows = lock(facts).on(platform(facts)).values()
-    return next(((locked.toolchain, locked.toolchain_source) for locked in rows), ("", ""))
+    return next(((row.toolchain, row.toolchain_source) for row in rows), ("", ""))

@@ -1,8 +1,7 @@
 """Look: what a container of the engine is tried for: whether foreign programs run in it, and whether it sees our folders.
 
-The program is a few instructions that end with a code of its own, in an image that holds nothing else; nothing is pulled.
-
-The program of this module is written into the folder, run from there in a container that holds nothing else of use, and removed.
+The program is a few instructions that end with a code of its own, in an image that holds nothing else; nothing is pulled. Of a folder
+it is tried whether a container sees the program there; then it is removed.
 """
 
 from __future__ import annotations
@@ -126,9 +125,12 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> EmulationTest | Abs
         return engine
     if question.subject not in PLATFORMS:
         return Absent(f"crosstasks cannot test {question.subject}", f"it can test {', '.join(PLATFORMS)}")
-    return looking.cached_answer(
-        look, _subject(look, engine, question.subject), EmulationTest, LIFE, lambda: _proven(look, engine, question.subject)
-    )
+
+    def test() -> EmulationTest | Absent:
+        done = run(look, engine, question.subject)
+        return done if isinstance(done, Absent) else read(question.subject, done)
+
+    return looking.cached_answer(look, _subject(look, engine, question.subject), EmulationTest, LIFE, test)
 
 
 def forget(look: Look, question: Question, facts: BaseFacts) -> None:
@@ -140,11 +142,6 @@ def forget(look: Look, question: Question, facts: BaseFacts) -> None:
 def _subject(look: Look, engine: Engine, platform: str) -> str:
     boot = files.read(look.root / "proc/sys/kernel/random/boot_id").strip()  # what is registered does not outlive this start of the machine
     return f"proof {platform} {engine.command} {engine.endpoint} {engine.context} {engine.version} {boot}"
-
-
-def _proven(look: Look, engine: Engine, platform: str) -> EmulationTest | Absent:
-    done = run(look, engine, platform)
-    return done if isinstance(done, Absent) else read(platform, done)
 
 
 def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Absent:
@@ -176,8 +173,6 @@ def read(platform: str, done: Done) -> EmulationTest | Absent:
 
 PLACES: Final = ("project", "cache")
 """What is mounted into every container; the subjects of the question."""
-
-SHARED_LIFE: Final = looking.Life(positive=600)
 
 INSIDE: Final = "/shared"
 
@@ -219,7 +214,7 @@ def ask_shared(look: Look, question: Question, facts: BaseFacts) -> SharedFolder
         return repository
     folder = look.cache if question.subject == "cache" else Path(repository.target_directory) / "crosstasks"
     subject = f"shared {folder} {engine.command} {engine.endpoint} {engine.context} {engine.version}"
-    return looking.cached_answer(look, subject, SharedFolder, SHARED_LIFE, lambda: _try(look, engine, folder))
+    return looking.cached_answer(look, subject, SharedFolder, LIFE, lambda: _try(look, engine, folder))
 
 
 def _try(look: Look, engine: Engine, folder: Path) -> SharedFolder | Absent:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,12 +77,18 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
     if not command:
         rustc = look.which("rustc")
         return Absent(f"{rustc} is not rustup's" if rustc else "no rustup on PATH", "https://rustup.rs")
-    version = looking.of_program(look, command, "rustup", partial(_version, look, command), str)
+
+    def ask_version() -> str | Absent:
+        return parse(look.run((command, *ASK[1:]), env=QUIET, cwd=str(look.home), timeout=look.timeout))
+
+    version = looking.of_program(look, command, "rustup", ask_version, str)
     if isinstance(version, Absent):
         return version
     home = Path(look.environ.get("RUSTUP_HOME") or look.home / ".rustup")
     toolchains = tuple(_toolchain(look, path.parent) for path in sorted((home / "toolchains").glob("[!.]*/bin/")))
-    settings = _table(home / "settings.toml")
+    settings: dict[str, Any] = {}
+    with suppress(tomllib.TOMLDecodeError):
+        settings = toml_file.loads(files.read(home / "settings.toml"))
     host = settings.get("default_host_triple") or next((t.host for t in toolchains if t.host), "")
     names = {toolchain.name for toolchain in toolchains}
     return Rustup(
@@ -95,10 +101,6 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
     )
 
 
-def _version(look: Look, command: str) -> str | Absent:
-    return parse(look.run((command, *ASK[1:]), env=QUIET, cwd=str(look.home), timeout=look.timeout))
-
-
 def parse(done: Done) -> str | Absent:
     """Read ``rustup 1.29.0 (28d1352db 2026-03-05)``; what follows is about rustc."""
     words = done.out.split()
@@ -109,8 +111,7 @@ def parse(done: Done) -> str | Absent:
 
 def selection(look: Look, settings: Mapping[str, Any]) -> str:
     """Return what rustup takes here: ``RUSTUP_TOOLCHAIN``, else an override or toolchain file, the nearest, else the default."""
-    variable = look.environ.get("RUSTUP_TOOLCHAIN", "")
-    if variable:
+    if variable := look.environ.get("RUSTUP_TOOLCHAIN", ""):
         return variable
     overrides: Mapping[str, str] = settings.get("overrides") or {}
     default = str(settings.get("default_toolchain") or "")
@@ -124,22 +125,15 @@ def selection(look: Look, settings: Mapping[str, Any]) -> str:
     return default
 
 
-def resolve(name: str, host: str, names: Iterable[str]) -> str:
+def resolve(name: str, host: str, names: Collection[str]) -> str:
     """Return the name of the folder that a toolchain's short name stands for; empty if it is not installed."""
-    installed = set(names)
-    if name in installed:
-        return name
-    full = f"{name}-{host}"
-    return full if name and full in installed else ""
+    return next((full for full in (name, f"{name}-{host}") if name and full in names), "")
 
 
 def _toolchain(look: Look, folder: Path) -> Toolchain:
     library = folder / "lib/rustlib"
-    manifest = library / "multirust-channel-manifest.toml"
-    release, host, date, components = "", "", "", files.read(library / "components")
-    if manifest.is_file():
-        text = files.read(manifest)
-        release, host, date = release_of(text, "[pkg.rustc]"), host_of(components), date_of(text)
+    channel, components = files.read(library / "multirust-channel-manifest.toml"), files.read(library / "components")
+    release, host, date = release_of(channel, "[pkg.rustc]"), host_of(components) if channel else "", date_of(channel)
     glibc = "2.17" if host.endswith("-linux-gnu") else ""
     if not (release and host):
         release, host = _ask_rustc(look, folder)
@@ -159,19 +153,17 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
 
 def _ask_rustc(look: Look, folder: Path) -> tuple[str, str]:
     """Ask a toolchain that rustup did not install what it is; one that does not run here says nothing."""
-    rustc = next((path for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), None)
-    if rustc is None:
-        return "", ""
-    output = looking.of_program(look, str(rustc), "rustc", partial(_rustc, look, str(rustc)), str)
+    rustc = next((str(path) for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), "")
+
+    def ask() -> str | Absent:
+        try:
+            done = look.run((rustc, *ASK_RUSTC[1:]), timeout=look.timeout)
+        except CrosstasksError as error:
+            return Absent(str(error))
+        return Absent(done.err.strip()) if done.code else done.out
+
+    output = looking.of_program(look, rustc, "rustc", ask, str) if rustc else Absent("it has no rustc")
     return ("", "") if isinstance(output, Absent) else parse_rustc(output)
-
-
-def _rustc(look: Look, rustc: str) -> str | Absent:
-    try:
-        done = look.run((rustc, *ASK_RUSTC[1:]), timeout=look.timeout)
-    except CrosstasksError as error:
-        return Absent(str(error))
-    return Absent(done.err.strip()) if done.code else done.out
 
 
 def parse_rustc(out: str) -> tuple[str, str]:
@@ -194,8 +186,8 @@ def release_of(manifest: str, section: str = SECTION) -> str:
 
 def date_of(manifest: str) -> str:
     """Read the date of a channel's manifest, on its second line."""
-    found = re.search(r'^date = "([0-9-]+)"$', manifest[:200], re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r'^date = "([0-9-]+)"$', manifest[:200], re.MULTILINE)
+    return match[1] if match else ""
 
 
 def components_of(text: str, host: str) -> tuple[str, ...]:
@@ -207,13 +199,6 @@ def host_of(components: str) -> str:
     """Read the host in the list of what rustup installed: ``rustc-x86_64-unknown-linux-gnu``."""
     match = re.search(r"^rustc-(\S+)$", components, re.MULTILINE)
     return match[1] if match else ""
-
-
-def _table(path: Path) -> dict[str, Any]:
-    try:
-        return toml_file.loads(files.read(path))
-    except tomllib.TOMLDecodeError:
-        return {}
 
 
 def _server(look: Look) -> str:

@@ -61,8 +61,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Sdks:
 def _xwin(look: Look) -> Xwin | Absent:
     folder = Path(look.environ.get(XWIN) or look.cache / "xwin")
     arches = marked_arches(files.read(folder / "xwin" / "DONE"))
-    whole = tuple(arch for arch in arches if (folder / "xwin" / "crt" / "lib" / arch).is_dir())
-    return Xwin(folder=str(folder), arches=whole)
+    return Xwin(folder=str(folder), arches=tuple(arch for arch in arches if (folder / "xwin" / "crt" / "lib" / arch).is_dir()))
 
 
 def marked_arches(text: str) -> tuple[str, ...]:
@@ -81,23 +80,18 @@ def _ndk(look: Look) -> Ndk | Absent:
     system = {"darwin": "darwin", "win32": "windows"}.get(look.platform().system, "linux")
     programs = folder / "toolchains" / "llvm" / "prebuilt" / f"{system}-x86_64" / "bin"  # of an arm64 Mac's as well
     try:
-        found = levels(path.name for path in programs.iterdir())
+        by_compiler = levels(path.name for path in programs.iterdir())
     except OSError as error:
         return Absent(f"{name} names no NDK for {system}: {programs}: {error.strerror}")
-    if not found:
+    if not by_compiler:
         return Absent(f"{name} names no NDK: no compiler is in {programs}")
-    return Ndk(folder=str(folder), programs=str(programs), release=_release(folder), levels=found)
+    release = re.search(r"^Pkg\.Revision\s*=\s*(\S+)", files.read(folder / "source.properties"), re.MULTILINE)
+    return Ndk(folder=str(folder), programs=str(programs), release=release[1] if release else "", levels=by_compiler)
 
 
 def levels(names: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """Pure: return the API levels by compiler, of the names of files such as ``armv7a-linux-androideabi21-clang``."""
-    found: dict[str, set[int]] = {}
+    by_compiler: dict[str, set[int]] = {}
     for match in filter(None, (_COMPILER.fullmatch(name.removesuffix(".cmd")) for name in names)):
-        found.setdefault(match["name"], set()).add(int(match["level"]))
-    return {name: tuple(sorted(numbers)) for name, numbers in sorted(found.items())}
-
-
-def _release(folder: Path) -> str:
-    text = files.read(folder / "source.properties")
-    match = re.search(r"^Pkg\.Revision\s*=\s*(\S+)", text, re.MULTILINE)
-    return match[1] if match else ""
+        by_compiler.setdefault(match["name"], set()).add(int(match["level"]))
+    return {name: tuple(sorted(numbers)) for name, numbers in sorted(by_compiler.items())}
