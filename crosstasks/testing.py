@@ -113,14 +113,13 @@ def _machine(triple: str, arch: str) -> dict[str, Any]:
     cargo = Builder(kind="cargo", path="/home/user/.cargo/bin/cargo", version="1.96.0")
     return {
         "host": Host(os="linux", arch=arch, triple=triple, libc="gnu", glibc="2.36", apt=True, suite="bookworm"),
-        "engine": Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", api="1.41", arch=arch, store="overlay2"),
+        "engine": Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch=arch, store="overlay2"),
         "emulation": Emulation(),
         "rustup": Rustup(
             command="/home/user/.cargo/bin/rustup",
             version="1.29.0",
             home="/home/user/.rustup",
             toolchains=(installed,),
-            default=installed.name,
             active=installed.name,
         ),
         "builders": Builders(programs=(cargo,)),

@@ -264,7 +264,7 @@ def container_env(route: Route, repository: Repository, config: TargetConfig) ->
         env["RUSTC_BOOTSTRAP"] = "1"
     for kind, settings, option in (("LINKER", repository.linkers, config.linker), ("RUNNER", repository.runners, config.runner)):
         if option or route.target in settings:
-            env[f"CARGO_TARGET_{name}_{kind}"] = option or settings[route.target].value
+            env[f"CARGO_TARGET_{name}_{kind}"] = option or settings[route.target]
     return env
 
 

@@ -98,7 +98,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: ``docker``, ``podman`` (also when podman answers to the name docker) or ``nerdctl``.
         command: the path of its command line program.
-        version, api: of the engine itself; only ``docker`` has an ``api``.
+        version: of the engine itself.
         os, arch: of the engine, the architecture as Rust names it.
         rootless: it runs as a user.
         remote: it is on another machine: our folders cannot be mounted.
@@ -113,7 +113,6 @@ class Engine(Struct, frozen=True, kw_only=True):
     kind: Kind
     command: str
     version: str
-    api: str = ""
     os: str = "linux"
     arch: str
     rootless: bool = False
@@ -138,14 +137,13 @@ class Engine(Struct, frozen=True, kw_only=True):
 
 
 class LocalImage(Struct, frozen=True, kw_only=True):
-    """An image in the engine. *size* is in bytes, *platform* ``linux/arm64`` with the variant if there is one."""
+    """An image in the engine. *platform* is ``linux/arm64``, with the variant if there is one."""
 
     ref: str
     id: str
     digests: tuple[str, ...] = ()
     platform: str
     labels: Mapping[str, str] = {}
-    size: int = 0
 
 
 ASK: Final = ("version", "--format", "{{json .}}")
@@ -252,7 +250,6 @@ def parse(command: str, version: Mapping[str, Any], info: Mapping[str, Any], add
         kind="docker" if docker else "podman",
         command=command,
         version=str(server["Version"]),
-        api=str(server.get("ApiVersion", "")) if docker else "",
         os=str(server.get("Os") or "linux"),
         arch=arch(str(server.get("Arch") or info.get("Architecture") or "")),
         rootless="rootless" in names or "rootlesskit" in components,
@@ -404,7 +401,6 @@ def parse_image(ref: str, done: Done) -> LocalImage | Absent:
             digests=tuple(inspected.get("RepoDigests") or ()),
             platform="/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key)),
             labels=(inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {},
-            size=int(inspected.get("Size") or 0),
         )
     except SHAPE as error:
         return Absent(f"the engine's answer cannot be read: {error}")

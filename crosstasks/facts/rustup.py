@@ -43,13 +43,12 @@ class Channel(Struct, frozen=True, kw_only=True):
 
 
 class Rustup(Struct, frozen=True, kw_only=True):
-    """The user's rustup. *active* and *default* are toolchain names, empty if there is none."""
+    """The user's rustup. *active* is the name of a toolchain, empty if there is none."""
 
     command: str
     version: str
     home: str
     toolchains: tuple[Toolchain, ...] = ()
-    default: str = ""
     active: str = ""
 
 
@@ -96,7 +95,6 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
         version=version,
         home=str(home),
         toolchains=toolchains,
-        default=resolve(settings.get("default_toolchain", ""), host, names),
         active=resolve(selection(look, settings), host, names),
     )
 

@@ -36,13 +36,11 @@ class Ndk(Struct, frozen=True, kw_only=True):
 
     Attributes:
         folder: of it; *programs* that of its compilers for this machine.
-        release: ``27.2.12479018``.
         levels: the API levels that there is a compiler for, by the name that these begin with: ``aarch64-linux-android``.
     """
 
     folder: str
     programs: str
-    release: str = ""
     levels: Mapping[str, tuple[int, ...]] = {}
 
 
@@ -85,8 +83,7 @@ def _ndk(look: Look) -> Ndk | Absent:
         return Absent(f"{name} names no NDK for {system}: {programs}: {error.strerror}")
     if not by_compiler:
         return Absent(f"{name} names no NDK: no compiler is in {programs}")
-    release = re.search(r"^Pkg\.Revision\s*=\s*(\S+)", files.read(folder / "source.properties"), re.MULTILINE)
-    return Ndk(folder=str(folder), programs=str(programs), release=release[1] if release else "", levels=by_compiler)
+    return Ndk(folder=str(folder), programs=str(programs), levels=by_compiler)
 
 
 def levels(names: Iterable[str]) -> dict[str, tuple[int, ...]]:

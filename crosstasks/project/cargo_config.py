@@ -1,4 +1,4 @@
-"""Look: what the user set for cargo in its configuration files and variables: linkers, runners, a wrapper, the target folder.
+"""Look: what the user set for cargo in its configuration files and variables: linkers, runners, flags, the target folder.
 
 https://doc.rust-lang.org/cargo/reference/config.html: a variable wins over a file, the nearest file over those above it.
 """
@@ -20,22 +20,14 @@ if TYPE_CHECKING:
     from ..core.looking import Look
 
 
-class Setting(Struct, frozen=True, kw_only=True):
-    """A value that the user set for cargo or cross, and where (a file with its key, or a variable)."""
-
-    value: str
-    origin: str
-
-
 class CargoConfig(Struct, frozen=True, kw_only=True):
     """What the user set. *linkers* and *runners* are by triple; *target_dir* is absolute, empty if nobody set it.
 
     *rustflags* are those of files, by ``build``, a triple or a ``cfg(…)``: a text, or the lists of all files, as cargo joins them.
     """
 
-    linkers: Mapping[str, Setting] = {}
-    runners: Mapping[str, Setting] = {}
-    wrapper: Setting | None = None
+    linkers: Mapping[str, str] = {}
+    runners: Mapping[str, str] = {}
     target_dir: str = ""
     rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
@@ -60,44 +52,32 @@ def ask(look: Look) -> CargoConfig:
 
 def parse(read: Sequence[tuple[Path, Mapping[str, Any]]], environ: Mapping[str, str], cwd: Path) -> CargoConfig:
     """Put files, the nearest first, and variables together."""
-    linkers: dict[str, Setting] = {}
-    runners: dict[str, Setting] = {}
-    wrapper = _variable(environ, "RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER")
+    settings: dict[str, dict[str, str]] = {"linker": {}, "runner": {}}
     folder = environ.get("CARGO_TARGET_DIR") or environ.get("CARGO_BUILD_TARGET_DIR") or ""
     for triple in catalogue():
-        for kind, settings in (("LINKER", linkers), ("RUNNER", runners)):
-            if setting := _variable(environ, f"CARGO_TARGET_{triple.upper().replace('-', '_').replace('.', '_')}_{kind}"):
-                settings[triple] = setting
+        for key, values in settings.items():
+            name = f"CARGO_TARGET_{triple.upper().replace('-', '_').replace('.', '_')}_{key.upper()}"
+            if name in environ:
+                values[triple] = environ[name]
     target_dir = str(cwd / folder) if folder else ""
     rustflags: dict[str, str | tuple[str, ...]] = {}
     for path, content in read:
         for triple, key, value in _of_targets(path, content):
-            settings = linkers if key == "linker" else runners
-            settings.setdefault(triple, Setting(value=value, origin=f"{path}: target.{triple}.{key}"))
+            settings[key].setdefault(triple, value)
         build = toml_file.table(content, "build")
         for name, flags in _rustflags(content):
             nearer = rustflags.setdefault(name, flags)
             if nearer is not flags and isinstance(nearer, tuple) and isinstance(flags, tuple):
                 rustflags[name] = (*flags, *nearer)
-        if wrapper is None and "rustc-wrapper" in build:
-            wrapper = Setting(value=_program(path, str(build["rustc-wrapper"])), origin=f"{path}: build.rustc-wrapper")
         if not target_dir and build.get("target-dir"):
             target_dir = str(_base(path) / str(build["target-dir"]))
-    set_ = wrapper if wrapper and wrapper.value else None
-    return CargoConfig(linkers=linkers, runners=runners, wrapper=set_, target_dir=target_dir, rustflags=rustflags)
+    return CargoConfig(linkers=settings["linker"], runners=settings["runner"], target_dir=target_dir, rustflags=rustflags)
 
 
 def _rustflags(content: Mapping[str, Any]) -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    targets = toml_file.table(content, "target")
-    for name, table in {"build": toml_file.table(content, "build"), **{key: toml_file.table(targets, key) for key in targets}}.items():
-        value = table.get("rustflags")
-        if value:
+    for name, table in {"build": content.get("build"), **toml_file.table(content, "target")}.items():
+        if value := toml_file.table(table).get("rustflags"):
             yield name, tuple(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _variable(environ: Mapping[str, str], *names: str) -> Setting | None:
-    """Return the first variable that is set; an empty one is a setting too: no wrapper, whatever the files say."""
-    return next((Setting(value=environ[name], origin=f"${name}") for name in names if name in environ), None)
 
 
 def _of_targets(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

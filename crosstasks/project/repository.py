@@ -27,7 +27,6 @@ from ..core.looking import absent
 from ..core.steps import Absent, Done
 from ..core.toml_file import table
 from . import cargo_config, manifest
-from .cargo_config import Setting
 from .manifest import Package, Workspace
 
 if TYPE_CHECKING:
@@ -111,7 +110,6 @@ class Repository(Struct, frozen=True, kw_only=True):
         lock: Cargo.lock exists.
         compiles_c: a package in it that compiles C or C++ for others, ``cc`` or ``cmake``; empty if none is. Where there is no lock
             file yet, what the members depend on themselves.
-        outside: folders of path dependencies that do not lie below the root.
         around: what else a build may read.
         channel: of rust-toolchain.toml or rust-toolchain, empty if there is none; *toolchain_path* (its ``path``), *profile*,
             *components* and *targets* likewise.
@@ -119,7 +117,6 @@ class Repository(Struct, frozen=True, kw_only=True):
         cross: the content of Cross.toml, with ``metadata.cross`` of Cargo.toml below it, as one table.
         cross_origin: the file it came from, empty if there is none.
         linkers, runners: what the user set for a target, by triple (environment, then cargo's config files).
-        wrapper: a ``rustc-wrapper`` that the user set, None if there is none.
         rustflags: those of cargo's config files, by ``build``, a triple or a ``cfg(…)``.
     """
 
@@ -129,7 +126,6 @@ class Repository(Struct, frozen=True, kw_only=True):
     packages: tuple[Package, ...] = ()
     lock: bool = False
     compiles_c: str = ""
-    outside: tuple[str, ...] = ()
     around: Volumes = ALONE
     channel: str = ""
     toolchain_path: str = ""
@@ -139,9 +135,8 @@ class Repository(Struct, frozen=True, kw_only=True):
     rust_version: str = ""
     cross: Mapping[str, Any] = {}
     cross_origin: str = ""
-    linkers: Mapping[str, Setting] = {}
-    runners: Mapping[str, Setting] = {}
-    wrapper: Setting | None = None
+    linkers: Mapping[str, str] = {}
+    runners: Mapping[str, str] = {}
     rustflags: Mapping[str, str | tuple[str, ...]] = {}
 
     def cross_name(self, triple: str) -> str:
@@ -241,7 +236,6 @@ def parse(  # as many files say something
         packages=packages,
         lock=(Path(root) / "Cargo.lock").is_file(),
         compiles_c=_compiles_c(Path(root) / "Cargo.lock", [Path(package.manifest) for package in packages]),
-        outside=workspace.outside,
         around=around,
         channel=file.channel,
         toolchain_path=file.path,
@@ -253,7 +247,6 @@ def parse(  # as many files say something
         cross_origin=origin,
         linkers=config.linkers,
         runners=config.runners,
-        wrapper=config.wrapper,
         rustflags=config.rustflags,
     )
 

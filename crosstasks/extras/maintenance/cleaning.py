@@ -300,7 +300,7 @@ def needs_of(folder: Path, context: Context, routes_by_place: Routes) -> Needs:
     )
 
 
-PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages": (), "outside": (), "around": repository.ALONE}
+PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages": (), "around": repository.ALONE}
 """What differs from workspace to workspace, and leads to no other route."""
 
 

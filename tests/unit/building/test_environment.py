@@ -16,7 +16,6 @@ from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.planning.route import Route
-from crosstasks.project.cargo_config import Setting
 from crosstasks.project.repository import Volumes
 from crosstasks.testing import AMD64, ARM64, config, repository
 
@@ -217,12 +216,12 @@ LINKER, RUNNER = "--env=CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "--env=C
 @pytest.mark.parametrize(
     ("said", "more"),
     [
-        ({"linkers": {ARM64: Setting(value="my-ld", origin=".cargo/config.toml")}}, [f"{LINKER}=my-ld"]),
-        ({"runners": {ARM64: Setting(value="qemu -L /x", origin="a variable")}}, [f"'{RUNNER}=qemu -L /x'"]),
-        ({"linkers": {AMD64: Setting(value="my-ld", origin=".cargo/config.toml")}}, []),
+        ({"linkers": {ARM64: "my-ld"}}, [f"{LINKER}=my-ld"]),
+        ({"runners": {ARM64: "qemu -L /x"}}, [f"'{RUNNER}=qemu -L /x'"]),
+        ({"linkers": {AMD64: "my-ld"}}, []),
         ({"options": {"target": {"aarch64": {"linker": "ours", "runner": "run"}}}}, [f"{LINKER}=ours", f"{RUNNER}=run"]),
         (
-            {"linkers": {ARM64: Setting(value="my-ld", origin="x")}, "options": {"target": {"aarch64": {"linker": "ours"}}}},
+            {"linkers": {ARM64: "my-ld"}, "options": {"target": {"aarch64": {"linker": "ours"}}}},
             [f"{LINKER}=ours"],
         ),
     ],

@@ -20,12 +20,11 @@ PODMAN = {"podman version": recorded("podman/version-4.3.json"), "podman info": 
 
 
 def test_docker_is_read_from_two_answers(tmp_path):
-    """Version, API, architecture and store, as Rust names them."""
+    """Version, architecture and store, as Rust names them."""
     engine = parse("/usr/bin/docker", VERSION, INFO, "", look(tmp_path))
-    assert ("docker", "20.10.24+dfsg1", "1.41", "linux", "x86_64", "fuse-overlayfs") == (
+    assert ("docker", "20.10.24+dfsg1", "linux", "x86_64", "fuse-overlayfs") == (
         engine.kind,
         engine.version,
-        engine.api,
         engine.os,
         engine.arch,
         engine.store,
@@ -84,7 +83,7 @@ def test_docker_that_answers_is_the_engine(tmp_path):
 def test_a_dead_docker_gives_way_to_podman(tmp_path):
     """Podman is taken where docker's engine does not answer."""
     engine = ask(Question("engine"), look(tmp_path, Programs({"docker version": DEAD, **PODMAN}), programs=("docker", "podman")), Facts())
-    assert ("podman", "4.3.1", "", "x86_64", "overlay") == (engine.kind, engine.version, engine.api, engine.arch, engine.store)
+    assert ("podman", "4.3.1", "x86_64", "overlay") == (engine.kind, engine.version, engine.arch, engine.store)
 
 
 def test_a_dead_docker_says_so_itself(tmp_path):
@@ -133,7 +132,7 @@ def test_nerdctl_is_an_engine_if_it_is_named(tmp_path):
     """It is one row and one reader: version, architecture, store, and who it runs as."""
     here = look(tmp_path, Programs(NERDCTL), programs=("nerdctl",), engine="nerdctl")
     engine = ask(Question("engine"), here, Facts())
-    assert ("nerdctl", "2.1.3", "", "x86_64", "overlayfs") == (engine.kind, engine.version, engine.api, engine.arch, engine.store)
+    assert ("nerdctl", "2.1.3", "x86_64", "overlayfs") == (engine.kind, engine.version, engine.arch, engine.store)
     assert (True, False, False, "", False) == (engine.rootless, engine.remote, engine.apart, engine.desktop, engine.selinux)
     assert isinstance(ask(Question("engine"), look(tmp_path, Programs(NERDCTL), programs=("nerdctl",)), Facts()), Absent)
 

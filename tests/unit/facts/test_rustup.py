@@ -73,7 +73,7 @@ def test_an_installed_toolchain_is_read_without_running_it(machine):
         only.library,
         only.glibc,
     )
-    assert (f"stable-{HOST}", f"stable-{HOST}", "1.29.0") == (found.default, found.active, found.version)
+    assert (f"stable-{HOST}", "1.29.0") == (found.active, found.version)
     assert [("rustup", "--version")] == machine.run.calls
     assert {"RUSTUP_AUTO_INSTALL": "0", "RUSTUP_TOOLCHAIN": "none"} == machine.run.envs[0]
 

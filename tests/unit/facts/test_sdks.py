@@ -32,16 +32,13 @@ def test_levels_of_the_ndk():
 
 @pytest.mark.parametrize("name", sdks.NDK)
 def test_an_ndk_that_a_variable_names(tmp_path, name):
-    """With its release."""
+    """With the API levels of its compilers."""
     programs = tmp_path / "ndk" / "toolchains" / "llvm" / "prebuilt" / "linux-x86_64" / "bin"
     programs.mkdir(parents=True)
     for compiler in COMPILERS[:2]:
         (programs / compiler).touch()
-    (tmp_path / "ndk" / "source.properties").write_text("Pkg.Desc = Android NDK\nPkg.Revision = 27.2.12479018\n")
     folder = str(tmp_path / "ndk")
-    assert asked(tmp_path, **{name: folder}).ndk == Ndk(
-        folder=folder, programs=str(programs), release="27.2.12479018", levels={"aarch64-linux-android": (21, 35)}
-    )
+    assert asked(tmp_path, **{name: folder}).ndk == Ndk(folder=folder, programs=str(programs), levels={"aarch64-linux-android": (21, 35)})
 
 
 def test_what_is_no_ndk(tmp_path):

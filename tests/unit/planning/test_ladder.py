@@ -27,7 +27,6 @@ from crosstasks.facts.rustup import Rustup
 from crosstasks.facts.sdks import Ndk, Sdks, Xwin
 from crosstasks.planning.ladder import _mode, ladder
 from crosstasks.planning.route import oldest
-from crosstasks.project.repository import Setting
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
 
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
@@ -64,7 +63,6 @@ MAC = arm64_facts(
         version="1.29.0",
         home="/r",
         toolchains=(toolchain(host="aarch64-apple-darwin"),),
-        default="1.96.0-aarch64-apple-darwin",
         active="1.96.0-aarch64-apple-darwin",
     ),
 )
@@ -679,7 +677,7 @@ def test_a_folder_that_the_engine_does_not_see_leads_to_zigbuild():
     [
         (True, {}, repository(), "cargo"),
         (False, {"target": {"my-board": {"linker": "my-gcc"}}}, repository(), "cargo"),
-        (False, {}, repository(linkers={"my-board": Setting(value="my-gcc", origin=".cargo/config.toml")}), "cargo"),
+        (False, {}, repository(linkers={"my-board": "my-gcc"}), "cargo"),
         (False, {"image": "mine/my-board:1"}, repository(), "cross 0.2.5, configured image"),
         (False, {}, repository(root="/crate", cross={"target": {"my-board.json": {"image": "mine:1"}}}), "cross 0.2.5, configured image"),
         (False, {}, repository(), ""),

@@ -61,7 +61,7 @@ def test_the_route_with_a_reported_engine(case, tmp_path):
 
 def _rustup(triple):
     active = toolchain(host=triple)
-    return Rustup(command="rustup", version="1.29.0", home="/r", toolchains=(active,), default=active.name, active=active.name)
+    return Rustup(command="rustup", version="1.29.0", home="/r", toolchains=(active,), active=active.name)
 
 
 def test_the_toolchain_of_an_emulated_image_on_a_mac(tmp_path):

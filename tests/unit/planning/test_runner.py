@@ -15,7 +15,6 @@ from crosstasks.facts.emulation import Emulation, Registration
 from crosstasks.facts.engine import Engine, LocalImage
 from crosstasks.facts.host import Host
 from crosstasks.planning import emulators, request
-from crosstasks.project.repository import Setting
 from crosstasks.testing import bare_facts, config, facts, repository
 
 AMD64 = emulator("aarch64", "linux/amd64")
@@ -64,7 +63,7 @@ def test_what_the_user_names_starts_them():
     """`runner` is words; what cargo's configuration names, cargo takes by itself."""
     named = chosen("wasm", facts(), target={"wasm": {"runner": "node run.js"}})
     assert (named.kind, named.words, named.source) == ("words", ("node", "run.js"), "configured")
-    theirs = repository(runners={find("thumbv7em").triple: Setting(value="qemu-system-arm", origin=".cargo/config.toml")})
+    theirs = repository(runners={find("thumbv7em").triple: "qemu-system-arm"})
     assert chosen("thumbv7em", facts(repository=theirs)) is None
 
 

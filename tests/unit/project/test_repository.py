@@ -10,7 +10,7 @@ from facts_looks import Programs, look
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
-from crosstasks.project.cargo_config import CargoConfig, Setting
+from crosstasks.project.cargo_config import CargoConfig
 from crosstasks.project.manifest import Package, ToolchainFile, Workspace, find_toolchain_file, parse_toolchain_file, read
 from crosstasks.project.repository import merge_tables, parse_metadata
 from crosstasks.project.repository import parse as together
@@ -152,7 +152,7 @@ def test_path_dependencies_outside_are_found_wherever_they_stand(tmp_path):
             '[workspace.dependencies]\nc = { path = "../c" }\n[patch.crates-io]\np = { path = "../p" }\ngone = { path = "../gone" }\n',
         },
     )
-    found = ask(Question("repository"), look(tmp_path), Facts())
+    found = read(tmp_path / "project" / "Cargo.toml")
     assert {str(tmp_path / name) for name in "abcp"} == set(found.outside)
     assert ["app"] == [package.name for package in found.packages]
 
@@ -212,7 +212,6 @@ def test_cross_config_names_another_file(tmp_path):
 
 CONFIG = f"""
 [build]
-rustc-wrapper = "sccache"
 target-dir = "out"
 [target.{ARM}]
 linker = "aarch64-linux-gnu-gcc"
@@ -222,29 +221,27 @@ runner = "ignored"
 """
 
 
-def test_cargos_configuration_is_read_with_its_places(tmp_path):
+def test_cargos_configuration_is_read(tmp_path):
     """A bare name is left to PATH, a path lies where the file's folder lies."""
     found = repository(tmp_path, {"Cargo.toml": PACKAGE, ".cargo/config.toml": CONFIG})
-    path = f"{tmp_path}/project/.cargo/config.toml"
-    assert {ARM: Setting(value="aarch64-linux-gnu-gcc", origin=f"{path}: target.{ARM}.linker")} == found.linkers
-    assert {ARM: Setting(value=f"{tmp_path}/project/tools/run --fast", origin=f"{path}: target.{ARM}.runner")} == found.runners
-    assert Setting(value="sccache", origin=f"{path}: build.rustc-wrapper") == found.wrapper
+    assert {ARM: "aarch64-linux-gnu-gcc"} == found.linkers
+    assert {ARM: f"{tmp_path}/project/tools/run --fast"} == found.runners
     assert f"{tmp_path}/project/out" == found.target_directory
 
 
-def test_a_variable_wins_and_an_empty_wrapper_is_none(tmp_path):
-    """RUSTC_WRAPPER= takes the files' wrapper away; a variable of a target wins over every file."""
-    environ = {"CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": "mine", "RUSTC_WRAPPER": "", "CARGO_TARGET_DIR": "/fast"}
+def test_a_variable_wins(tmp_path):
+    """Over every file."""
+    environ = {"CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": "mine", "CARGO_TARGET_DIR": "/fast"}
     found = repository(tmp_path, {"Cargo.toml": PACKAGE, ".cargo/config.toml": CONFIG}, environ=environ)
-    assert Setting(value="mine", origin="$CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER") == found.linkers[ARM]
-    assert (None, "/fast") == (found.wrapper, found.target_directory)
+    assert "mine" == found.linkers[ARM]
+    assert "/fast" == found.target_directory
 
 
 def test_the_nearest_configuration_wins_over_the_home(tmp_path):
     """A project's file wins over CARGO_HOME's; what only that says counts too."""
     put(tmp_path / "home/.cargo", {"config.toml": f'[target.{ARM}]\nlinker = "far"\nrunner = "far-run"\n'})
     found = repository(tmp_path, {"Cargo.toml": PACKAGE, ".cargo/config": f'[target.{ARM}]\nlinker = "near"\n'})
-    assert ("near", "far-run") == (found.linkers[ARM].value, found.runners[ARM].value)
+    assert ("near", "far-run") == (found.linkers[ARM], found.runners[ARM])
 
 
 @pytest.mark.parametrize(
