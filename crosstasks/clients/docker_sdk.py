@@ -39,13 +39,17 @@ def failure(what: str, why: str) -> ImageFailed:
     return ImageFailed(what, why=why, hint=hint)
 
 
-class Layers:
-    """Pure: how far a pull is, from the engine's events."""
+class PullProgress:
+    """How far a pull is, from the engine's events; it is shown on a terminal in one line, else in a line now and then."""
 
-    def __init__(self) -> None:
-        """Know of no layer."""
+    def __init__(self, ref: str, say: Say) -> None:
+        """Know of no layer, and show nothing yet."""
+        self.ref, self.say = ref, say
         self.sizes: dict[str, tuple[int, int]] = {}
         self.pulled: set[str] = set()
+        self.terminal = sys.stderr.isatty()
+        self.pause = 0.2 if self.terminal else 10.0
+        self.next = time.monotonic() + self.pause
 
     def feed(self, event: Mapping[str, Any]) -> None:
         """Take one event in."""
@@ -67,37 +71,24 @@ class Layers:
         done, total = (sum(size[at] for size in self.sizes.values()) / 1e6 for at in (0, 1))
         return f"{len(self.pulled)} of {len(self.sizes)} layers, {done:.0f} of {total:.0f} MB"
 
-
-class PullProgress:
-    """Show how far a pull is: on a terminal in one line, else a line now and then."""
-
-    def __init__(self, ref: str, say: Say) -> None:
-        """Show nothing yet."""
-        self.ref = ref
-        self.say = say
-        self.terminal = sys.stderr.isatty()
-        self.next = time.monotonic() + self._pause
-
-    @property
-    def _pause(self) -> float:
-        return 0.2 if self.terminal else 10.0
-
-    def __call__(self, layers: Layers) -> None:
+    def show(self) -> None:
         """Show it, unless that was just done."""
         if time.monotonic() < self.next:
             return
-        self.next = time.monotonic() + self._pause
+        self.next = time.monotonic() + self.pause
         if self.terminal:
-            sys.stderr.write(f"\r\x1b[K  {self.ref}: {layers}")
-            sys.stderr.flush()
+            self._draw(f"  {self.ref}: {self}")
         else:
-            self.say(f"{self.ref}: {layers}")
+            self.say(f"{self.ref}: {self}")
 
     def clear(self) -> None:
         """Take the line away."""
         if self.terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self._draw("")
+
+    def _draw(self, line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()
 
 
 def client(timeout: float) -> Any | None:
@@ -107,7 +98,7 @@ def client(timeout: float) -> Any | None:
     from docker.errors import DockerException
 
     address = os.environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context().get("base_url", "")
-    if not knows_context() or is_ssh(address):
+    if not knows_context() or address.startswith(SSH):
         return None
     try:
         return docker.from_env(timeout=timeout)
@@ -115,9 +106,8 @@ def client(timeout: float) -> Any | None:
         return None
 
 
-def is_ssh(address: str) -> bool:
-    """Tell whether an engine is reached by ssh: the SDK needs paramiko for it, which has rules of its own, or waits without a limit."""
-    return address.startswith("ssh://")
+SSH: Final = "ssh://"
+"""How addresses begin that the SDK does not serve: it needs paramiko for them, which has rules of its own, or waits without a limit."""
 
 
 def knows_context() -> bool:
@@ -136,18 +126,18 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
         ImageFailed: the registry or the engine refused.
     """
     what = f"cannot pull {ref}"
-    layers, progress = Layers(), PullProgress(ref, say)
+    progress = PullProgress(ref, say)
     with _translate_errors(client, what):
         reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
         try:
             for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
                 if "error" in event:
                     raise failure(what, str(event["error"]))
-                layers.feed(event)
-                progress(layers)
+                progress.feed(event)
+                progress.show()
         finally:
             progress.clear()
-    say(f"pulled {ref}: {layers}")
+    say(f"pulled {ref}: {progress}")
 
 
 @contextmanager

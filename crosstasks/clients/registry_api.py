@@ -101,9 +101,8 @@ class LogIn:
         """Ask for a token; a registry that is asked with TLS cannot have the log-in sent in the clear."""
         realm = challenge.get("realm", "")
         headers = {"Authorization": f"Basic {credentials}"} if credentials and (safe or realm.startswith("https://")) else {}
-        parameters = {name: challenge[name] for name in ("service",) if challenge.get(name)}
-        if challenge.get("scope"):
-            parameters["scope"] = self._widen(challenge["scope"])
+        scope = self._widen(challenge.get("scope", ""))
+        parameters = {name: value for name, value in (("service", challenge.get("service")), ("scope", scope)) if value}
         response = read_all(self.session.get(realm, params=parameters, headers=headers, timeout=self.timeout, stream=True), self.timeout)
         response.raise_for_status()
         content = response.json()
@@ -177,7 +176,7 @@ def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
         ImageFailed: the registry does not know it, or refuses.
         EngineFailed: the engine does not answer.
     """
-    asks = engine if engine and engine.program.api and not docker_sdk.is_ssh(engine.endpoint) else None
+    asks = engine if engine and engine.program.api and not engine.endpoint.startswith(docker_sdk.SSH) else None
     return with_timeout(lambda: _through_docker(ref, asks, timeout) if asks else directly(ref, timeout), timeout, ref)
 
 
@@ -201,10 +200,10 @@ def _client(engine: Engine, timeout: float) -> Any:
     """Return a client of the engine that was found: its context has the certificates."""
     import docker
 
-    other = engine.context not in {"", "default"} and docker_sdk.knows_context()
-    named = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not other else {}
+    by_context = engine.context not in {"", "default"} and docker_sdk.knows_context()
+    address = {"DOCKER_HOST": engine.endpoint} if engine.endpoint and not by_context else {}
     try:
-        return docker.from_env(timeout=timeout, environment={**os.environ, **named})
+        return docker.from_env(timeout=timeout, environment={**os.environ, **address})
     except (ValueError, TypeError, AttributeError, KeyError) as error:  # of Docker's log-ins, as in _log_ins
         raise ImageFailed("Docker's log-ins cannot be read", why=str(error), hint="`docker login` writes them anew") from error
 

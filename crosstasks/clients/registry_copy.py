@@ -146,12 +146,12 @@ def _copy_blobs(here: RegistryClient, there: RegistryClient, blobs: Sequence[Map
             raise
 
 
-def _copy_blob(here: RegistryClient, there: RegistryClient, named: str, size: int) -> int | None:
+def _copy_blob(here: RegistryClient, there: RegistryClient, digest: str, size: int) -> int | None:
     """Copy a blob, and return its size; None if it is there."""
-    if has(there, named):
+    if has(there, digest):
         return None
-    with here.send("GET", f"blobs/{named}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
-        upload(there, named, DigestStream(cast("IO[bytes]", response.raw), size, named, here.ref))
+    with here.send("GET", f"blobs/{digest}", headers={"Accept-Encoding": "identity"}, stream=True) as response:
+        upload(there, digest, DigestStream(cast("IO[bytes]", response.raw), size, digest, here.ref))
     return size
 
 
@@ -182,12 +182,12 @@ class SizedStream:
 class DigestStream(SizedStream):
     """A stream that is compared with its digest; its last piece is only given away if all of it is what was named."""
 
-    def __init__(self, stream: IO[bytes], size: int, named: str, ref: str) -> None:
+    def __init__(self, stream: IO[bytes], size: int, digest: str, ref: str) -> None:
         """Read nothing yet; *ref* is the image that it belongs to."""
         super().__init__(stream, size)
-        self.named = named
+        self.digest = digest
         self.ref = ref
-        self.hash = hashlib.new(named.partition(":")[0])
+        self.hash = hashlib.new(digest.partition(":")[0])
         self.left = size
 
     def read(self, count: int = CHUNK) -> bytes:
@@ -201,11 +201,11 @@ class DigestStream(SizedStream):
         self.left -= len(chunk)
         self.hash.update(chunk)
         if self.left and not chunk:
-            why = f"{self.left} of the {self.size} bytes of {self.named} did not come"
+            why = f"{self.left} of the {self.size} bytes of {self.digest} did not come"
             raise ImageFailed(f"{self.ref} was cut off", why=why, hint="call again: the parts that came whole are kept")
         actual = f"{self.hash.name}:{self.hash.hexdigest()}"
-        if not self.left and actual != self.named:
-            raise digest_error(self.ref, self.named, actual)
+        if not self.left and actual != self.digest:
+            raise digest_error(self.ref, self.digest, actual)
         return chunk
 
     def _next(self, count: int) -> bytes:

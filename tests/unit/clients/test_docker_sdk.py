@@ -93,13 +93,13 @@ def test_progress_is_shown_now_and_then(monkeypatch, terminal, shown, lines):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-    layers, said = docker_sdk.Layers(), []
+    said = []
     progress = docker_sdk.PullProgress("x", said.append)
     for clock.now in (0.1, 0.3, 0.4):
-        progress(layers)
-    layers.feed(EVENTS[0])
+        progress.show()
+    progress.feed(EVENTS[0])
     clock.now = 10.1
-    progress(layers)
+    progress.show()
     progress.clear()
     assert (shown, lines) == (stderr.getvalue(), said)
 

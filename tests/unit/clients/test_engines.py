@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.clients import docker_sdk, engines
-from crosstasks.clients.docker_sdk import Layers, failure
+from crosstasks.clients.docker_sdk import PullProgress, failure
 from crosstasks.clients.engines import EngineClient
 from crosstasks.core.errors import EngineFailed, ImageFailed
 from crosstasks.core.steps import Done, Question
@@ -65,7 +65,7 @@ def test_removal_that_someone_else_did():
 
 def test_layers_are_counted():
     """A pull is told by layers and megabytes, and its other events are left out."""
-    layers = Layers()
+    layers = PullProgress("x", print)
     assert str(layers) == "no layer is new"
     layers.feed({"status": "Pulling from library/x", "id": "latest"})
     for layer in ("a", "b", "c"):
