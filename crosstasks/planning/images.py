@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from msgspec import Struct
-
 from ..catalog import recipes
 from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
 from ..catalog.machines import MACHINES
@@ -51,34 +49,10 @@ BASE_GLIBC: Final[Mapping[str, str]] = {
 }
 
 
-class Variant(Struct, frozen=True, kw_only=True):
-    """Which image of a target a route asks for: that for one flavour of cross, on one platform."""
-
-    flavour: str
-    platform: str
-
-
 Choice: TypeAlias = Image | Absent | Questions
 
 Traits: TypeAlias = dict[str, Any]
 """What is known of an image without looking into it: fields of ``Image``."""
-
-
-def choose(source: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Ask one source for the image."""
-    if source in {"upstream", "base"} and request.needs_debian:
-        key = next(name for name in request.container_options if name in {"packages", "base"})
-        return Absent(f"`{key}` asks for Debian packages, which only an image built here can hold")
-    row = request.lock_row
-    if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
-        return Absent(f"{lock.FILE} holds {row.image}", lock.HINT)
-    return SOURCES[source](_Search(variant, request, facts))
-
-
-def ask_registry(name: str, variant: Variant, request: Request, facts: Facts) -> Choice:
-    """Ask the registry of an image that the user names."""
-    search = _Search(variant, request, facts)
-    return search.registry(search.by_digest(name), source="configured", why="named by the configuration")
 
 
 def sources(request: Request, facts: Facts) -> tuple[str, ...]:
@@ -94,31 +68,6 @@ def cross_toml(target: Target, facts: Facts) -> Mapping[str, Any]:
     return {key: table[key] for key in ("image", "dockerfile") if key in table}
 
 
-def _package_questions(variant: Variant, request: Request, facts: Facts) -> Questions:
-    """
-    Return what has to be asked of Debian's archive for `packages`; nothing if all is known, and there.
-
-    Where it could not be asked, building the image says so.
-
-    Raises:
-        ConfigError: no package is called so; nothing that is tried next would have it either.
-    """
-    names: dict[str, list[str]] = {}
-    for name in request.options.packages:
-        native = name.endswith(recipes.NATIVE)
-        architecture = MACHINES[variant.platform].debian if native else request.target.debian
-        names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
-    questions = [question(request.config.base, architecture, listed) for architecture, listed in names.items()]
-    if unknown := facts.open(*questions):
-        return unknown
-    problems = [problem for one in questions for problem in _problems(facts.answers[one])]
-    if problems:
-        what = f"`packages` of {request.target.triple} ({request.origin('packages')}) names packages that do not exist"
-        hint = f"packages.debian.org finds names; `{recipes.NATIVE}` behind one means a program of the image"
-        raise ConfigError(what, problems=problems, hint=hint)
-    return ()
-
-
 def _problems(answer: object) -> list[str]:
     if not isinstance(answer, MissingPackages):
         return []
@@ -127,22 +76,37 @@ def _problems(answer: object) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Search:
-    """The sources: each is a method that returns the image, a refusal, or the questions that it has to ask first."""
+class Search:
+    """
+    The image of a target for one flavour of cross, on one platform.
 
-    variant: Variant
+    Each source is a method that returns the image, why there is none, or the questions that it has to ask first.
+    """
+
+    flavour: str
+    platform: str
     request: Request
     facts: Facts
+
+    def choose(self, source: str) -> Choice:
+        """Ask one source for the image."""
+        if source in {"upstream", "base"} and self.request.needs_debian:
+            key = next(name for name in self.request.container_options if name in {"packages", "base"})
+            return Absent(f"`{key}` asks for Debian packages, which only an image built here can hold")
+        row = self.request.lock_row
+        if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
+            return Absent(f"{lock.FILE} holds {row.image}", lock.HINT)
+        return SOURCES[source](self)
 
     @property
     def recipe(self) -> recipes.Recipe | Absent:
         """Return what an image built here is made of."""
-        return self.request.recipes[self.variant.platform]
+        return self.request.recipes[self.platform]
 
     @property
     def upstream(self) -> str:
         """Return the name of cross's own image; empty if the flavour has none."""
-        return default_image(self.request.target, self.variant.flavour)
+        return default_image(self.request.target, self.flavour)
 
     def in_mirror(self, name: str) -> str:
         """Return the name of the mirror's copy; empty without a mirror."""
@@ -156,7 +120,7 @@ class _Search:
 
     def upstream_traits(self) -> Traits:
         """Return what is known of cross's own image, by the catalogue."""
-        row = self.request.target.images.get(self.variant.flavour)
+        row = self.request.target.images.get(self.flavour)
         if row is None:
             return {}
         floor = row.glibc_floor if self.request.target.libc == "gnu" else ""
@@ -200,9 +164,9 @@ class _Search:
 
     def bundle_rows(self) -> list[BundleImage]:
         """Return what bundles noted of these images."""
-        fits = (self.request.target.triple, self.variant.platform, self.request.options.packages)
+        fits = (self.request.target.triple, self.platform, self.request.options.packages)
         rows = self.facts.inventory.images
-        return [row for row in rows if (row.target, row.platform, row.packages) == fits and row.flavour in {"", self.variant.flavour}]
+        return [row for row in rows if (row.target, row.platform, row.packages) == fits and row.flavour in {"", self.flavour}]
 
     def engine(self, ref: str, *, source: str = "local", why: str = "the engine has it", **traits: Any) -> Choice:
         """Ask the engine."""
@@ -211,11 +175,11 @@ class _Search:
         image = self.facts.get(Question("image", ref))
         if not isinstance(image, LocalImage):
             return Absent(f"the engine has no {ref}")
-        if image.platform.split("/")[:2] != self.variant.platform.split("/")[:2]:
-            return Absent(f"the engine's {ref} is for {image.platform}, not {self.variant.platform}")
+        if image.platform.split("/")[:2] != self.platform.split("/")[:2]:
+            return Absent(f"the engine's {ref} is for {image.platform}, not {self.platform}")
         label = {"glibc": "crosstasks.glibc", "glibc_floor": "crosstasks.libc", "compilers": "crosstasks.compilers"}
         traits |= {trait: traits.get(trait) or image.labels.get(key, "") for trait, key in label.items()}
-        return Image(ref=ref, platform=self.variant.platform, source=source, digest=self.digest_of(image), why=why, **traits)
+        return Image(ref=ref, platform=self.platform, source=source, digest=self.digest_of(image), why=why, **traits)
 
     def digest_of(self, image: LocalImage) -> str:
         """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
@@ -237,7 +201,7 @@ class _Search:
             return Absent("offline = true")
         if unknown := self.facts.open(Question("registry", ref)):
             return unknown
-        answer, platform = self.facts.get(Question("registry", ref)), self.variant.platform
+        answer, platform = self.facts.get(Question("registry", ref)), self.platform
         if not isinstance(answer, RegistryImage):
             return Absent(answer.why)
         if platform not in answer.platforms:
@@ -261,7 +225,7 @@ class _Search:
             if name and name[0] not in ":@-":
                 return self.by_name(name, f"named by {origin}")
             why = f"{origin} names {name or 'a toolchain'}: left to cross"
-        return Image(ref="", platform=self.variant.platform, source="configured", why=why)
+        return Image(ref="", platform=self.platform, source="configured", why=why)
 
     def by_name(self, name: str, why: str) -> Choice:
         """Take the image of a name: the engine's, a bundle's, the mirror's copy, or that of its registry."""
@@ -276,6 +240,10 @@ class _Search:
             )
         )
 
+    def from_registry(self) -> Choice:
+        """Take the image that the user names from its registry, whatever the engine holds."""
+        return self.registry(self.by_digest(self.request.options.image), source="configured", why="named by the configuration")
+
     def copy_of(self, name: str, why: str) -> Choice:
         """Take the mirror's copy of an image that the user names."""
         ref, more = self.by_digest(self.in_mirror(name)), {"source": "configured", "why": f"{why}; the mirror has a copy"}
@@ -284,7 +252,7 @@ class _Search:
     def from_upstream(self) -> Choice:
         """Pull cross's own image."""
         if not self.upstream:
-            return Absent(f"cross {self.variant.flavour} has no image for {self.request.target.triple}")
+            return Absent(f"cross {self.flavour} has no image for {self.request.target.triple}")
         return self.registry(self.by_digest(self.upstream), source="upstream", why="cross's own image", **self.upstream_traits())
 
     def from_mirror(self) -> Choice:
@@ -316,7 +284,7 @@ class _Search:
         """Take what a bundle brought."""
         refs, more = self.bundle_refs(), {"source": "bundle", "why": "a bundle brought it"}
         if not refs:
-            return Absent(f"no bundle brought an image for {self.request.target.triple} on {self.variant.platform}")
+            return Absent(f"no bundle brought an image for {self.request.target.triple} on {self.platform}")
         return first((ref, partial(self.engine_by_lock, ref, **more, **traits)) for ref, traits in refs.items())
 
     def from_earlier_call(self) -> Choice:
@@ -337,20 +305,44 @@ class _Search:
             return before
         if self.request.config.offline:
             return Absent(f"{before.why}, and offline = true")
-        if questions := _package_questions(self.variant, self.request, self.facts):
+        if questions := self.package_questions():
             return questions
         return Image(
             ref=recipe.tag,
-            platform=self.variant.platform,
+            platform=self.platform,
             source="build",
             why=f"put together from {recipe.suite}'s packages",
             steps=(BuildImage(why=before.why, recipe=recipe),),
             **self.recipe_traits(recipe),
         )
 
+    def package_questions(self) -> Questions:
+        """
+        Return what has to be asked of Debian's archive for `packages`; nothing if all is known, and there.
+
+        Where it could not be asked, building the image says so.
+
+        Raises:
+            ConfigError: no package is called so; nothing that is tried next would have it either.
+        """
+        names: dict[str, list[str]] = {}
+        for name in self.request.options.packages:
+            native = name.endswith(recipes.NATIVE)
+            architecture = MACHINES[self.platform].debian if native else self.request.target.debian
+            names.setdefault(architecture, []).append(name.removesuffix(recipes.NATIVE))
+        questions = [question(self.request.config.base, architecture, listed) for architecture, listed in names.items()]
+        if unknown := self.facts.open(*questions):
+            return unknown
+        problems = [problem for one in questions for problem in _problems(self.facts.answers[one])]
+        if problems:
+            what = f"`packages` of {self.request.target.triple} ({self.request.origin('packages')}) names packages that do not exist"
+            hint = f"packages.debian.org finds names; `{recipes.NATIVE}` behind one means a program of the image"
+            raise ConfigError(what, problems=problems, hint=hint)
+        return ()
+
     def from_base(self) -> Choice:
         """Take the pinned base as it is: its own compiler serves its own platform, and it has none for another."""
-        platform, pin = self.variant.platform, pins().images["base"]
+        platform, pin = self.platform, pins().images["base"]
         triple = MACHINES[platform].triple
         if self.request.target.triple != triple:
             return Absent(f"{pin.ref}:{pin.tag} compiles for {triple} on {platform}, and for nothing else")
@@ -365,12 +357,13 @@ class _Search:
         return first(ways, self.facts.failures)
 
 
-SOURCES: Final[Mapping[str, Callable[[_Search], Choice]]] = {
-    "configured": _Search.from_configuration,
-    "local": _Search.from_engine,
-    "mirror": _Search.from_mirror,
-    "upstream": _Search.from_upstream,
-    "bundle": _Search.from_bundle,
-    "build": _Search.from_build,
-    "base": _Search.from_base,
+SOURCES: Final[Mapping[str, Callable[[Search], Choice]]] = {
+    "configured": Search.from_configuration,
+    "registry": Search.from_registry,
+    "local": Search.from_engine,
+    "mirror": Search.from_mirror,
+    "upstream": Search.from_upstream,
+    "bundle": Search.from_bundle,
+    "build": Search.from_build,
+    "base": Search.from_base,
 }

@@ -30,7 +30,6 @@ from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from . import emulators, images, toolchains, tools
-from .images import Variant
 from .route import Builder, Candidate, Outcome, Parts, assemble, oldest_for_zig
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ def _of_cross(platform: str, request: Request, facts: Facts, parts: Parts) -> It
     """Give the routes of cross with images of a platform, in their order: flavours, sources of images."""
     emulated = "" if platform == facts.platform else f", {platform} emulated"
     for flavour, source in product(_flavours(request), images.sources(request, facts)):
-        name, variant = f"cross {flavour}, {_FROM[source]}{emulated}", Variant(flavour=flavour, platform=platform)
-        yield Candidate(name, partial(_cross, name, request, facts, parts, variant, source))
+        name = f"cross {flavour}, {_FROM[source]}{emulated}"
+        yield Candidate(name, partial(_cross, name, images.Search(flavour, platform, request, facts), source, parts))
 
 
 def _no_container(target: Target, facts: Facts) -> Absent | None:
@@ -87,8 +86,9 @@ _FROM: Final[Mapping[str, str]] = {
 }
 
 
-def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Variant, source: str) -> Outcome:
-    flavour, platform, emulated = variant.flavour, variant.platform, variant.platform != facts.platform
+def _cross(name: str, search: images.Search, source: str, parts: Parts) -> Outcome:
+    flavour, platform, request, facts = search.flavour, search.platform, search.request, search.facts
+    emulated = platform != facts.platform
     if refusal := request.unlike_lock(builder="cross", flavour=flavour, platform=platform) or _refuse_remote(flavour, request, facts):
         return refusal
     if platform not in MACHINES:
@@ -96,7 +96,7 @@ def _cross(name: str, request: Request, facts: Facts, parts: Parts, variant: Var
     machine = MACHINES[platform].triple
     toolchain = parts.toolchain(machine)
     ingredients = {
-        "image": images.choose(source, variant, request, facts),
+        "image": search.choose(source),
         "emulator": emulators.choose(platform, _mode(request), facts, offline=request.config.offline) if emulated else None,
         "toolchain": _with_kind("toolchain", toolchain),
         "tool": _with_kind(f"cross {flavour}", parts.cross(flavour)),

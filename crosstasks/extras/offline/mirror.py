@@ -16,15 +16,13 @@ from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent
 from ...facts import lock
-from ...planning import images, request
-from ...planning.images import Variant
+from ...planning import request
+from ...planning.images import Search
 from ...reporting import progress
 from ...reporting.progress import align
 
 if TYPE_CHECKING:
     from ...context import Context
-    from ...core.steps import Question
-    from ...facts import Facts
     from ...planning.request import Request
 
 SOURCES: Final = ("upstream", "build")
@@ -77,25 +75,20 @@ def choose(triple: str, platform: str, context: Context) -> _Choice:
     """
     target_request = request.make(targets.catalogue()[triple], "build", context.facts, context.config)
     row, options = target_request.lock_row, target_request.options
-    variant = Variant(flavour=(row.flavour if row else "") or options.cross, platform=platform)
+    flavour = (row.flavour if row else "") or options.cross
     reasons = []
-    for source in ("served",) if options.image else SOURCES:
-        image, context = _ask(source, variant, target_request, context)
+    for source in ("registry",) if options.image else SOURCES:
+        image, context = _ask(source, flavour, platform, target_request, context)
         if isinstance(image, Image):
             index = recipes.shared_name(triple, options.packages) if source == "build" else ""
-            upstream = options.image or targets.default_image(target_request.target, variant.flavour)
+            upstream = options.image or targets.default_image(target_request.target, flavour)
             return _Choice(image, image.ref if index else upstream, index)
         reasons.append(f"{source}: {image.why}")
     raise ImageFailed(f"there is no image of {triple} for {platform}", why="; ".join(reasons))
 
 
-def _ask(source: str, variant: Variant, target_request: Request, context: Context) -> tuple[Image | Absent, Context]:
-    def thought(facts: Facts) -> Image | Absent | tuple[Question, ...]:
-        if source == "served":
-            return images.ask_registry(target_request.options.image, variant, target_request, facts)
-        return images.choose(source, variant, target_request, facts)
-
-    return pipeline.think(thought, context)
+def _ask(source: str, flavour: str, platform: str, target_request: Request, context: Context) -> tuple[Image | Absent, Context]:
+    return pipeline.think(lambda facts: Search(flavour, platform, target_request, facts).choose(source), context)
 
 
 def _copy(source: str, ref: str, context: Context) -> Copy:

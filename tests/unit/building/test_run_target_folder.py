@@ -14,7 +14,7 @@ from crosstasks.building.run import seed
 from crosstasks.catalog import recipes, targets
 from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core.steps import Absent
-from crosstasks.planning.images import Variant, choose
+from crosstasks.planning.images import Search
 from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository
 
@@ -144,9 +144,7 @@ def folder(name, **options):
     own = {"base": options.get("base", "bookworm"), "packages": packages}
     tag = recipes.recipe(target, "linux/amd64", own["base"], packages=packages).tag
     known = facts(images={tag: image(tag)}, repository=repository(cross=options.get("cross", {})))
-    found = choose(
-        "build", Variant(flavour="0.2.5", platform="linux/amd64"), request(target.triple, known, config(target.triple, **own)), known
-    )
+    found = Search("0.2.5", "linux/amd64", request(target.triple, known, config(target.triple, **own)), known).choose("build")
     return run.folder(replace(ROUTE, image=found), repository()).name
 
 

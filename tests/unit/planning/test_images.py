@@ -22,7 +22,7 @@ from crosstasks.facts.inventory import BundleImage, Inventory
 from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.planning import images, plan
 from crosstasks.planning import request as requests
-from crosstasks.planning.images import BASE_GLIBC, Variant, sources
+from crosstasks.planning.images import BASE_GLIBC, sources
 from crosstasks.planning.route import Route
 from crosstasks.testing import config, facts, image, repository, served
 
@@ -37,18 +37,19 @@ class Wanted(NamedTuple):
     """An image of a target, for one flavour of cross, on one platform."""
 
     name: str
-    variant: Variant
+    flavour: str
+    platform: str
 
 
 def wanted(name="aarch64", flavour="0.2.5", platform="linux/amd64"):
-    return Wanted(name, Variant(flavour=flavour, platform=platform))
+    return Wanted(name, flavour, platform)
 
 
 def choose(source, want, known, own):
     """Ask a source, on a machine whose engine is of the image's platform."""
-    arch = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[want.variant.platform]
+    arch = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[want.platform]
     there = known.with_({Question("engine"): replace(known.engine, arch=arch)})
-    return images.choose(source, want.variant, request(want.name, there, own), known)
+    return images.Search(want.flavour, want.platform, request(want.name, there, own), known).choose(source)
 
 
 def test_upstream_serves_its_own_platform():
@@ -312,9 +313,8 @@ def test_what_runs_is_told_by_the_flavours_own_row():
     bare = replace(row, images={**row.images, "0.2.5": replace(row.images["0.2.5"], runners=())})
     for flavour, runs in (("0.2.5", False), ("git", True)):
         ref = targets.default_image(bare, flavour)
-        variant = Variant(flavour=flavour, platform="linux/amd64")
         known = facts(registry={ref: served(ref)})
-        assert images.choose("upstream", variant, dataclasses.replace(asked, target=bare), known).runs is runs
+        assert images.Search(flavour, "linux/amd64", dataclasses.replace(asked, target=bare), known).choose("upstream").runs is runs
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_the_glibc_of_every_base_is_known():
 
 def test_a_source_is_a_row():
     """Every word of the option has one."""
-    assert set(images.SOURCES) == {"configured", *get_args(ImageSource)}
+    assert set(images.SOURCES) == {"configured", "registry", *get_args(ImageSource)}
 
 
 LEAN = lean(recipe(targets.find("aarch64"), "linux/amd64", "bookworm"))
