@@ -11,16 +11,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from ..core.errors import ConfigError
-from ..core.steps import Absent
-from .machines import arch
-
-if TYPE_CHECKING:
-    from ..core.looking import Platform
 
 Endian: TypeAlias = Literal["little", "big"]
 
@@ -365,40 +360,3 @@ def loader(target: Target) -> str:
             return f"/system/bin/linker{'64' if target.bits == 64 else ''}"
         case _:
             return ""
-
-
-_NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}
-"""The architecture of 32-bit programs on a 64-bit kernel."""
-
-_EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
-
-
-def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
-    """
-    Return the host triple of Rust's programs on a machine; *musl* tells that musl's loader is there.
-
-    ========  =======  ============================
-    system    machine  triple
-    ========  =======  ============================
-    linux     x86_64   x86_64-unknown-linux-gnu
-    linux     aarch64  aarch64-unknown-linux-musl (where musl's loader is, and no glibc)
-    darwin    arm64    aarch64-apple-darwin
-    win32     AMD64    x86_64-pc-windows-msvc
-    ========  =======  ============================
-    """
-    here = arch(platform.machine)
-    match platform.system:
-        case "darwin":
-            return f"{here}-apple-darwin"
-        case "win32" | "cygwin" | "msys":
-            return f"{here}-pc-windows-msvc"
-        case "linux":
-            here = _NARROW.get(here, here) if platform.bits == 32 else here
-            return f"{here}-unknown-linux-{host_libc(platform, musl=musl)}{_EABI.get(here, '')}"
-        case other:
-            return Absent(f"crosstasks does not support the host {other!r}", "it supports Linux, macOS and Windows")
-
-
-def host_libc(platform: Platform, *, musl: bool) -> str:
-    """Return the C library of programs on Linux: musl's where its loader is, and no glibc."""
-    return "musl" if musl and not platform.glibc else "gnu"

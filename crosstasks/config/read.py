@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from ..catalog import targets
-from ..catalog.targets import host_triple
+from ..catalog.machines import host_triple
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
 from .documents import Problems, Where, dotted_key, likely

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from ..catalog.targets import host_libc, host_triple
+from ..catalog.machines import host_libc, host_triple
 from ..core import files
 from ..core.steps import Absent
 

@@ -18,9 +18,8 @@ from ..catalog.ingredients import (
     PullImage,
     RegisterEmulator,
 )
-from ..catalog.machines import BY_TRIPLE
+from ..catalog.machines import BY_TRIPLE, host_triple
 from ..catalog.recipes import SUITE
-from ..catalog.targets import host_triple
 from ..clients import engines
 from ..core import cache
 from ..planning.toolchains import DEBIAN_GLIBC, runs

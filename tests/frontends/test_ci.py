@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from crosstasks.catalog.machines import host_triple
 from crosstasks.catalog.pins import pins
-from crosstasks.catalog.targets import host_triple
 from crosstasks.config import configuration
 from crosstasks.core.looking import Platform
 from crosstasks.extras.ci.matrix import Layout

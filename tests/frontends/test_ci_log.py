@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from crosstasks.catalog.targets import host_triple
+from crosstasks.catalog.machines import host_triple
 from crosstasks.core.about import PACKAGE
 from crosstasks.core.looking import Platform
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import targets
-from crosstasks.catalog.targets import host_triple
+from crosstasks.catalog.machines import host_triple
 from crosstasks.clients import engines
 from crosstasks.invoke import collection
 from crosstasks.tasks import TASKS

@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from ... import parts
 from ...catalog import targets
-from ...catalog.targets import host_triple
+from ...catalog.machines import host_triple
 from ...config import documents
 from ...config.session_cache import FILE
 from ...core.about import NAME, PACKAGE
