@@ -17,7 +17,7 @@ OLDEST: Final = (3, 11)
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
     "release": ("extras/release", "extras/packaging", "tasks/release.py", "verifying/smoke.py"),
-    "offline": ("extras/offline", "tasks/offline.py", "clients/registry_copy.py"),
+    "offline": ("extras/offline", "tasks/offline.py"),
     "ci": ("extras/ci", "tasks/ci.py", "reporting/plan.schema.json", "reporting/report.schema.json"),
     "testing": ("testing.py",),
 }

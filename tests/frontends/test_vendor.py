@@ -74,7 +74,6 @@ def test_a_copy_has_all_files_the_licence_and_its_manifest(copy):
         "tasks/offline.py",
         "tasks/ci.py",
         "verifying/smoke.py",
-        "clients/registry_copy.py",
         "reporting/plan.schema.json",
         "reporting/report.schema.json",
         "testing.py",

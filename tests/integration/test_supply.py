@@ -15,8 +15,9 @@ from facts_registry import push, running
 from guarded import BASIC, PASSWORD, TOKEN, guarded
 
 from crosstasks.catalog.remedies import find
-from crosstasks.clients import registry_api, registry_copy
+from crosstasks.clients import registry_api
 from crosstasks.core.errors import ImageFailed
+from crosstasks.extras.offline import registry_copy
 
 ARM64 = "aarch64-unknown-linux-gnu"
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.ingredients import Image
-from ...clients import engines, process, registry_copy
+from ...clients import engines, process
 from ...clients.docker_sdk import failure
-from ...clients.registry_copy import Copy
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent
@@ -20,6 +19,8 @@ from ...planning import request
 from ...planning.images import Search
 from ...reporting import progress
 from ...reporting.progress import align
+from . import registry_copy
+from .registry_copy import Copy
 
 if TYPE_CHECKING:
     from ...context import Context

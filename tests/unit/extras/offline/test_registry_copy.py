@@ -10,9 +10,9 @@ import tarfile
 import pytest
 from registry_server import INDEX, MANIFEST, Servers, sha256
 
-from crosstasks.clients import registry_copy
-from crosstasks.clients.registry_copy import CONFIG, LAYER, Copy, PlainImage
 from crosstasks.core.errors import ImageFailed
+from crosstasks.extras.offline import registry_copy
+from crosstasks.extras.offline.registry_copy import CONFIG, LAYER, Copy, PlainImage
 
 HERE, THERE = "a.example/v2/x", "b.example/v2/mirror/x"
 SOURCE, TO = "a.example/x:1", "b.example/mirror/x:1"

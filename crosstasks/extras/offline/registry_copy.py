@@ -19,13 +19,13 @@ from urllib.parse import urljoin
 
 from msgspec import Struct
 
-from ..core import files
-from ..core.errors import ImageFailed
-from ..facts.registry import ASK, INDEXES, MANIFESTS, platform
-from .registry_api import RegistryClient, digest, digest_error, translate_errors
+from ...clients.registry_api import RegistryClient, digest, digest_error, translate_errors
+from ...core import files
+from ...core.errors import ImageFailed
+from ...facts.registry import ASK, INDEXES, MANIFESTS, platform
 
 if TYPE_CHECKING:
-    from ..core.steps import Say
+    from ...core.steps import Say
 
 STALL: Final = 120.0
 """Seconds without a byte after which a copy has failed."""
