@@ -173,7 +173,6 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         return Absent(problem)
     architecture = MACHINES[platform].debian
     native = target.debian == architecture
-    listed = () if native else target.packages
     extra = tuple(name.removesuffix(NATIVE) if name.endswith(NATIVE) else f"{name}:{target.debian}" for name in packages)
     runner = _emulator(target, platform, suite)
     untagged = Recipe(
@@ -182,7 +181,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         suite=suite,
         moment=moment,
         architecture=architecture,
-        packages=(*listed, *_emulator_packages(runner), *extra),
+        packages=(*(() if native else target.packages), *_emulator_packages(runner), *extra),
         emulator=runner,
         links=_links(target),
         env=_environment(target, platform, runner),

@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ..core.files import read
+
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 CERTIFICATES: Final = "certificates.pem"
@@ -39,14 +41,14 @@ TOOLS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 def authorities(environ: Mapping[str, str]) -> str:
     """Return the file of the authorities that the user trusts, ``SSL_CERT_FILE``; empty if none is named, or it is not there."""
-    named = environ.get("SSL_CERT_FILE", "")
-    return named if named and Path(named).is_file() else ""
+    file = environ.get("SSL_CERT_FILE", "")
+    return file if file and Path(file).is_file() else ""
 
 
 def proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the variables that speak of proxies, as the user has them and in small letters."""
-    named = [name for name in environ if name.lower() in PROXIES]
-    return tuple(dict.fromkeys((*named, *map(str.lower, named))))
+    names = [name for name in environ if name.lower() in PROXIES]
+    return tuple(dict.fromkeys((*names, *map(str.lower, names))))
 
 
 def root_cause(error: BaseException) -> str:
@@ -85,11 +87,4 @@ def _has_setting(name: str, environ: Mapping[str, str]) -> bool:
         "PIP_CONFIG_FILE": environ.get("PIP_CONFIG_FILE", ""),
         "prefix": sys.prefix,
     }
-    return any(re.search(pattern, _text(Path(file.format_map(places)))) for file in files)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
+    return any(re.search(pattern, read(Path(file.format_map(places)))) for file in files)

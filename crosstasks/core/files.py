@@ -261,10 +261,10 @@ def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
 
 def _same(name: str, place: int, now: os.stat_result) -> bool:
     try:
-        there = os.stat(name, dir_fd=place, follow_symlinks=False)
+        file = os.stat(name, dir_fd=place, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
+    return stat.S_ISREG(file.st_mode) and (file.st_size, file.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
 
 
 def _pour(source: int, out: IO[bytes]) -> None:

@@ -55,8 +55,8 @@ class Platform(Struct, frozen=True, kw_only=True):
         if sys.platform == "win32":
             machine = os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
             return cls(system=sys.platform, machine=machine, bits=64, node=os.environ.get("COMPUTERNAME", ""))
-        named = os.uname()
-        return cls(system=sys.platform, machine=named.machine, bits=bits, glibc=_libc(), release=named.release, node=named.nodename)
+        kernel = os.uname()
+        return cls(system=sys.platform, machine=kernel.machine, bits=bits, glibc=_libc(), release=kernel.release, node=kernel.nodename)
 
 
 def _libc() -> str:

@@ -70,7 +70,7 @@ def _name(image: Image, route: Route, request: Request) -> str:
     return request.options.image or image.ref
 
 
-def compare(locked: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
+def compare(row: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
     """
     Return the fields that differ, each with both values.
 
@@ -78,9 +78,9 @@ def compare(locked: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
     """
     different = []
     for name in LockRow.__struct_fields__:
-        before, would = getattr(locked, name), getattr(now, name)
+        before, would = getattr(row, name), getattr(now, name)
         unknown = name == "glibc" and not (before and would)
-        same_image = name == "image" and locked.digest and locked.digest == now.digest
+        same_image = name == "image" and row.digest and row.digest == now.digest
         if before != would and not unknown and not same_image:
             different.append((name, before, would))
     return tuple(different)

@@ -121,8 +121,8 @@ class Request:
     def unlike_lock(self, **fields: str) -> Absent | None:
         """Refuse what differs from the lock before anything is asked for it; *fields* are those of ``LockRow``."""
         for name, value in fields.items() if self.lock_row else ():
-            if (locked := getattr(self.lock_row, name)) != value:
-                return Absent(lock.differs(name, locked, value), lock.HINT)
+            if (row_value := getattr(self.lock_row, name)) != value:
+                return Absent(lock.differs(name, row_value, value), lock.HINT)
         return None
 
 
@@ -192,10 +192,10 @@ def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, confi
         more=tuple(triple for triple in repository.targets if triple in catalogue() and triple != target.triple),
         tools=OF_VERB.get(verb, ()),
     )
-    locked, source = lock.release(facts)
-    if not (locked and request.accepts(locked)):
+    lock_release, source = lock.release(facts)
+    if not (lock_release and request.accepts(lock_release)):
         return request  # what is configured wins, and the plan then says that the lock differs
-    return replace(request, release=locked, origin=lock.FILE, source=source)
+    return replace(request, release=lock_release, origin=lock.FILE, source=source)
 
 
 def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:

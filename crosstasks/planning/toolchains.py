@@ -174,20 +174,16 @@ def with_glibc(toolchain: Toolchain, facts: Facts) -> Toolchain:
     name = f"glibc-{toolchain.name}-{toolchain.origin}"
     why = f"programs of {toolchain.host} do not run here by themselves"
     step = BringGlibc(why=why, name=name, toolchain=toolchain.path, machine=toolchain.host)
-    there = name in facts.inventory.tools and not toolchain.steps
-    return structs.replace(
-        toolchain,
-        path=f"{facts.inventory.tools_home}/{name}",
-        why=f"{toolchain.name}, with glibc of Debian's packages",
-        steps=toolchain.steps if there else (*toolchain.steps, step),
-    )
+    steps = () if name in facts.inventory.tools and not toolchain.steps else (*toolchain.steps, step)
+    why = f"{toolchain.name}, with glibc of Debian's packages"
+    return structs.replace(toolchain, path=f"{facts.inventory.tools_home}/{name}", why=why, steps=steps)
 
 
 def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
     """Give what an earlier call, or a bundle, has brought: where nothing else can be asked it is what there is."""
-    made = [folder.release for folder in facts.inventory.toolchains if folder.host == host and rust.accepts(folder.release)]
-    if made:
-        yield Release(name=max(made, key=_order), why="it is the newest that is here")
+    releases = [folder.release for folder in facts.inventory.toolchains if folder.host == host and rust.accepts(folder.release)]
+    if releases:
+        yield Release(name=max(releases, key=_order), why="it is the newest that is here")
 
 
 def choose(host: str, request: Request, facts: Facts) -> Choice:
@@ -262,12 +258,12 @@ def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
     rustup = facts.rustup
     if isinstance(rustup, Absent):
         return Absent(rustup.why)
-    here = [folder for folder in rustup.toolchains if folder.host == need.host and folder.identity == need.release]
-    for folder in here:
+    folders = [folder for folder in rustup.toolchains if folder.host == need.host and folder.identity == need.release]
+    for folder in folders:
         if not _gaps(folder, need.rust):
             return ready(folder, "user", f"the user's {folder.name} has the standard library of {need.rust.target.triple}")
-    if here:
-        return Absent(f"{here[0].name} has no {' and no '.join(_gaps(here[0], need.rust))}")
+    if folders:
+        return Absent(f"{folders[0].name} has no {' and no '.join(_gaps(folders[0], need.rust))}")
     return Absent(f"rustup has no {need.release} for {need.host}")
 
 
@@ -295,8 +291,8 @@ _ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Deb
 
 def _folder_of(need: Need, origin: str, facts: Facts) -> Toolchain | None:
     """Return the toolchain that an earlier call has made of a source, if there is one of this release."""
-    made = facts.inventory.toolchains
-    return next((one for one in made if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
+    folders = facts.inventory.toolchains
+    return next((one for one in folders if (one.host, one.release, one.origin) == (need.host, need.release, origin)), None)
 
 
 def _of_earlier_call(folder: Toolchain) -> Toolchain:

@@ -69,8 +69,7 @@ def _read(path: Path) -> Workspace:
     root = _root(path)
     content = toml_file.read(root)
     members = tuple(_members(root, content))
-    listed = {root.parent, *members}
-    folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in listed)
+    folders = tuple(folder for folder in _closure(root.parent, [root.parent, *members], content) if folder not in {root.parent, *members})
     inside = tuple(folder for folder in folders if folder.is_relative_to(root.parent) and not _is_excluded(folder, root.parent, content))
     root_package = (root.parent,) if "package" in content else ()
     everyone = dict.fromkeys((*root_package, *members, *(inside if "workspace" in content else ())))
@@ -88,9 +87,9 @@ def _root(path: Path) -> Path:
     content = toml_file.read(path)
     if "workspace" in content:
         return path
-    named = table(content, "package").get("workspace")
-    if isinstance(named, str):
-        return _normal(path.parent / named) / "Cargo.toml"
+    workspace = table(content, "package").get("workspace")
+    if isinstance(workspace, str):
+        return _normal(path.parent / workspace) / "Cargo.toml"
     for folder in path.parent.parents:
         above = folder / "Cargo.toml"
         if above.is_file() and "workspace" in (outer := toml_file.read(above)):
@@ -100,8 +99,8 @@ def _root(path: Path) -> Path:
 
 def _belongs(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
     members = tuple(_members(root, content))
-    listed = folder in members
-    return listed or (not _is_excluded(folder, root.parent, content) and folder in _closure(root.parent, [root.parent, *members], content))
+    reached = not _is_excluded(folder, root.parent, content) and folder in _closure(root.parent, [root.parent, *members], content)
+    return folder in members or reached
 
 
 def _members(root: Path, content: Mapping[str, Any]) -> Iterator[Path]:
@@ -113,9 +112,8 @@ def _members(root: Path, content: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _is_excluded(folder: Path, root: Path, content: Mapping[str, Any]) -> bool:
-    listed = {str(pattern) for pattern in table(content, "workspace").get("members", ())}
-    excluded = [_normal(root / str(name)) for name in table(content, "workspace").get("exclude", ()) if str(name) not in listed]
-    return any(folder.is_relative_to(place) for place in excluded)
+    members, names = (set(map(str, table(content, "workspace").get(key, ()))) for key in ("members", "exclude"))
+    return any(folder.is_relative_to(_normal(root / name)) for name in names - members)
 
 
 def _normal(path: Path) -> Path:
@@ -180,12 +178,12 @@ def _value(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -
 def _binaries(folder: Path, content: Mapping[str, Any]) -> Iterator[str]:
     """Return the programs: those listed, and those that cargo finds by their place."""
     package = table(content, "package")
-    listed = [binary for binary in content.get("bin", ()) if isinstance(binary, dict) and "name" in binary]
-    yield from dict.fromkeys(str(binary["name"]) for binary in listed)
+    tables = [binary for binary in content.get("bin", ()) if isinstance(binary, dict) and "name" in binary]
+    names = dict.fromkeys(str(binary["name"]) for binary in tables)
+    yield from names
     if package.get("autobins") is False:
         return
-    paths = {_normal(folder / str(binary["path"])) for binary in listed if "path" in binary}
-    names = {str(binary["name"]) for binary in listed}
+    paths = {_normal(folder / str(binary["path"])) for binary in tables if "path" in binary}
     automatic = [(str(package["name"]), folder / "src/main.rs")]
     automatic += [(path.stem, path) for path in sorted((folder / "src/bin").glob("*.rs"))]
     automatic += [(path.parent.name, path) for path in sorted((folder / "src/bin").glob("*/main.rs"))]

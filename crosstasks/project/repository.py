@@ -72,8 +72,8 @@ def top(folder: Path) -> Path | None:
 
 def git_dir(folder: Path) -> str:
     """Return the ``.git`` folder that a repository's ``.git`` file leads out of it to; empty if it does not, or nothing is there."""
-    pointed = _git_dir_in_file(folder)
-    return str(pointed) if pointed and pointed.is_dir() and not pointed.is_relative_to(folder) else ""
+    place = _git_dir_in_file(folder)
+    return str(place) if place and place.is_dir() and not place.is_relative_to(folder) else ""
 
 
 def _git_dir_in_file(folder: Path) -> Path | None:
@@ -285,15 +285,15 @@ def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mappin
         ConfigError: the file is no TOML, or ``CROSS_CONFIG`` names one that is not there.
     """
     root = Path(workspace.root)
-    named = environ.get("CROSS_CONFIG", "")
-    path = root / (named or "Cross.toml")
-    content = toml_file.read(path) if named or path.is_file() else {}
+    variable = environ.get("CROSS_CONFIG", "")
+    path = root / (variable or "Cross.toml")
+    content = toml_file.read(path) if variable or path.is_file() else {}
     below = [table(workspace.content, kind, "metadata", "cross") for kind in ("workspace", "package")]
     origin = str(path) if content else workspace.manifest if any(below) else ""
-    said = merge_tables(merge_tables(*below), content)
-    if problem := next(_problems(said), ""):
+    cross = merge_tables(merge_tables(*below), content)
+    if problem := next(_problems(cross), ""):
         raise ConfigError(f"{origin} is not what cross reads", why=problem)
-    return said, origin
+    return cross, origin
 
 
 def _problems(cross: Mapping[str, Any]) -> Iterator[str]:
@@ -311,12 +311,9 @@ def _problems(cross: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"`{place}.{key}` is a {type(part[key]).__name__}" for key in wrong)
         env = part.get("env", {})
         for key in ("volumes", "passthrough") if isinstance(env, dict) else ():
-            if not _texts(env.get(key, [])):
+            names = env.get(key, [])
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 yield f"`{place}.env.{key}` is not a list of names"
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def merge_tables(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
