@@ -102,9 +102,6 @@ _LLD: Final = frozenset({"none", "uefi", "unknown", "wasi"})
 STATIC_PIE: Final = ("x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl")
 """Targets whose static programs rustc lets lie anywhere in memory (its target specifications; 1.95)."""
 
-_X86: Final = ("i586", "i686", "x86_64")
-"""What cross's images, which are all for amd64, run without an emulator."""
-
 
 class Image(Struct, frozen=True, kw_only=True):
     """An image of cross.
@@ -181,19 +178,6 @@ class Target(Struct, frozen=True, kw_only=True):
     def runners(self) -> tuple[str, ...]:
         """Return what runs its programs in any of cross's images; empty: nothing."""
         return tuple(dict.fromkeys(runner for image in self.images.values() for runner in image.runners))
-
-    @property
-    def tests(self) -> Literal["native", "qemu", "wine", "node", ""]:
-        """Return how cross's images run its programs, empty if they cannot."""
-        match self.runners:
-            case ("native", *_) if self.arch in _X86:
-                return "native"
-            case ("wine" | "node" as other, *_):
-                return other
-            case ():
-                return ""
-            case _:
-                return "qemu"
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -193,12 +193,12 @@ def stream(
     return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
 
 
-def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
+def run_on_terminal(argv: Sequence[str]) -> Done:
     """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
     with Signals(deaf=(signal.SIGINT,)) as signals:
-        child = _start(argv, env, cwd)
-        with _end_on_failure(child, child.send_signal, signals), _Waiting(child, signals) as waiting:
-            waiting.attend(_Limit(argv[0], None))
+        child = _start(argv, {}, "")
+        with _end_on_failure(child, child.send_signal, signals), _Waiting(child, signals, argv[0]) as waiting:
+            waiting.attend()
     return Done(argv=tuple(argv), code=child.returncode)
 
 
@@ -217,18 +217,18 @@ def _serve(
     with Signals() as signals:
         for each in owners:
             each.start()
-        limit = _Limit(argv[0], timeout)
         child = _start(argv, env, cwd, stdin=stdin, stdout=out, stderr=err, process_group=0)
         try:
-            with _end_on_failure(child, partial(_killpg, child.pid), signals), _Waiting(child, signals) as waiting:
+            end_on_failure = _end_on_failure(child, partial(_killpg, child.pid), signals)
+            with end_on_failure, _Waiting(child, signals, argv[0], timeout) as waiting:
                 for each in owners:
                     each.begun(child.pid)
                 for pipe, receive in zip((child.stdout, child.stderr), receivers, strict=True):
                     if pipe and receive:
                         waiting.read(pipe, receive)
                 if child.stdin and chunks is not None:
-                    waiting.register(child.stdin, selectors.EVENT_WRITE, _Feed(child.stdin, chunks))
-                waiting.attend(limit)
+                    waiting.feed(child.stdin, iter(chunks))
+                waiting.attend()
         finally:
             for each in owners:
                 each.over(child.pid, child.returncode)
@@ -238,10 +238,11 @@ def _serve(
 class _Waiting(selectors.DefaultSelector):
     """All that is waited for. Signals are looked for here, and raise nothing: they might strike where Popen holds its lock."""
 
-    def __init__(self, child: subprocess.Popen[bytes], signals: Signals) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], signals: Signals, program: str, timeout: float | None = None) -> None:
         super().__init__()
-        self.child = child
-        self.signals = signals
+        self.child, self.signals, self.program = child, signals, program
+        self.timeout = INFINITE if timeout is None else timeout
+        self.deadline = time.monotonic() + self.timeout
         self.end: int | None = None
         with suppress(AttributeError, OSError):  # Linux 5.3 has it
             self.end = os.pidfd_open(child.pid)
@@ -262,63 +263,51 @@ class _Waiting(selectors.DefaultSelector):
 
         self.register(pipe, selectors.EVENT_READ, act)
 
-    def attend(self, limit: _Limit) -> None:
-        """Hand on what comes until the program has ended and its pipes are closed."""
+    def feed(self, pipe: IO[bytes], chunks: Iterator[bytes]) -> None:
+        """Write as much as the program takes, until all is written, or nobody reads."""
+        os.set_blocking(pipe.fileno(), False)
+        rest = memoryview(b"")
+
+        def act() -> bool:
+            nonlocal rest
+            try:
+                while not rest:
+                    rest = memoryview(next(chunks))
+                rest = rest[os.write(pipe.fileno(), rest) :]
+            except BlockingIOError:
+                return True
+            except (StopIteration, BrokenPipeError):
+                pipe.close()
+                return False
+            return True
+
+        self.register(pipe, selectors.EVENT_WRITE, act)
+
+    def attend(self) -> None:
+        """
+        Hand on what comes until the program has ended and its pipes are closed.
+
+        Raises:
+            TimedOut: it takes too long.
+        """
         silent = time.monotonic()
         pause = GRACE / 50 if self.end is None else GRACE / 10
         while self.child.poll() is None or self.get_map():
-            ready = self.select(min(pause, limit.left))
+            left = max(0.0, self.deadline - time.monotonic())
+            ready = self.select(min(pause, left))
             self.signals.check()
             for key, _ in ready:
                 if not key.data():
                     self.unregister(key.fd)
-            if self.child.poll() is None:
-                limit.check()
+            over = time.monotonic() >= self.deadline
+            if over and self.child.poll() is None:
+                what = f"{self.program} took longer than {self.timeout:g} s"
+                raise TimedOut(what, hint="`timeout` in crosstasks.toml is the limit in seconds")
             if ready or self.child.returncode is None:
                 silent = time.monotonic()
-            elif time.monotonic() - silent > GRACE or not limit.left:
+            elif time.monotonic() - silent > GRACE or over:
                 _killpg(self.child.pid, signal.SIGTERM)  # its leader is gone, and what that left behind holds our pipes
                 return
-
-
-class _Limit:
-    """The time that a program may take."""
-
-    def __init__(self, program: str, seconds: float | None) -> None:
-        self.program = program
-        self.seconds = INFINITE if seconds is None else seconds
-        self.end = time.monotonic() + self.seconds
-
-    @property
-    def left(self) -> float:
-        return max(0.0, self.end - time.monotonic())
-
-    def check(self) -> None:
-        if not self.left:
-            what = f"{self.program} took longer than {self.seconds:g} s"
-            raise TimedOut(what, hint="`timeout` in crosstasks.toml is the limit in seconds")
-
-
-class _Feed:
-    """Write as much as the program takes; False when all is written, or nobody reads."""
-
-    def __init__(self, pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
-        self.pipe = pipe
-        self.chunks = iter(chunks)
-        self.rest = memoryview(b"")
-        os.set_blocking(pipe.fileno(), False)
-
-    def __call__(self) -> bool:
-        try:
-            while not self.rest:
-                self.rest = memoryview(next(self.chunks))
-            self.rest = self.rest[os.write(self.pipe.fileno(), self.rest) :]
-        except BlockingIOError:
-            return True
-        except (StopIteration, BrokenPipeError):
-            self.pipe.close()
-            return False
-        return True
 
 
 def _start(argv: Sequence[str], env: Env, cwd: str, **options: Any) -> subprocess.Popen[bytes]:

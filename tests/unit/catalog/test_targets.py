@@ -259,7 +259,8 @@ def test_architectures_as_oci_names_them():
 )
 def test_how_tests_run(name, how):
     """In cross's images, which are for amd64."""
-    assert find(name).tests == how
+    runners = find(name).runners
+    assert any(runner.startswith(how) for runner in runners) if how else runners == ()
 
 
 def test_every_cross_compiler_is_one_of_debians():
