@@ -43,7 +43,6 @@ SCOPE: Final = (
     "extras/offline/locking.py",
     "facts/lock.py",
     "extras/release/*.py",
-    "core/unpacking.py",
     "core/files.py",
 )
 """The modules that are changed, below the package."""

@@ -59,28 +59,20 @@ def source_of(
     platform: str, sources: Sequence[Source], why: str, facts: Facts, *, ask: bool = False, offline: bool = False
 ) -> Emulator | Absent | Questions:
     """Choose where the emulator is taken from, in the order of *sources*; *ask* has the user asked before anything is done."""
-    if problem := _refusal(platform, facts):
-        return problem
-    step = partial(_step, platform, why, ask)
-    ways = ((name, partial(SOURCES[name], platform, step, facts, offline=offline)) for name in sources)
-    choice = first(ways, facts.failures)
-    return Absent(f"{why}; {choice.why}", choice.hint) if isinstance(choice, Absent) else choice
-
-
-def _refusal(platform: str, facts: Facts) -> Absent | None:
-    engine = facts.engine
     if platform not in PLATFORMS:
         return Absent(f"{platform} is not among the platforms that are emulated: {', '.join(PLATFORMS)}")
-    if isinstance(engine, Absent):
+    if isinstance(engine := facts.engine, Absent):
         return engine
     if engine.rootless:
         hint = "have root install the distribution's qemu-user-static and binfmt-support"
         return Absent("a rootless engine cannot register an emulator with the kernel", hint)
-    return None
 
+    def step(source: Source, ref: str = "", recipe: Recipe | None = None) -> RegisterEmulator:
+        return RegisterEmulator(why=f"{why}; {DOES[source]}", platform=platform, source=source, ref=ref, recipe=recipe, ask=ask)
 
-def _step(platform: str, why: str, ask: bool, source: Source, ref: str = "", recipe: Recipe | None = None) -> RegisterEmulator:  # noqa: FBT001
-    return RegisterEmulator(why=f"{why}; {DOES[source]}", platform=platform, source=source, ref=ref, recipe=recipe, ask=ask)
+    ways = ((name, partial(SOURCES[name], platform, step, facts, offline=offline)) for name in sources)
+    choice = first(ways, facts.failures)
+    return Absent(f"{why}; {choice.why}", choice.hint) if isinstance(choice, Absent) else choice
 
 
 DOES: Final[Mapping[Source, str]] = {
@@ -162,17 +154,12 @@ def runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None
     if target.os == facts.host.os and (target.arch == facts.host.arch or (target.os, target.arch) == ("windows", "i686")):
         return None
     if target.format == "wasm" and target.plain_cargo:
-        return _silent(request) or _wasmtime(request, facts)
+        if target.os == "unknown" and request.verb == "nextest":
+            return Absent(f"programs for {target.triple} print nothing, so that nobody can list their tests", "`test`")
+        return _wasmtime(request, facts)
     if _static(target) or recipes.libraries(target, "") or _for_wine(target):
         return _emulator_runner(request, facts)
     return Absent(_unstartable(target, facts))
-
-
-def _silent(request: Request) -> Absent | None:
-    """Refuse what has to read a program's output where it has none."""
-    if request.target.os != "unknown" or request.verb != "nextest":
-        return None
-    return Absent(f"programs for {request.target.triple} print nothing, so that nobody can list their tests", "`test`")
 
 
 def _static(target: Target) -> bool:

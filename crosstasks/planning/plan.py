@@ -199,14 +199,10 @@ def likely(request: Request, facts: Facts) -> str:
 
 def no_route(request: Request, refused: Sequence[Refused]) -> NoRoute:
     """Say why nothing is possible, route by route, and the first thing that would help."""
-    groups = alike(refused)
-    lines = "\n".join(f"  {same[0].name}{f' (and {len(same) - 1} more)' if same[1:] else ''}: {why}" for why, same in groups)
+    lines = "\n".join(f"  {same[0].name}{f' (and {len(same) - 1} more)' if same[1:] else ''}: {why}" for why, same in alike(refused))
     hints = sorted((refusal.hint for refusal in refused if refusal.hint), key=lambda hint: hint == HINT)
-    error = NoRoute(
-        f"no route to {request.verb} {request.target.triple}",
-        why=lines,
-        hint=hints[0] if hints else "`crosstasks doctor` shows what is missing",
-    )
+    hint = hints[0] if hints else "`crosstasks doctor` shows what is missing"
+    error = NoRoute(f"no route to {request.verb} {request.target.triple}", why=lines, hint=hint)
     error.reason = _main_reason(request.target, refused).why.partition("\n")[0]
     return error
 
