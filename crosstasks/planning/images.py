@@ -75,7 +75,7 @@ def _problems(answer: object) -> list[str]:
     return [f"{no} {name!r} for {answer.architecture}{f', perhaps {likely!r}' if likely else ''}" for name, likely in answer.names.items()]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """
     The image of a target for one flavour of cross, on one platform.

@@ -47,7 +47,8 @@ def _of_cross(platform: str, request: Request, facts: Facts, parts: Parts) -> It
     emulated = "" if platform == facts.platform else f", {platform} emulated"
     for flavour, source in product(_flavours(request), images.sources(request, facts)):
         name = f"cross {flavour}, {_FROM[source]}{emulated}"
-        yield Candidate(name, partial(_cross, name, images.Search(flavour, platform, request, facts), source, parts))
+        search = images.Search(flavour=flavour, platform=platform, request=request, facts=facts)
+        yield Candidate(name, partial(_cross, name, search, source, parts))
 
 
 def _no_container(target: Target, facts: Facts) -> Absent | None:

@@ -24,6 +24,8 @@ from .registry_copy import Copy
 
 if TYPE_CHECKING:
     from ...context import Context
+    from ...core.steps import Question
+    from ...facts import Facts
     from ...planning.request import Request
 
 SOURCES: Final = ("upstream", "build")
@@ -89,7 +91,10 @@ def choose(triple: str, platform: str, context: Context) -> _Choice:
 
 
 def _ask(source: str, flavour: str, platform: str, target_request: Request, context: Context) -> tuple[Image | Absent, Context]:
-    return pipeline.think(lambda facts: Search(flavour, platform, target_request, facts).choose(source), context)
+    def thought(facts: Facts) -> Image | Absent | tuple[Question, ...]:
+        return Search(flavour=flavour, platform=platform, request=target_request, facts=facts).choose(source)
+
+    return pipeline.think(thought, context)
 
 
 def _copy(source: str, ref: str, context: Context) -> Copy:

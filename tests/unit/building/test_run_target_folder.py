@@ -144,7 +144,9 @@ def folder(name, **options):
     own = {"base": options.get("base", "bookworm"), "packages": packages}
     tag = recipes.recipe(target, "linux/amd64", own["base"], packages=packages).tag
     known = facts(images={tag: image(tag)}, repository=repository(cross=options.get("cross", {})))
-    found = Search("0.2.5", "linux/amd64", request(target.triple, known, config(target.triple, **own)), known).choose("build")
+    found = Search(
+        flavour="0.2.5", platform="linux/amd64", request=request(target.triple, known, config(target.triple, **own)), facts=known
+    ).choose("build")
     return run.folder(replace(ROUTE, image=found), repository()).name
 
 

@@ -49,7 +49,7 @@ def choose(source, want, known, own):
     """Ask a source, on a machine whose engine is of the image's platform."""
     arch = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[want.platform]
     there = known.with_({Question("engine"): replace(known.engine, arch=arch)})
-    return images.Search(want.flavour, want.platform, request(want.name, there, own), known).choose(source)
+    return images.Search(flavour=want.flavour, platform=want.platform, request=request(want.name, there, own), facts=known).choose(source)
 
 
 def test_upstream_serves_its_own_platform():
@@ -314,7 +314,12 @@ def test_what_runs_is_told_by_the_flavours_own_row():
     for flavour, runs in (("0.2.5", False), ("git", True)):
         ref = targets.default_image(bare, flavour)
         known = facts(registry={ref: served(ref)})
-        assert images.Search(flavour, "linux/amd64", dataclasses.replace(asked, target=bare), known).choose("upstream").runs is runs
+        assert (
+            images.Search(flavour=flavour, platform="linux/amd64", request=dataclasses.replace(asked, target=bare), facts=known)
+            .choose("upstream")
+            .runs
+            is runs
+        )
 
 
 @pytest.mark.parametrize(
