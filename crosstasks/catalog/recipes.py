@@ -154,6 +154,14 @@ def _with_tag(recipe: Recipe) -> Recipe:
     return msgspec.structs.replace(recipe, tag=tag)
 
 
+_TAG: Final = re.compile(r"(^|/)crosstasks/[^/:@]+:(amd64|arm64)-[0-9a-f]{12}$")
+
+
+def is_tag(ref: str) -> bool:
+    """Tell whether a reference is that of an image built by us, wherever it is kept."""
+    return _TAG.search(ref) is not None
+
+
 def moment(mirror: str) -> str:
     """Return the point in time of a mirror that keeps the archive as it was at one; empty for all others."""
     match = _MOMENT.search(mirror)

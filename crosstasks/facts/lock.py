@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..core import looking, toml_file
 from ..core.errors import ConfigError
@@ -62,6 +62,25 @@ class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def on(self, platform: str) -> dict[str, LockRow]:
         """Return the rows of one platform, by triple."""
         return {triple: rows[platform] for triple, rows in self.target.items() if platform in rows}
+
+    def merge(self, platform: str, rows: Mapping[str, LockRow]) -> Lock:
+        """Put rows of one platform in the place of what was there; those of other platforms, and targets, stay."""
+        targets = {triple: dict(by_platform) for triple, by_platform in self.target.items()}
+        for triple, row in rows.items():
+            targets.setdefault(triple, {})[platform] = row
+        return structs.replace(self, target=targets)
+
+    def without(self, platform: str, triples: Collection[str]) -> Lock:
+        """Take the rows of some targets on one platform away."""
+        targets = {
+            triple: {name: row for name, row in rows.items() if name != platform or triple not in triples}
+            for triple, rows in self.target.items()
+        }
+        return structs.replace(self, target={triple: rows for triple, rows in targets.items() if rows})
+
+    def only(self, triples: Collection[str]) -> Lock:
+        """Keep the rows of these targets, on every platform."""
+        return structs.replace(self, target={triple: rows for triple, rows in self.target.items() if triple in triples})
 
 
 def place(config_place: str, root: Path) -> Path:

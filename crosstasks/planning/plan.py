@@ -19,9 +19,8 @@ from ..core.steps import Absent, Failure, Refused, Verb
 from ..facts import lock
 from ..facts.engine import INSTALL
 from ..facts.lock import HINT
-from . import lock_rows
 from .ladder import ladder
-from .route import Candidate, Isolation, Outcome, Route, alike, better
+from .route import Candidate, Isolation, Outcome, Route, alike, better, differs_from_lock
 from .toolchains import INSTEAD
 
 if TYPE_CHECKING:
@@ -181,7 +180,7 @@ def _refusal(outcome: Outcome, request: Request, failures: Sequence[Failure], fa
             return Absent(f"needs a step that failed: {failure.what}")
     if name := failed.get(_parts_of(outcome)):
         return Absent(f"it is the same as {name}, which failed")
-    return lock_rows.differs_from_lock(outcome, request)
+    return differs_from_lock(outcome, request)
 
 
 def _parts_of(route: Route) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Pure: what a route is, what looking at one gives, and what makes a route unfit for its target."""
+"""Pure: what a route is, what looking at one gives, its row of crosstasks.lock, and what makes a route unfit for its target."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ..catalog import recipes
 from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain, all_open
-from ..core import versions
+from ..catalog.targets import default_image
+from ..core import references, versions
 from ..core.steps import NEXTEST, RUNNING, Absent, Refused
+from ..facts.inventory import BUNDLE_PREFIX
+from ..facts.lock import HINT, LockRow, differs
 from . import toolchains, tools
 
 if TYPE_CHECKING:
@@ -176,6 +180,61 @@ def better(name: str, refused: Sequence[Refused]) -> str:
 
 def _kind(name: str) -> tuple[str, bool]:
     return name.partition(",")[0], name.endswith(" emulated")
+
+
+def lock_row(route: Route, request: Request) -> LockRow:
+    """Return the row of a route."""
+    image = route.image
+    built = image.ref if image and recipes.is_tag(image.ref) else ""
+    git = request.config.git_rev if route.flavour == "git" else ""
+    return LockRow(
+        builder=route.builder,
+        flavour=route.flavour,
+        revision=git,
+        tool=route.tool.version if route.tool and route.builder != "cross" else "",
+        image=_lock_name(image, route, request) if image else "",
+        platform=image.platform if image else "",
+        digest="" if built or not image else image.digest.rpartition("@")[2],
+        recipe=built.rpartition("-")[2],
+        toolchain=route.toolchain.release,
+        toolchain_source=route.toolchain.origin,
+        glibc=route.glibc_floor,
+    )
+
+
+def _lock_name(image: Image, route: Route, request: Request) -> str:
+    """Return the image's name with its tag, as it is called where it comes from, and not in a mirror."""
+    if recipes.is_tag(image.ref):
+        return "/".join(image.ref.split("/")[-2:])
+    upstream = default_image(request.target, route.flavour)
+    if image.ref.startswith(BUNDLE_PREFIX):
+        return request.options.image or upstream
+    same = references.parse(image.ref).path.split("/")[-2:] == references.parse(upstream).path.split("/")[-2:]
+    if image.source != "configured" and same:
+        return upstream
+    return request.options.image or image.ref
+
+
+def compare_rows(row: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
+    """
+    Return the fields that differ, each with both values.
+
+    A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
+    """
+    different = []
+    for name in LockRow.__struct_fields__:
+        before, would = getattr(row, name), getattr(now, name)
+        unknown = name == "glibc" and not (before and would)
+        same_image = name == "image" and row.digest and row.digest == now.digest
+        if before != would and not unknown and not same_image:
+            different.append((name, before, would))
+    return tuple(different)
+
+
+def differs_from_lock(route: Route, request: Request) -> Absent | None:
+    """Refuse a route that differs from the lock."""
+    different = compare_rows(request.lock_row, lock_row(route, request)) if request.lock_row else ()
+    return Absent(differs(*different[0]), HINT) if different else None
 
 
 class Parts:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import structs
 
 from ... import pipeline, provisioning
+from ...catalog import recipes
 from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
@@ -31,7 +32,7 @@ from ...facts import inventory
 from ...facts.engine import Engine, identity
 from ...facts.inventory import BUNDLE_PREFIX, IMAGES, BundleImage
 from ...facts.lock import platform as engine_platform
-from ...planning import lock_rows, tools
+from ...planning import tools
 from ...provisioning import cache_check, toolchain
 from ...provisioning.tools import PROGRAMS
 from ...reporting import progress, report
@@ -178,7 +179,7 @@ def _tags(context: Context, routes: Sequence[Route], platform: str) -> Iterator[
 
 def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> BundleImage:
     (inspected,) = engines.inspect(context.engine.command, (ref,), context.run)
-    is_built = lock_rows.is_built(ref)
+    is_built = recipes.is_tag(ref)
     return BundleImage(
         ref=ref,
         id=identity(inspected),

@@ -29,9 +29,8 @@ from ...facts import lock
 from ...facts.lock import FILE, Lock, LockRow, place, platform
 from ...facts.registry import RegistryImage, parse
 from ...facts.rustup import Channel, RustupServer
-from ...planning import lock_rows
-from ...planning.lock_rows import Difference
 from ...planning.plan import NO_PLAN
+from ...planning.route import compare_rows, lock_row
 from ...reporting.progress import align
 
 if TYPE_CHECKING:
@@ -39,6 +38,16 @@ if TYPE_CHECKING:
 
 
 LOCK: Final = Question("lock")
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """What differs for one target on one platform; *now* is what would be taken without the lock."""
+
+    target: str
+    platform: str
+    field: str
+    locked: str
+    now: str
 
 
 def path(context: Context) -> Path:
@@ -69,14 +78,14 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), 
     result = lock.lock(every[0].facts)
     for machine in every:
         result = _resolve(machine, names, result, update=update)
-    result = result if names or context.config.selection else lock_rows.only(result, context.config.targets)
+    result = result if names or context.config.selection else result.only(context.config.targets)
     files.write(path(context), dump(result))
     return result
 
 
 def _resolve(context: Context, names: Sequence[str], before: Lock, *, update: bool) -> Lock:
     here, triples = platform(context.facts), pipeline.select(names, context)
-    result = lock_rows.without(before, here, triples) if update else before
+    result = before.without(here, triples) if update else before
     for triple in triples:
         try:
             planned, context = pipeline.make(triple, "build", _with(context, result))
@@ -85,7 +94,7 @@ def _resolve(context: Context, names: Sequence[str], before: Lock, *, update: bo
                 raise
             context.say(f"{triple} is not locked for {here}: {error.what}")
             continue
-        result = lock_rows.merge(result, here, {triple: lock_rows.of(planned.route, planned.request)})
+        result = result.merge(here, {triple: lock_row(planned.route, planned.request)})
     return result
 
 
@@ -114,7 +123,7 @@ def _check(context: Context, triple: str, row: LockRow | None) -> list[Differenc
         if row is None:
             return []  # it is built elsewhere
         return _drift(context, triple, row) or [
-            _difference(context, triple, "route", lock_rows.text_of(row), (error.why or error.what).strip().splitlines()[0])
+            _difference(context, triple, "route", _row_text(row), (error.why or error.what).strip().splitlines()[0])
         ]
     return [_difference(context, triple, "target", "", "configured")] if row is None else []
 
@@ -123,12 +132,16 @@ def _drift(context: Context, triple: str, row: LockRow) -> list[Difference]:
     """Return, for a row that cannot be kept to, what would be taken without the lock."""
     try:
         planned, _ = pipeline.make(
-            triple, "build", _with(context, lock_rows.without(lock.lock(context.facts), platform(context.facts), context.config.targets))
+            triple, "build", _with(context, lock.lock(context.facts).without(platform(context.facts), context.config.targets))
         )
     except NO_PLAN as error:
-        return [_difference(context, triple, "route", lock_rows.text_of(row), error.what)]
-    now = lock_rows.of(planned.route, planned.request)
-    return [_difference(context, triple, *difference) for difference in lock_rows.compare(row, now)]
+        return [_difference(context, triple, "route", _row_text(row), error.what)]
+    now = lock_row(planned.route, planned.request)
+    return [_difference(context, triple, *difference) for difference in compare_rows(row, now)]
+
+
+def _row_text(row: LockRow) -> str:
+    return ", ".join(filter(None, (row.builder, row.flavour, row.image, f"Rust {row.toolchain}")))
 
 
 def _difference(context: Context, triple: str, field: str, locked: str, now: str) -> Difference:

@@ -14,7 +14,7 @@ from crosstasks.extras.offline import locking
 from crosstasks.facts.inventory import BUNDLE_PREFIX, BundleImage
 from crosstasks.facts.lock import Lock, LockRow, place, read
 from crosstasks.facts.lock import platform as platform_of
-from crosstasks.planning import lock_rows
+from crosstasks.planning.route import compare_rows, lock_row
 from crosstasks.testing import AMD64, arm64_facts, bare_facts, config, facts, image, served, toolchain
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -40,7 +40,7 @@ def held(row=ROW, platform="linux/amd64"):
 
 
 def row_of(plan):
-    return lock_rows.of(plan.route, plan.request)
+    return lock_row(plan.route, plan.request)
 
 
 def planned(known, own=None, **around):
@@ -52,13 +52,13 @@ def planned(known, own=None, **around):
 def test_a_row_holds_all_that_a_target_is_built_with():
     """An image of a registry is held by its digest, with the tag beside it."""
     plan, _ = planned(facts())
-    assert lock_rows.of(plan.route, plan.request) == ROW
+    assert lock_row(plan.route, plan.request) == ROW
 
 
 def test_an_image_built_here_is_held_by_its_recipe():
     """What it is made of; its packages move with Debian's updates."""
     plan, _ = planned(facts(), config(images=["build"]))
-    row = lock_rows.of(plan.route, plan.request)
+    row = lock_row(plan.route, plan.request)
     assert (row.image, row.recipe, row.digest, row.glibc) == (BUILT, BUILT.rpartition("-")[2], "", "2.36")
 
 
@@ -67,7 +67,7 @@ def test_a_mirror_is_not_what_is_locked():
     own = config(mirror="mirror.example.org/m")
     plan, _ = planned(facts(), own)
     assert plan.route.image.source == "mirror"
-    assert lock_rows.of(plan.route, plan.request) == ROW
+    assert lock_row(plan.route, plan.request) == ROW
 
 
 MIRRORED = REF.replace("ghcr.io", "mirror.example.org/m")
@@ -93,7 +93,7 @@ def test_by_which_name_an_image_is_locked(ref, source, options, name):
     plan, _ = planned(facts())
     route = structs.replace(plan.route, image=structs.replace(plan.route.image, ref=ref, source=source))
     own = config(target={"aarch64": options})
-    assert name == lock_rows.of(route, request("aarch64", facts(), own)).image
+    assert name == lock_row(route, request("aarch64", facts(), own)).image
 
 
 def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
@@ -102,7 +102,7 @@ def test_an_image_that_a_mirror_has_for_all_platforms_is_held_by_its_digest():
     ref = f"mirror.example.org/m/{shared_name(ARM64)}"
     known = facts(lock=Lock(), host=bare_facts()["host"])
     plan, _ = planned(known, own, registry={ref: served(ref)})
-    row = lock_rows.of(plan.route, plan.request)
+    row = lock_row(plan.route, plan.request)
     assert (row.digest, row.recipe, row.glibc) == (DIGEST, "", "")
     again, asked = planned(
         facts(lock=held(row), host=bare_facts()["host"]), own, registry={(at := f"{ref.rpartition(':')[0]}@{DIGEST}"): served(at)}
@@ -119,7 +119,7 @@ def test_other_builders(builder, expected):
     """Zigbuild is held by its version, a git cross by its revision."""
     own = config(builder=builder, cross="git")
     plan, _ = planned(facts(), own)
-    row = lock_rows.of(plan.route, plan.request)
+    row = lock_row(plan.route, plan.request)
     assert (row.builder, row.flavour, row.tool, row.revision) == expected
 
 
@@ -204,26 +204,26 @@ def test_another_platforms_rows_bind_nobody_here():
 
 def test_rows_of_other_platforms_are_kept():
     """Locking replaces rows of this platform only, and an update only those of the named targets."""
-    both = lock_rows.merge(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW})
+    both = held(platform="linux/arm64").merge("linux/amd64", {ARM64: ROW})
     assert set(both.target[ARM64]) == {"linux/amd64", "linux/arm64"}
-    assert lock_rows.without(both, "linux/amd64", [ARM64]) == held(platform="linux/arm64")
-    assert lock_rows.without(held(), "linux/amd64", [ARM64]) == Lock()
-    assert lock_rows.only(both, []) == Lock()
+    assert both.without("linux/amd64", [ARM64]) == held(platform="linux/arm64")
+    assert held().without("linux/amd64", [ARM64]) == Lock()
+    assert both.only([]) == Lock()
 
 
 def test_a_floor_that_is_not_known_yet_is_no_difference():
     """An image that is not here yet has no labels to read."""
     unknown = LockRow(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"glibc": ""})
-    assert lock_rows.compare(ROW, unknown) == lock_rows.compare(unknown, ROW) == ()
+    assert compare_rows(ROW, unknown) == compare_rows(unknown, ROW) == ()
     moved = LockRow(**{name: getattr(ROW, name) for name in ROW.__struct_fields__} | {"digest": MOVED})
-    assert lock_rows.compare(ROW, moved) == (("digest", DIGEST, MOVED),)
+    assert compare_rows(ROW, moved) == (("digest", DIGEST, MOVED),)
 
 
 def test_the_file_says_what_the_lock_says(tmp_path):
     """Sorted, whatever came first."""
     path = tmp_path / "crosstasks.lock"
-    one = lock_rows.merge(held(platform="linux/arm64"), "linux/amd64", {ARM64: ROW, AMD64: ROW})
-    other = lock_rows.merge(lock_rows.merge(Lock(), "linux/amd64", {AMD64: ROW, ARM64: ROW}), "linux/arm64", {ARM64: ROW})
+    one = held(platform="linux/arm64").merge("linux/amd64", {ARM64: ROW, AMD64: ROW})
+    other = Lock().merge("linux/amd64", {AMD64: ROW, ARM64: ROW}).merge("linux/arm64", {ARM64: ROW})
     path.write_text(locking.dump(one))
     assert read(path) == one
     assert locking.dump(one) == locking.dump(other)
@@ -260,7 +260,7 @@ def test_tables_for_people():
         [ARM64, "linux/arm64", "cross", "git", MOVED[7:19], REF, "recipe", "0123456789ab", "1.96.0", "rustup", "2.23"],
         [AMD64, "linux/amd64", "zigbuild", "0.24.0", "-", "-", "1.96.0", "-"],
     ]
-    found = lock_rows.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
+    found = locking.Difference(target=ARM64, platform="linux/amd64", field="toolchain_source", locked="debian", now="")
     assert [line.split() for line in locking.differences_text([found]).splitlines()] == [
         ["target", "platform", "what", "crosstasks.lock", "now"],
         [ARM64, "linux/amd64", "toolchain-source", "debian", "-"],
@@ -280,8 +280,8 @@ def test_an_image_of_a_bundle_has_the_digest_that_is_locked():
     inventory, ref = brought()
     plan, asked = planned(facts(lock=held(), inventory=inventory), image={ref: image(ref)})
     assert (plan.route.image.ref, plan.locked, {question.about for question in asked}) == (ref, True, {"image"})
-    assert lock_rows.of(plan.route, plan.request) == ROW
-    assert lock_rows.compare(ROW, lock_rows.of(plan.route, plan.request)) == ()
+    assert lock_row(plan.route, plan.request) == ROW
+    assert compare_rows(ROW, lock_row(plan.route, plan.request)) == ()
 
 
 def test_an_image_of_a_bundle_with_another_digest_is_not_the_locked_one():
