@@ -39,7 +39,7 @@ class RustRequest:
 
     Attributes:
         target: whose standard library it needs.
-        release: the release, how it begins, or the channel; empty for any. *origin* is who says so.
+        release: the release, how it begins, or the channel; empty for any.
         minimum: the oldest that will do, ``rust-version`` of the workspace; empty for any.
         source: where the locked toolchain is from, ``rustup`` or ``debian``; empty if none is locked.
         build_std: the standard library is compiled, though somebody may ship it (``build-std = "always"``).
@@ -49,7 +49,6 @@ class RustRequest:
 
     target: Target
     release: str = ""
-    origin: str = ""
     minimum: str = ""
     source: str = ""
     build_std: bool = False
@@ -184,7 +183,6 @@ def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, confi
     request = RustRequest(
         target=target,
         release=release,
-        origin="`toolchain`" if config.toolchain else "rust-toolchain.toml",
         minimum=repository.rust_version,
         build_std=target.build_std or options.build_std == "always",
         components=tuple(name for name in repository.components if name not in ALWAYS),
@@ -195,7 +193,7 @@ def _rust(target: Target, verb: Verb, options: TargetConfig, facts: Facts, confi
     lock_release, source = lock.release(facts)
     if not (lock_release and request.accepts(lock_release)):
         return request  # what is configured wins, and the plan then says that the lock differs
-    return replace(request, release=lock_release, origin=lock.FILE, source=source)
+    return replace(request, release=lock_release, source=source)
 
 
 def _platforms(facts: Facts, options: TargetConfig) -> Iterator[str]:

@@ -64,19 +64,11 @@ EXACT: Final = re.compile(r"\d+\.\d+\.\d+|(nightly|beta)-\d{4}-\d\d-\d\d")
 """What names one compiler for ever."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """A release, and *why* it is this one."""
-
-    name: str
-    why: str
-
-
-def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
+def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[str | Absent | Questions]:
     """Give the releases to take, the one that is decided first; the others are for where that cannot be had."""
     if EXACT.fullmatch(rust.release):
         too_old = Absent(f"toolchain: {rust.release} is pinned, and rust-version is {rust.minimum}")
-        yield Release(name=rust.release, why=f"{rust.origin} names it") if rust.accepts(rust.release) else too_old
+        yield rust.release if rust.accepts(rust.release) else too_old
         return
     sources = request.config.toolchains
     if {"user", "rustup"}.intersection(sources):
@@ -88,7 +80,7 @@ def candidates(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     yield from _of_cache(host, rust, facts)
 
 
-def _of_user(rust: RustRequest, facts: Facts) -> Iterator[Release]:
+def _of_user(rust: RustRequest, facts: Facts) -> Iterator[str]:
     """Give the release of the active toolchain, if it is what is asked for; of a channel the newest that fits."""
     if not isinstance(rustup := facts.rustup, Rustup):
         return
@@ -99,14 +91,14 @@ def _of_user(rust: RustRequest, facts: Facts) -> Iterator[Release]:
     ]
     if fitting:
         folder = max(fitting, key=lambda folder: (folder.name == rustup.active, _order(folder.identity)))
-        yield Release(name=folder.identity, why=f"it is the user's {folder.name}")
+        yield folder.identity
 
 
 def _order(release: str) -> tuple[tuple[int, ...], str]:
     return versions.numbers(release), release
 
 
-def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
+def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[str | Absent | Questions]:
     """Give what rustup's server has under the channel that is asked for, of its stable ones if none is."""
     name = rust.release or "stable"
     question = Question("rust-channel", name)
@@ -120,10 +112,10 @@ def _of_channel(rust: RustRequest, request: Request, facts: Facts) -> Iterator[R
         what = f"{name} is {channel.release}" if rust.release else f"its stable is {channel.release}"
         yield Absent(f"rustup: {what}, and rust-version is {rust.minimum}")
     else:
-        yield Release(name=channel.release, why=f"rustup's server has it as {name}")
+        yield channel.release
 
 
-def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[Release | Absent | Questions]:
+def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Iterator[str | Absent | Questions]:
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
         yield Absent(f"debian: Debian has no {rust.release}")
@@ -137,7 +129,7 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
         machine = BY_TRIPLE[host].debian
         offered = [release for release, architectures in debian.rust.items() if rust.accepts(release) and machine in architectures]
         if offered:
-            yield Release(name=versions.highest(offered), why="it is the newest that Debian has")
+            yield versions.highest(offered)
         else:
             there = ", ".join(debian.rust) or "none"
             asked = rust.release or (f"{rust.minimum} or newer" if rust.minimum else "any")
@@ -179,11 +171,11 @@ def with_glibc(toolchain: Toolchain, facts: Facts) -> Toolchain:
     return structs.replace(toolchain, path=f"{facts.inventory.tools_home}/{name}", why=why, steps=steps)
 
 
-def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[Release]:
+def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[str]:
     """Give what an earlier call, or a bundle, has brought: where nothing else can be asked it is what there is."""
     releases = [folder.release for folder in facts.inventory.toolchains if folder.host == host and rust.accepts(folder.release)]
     if releases:
-        yield Release(name=max(releases, key=_order), why="it is the newest that is here")
+        yield max(releases, key=_order)
 
 
 def choose(host: str, request: Request, facts: Facts) -> Choice:
@@ -197,20 +189,20 @@ def choose(host: str, request: Request, facts: Facts) -> Choice:
     rust = request.rust
     if isinstance(rust, Absent):
         return rust
-    wish: Release | None = None
+    wish = ""
     reasons: dict[str, None] = {}
     for candidate in candidates(host, rust, request, facts):
         match candidate:
             case Absent(why=why):
                 reasons |= {} if any(why in reason for reason in reasons) else {why: None}
-            case Release() if wish and wish.name == candidate.name:
+            case str() if candidate == wish:
                 continue
-            case Release():
-                toolchain = _from_sources(host, candidate.name, rust, request, facts)
+            case str():
+                toolchain = _from_sources(host, candidate, rust, request, facts)
                 if not isinstance(toolchain, Absent):
                     return _instead(wish, toolchain, "; ".join(reasons), request, facts)
                 wish = wish or candidate
-                reasons[toolchain.why if candidate is wish else f"{candidate.name}: {toolchain.why}"] = None
+                reasons[toolchain.why if candidate == wish else f"{candidate}: {toolchain.why}"] = None
             case questions:
                 return questions
     return Absent("; ".join(reasons) or "no source is configured")
@@ -220,11 +212,11 @@ INSTEAD: Final = "is taken instead"
 """What the reason for a toolchain says of a release that nothing decided."""
 
 
-def _instead(wish: Release | None, other: Toolchain | Questions, reasons: str, request: Request, facts: Facts) -> Choice:
+def _instead(wish: str, other: Toolchain | Questions, reasons: str, request: Request, facts: Facts) -> Choice:
     """Say that another release is taken than was decided, or refuse that under strict."""
-    if wish is None or not isinstance(other, Toolchain):
+    if not wish or not isinstance(other, Toolchain):
         return other
-    why = f"{wish.name} is not available here ({reasons})"
+    why = f"{wish} is not available here ({reasons})"
     if request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
         hint = f'`toolchain = "{other.release}"` names it'
         return Absent(f"{why}, and strict = true does not allow {other.release} instead", hint)

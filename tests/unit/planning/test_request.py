@@ -52,7 +52,6 @@ def test_the_rust_that_is_asked_for():
     expected = {
         "target": targets.find("aarch64"),
         "release": "1.85",
-        "origin": "rust-toolchain.toml",
         "minimum": "1.80",
         "components": ("rust-src", "clippy"),
         "profile": "minimal",
@@ -62,9 +61,9 @@ def test_the_rust_that_is_asked_for():
     assert request("aarch64", known).rust == RustRequest(**expected)
     assert request("aarch64", known, None, "clippy").rust == RustRequest(**expected, tools=("clippy",))
     own = config(toolchain="stable", build_std="always")
-    assert request("aarch64", known, own).rust == RustRequest(**expected | {"release": "", "origin": "`toolchain`", "build_std": True})
+    assert request("aarch64", known, own).rust == RustRequest(**expected | {"release": "", "build_std": True})
     assert request("mips", known, config("mips")).rust.build_std
-    locked = {"release": "1.90.0", "origin": "crosstasks.lock", "source": "debian"}
+    locked = {"release": "1.90.0", "source": "debian"}
     plain = facts(repository=repository(), lock=LOCKED)
     assert request("aarch64", plain).rust == RustRequest(target=targets.find("aarch64"), **locked)
     assert request("aarch64", facts(repository=written, lock=LOCKED)).rust == RustRequest(**expected)
