@@ -187,6 +187,9 @@ class Toolchain(Ingredient, frozen=True, kw_only=True):
         return identity(self.release, self.date)
 
 
+ORIGINS: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
+"""Who makes toolchains, as users read it."""
+
 MOVING: Final = ("nightly", "beta")
 """Channels that hold another compiler every day, or every few."""
 

@@ -46,7 +46,7 @@ class PullProgress:
         """Know of no layer, and show nothing yet."""
         self.ref, self.say = ref, say
         self.sizes: dict[str, tuple[int, int]] = {}
-        self.pulled: set[str] = set()
+        self.complete: set[str] = set()
         self.terminal = sys.stderr.isatty()
         self.pause = 0.2 if self.terminal else 10.0
         self.next = time.monotonic() + self.pause
@@ -63,13 +63,13 @@ class PullProgress:
             total = self.sizes.get(layer, (0, 0))[1]
             self.sizes[layer] = (total, total)
             if status != "Download complete":
-                self.pulled.add(layer)
+                self.complete.add(layer)
 
     def __str__(self) -> str:
         if not self.sizes:
             return "no layer is new"
         done, total = (sum(size[at] for size in self.sizes.values()) / 1e6 for at in (0, 1))
-        return f"{len(self.pulled)} of {len(self.sizes)} layers, {done:.0f} of {total:.0f} MB"
+        return f"{len(self.complete)} of {len(self.sizes)} layers, {done:.0f} of {total:.0f} MB"
 
     def show(self) -> None:
         """Show it, unless that was just done."""

@@ -282,7 +282,7 @@ class RegistryClient:
         """Ask nothing yet; *timeout* is of each answer, in seconds."""
         import requests
 
-        reference = references.parse(ref).served
+        reference = references.parse(ref).with_server
         self.ref = ref
         self.version = reference.version
         self.timeout = timeout

@@ -27,7 +27,7 @@ class Reference(NamedTuple):
         return self.digest or self.tag or "latest"
 
     @property
-    def served(self) -> Reference:
+    def with_server(self) -> Reference:
         """Return the reference with the server that answers for it: without a registry, that is Docker's own."""
         if self.registry not in {"", "docker.io"}:
             return self

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import structs
 
-from ..catalog.ingredients import MOVING, BringGlibc, InstallToolchain, Questions, Tool, Toolchain, first
+from ..catalog.ingredients import MOVING, ORIGINS, BringGlibc, InstallToolchain, Questions, Tool, Toolchain, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
@@ -278,9 +278,6 @@ def ready(folder: Toolchain, source: str, why: str) -> Toolchain:
     return structs.replace(folder, release=folder.identity or folder.release, source=source, why=why)
 
 
-_ORIGIN: Final[Mapping[str, str]] = {"rustup": "rustup's server", "debian": "Debian's packages"}
-
-
 def _folder_of(need: Need, origin: str, facts: Facts) -> Toolchain | None:
     """Return the toolchain that an earlier call has made of a source, if there is one of this release."""
     folders = facts.inventory.toolchains
@@ -288,11 +285,11 @@ def _folder_of(need: Need, origin: str, facts: Facts) -> Toolchain | None:
 
 
 def _of_earlier_call(folder: Toolchain) -> Toolchain:
-    return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {_ORIGIN[folder.origin]}")
+    return ready(folder, "cache", f"{folder.name} was made by an earlier call, from {ORIGINS[folder.origin]}")
 
 
 def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
-    for origin in _ORIGIN:
+    for origin in ORIGINS:
         if (folder := _folder_of(need, origin, facts)) and not (_tool_gaps if folder.library else _gaps)(folder, need.rust):
             return _of_earlier_call(folder)
     return Absent(f"no {need.name} there yet")
@@ -362,7 +359,7 @@ def _plan_install(origin: Origin, offer: Offer, need: Need, folder: Toolchain | 
     shipped = not rust.build_std and set(rust.target.triples) <= set(offer.standard)
     library = not shipped or "rust-src" in rust.components
     if library and not offer.source:
-        why = f"{_ORIGIN[origin]} have neither the standard library of {target} for {need.release} nor its source"
+        why = f"{ORIGINS[origin]} have neither the standard library of {target} for {need.release} nor its source"
         return Absent(why)
     more = (triple for triple in rust.more if triple in offer.standard)
     triples = tuple(dict.fromkeys((*(rust.target.triples if shipped else ()), *more)))
@@ -393,7 +390,7 @@ def _plan_install(origin: Origin, offer: Offer, need: Need, folder: Toolchain | 
         glibc=RUSTUP_GLIBC if origin == "rustup" else DEBIAN_GLIBC,
         origin=origin,
         source=origin,
-        why=f"it comes from {_ORIGIN[origin]}",
+        why=f"it comes from {ORIGINS[origin]}",
         steps=(*(tool.steps if tool else ()), step),
     )
 

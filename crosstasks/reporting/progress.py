@@ -14,7 +14,16 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ..catalog import targets
-from ..catalog.ingredients import BringGlibc, BuildImage, CompileCross, InstallToolchain, InstallWheels, PullImage, RegisterEmulator
+from ..catalog.ingredients import (
+    ORIGINS,
+    BringGlibc,
+    BuildImage,
+    CompileCross,
+    InstallToolchain,
+    InstallWheels,
+    PullImage,
+    RegisterEmulator,
+)
 from ..core.errors import without_colours
 
 if TYPE_CHECKING:
@@ -115,8 +124,6 @@ TOOL_NAMES: Final = {"astral-dev-toolchain-cross": "cross", "ziglang": "zig"}
 
 WITH_GLIBC: Final = ", and glibc of Debian's packages for it"
 
-SERVERS: Final = {"rustup": "rustup's server", "debian": "Debian's packages"}
-
 
 def step_words(step: Provision) -> str:
     """Return what a step does, as a sentence without a subject."""
@@ -129,7 +136,7 @@ def step_words(step: Provision) -> str:
             return f"compile cross {flavour} with cargo"
         case InstallToolchain(release=release, targets=triples, library=library, source=source):
             parts = [*([f"the standard library of {some(triples)}"] if triples else []), *(["the library's source"] if library else [])]
-            return f"install Rust {release}{' with ' if parts else ''}{' and '.join(parts)}, from {SERVERS[source]}"
+            return f"install Rust {release}{' with ' if parts else ''}{' and '.join(parts)}, from {ORIGINS[source]}"
         case PullImage(ref=ref, platform=platform):
             return f"pull {ref} for {platform}"
         case BuildImage(recipe=recipe) if recipe.target.startswith("binfmt-"):

@@ -39,7 +39,7 @@ def test_the_parts_of_a_reference(ref, parts):
 )
 def test_what_a_registry_is_asked_for(ref, name, version):
     """Docker's own registry is meant where none is named."""
-    assert (name, version) == (parse(ref).served.name, parse(ref).version)
+    assert (name, version) == (parse(ref).with_server.name, parse(ref).version)
 
 
 @pytest.mark.parametrize(
