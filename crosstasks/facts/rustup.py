@@ -59,6 +59,9 @@ class RustupServer(Struct, frozen=True, kw_only=True):
     stable: str = ""
 
 
+GLIBC: Final = "2.17"
+"""What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
+
 ASK: Final = ("rustup", "--version")
 ASK_RUSTC: Final = ("rustc", "-vV")
 QUIET: Final[Mapping[str, str]] = {"RUSTUP_AUTO_INSTALL": "0", "RUSTUP_TOOLCHAIN": "none"}
@@ -132,7 +135,7 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
     library = folder / "lib/rustlib"
     channel, components = files.read(library / "multirust-channel-manifest.toml"), files.read(library / "components")
     release, host, date = release_of(channel, "[pkg.rustc]"), host_of(components) if channel else "", date_of(channel)
-    glibc = "2.17" if host.endswith("-linux-gnu") else ""
+    glibc = GLIBC if host.endswith("-linux-gnu") else ""
     if not (release and host):
         release, host = _ask_rustc(look, folder)
     return Toolchain(

@@ -38,7 +38,7 @@ from ..core import versions
 from ..core.steps import Absent, Question
 from ..facts import lock
 from ..facts.debian import Debian, rust_question
-from ..facts.rustup import Channel, Rustup
+from ..facts.rustup import GLIBC, Channel, Rustup
 from . import tools
 
 if TYPE_CHECKING:
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""
-
-RUSTUP_GLIBC: Final = "2.17"
-"""What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
 FOR_PEOPLE: Final = frozenset({"clippy", "rustfmt", "rust-docs", "rust-analyzer", "rust-analysis"})
 """Components that no build needs: a source that has none of them gives a toolchain all the same."""
@@ -387,7 +384,7 @@ def _plan_install(origin: Origin, offer: Offer, need: Need, folder: Toolchain | 
         host=need.host,
         path=f"{facts.inventory.home}/toolchains/{step.name}",
         standard=tuple(dict.fromkeys((need.host, *(folder.standard if folder else ()), *triples))),
-        glibc=RUSTUP_GLIBC if origin == "rustup" else DEBIAN_GLIBC,
+        glibc=GLIBC if origin == "rustup" else DEBIAN_GLIBC,
         origin=origin,
         source=origin,
         why=f"it comes from {ORIGINS[origin]}",
