@@ -24,7 +24,7 @@ from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
 from ..facts import inventory
-from ..planning.toolchains import RUSTUP_GLIBC
+from ..facts.rustup import GLIBC
 
 if TYPE_CHECKING:
     from ..core.steps import Done, Env, Runner, Say
@@ -184,7 +184,7 @@ def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner,
             _install(want, more.folder, rustup, run)
             files.replace_folder(path(more.folder, want), path(home, want))
         else:
-            mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
+            mark(path(home, want), contents(want, "rustup", GLIBC))
         say(f"Rust {want.release} for {want.host} lies in {path(home, want)}")
 
 
@@ -212,7 +212,7 @@ def _install(want: InstallToolchain, home: Path, rustup: str, run: Runner) -> No
         reason, _, more = ((message if error else chatter).strip() or f"it exited with {done.code}").partition("\n")
         hint = BUILD_STD if "unavailable for download" in reason else "is rustup's server, or what RUSTUP_DIST_SERVER names, within reach?"
         raise ToolMissing(f"rustup cannot install {want.name}: {reason}", why=more[-2000:], hint=hint)
-    mark(path(home, want), contents(want, "rustup", RUSTUP_GLIBC))
+    mark(path(home, want), contents(want, "rustup", GLIBC))
     lacking = missing(home, want)
     if lacking:
         raise ToolMissing(f"rustup installed {want.name} without {', '.join(lacking)}")
