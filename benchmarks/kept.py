@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -117,8 +116,7 @@ def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], 
     else:
         said |= {"tools": _tools(verb.rpartition(".")[2], options, cwd, env)}
     if said["result"] == "failed":
-        # where cargo unpacks crates is named after the registry's host
-        said["log"] = re.sub(r"registry/src/[^/]+", "registry/src", done.stderr)[-3000:]
+        print(done.stderr[-3000:], file=sys.stderr, flush=True)
     artifacts = [{key: value for key, value in one.items() if key in SHOWN and value} for one in result["artifacts"]]
     return {**said, **({"artifacts": artifacts} if artifacts else {}), "seconds": seconds, "date": date}
 

@@ -119,7 +119,12 @@ def union(step: InstallToolchain, present: Toolchain | None) -> InstallToolchain
 def mark(folder: Path, content: Toolchain) -> None:
     """Note the files of a toolchain, and then what it holds, which makes it count as whole."""
     cache.note_checksums(folder, but=BOOKS)
-    files.write(folder / inventory.MARKER, msgspec.json.format(msgspec.json.encode(inventory.marker_content(content))).decode())
+    files.write(folder / inventory.MARKER, marker(content))
+
+
+def marker(content: Toolchain) -> str:
+    """Return the text of the file that says what a toolchain holds."""
+    return msgspec.json.format(msgspec.json.encode(inventory.marker_content(content))).decode()
 
 
 def keep(place: Path, present: Toolchain, draft_: Path, other: Toolchain) -> None:

@@ -20,10 +20,11 @@ import hashlib
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import SEEK_END, BytesIO
 from pathlib import Path, PurePosixPath
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
@@ -165,8 +166,14 @@ def writer(path: Path) -> Iterator[Writer]:
         yield Writer(file)
 
 
-def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str], bool] = lambda _: True) -> None:
-    """Write a folder as a tar: everything that *keep* wants, owned by nobody in particular, each file for itself."""
+def pack(
+    folder: Path,
+    write: Callable[[bytes], object],
+    *,
+    keep: Callable[[str], bool] = lambda _: True,
+    contents: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
+    """Write a folder as a tar: what *keep* wants, owned by nobody in particular, each file for itself, some with other *contents*."""
     with tarfile.open(fileobj=cast("IO[bytes]", SimpleNamespace(write=write)), mode="w|", format=tarfile.GNU_FORMAT) as tar:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
@@ -177,7 +184,9 @@ def pack(folder: Path, write: Callable[[bytes], object], *, keep: Callable[[str]
             info.uid = info.gid = 0
             info.uname = info.gname = ""
             if info.isreg():
-                with path.open("rb") as content:
+                with BytesIO(contents[name]) if name in contents else path.open("rb") as content:
+                    info.size = content.seek(0, SEEK_END)
+                    content.seek(0)
                     tar.addfile(info, content)
             else:
                 tar.addfile(info)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -22,7 +22,7 @@ from ... import pipeline, provisioning
 from ...catalog import recipes
 from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
 from ...catalog.machines import MACHINES
-from ...catalog.targets import OCI_ARCH
+from ...catalog.targets import OCI_ARCH, find
 from ...clients import engines
 from ...context import on_platform
 from ...core import cache, files
@@ -76,7 +76,9 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: P
                 if (kind, folder.name) not in users:
                     context.say(f"packing {folder.name}")
                     with cache_check.intact(folder, context):
-                        writer.add(f"{kind}s/{folder.name}.tar.gz", kind, folder.name, partial(bundle.pack, folder))
+                        writer.add(
+                            f"{kind}s/{folder.name}.tar.gz", kind, folder.name, partial(bundle.pack, folder, **_selection(folder, triples))
+                        )
                 users[kind, folder.name] = (*users.get((kind, folder.name), ()), platform)
             users["images", _name(platform)] = (platform,)
             images += save_images(writer, context, platform, plans)
@@ -93,6 +95,25 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
     if plan.route.tool:
         yield "tool", Path(plan.route.tool.path).parents[1]
     yield from (("toolchain", Path(one.path)) for one in (plan.route.toolchain, plan.route.host_toolchain))
+
+
+def _selection(folder: Path, triples: Sequence[str]) -> Mapping[str, Any]:
+    """Leave out of a toolchain the standard libraries of other targets, which other projects asked for: one target costs one target."""
+    content = inventory.toolchain(folder)
+    if content is None:  # a tool
+        return {}
+    selected = {content.host, *(part for triple in triples for part in find(triple).triples)}
+    others = [triple for triple in content.standard if triple not in selected]
+    left = tuple(f"lib/rustlib/{triple}/" for triple in others)
+    if not others:
+        return {}
+    sums = (folder / cache.ALL).read_text("utf-8").splitlines(keepends=True)
+    rest = structs.replace(content, standard=tuple(triple for triple in content.standard if triple not in others))
+    contents = {
+        cache.ALL: "".join(line for line in sums if not line.partition("  ")[2].startswith(left)).encode(),
+        inventory.MARKER: toolchain.marker(rest).encode(),
+    }
+    return {"keep": lambda name: not f"{name}/".startswith(left), "contents": contents}
 
 
 def provide(triple: str, machine: Context, context: Context) -> Plan:

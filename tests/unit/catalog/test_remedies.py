@@ -108,6 +108,11 @@ def test_the_page_is_made_of_the_table():
             'error: unable to find system framework "Security".\nerror: unable to find system framework "CoreFoundation".',
             "Security, CoreFoundation: set SDKROOT",
         ),
+        (
+            'error: unable to find dynamic system library "objc" using strategy\nerror: unable to find system framework "IOKit".',
+            "IOKit: set SDKROOT",
+        ),
+        ('error: unable to find dynamic system library "geom" using strategy no_fallback.', "geom: leave out the feature"),
     ],
 )
 def test_what_is_missing_is_answered_with_the_line_that_mends_it(text, advice):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tarfile
 from contextlib import nullcontext
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
+from crosstasks.catalog.ingredients import Toolchain
+from crosstasks.core import cache, files
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.offline import bundle_tasks
+from crosstasks.extras.offline import bundle, bundle_tasks
 from crosstasks.extras.offline.bundle import Member
 from crosstasks.extras.offline.bundle_tasks import Ready, fits
+from crosstasks.facts import inventory
+from crosstasks.provisioning import toolchain
 from crosstasks.testing import config, facts
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
@@ -105,6 +111,25 @@ def test_a_member_names_the_platforms_that_need_it(monkeypatch, tmp_path):
     }
     assert (AMD64, ARM64) == manifest.platforms
     assert (ARM, MUSL) * 2 == manifest.images
+
+
+def test_a_toolchain_is_packed_with_what_the_targets_need(tmp_path):
+    """Without the standard libraries that other projects asked for; what comes out is whole, and says what it holds."""
+    host, folder, out = facts().host.triple, tmp_path / f"1.95.0-{facts().host.triple}", tmp_path / "out"
+    for name in ("bin/rustc", f"lib/rustlib/{host}/lib/std", f"lib/rustlib/{ARM}/lib/std", f"lib/rustlib/{MUSL}/lib/std"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(name)
+    toolchain.mark(
+        folder, Toolchain(name=folder.name, path=str(folder), release="1.95.0", host=host, standard=(host, ARM, MUSL), origin="rustup")
+    )
+    packed = BytesIO()
+    bundle.pack(folder, packed.write, **bundle_tasks._selection(folder, (ARM,)))  # noqa: SLF001 - a whole bundle takes an engine
+    with tarfile.open(fileobj=BytesIO(packed.getvalue())) as tar:
+        files.extract(tar, out)
+    assert {host, ARM} == {path.name for path in (out / "lib/rustlib").iterdir()}
+    assert {host, ARM} == set(inventory.toolchain(out).standard)
+    assert () == cache.changed_files(out)
+    assert {} == bundle_tasks._selection(folder, (ARM, MUSL))  # noqa: SLF001 - likewise
 
 
 def test_dependencies_are_fetched_by_a_cargo_that_runs_here(monkeypatch):
