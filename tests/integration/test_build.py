@@ -74,13 +74,12 @@ def built(done):
 
 
 @pytest.mark.parametrize("alias", CROSS)
-def test_cross_builds_what_was_asked_for(alias, repository, crosstasks, cache):
-    """Each gnu target that Debian has a std for is built by cross, its artifact found at the stable path; what cargo asked rustc is kept apart."""
+def test_cross_builds_what_was_asked_for(alias, repository, crosstasks):
+    """Each gnu target that Debian has a std for is built by cross, and its artifact found at the stable path."""
     result = built(crosstasks("build", "--target", alias, "--builder", "cross", "--format", "json", cwd=repository, **NO_DEBUG))
     (artifact,) = result["artifacts"]
     assert result["route"].startswith("cross 0.2.5, image")
     assert artifact["path"] == str(repository / "target" / "crosstasks" / result["target"] / "debug" / "whereami")
-    assert list((cache / "answers").glob("cargo-*/.rustc_info.json"))
 
 
 @pytest.mark.parametrize("alias", CROSS)

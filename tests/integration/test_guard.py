@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from crosstasks.building import guard as guards
 from crosstasks.building import outcome
 from crosstasks.catalog.ingredients import Toolchain
+from crosstasks.core import versions
 from crosstasks.core.errors import BuildFailed, ConfigError, EngineFailed, ImageFailed, NoRoute, RefusedArgument, ToolMissing
 
 HOST = "x86_64-unknown-linux-gnu"
@@ -387,6 +388,17 @@ def test_the_guarded_cross_builds_in_the_container(bench):
     assert (bench.target / HOST / "debug" / "tiny").is_file()
     done, _, _ = bench.run("run", "--target", HOST)
     assert (done.returncode, done.stdout) == (0, "ran in /project\n")
+
+
+def test_what_cargo_asked_the_compiler_is_kept_apart(bench, tmp_path):
+    """By cargo 1.91 and newer; an older one keeps it in the target folder, where the container's cargo writes it anew."""
+    (folder := tmp_path / "answers").mkdir()
+    done, _, _ = bench.run("build", "--target", HOST, build_dir=str(folder))
+    assert done.returncode == 0, done.stderr
+    version = subprocess.run((f"{bench.toolchain.path}/bin/cargo", "--version"), check=True, capture_output=True, text=True).stdout.split()[
+        1
+    ]
+    assert (versions.numbers(version) >= (1, 91)) == (folder / ".rustc_info.json").is_file()
 
 
 @pytest.mark.parametrize("custom", [None, "1"])
