@@ -66,12 +66,6 @@ def made(folder: Path, runroot: str, driver: str = "vfs", *more: str) -> Path:
     return podman
 
 
-def driver(folder: Path) -> str:
-    """Return the one that mounts layers, for root where the kernel does that; else the one that copies an image for each of its layers."""
-    kind = subprocess.run(("stat", "--file-system", "--format=%T", folder), check=True, capture_output=True, text=True).stdout.strip()
-    return "vfs" if os.geteuid() or kind == "overlayfs" else "overlay"
-
-
 def unmounted(folder: Path) -> None:
     """Take away what podman leaves mounted."""
     subprocess.run(("umount", folder / "s" / "overlay"), check=False, capture_output=True)

@@ -18,12 +18,8 @@ from crosstasks.clients import engines
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """A podman of our own."""
-    folder = tmp_path_factory.mktemp("engine")
     with tempfile.TemporaryDirectory(prefix="podman-") as runroot:
-        try:
-            yield str(podman.made(folder, runroot, podman.driver(folder)))
-        finally:
-            podman.unmounted(folder)
+        yield str(podman.made(tmp_path_factory.mktemp("engine"), runroot))
 
 
 MAIN = """fn main() { println!("{}", std::env::consts::ARCH); }
