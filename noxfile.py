@@ -33,8 +33,8 @@ SHORT = ("-m", "not long")
 HOSTS = ("tests/integration/test_user_lands.py", "tests/integration/test_names_that_ignore_case.py")
 HOURS = tuple(f"--ignore={path}" for path in (WORKSPACES, IMAGES, *HOSTS))
 """What sessions of their own run."""
-SIDE_BY_SIDE = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
-"""Much of these tests is waiting, for the engine and for time limits: four workers keep two processors busy."""
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Much of these tests is waiting, for the engine and for time limits: three workers keep two processors busy."""
 UNIT = ("tests/unit", "tests/frontends", "-n", "2", "-p", "randomly")
 
 
