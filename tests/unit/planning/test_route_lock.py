@@ -158,16 +158,7 @@ def test_a_locked_recipe_keeps_upstream_from_being_asked():
 
 def test_the_locked_toolchain_is_kept_though_there_is_a_newer_one():
     """Release and maker; the server's stable is 1.96.0."""
-    row = LockRow(
-        builder="cross",
-        flavour="0.2.5",
-        image=REF,
-        platform="linux/amd64",
-        digest=DIGEST,
-        toolchain="1.85.0",
-        toolchain_source="debian",
-        glibc="2.23",
-    )
+    row = structs.replace(ROW, toolchain="1.85.0", toolchain_source="debian")
     at = f"{REF.rpartition(':')[0]}@{DIGEST}"
     own = config(fallback=[])
     with pytest.raises(NoRoute, match=r"needs glibc 2\.36"):  # Debian's rustc, in an image of Ubuntu 16.04
