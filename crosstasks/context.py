@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from .catalog.machines import MACHINES
-from .core import cache
+from .core import cache, files
 from .core.errors import ConfigError, EngineFailed
 from .core.looking import Look
 from .core.steps import About, Absent, Question, Runner, Say
@@ -125,7 +125,13 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
     def lacking(suite: str, architecture: str, names: Sequence[str]) -> Mapping[str, str]:
         return _archive_with_lists(folder, config, suite, [architecture], say).lacking(names, architecture)
 
-    return {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_missing": lacking, "terminal": _terminal}
+    def labels() -> Sequence[str]:
+        from .clients import engines
+
+        return engines.labels(files.unique_name())
+
+    asked = {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_missing": lacking}
+    return {**asked, "terminal": _terminal, "labels": labels}
 
 
 def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:

@@ -23,7 +23,7 @@ from ..core.errors import ConfigError, CrosstasksError, EngineFailed
 from ..core.results import Container
 from ..core.steps import Absent, Done, Env
 from ..facts import engine
-from ..reporting import report
+from ..reporting import streams
 from . import arguments, dependencies, environment, guard, outcome
 from .outcome import explain
 
@@ -58,7 +58,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
 def _common(target_dir: Path, context: Context) -> dict[str, Any]:
     """Return what of a call does not depend on the builder."""
-    colour = report.has_colour(sys.stderr, context.environ)
+    colour = streams.has_colour(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
     path = context.environ.get("PATH", os.defpath)
     return {"target_dir": str(target_dir), "colour": colour, "width": width, "path": path, "env": context.extra.env}

@@ -36,7 +36,7 @@ from ..core.results import Container
 from ..core.steps import NEXTEST, RUNNING, TESTING
 from ..facts.engine import Engine
 from ..provisioning import cache_check
-from ..reporting import ci, report
+from ..reporting import ci, streams
 from . import arguments, commands, dependencies, environment, guard
 from .artifacts import CargoOutput, Messages, host_paths, universal
 from .commands import STARTERS
@@ -295,7 +295,7 @@ def _form(context: Context) -> str:
     """Return what lets cargo hand the compiler's messages to us, who print them; empty leaves that to cargo."""
     if not ci.wants_diagnostics(context.environ):
         return ""
-    return "json-diagnostic-rendered-ansi" if report.has_colour(sys.stderr, context.environ) else "json"
+    return "json-diagnostic-rendered-ansi" if streams.has_colour(sys.stderr, context.environ) else "json"
 
 
 def _to_stdout(line: bytes) -> None:

@@ -12,7 +12,6 @@ from typing import Final, Literal, TypeAlias, TypeVar
 from msgspec import Struct
 
 from ..core.steps import Absent, Failure, Question, Step
-from .recipes import Recipe
 
 Questions: TypeAlias = tuple[Question, ...]
 """What has to be known before the answer can be given."""
@@ -95,6 +94,51 @@ class PullImage(Step, frozen=True, kw_only=True, tag=True):
     ref: str
     platform: str
     digest: str
+
+
+# under other keys, every tag would be another
+class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc", "emulator": "qemu"}):
+    """What an image is made of.
+
+    Attributes:
+        tag: the reference that it gets: the target and platform, and a hash of everything here.
+        moment: of which the packages are, if the mirror keeps the archive as it was at one (``20261101T000000Z``).
+        architecture: Debian's name of the image's own.
+        base: packages for every target; *packages*: those for this one.
+        emulator: what runs the target's programs: wine, or the only emulator that is taken from QEMU's; empty for none.
+        env: the image's environment.
+        links: what maintainer scripts would have linked, besides what every image has.
+        glibc: of the programs in the image.
+        glibc_floor: the glibc that artifacts are linked against, and so need at most; empty if it is another C library.
+        runs: it can run the target's programs.
+    """
+
+    tag: str = ""
+    target: str
+    platform: str
+    suite: str
+    moment: str = ""
+    architecture: str
+    base: tuple[str, ...]
+    packages: tuple[str, ...]
+    emulator: str = ""
+    env: Mapping[str, str]
+    links: Mapping[str, str] = {}
+    glibc: str
+    glibc_floor: str = ""
+    runs: bool = True
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Return the labels of the image, by which it is found, and cleaned away."""
+        return {
+            "crosstasks.image": self.tag,
+            "crosstasks.target": self.target,
+            "crosstasks.glibc": self.glibc,
+            "crosstasks.libc": self.glibc_floor,
+            "crosstasks.suite": self.suite,
+            "org.opencontainers.image.title": f"crosstasks image for {self.target}",
+        }
 
 
 class BuildImage(Step, frozen=True, kw_only=True, tag=True):

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import Struct
 
 from ..core.steps import Absent
+from .ingredients import Recipe
 from .machines import MACHINES
 from .targets import find
 
@@ -90,51 +90,6 @@ WINE_RUNNER: Final = f"{SPAWN}/wine.sh"
 """What starts a program for Windows in an image with wine."""
 
 
-# under other keys, every tag would be another
-class Recipe(Struct, frozen=True, kw_only=True, rename={"glibc_floor": "libc", "emulator": "qemu"}):
-    """What an image is made of.
-
-    Attributes:
-        tag: the reference that it gets: the target and platform, and a hash of everything here.
-        moment: of which the packages are, if the mirror keeps the archive as it was at one (``20261101T000000Z``).
-        architecture: Debian's name of the image's own.
-        base: packages for every target; *packages*: those for this one.
-        emulator: what runs the target's programs: ``WINE``, or the only emulator that is taken from QEMU's; empty for none.
-        env: the image's environment.
-        links: what maintainer scripts would have linked, besides what every image has.
-        glibc: of the programs in the image.
-        glibc_floor: the glibc that artifacts are linked against, and so need at most; empty if it is another C library.
-        runs: it can run the target's programs.
-    """
-
-    tag: str = ""
-    target: str
-    platform: str
-    suite: str
-    moment: str = ""
-    architecture: str
-    base: tuple[str, ...] = BASE
-    packages: tuple[str, ...]
-    emulator: str = ""
-    env: Mapping[str, str]
-    links: Mapping[str, str] = {}
-    glibc: str
-    glibc_floor: str = ""
-    runs: bool = True
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Return the labels of the image, by which it is found, and cleaned away."""
-        return {
-            "crosstasks.image": self.tag,
-            "crosstasks.target": self.target,
-            "crosstasks.glibc": self.glibc,
-            "crosstasks.libc": self.glibc_floor,
-            "crosstasks.suite": self.suite,
-            "org.opencontainers.image.title": f"crosstasks image for {self.target}",
-        }
-
-
 def lean(full: Recipe) -> Recipe:
     """Return the recipe of the same image without its emulator, whose package is a quarter of the download: to compile alone."""
     if not full.emulator:
@@ -189,6 +144,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         suite=suite,
         moment=moment,
         architecture=architecture,
+        base=BASE,
         packages=(*(() if native else target.packages), *_emulator_packages(runner), *extra),
         emulator=runner,
         links=_links(target),

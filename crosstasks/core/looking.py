@@ -94,6 +94,7 @@ class Look:
         debian_missing: asks what it lacks: a suite, an architecture, names.
         debian_mirror: where it is asked, and whose signature counts, as configured; empty where nothing is.
         terminal: tells whether the user can be asked.
+        labels: gives the labels of a container that looking starts, each for a ``--label``.
         root: of the file system, and *platform* and *now* what Python says of machine and time; tests give others.
     """
 
@@ -113,6 +114,7 @@ class Look:
     debian_missing: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_client
     debian_mirror: str = ""
     terminal: Callable[[], bool] = lambda: False
+    labels: Callable[[], Sequence[str]] = tuple
     root: Path = Path("/")
     platform: Callable[[], Platform] = Platform.here
     now: Callable[[], float] = time.time

@@ -152,7 +152,8 @@ def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Abse
     if loaded.code:
         return Absent(f"the engine does not take an image of {platform}: {words(loaded)}")
     image = f"{engine.program.prefix}{tag}"
-    argv = ("run", "--rm", "--name", name, "--platform", platform, "--pull", "never", "--network", "none", *options, image)
+    labels = (f"--label={label}" for label in look.labels())  # else nobody would know it, if we were killed
+    argv = ("run", "--rm", "--name", name, *labels, "--platform", platform, "--pull", "never", "--network", "none", *options, image)
     try:
         return look.run((engine.command, *argv), timeout=PATIENCE)
     except CrosstasksError:
@@ -202,7 +203,7 @@ def doubtful(engine: Engine, host: Host) -> bool:
 
 def maps_folders(engine: Engine, host: Host) -> bool:
     """Tell whether cross finds the folders of the container that we are in: it can with one driver only."""
-    return engine.store in {"", "overlay2"} and not engine.remote and host.container not in {"", "unknown"}
+    return engine.store == "overlay2" and not engine.remote and host.container not in {"", "unknown"}
 
 
 def ask_shared(look: Look, question: Question, facts: BaseFacts) -> SharedFolder | Absent:

@@ -22,7 +22,7 @@ from ..facts.probes import PLATFORMS, EmulationTest, doubtful
 from . import tools
 
 if TYPE_CHECKING:
-    from ..catalog.recipes import Recipe
+    from ..catalog.ingredients import Recipe
     from ..catalog.targets import Target
     from ..facts import Facts
     from ..facts.registry import RegistryImage

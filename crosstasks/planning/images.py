@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..catalog import recipes
-from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, first
+from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, Recipe, first
 from ..catalog.machines import MACHINES
 from ..catalog.pins import pins
 from ..catalog.recipes import SUITE, SUITES
@@ -99,7 +99,7 @@ class Search:
         return SOURCES[source](self)
 
     @property
-    def recipe(self) -> recipes.Recipe | Absent:
+    def recipe(self) -> Recipe | Absent:
         """Return what an image built here is made of."""
         return self.request.recipes[self.platform]
 
@@ -126,7 +126,7 @@ class Search:
         floor = row.glibc_floor if self.request.target.libc == "gnu" else ""
         return {"glibc": BASE_GLIBC.get(row.base, ""), "glibc_floor": floor, "runs": bool(row.runners)}
 
-    def recipe_traits(self, recipe: recipes.Recipe) -> Traits:
+    def recipe_traits(self, recipe: Recipe) -> Traits:
         """Return what is known of an image by what it is made of. What is put into it for one target, all of its compilers may see."""
         tables = self.facts.settings.cross_tables(self.request.target.triple)
         changed = self.request.options.packages or any("pre-build" in table for table in tables)

@@ -16,7 +16,7 @@ itself, without a container: plain cargo, cargo-zigbuild, cargo-xwin and an NDK.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
@@ -30,7 +30,7 @@ from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from . import emulators, images, toolchains, tools
-from .route import Builder, Candidate, Outcome, Parts, assemble, oldest_for_zig
+from .route import Builder, Candidate, Outcome, assemble, oldest_for_zig
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
@@ -40,6 +40,19 @@ if TYPE_CHECKING:
 
 FOREIGN_PLATFORM: Final = "linux/amd64"
 """What may be emulated: all images of cross are for it."""
+
+
+class Parts:
+    """The ingredients that routes of one request share, each chosen once."""
+
+    def __init__(self, request: Request, facts: Facts) -> None:
+        """Choose nothing yet."""
+        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
+        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
+        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
+        self.nextest = cache(
+            lambda triple, in_image: tools.nextest(triple, request, facts, in_image=in_image) if request.verb in NEXTEST else None
+        )
 
 
 def _of_cross(platform: str, request: Request, facts: Facts, parts: Parts) -> Iterator[Candidate]:

@@ -16,7 +16,7 @@ from ..core.steps import RUNNING, Absent, Verb
 from ..facts import lock
 
 if TYPE_CHECKING:
-    from ..catalog.recipes import Recipe
+    from ..catalog.ingredients import Recipe
     from ..config.configuration import Config, TargetConfig
     from ..facts import Facts
     from ..facts.lock import LockRow

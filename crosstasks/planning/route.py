@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -13,14 +12,12 @@ from ..catalog import recipes
 from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain, all_open
 from ..catalog.targets import default_image
 from ..core import references, versions
-from ..core.steps import NEXTEST, RUNNING, Absent, Refused
+from ..core.steps import RUNNING, Absent, Refused
 from ..facts.inventory import BUNDLE_PREFIX
 from ..facts.lock import HINT, LockRow, differs
-from . import toolchains, tools
 
 if TYPE_CHECKING:
     from ..catalog.targets import Target
-    from ..facts import Facts
     from .request import Request
 
 
@@ -235,16 +232,3 @@ def differs_from_lock(route: Route, request: Request) -> Absent | None:
     """Refuse a route that differs from the lock."""
     different = compare_rows(request.lock_row, lock_row(route, request)) if request.lock_row else ()
     return Absent(differs(*different[0]), HINT) if different else None
-
-
-class Parts:
-    """The ingredients that routes of one request share, each chosen once."""
-
-    def __init__(self, request: Request, facts: Facts) -> None:
-        """Choose nothing yet."""
-        self.toolchain = cache(lambda host: toolchains.choose(host, request, facts))
-        self.cross = cache(lambda flavour: tools.cross(flavour, request, facts))
-        self.zigbuild = cache(lambda: tools.zigbuild(request, facts))
-        self.nextest = cache(
-            lambda triple, in_image: tools.nextest(triple, request, facts, in_image=in_image) if request.verb in NEXTEST else None
-        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..catalog import recipes
-from ..catalog.recipes import Recipe
+from ..catalog.ingredients import Recipe
 from ..catalog.targets import ARCHES
 from ..clients import engines
 from ..core import files

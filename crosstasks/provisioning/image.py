@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..catalog.recipes import BASE, SPAWN, WINE, Recipe, lean
+from ..catalog.recipes import BASE, SPAWN, WINE, lean
 from ..clients import engines
 from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
@@ -28,6 +28,7 @@ from ..core import cache, files
 from ..core.errors import ImageFailed
 
 if TYPE_CHECKING:
+    from ..catalog.ingredients import Recipe
     from ..clients.debian import Archive
     from ..context import Context
     from ..core.steps import Say

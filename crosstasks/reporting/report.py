@@ -16,7 +16,7 @@ from ..catalog import targets
 from ..catalog.ingredients import Image, Ingredient, Tool, Toolchain
 from ..core.errors import harmless
 from ..planning.route import alike
-from . import progress
+from . import progress, streams
 
 if TYPE_CHECKING:
     from ..core.results import Artifact, Result
@@ -29,18 +29,9 @@ def say(line: str) -> None:
     print(f"{progress.clear_line()}{dim('*')} {harmless(line)}", file=sys.stderr, flush=True)
 
 
-def has_colour(stream: object, environ: Mapping[str, str]) -> bool:
-    """Tell whether to colour: ``NO_COLOR`` and ``FORCE_COLOR`` win over what the stream is."""
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return True
-    return bool(getattr(stream, "isatty", lambda: False)()) and environ.get("TERM") != "dumb"
-
-
 def paint(code: str, text: str, stream: object) -> str:
     """Return text for a stream, in the colour that an ANSI code of that number gives."""
-    return f"\x1b[{code}m{text}\x1b[0m" if has_colour(stream, os.environ) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if streams.has_colour(stream, os.environ) else text
 
 
 def dim(text: str) -> str:

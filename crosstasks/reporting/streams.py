@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ..core import cache
@@ -99,6 +99,15 @@ def read(most: int = -1) -> str:
 def is_interactive() -> bool:
     """Tell whether somebody is at standard input, to be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def has_colour(stream: object, environ: Mapping[str, str]) -> bool:
+    """Tell whether to colour: ``NO_COLOR`` and ``FORCE_COLOR`` win over what the stream is."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return bool(getattr(stream, "isatty", lambda: False)()) and environ.get("TERM") != "dumb"
 
 
 def confirm(question: str) -> bool:

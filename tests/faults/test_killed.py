@@ -17,6 +17,7 @@ from rustup_server import hollow, publish, serving
 from crosstasks.catalog import recipes
 from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
 from crosstasks.catalog.pins import pins
+from crosstasks.clients.engines import EngineClient
 from crosstasks.clients.process import run
 from crosstasks.facts import inventory
 from crosstasks.provisioning import emulation, tools
@@ -171,8 +172,8 @@ def test_while_a_program_proves_a_platform(crosstasks, crate):
     child.communicate()
     assert "native" in crosstasks("emulation.status", "--platform", "linux/amd64", cwd=crate).stdout
     time.sleep(1)  # for one that was only being made
-    assert not subprocess.run(
-        ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof"), check=True, capture_output=True, text=True
-    ).stdout
-    for left in images() - before:
-        subprocess.run(("docker", "rmi", left), check=True, capture_output=True)
+    EngineClient("docker", run).sweep()
+    left = ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof=linux/amd64")
+    assert not subprocess.run(left, check=True, capture_output=True, text=True).stdout
+    for image in images() - before:
+        subprocess.run(("docker", "rmi", image), check=True, capture_output=True)

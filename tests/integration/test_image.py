@@ -20,6 +20,7 @@ import pytest
 from msgspec.structs import replace
 
 from crosstasks.catalog import recipes, targets
+from crosstasks.catalog.ingredients import Recipe
 from crosstasks.clients import engines
 from crosstasks.clients.debian import Archive
 from crosstasks.clients.debian.deb import members
@@ -41,7 +42,7 @@ from pathlib import Path
 import msgspec
 from crosstasks.provisioning import image
 from crosstasks.clients.debian import Archive
-from crosstasks.catalog.recipes import Recipe
+from crosstasks.catalog.ingredients import Recipe
 recipe, debian, folder = msgspec.json.decode(sys.argv[1], type=Recipe), Path(sys.argv[2]), Path(sys.argv[3])
 say = lambda line: print(line, flush=True)
 image.build(recipe, engine="docker", folder=folder, archive=Archive(debian, recipe.suite, say=say), spawn=(), say=say)
@@ -80,7 +81,7 @@ def own():
 def wanted(name, on=HOST, **more):
     """Return a recipe, which must be possible."""
     recipe = recipes.recipe(targets.find(name), on, SUITE, **more)
-    assert isinstance(recipe, recipes.Recipe), recipe
+    assert isinstance(recipe, Recipe), recipe
     return recipe
 
 

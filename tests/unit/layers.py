@@ -51,23 +51,25 @@ def first_word(module: str) -> str:
     return module if module == "urllib.parse" else module.partition(".")[0]
 
 
-def statements(tree: ast.AST, *, types: bool) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Give every import of a module, inside functions too; with *types* those for type checkers as well."""
+def statements(tree: ast.AST, *, types: bool, functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Give every import of a module; with *types* those for type checkers as well, with *functions* those inside of some."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not types:
             continue
+        if isinstance(node, ast.FunctionDef) and not functions:
+            continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        yield from statements(node, types=types)
+        yield from statements(node, types=types, functions=functions)
 
 
 @cache
-def imported(name: str, *, types: bool = True) -> frozenset[str]:
+def imported(name: str, *, types: bool = True, functions: bool = True) -> frozenset[str]:
     """Return what a module imports: ours by their names below the package, others by their first word."""
     path = MODULES[name]
     package = [part for part in (name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]) if part]
     modules: set[str] = set()
-    for node in statements(ast.parse(path.read_text("utf-8")), types=types):
+    for node in statements(ast.parse(path.read_text("utf-8")), types=types, functions=functions):
         if isinstance(node, ast.Import):
             modules |= {first_word(alias.name) for alias in node.names}
         elif not node.level:
@@ -78,6 +80,13 @@ def imported(name: str, *, types: bool = True) -> frozenset[str]:
             names = {alias.name for alias in node.names if ".".join([*base, alias.name]) not in MODULES}
             modules |= ours | ({".".join(base)} if names else set())
     return frozenset(modules)
+
+
+@cache
+def chain(name: str) -> tuple[str, ...]:
+    """Return the longest chain of our modules that each import the next when they are loaded, from this one down."""
+    below = imported(name, types=False, functions=False) & set(MODULES) - {name}
+    return (name, *max(map(chain, below), key=len, default=()))
 
 
 @cache

@@ -6,7 +6,7 @@ import ast
 from collections import Counter
 
 import pytest
-from layers import LAYERS, MODULES, OUTSIDE, circles, imported, layer, place, reached, word
+from layers import LAYERS, MODULES, OUTSIDE, chain, circles, imported, layer, place, reached, word
 
 PURE = [name for name in MODULES if word(name) == "Pure"]
 
@@ -46,6 +46,12 @@ def test_layers_import_in_one_direction(name):
 def test_no_modules_import_one_another():
     """In no way at all."""
     assert [] == circles()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_reader_goes_down_ten_modules_at_most(name):
+    """From any to the one that imports nothing of ours, as they are loaded."""
+    assert len(chain(name)) <= 10, chain(name)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.catalog.recipes import Recipe, emulator, recipe
+from crosstasks.catalog.ingredients import Recipe
+from crosstasks.catalog.recipes import emulator, recipe
 from crosstasks.config.options import Options
 from crosstasks.core.steps import Absent
 

@@ -12,7 +12,8 @@ import pytest
 from acting import context
 from debian_archive import write_deb
 
-from crosstasks.catalog.recipes import BASE, Recipe
+from crosstasks.catalog.ingredients import Recipe
+from crosstasks.catalog.recipes import BASE
 from crosstasks.clients import engines
 from crosstasks.clients.debian.index import Package
 from crosstasks.provisioning import image

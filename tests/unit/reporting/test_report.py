@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -123,24 +122,6 @@ def test_a_failure_names_the_routes_that_failed_before():
         failures=(Failure(route="cross 0.2.5", what="no image"),),
     )
     assert f"{ARM64}: test failed: it broke\n  not by cross 0.2.5: no image" == report.result_text((result,))
-
-
-@pytest.mark.parametrize(
-    ("terminal", "environ", "coloured"),
-    [
-        (True, {}, True),
-        (False, {}, False),
-        (True, {"TERM": "dumb"}, False),
-        (True, {"NO_COLOR": "1"}, False),
-        (False, {"FORCE_COLOR": "1"}, True),
-        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
-        (True, {"NO_COLOR": ""}, True),
-    ],
-)
-def test_where_there_is_colour(terminal, environ, coloured):
-    """On a terminal that has some, unless the user says otherwise; a stream that is closed has none."""
-    assert coloured is report.has_colour(SimpleNamespace(isatty=lambda: terminal), environ)
-    assert not report.has_colour(None, {})
 
 
 def test_progress_goes_to_standard_error_without_what_moves_the_cursor(monkeypatch, capsys):

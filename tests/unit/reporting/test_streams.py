@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,3 +109,21 @@ def test_only_the_result_reaches_standard_output(capfd):
     assert before is sys.stdout
     os.write(1, b"later\n")
     assert ("the result\nlater\n", "a program\n") == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "coloured"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+    ],
+)
+def test_where_there_is_colour(terminal, environ, coloured):
+    """On a terminal that has some, unless the user says otherwise; a stream that is closed has none."""
+    assert coloured is streams.has_colour(SimpleNamespace(isatty=lambda: terminal), environ)
+    assert not streams.has_colour(None, {})
