@@ -1,5 +1,4 @@
-"""
-Change one thing in the code that decides, and see whether a unit test notices: ``nox -s mutants``.
+"""Change one thing in the code that decides, and see whether a unit test notices: ``nox -s mutants``.
 
 A sample of all small changes (:data:`SCOPE`, :class:`Changes`) is drawn by a seed. Each is tried in a process of its own, forked from one
 that has collected the unit tests: the function is given its changed code, no file is written, and the tests that reach the line run, those
@@ -102,8 +101,7 @@ class Change:
 
 
 class Changes(ast.NodeTransformer):
-    """
-    Walk through a module and count what can be changed; make the change with the number *wanted*, none if it is negative.
+    """Walk through a module and count what can be changed; make the change with the number *wanted*, none if it is negative.
 
     Changed are comparisons, ``and`` and ``or``, conditions (negated), ``True`` and ``False``, whole numbers (one more), words in quotes
     that have no space (keys, options and names, not messages), arithmetic, results (``None``), and calls that stand alone (left out).
@@ -282,8 +280,7 @@ def _own(change: Change) -> list[str]:
 
 
 def _reaching(change: Change, package: Path, data: coverage.CoverageData) -> Reach:
-    """
-    Tell which tests reach the line, by the last measurement of coverage.
+    """Tell which tests reach the line, by the last measurement of coverage.
 
     None reaches what an import runs, and what was made a constant has no line: then it is the own ones, and the :data:`OTHERS` that reach
     the most lines of the module.

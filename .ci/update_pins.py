@@ -25,8 +25,7 @@ Page: TypeAlias = "Callable[[str], Iterable[DistributionPackage]]"
 
 
 def wheels(files: Iterable[DistributionPackage], wanted: str = "") -> tuple[str, dict[str, str]]:
-    """
-    Return the newest release, and the tags of its wheels by their hashes.
+    """Return the newest release, and the tags of its wheels by their hashes.
 
     Args:
         files: of one project.

@@ -24,8 +24,7 @@ TARGET: Final = "aarch64-unknown-linux-gnu"
 
 
 class Library(Struct, frozen=True, kw_only=True):
-    """
-    A crate that needs something of the system.
+    """A crate that needs something of the system.
 
     Attributes:
         needs: its line below ``[dependencies]``, or ``[build-dependencies]`` if there is a *build* script.

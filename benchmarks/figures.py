@@ -192,8 +192,7 @@ def provide(session):
 
 
 def six(place: Place) -> Measured:
-    """
-    Six targets from clean, with images there: ``nox -j 2`` against six bare calls of cross, one after another.
+    """Six targets from clean, with images there: ``nox -j 2`` against six bare calls of cross, one after another.
 
     Bare, each has a target folder of its own, as cross's images need, whose glibcs differ (cross-rs/cross#724); and all have the same one,
     which images of one release allow.

@@ -26,8 +26,7 @@ ENGINES: Final = ("none", "amd64", "arm64")
 
 @contextmanager
 def engine(name: str) -> Iterator[Mapping[str, str]]:
-    """
-    Give the environment in which crosstasks sees an engine.
+    """Give the environment in which crosstasks sees an engine.
 
     *amd64* is this machine's own; *arm64* the same behind a proxy that says so (tests/integration/arm64_engine.py), for which arm64
     programs have to run here; *none* is one that does not answer.
@@ -48,8 +47,7 @@ NO_ROUTE: Final = (4, 7)
 
 
 class Kept:
-    """
-    The cells of a run, in a JSON file beside this one, written after each.
+    """The cells of a run, in a JSON file beside this one, written after each.
 
     Attributes:
         cells: what came of each, by its key.
@@ -88,8 +86,7 @@ def crosstasks(*arguments: str, cwd: Path, env: Mapping[str, str], limit: float 
 
 
 def cell(verb: str, target: str, *more: str, cwd: Path, env: Mapping[str, str], arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """
-    Do something with a target, and return what came of it.
+    """Do something with a target, and return what came of it.
 
     ===========  =====================================================================
     ``result``   ``ok``, ``failed``, or ``refused`` where no route is possible

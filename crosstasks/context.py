@@ -158,8 +158,7 @@ def _terminal() -> bool:
 
 
 def on_platform(context: Context, platform: str) -> Context:
-    """
-    Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
+    """Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
 
     What Debian's archive offers is what its image and toolchain would be made of.
 

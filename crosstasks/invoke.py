@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 
 def collection(*, root: Path | str | None = None, name: str = "") -> Collection:
-    """
-    Return the tasks for a Rust repository: seven of them, and collections with the rest.
+    """Return the tasks for a Rust repository: seven of them, and collections with the rest.
 
     Args:
         root: its folder, as seen from the calling tasks.py, wherever Invoke is called; that file's own if None.

@@ -42,8 +42,7 @@ class NoxfileError(ConfigError, SystemExit):
 def register(
     *, root: Path | str | None = None, prefix: str = "", names: Sequence[str] = (), verbs: Sequence[str] = ("build", "test")
 ) -> Mapping[str, Session]:
-    """
-    Add the sessions ``cross-<alias>`` and ``cross-test-<alias>`` for every target, and ``cross`` and ``cross-test`` for all.
+    """Add the sessions ``cross-<alias>`` and ``cross-test-<alias>`` for every target, and ``cross`` and ``cross-test`` for all.
 
     Args:
         root: the folder of the Rust repository, as seen from the calling noxfile; that file's own if None.
@@ -145,8 +144,7 @@ def _all(verb: Verb) -> Session:
 
 
 def cross(session: nox.Session, target: str, verb: str = "build", *arguments: str, root: Path | str = ".") -> Result:
-    """
-    Build, test or lint one target inside a session of your own.
+    """Build, test or lint one target inside a session of your own.
 
     Args:
         session: nox's; a failure is reported through it.

@@ -51,8 +51,7 @@ def start(
     need_config: bool = True,
     say: Say = to_stderr,
 ) -> Context:
-    """
-    Read the configuration, and ask nothing yet.
+    """Read the configuration, and ask nothing yet.
 
     Args:
         root: the folder of the Rust repository.
@@ -97,8 +96,7 @@ def look(context: Context, questions: Iterable[Question] = FIRST) -> Context:
 
 
 def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tuple[Plan, Context]:
-    """
-    Plan for one target: think, ask what that needs, think again; *lean* as of ``request.make``.
+    """Plan for one target: think, ask what that needs, think again; *lean* as of ``request.make``.
 
     Raises:
         ConfigError: no such target or verb, or no Rust repository.
@@ -127,8 +125,7 @@ def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
 
 
 def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
-    """
-    Take the plan's steps, then look and plan again: nothing may be left to provide.
+    """Take the plan's steps, then look and plan again: nothing may be left to provide.
 
     Raises:
         CrosstasksError: a step failed, or something is left.
@@ -151,8 +148,7 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
 
 
 def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Plan]:
-    """
-    Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
+    """Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
 
     Raises:
         CrosstasksError: as of ``make`` and ``provide``.
@@ -170,8 +166,7 @@ def afresh(context: Context) -> Context:
 
 
 def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Context, *, lean: bool = False) -> tuple[Result, Context]:
-    """
-    Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
+    """Build or test one target: plan, provide, run, verify; and take the next route when one fails before cargo compiles.
 
     Args:
         lean: as of ``request.make``; what is built may have to be started afterwards.
@@ -286,8 +281,7 @@ def _build_one(triple: str, verb: Verb, arguments: Sequence[str], context: Conte
 
 
 def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
-    """
-    Build or test one target, and tell CI services and the report how it went, failed or not.
+    """Build or test one target, and tell CI services and the report how it went, failed or not.
 
     Raises:
         CrosstasksError: it failed.
@@ -307,8 +301,7 @@ def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context:
 
 
 def plans(names: Sequence[str] = (), *, verb: Verb = "build", context: Context | None = None) -> tuple[Plan, ...]:
-    """
-    Plan for the named targets, or all configured ones; nothing is changed.
+    """Plan for the named targets, or all configured ones; nothing is changed.
 
     Raises:
         NoRoute: a target has no possible route.

@@ -74,8 +74,7 @@ def facts(
     failures: Sequence[Failure] = (),
     **changes: Any,
 ) -> Facts:
-    """
-    Return what is known of an amd64 Linux machine before the network is asked.
+    """Return what is known of an amd64 Linux machine before the network is asked.
 
     Args:
         images: answers to whether the engine holds an image, by reference.
@@ -142,8 +141,7 @@ def repository(**changes: Any) -> Repository:
 
 
 def config(*targets: str, **options: Any) -> configuration.Config:
-    """
-    Return the configuration that crosstasks.toml would make.
+    """Return the configuration that crosstasks.toml would make.
 
     Args:
         targets: triples or aliases; aarch64 if none is named.
@@ -178,8 +176,7 @@ class FakeRunner:
     def __call__(
         self, argv: Sequence[str], *, env: Env = {}, cwd: str = "", timeout: float | None = None, stdin: bytes | None = None
     ) -> Done:
-        """
-        Answer as the table says.
+        """Answer as the table says.
 
         Raises:
             ToolMissing: the table has no program of that name.

@@ -39,8 +39,7 @@ def entered(folder: Path, *, alone: bool):
 
 
 def pytest_collection_modifyitems(items):
-    """
-    Begin with the files that take longest: no worker is to be left with one of them when the others have nothing more to do.
+    """Begin with the files that take longest: no worker is to be left with one of them when the others have nothing more to do.
 
     Those with a test that runs alone come last: others wait for it, and it waits for what they have begun, which is short by then.
     """

@@ -32,8 +32,7 @@ OURS: Final[Mapping[str, str]] = {
 
 
 def check(arguments: Sequence[str]) -> tuple[str, ...]:
-    """
-    Return the arguments for cargo as they are.
+    """Return the arguments for cargo as they are.
 
     Raises:
         RefusedArgument: one of them is ours to set; all of them are named, each with what to use instead.

@@ -241,8 +241,7 @@ PAGE: Final = 14
 
 
 def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
-    """
-    Return one universal file of several (``mach-o/fat.h``: a header, and a row for each part, big-endian).
+    """Return one universal file of several (``mach-o/fat.h``: a header, and a row for each part, big-endian).
 
     Args:
         parts: the architecture of each, as Rust names it, and its whole content, which is not changed: a signature stays good.
@@ -256,8 +255,7 @@ def fat(parts: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def universal(output: CargoOutput, target_dir: Path, target: Target) -> CargoOutput:
-    """
-    Join what cargo output for each part of a universal target, and put it where cargo would have put it for the target.
+    """Join what cargo output for each part of a universal target, and put it where cargo would have put it for the target.
 
     Raises:
         VerificationFailed: one part has a program or library that another has not.
@@ -293,8 +291,7 @@ def _one(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Ta
 
 
 def to_keep(output: CargoOutput, target_dir: str) -> tuple[Path, ...]:
-    """
-    Return the files that are worth keeping, where cargo put them.
+    """Return the files that are worth keeping, where cargo put them.
 
     Args:
         output: what cargo told; paths below ``/target`` are cross's. A build script can write such messages as well.
@@ -325,8 +322,7 @@ def _readable(path: Path, target_dir: str) -> Iterator[int]:
 
 
 def stable(paths: Iterable[Path], target_dir: str, out: Path, triple: str) -> tuple[Path, ...]:
-    """
-    Copy files to ``crosstasks/<triple>/<profile>/``, where they are found whichever route built them.
+    """Copy files to ``crosstasks/<triple>/<profile>/``, where they are found whichever route built them.
 
     Args:
         paths: as ``to_keep`` returns them; hand in only what was verified: nothing else may be found at the stable place.

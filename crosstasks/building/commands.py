@@ -303,8 +303,7 @@ DEVELOPER: Final = ("Platforms", "MacOSX.platform", "Developer", "SDKs", "MacOSX
 
 
 def apple_sdk(route: Route, environ: Mapping[str, str]) -> Env:
-    """
-    Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone.
+    """Return what names Apple's SDK to cargo-zigbuild, which asks ``xcrun`` on a Mac alone.
 
     Raises:
         ConfigError: the user's variable names none.

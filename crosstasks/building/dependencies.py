@@ -45,8 +45,7 @@ COLUMNS: Final = ("name", "version", "source", "checksum")
 
 
 def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
-    """
-    Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
+    """Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
 
     Raises:
         ConfigError: it cannot be read, or is no such file.
@@ -143,8 +142,7 @@ def home(context: Context) -> Path:
 
 
 def host_home(context: Context) -> Path:
-    """
-    Return the CARGO_HOME for builds on the host: the user's caches, programs and configuration, without tokens.
+    """Return the CARGO_HOME for builds on the host: the user's caches, programs and configuration, without tokens.
 
     Its name is the same from call to call, since it is part of what cargo compiles again for.
     """
@@ -193,8 +191,7 @@ def _config(user: Path, select: Callable[[Mapping[str, Any]], dict[str, Any]]) -
 
 
 def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Pure: return of cargo's configuration what a container needs to find the fetched crates, and to build as on the host.
+    """Pure: return of cargo's configuration what a container needs to find the fetched crates, and to build as on the host.
 
     Kept: source replacement, the index of registries, patches, profiles, and the targets' own flags. Left out: tokens,
     credential providers, proxies, wrappers and everything else that speaks of the host (cross-rs/cross#621, #360).
@@ -214,8 +211,7 @@ def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fetch(route: Route, context: Context) -> None:
-    """
-    Fetch what Cargo.lock names, with the user's own CARGO_HOME and credentials; nothing if an earlier call did.
+    """Fetch what Cargo.lock names, with the user's own CARGO_HOME and credentials; nothing if an earlier call did.
 
     Raises:
         ConfigError: Cargo.lock does not fit Cargo.toml.
@@ -253,8 +249,7 @@ def _is_current(stamp: Path, key: str) -> bool:
 
 
 def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {}) -> None:
-    """
-    Let the cargo of the first route fetch what all of them need, with the user's CARGO_HOME or the one that *cargo_home* sets.
+    """Let the cargo of the first route fetch what all of them need, with the user's CARGO_HOME or the one that *cargo_home* sets.
 
     Raises:
         ConfigError, BuildFailed: as of ``fetch``.
@@ -281,8 +276,7 @@ def cargo_fetch(routes: Sequence[Route], context: Context, cargo_home: Env = {})
 
 
 def check(lock: Path, user: Path) -> None:
-    """
-    Compare with Cargo.lock what cargo has of the crates.
+    """Compare with Cargo.lock what cargo has of the crates.
 
     Raises:
         ConfigError: something was changed after it had come.

@@ -186,8 +186,7 @@ def _container_variables(triple: str, repository: Repository, config: TargetConf
 
 
 def platform(route: Route, repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
+    """Return what tells cross and the engine's command the platform, beside the option of ``docker run``.
 
     ====================================  ===================================================================
     the variable                          is set
@@ -219,8 +218,7 @@ def build_options(route: Route, call: Call, environ: Mapping[str, str]) -> dict[
 
 
 def volumes(triple: str, around: Sequence[str], repository: Repository, environ: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the variables that make cross mount the folders *around* the workspace, or copy them where it cannot.
+    """Return the variables that make cross mount the folders *around* the workspace, or copy them where it cannot.
 
     A volume of cross, unlike one of the engine, also lets 0.2.x mount the workspace at its own path instead of ``/project``
     (docker/shared.rs), from where ``../shared`` is what it is on the host. The user's own volumes are named again, since
@@ -346,8 +344,7 @@ def remap_flags(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def add_flags(triples: Sequence[str], flags: Sequence[str], config_flags: ConfigFlags, environ: Mapping[str, str]) -> FlagChanges:
-    """
-    Add flags to the user's own, of all *triples* that are built.
+    """Add flags to the user's own, of all *triples* that are built.
 
     ==============================  =====================================================================
     the user's flags are in         ours go to

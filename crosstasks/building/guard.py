@@ -272,8 +272,7 @@ CONTAINER: Final = "container"
 
 
 class Mounts(Struct, frozen=True, kw_only=True):
-    """
-    What is known of a run's mounts; folders are of this machine, and absolute.
+    """What is known of a run's mounts; folders are of this machine, and absolute.
 
     Attributes:
         engine: the path of the engine's program, and *kind* which it is: cross looks for that name in what ``--help`` says.
@@ -382,8 +381,7 @@ COPIES: Final = "/cross"
 
 
 def remote_program(engine: str, options: str, *, host: str) -> str:
-    """
-    Return the program that stands in for that of an engine elsewhere.
+    """Return the program that stands in for that of an engine elsewhere.
 
     Args:
         engine: the path of the real one.

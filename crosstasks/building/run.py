@@ -55,8 +55,7 @@ LOCKS: Final = ".cargo*lock"
 
 
 def seed(target_dir: Path, engine: Engine | Absent, say: Say) -> None:
-    """
-    Make the folder *target_dir*, if there is none, from what others of its base hold; without such, or in doubt, nothing is made.
+    """Make the folder *target_dir*, if there is none, from what others of its base hold; without such, or in doubt, nothing is made.
 
     Args:
         target_dir: named as by ``run.folder``.
@@ -109,8 +108,7 @@ def _copy(profile: Path, to: Path) -> None:
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """
-    How a run ended.
+    """How a run ended.
 
     Attributes:
         code: cargo's exit code.
@@ -131,8 +129,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 def run(plan: Plan, words: Sequence[str], context: Context) -> Run:
-    """
-    Run cargo along the plan's route.
+    """Run cargo along the plan's route.
 
     Args:
         plan: with no steps left.
@@ -280,8 +277,7 @@ def _folders(route: Route, target_dir: Path, context: Context) -> tuple[tuple[st
 
 
 def _library(route: Route, context: Context) -> tuple[tuple[str, str], ...]:
-    """
-    Return what programs shall call the source of the standard library where it is installed: what they call it where it is not.
+    """Return what programs shall call the source of the standard library where it is installed: what they call it where it is not.
 
     rustc names such a file by where it lies if it is there, and panics say so: a source that another project wanted would change programs.
     """
@@ -305,8 +301,7 @@ def _to_stdout(line: bytes) -> None:
 
 
 def folder(route: Route, repository: Repository) -> Path:
-    """
-    Return where a route builds: a folder of its own per builder and image.
+    """Return where a route builds: a folder of its own per builder and image.
 
     Build scripts and proc-macros are host programs: shared with another image, or with the host, they fail with
     ``GLIBC_2.29 not found`` (cross-rs/cross#724). If images do not differ in that, the names of their folders begin alike (``seed``).
@@ -336,8 +331,7 @@ def keep_archive(target_dir: str, place: Path, triple: str) -> Path:
 
 
 def subcommand(plan: Plan) -> tuple[str, ...]:
-    """
-    Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them.
+    """Return cargo's subcommand as the builder calls it; linters and the documentation link nothing, and zig has compilers for them.
 
     What is ``test`` to cross is ``nextest`` to the cargo in the container (guard.py).
     """
@@ -398,8 +392,7 @@ INHERITED: Final[Mapping[str, str]] = {"test": "dev", "bench": "release"}
 
 
 def unwinding(plan: Plan, words: Sequence[str]) -> tuple[str, ...]:
-    """
-    Return what lets the programs beside tests unwind as the tests do, whatever the manifest says.
+    """Return what lets the programs beside tests unwind as the tests do, whatever the manifest says.
 
     Cargo compiles the library for both, and links the tests with the two of them (rust-lang/cargo#7359).
     """

@@ -18,8 +18,7 @@ Questions: TypeAlias = tuple[Question, ...]
 
 
 class InstallWheels(Step, frozen=True, kw_only=True, tag=True):
-    """
-    Install pinned *projects* (``cross==0.2.5``) from PyPI into the folder *name* among our tools.
+    """Install pinned *projects* (``cross==0.2.5``) from PyPI into the folder *name* among our tools.
 
     Attributes:
         machine: the triple whose wheels are taken; empty for this host's own.
@@ -33,8 +32,7 @@ class InstallWheels(Step, frozen=True, kw_only=True, tag=True):
 
 
 class BringGlibc(Step, frozen=True, kw_only=True, tag=True):
-    """
-    Let *programs* of a toolchain run with glibc of Debian's packages, since the host has another C library, or an older glibc.
+    """Let *programs* of a toolchain run with glibc of Debian's packages, since the host has another C library, or an older glibc.
 
     Attributes:
         name: the folder among our tools that holds what starts them.
@@ -57,8 +55,7 @@ class CompileCross(Step, frozen=True, kw_only=True, tag=True):
 
 
 class InstallToolchain(Step, frozen=True, kw_only=True, tag=True):
-    """
-    Put a release of Rust into our RUSTUP_HOME.
+    """Put a release of Rust into our RUSTUP_HOME.
 
     Attributes:
         release: ``1.96.0``; *host* is the triple that it runs on.
@@ -153,8 +150,7 @@ class BuildImage(Step, frozen=True, kw_only=True, tag=True):
 
 
 class RegisterEmulator(Step, frozen=True, kw_only=True, tag=True):
-    """
-    Register an emulator of a platform with the engine's kernel.
+    """Register an emulator of a platform with the engine's kernel.
 
     Attributes:
         source: ``image`` (*ref*, pinned), ``build`` (made of *recipe*) or ``package``.
@@ -275,8 +271,7 @@ Made = TypeVar("Made", bound=Ingredient)
 def first(
     ways: Iterable[tuple[str, Callable[[], Made | Absent | Questions]]], failures: Sequence[Failure] = ()
 ) -> Made | Absent | Questions:
-    """
-    Return the first way that is possible or waits for answers; else one refusal with every reason and hint.
+    """Return the first way that is possible or waits for answers; else one refusal with every reason and hint.
 
     A way with a step that has failed in this call is not possible any more, and the next source has its turn.
     """
@@ -306,8 +301,7 @@ class Emulator(Ingredient, frozen=True, kw_only=True):
 
 
 class Runner(Ingredient, frozen=True, kw_only=True):
-    """
-    What starts the programs of a target.
+    """What starts the programs of a target.
 
     Attributes:
         kind: ``words`` are put before a program, which is on this machine; of a ``container`` they are words in its *image*; of

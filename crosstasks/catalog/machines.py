@@ -82,8 +82,7 @@ _EABI: Final[Mapping[str, str]] = {"armv7": "eabihf", "arm": "eabi"}
 
 
 def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
-    """
-    Return the host triple of Rust's programs on a machine; *musl* tells that musl's loader is there.
+    """Return the host triple of Rust's programs on a machine; *musl* tells that musl's loader is there.
 
     ========  =======  ============================
     system    machine  triple

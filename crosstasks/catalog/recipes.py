@@ -124,8 +124,7 @@ def moment(mirror: str) -> str:
 
 
 def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str] = (), moment: str = "") -> Recipe | Absent:
-    """
-    Say what an image for *target* on *platform* is made of.
+    """Say what an image for *target* on *platform* is made of.
 
     Args:
         packages: Debian packages for the target's architecture, such as ``libssl-dev``; ``protobuf-compiler:native`` is a
@@ -172,8 +171,7 @@ def libraries(target: Target, platform: str) -> tuple[str, ...]:
 
 
 def emulator(qemu: str, platform: str, *, libraries: tuple[str, ...] = ()) -> Recipe | Absent:
-    """
-    Say what an image is made of that holds one emulator of QEMU's, for an engine of *platform*.
+    """Say what an image is made of that holds one emulator of QEMU's, for an engine of *platform*.
 
     It registers that with the engine's kernel, or starts programs: those that are not static need the *libraries* of their machine.
     """
@@ -237,8 +235,7 @@ def _links(target: Target) -> dict[str, str]:
 
 
 def _environment(target: Target, platform: str, emulator: str) -> dict[str, str]:
-    """
-    Return what names the compilers, for the target and for what runs in the image while it compiles.
+    """Return what names the compilers, for the target and for what runs in the image while it compiles.
 
     Cargo's fingerprints hold the linker's name: the same in all images, so that the build scripts of one serve another (building/run.py).
     And a linker that the user's own configuration of cargo names for this machine is not in the image.

@@ -18,8 +18,7 @@ ESCAPES: Final = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 
 class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """
-    A row of the table; the file's head says what each value is.
+    """A row of the table; the file's head says what each value is.
 
     Attributes:
         error: the class of ``errors`` that an ending is, by name.
@@ -41,8 +40,7 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return re.search(self.pattern, text, re.MULTILINE)
 
     def advice(self, text: str, lock: str = "") -> str:
-        """
-        Return what to do about a text, with the names in it of what is missing, and of Debian's package that holds the first.
+        """Return what to do about a text, with the names in it of what is missing, and of Debian's package that holds the first.
 
         *lock* is the text of Cargo.lock: where one of its crates needs a package that brings the first, and more, that is named.
         """
@@ -71,8 +69,7 @@ def packages() -> Mapping[str, str]:
 
 
 class Crate(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """
-    A crate that links a C library, or starts a program, of the system.
+    """A crate that links a C library, or starts a program, of the system.
 
     Attributes:
         package: Debian's, as `packages` names it; *brings* are others that come with it.
@@ -117,8 +114,7 @@ LIBRARIES: Final = ("library-missing", "libclang", "program-missing")
 
 
 def hint(text: str, lock: str = "") -> str:
-    """
-    Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known.
+    """Return the remedy of what a failed program said last, for an error's hint; empty if nothing is known.
 
     Where a library is missing, *lock*, the text of Cargo.lock, tells what else will be.
     """

@@ -59,8 +59,7 @@ MACHINES: Final[Mapping[str, str]] = {
 
 
 def declare(name: str, folder: Path) -> Target:
-    """
-    Read the file that a name of a target stands for, and put the target beside those of the catalogue, for as long as this program runs.
+    """Read the file that a name of a target stands for, and put the target beside those of the catalogue, for as long as this program runs.
 
     Args:
         name: of the file, seen from *folder*.
@@ -81,8 +80,7 @@ def declare(name: str, folder: Path) -> Target:
 
 
 def parse(path: Path, content: bytes) -> Target:
-    """
-    Return the target that a file describes; it is called as the file is, without the suffix, as cargo calls it.
+    """Return the target that a file describes; it is called as the file is, without the suffix, as cargo calls it.
 
     Raises:
         ConfigError: rustc would refuse it.

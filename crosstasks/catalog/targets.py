@@ -211,8 +211,7 @@ _FROM_FILES: Final[dict[str, Target]] = {}
 
 
 def declare(target: Target) -> None:
-    """
-    Add a target that the catalogue does not have, or read anew from the same file.
+    """Add a target that the catalogue does not have, or read anew from the same file.
 
     Raises:
         ConfigError: another one has the name.
@@ -284,8 +283,7 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
 
 
 def find(name: str) -> Target:
-    """
-    Return the target of a triple or an alias.
+    """Return the target of a triple or an alias.
 
     Raises:
         ConfigError: there is none; the likely ones are named.

@@ -119,8 +119,7 @@ def knows_context() -> bool:
 
 
 def pull(client: Any, ref: str, platform: str, say: Say) -> None:
-    """
-    Pull an image for one platform.
+    """Pull an image for one platform.
 
     Raises:
         ImageFailed: the registry or the engine refused.
@@ -159,8 +158,7 @@ def _translate_errors(client: Any, what: str) -> Iterator[None]:
 
 
 def with_timeout(act: Callable[[], T], timeout: float, what: str) -> T:
-    """
-    Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
+    """Act, but never longer than *timeout*: looking up a name has no limit of its own, and an engine waits for its registry.
 
     Raises:
         ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
@@ -198,8 +196,7 @@ def socket_path(endpoint: str) -> str:
 
 
 def socket_get(place: str, what: str) -> dict[str, Any]:
-    """
-    Return the JSON object that the engine answers with; empty if it does not know of such a thing.
+    """Return the JSON object that the engine answers with; empty if it does not know of such a thing.
 
     Raises:
         OSError: nobody answers.

@@ -237,8 +237,7 @@ class ContainerReaper:
 
 @contextmanager
 def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Iterator[ContainerReaper]:
-    """
-    Let no container of the run outlive the block: it is removed here, or by the reaper when this process is killed.
+    """Let no container of the run outlive the block: it is removed here, or by the reaper when this process is killed.
 
     What is yielded is the ``owner`` to give to ``process.stream``.
     """
@@ -271,8 +270,7 @@ def no_orphans() -> Iterator[None]:
 
 
 def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:
-    """
-    Pull an image for one platform: by the SDK, which tells how far it is, or by the engine's own command.
+    """Pull an image for one platform: by the SDK, which tells how far it is, or by the engine's own command.
 
     Raises:
         ImageFailed: the registry or the engine refuses.
@@ -288,8 +286,7 @@ def pull(engine: Engine, ref: str, platform: str, say: Say) -> None:
 
 
 def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) -> None:
-    """
-    Write images into one archive, piece by piece as the engine makes it.
+    """Write images into one archive, piece by piece as the engine makes it.
 
     Raises:
         ImageFailed: the engine does not hold one of them.
@@ -301,8 +298,7 @@ def save(engine: Engine, refs: Sequence[str], write: Callable[[bytes], object]) 
 
 
 def load(command: str, chunks: Iterable[bytes]) -> str:
-    """
-    Load an image archive into the engine of *command* while it is being made, and return what the engine calls the image.
+    """Load an image archive into the engine of *command* while it is being made, and return what the engine calls the image.
 
     Raises:
         ImageFailed: the engine did not take it.

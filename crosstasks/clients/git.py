@@ -55,8 +55,7 @@ def ask(folder: Path, run: Runner, *words: str) -> Done:
 
 
 def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
-    """
-    Ask git.
+    """Ask git.
 
     Args:
         root: a folder of the repository.
@@ -95,8 +94,7 @@ def _exclusions(top: Path, without: Sequence[Path]) -> list[str]:
 
 
 def head_files(root: Path, run: Runner) -> frozenset[Path]:
-    """
-    Return the regular files that HEAD has below a folder; links and submodules are none.
+    """Return the regular files that HEAD has below a folder; links and submodules are none.
 
     Raises:
         CrosstasksError: git does not tell.

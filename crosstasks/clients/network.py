@@ -59,8 +59,7 @@ def root_cause(error: BaseException) -> str:
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return what every program is given besides the user's environment.
+    """Return what every program is given besides the user's environment.
 
     ===================  ==================================================  ==============================
     the user has         programs are given                                  unless

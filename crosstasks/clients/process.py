@@ -34,8 +34,7 @@ class SignalReceived(BaseException):
 
 
 class Signals:
-    """
-    While it is entered, signals wait until ``check()``; only within ``at_once()`` they strike at once. At its end they are ``Interrupted``.
+    """While it is entered, signals wait until ``check()``, but within ``at_once()``. At its end they are ``Interrupted``.
 
     So none comes between starting a program and being ready to end it, or where a lock would stay taken. What ignores a signal
     (nohup) goes on doing so;
@@ -165,8 +164,7 @@ def stream(
     on_err: OnChunk | None = None,
     owner: Owner | None = None,
 ) -> Done:
-    """
-    Run *argv* and hand its output on as it comes, in chunks; what nobody takes goes where ours goes.
+    """Run *argv* and hand its output on as it comes, in chunks; what nobody takes goes where ours goes.
 
     Args:
         argv, env, cwd, timeout: as for ``run``.
@@ -284,8 +282,7 @@ class _Waiting(selectors.DefaultSelector):
         self.register(pipe, selectors.EVENT_WRITE, act)
 
     def attend(self) -> None:
-        """
-        Hand on what comes until the program has ended and its pipes are closed.
+        """Hand on what comes until the program has ended and its pipes are closed.
 
         Raises:
             TimedOut: it takes too long.

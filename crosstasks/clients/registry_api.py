@@ -58,8 +58,7 @@ def trust_authorities(session: Session) -> Session:
 
 
 class LogIn:
-    """
-    What a registry is told of who asks: https://distribution.github.io/distribution/spec/auth/token/.
+    """What a registry is told of who asks: https://distribution.github.io/distribution/spec/auth/token/.
 
     Attributes:
         header: to be sent to the registry, and to nobody else; empty until it asks.
@@ -73,8 +72,7 @@ class LogIn:
         self._lock = threading.Lock()
 
     def answer(self, response: Response) -> bool:
-        """
-        Answer what a registry that refused wants, as its scope is another for pushing; tell whether to try again.
+        """Answer what a registry that refused wants, as its scope is another for pushing; tell whether to try again.
 
         Several threads may be refused at once: what one of them was given serves the others.
 
@@ -138,8 +136,7 @@ def basic(registry: str) -> str:
 
 
 def _log_ins(path: str | None) -> Any:
-    """
-    Read a file of log-ins.
+    """Read a file of log-ins.
 
     Raises:
         ConfigError: it is none; Docker's SDK ends in errors of Python's own.
@@ -165,8 +162,7 @@ REFUSED: Final = {401, 403}
 
 
 def look(ref: str, engine: Engine | None, timeout: float) -> dict[str, Any]:
-    """
-    Ask what a registry serves under *ref*, without pulling it; ``facts.registry.parse`` reads the answer.
+    """Ask what a registry serves under *ref*, without pulling it; ``facts.registry.parse`` reads the answer.
 
     Docker asks itself, with its own proxies, mirrors and log-ins. Podman's service has no such question
     (https://docs.podman.io/en/latest/_static/api.html has no ``/distribution``), and by ssh only Docker's program speaks
@@ -240,8 +236,7 @@ REDIRECTS: Final = 5
 
 
 def read_all(response: Response, seconds: float) -> Response:
-    """
-    Read an answer to its end, but not more than ``MOST``, nor longer than *seconds* from now.
+    """Read an answer to its end, but not more than ``MOST``, nor longer than *seconds* from now.
 
     Raises:
         ValueError: it is longer, or takes longer.
@@ -253,8 +248,7 @@ def read_all(response: Response, seconds: float) -> Response:
 
 
 def pieces(response: Response, most: int, seconds: float) -> Iterator[bytes]:
-    """
-    Give what comes as it comes, but not more than *most* bytes, nor longer than *seconds* from now.
+    """Give what comes as it comes, but not more than *most* bytes, nor longer than *seconds* from now.
 
     Raises:
         ValueError: it is longer, takes longer, or breaks off.
@@ -295,8 +289,7 @@ class RegistryClient:
         self.base = f"{self.origin}/v2/{reference.path}"
 
     def send(self, method: str, path: str, *, headers: Mapping[str, str] = {}, **options: Any) -> Response:
-        """
-        Send a request, and log in if the registry asks for it; *path* is below the repository, or a whole address.
+        """Send a request, and log in if the registry asks for it; *path* is below the repository, or a whole address.
 
         Raises:
             ImageFailed: the registry does not know it.
@@ -322,8 +315,7 @@ class RegistryClient:
         return response
 
     def get(self, path: str, accept: str) -> Response:
-        """
-        Fetch a manifest or a small blob.
+        """Fetch a manifest or a small blob.
 
         Raises:
             ImageFailed: it is not what its digest says: the one asked for, or the registry's own.
@@ -354,8 +346,7 @@ def translate_errors(ref: str) -> Iterator[None]:
 
 
 def directly(ref: str, timeout: float) -> dict[str, Any]:
-    """
-    Ask the registry itself.
+    """Ask the registry itself.
 
     Raises:
         ImageFailed: the registry does not know it, refuses, or cannot be reached.
@@ -375,8 +366,7 @@ PAGES: Final = 20
 
 
 def tags(ref: str, timeout: float) -> tuple[str, ...]:
-    """
-    Return the tags beside that of *ref*, in the registry's order.
+    """Return the tags beside that of *ref*, in the registry's order.
 
     Raises:
         ImageFailed: the registry does not know the repository, refuses, or cannot be reached within *timeout* seconds.
@@ -401,8 +391,7 @@ def _tags(ref: str, timeout: float) -> tuple[str, ...]:
 
 
 def fetch_text(url: str, timeout: float, until: str = "") -> str:
-    """
-    Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
+    """Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
 
     Raises:
         CrosstasksError: it cannot be fetched in time.

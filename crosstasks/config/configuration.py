@@ -52,8 +52,7 @@ class Config(Options, frozen=True, kw_only=True):
     place: str = ""
 
     def target(self, name: str) -> TargetConfig:
-        """
-        Return what holds for one target.
+        """Return what holds for one target.
 
         Args:
             name: a triple or an alias.
@@ -71,8 +70,7 @@ class Config(Options, frozen=True, kw_only=True):
         return self.by_target[triple][field] if self._owns(field, triple) else getattr(self, field)
 
     def origin(self, name: str, target: str = "") -> Source:
-        """
-        Return where a value came from, with the file and the key.
+        """Return where a value came from, with the file and the key.
 
         Args:
             name: the option, as a field (``git_url``) or as a key (``git-url``); ``release.dist`` for one of ``[release]``.
@@ -106,8 +104,7 @@ class Config(Options, frozen=True, kw_only=True):
 
 
 def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any] = {}, need_config: bool = True) -> Config:
-    """
-    Read the configuration that holds for a folder.
+    """Read the configuration that holds for a folder.
 
     Args:
         root: the nearest file upward from here is read.
@@ -145,8 +142,7 @@ def of(reading: Reader, place: str = "") -> Config:
 
 
 def check_members(config: Config, packages: Callable[[], Collection[str] | None], root: Path) -> None:
-    """
-    Refuse ``members`` and ``exclude`` that name no package.
+    """Refuse ``members`` and ``exclude`` that name no package.
 
     Args:
         config: of the repository.

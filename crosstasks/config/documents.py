@@ -46,8 +46,7 @@ class Document:
 
 
 def find(root: Path) -> Document | None:
-    """
-    Return the nearest configuration upward from a folder, not further than the top of its repository.
+    """Return the nearest configuration upward from a folder, not further than the top of its repository.
 
     Raises:
         ConfigError: one folder holds two, or a file cannot be read.
@@ -104,8 +103,7 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
 
 
 def lines(text: str) -> dict[tuple[str, ...], int]:
-    """
-    Return the line on which each key of a valid TOML text stands first, for tables as well.
+    """Return the line on which each key of a valid TOML text stands first, for tables as well.
 
     A statement ends with the first line up to which it is valid TOML by itself, so that texts and lists over several
     lines are read as what they are.
@@ -220,8 +218,7 @@ class Problems:
         return lines(self._document.text) if self._document else {}
 
     def fail(self) -> None:
-        """
-        End here if anything is wrong.
+        """End here if anything is wrong.
 
         Raises:
             ConfigError: with all of it.

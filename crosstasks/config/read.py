@@ -32,8 +32,7 @@ GLIBC: Final = "2.44"
 
 
 def find(name: str, folder: Path) -> Target:
-    """
-    Return the target of a triple, of an alias, or of a file in JSON that is seen from *folder*.
+    """Return the target of a triple, of an alias, or of a file in JSON that is seen from *folder*.
 
     Raises:
         ConfigError: there is none.
@@ -64,8 +63,7 @@ def triples(names: Sequence[str], folder: Path, where: Where, problems: Problems
 
 
 def triple_of(name: str, folder: Path = Path()) -> str:
-    """
-    Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
+    """Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
 
     What ``host`` is, Rust's programs would say; no program is asked.
 
@@ -84,8 +82,7 @@ def triple_of(name: str, folder: Path = Path()) -> str:
 
 
 def verb(text: str, where: str = "the verb") -> Verb:
-    """
-    Return what is to be done with a target.
+    """Return what is to be done with a target.
 
     Raises:
         ConfigError: that cannot be done.

@@ -44,8 +44,7 @@ class SessionTarget(NamedTuple):
 def targets(
     place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[SessionTarget]]
 ) -> tuple[SessionTarget, ...]:
-    """
-    Return what was declared when the same was read last, else what *read* gives now, and keep that.
+    """Return what was declared when the same was read last, else what *read* gives now, and keep that.
 
     Args:
         place: the folder of the Rust repository.

@@ -79,8 +79,7 @@ def temporary(root: Path) -> Iterator[Path]:
 
 
 def prepare(root: Path) -> None:
-    """
-    Make the folder, and mark it as a cache for backup programs.
+    """Make the folder, and mark it as a cache for backup programs.
 
     Raises:
         ConfigError: it cannot be written.
@@ -109,8 +108,7 @@ def _runs_programs(root: Path) -> bool:
 
 @contextmanager
 def room(what: str) -> Iterator[None]:
-    """
-    Tell a full disk from all else that can go wrong meanwhile: programs and the engine say so in words of their own.
+    """Tell a full disk from all else that can go wrong meanwhile: programs and the engine say so in words of their own.
 
     Raises:
         ConfigError: a file or folder is closed to us; another route would not help.
@@ -158,8 +156,7 @@ LISTS: Final = 250e6
 
 
 def roomy(root: Path, least: float) -> None:
-    """
-    Refuse to begin what would not fit. A quota is in no figure of the disk: the bytes are asked for, and given back.
+    """Refuse to begin what would not fit. A quota is in no figure of the disk: the bytes are asked for, and given back.
 
     Raises:
         DiskFull: less than *least* bytes are free, or a quota allows less.
@@ -192,8 +189,7 @@ SIDE_BY_SIDE: Final = min(8, os.cpu_count() or 1)
 
 
 def make_once(path: Path, make: Callable[[Path], None], first: Sequence[str], say: Say = lambda _line: None) -> Path:
-    """
-    Make the folder *path* once, whole or not at all, however many processes want it; one that is damaged is made anew.
+    """Make the folder *path* once, whole or not at all, however many processes want it; one that is damaged is made anew.
 
     Args:
         path: where it is to be.

@@ -50,8 +50,7 @@ def read(path: Path) -> str:
 
 @contextmanager
 def draft(path: Path, *, label: str = "", sync: bool = False) -> Iterator[IO[bytes]]:
-    """
-    Lend a new file beside *path*, with the rights that any new file has; it takes the name *path* at the end of the block.
+    """Lend a new file beside *path*, with the rights that any new file has; it takes the name *path* at the end of the block.
 
     Args:
         label: makes the file's name, where whoever finds the file after a crash has to know whose it was.
@@ -95,8 +94,7 @@ def update(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def draft_folder(path: Path) -> Iterator[Path]:
-    """
-    Lend an empty folder beside *path*, which the block may rename; what has not been renamed at the end is removed.
+    """Lend an empty folder beside *path*, which the block may rename; what has not been renamed at the end is removed.
 
     The caller holds the lock of *path*, or is alone in using this name: drafts of calls that were killed are removed first.
     """
@@ -147,8 +145,7 @@ class AstrayError(OSError):
 
 
 def path_parts(path: str, folder: str) -> tuple[str, ...]:
-    """
-    Return the parts of a path below a folder, both absolute, as they are written.
+    """Return the parts of a path below a folder, both absolute, as they are written.
 
     Raises:
         AstrayError: it is not below, or goes up on the way.
@@ -162,8 +159,7 @@ def path_parts(path: str, folder: str) -> tuple[str, ...]:
 
 @contextmanager
 def open_beneath(folder: Path | str, names: Sequence[str], *, make: bool = False) -> Iterator[int]:
-    """
-    Give a handle of the folder that lies by *names* below *folder*, which may itself be a link.
+    """Give a handle of the folder that lies by *names* below *folder*, which may itself be a link.
 
     Args:
         folder: is trusted, as it is named.
@@ -201,8 +197,7 @@ def _open_folder(name: str, handle: int) -> int:
 
 @contextmanager
 def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
-    """
-    Give a handle of the regular file that lies by *names* below *folder*, to read from.
+    """Give a handle of the regular file that lies by *names* below *folder*, to read from.
 
     Raises:
         AstrayError: it is a link, or lies behind one, or is no regular file.
@@ -228,8 +223,7 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
 
 
 def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
-    """
-    Copy what *source* reads to the file by *names* below *folder*, at once or not at all; one of the same size and time is left alone.
+    """Copy what *source* reads to the file by *names* below *folder*, at once or not at all; one of the same size and time is left alone.
 
     Raises:
         AstrayError: a folder on the way is a link.
@@ -284,8 +278,7 @@ class UnfitError(OSError):
 
 
 def extract(tar: tarfile.TarFile, folder: Path) -> Sequence[str]:
-    """
-    Take every member out, and return the paths of all but folders.
+    """Take every member out, and return the paths of all but folders.
 
     Args:
         tar: open for reading, also as a stream.

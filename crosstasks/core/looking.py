@@ -137,8 +137,7 @@ class BaseFacts(Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
 
     def __getitem__(self, about: About) -> Any:
-        """
-        Return the fact of a question without a subject, or why it is absent.
+        """Return the fact of a question without a subject, or why it is absent.
 
         Raises:
             KeyError: nobody asked.
@@ -174,8 +173,7 @@ _ALONE: Final = threading.Lock()
 
 
 def decode(content: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """
-    Read JSON.
+    """Read JSON.
 
     Raises:
         MsgspecError: it is none, or of another shape.
@@ -185,8 +183,7 @@ def decode(content: bytes | msgspec.Raw, kind: type[T]) -> T:
 
 
 def convert(content: Any, kind: type[T]) -> T:
-    """
-    Read a table.
+    """Read a table.
 
     Raises:
         ValidationError: it is of another shape.
@@ -223,8 +220,7 @@ class CachedAnswer(Struct, frozen=True, kw_only=True):
 
 
 def cached_answer(look: Look, subject: str, kind: type[T], life: Life, ask: Callable[[], T | Absent]) -> T | Absent:
-    """
-    Return the answer that was kept and still counts; else *ask*, and keep what it says.
+    """Return the answer that was kept and still counts; else *ask*, and keep what it says.
 
     Where refusals are kept, the error of a client is one.
 

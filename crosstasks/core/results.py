@@ -53,8 +53,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
 
 
 class Container(Struct, frozen=True, kw_only=True):
-    """
-    Where a target was built, as the engine itself told while it was.
+    """Where a target was built, as the engine itself told while it was.
 
     Attributes:
         image: the reference that it was started from; *digest* that of the registry, or the image's id if it is from none.

@@ -12,8 +12,7 @@ from .errors import ConfigError
 
 
 def loads(text: str) -> dict[str, Any]:
-    """
-    Read a text.
+    """Read a text.
 
     Raises:
         tomllib.TOMLDecodeError: it is no TOML, or nested too deeply to be read.
@@ -25,8 +24,7 @@ def loads(text: str) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """
-    Return the content of a file.
+    """Return the content of a file.
 
     Raises:
         ConfigError: it is not there, or is no TOML; the error names file, line and column.

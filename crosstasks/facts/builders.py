@@ -66,8 +66,7 @@ _VERSION: Final = re.compile(r"(?:cross|cargo-zigbuild|cargo-nextest|cargo)?\s*(
 
 
 def alone(folder: str, stand_in: str) -> Env:
-    """
-    Return the environment in which ``cross --version`` does nothing else.
+    """Return the environment in which ``cross --version`` does nothing else.
 
     It prints its version first, and then goes on: it would run the host's cargo, install a toolchain, or fail in CI.
     Without PATH it finds none of them; but 0.2.x asks rustc for its targets before all else, and would fail before it

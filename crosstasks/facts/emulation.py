@@ -39,8 +39,7 @@ class Registration(Struct, frozen=True, kw_only=True):
 
 
 class Emulation(Struct, frozen=True, kw_only=True):
-    """
-    What runs foreign programs here, and who may set it up.
+    """What runs foreign programs here, and who may set it up.
 
     Attributes:
         registered: emulators by architecture as Rust names it.
@@ -85,8 +84,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
 
 
 def is_mounted(root: Path) -> bool:
-    """
-    Tell whether the kernel's table is mounted on this machine.
+    """Tell whether the kernel's table is mounted on this machine.
 
     Where nothing else mounts it, a table goes with the container that did, and so does what was registered in it: seen with
     Linux 6.18, and said of all since 6.7, where it became one for each user namespace.

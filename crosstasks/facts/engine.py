@@ -45,8 +45,7 @@ def apart(name: object, kernel: object, here: Platform) -> bool:
 
 
 def is_remote(address: str, environ: Mapping[str, str], *, apart: bool, machine: bool = False) -> bool:
-    """
-    Tell whether the engine is on another machine, where nothing of this one can be mounted.
+    """Tell whether the engine is on another machine, where nothing of this one can be mounted.
 
     ==========================================  ==============================================================
     it listens at                               it is on another machine
@@ -334,8 +333,7 @@ def _nerdctl(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
 
 
 class Program(NamedTuple):
-    """
-    How a kind of engine, or rather its program, differs from others.
+    """How a kind of engine, or rather its program, differs from others.
 
     Attributes:
         recognise: tells from the answer to ``version`` whether it is this program's, whatever the command is called.

@@ -106,8 +106,7 @@ def ci(environ: Mapping[str, str]) -> str:
 
 
 def container(files: set[str], *, cgroup: str = "", mounts: str = "", variable: str = "") -> str:
-    """
-    Name the kind of container that we are in, by what an engine leaves in it: files, control groups, mounts.
+    """Name the kind of container that we are in, by what an engine leaves in it: files, control groups, mounts.
 
     ``.dockerenv`` alone is not enough: a virtual machine made from an image has it too.
     """

@@ -23,8 +23,7 @@ BUNDLE_PREFIX: Final = "crosstasks/bundle/"
 
 
 class BundleImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """
-    An image that a bundle brought into the engine.
+    """An image that a bundle brought into the engine.
 
     Attributes:
         ref: its reference there; *id* is what the engine calls it.

@@ -25,8 +25,7 @@ HINT: Final = "`crosstasks offline.lock --update` takes what is resolved now, an
 
 
 class LockRow(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
-    """
-    One row: what a target is built with.
+    """One row: what a target is built with.
 
     Attributes:
         builder: ``cross``, ``zigbuild`` or ``cargo``.
@@ -95,8 +94,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Lock | Absent:
 
 
 def read(path: Path) -> Lock:
-    """
-    Read a lock.
+    """Read a lock.
 
     Raises:
         ConfigError: it is no lock, or of another version.
@@ -109,8 +107,7 @@ def read(path: Path) -> Lock:
 
 
 def lock(facts: BaseFacts) -> Lock:
-    """
-    Return the lock; an empty one if nobody asked.
+    """Return the lock; an empty one if nobody asked.
 
     Raises:
         ConfigError: the file cannot be read.

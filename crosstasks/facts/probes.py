@@ -193,8 +193,7 @@ class SharedFolder(Struct, frozen=True, kw_only=True):
 
 
 def doubtful(engine: Engine, host: Host) -> bool:
-    """
-    Tell whether it has to be tried: the engine may be in a machine of its own, or we in a container that cross cannot look into.
+    """Tell whether it has to be tried: the engine may be in a machine of its own, or we in a container that cross cannot look into.
 
     On another machine nothing is mounted.
     """

@@ -51,8 +51,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> RegistryImage | Abs
 
 
 def parse(ref: str, raw: Any) -> RegistryImage | Absent:
-    """
-    Read the answer of the client.
+    """Read the answer of the client.
 
     Docker's distribution answer is ``{"Descriptor": {"mediaType", "digest"}, "Platforms": […]}``; a registry's own is
     ``{"mediaType", "digest", "manifest": {…}, "config": {…}}``, where *config* tells a plain manifest's platform.

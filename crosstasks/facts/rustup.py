@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 
 class Channel(Struct, frozen=True, kw_only=True):
-    """
-    What rustup's server offers under a name.
+    """What rustup's server offers under a name.
 
     Attributes:
         release: what names the compiler, always the same: ``1.95.0``, ``nightly-2026-10-30``.

@@ -31,8 +31,7 @@ class Xwin(Struct, frozen=True, kw_only=True):
 
 
 class Ndk(Struct, frozen=True, kw_only=True):
-    """
-    An NDK.
+    """An NDK.
 
     Attributes:
         folder: of it; *programs* that of its compilers for this machine.

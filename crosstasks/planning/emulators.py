@@ -35,8 +35,7 @@ NAME: Final = "emulation"
 
 
 def choose(platform: str, mode: Mode, facts: Facts, *, offline: bool = False) -> Emulator | Absent | Questions:
-    """
-    Choose what runs a platform's programs in containers: asked only when a route needs it.
+    """Choose what runs a platform's programs in containers: asked only when a route needs it.
 
     Args:
         mode: ``never``, ``install`` (the user agrees to have it set up), or ``auto`` (the user is asked on a terminal).

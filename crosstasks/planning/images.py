@@ -77,8 +77,7 @@ def _problems(answer: object) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """
-    The image of a target for one flavour of cross, on one platform.
+    """The image of a target for one flavour of cross, on one platform.
 
     Each source is a method that returns the image, why there is none, or the questions that it has to ask first.
     """
@@ -317,8 +316,7 @@ class Search:
         )
 
     def package_questions(self) -> Questions:
-        """
-        Return what has to be asked of Debian's archive for `packages`; nothing if all is known, and there.
+        """Return what has to be asked of Debian's archive for `packages`; nothing if all is known, and there.
 
         Where it could not be asked, building the image says so.
 

@@ -108,8 +108,7 @@ NO_PLAN: Final = (NoRoute, EngineFailed)
 
 
 def make(request: Request, facts: Facts) -> Plan | Questions:
-    """
-    Choose the first possible route, or return what has to be known for that.
+    """Choose the first possible route, or return what has to be known for that.
 
     Raises:
         NoRoute: every route is refused; the error lists each with its reason.
@@ -134,8 +133,7 @@ def make(request: Request, facts: Facts) -> Plan | Questions:
 
 
 def _check_isolation(route: Route, request: Request, refused: Sequence[Refused], facts: Facts) -> None:
-    """
-    Refuse to leave the container by accident, where a call is strict: an engine is there, or is named, and does not answer.
+    """Refuse to leave the container by accident, where a call is strict: an engine is there, or is named, and does not answer.
 
     Without any engine, or with a `builder` that needs none, the host is what was chosen.
 
@@ -150,8 +148,7 @@ def _check_isolation(route: Route, request: Request, refused: Sequence[Refused],
 
 
 def _outcomes(request: Request, facts: Facts) -> Iterator[tuple[Candidate, Outcome]]:
-    """
-    Look at the candidates in order, but not at a route, or a step that it needs, which has failed in this call.
+    """Look at the candidates in order, but not at a route, or a step that it needs, which has failed in this call.
 
     A candidate that gives a route that failed, under another name, is refused as well: an image that was pulled is one that
     the engine holds. So is a route that differs from the lock.
@@ -270,8 +267,7 @@ def afresh(facts: Facts, *, but: str = "") -> Facts:
 
 
 def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
-    """
-    Make a failure a fact.
+    """Make a failure a fact.
 
     Raises:
         CrosstasksError: *error* itself, where no other route may be taken: the hint then says what would be next.

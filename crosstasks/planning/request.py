@@ -34,8 +34,7 @@ OF_VERB: Final[Mapping[Verb, tuple[str, ...]]] = {"clippy": ("clippy",)}
 
 @dataclass(frozen=True, kw_only=True)
 class RustRequest:
-    """
-    Which Rust is asked for, of one target.
+    """Which Rust is asked for, of one target.
 
     Attributes:
         target: whose standard library it needs.
@@ -67,8 +66,7 @@ class RustRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """
-    What is asked of one target in one call.
+    """What is asked of one target in one call.
 
     Attributes:
         options: what holds for the target; *config*: what holds for the whole call.
@@ -91,8 +89,7 @@ class Request:
 
     @property
     def promise(self) -> str:
-        """
-        Return the newest glibc that artifacts need on every machine, by whatever route: what is configured, else that of images built here.
+        """Return the newest glibc that artifacts need by whatever route: what is configured, else that of images built here.
 
         Empty if the target has none.
         """
@@ -126,8 +123,7 @@ class Request:
 
 
 def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool = False) -> Request:
-    """
-    Decide what is asked of a target. Needs the facts host, engine and repository; without the lock nothing is locked.
+    """Decide what is asked of a target. Needs the facts host, engine and repository; without the lock nothing is locked.
 
     Args:
         lean: the verb alone counts, and nothing is provided for others; a lock, a bundle and a mirror are for all of them.
@@ -151,8 +147,7 @@ OF_ALL: Final = ("base", "engine", "cross")
 
 
 def _container_options(options: TargetConfig, config: Config) -> Iterator[str]:
-    """
-    Give the options that the user has set, and that only a container keeps.
+    """Give the options that the user has set, and that only a container keeps.
 
     A `builder` that is named is one decision for the target: of what is said for all targets it leaves what it cannot use. What is to be
     taken when a flavour of cross is not possible says `fallback`, if that is set.

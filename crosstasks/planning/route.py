@@ -213,8 +213,7 @@ def _lock_name(image: Image, route: Route, request: Request) -> str:
 
 
 def compare_rows(row: LockRow, now: LockRow) -> tuple[tuple[str, str, str], ...]:
-    """
-    Return the fields that differ, each with both values.
+    """Return the fields that differ, each with both values.
 
     A floor that is, or was, not known yet, of an image that was not here, is no difference; nor are two names of one digest.
     """

@@ -176,8 +176,7 @@ def _of_cache(host: str, rust: RustRequest, facts: Facts) -> Iterator[str]:
 
 
 def choose(host: str, request: Request, facts: Facts) -> Choice:
-    """
-    Choose the toolchain that runs on *host*, a triple: the image's or our own.
+    """Choose the toolchain that runs on *host*, a triple: the image's or our own.
 
     Where nothing names a release, and the first cannot be had, the next is taken, and the reason says so; not under strict.
     """

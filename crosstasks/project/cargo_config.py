@@ -41,8 +41,7 @@ def files(look: Look) -> tuple[Path, ...]:
 
 
 def ask(look: Look) -> CargoConfig:
-    """
-    Read files and variables.
+    """Read files and variables.
 
     Raises:
         ConfigError: a file is no TOML.

@@ -37,8 +37,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
 
 def find(start: Path) -> Path:
-    """
-    Return the nearest Cargo.toml, from *start* upward.
+    """Return the nearest Cargo.toml, from *start* upward.
 
     Raises:
         ConfigError: there is none.
@@ -53,8 +52,7 @@ def find(start: Path) -> Path:
 
 
 def read(path: Path) -> Workspace:
-    """
-    Read the workspace that the manifest *path* belongs to.
+    """Read the workspace that the manifest *path* belongs to.
 
     Raises:
         ConfigError: a manifest is missing, no TOML, or has values of another kind.

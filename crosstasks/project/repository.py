@@ -45,8 +45,7 @@ ALONE: Final = Volumes()
 
 
 def find_volumes(root: Path, outside: Iterable[str], home: Path) -> Volumes:
-    """
-    Return what lies around a workspace.
+    """Return what lies around a workspace.
 
     Args:
         root: the workspace's folder.
@@ -157,8 +156,7 @@ ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offl
 
 
 def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") -> Repository | Absent:
-    """
-    Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
+    """Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
 
     The manifests alone are enough to plan with; only cargo knows every way in which a member or a program can be declared.
     """
@@ -178,8 +176,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") 
 
 
 def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
-    """
-    Ask cargo; nothing is told if there is none, or rustup has none for this folder.
+    """Ask cargo; nothing is told if there is none, or rustup has none for this folder.
 
     Raises:
         ConfigError: cargo says that the manifest is wrong.
@@ -196,8 +193,7 @@ def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
 
 
 def parse_metadata(done: Done) -> Mapping[str, Any]:
-    """
-    Read cargo's answer. It exits with 101 if the repository is at fault, while rustup's proxy exits with 1 if it has no cargo.
+    """Read cargo's answer. It exits with 101 if the repository is at fault, while rustup's proxy exits with 1 if it has no cargo.
 
     Raises:
         ConfigError: the manifest is wrong, in cargo's own words.
@@ -278,8 +274,7 @@ def packages_of(metadata: Mapping[str, Any]) -> tuple[Package, ...]:
 
 
 def cross_toml(workspace: Workspace, environ: Mapping[str, str]) -> tuple[Mapping[str, Any], str]:
-    """
-    Return what Cross.toml says, over ``package.metadata.cross`` and ``workspace.metadata.cross`` of Cargo.toml, and its file.
+    """Return what Cross.toml says, over ``package.metadata.cross`` and ``workspace.metadata.cross`` of Cargo.toml, and its file.
 
     Raises:
         ConfigError: the file is no TOML, or ``CROSS_CONFIG`` names one that is not there.

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 
 def take(step: Provision, context: Context) -> None:
-    """
-    Take one step.
+    """Take one step.
 
     Raises:
         CrosstasksError: it failed; the error says how.

@@ -54,8 +54,7 @@ def check_after_failure(route: Route, output: str, context: Context) -> ToolDama
 
 
 def check(route: Route, context: Context, line: str = "") -> None:
-    """
-    Compare with their checksums the toolchains of a route, and its program; *line* as of ``intact``.
+    """Compare with their checksums the toolchains of a route, and its program; *line* as of ``intact``.
 
     Raises:
         ToolDamaged: one differs, and has been taken out.
@@ -68,8 +67,7 @@ def check(route: Route, context: Context, line: str = "") -> None:
 
 @contextmanager
 def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
-    """
-    Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
+    """Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
 
     Args:
         folder: of a tool or a toolchain.

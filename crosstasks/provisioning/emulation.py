@@ -48,8 +48,7 @@ def entry(platform: str) -> str:
 
 
 def line(platform: str) -> str:
-    r"""
-    Return what registers an emulator: programs by class, byte order, kind and machine of their ELF header, with the flag F.
+    r"""Return what registers an emulator: programs by class, byte order, kind and machine of their ELF header, with the flag F.
 
     The kernel reads ``\x``: Documentation/admin-guide/binfmt-misc.rst. Bytes that programs may have otherwise are masked away:
     the system ABI and the padding behind it, and that a program may be position-independent.
@@ -67,8 +66,7 @@ def _escape(data: bytes) -> str:
 
 
 def install(step: RegisterEmulator, context: Context) -> None:
-    """
-    Register an emulator, and prove that it runs the platform's programs.
+    """Register an emulator, and prove that it runs the platform's programs.
 
     Raises:
         EmulationFailed: the user does not agree, it could not be registered, or what was registered does not work.
@@ -157,8 +155,7 @@ SOURCES: Final[Mapping[Source, Callable[[Context, RegisterEmulator], None]]] = {
 
 
 def uninstall(context: Context, platform: str) -> None:
-    """
-    Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
+    """Take the emulator of a platform out of the kernel's table; a package that registered it does so again at the next start.
 
     Raises:
         EmulationFailed: the kernel did not let it go.

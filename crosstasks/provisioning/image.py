@@ -72,8 +72,7 @@ def compose(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) ->
 
 
 def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool], *, last: Collection[str] = ()) -> None:
-    """
-    Copy files of packages.
+    """Copy files of packages.
 
     Args:
         takes: tells of a path in the image whether it is copied.
@@ -96,8 +95,7 @@ def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool
 
 
 def place(name: str, source: str) -> str:
-    """
-    Return where a file of a package lies in the image; empty for the root of the package.
+    """Return where a file of a package lies in the image; empty for the root of the package.
 
     Raises:
         ImageFailed: the path leads out of the image.
@@ -179,8 +177,7 @@ WINE_FILES: Final = tuple(Path(__file__).with_name(name) for name in ("wine.sh",
 
 
 def provide(recipe: Recipe, context: Context) -> None:
-    """
-    Have the engine hold the image of a recipe.
+    """Have the engine hold the image of a recipe.
 
     Raises:
         ImageFailed, ToolMissing: as of ``build``.
@@ -192,8 +189,7 @@ def provide(recipe: Recipe, context: Context) -> None:
 
 
 def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:
-    """
-    Build the image of a recipe and load it into the engine.
+    """Build the image of a recipe and load it into the engine.
 
     Args:
         engine: the command of docker or podman.
@@ -252,8 +248,7 @@ def _closure(recipe: Recipe, archive: Archive) -> tuple[tuple[Package, ...], tup
 
 
 def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Package, ...]:
-    """
-    Return of a closure of the target's architecture what the image lacks.
+    """Return of a closure of the target's architecture what the image lacks.
 
     It is resolved by itself: together, Debian wants one version of a library for all architectures, and the security
     suite serves some (amd64) and not others (s390x), so that none would resolve.
@@ -298,8 +293,7 @@ def _compose_layers(
 
 
 def _layer_parts(recipe: Recipe, parts: Packages) -> tuple[_Part, ...]:
-    """
-    Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
+    """Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
     """

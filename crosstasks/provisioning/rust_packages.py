@@ -66,8 +66,7 @@ def may_hold_libraries(package: str) -> bool:
 
 
 def programs(members: Members, folder: Path) -> str:
-    """
-    Put rustc, rustdoc, cargo and every shared object they need into *folder*; return the glibc that all of it needs.
+    """Put rustc, rustdoc, cargo and every shared object they need into *folder*; return the glibc that all of it needs.
 
     Args:
         members: of rustc's, cargo's and all packages that they depend on, in any order.
@@ -111,8 +110,7 @@ def library(members: Members, release: str, folder: Path) -> None:
 
 
 def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
-    """
-    Let every program find its shared objects relative to itself, wherever the folder is mounted.
+    """Let every program find its shared objects relative to itself, wherever the folder is mounted.
 
     Raises:
         ToolMissing: patchelf failed.
@@ -256,8 +254,7 @@ def from_debian(
     run: Runner,
     say: Say,
 ) -> None:
-    """
-    Put the toolchain together from Debian's packages, or add to one that was.
+    """Put the toolchain together from Debian's packages, or add to one that was.
 
     Args:
         home: our RUSTUP_HOME.
@@ -330,8 +327,7 @@ def _parts(want: InstallToolchain, present: Toolchain | None, home: Path, *, arc
 
 
 def _version(want: InstallToolchain, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
-    """
-    Return the version of Debian's packages that has all of it.
+    """Return the version of Debian's packages that has all of it.
 
     A standard library fits only the rustc that it was built with, so its version must be rustc's to the letter. *before* is
     what the toolchain was made of; if the archive has no more of it, everything is made anew.
@@ -368,8 +364,7 @@ def _closure(archive: Archive, release: str, version: str, architecture: str) ->
 
 
 def prove(folder: Path, want: InstallToolchain, run: Runner) -> None:
-    """
-    Run the programs, with nothing but their own run path to find their shared objects.
+    """Run the programs, with nothing but their own run path to find their shared objects.
 
     Raises:
         ToolMissing: one does not run, or is another than was wanted.

@@ -56,8 +56,7 @@ def missing(home: Path, step: InstallToolchain) -> tuple[str, ...]:
 
 
 class Addition(Struct, frozen=True, kw_only=True):
-    """
-    What is to be added to a toolchain, or made anew.
+    """What is to be added to a toolchain, or made anew.
 
     Attributes:
         step: what is asked for, and what is there already, so that adding a target takes none away.
@@ -128,8 +127,7 @@ def marker(content: Toolchain) -> str:
 
 
 def keep(place: Path, present: Toolchain, draft_: Path, other: Toolchain) -> None:
-    """
-    Put into the toolchain *draft_*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
+    """Put into the toolchain *draft_*, which is to replace the one in *place*, what only that holds: adding takes nothing away.
 
     rustup's own books do not come along; it then adds what it does not know of by installing anew (``from_rustup``).
 
@@ -162,8 +160,7 @@ def _rustc(content: Toolchain) -> str:
 
 @contextmanager
 def draft(home: Path, name: str, say: Say) -> Iterator[Path]:
-    """
-    Hold the lock of the toolchain of this *name*, and lend an empty folder beside it that is gone afterwards.
+    """Hold the lock of the toolchain of this *name*, and lend an empty folder beside it that is gone afterwards.
 
     Its name is new each time: the rustup of a call that was killed goes on, and must not write into what the next one makes.
     """
@@ -173,8 +170,7 @@ def draft(home: Path, name: str, say: Say) -> Iterator[Path]:
 
 
 def from_rustup(step: InstallToolchain, *, home: Path, rustup: str, run: Runner, say: Say) -> None:
-    """
-    Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
+    """Let *rustup* (a path) install the toolchain into *home*, or add to one that it did.
 
     Raises:
         ToolMissing: rustup failed; its last words say why.
@@ -235,8 +231,7 @@ def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> D
 
 
 def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
-    """
-    Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
+    """Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
 
     Args:
         toolchain: the folder whose library's source it is.
@@ -265,8 +260,7 @@ def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_
 
 
 def start_files(toolchain: Path, triple: str, *, host_toolchain: Path, run: Runner) -> None:
-    """
-    Make the two objects that every windows-gnu program is linked with, and that rustup ships beside its standard library.
+    """Make the two objects that every windows-gnu program is linked with, and that rustup ships beside its standard library.
 
     ``-Zbuild-std`` does not build them, though their source lies beside the library's (library/rtstartup).
 

@@ -50,8 +50,7 @@ def from_pypi(
     run: Runner,
     say: Say,
 ) -> Path:
-    """
-    Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
+    """Install pinned wheels (``project==version``) into ``home/name``, checked against the hashes of ``pins.toml``.
 
     Args:
         machine: the triple whose wheels are taken; empty for this machine's own, or what *name* ends with.
@@ -119,8 +118,7 @@ def installer() -> tuple[str, ...]:
 
 
 def from_cargo(home: Path, name: str, flavour: str, install: Sequence[str], *, cargo: Path, run: Runner, say: Say) -> Path:
-    """
-    Compile a cross with ``cargo install --locked`` into ``home/name``.
+    """Compile a cross with ``cargo install --locked`` into ``home/name``.
 
     ``RUSTFLAGS`` is cleared, since ``-D warnings`` breaks the build (cross-rs/cross#1662), and git is kept from
     finding a repository around the sources, whose commit would decide which images cross asks for (cross-rs/cross#1594).
@@ -186,8 +184,7 @@ exec "$place/{loader}" --library-path "$place" "$place/{program}" "$@"
 
 
 def bring_glibc(folder: Path, programs: Mapping[str, str], archive: Archive, architecture: str) -> None:
-    """
-    Let ``bin/…`` of a *folder* start programs with glibc of Debian's packages.
+    """Let ``bin/…`` of a *folder* start programs with glibc of Debian's packages.
 
     Args:
         programs: the path of each by the name that it gets in ``bin``, as seen from ``glibc``.
@@ -222,8 +219,7 @@ def glibc_around(program: str, machine: str, context: Context, folder: Path) -> 
 
 
 def glibc_beside(step: BringGlibc, context: Context) -> None:
-    """
-    Make a folder whose programs are a toolchain's, started with glibc.
+    """Make a folder whose programs are a toolchain's, started with glibc.
 
     Raises:
         ToolMissing: as of ``bring_glibc``.

@@ -52,8 +52,7 @@ def wants_diagnostics(environ: Mapping[str, str]) -> bool:
 
 
 def github_annotations(results: Iterable[Result], root: str, top: str) -> Iterable[str]:
-    """
-    Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
+    """Return GitHub's annotations: the compiler's errors; for what failed otherwise our own.
 
     Args:
         results: of targets.
@@ -159,8 +158,7 @@ def _line(text: str) -> None:
 
 
 def finish(results: Sequence[Result], context: Context) -> None:
-    """
-    Tell the CI service, and write the files that are asked for.
+    """Tell the CI service, and write the files that are asked for.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -178,8 +176,7 @@ def finish(results: Sequence[Result], context: Context) -> None:
 
 
 def ready(environ: Mapping[str, str]) -> None:
-    """
-    Refuse, before the work, a file that could not be written after it.
+    """Refuse, before the work, a file that could not be written after it.
 
     Raises:
         ConfigError: it lies in no folder, is one itself, or is closed to us.

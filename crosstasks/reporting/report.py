@@ -45,8 +45,7 @@ def bold(text: str) -> str:
 
 
 def plan_text(plan: Plan, *, everything: bool = False) -> str:
-    """
-    Return a plan as a person reads it: the answer first, then what will be done, then why other routes are not taken.
+    """Return a plan as a person reads it: the answer first, then what will be done, then why other routes are not taken.
 
     Args:
         plan: what to show.

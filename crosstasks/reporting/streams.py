@@ -14,8 +14,7 @@ from ..core.errors import ConfigError, CrosstasksError, DiskFull
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """
-    Write what there is to standard output, and translate what goes wrong there, and with files nobody else has a word for.
+    """Write what there is to standard output, and translate what goes wrong there, and with files nobody else has a word for.
 
     Raises:
         CrosstasksError: something cannot be written; without a word if the reader of a pipe has gone, as ``head`` does.
@@ -85,8 +84,7 @@ def only_result() -> Iterator[None]:
 
 
 def read(most: int = -1) -> str:
-    """
-    Return what is on standard input, *most* of it in characters.
+    """Return what is on standard input, *most* of it in characters.
 
     Raises:
         ConfigError: it is closed.

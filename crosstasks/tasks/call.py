@@ -146,8 +146,7 @@ class Call:
 
 
 def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
-    """
-    Leave of the configuration what has changed since a revision of git.
+    """Leave of the configuration what has changed since a revision of git.
 
     Raises:
         ConfigError: git does not know the revision, or this copy was made without the part that asks it.

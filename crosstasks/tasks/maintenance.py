@@ -102,8 +102,7 @@ def init(call: Call) -> None:
 
 
 def _way(call: Call, root: Path) -> Way:
-    """
-    Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers.
+    """Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers.
 
     Raises:
         ConfigError: two options are given, or none and nobody is there to be asked.

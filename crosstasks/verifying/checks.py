@@ -49,8 +49,7 @@ class Leftover(Struct, frozen=True, kw_only=True):
 
 
 def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
-    """
-    Return the first place where each folder is named.
+    """Return the first place where each folder is named.
 
     Args:
         path: of a file.

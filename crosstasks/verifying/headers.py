@@ -109,8 +109,7 @@ def _place(sections: list[tuple[int, ...]], address: int) -> int:
 
 
 def members(file: IO[bytes], begin: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
-    """
-    Give offset and size of each member of an archive, which may be a part of a file; its symbol table and its names are none.
+    """Give offset and size of each member of an archive, which may be a part of a file; its symbol table and its names are none.
 
     Raises:
         ValueError: the archive is damaged.

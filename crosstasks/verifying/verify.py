@@ -39,8 +39,7 @@ _RELR: Final = "ABI_DT_RELR"
 
 
 def inspect(path: Path | str) -> Artifact:
-    """
-    Read what a file is from its headers.
+    """Read what a file is from its headers.
 
     Raises:
         VerificationFailed: the file is damaged.
@@ -187,8 +186,7 @@ def _abi(target: Target) -> str:
 
 
 def check(artifact: Artifact, target: Target, *, glibc: str = "") -> tuple[str, ...]:
-    """
-    Return in words what of a file is not as its target has it.
+    """Return in words what of a file is not as its target has it.
 
     Args:
         artifact: what ``inspect`` read.
@@ -237,8 +235,7 @@ def _impossible(artifact: Artifact, target: Target) -> Iterator[str]:
 
 
 def verify(paths: Iterable[Path | str], target: Target, *, glibc: str = "") -> tuple[Artifact, ...]:
-    """
-    Inspect files, and check each against its target.
+    """Inspect files, and check each against its target.
 
     Raises:
         VerificationFailed: with all that is wrong, per file.

@@ -83,8 +83,7 @@ def every_target(cells: Cells) -> str:
 
 
 def summary(cells: Cells, triple: str, engine: str, verb: str) -> str:
-    """
-    Return one cell of the table.
+    """Return one cell of the table.
 
     ================  =================================================================
     all builders      are not run: ``not run``; are refused: ``no``

@@ -1,5 +1,4 @@
-"""
-Act: write tests/proofs.txt, what every test proves, from the names and the first lines of the tests: ``nox -s renew``.
+"""Act: write tests/proofs.txt, what every test proves, from the names and the first lines of the tests: ``nox -s renew``.
 
 With ``--check``, as ``nox -s lint`` calls it, tell which tests of the list are gone: each leaves it in the change that takes it away.
 """

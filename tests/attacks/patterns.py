@@ -151,8 +151,7 @@ def ask(way, pattern, text):
 
 
 def worst(pattern):
-    """
-    Texts that may be the worst, each as how it begins and what follows again and again.
+    """Texts that may be the worst, each as how it begins and what follows again and again.
 
     They are the beginnings of what the pattern looks for, repeated, and each of its loops, without an end.
     """

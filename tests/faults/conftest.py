@@ -77,8 +77,7 @@ def built(crosstasks, crate):
 
 @pytest.fixture
 def apart(crosstasks, own_cache, shared):
-    """
-    Give the test its own copy of a part (``tool`` or ``toolchain``) of a target's route; nothing else is in that folder of its cache.
+    """Give the test its own copy of a part (``tool`` or ``toolchain``) of a target's route; nothing else is in that folder of its cache.
 
     Its files are other names of the shared ones, so they are to be replaced, and never written. Of a folder *linked* there is a link.
     """

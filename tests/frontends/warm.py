@@ -1,5 +1,4 @@
-"""
-A Python that has imported the libraries once, and runs a module as its program as often as it is asked, each time in a child of its own.
+"""A Python that has imported the libraries once, and runs a module as its program as often as it is asked, each time in a child of its own.
 
 A start by the command costs half a second of processor time, nearly all of it for imports; a child of this one costs a twentieth. The child has
 the folder, arguments, environment and streams that it is given, and ends as any Python does, but for taking down what was imported: with

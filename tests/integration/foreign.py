@@ -31,8 +31,7 @@ def mount_table(cache: Path) -> None:
 
 
 def arm64_runs(cache: Path, busybox: str) -> None:
-    """
-    Register QEMU for arm64 unless something is. Root is needed only where the kernel's table is not mounted.
+    """Register QEMU for arm64 unless something is. Root is needed only where the kernel's table is not mounted.
 
     It stays: the table is the machine's, and another test may be using it by now.
     """

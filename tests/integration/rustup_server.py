@@ -47,8 +47,7 @@ PROFILES = {"minimal": ("rustc", "cargo", "rust-std"), "default": ("rustc", "car
 
 
 def publish(folder: Path, url: str, release: str, toolchain: Path, *, host: str, targets: Sequence[str], channel: str = "") -> None:
-    """
-    Offer the files of *toolchain* as *release*: rustc, cargo, std of *host* and of *targets*, and the library's source.
+    """Offer the files of *toolchain* as *release*: rustc, cargo, std of *host* and of *targets*, and the library's source.
 
     Args:
         channel: ``nightly-2026-01-01`` or ``beta-2026-01-01``: it is offered as that, and as what the channel is by now.

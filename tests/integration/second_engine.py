@@ -18,8 +18,7 @@ AWAY += 'while [ "$1" != -- ]; do shift; done; shift\nhostname elsewhere\nexec "
 
 
 class Daemon:
-    """
-    A Docker engine, which is started, and ended, as often as one likes.
+    """A Docker engine, which is started, and ended, as often as one likes.
 
     Args:
         folder: for all that it keeps.

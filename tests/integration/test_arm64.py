@@ -161,8 +161,7 @@ def test_the_tutorial_for_apple_silicon_without_anything_of_debian(engine, envir
 
 
 def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
-    """
-    crosstasks, cross and Docker's program are arm64's as well, and there is no network: a program is built.
+    """crosstasks, cross and Docker's program are arm64's as well, and there is no network: a program is built.
 
     What such a machine needs is provided beforehand, as for a bundle; test_bundle.py has a test run on such a machine.
     """

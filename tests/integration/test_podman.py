@@ -51,8 +51,7 @@ def test_podman_builds_and_tests_in_an_image_built_here(engine, crate, crosstask
 
 
 def test_a_podman_of_another_machine(engine, crate, crosstasks, cache, tmp_path_factory):
-    """
-    All is copied there, where it has none of our folders: a test runs, what was built comes back, and no container or volume stays.
+    """All is copied there, where it has none of our folders: a test runs, what was built comes back, and no container or volume stays.
 
     Nor does a container of a call that was killed while the engine made it: the next call removes it.
     """

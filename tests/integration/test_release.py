@@ -173,8 +173,7 @@ def test_a_release_through_cross(project, release):
     ],
 )
 def test_the_users_own_flags_stay_beside_ours(project, release, tmp_path, flags):
-    """
-    Wherever cargo takes them from: a program knows its flag, and not the folder that it was built in.
+    """Wherever cargo takes them from: a program knows its flag, and not the folder that it was built in.
 
     Which arguments each place leads to, tests/unit/building/test_environment_flags.py has; here cargo joins a list, a text and a variable.
     """

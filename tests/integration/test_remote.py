@@ -137,8 +137,7 @@ def test_registries_are_asked_from_here_where_docker_is_reached_by_ssh(ssh, tmp_
 
 
 def test_program_and_sdk_speak_to_the_engine_of_the_context(elsewhere, context, monkeypatch):
-    """
-    Docker's program, and the SDK that pulls and asks registries; DOCKER_HOST wins over both.
+    """Docker's program, and the SDK that pulls and asks registries; DOCKER_HOST wins over both.
 
     The SDK finds contexts only beside a config.json: without one it says so, and takes no other engine.
     """
@@ -163,8 +162,7 @@ def _name_by_sdk():
 
 
 def test_an_engine_that_does_not_see_the_project(elsewhere, crate, crosstasks, tmp_path):
-    """
-    As with a virtual machine that was not given the folder: it is tried, said with the folder, and zigbuild builds instead.
+    """As with a virtual machine that was not given the folder: it is tried, said with the folder, and zigbuild builds instead.
 
     Who says CROSS_REMOTE has all copied there.
     """

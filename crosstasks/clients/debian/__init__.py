@@ -45,8 +45,7 @@ class Archive:
     def __init__(
         self, folder: Path, suite: str, *, say: Say, mirror: str = "", keyring: str = "", hints: Sequence[str] = (), web: Web | None = None
     ) -> None:
-        """
-        Keep where things lie; nothing is asked yet.
+        """Keep where things lie; nothing is asked yet.
 
         Args:
             mirror: an address instead of the official one; *hints* are tried where that is out of reach, and none is named.
@@ -60,8 +59,7 @@ class Archive:
         self.lists = Lists(place, suite, fetch.bases(mirror, hints), keyring, web=self._web, say=say)
 
     def update(self, architectures: Sequence[str]) -> None:
-        """
-        Have the lists of these architectures, not older than a day; one that the suite does not have has none, and that is an answer.
+        """Have the lists of these architectures, not older than a day; one that the suite does not have has none, and that is an answer.
 
         Raises:
             ToolMissing: the archive cannot be reached, or what it says is not signed, not valid or not whole.
@@ -85,8 +83,7 @@ class Archive:
         return {name: _likely(name, indexes) for name in names if not any(True for index in indexes for _ in index.names(f"{name}\t"))}
 
     def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
-        """
-        Return packages and all that they depend on, as on an empty machine of *architecture*; resolved once for each state of the lists.
+        """Return packages and all that they depend on, as on an empty machine of *architecture*; resolved once for each state of the lists.
 
         Args:
             packages: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
@@ -106,8 +103,7 @@ class Archive:
             return result
 
     def single(self, name: str, architecture: str, version: str = "") -> Package:
-        """
-        Return one package without what it depends on; the newest, or of exactly *version*. One for every architecture is of ``all``.
+        """Return one package without what it depends on; the newest, or of exactly *version*. One for every architecture is of ``all``.
 
         Raises:
             ToolMissing: there is none.
@@ -122,8 +118,7 @@ class Archive:
         )
 
     def fetch(self, packages: Sequence[Package]) -> tuple[Path, ...]:
-        """
-        Have the packages in our cache, each checked, and return their files in the order asked.
+        """Have the packages in our cache, each checked, and return their files in the order asked.
 
         Raises:
             ToolMissing: one cannot be fetched.
@@ -131,8 +126,7 @@ class Archive:
         return tuple(path for files in self.fetch_each([packages]) for path in files)
 
     def fetch_each(self, groups: Sequence[Sequence[Package]]) -> Iterator[tuple[Path, ...]]:
-        """
-        Have groups of packages in our cache, each checked, and give the files of each as soon as they are there.
+        """Have groups of packages in our cache, each checked, and give the files of each as soon as they are there.
 
         Raises:
             ToolMissing: one cannot be fetched.

@@ -30,8 +30,7 @@ OPENERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    """
-    Read the files of a package one by one.
+    """Read the files of a package one by one.
 
     Raises:
         ToolMissing: the package cannot be read to its end.

@@ -34,8 +34,7 @@ _ADDRESS: Final = re.compile(r"https?://[^\s]+")
 
 
 def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
-    """
-    Return the addresses to try, in their order.
+    """Return the addresses to try, in their order.
 
     Args:
         mirror: what the user named; alone then.
@@ -45,8 +44,7 @@ def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def of_apt(etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
-    """
-    Return the mirrors of Debian's archive that the machine's own apt names: hints, and no more.
+    """Return the mirrors of Debian's archive that the machine's own apt names: hints, and no more.
 
     Whoever serves the archive, it is the archive's keys that count.
     """
@@ -114,8 +112,7 @@ class Requests:
 
     @contextmanager
     def get(self, url: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """
-        Open what is at an address.
+        """Open what is at an address.
 
         Raises:
             Unreached: it is not there, or the connection ends.
@@ -135,8 +132,7 @@ class Requests:
 
 
 def text(web: Web, url: str, most: int) -> bytes:
-    """
-    Return a small file that is signed.
+    """Return a small file that is signed.
 
     Raises:
         Unreached: it is not there, cannot be had, or is larger than *most*.
@@ -175,8 +171,7 @@ def is_complete(path: Path, size: int, sha256: str) -> bool:
 
 
 def file(web: Web, url: str, path: Path, size: int, sha256: str) -> None:
-    """
-    Fetch a file of known size and hash; what an earlier call left of it is gone on with.
+    """Fetch a file of known size and hash; what an earlier call left of it is gone on with.
 
     Raises:
         Unreached: the mirror does not have it, or another.
@@ -212,8 +207,7 @@ def _append(web: Web, url: str, draft: Path, there: int, size: int) -> None:
 
 
 def side_by_side(acts: Sequence[Callable[[], None]]) -> None:
-    """
-    Do all, several at once.
+    """Do all, several at once.
 
     Raises:
         Unreached: the first that failed; those that have not begun are not begun.

@@ -297,8 +297,7 @@ def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unpack(path: Path, size: int) -> Iterator[bytes]:
-    """
-    Unpack a list piece by piece, and no more than the archive signed.
+    """Unpack a list piece by piece, and no more than the archive signed.
 
     Raises:
         Unreached: it is larger, or damaged.

@@ -33,8 +33,7 @@ class Entry(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """
-    What a Release file says.
+    """What a Release file says.
 
     Attributes:
         suite: its code name, ``bookworm-security``.
@@ -53,8 +52,7 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 def debian_keys(file: Path = KEYS) -> tuple[Cert, ...]:
-    """
-    Return Debian's keys.
+    """Return Debian's keys.
 
     Raises:
         ToolDamaged: one is another than its fingerprint says.
@@ -71,8 +69,7 @@ def debian_keys(file: Path = KEYS) -> tuple[Cert, ...]:
 
 
 def keyring(file: str) -> tuple[Cert, ...]:
-    """
-    Return the keys of a file of the user's, armoured or not; Debian's where none is named.
+    """Return the keys of a file of the user's, armoured or not; Debian's where none is named.
 
     Raises:
         ConfigError: it cannot be read, or holds none.
@@ -93,8 +90,7 @@ def keyring(file: str) -> tuple[Cert, ...]:
 
 
 def signed_text(content: bytes, keys: Sequence[Cert], place: str) -> str:
-    """
-    Return what is signed in a file, and nothing else of it.
+    """Return what is signed in a file, and nothing else of it.
 
     Raises:
         ToolMissing: none of the *keys* signed it.
@@ -110,8 +106,7 @@ def signed_text(content: bytes, keys: Sequence[Cert], place: str) -> str:
 
 
 def read(text: str, place: str) -> Release:
-    """
-    Read what was signed.
+    """Read what was signed.
 
     Raises:
         ToolMissing: it is no Release file.
@@ -160,8 +155,7 @@ def _lists(rows: Iterable[str]) -> Iterator[tuple[str, Entry]]:
 
 
 def is_current(release: Release, place: str, *, now: datetime, known: datetime | None) -> bool:
-    """
-    Tell whether a release may be taken; False if the one from *known* is newer, as where mirrors are not all as far.
+    """Tell whether a release may be taken; False if the one from *known* is newer, as where mirrors are not all as far.
 
     Raises:
         ToolMissing: it holds no more.

@@ -107,8 +107,7 @@ def _relation(text: str) -> Relation | None:
 
 
 def closure(names: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ...]:
-    """
-    Return what is asked for and all that it depends on.
+    """Return what is asked for and all that it depends on.
 
     Args:
         names: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
@@ -235,8 +234,7 @@ class _Machine:
 
 
 def _matches(stanza: Stanza, relation: Relation, architecture: str, native: str) -> bool:
-    """
-    Tell whether a package is of an architecture that serves.
+    """Tell whether a package is of an architecture that serves.
 
     ==================  =======================================================================
     a relation          is served by a package

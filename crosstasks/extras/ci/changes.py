@@ -69,8 +69,7 @@ Mentions = Callable[[Crate, "re.Pattern[str]"], bool]
 
 
 def crates(metadata: Mapping[str, Any], *, members: bool, verb: Verb = "test") -> tuple[Crate, ...]:
-    """
-    Read the packages in ``cargo metadata --no-deps``.
+    """Read the packages in ``cargo metadata --no-deps``.
 
     Args:
         metadata: by cargo; before 1.71 it does not tell which packages it builds by itself.
@@ -210,8 +209,7 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """
-    Return the configuration with only the targets, and of each only the packages, that are *reached*.
+    """Return the configuration with only the targets, and of each only the packages, that are *reached*.
 
     Args:
         config: what is configured.
@@ -284,8 +282,7 @@ class Git:
 
 
 def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Context:
-    """
-    Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
+    """Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
 
     Args:
         context: of this call.

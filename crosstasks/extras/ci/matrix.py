@@ -102,8 +102,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
-    """
-    Return the job of a target on the platform that does it natively, or else fastest, of those that can do it at all.
+    """Return the job of a target on the platform that does it natively, or else fastest, of those that can do it at all.
 
     No platform is guessed to be able: the plan is made for it. Where none is, the refusal has the reason of the best one; a machine that
     the user names for the target is the user's to know.
@@ -173,8 +172,7 @@ def by_package(whole: Job, packages: Sequence[str]) -> tuple[Job, ...]:
 
 
 def labels(texts: Sequence[str]) -> Mapping[str, str]:
-    """
-    Return the labels that the user gives, by platform and triple; the later ones win.
+    """Return the labels that the user gives, by platform and triple; the later ones win.
 
     Raises:
         ConfigError: one is not ``<platform or target>=<label>``.
@@ -252,8 +250,7 @@ class Layout(NamedTuple):
 
 
 def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, minutes: int, install: str) -> str:
-    """
-    Return the file of a service.
+    """Return the file of a service.
 
     Args:
         provider: whose file.

@@ -43,8 +43,7 @@ ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "too
 
 
 def clean(context: Context, *, images: bool = False, everything: bool = False, dry: bool = False) -> Iterator[str]:
-    """
-    Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
+    """Remove what builds left in ``target/crosstasks``, and say what was removed and how much room that gave.
 
     Where some targets are selected of more, only what is theirs goes, images as well.
 
@@ -115,8 +114,7 @@ def remove_image(client: engines.EngineClient, image: Mapping[str, Any], context
 
 
 def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
-    """
-    Remove our cache folder, if it is one; *dry*: only say so.
+    """Remove our cache folder, if it is one; *dry*: only say so.
 
     Raises:
         ConfigError: it is not marked as ours, or holds the user's own work.
@@ -154,8 +152,7 @@ def _lock(folder: Path, locks: ExitStack) -> None:
 
 
 def idle(folder: Path) -> None:
-    """
-    Refuse to touch the cache while a build uses it.
+    """Refuse to touch the cache while a build uses it.
 
     Raises:
         CrosstasksError: one does.
@@ -236,8 +233,7 @@ class Needs(Struct, frozen=True, kw_only=True):
 
 
 def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> Iterator[str]:
-    """
-    Remove what is not wanted any more, and say what it was and how much room that gave.
+    """Remove what is not wanted any more, and say what it was and how much room that gave.
 
     Args:
         context: of this call.

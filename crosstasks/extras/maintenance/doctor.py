@@ -209,8 +209,7 @@ Plans = Mapping[str, Plan | NoRoute | EngineFailed]
 
 
 def examine(place: Path) -> tuple[Row, ...]:
-    """
-    Look at everything, and say what it is.
+    """Look at everything, and say what it is.
 
     Args:
         place: the folder of the Rust repository.

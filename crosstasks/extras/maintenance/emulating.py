@@ -52,8 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def status(platforms: Sequence[str], context: Context) -> tuple[Row, ...]:
-    """
-    Look at the named platforms, or all that can be proven, and run a program of each.
+    """Look at the named platforms, or all that can be proven, and run a program of each.
 
     Raises:
         ConfigError: there is no such platform.
@@ -138,8 +137,7 @@ def text(rows: Sequence[Row]) -> str:
 
 
 def install(platforms: Sequence[str], source: str, context: Context) -> Iterator[str]:
-    """
-    Set up emulation of the named platforms: whoever calls this has agreed. A broken entry is replaced, one that works is left.
+    """Set up emulation of the named platforms: whoever calls this has agreed. A broken entry is replaced, one that works is left.
 
     Raises:
         ConfigError: no platform, or no such one, or no such source.
@@ -193,8 +191,7 @@ def _choose(platform: str, sources: Sequence[Source], why: str, context: Context
 
 
 def uninstall(platforms: Sequence[str], context: Context) -> Iterator[str]:
-    """
-    Take the emulators of the named platforms out of the kernel's table.
+    """Take the emulators of the named platforms out of the kernel's table.
 
     Raises:
         ConfigError: no platform, or no such one.

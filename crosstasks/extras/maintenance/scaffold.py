@@ -64,8 +64,7 @@ def index() -> Way:
 
 
 def git(address: str) -> Way:
-    """
-    Return the way from a git repository: ``https://host/path@revision``.
+    """Return the way from a git repository: ``https://host/path@revision``.
 
     Raises:
         ConfigError: no revision is named.
@@ -79,8 +78,7 @@ def git(address: str) -> Way:
 
 
 def wheel(file: Path, root: Path) -> Way:
-    """
-    Return the way of a wheel that lies in the repository.
+    """Return the way of a wheel that lies in the repository.
 
     Raises:
         ConfigError: it is none, or lies elsewhere.
@@ -183,8 +181,7 @@ targets = [
 
 
 def write(root: Path, way: Way) -> tuple[Path, ...]:
-    """
-    Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none.
+    """Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none.
 
     Raises:
         ConfigError: as ``refuse`` says, or a file cannot be written.
@@ -194,8 +191,7 @@ def write(root: Path, way: Way) -> tuple[Path, ...]:
 
 
 def refuse(root: Path) -> None:
-    """
-    Refuse a folder that ``write`` would leave as it is.
+    """Refuse a folder that ``write`` would leave as it is.
 
     Raises:
         ConfigError: there is no Cargo.toml, one of the files exists, or a configuration stands elsewhere.

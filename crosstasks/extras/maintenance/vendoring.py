@@ -53,8 +53,7 @@ def manifest(version: str, files: Files, parts: Sequence[str] = ()) -> str:
 
 
 def read_manifest(text: bytes, place: str) -> Manifest:
-    """
-    Read a manifest.
+    """Read a manifest.
 
     Raises:
         ConfigError: it is none, or names a path outside its folder.
@@ -148,8 +147,7 @@ pyproject.toml           [tool.ruff]
 
 
 def refuse(copy: Path, top: Path, package: Path) -> None:
-    """
-    Refuse a folder that a copy cannot lie in: all paths are absolute, without dots and with their links.
+    """Refuse a folder that a copy cannot lie in: all paths are absolute, without dots and with their links.
 
     Raises:
         ConfigError: its name is none for a package, it is outside the repository, or would be reached through a link.
@@ -174,8 +172,7 @@ HINT: Final = "`--update --force` gives them up; `--check` shows them"
 
 
 def make(into: str, parts: Sequence[str] = ()) -> str:
-    """
-    Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
+    """Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
 
     Raises:
         ConfigError: the folder holds something, or is no place for a copy.
@@ -190,8 +187,7 @@ def make(into: str, parts: Sequence[str] = ()) -> str:
 
 
 def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
-    """
-    Renew a copy, and say what that was; with *parts* it has those instead of the ones that it was made with.
+    """Renew a copy, and say what that was; with *parts* it has those instead of the ones that it was made with.
 
     Raises:
         ConfigError: there is none.
@@ -226,8 +222,7 @@ def check(into: str) -> tuple[str, str]:
 
 
 def original(parts: Sequence[str]) -> Files:
-    """
-    Return the files of the core and of *parts*, with the libraries that these need, and the licence.
+    """Return the files of the core and of *parts*, with the libraries that these need, and the licence.
 
     Raises:
         ConfigError: a part is unknown or not there, or the licence is not.
@@ -332,8 +327,7 @@ def _swap(draft: Path, copy: Path, aside: Path) -> None:
 
 
 def act(into: str, *, check_only: bool, renew: bool, force: bool, parts: Sequence[str]) -> str:
-    """
-    Make, check or renew a copy, and return what to show.
+    """Make, check or renew a copy, and return what to show.
 
     Raises:
         CrosstasksError: it differs, cannot be made, or the options do not fit together.

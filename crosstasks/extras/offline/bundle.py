@@ -48,8 +48,7 @@ Kind: TypeAlias = Literal["tool", "toolchain", "images", "crates"]
 
 
 class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """
-    One member.
+    """One member.
 
     Attributes:
         path: in the archive; *name* is what it is called where it is put.
@@ -66,8 +65,7 @@ class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """
-    What a bundle holds.
+    """What a bundle holds.
 
     Attributes:
         crosstasks: the version that made it.
@@ -153,8 +151,7 @@ class _Counter:
 
 @contextmanager
 def writer(path: Path) -> Iterator[Writer]:
-    """
-    Write a bundle, at once or not at all.
+    """Write a bundle, at once or not at all.
 
     What a killed call leaves beside it is some hundred MB: the draft is named after its owner, and the next call removes those of the dead.
     """
@@ -227,8 +224,7 @@ class Reader:
 
 @contextmanager
 def reader(path: Path) -> Iterator[Reader]:
-    """
-    Open a bundle, and check all of it before any of it counts.
+    """Open a bundle, and check all of it before any of it counts.
 
     Raises:
         ConfigError: it is not there, is no bundle, or a checksum is another.
@@ -247,8 +243,7 @@ def reader(path: Path) -> Iterator[Reader]:
 
 
 def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
-    """
-    Unpack a member into a folder, and return the paths of its files.
+    """Unpack a member into a folder, and return the paths of its files.
 
     Raises:
         ConfigError: a path or link leads out of the folder, or it holds what no member holds; what was written before stays.
@@ -270,8 +265,7 @@ SETTINGS: Final = ("config.toml", "config", "credentials.toml", "credentials")
 
 
 def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], object]) -> None:
-    """
-    Write what Cargo.lock names for these routes, and what building their standard library from source needs.
+    """Write what Cargo.lock names for these routes, and what building their standard library from source needs.
 
     All is fetched into a CARGO_HOME of its own, so that it is that and no more. The cargo is that of the first route.
 
@@ -291,8 +285,7 @@ def collect(routes: Sequence[Route], context: Context, write: Callable[[bytes], 
 
 
 def put_crates(content: IO[bytes], context: Context) -> None:
-    """
-    Put what a bundle has into the user's CARGO_HOME, file by file. Cargo compares a crate with its checksum only where it downloads it.
+    """Put what a bundle has into the user's CARGO_HOME, file by file. Cargo compares a crate with its checksum only where it downloads it.
 
     Raises:
         ConfigError: a crate is not the one that Cargo.lock names; or a path leads elsewhere, or is a link: what a later bundle puts behind

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:
-    """
-    Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
+    """Write a bundle for the targets, and for machines of these platforms; that of this one's engine if none is named.
 
     The machines are taken to be glibc Linux with an engine and nothing of Rust; what this one has on PATH does not count.
 
@@ -117,8 +116,7 @@ def _selection(folder: Path, triples: Sequence[str]) -> Mapping[str, Any]:
 
 
 def provide(triple: str, machine: Context, context: Context) -> Plan:
-    """
-    Plan for a machine, and take the steps here.
+    """Plan for a machine, and take the steps here.
 
     Raises:
         CrosstasksError: a step failed, or what it would need is a machine of that kind.
@@ -138,8 +136,7 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
 
 
 def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision:
-    """
-    Return a step for another machine as it is taken on this one.
+    """Return a step for another machine as it is taken on this one.
 
     Raises:
         ToolMissing: it runs what only that machine could run.
@@ -227,8 +224,7 @@ def _add_crates(writer: bundle.Writer, context: Context, routes: Sequence[Route]
 
 
 def load(context: Context, path: Path) -> Manifest:
-    """
-    Load what a bundle has for this machine.
+    """Load what a bundle has for this machine.
 
     Raises:
         ConfigError: it is no bundle, damaged, not trusted, or not for this machine; then nothing was loaded.
@@ -262,8 +258,7 @@ class Ready(NamedTuple):
 
 
 def readiness(context: Context, bundled: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
-    """
-    Look, target by target, whether all is there now.
+    """Look, target by target, whether all is there now.
 
     Args:
         context: of a call after loading.
@@ -328,8 +323,7 @@ def _platforms(path: Path, platforms: Sequence[str], context: Context) -> tuple[
 
 
 def fits(member: Member, host: str, engine: str) -> bool:
-    """
-    Tell whether a machine takes a member, by its own platform and its engine's.
+    """Tell whether a machine takes a member, by its own platform and its engine's.
 
     ==========  =============================================
     kind        is for

@@ -62,8 +62,7 @@ def machines(context: Context, platforms: Sequence[str]) -> tuple[Context, ...]:
 
 
 def make(context: Context, names: Sequence[str], platforms: Sequence[str] = (), *, update: bool = False) -> Lock:
-    """
-    Write the lock: what is locked already is kept, unless it is to be updated; and so are the rows of other platforms.
+    """Write the lock: what is locked already is kept, unless it is to be updated; and so are the rows of other platforms.
 
     Args:
         names: targets to lock; all that are selected if empty. Where that is all that is configured, no others stay.
@@ -205,8 +204,7 @@ State: TypeAlias = Literal["new", "current", "unknown"]
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """
-    One thing that may be new.
+    """One thing that may be new.
 
     Attributes:
         what: ``cross``, ``cross git``, ``rust``, or the image's reference.
@@ -250,8 +248,7 @@ class _Ask(NamedTuple):
 
 
 def outdated(context: Context, names: Sequence[str]) -> tuple[Row, ...]:
-    """
-    Ask for everything that the targets are made of; what does not answer in time is a row that says so.
+    """Ask for everything that the targets are made of; what does not answer in time is a row that says so.
 
     Raises:
         ConfigError: ``offline = true``.
@@ -341,8 +338,7 @@ def _image(context: Context, ref: str, digest: str, rows: Iterable[LockRow | Non
 
 
 def compare_registry(answer: RegistryImage, digest: str, platform: str, rows: Iterable[LockRow | None], tags: Sequence[str] = ()) -> Answer:
-    """
-    Pure: compare what a registry serves with what is locked; every line that holds is told.
+    """Pure: compare what a registry serves with what is locked; every line that holds is told.
 
     ==============  =====================================  =======  =======================================
     locked digest   served                                 state    note

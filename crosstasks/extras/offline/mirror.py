@@ -40,8 +40,7 @@ class _Choice(NamedTuple):
 
 
 def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to: str) -> tuple[Copy, ...]:
-    """
-    Copy or push an image for each target and each of *machines*: the call as it is here, or as it would be on another platform.
+    """Copy or push an image for each target and each of *machines*: the call as it is here, or as it would be on another platform.
 
     Raises:
         ConfigError: ``offline = true``, or a platform that there is nothing for.
@@ -70,8 +69,7 @@ def fill(context: Context, machines: Sequence[Context], names: Sequence[str], to
 
 
 def choose(triple: str, platform: str, context: Context) -> _Choice:
-    """
-    Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
+    """Choose which image of a target the mirror is to have: the user's, else upstream's if it is for the platform, else one built here.
 
     Raises:
         ImageFailed: there is none; every source is named with its reason.

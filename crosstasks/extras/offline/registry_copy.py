@@ -37,8 +37,7 @@ CHUNK: Final = 1 << 20
 
 
 class Copy(Struct, frozen=True, kw_only=True):
-    """
-    What was done for one image.
+    """What was done for one image.
 
     Attributes:
         digest: of the index or manifest, the same in both places.
@@ -74,8 +73,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def copy(source: str, to: str, say: Say) -> Copy:
-    """
-    Copy an image with everything behind its reference: every platform, and attestations; blobs that are there are not copied again.
+    """Copy an image with everything behind its reference: every platform, and attestations; blobs that are there are not copied again.
 
     Raises:
         ImageFailed: a registry refuses, cannot be reached, or sends something else than it names.
@@ -191,8 +189,7 @@ class DigestStream(SizedStream):
         self.left = size
 
     def read(self, count: int = CHUNK) -> bytes:
-        """
-        Return what comes next.
+        """Return what comes next.
 
         Raises:
             ImageFailed: it ended too early, or is something else.
@@ -253,8 +250,7 @@ def look(ref: str) -> PlainImage | None:
 
 
 def join(to: str, refs: Sequence[str]) -> str:
-    """
-    Put plain images of the same repository behind one reference, an index, and return its digest.
+    """Put plain images of the same repository behind one reference, an index, and return its digest.
 
     What the index already holds for other platforms stays in it.
 
@@ -290,8 +286,7 @@ CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 
 
 def push(image: IO[bytes], to: str, folder: Path) -> Copy:
-    """
-    Put an image there that ``docker save`` or ``podman save`` has written, as a manifest of OCI's kind.
+    """Put an image there that ``docker save`` or ``podman save`` has written, as a manifest of OCI's kind.
 
     Args:
         image: the archive, of one image.

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def draft_file(path: Path) -> Iterator[IO[bytes]]:
-    """
-    Give a file to write to, which takes its name when all is written.
+    """Give a file to write to, which takes its name when all is written.
 
     Raises:
         CrosstasksError: it cannot be written; nothing is left of it.
@@ -72,8 +71,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 def documents(product: Product, root: Path, options: Release, committed: Container[Path] | None = None) -> tuple[Entry, ...]:
-    """
-    Return the files that go with the programs: licences, readme, changelog and what is configured.
+    """Return the files that go with the programs: licences, readme, changelog and what is configured.
 
     Args:
         product: of the workspace at *root*.
@@ -118,8 +116,7 @@ def _by_pattern(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
 
 
 def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
-    """
-    Write an archive with one folder in it: a zip if its name ends so, else a tar.gz.
+    """Write an archive with one folder in it: a zip if its name ends so, else a tar.gz.
 
     Args:
         target: the archive.

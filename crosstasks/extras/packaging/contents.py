@@ -38,8 +38,7 @@ class Package(Struct, frozen=True, kw_only=True):
 
 
 def find_packages(dist: Path, triples: Collection[str] = ()) -> tuple[Package, ...]:
-    """
-    Return the packages in a folder, all or those of some targets.
+    """Return the packages in a folder, all or those of some targets.
 
     Raises:
         NothingSelected: there is none.
@@ -67,8 +66,7 @@ def is_of(name: str, triples: Collection[str]) -> bool:
 
 @contextmanager
 def unpack(package: Package, root: Path) -> Iterator[Path]:
-    """
-    Give a folder with what a package holds, in the cache *root*; it is removed afterwards.
+    """Give a folder with what a package holds, in the cache *root*; it is removed afterwards.
 
     Raises:
         VerificationFailed: the archive is damaged, or would write elsewhere.

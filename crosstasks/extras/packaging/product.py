@@ -62,8 +62,7 @@ class Product(Struct, frozen=True, kw_only=True):
 
 
 def crates(repository: Repository, options: Release, names: Sequence[str] = ()) -> tuple[Crate, ...]:
-    """
-    Return the cargo packages to release.
+    """Return the cargo packages to release.
 
     Args:
         repository: the workspace.

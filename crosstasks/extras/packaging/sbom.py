@@ -72,8 +72,7 @@ def parse(text: str) -> Tree:
 def document(
     product: Product, target: str, everything: Tree, shipped: Tree, checksums: Mapping[str, str], facts: Mapping[str, str], epoch: int
 ) -> bytes:
-    """
-    Return the document.
+    """Return the document.
 
     Args:
         product, target: what it describes.

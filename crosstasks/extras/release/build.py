@@ -41,8 +41,7 @@ UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM besid
 
 
 def build_context(release: ReleaseContext) -> Context:
-    """
-    Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
+    """Return what the builds of a release are given: strict, with the time of the commit, without names of this machine's folders.
 
     Raises:
         ConfigError: something is not committed, there is no Cargo.lock to keep to, or cargo-auditable is wanted and not there.
@@ -116,8 +115,7 @@ def one(release: ReleaseContext, triple: str, more: Sequence[str]) -> tuple[Part
 
 
 def _check_tree(release: ReleaseContext) -> None:
-    """
-    Look at the tree again: what is packed is of the commit, whatever ran while it was built.
+    """Look at the tree again: what is packed is of the commit, whatever ran while it was built.
 
     Raises:
         ConfigError: the build changed something.
@@ -137,8 +135,7 @@ def earlier(release: ReleaseContext, triple: str, more: Sequence[str]) -> Part |
 
 
 def pack(release: ReleaseContext, planned: Plan, artifacts: Sequence[Artifact]) -> tuple[tuple[File, ...], tuple[str, ...]]:
-    """
-    Make the archives of one target, and what says what they are made of.
+    """Make the archives of one target, and what says what they are made of.
 
     Returns:
         the files, and notes on what was left out.
@@ -241,8 +238,7 @@ EACH: Final = ("{artifact}", "{name}")
 
 
 def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """
-    Give the calls that a command stands for, each with its subjects.
+    """Give the calls that a command stands for, each with its subjects.
 
     Args:
         command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
@@ -263,8 +259,7 @@ def _fill(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
 
 
 def run(release: ReleaseContext) -> tuple[str, ...]:
-    """
-    Call the commands, each for what it was not called for yet.
+    """Call the commands, each for what it was not called for yet.
 
     They find the subjects in ``CROSSTASKS_SUBJECTS`` as lines of SHA256SUMS, which is what attestations are made of.
 

@@ -65,8 +65,7 @@ class ReleaseContext:
 
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
-    """
-    Put together what is released.
+    """Put together what is released.
 
     Args:
         context: with the repository known.
@@ -99,8 +98,7 @@ def _publish_folders(root: Path, template: str) -> tuple[Path, ...]:
 
 
 def parts_to_skip(words: Sequence[str]) -> frozenset[str]:
-    """
-    Return the parts to leave out; a word may hold several, with commas between them.
+    """Return the parts to leave out; a word may hold several, with commas between them.
 
     Raises:
         ConfigError: there is no such part; the error lists all.

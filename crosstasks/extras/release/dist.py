@@ -183,8 +183,7 @@ ALSO: Final = (SUMS, "artifacts.json", "metadata.json")
 
 
 def files_to_publish(release: ReleaseContext) -> tuple[Path, ...]:
-    """
-    Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
+    """Return the files of the selected targets to publish, their checksums, what hooks made of them, and the lists themselves.
 
     Raises:
         CrosstasksError: there are none, or one is not as it is listed.

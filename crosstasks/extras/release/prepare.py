@@ -75,8 +75,7 @@ class Intent(Struct, frozen=True, kw_only=True):
 
 
 def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Intent:
-    """
-    Work out what the release will be.
+    """Work out what the release will be.
 
     Args:
         release: with the packages of the working tree, which an interrupted call may have changed.
@@ -117,8 +116,7 @@ class Head:
         return Path(place).resolve().relative_to(self.top.resolve()).as_posix()
 
     def text(self, path: str) -> str | None:
-        """
-        Return a file's content; None if HEAD has none.
+        """Return a file's content; None if HEAD has none.
 
         Raises:
             ConfigError: it is no text.
@@ -212,8 +210,7 @@ def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> di
 
 
 def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:
-    """
-    Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
+    """Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
 
     Raises:
         ConfigError: one is configured, and not there.
@@ -245,8 +242,7 @@ def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new
 
 
 def prepare(release: ReleaseContext, intent: Intent) -> None:
-    """
-    Write, commit and tag what the release will be.
+    """Write, commit and tag what the release will be.
 
     Raises:
         CrosstasksError: a file cannot be written, Cargo.lock does not fit, or git refused; the next call goes on from there.

@@ -54,8 +54,7 @@ def differs(name: str, why: str = "") -> CrosstasksError:
 
 
 def ask(release: ReleaseContext, argv: Sequence[str], cwd: str = "") -> Done:
-    """
-    Run a program in the workspace, or in *cwd*.
+    """Run a program in the workspace, or in *cwd*.
 
     Raises:
         ToolMissing: it is not there; the hint says where to get it.
@@ -81,8 +80,7 @@ def mask(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _github(release: ReleaseContext) -> Iterator[Action]:
-    """
-    Give what the releases of the tags have, and are to get.
+    """Give what the releases of the tags have, and are to get.
 
     Raises:
         CrosstasksError: a file there differs, or gh does not tell.
@@ -176,8 +174,7 @@ ABSENT: Final = (
 
 
 def _registry(release: ReleaseContext) -> Iterator[Action]:
-    """
-    Give each package, as it is in the registry or is to be published.
+    """Give each package, as it is in the registry or is to be published.
 
     Raises:
         CrosstasksError: one there differs, is yanked, or cargo does not tell.
@@ -229,8 +226,7 @@ def _registry_checksum(release: ReleaseContext, name: str, number: str) -> str:
 
 
 def _compare(release: ReleaseContext, name: str, number: str, published: str) -> str:
-    """
-    Pack a package that is published, as it was then, and return what is known of both.
+    """Pack a package that is published, as it was then, and return what is known of both.
 
     Raises:
         CrosstasksError: they differ.
@@ -290,8 +286,7 @@ PLACES: Final[Mapping[str, Callable[[ReleaseContext], Iterator[Action]]]] = {
 
 
 def look(release: ReleaseContext, place: str) -> tuple[Action, ...]:
-    """
-    Return what a place has, and what it is to get.
+    """Return what a place has, and what it is to get.
 
     Raises:
         CrosstasksError: something there differs, or cannot be looked at.
@@ -300,8 +295,7 @@ def look(release: ReleaseContext, place: str) -> tuple[Action, ...]:
 
 
 def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
-    """
-    Do what is left, place by place, or with *dry* as much of it as a place can try.
+    """Do what is left, place by place, or with *dry* as much of it as a place can try.
 
     Returns:
         a line for each thing that was done.

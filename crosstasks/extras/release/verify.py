@@ -62,8 +62,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tuple[Finding, ...]:
-    """
-    Check every file of every package.
+    """Check every file of every package.
 
     Args:
         dist: the folder of the packages.
@@ -238,8 +237,7 @@ DIST: Final = "CROSSTASKS_RELEASE_DIST"
 
 
 def again(dist: Path, context: Context, package: Packager, triples: Collection[str] = ()) -> tuple[Difference, ...]:
-    """
-    Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
+    """Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
 
     Args:
         dist: the packages that were built before.
@@ -277,8 +275,7 @@ def _apart(tree: Path) -> Iterator[None]:
 
 
 def clean(context: Context) -> None:
-    """
-    Refuse a work tree that is not what was committed.
+    """Refuse a work tree that is not what was committed.
 
     Raises:
         ConfigError: it is not, or there is none.

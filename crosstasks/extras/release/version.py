@@ -18,8 +18,7 @@ _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
 def bump(version: str, how: str) -> str:
-    """
-    Return the version that follows.
+    """Return the version that follows.
 
     Args:
         version: that of now.
@@ -46,8 +45,7 @@ def bump(version: str, how: str) -> str:
 
 
 def manifests(texts: Mapping[str, str], root: str, versions: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return manifests with new versions: of the packages, of the workspace that they inherit from, and of dependencies by path.
+    """Return manifests with new versions: of the packages, of the workspace that they inherit from, and of dependencies by path.
 
     Args:
         texts: the manifests of all members and of the root, by path.
@@ -98,8 +96,7 @@ def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
 
 
 def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """
-    Return Cargo.lock with new versions of packages by path, which have no source in it.
+    """Return Cargo.lock with new versions of packages by path, which have no source in it.
 
     Args:
         text: the lock file.
@@ -155,8 +152,7 @@ def notes(text: str, version: str) -> str | None:
 
 
 def add_section(text: str, version: str, date: str, tag: str = "", before: str = "") -> str:
-    """
-    Return the changelog with what is not released yet under a version.
+    """Return the changelog with what is not released yet under a version.
 
     Args:
         text: the changelog.

@@ -57,8 +57,7 @@ class Workers:
         self.stopped = False
 
     def build(self, triples: Sequence[str], jobs: int) -> tuple[Part, ...]:
-        """
-        Build all, *jobs* at a time.
+        """Build all, *jobs* at a time.
 
         Raises:
             Interrupted: the user ended it; every process and what it had started is ended first.

@@ -335,8 +335,7 @@ def kept(planned):
     ),
 )
 def test_a_fuller_cache_changes_no_plan(data, target, machine, verb, registry, emulates, options):
-    """
-    Whatever lies there of toolchains, tools and images: release, image, route and promise are those of an empty one.
+    """Whatever lies there of toolchains, tools and images: release, image, route and promise are those of an empty one.
 
     An image of cross's own that the engine holds is what its registry would give, and no less so where that does not answer.
     """

@@ -477,8 +477,7 @@ USERS = st.lists(st.sampled_from(("1.85.0", "1.95.0", "1.96.0")), unique=True, m
     away=st.booleans(),
 )
 def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin, minimum, components, standard, away):
-    """
-    With an empty cache and with any fuller one the release is the same, and so is what is built from source; only steps go.
+    """With an empty cache and with any fuller one the release is the same, and so is what is built from source; only steps go.
 
     Whose build of a release it is, is the same too, unless its maker cannot be asked, and what it gave before is there; and where the
     release that was decided cannot be had but from the cache, an empty one makes another be taken, which is told.

@@ -1,5 +1,4 @@
-"""
-Recipes of images, resolved as apt does: ``apt.json`` is what apt-get answered on Debian 12 in November 2026, the indexes are the lines
+"""Recipes of images, resolved as apt does: ``apt.json`` is what apt-get answered on Debian 12 in November 2026, the indexes are the lines
 of bookworm's lists that were read for it.
 """
 
