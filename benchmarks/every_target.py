@@ -9,7 +9,6 @@ be ended at any time, and go on later. ``nox -s renew`` writes the table of docs
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -67,24 +66,19 @@ def crate(folder: Path, target: Target, builder: str) -> str:
     return kind
 
 
-def _cells(engines: list[str], names: list[str], builders: list[str]) -> Iterator[tuple[Target, str, str]]:
-    """Give the cells, the commonest targets first."""
+def _pairs(names: list[str], builders: list[str]) -> Iterator[tuple[Target, str]]:
+    """Give the targets with each builder, the commonest first."""
     rows = [find(name) for name in names] if names else [*map(find, COMMON), *catalogue().values()]
     for row in {row.triple: row for row in rows}.values():
-        for engine in engines:
-            yield from ((row, engine, builder) for builder in builders)
+        yield from ((row, builder) for builder in builders)
 
 
-def one(target: Target, builder: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Build and test one cell in a folder of its own, which is removed."""
-    folder = Path(tempfile.mkdtemp(prefix="cell-"))
-    try:
-        kind = crate(folder, target, builder)
-        build = kept.cell("build", target.triple, f"--builder={builder}", cwd=folder, env=env)
-        test = kept.cell("test", target.triple, f"--builder={builder}", cwd=folder, env=env) if build["result"] == "ok" else None
-        return {"crate": kind, "build": build, **({"test": test} if test else {})}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def one(folder: Path, target: Target, builder: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Build and test one cell. The crate is written anew: of what was built for another engine cargo takes the libraries alone."""
+    kind = crate(folder, target, builder)
+    build = kept.cell("build", target.triple, f"--builder={builder}", cwd=folder, env=env)
+    test = kept.cell("test", target.triple, f"--builder={builder}", cwd=folder, env=env) if build["result"] == "ok" else None
+    return {"crate": kind, "build": build, **({"test": test} if test else {})}
 
 
 def _arguments() -> argparse.Namespace:
@@ -103,17 +97,13 @@ def main() -> None:
     with ExitStack() as stack:
         engines = asked.engine or ["none", "amd64"]
         envs = {name: stack.enter_context(kept.engine(name)) for name in engines}
-        for target, engine, builder in _cells(engines, asked.target or [], asked.builder or list(BUILDERS)):
-            key = f"{target.triple} {engine} {builder}"
-            if time.monotonic() - begun > 60 * asked.minutes:
-                break
-            if store.lacks(key, asked.again):
-                store.keep(key, one(target, builder, envs[engine]))
-                print(
-                    key,
-                    *(f"{verb}: {store.cells[key][verb]['result']}" for verb in ("build", "test") if verb in store.cells[key]),
-                    flush=True,
-                )
+        for target, builder in _pairs(asked.target or [], asked.builder or list(BUILDERS)):
+            with tempfile.TemporaryDirectory(prefix="cell-", ignore_cleanup_errors=True) as folder:
+                for engine in engines:
+                    key = f"{target.triple} {engine} {builder}"
+                    if store.lacks(key, asked.again) and time.monotonic() - begun < 60 * asked.minutes:
+                        store.keep(key, cell := one(Path(folder), target, builder, envs[engine]))
+                        print(key, *(f"{verb}: {cell[verb]['result']}" for verb in ("build", "test") if verb in cell), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock
+
 ROOT: Final = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -69,11 +71,12 @@ class Kept:
         return cell is None or "all" in again or any(one["result"] in again for one in cell.values() if isinstance(one, dict))
 
     def keep(self, key: str, cell: Mapping[str, Any]) -> None:
-        """Write one cell; the others stay as they are."""
-        self.read()
-        self.cells[key] = cell
-        files.write(self.path, json.dumps(dict(sorted(self.cells.items())), indent=1) + "\n")
-        self.path.chmod(0o644)
+        """Write one cell; the others stay as they are, also those of a run beside this one."""
+        with FileLock(Path(tempfile.gettempdir()) / f"{self.path.name}.lock"):
+            self.read()
+            self.cells[key] = cell
+            files.write(self.path, json.dumps(dict(sorted(self.cells.items())), indent=1) + "\n")
+            self.path.chmod(0o644)
 
 
 def crosstasks(*arguments: str, cwd: Path, env: Mapping[str, str], limit: float = 3600) -> subprocess.CompletedProcess[str]:

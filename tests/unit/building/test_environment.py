@@ -38,7 +38,7 @@ CALL = Call(
     labels=("crosstasks.run=1", "crosstasks.owner=7"),
     path="/usr/bin:/bin",
 )
-DOCKER = Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch="x86_64")
+DOCKER = Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch="x86_64", store="overlay2")
 PODMAN = replace(DOCKER, kind="podman", command="/usr/bin/podman")
 HOST = Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu", glibc="2.36")
 

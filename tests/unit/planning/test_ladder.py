@@ -38,7 +38,7 @@ NOTHING = world(registry=Absent("no"), server=Absent("no"), debian=Absent("no"))
 
 
 def engine(**changes):
-    ready = {"kind": "docker", "command": "/usr/bin/docker", "version": "20.10.24", "arch": "x86_64"}
+    ready = {"kind": "docker", "command": "/usr/bin/docker", "version": "20.10.24", "arch": "x86_64", "store": "overlay2"}
     return Engine(**{**ready, **changes})
 
 
