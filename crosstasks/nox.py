@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from . import parts
 
-parts.check()  # before a library is imported that may not be there
+parts.check_python()
 
 import nox  # noqa: E402
 
@@ -82,6 +82,7 @@ Sessions: TypeAlias = Mapping[str, tuple[Session, Mapping[str, Any]]]
 
 def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTarget]:
     """Read what the configuration declares, or what is named instead."""
+    parts.check()  # before a library is imported that may not be there
     from .catalog import targets
     from .config import configuration, read
 
@@ -163,6 +164,7 @@ def cross(session: nox.Session, target: str, verb: str = "build", *arguments: st
 def _carry_out(
     session: nox.Session, target: str, verb: Verb, arguments: Sequence[str], *, root: Path | str, names: Sequence[str]
 ) -> Result:
+    parts.check()
     from . import pipeline
     from .building import arguments as refusing
     from .reporting import report

@@ -59,10 +59,15 @@ def has(part: str) -> bool:
     return (PACKAGE / PARTS[part][0]).exists()
 
 
-def check() -> None:
-    """End the program with one sentence if Python is too old, or a library is not installed: a traceback would not say what to do."""
+def check_python() -> None:
+    """End the program with one sentence if Python is too old: a traceback would not say what to do."""
     if sys.version_info[:2] < OLDEST:
         raise SystemExit(f"error: {old_python(sys.version_info[:3], sys.executable)}")
+
+
+def check() -> None:
+    """End the program with one sentence if Python is too old, or a library is not installed."""
+    check_python()
     if names := missing():
         raise SystemExit(f"error: {sentence(names, sys.executable, REQUIREMENTS)}")
 

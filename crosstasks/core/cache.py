@@ -49,9 +49,6 @@ ROOM: Final = 50e6
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 NO_ACCESS: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
-FULL_MESSAGES: Final = re.compile(
-    r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space"
-)
 HINT: Final = (
     "`crosstasks doctor` shows which disk; `crosstasks tools.clean --images --cache` frees space, CROSSTASKS_CACHE_DIR names another"
 )
@@ -124,7 +121,7 @@ def room(what: str) -> Iterator[None]:
             raise
         raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=HINT) from error
     except CrosstasksError as error:
-        if isinstance(error, DiskFull | BuildFailed) or not FULL_MESSAGES.search(f"{error.what}\n{error.why}"):
+        if isinstance(error, DiskFull | BuildFailed) or not _says_full(f"{error.what}\n{error.why}"):
             raise
         raise DiskFull(f"{what}: a disk is full", why=f"{error.what}: {error.why}", hint=HINT) from error
 
@@ -178,7 +175,12 @@ def roomy(root: Path, least: float) -> None:
 
 def full_line(text: str) -> str:
     """Return the first line in which a program says that a disk is full; empty if none does."""
-    return next((line.strip() for line in text.splitlines() if FULL_MESSAGES.search(line)), "")
+    return next((line.strip() for line in text.splitlines() if _says_full(line)), "")
+
+
+def _says_full(text: str) -> bool:
+    words = re.search(r"[Nn]o space left on device|ENOSPC|[Dd]isk quota exceeded|os error (28|122)\b|[Nn]ot enough free disk space", text)
+    return words is not None
 
 
 ALL: Final = ".sums"

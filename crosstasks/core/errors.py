@@ -25,6 +25,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -33,22 +34,28 @@ if TYPE_CHECKING:
     from .steps import Diagnostic, Failure, Step
 
 
-_COLOUR: Final = re.compile(r"(\x1b\[[0-9;]{0,20}m)")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""What moves the cursor, rings, sets titles, or turns the direction of writing; tabs and ends of lines stay."""
+@cache  # what only lists sessions compiles no pattern
+def _control() -> re.Pattern[str]:
+    """Return what moves the cursor, rings, sets titles, or turns the direction of writing; tabs and ends of lines stay."""
+    return re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _by_colours(text: str) -> list[str]:
+    """Take a text apart: every second part is a change of colour."""
+    return re.split(r"(\x1b\[[0-9;]{0,20}m)", text)
 
 
 def harmless(text: str) -> str:
     """Return text for a terminal: colours stay, and every other control character is shown as what it is."""
-    if not _CONTROL.search(text):
+    if not _control().search(text):
         return text
-    parts = _COLOUR.split(text.replace("\r\n", "\n"))
-    return "".join(part if place % 2 else _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", part) for place, part in enumerate(parts))
+    parts = _by_colours(text.replace("\r\n", "\n"))
+    return "".join(part if place % 2 else _control().sub(lambda match: f"\\x{ord(match[0]):02x}", part) for place, part in enumerate(parts))
 
 
 def without_colours(text: str) -> str:
     """Return text as it looks where there are none."""
-    return "".join(_COLOUR.split(text)[::2])
+    return "".join(_by_colours(text)[::2])
 
 
 SHAPE: Final = (TypeError, AttributeError, KeyError, IndexError, ValueError, RecursionError)
