@@ -188,15 +188,15 @@ def carry_out(target: str, verb: Verb, arguments: Sequence[str], context: Contex
                 planned, context = provide(planned, context)
                 Thread(target=verify.ready, daemon=True).start()  # while cargo works
                 with cache.room(target):
-                    ran = run.run(planned, arguments, context)
-                if ran.error and not ran.at_work:
-                    raise ran.error
+                    cargo_run = run.run(planned, arguments, context)
+                if cargo_run.error and not cargo_run.at_work:
+                    raise cargo_run.error
             except CrosstasksError as failure:
                 error = cache_check.check_after_failure(planned.route, str(failure), context) or failure
                 context = replace(context, facts=plan.turn(planned, error, context.facts))
                 context.say(f"{planned.target}: {route} failed: {error.what}; looking for another route")
                 continue
-            return changed(_finish(planned, ran, context, begun), better=better), context
+            return changed(_finish(planned, cargo_run, context, begun), better=better), context
     except CrosstasksError as error:
         error.route, error.failures = route, context.facts.failures
         raise
@@ -223,37 +223,37 @@ def _lock_text(context: Context) -> str:
         return ""
 
 
-def _finish(planned: Plan, ran: run.Run, context: Context, begun: float) -> Result:
-    if ran.error:
-        raise ran.error
-    if ran.code:
+def _finish(planned: Plan, cargo_run: run.Run, context: Context, begun: float) -> Result:
+    if cargo_run.error:
+        raise cargo_run.error
+    if cargo_run.code:
         what = FAILURES[planned.verb]
         error = BuildFailed(
             f"{planned.target} {what}",
-            why=f"cargo exited with {ran.code}",
-            hint=remedies.hint(ran.err, _lock_text(context)) or "cargo's messages above say why",
+            why=f"cargo exited with {cargo_run.code}",
+            hint=remedies.hint(cargo_run.err, _lock_text(context)) or "cargo's messages above say why",
         )
-        error.route, error.diagnostics = planned.route.name, ran.output.diagnostics
+        error.route, error.diagnostics = planned.route.name, cargo_run.output.diagnostics
         raise error
     # an older good artifact stays when this one is not what was asked for, as cargo's own does when a build fails
-    outputs = to_keep(ran.output, ran.target_dir)
+    outputs = to_keep(cargo_run.output, cargo_run.target_dir)
     good = verify.verify(outputs, planned.request.target, glibc=planned.promise.glibc)
     place = Path(context.repository.target_directory)
-    paths = stable(outputs, ran.target_dir, place, planned.target)
+    paths = stable(outputs, cargo_run.target_dir, place, planned.target)
     if planned.verb == "nextest-archive":
-        context.say(f"{planned.target}: the tests are packed in {run.keep_archive(ran.target_dir, place, planned.target)}")
+        context.say(f"{planned.target}: the tests are packed in {run.keep_archive(cargo_run.target_dir, place, planned.target)}")
     artifacts = tuple(changed(artifact, path=str(path)) for artifact, path in zip(good, paths, strict=True))
     return Result(
         target=planned.target,
         verb=planned.verb,
         route=planned.route.name,
         isolation=planned.route.isolation,
-        container=ran.container,
+        container=cargo_run.container,
         failures=context.facts.failures,
         refused=planned.refused,
         artifacts=artifacts,
         seconds=time.monotonic() - begun,
-        diagnostics=ran.output.diagnostics,
+        diagnostics=cargo_run.output.diagnostics,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 ACTING = ("integration", "faults", "attacks")
 LONGEST = (
     *("test_bundle", "test_release", "test_build", "test_remote", "test_release_verify", "test_arm64", "test_podman", "test_toolchain"),
-    *("test_seeding", "test_image", "test_damage", "test_supply", "test_cache", "test_emulation", "test_docs", "test_falling_back"),
+    *("test_proc_macros", "test_image", "test_damage", "test_mirror", "test_cache", "test_emulation", "test_docs", "test_falling_back"),
     *("test_proxy", "test_exit_codes", "test_registry", "test_leaving", "test_staying", "test_patterns", "test_publishing"),
     *("test_changed_since", "test_verify", "test_vendored", "test_monorepos", "test_answers", "test_isolation", "test_engine"),
     *("test_ending", "test_signals", "test_flavours", "test_shell", "test_bare_cross"),

@@ -1,4 +1,4 @@
-"""Pure: the values that pass between the stages, and the shape of the doors to the outside."""
+"""Pure: the values that pass between the stages, and the shape of what reaches the outside."""
 
 from __future__ import annotations
 
