@@ -55,7 +55,8 @@ def crate(folder: Path, target: Target, builder: str) -> str:
     kind = "no_std" if not target.std else "Rust" if target.plain_cargo and builder == "cargo" else "C"
     main = {"C": WITH_C, "Rust": PLAIN, "no_std": BARE.replace("NAME", "efi_main" if target.os == "uefi" else "_start")}[kind]
     more = '[build-dependencies]\ncc = "1"\n' if kind == "C" else ""
-    profiles = "".join(f'[profile.{name}]\npanic = "abort"\n' for name in ("dev", "release"))
+    # of the library's source one build serves programs and tests, but where nothing can unwind
+    profiles = "".join(f'[profile.{name}]\npanic = "abort"\n' for name in ("dev", "release") if kind == "no_std")
     (folder / "Cargo.toml").write_text(f'[package]\nname = "cell"\nversion = "0.1.0"\nedition = "2021"\n{profiles}{more}')
     (folder / "src" / "main.rs").write_text(main)
     if more:
