@@ -62,8 +62,8 @@ def crate(folder: Path, target: Target, builder: str) -> str:
     if more:
         (folder / "twice.c").write_text(C)
         (folder / "build.rs").write_text(BUILD)
-    # what nobody ships is compiled from the library's source, and images are built here
-    (folder / "crosstasks.toml").write_text('version = 1\nimages = ["local", "build"]\nfallback = []\n')
+    # what nobody ships is compiled from the library's source, and images are built here; the variable: see kept.engine
+    (folder / "crosstasks.toml").write_text('version = 1\nimages = ["local", "build"]\nfallback = []\nenv-pass = ["QEMU_GUEST_BASE"]\n')
     return kind
 
 

@@ -32,6 +32,8 @@ def engine(name: str) -> Iterator[Mapping[str, str]]:
 
     *amd64* is this machine's own; *arm64* the same behind a proxy that says so (tests/integration/arm64_engine.py), for which arm64
     programs have to run here; *none* is one that does not answer.
+
+    On that of arm64 QEMU runs in QEMU, and one of 32 bits finds no room for its programs, unless it is told where: by ``QEMU_GUEST_BASE``.
     """
     if name == "arm64":
         sys.path.insert(0, str(ROOT / "tests" / "integration"))
@@ -39,7 +41,7 @@ def engine(name: str) -> Iterator[Mapping[str, str]]:
 
         # its path leaves room for the name of a socket
         with tempfile.TemporaryDirectory(prefix="arm64-", dir="/tmp") as folder, arm64_engine.running(Path(folder)) as address:
-            yield {"DOCKER_HOST": address}
+            yield {"DOCKER_HOST": address, "QEMU_GUEST_BASE": "0x100000000"}
     else:
         yield NO_ENGINE if name == "none" else {}
 

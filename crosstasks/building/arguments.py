@@ -89,7 +89,8 @@ def starter(route: Route, target_dir: Path, context: Context) -> Iterator[tuple[
         run_id = files.unique_name()
         with engines.run_folder(context.cache, run_id) as folder, engines.reap_containers(context.engine.command, run_id) as end:
             path = folder / "start"
-            files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context))
+            variables = context.config.target(route.target).env_pass
+            files.write(path, script(runner, run_id, (context.repository.root, str(target_dir)), context, variables))
             path.chmod(0o755)
             yield _runner_option(route.target, (str(path),)), end
     else:
@@ -102,12 +103,16 @@ def _runner_option(triple: str, words: tuple[str, ...]) -> tuple[str, ...]:
     return (f"--config=target.{json.dumps(triple)}.runner={json.dumps(list(words))}",)
 
 
-def script(runner: Runner, run_id: str, folders: tuple[str, ...], context: Context) -> str:
-    """Return the program that starts others in a container: it sees *folders* where they are here, and the working folder is the same."""
+def script(runner: Runner, run_id: str, folders: Sequence[str], context: Context, variables: Sequence[str] = ()) -> str:
+    """Return the program that starts others in a container: it sees *folders* where they are here, and the working folder is the same.
+
+    It is given *variables*, with the values that they have here.
+    """
     engine = context.engine
     label = ":z" if engine.selinux else ""
     options = [f"--label={text}" for text in engines.labels(run_id)]
     options += [f"--volume={folder}:{folder}{label}" for folder in dict.fromkeys(folders)]
+    options += [f"--env={variable}" for variable in variables]
     options += [f"--platform={engine.platform}", "--tmpfs=/tmp:exec,mode=1777"]
     expression = "s/^\\(" + "\\|".join(PROGRAM_VARIABLES) + "\\)=.*/--env=\\1/p"
     user = "" if engine.rootless else '--user="$(id -u):$(id -g)" '

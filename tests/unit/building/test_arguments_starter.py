@@ -65,10 +65,11 @@ def test_root_in_a_rootless_container_is_the_user(changes, there):
 
 
 def test_what_a_program_in_a_container_is_given():
-    """What cargo says of the package, and nothing secret: the names alone are told, and the engine takes the values."""
+    """What cargo says of the package, `env-pass`, and nothing secret: the names alone are told, and the engine takes the values."""
     line = script(CONTAINED, "1", ("/a",), work()).splitlines()[2]
     names = "RUST_[A-Z_]*", "CARGO_PKG_[A-Z_]*", "CARGO_MANIFEST_[A-Z_]*", "CARGO_BIN_EXE_[^=]*", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR"
     assert line == "names=$(env | sed -n 's/^\\(" + "\\|".join(names) + "\\)=.*/--env=\\1/p')"
+    assert " --env=WINEDEBUG --env=FAIL " in script(CONTAINED, "1", (), work(), ("WINEDEBUG", "FAIL"))
 
 
 def test_programs_that_start_in_a_container_end_with_the_run(tmp_path, monkeypatch):
