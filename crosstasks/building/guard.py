@@ -316,6 +316,8 @@ while [ "$left" -gt 0 ]; do
     word=$1 left=$((left - 1)); shift
 {_replacement(mounts.instead)}    # what cross must not read, since it goes on to look for its own options behind `--` (cross-rs/cross#1049)
     [ "$left" -gt 0 ] || word="$word${{{BEHIND}:+ ${BEHIND}}}"
+    # cross's main branch names a container after its target, and one in JSON is a path (src/docker/local.rs): the engine finds a name
+    case "$word:$1" in --name:*/*) left=$((left - 1)); shift; continue ;; esac
     # one of cross's mounts; whatever else is called so takes no path
     case "$word:$1" in -v:/*:*) ;; *) set -- "$@" "$word"; continue ;; esac
     mount=$1 left=$((left - 1)); shift

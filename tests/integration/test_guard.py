@@ -604,3 +604,14 @@ def test_a_full_disk_leaves_a_mark_all_the_same(alone, tmp_path):
         assert outcome.marks(guard.folder).cargo is not None
     finally:
         subprocess.run(("umount", str(small)), check=True)
+
+
+@pytest.mark.parametrize(("name", "there"), [("cross-aarch64-a1b2-17", True), ("cross-targets/board.json-a1b2-17", False)])
+def test_a_path_names_no_container(tmp_path, name, there):
+    """Cross's main branch has a target's own name in it, which is a path where a file describes the target: the engine then finds a name."""
+    folders = {"home": "/cache/cargo/1", "run": "/cache/runs/1", "root": "/p", "target_dir": "/p/target/a", "target": "/p/target"}
+    program = tmp_path / "engine"
+    program.write_text(guards.engine_program(guards.Mounts(engine="/bin/echo", kind="docker", cache="/cache", **folders)))
+    words = ("run", "--name", name, "--rm", "-v", "/cache/cargo/1:/cargo:z", "-v", "/p:/project:z", "image", "sh")
+    done = subprocess.run(("sh", program, *words), capture_output=True, text=True, check=True)
+    assert (f"--name {name} --rm" in done.stdout, "name" in done.stdout) == (there, there)
