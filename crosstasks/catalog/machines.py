@@ -21,23 +21,17 @@ class Machine(Struct, frozen=True, kw_only=True):
         debian: as Debian names it.
         triple: of the programs that run on it, with glibc.
         gnu: what its own compilers are called after.
-        wheels: the platform of wheels (PEP 600) that run on it.
     """
 
     arch: str
     debian: str
     triple: str
     gnu: str
-    wheels: str
 
 
 MACHINES: Final[Mapping[str, Machine]] = {
-    "linux/amd64": Machine(
-        arch="x86_64", debian="amd64", triple="x86_64-unknown-linux-gnu", gnu="x86_64-linux-gnu", wheels="manylinux2014_x86_64"
-    ),
-    "linux/arm64": Machine(
-        arch="aarch64", debian="arm64", triple="aarch64-unknown-linux-gnu", gnu="aarch64-linux-gnu", wheels="manylinux2014_aarch64"
-    ),
+    "linux/amd64": Machine(arch="x86_64", debian="amd64", triple="x86_64-unknown-linux-gnu", gnu="x86_64-linux-gnu"),
+    "linux/arm64": Machine(arch="aarch64", debian="arm64", triple="aarch64-unknown-linux-gnu", gnu="aarch64-linux-gnu"),
 }
 """By the platform of an engine. Another one is another row."""
 

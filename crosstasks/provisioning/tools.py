@@ -93,7 +93,9 @@ def _install_wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: 
     options: tuple[str, ...] = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(requirements))
     command = installer()
     if foreign:
-        options += ("--python-platform", foreign) if "uv" in command else ("--platform", BY_TRIPLE[foreign].wheels)
+        # a wheel may have the newer name alone (rustup's), or the older (https://peps.python.org/pep-0600): pip knows each by itself
+        wheels = [word for name in ("manylinux_2_17", "manylinux2014") for word in ("--platform", f"{name}_{BY_TRIPLE[foreign].arch}")]
+        options += ("--python-platform", foreign) if "uv" in command else tuple(wheels)
     done = run((*command, "install", *options), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     if done.code:
         raise ToolMissing(

