@@ -144,10 +144,13 @@ def test_a_copy_has_the_tasks_of_its_parts_and_no_other(copy, alone, vendor, rep
     "argv", [("-m", "nox", "-l"), ("-m", "nox", "-s", "cross-aarch64"), ("-m", "invoke", "--list"), ("-m", "xt", "plan")]
 )
 def test_a_copy_without_its_libraries_says_in_one_sentence_what_to_install(argv, copy, alone, repository):
-    """And ends with the command; no traceback, whatever is called."""
+    """And ends with the command; no traceback, whatever is called. Sessions that are known are listed all the same."""
+    nox = ("env", f"PYTHONPATH={copy.parent}", sys.executable, "-m", "nox")
+    known = "-s" in argv and alone(*nox, "-l")
     hide = "import importlib.util, sys\nsys.modules['docker'] = None\nfind = importlib.util.find_spec\n"
     hide += "importlib.util.find_spec = lambda name, *rest: None if name == 'docker' else find(name, *rest)\n"
     (copy.parent / "sitecustomize.py").write_text(hide)
+    assert not known or (0, known.stdout) == ((again := alone(*nox, "-l")).returncode, again.stdout)
     done = alone("env", f"PYTHONPATH={copy.parent}", sys.executable, *argv)
     said = (
         f"error: crosstasks needs docker, which {sys.executable} does not have: {sys.executable} -m pip install -r {copy}/requirements.txt"
