@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..catalog.targets import find
 from ..clients import engines, git, network, process
 from ..clients.engines import is_abandoned
 from ..core import cache, files, looking
@@ -269,12 +270,29 @@ def _zigbuild(route: Route, target_dir: Path, context: Context, env: Env) -> tup
     if zig.exists():
         env = {**env, "CARGO_ZIGBUILD_ZIG_PATH": str(zig)}
     env = {**env, "PATH": f"{tool.parent}:{env['PATH']}"}
+    if find(route.target).zig_alone:
+        return _cargo(route, target_dir, context, {**env, **zig_alone(route, target_dir)})
     if not route.nextest:
         return (str(tool),), env
     cargo = target_dir / "cargo-of-nextest"
     files.write(cargo, zig_cargo(route))
     cargo.chmod(0o755)
     return (route.nextest.path,), {**env, "CARGO": str(cargo)}
+
+
+def zig_alone(route: Route, target_dir: Path) -> Env:
+    """Make programs that are zig as cargo-zigbuild calls it, and return what names them to cargo and to build scripts."""
+    assert route.tool is not None  # noqa: S101
+    programs = {}
+    for name in ("cc", "c++", "ar"):
+        words = (route.tool.path, "zig", name, *(("--", "-target", find(route.target).zig) if name != "ar" else ()))
+        path = target_dir / f"zig-{name}"
+        files.write(path, f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        path.chmod(0o755)
+        programs[name] = str(path)
+    triple = route.target.replace("-", "_")
+    tools = {f"CC_{triple}": programs["cc"], f"CXX_{triple}": programs["c++"], f"AR_{triple}": programs["ar"]}
+    return {**tools, f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": programs["cc"]}
 
 
 def zig_cargo(route: Route) -> str:

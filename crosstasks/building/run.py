@@ -337,7 +337,8 @@ def subcommand(plan: Plan) -> tuple[str, ...]:
     """
     if plan.verb in NEXTEST:
         return ("test" if plan.route.builder == "cross" else "nextest", "run" if plan.verb == "nextest" else "archive")
-    return ("zigbuild",) if plan.route.builder == "zigbuild" and plan.verb == "build" else (plan.verb,)
+    is_zigbuild = plan.route.builder == "zigbuild" and plan.verb == "build" and not targets.find(plan.target).zig_alone
+    return ("zigbuild",) if is_zigbuild else (plan.verb,)
 
 
 def ours(plan: Plan, repository: Repository, form: str = "", triples: Sequence[str] = ()) -> tuple[str, ...]:

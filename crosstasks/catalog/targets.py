@@ -175,6 +175,11 @@ class Target(Struct, frozen=True, kw_only=True):
         return self.os not in {"none", "uefi"}
 
     @property
+    def zig_alone(self) -> bool:
+        """Tell whether zig links its programs and cargo-zigbuild 0.24 refuses to: ``unsupported target 'x86_64-unknown-netbsd'``."""
+        return self.os == "netbsd"
+
+    @property
     def runners(self) -> tuple[str, ...]:
         """Return what runs its programs in any of cross's images; empty: nothing."""
         return tuple(dict.fromkeys(runner for image in self.images.values() for runner in image.runners))

@@ -116,6 +116,20 @@ def test_a_zig_that_comes_with_the_tool_is_the_one_that_is_used(tmp_path, make):
     assert f"export CARGO={route.host_toolchain.path}/bin/cargo\n" in cargo.read_text()
 
 
+def test_what_cargo_zigbuild_refuses_cargo_builds_with_zig(tmp_path, make):
+    """By programs of ours: a linker, and compilers for build scripts, that leave their arguments to cargo-zigbuild to clean."""
+    program(tmp_path / "tool/ziglang", "zig")
+    route, call = make("zigbuild", "x86_64-unknown-netbsd")
+    with started(route, call) as invocation:
+        assert (f"{route.host_toolchain.path}/bin/cargo",) == invocation.program
+        linker = Path(invocation.env["CARGO_TARGET_X86_64_UNKNOWN_NETBSD_LINKER"])
+        assert {"cc": str(linker), "ar": str(linker.with_name("zig-ar"))} == {
+            name: invocation.env[f"{name.upper()}_x86_64_unknown_netbsd"] for name in ("cc", "ar")
+        }
+    assert f'exec {route.tool.path} zig cc -- -target x86_64-netbsd-none "$@"\n' in linker.read_text()
+    assert os.access(linker, os.X_OK)
+
+
 def test_cargo_auditable_calls_cargo(make):
     """And finds cargo-zigbuild as cargo does, on PATH."""
     route, call = make("zigbuild", extra=Extra(wrapper="/a/cargo-auditable"))

@@ -43,21 +43,22 @@ def test_the_configuration_speaks_where_the_user_does_not(options, arguments, ex
 
 
 @pytest.mark.parametrize(
-    ("builder", "verb", "words"),
+    ("builder", "target", "verb", "words"),
     [
-        ("cross", "clippy", ("clippy",)),
-        ("cargo", "build", ("build",)),
-        ("zigbuild", "build", ("zigbuild",)),
-        ("zigbuild", "test", ("test",)),
-        ("zigbuild", "doc", ("doc",)),
-        ("cross", "nextest", ("test", "run")),
-        ("zigbuild", "nextest", ("nextest", "run")),
-        ("cargo", "nextest-archive", ("nextest", "archive")),
+        ("cross", "aarch64", "clippy", ("clippy",)),
+        ("cargo", "aarch64", "build", ("build",)),
+        ("zigbuild", "aarch64", "build", ("zigbuild",)),
+        ("zigbuild", "netbsd", "build", ("build",)),
+        ("zigbuild", "aarch64", "test", ("test",)),
+        ("zigbuild", "aarch64", "doc", ("doc",)),
+        ("cross", "aarch64", "nextest", ("test", "run")),
+        ("zigbuild", "aarch64", "nextest", ("nextest", "run")),
+        ("cargo", "aarch64", "nextest-archive", ("nextest", "archive")),
     ],
 )
-def test_what_each_builder_calls_a_verb(builder, verb, words):
+def test_what_each_builder_calls_a_verb(builder, target, verb, words):
     """As cargo does, but for the build that is cargo-zigbuild's own, and for what cross would run on the host under its name."""
-    assert subcommand(SimpleNamespace(route=SimpleNamespace(builder=builder), verb=verb)) == words
+    assert subcommand(SimpleNamespace(route=SimpleNamespace(builder=builder), target=target, verb=verb)) == words
 
 
 @pytest.mark.parametrize(("target", "parts"), [("riscv64", "std,panic_abort"), ("thumbv7em", "core,alloc"), ("wasip1", "std,panic_abort")])
