@@ -130,8 +130,10 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
             "loongarch64-musl",
             facts(),
             {},
-            "loongarch64-unknown-linux-musl programs do not run on this host, and no container runs them: QEMU 7.2, which Debian 12 has, "
-            "knows no LSX, the vector instructions in Rust's programs for LoongArch",
+            (
+                "loongarch64-unknown-linux-musl programs do not run on this host, and no container runs them: QEMU 7.2, which Debian 12 has, "
+                "knows no LSX, the vector instructions in Rust's programs for LoongArch"
+            ),
         ),
         (
             "aarch64-musl",
