@@ -68,6 +68,11 @@ NONE = Sdks(xwin=Xwin(folder="/x"), ndk=Absent("none is named"))
             "",
         ),
         ("zigbuild", "illumos", facts(), {}, "build", "zig has no C library for x86_64-unknown-illumos", ""),
+        (
+            *("zigbuild", "sparc64", facts(), {}, "build"),
+            "programs for sparc64-unknown-linux-gnu that zig 0.17 has linked do not start: glibc's loader ends with an assertion",
+            "",
+        ),
         ("xwin", "windows", facts(), {}, "build", "cargo-xwin is for *-pc-windows-msvc, and not for x86_64-pc-windows-gnu", ""),
         ("xwin", "msvc", facts(), {}, "build", LICENCE, ACCEPT),
         ("xwin", "msvc", facts(), {}, "nextest", "cargo-nextest is not set up for this route", "`test` is cargo's own"),
