@@ -283,16 +283,14 @@ def _zigbuild(route: Route, target_dir: Path, context: Context, env: Env) -> tup
 def zig_alone(route: Route, target_dir: Path) -> Env:
     """Make programs that are zig as cargo-zigbuild calls it, and return what names them to cargo and to build scripts."""
     assert route.tool is not None  # noqa: S101
-    programs = {}
+    programs = []
     for name in ("cc", "c++", "ar"):
         words = (route.tool.path, "zig", name, *(("--", "-target", find(route.target).zig) if name != "ar" else ()))
         path = target_dir / f"zig-{name}"
         files.write(path, f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         path.chmod(0o755)
-        programs[name] = str(path)
-    triple = route.target.replace("-", "_")
-    tools = {f"CC_{triple}": programs["cc"], f"CXX_{triple}": programs["c++"], f"AR_{triple}": programs["ar"]}
-    return {**tools, f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": programs["cc"]}
+        programs.append(str(path))
+    return environment.compilers(route.target, *programs)
 
 
 def zig_cargo(route: Route) -> str:

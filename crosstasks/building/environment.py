@@ -289,14 +289,15 @@ def xwin(triple: str, folder: str) -> dict[str, str]:
 
 def ndk(triple: str, compiler: str) -> dict[str, str]:
     """Return what names the compilers of an NDK: to cargo as the linker, to build scripts by the variables of the crate cc."""
-    name, programs = triple.replace("-", "_"), compiler.rpartition("/")[0]
-    return {
-        f"CARGO_TARGET_{variable(triple)}_LINKER": compiler,
-        f"CC_{name}": compiler,
-        f"CXX_{name}": f"{compiler}++",
-        f"AR_{name}": f"{programs}/llvm-ar",
-        f"RANLIB_{name}": f"{programs}/llvm-ranlib",
-    }
+    programs = compiler.rpartition("/")[0]
+    ranlib = {f"RANLIB_{triple.replace('-', '_')}": f"{programs}/llvm-ranlib"}
+    return {**compilers(triple, compiler, f"{compiler}++", f"{programs}/llvm-ar"), **ranlib}
+
+
+def compilers(triple: str, cc: str, cxx: str, ar: str) -> dict[str, str]:
+    """Return what names compilers to build scripts, and the first of them to cargo as the linker."""
+    name = triple.replace("-", "_")
+    return {f"CARGO_TARGET_{variable(triple)}_LINKER": cc, f"CC_{name}": cc, f"CXX_{name}": cxx, f"AR_{name}": ar}
 
 
 OLDEST: Final[Mapping[str, str]] = {"aarch64-apple-darwin": "11.0", "x86_64-apple-darwin": "10.12"}
