@@ -9,6 +9,7 @@
     cargo/<project>/         a CARGO_HOME without credentials, given to containers
     debian/<suite>/          Debian's lists, and debian/archives/ its packages
     images/bundled/          what bundles said of the images that they brought
+    images/layers/           what each layer of our images came to: its digest, and the programs in it
     answers/                 what the network said a while ago, and what noxfiles declared
     runs/<id>/               the guard of a running call
 

@@ -130,6 +130,11 @@ class Engine(Struct, frozen=True, kw_only=True):
         return PROGRAMS[self.kind]
 
     @property
+    def takes_parts(self) -> bool:
+        """Whether an archive may lack layers that the engine holds: Docker's own stores look first (moby, image/tarexport/load.go)."""
+        return self.kind == "docker" and self.store not in {"", "containerd"}
+
+    @property
     def platform(self) -> str:
         """The OCI platform that runs without emulation, ``linux/amd64``."""
         return f"{self.os}/{OCI_ARCH.get(self.arch, self.arch)}"

@@ -15,10 +15,12 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+import msgspec
 
 from ..catalog.recipes import BASE, SPAWN, WINE, lean
 from ..clients import engines
@@ -26,120 +28,13 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import cache, files
 from ..core.errors import ImageFailed
+from .layers import USR_LINKS, Layer, Part, compose, copy, directory, link, write
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Recipe
     from ..clients.debian import Archive
     from ..context import Context
     from ..core.steps import Say
-
-USR_LINKS: Final = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")
-"""Folders that are links into usr: https://wiki.debian.org/UsrMerge; maintainer scripts make them, and none is run."""
-
-OMIT: Final = (
-    *("usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "usr/share/gdb/"),
-    *("usr/share/bash-completion/", "usr/share/bug/", "usr/share/icons/", "usr/share/applications/", "var/cache/", "var/lib/dpkg/"),
-)
-"""What no build reads."""
-
-UNREAD: Final = re.compile(r"usr/bin/(.+-)?lto-dump(-.+)?")
-"""A debugging aid for gcc's own developers, of 30 MB each."""
-
-
-PIECE: Final = 1 << 16
-"""Bytes of a file that are copied at a time."""
-
-
-class Layer(NamedTuple):
-    """A layer: the *file* that holds it, its *size* in bytes, its *digest* in hex, and the paths that it *holds*."""
-
-    file: io.BufferedRandom
-    size: int
-    digest: str
-    holds: frozenset[str]
-
-
-def compose(file: io.BufferedRandom, fill: Callable[[tarfile.TarFile], None]) -> Layer:
-    """Write a layer into an empty file."""
-    with tarfile.TarFile(fileobj=file, mode="w", format=tarfile.GNU_FORMAT, copybufsize=PIECE) as tar:
-        fill(tar)
-        holds = frozenset(member.name for member in tar.getmembers())
-    size = file.tell()
-    file.seek(0)
-    digest = files.sha256(file)
-    file.seek(0)
-    return Layer(file, size, digest, holds)
-
-
-def copy(tar: tarfile.TarFile, debs: Iterable[Path], takes: Callable[[str], bool], *, last: Collection[str] = ()) -> None:
-    """Copy files of packages.
-
-    Args:
-        takes: tells of a path in the image whether it is copied.
-        last: paths behind which a package is not read on.
-    """
-    names: set[str] = set()
-    for deb in debs:
-        for member, content in members(deb):
-            name = place(member.name, deb.name)
-            # a path that stands twice in a layer is refused by the engine; packages share folders, and nothing else
-            if not name or name in names or f"{name}/".startswith(OMIT) or UNREAD.fullmatch(name) or not takes(name):
-                continue
-            plain = _plain(member, name, deb.name)
-            if plain.islnk() and plain.linkname not in names:
-                raise ImageFailed(f"{deb.name} holds {name!r}, a link to {plain.linkname!r}", why="that is not in the image")
-            names.add(name)
-            tar.addfile(plain, content)
-            if name in last:
-                break
-
-
-def place(name: str, source: str) -> str:
-    """Return where a file of a package lies in the image; empty for the root of the package.
-
-    Raises:
-        ImageFailed: the path leads out of the image.
-    """
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ImageFailed(f"{source} holds the path {name!r}", why="it leads out of the image", hint="the package is not trusted")
-    parts = [part for part in path.parts if part != "."]
-    if parts and parts[0] in USR_LINKS:
-        parts.insert(0, "usr")
-    return "/".join(parts)
-
-
-def _plain(member: tarfile.TarInfo, name: str, source: str) -> tarfile.TarInfo:
-    """Return a member as it enters the image: owned by root, without set-user-id; devices are refused."""
-    if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-        raise ImageFailed(f"{source} holds the device {member.name!r}", hint="the package is not trusted")
-    plain = tarfile.TarInfo(name)
-    plain.type, plain.size, plain.mtime = member.type, member.size, member.mtime
-    plain.mode = member.mode & 0o1777
-    plain.linkname = place(member.linkname, source) if member.islnk() else member.linkname
-    return plain
-
-
-def directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
-    """Return a folder as an archive has it."""
-    info = tarfile.TarInfo(name)
-    info.type, info.mode = tarfile.DIRTYPE, mode
-    return info
-
-
-def link(name: str, target: str) -> tarfile.TarInfo:
-    """Return a symbolic link as an archive has it."""
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
-    return info
-
-
-def write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    """Add a file to an archive."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), mode
-    tar.addfile(info, io.BytesIO(content))
-
 
 EMULATOR: Final = "qemu-user"
 """How the names of the packages begin that have emulators; one needs the other in some releases."""
@@ -165,6 +60,9 @@ LINKS: Final[Mapping[str, str]] = {
     "usr/bin/which": "which.debianutils",
 }
 
+LAYERS: Final = "layers"
+"""The folder that keeps what each layer came to: one that the engine holds need not be made to be known."""
+
 AUTHORITIES: Final = ("usr/share/ca-certificates/mozilla/", ".crt")
 """Where the package has whom browsers trust, and how its files end; a maintainer script puts them together."""
 
@@ -184,36 +82,58 @@ def provide(recipe: Recipe, context: Context) -> None:
     """
     files = WINE_FILES if recipe.emulator == WINE else SPAWN_FILES
     spawn = files if recipe.base == BASE else ()
-    archive = context.debian_archive(recipe.suite)
-    build(recipe, engine=context.engine.command, folder=context.cache / "images", archive=archive, spawn=spawn, say=context.say)
+    folder, archive = context.cache / "images", context.debian_archive(recipe.suite)
+    parts = context.engine.takes_parts
+    build(recipe, engine=context.engine.command, folder=folder, archive=archive, spawn=spawn, say=context.say, takes_parts=parts)
 
 
-def build(recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say) -> None:
+def build(
+    recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say, takes_parts: bool = False
+) -> None:
     """Build the image of a recipe and load it into the engine.
 
     Args:
         engine: the command of docker or podman.
         folder: of our cache, for what is being made.
         spawn: the files that the image keeps in ``recipes.SPAWN``.
+        takes_parts: the engine is given none of the layers that it holds, and they are not made again.
 
     Raises:
         ImageFailed: a package holds what an image must not, or the engine refuses.
         ToolMissing: Debian has no such package.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with cache.lock(folder / recipe.tag.replace("/", "-").replace(":", "-"), say):
+    (folder / LAYERS).mkdir(parents=True, exist_ok=True)
+    with cache.lock(folder / recipe.tag.replace("/", "-").replace(":", "-"), say), ExitStack() as stack:
         if engines.inspect(engine, (recipe.tag,)):
             return
-        parts = packages(recipe, archive)
-        authorities = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
-        every = [*(package for part in parts for package in part), authorities]
-        say(f"building {recipe.tag} from {len(every)} packages, {megabytes(every)} MB")
-        with ExitStack() as files:
+
+        def file() -> IO[bytes]:
             # without a name: however this process ends, they are gone with it
-            others = _other_files(recipe, archive.fetch([authorities])[0], spawn)
-            layers = _compose_layers(recipe, parts, archive, others, lambda: files.enter_context(tempfile.TemporaryFile(dir=folder)))
-            say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer in layers) / 1e6:.0f} MB")
-            engines.load(engine, _archive(recipe, layers, every, parts.emulator))
+            return stack.enter_context(tempfile.TemporaryFile(dir=folder))
+
+        every = packages(recipe, archive)
+        parts = _parts(recipe, every)
+        held = _held(parts, folder / LAYERS, engine) if takes_parts else ()
+        authorities = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
+        new = [*(package for part in parts[len(held) :] for package in part.packages), authorities]
+        upon = f", on {len(held)} layer{'s' * (len(held) != 1)} that the engine holds" if held else ""
+        say(f"building {recipe.tag} from {len(new)} packages, {megabytes(new)} MB{upon}")
+        others = _other_files(recipe, archive.fetch([authorities])[0], spawn)
+        layers: list[Made] = [*((layer, None) for layer in held), *_compose_each(parts[len(held) :], archive, file)]
+        programs = frozenset().union(*(layer.programs for layer, _ in layers))
+        layers.append(compose(file(), partial(_finish, programs, recipe, others)))
+        say(f"loading {recipe.tag} into the engine, {sum(layer.size for layer, made in layers if made) / 1e6:.0f} MB")
+        labels = _labels(recipe, (*every.base, *every.target, authorities), every.emulator)
+        try:
+            engines.load(engine, _archive(recipe, labels, layers))
+        except ImageFailed:
+            if not held:
+                raise
+            layers[: len(held)] = _compose_each(parts[: len(held)], archive, file)  # the engine has lost one since, or wants all
+            engines.load(engine, _archive(recipe, labels, layers))
+        for part, (layer, made) in zip(parts, layers, strict=False):
+            if made:
+                files.write(folder / LAYERS / part.key, msgspec.json.encode(layer))
 
 
 class Packages(NamedTuple):
@@ -260,39 +180,7 @@ def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Pa
     return tuple(package for package in closure if package not in doubled | served)
 
 
-class _Part(NamedTuple):
-    """A layer to be: its packages, which of their files it *takes*, and the paths behind which none is read on."""
-
-    packages: tuple[Package, ...]
-    takes: Callable[[str], bool]
-    last: frozenset[str] = frozenset()
-
-    def fill(self, debs: Sequence[Path], tar: tarfile.TarFile) -> None:
-        copy(tar, debs, self.takes, last=self.last)
-
-
-def _compose_layers(
-    recipe: Recipe,
-    parts: Packages,
-    archive: Archive,
-    others: Mapping[str, tuple[bytes, int]],
-    file: Callable[[], Any],
-) -> tuple[Layer, ...]:
-    """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
-    layer_parts = _layer_parts(recipe, parts)
-    order = sorted(range(len(layer_parts)), key=lambda number: -sum(package.size for package in layer_parts[number].packages))
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        debs_of = zip(order, archive.fetch_each([layer_parts[number].packages for number in order]), strict=True)
-        futures = {number: pool.submit(compose, file(), partial(layer_parts[number].fill, debs)) for number, debs in debs_of}
-        layers = tuple(futures[number].result() for number in range(len(layer_parts)))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    paths = frozenset().union(*(layer.holds for layer in layers))
-    return (*layers, compose(file(), lambda tar: _finish(tar, paths, recipe, others)))
-
-
-def _layer_parts(recipe: Recipe, parts: Packages) -> tuple[_Part, ...]:
+def _parts(recipe: Recipe, parts: Packages) -> tuple[Part, ...]:
     """Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
@@ -303,13 +191,13 @@ def _layer_parts(recipe: Recipe, parts: Packages) -> tuple[_Part, ...]:
     libraries = [package for package in parts.target if package not in tools]
     return (
         # bullseye's which is no alternative, and a file
-        *(_Part(group, lambda name: name not in LINKS or name == "usr/bin/which") for group in groups(parts.base)),
+        *(Part(group, without=frozenset(LINKS) - {"usr/bin/which"}) for group in groups(parts.base)),
         # only what is linked against: their programs would hide the image's
-        *(_Part(group, lambda name: not name.startswith(PROGRAMS)) for group in groups(libraries)),
-        *(_Part(group, lambda name: name not in recipe.links) for group in groups(tools)),
-        *(_Part(group, lambda _: True) for group in groups([package for package in parts.emulator if package not in emulators])),
+        *(Part(group, outside=PROGRAMS) for group in groups(libraries)),
+        *(Part(group, without=frozenset(recipe.links)) for group in groups(tools)),
+        *(Part(group) for group in groups([package for package in parts.emulator if package not in emulators])),
         # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
-        *(_Part(group, qemu.__contains__, qemu) for group in groups(emulators)),
+        *(Part(group, only=qemu) for group in groups(emulators)),
     )
 
 
@@ -325,6 +213,36 @@ def groups(packages: Sequence[Package]) -> Iterator[tuple[Package, ...]]:
         yield tuple(group)
 
 
+Made: TypeAlias = tuple[Layer, IO[bytes] | None]
+"""A layer, and the file that holds it; none for one that the engine holds."""
+
+
+def _held(parts: Sequence[Part], folder: Path, engine: str) -> tuple[Layer, ...]:
+    """Return the layers, from below, that were made before, and that an image of ours in the engine begins with."""
+    images = [image["RootFS"]["Layers"] for image in engines.EngineClient(engine).images("crosstasks.image")]
+    layers: list[Layer] = []
+    with suppress(OSError, msgspec.MsgspecError):
+        for part in parts:
+            layer = msgspec.json.decode((folder / part.key).read_bytes(), type=Layer)
+            images = [above for first, *above in filter(None, images) if first == f"sha256:{layer.digest}"]
+            if not images:
+                break
+            layers.append(layer)
+    return tuple(layers)
+
+
+def _compose_each(parts: Sequence[Part], archive: Archive, file: Callable[[], IO[bytes]]) -> tuple[Made, ...]:
+    """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
+    order = sorted(range(len(parts)), key=lambda number: -sum(package.size for package in parts[number].packages))
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        debs_of = zip(order, archive.fetch_each([parts[number].packages for number in order]), strict=True)
+        futures = {number: pool.submit(compose, file(), partial(copy, parts[number], debs)) for number, debs in debs_of}
+        return tuple(futures[number].result() for number in range(len(parts)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _other_files(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> dict[str, tuple[bytes, int]]:
     """Return the files that no package has as they are, each with its mode; the host's own are in no image: it is the same everywhere."""
     begin, end = AUTHORITIES
@@ -334,8 +252,8 @@ def _other_files(recipe: Recipe, authorities: Path, spawn: Sequence[Path]) -> di
     return {"etc/ssl/certs/ca-certificates.crt": (bundle, 0o644), **programs}
 
 
-def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others: Mapping[str, tuple[bytes, int]]) -> None:
-    """Fill the last layer: what no package has, or its maintainer script would make."""
+def _finish(programs: Collection[str], recipe: Recipe, others: Mapping[str, tuple[bytes, int]], tar: tarfile.TarFile) -> None:
+    """Fill the last layer: what no package has, or its maintainer script would make. *programs* are those that lie below."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in USR_LINKS), *top):
         tar.addfile(directory(name))
@@ -345,7 +263,7 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others
     # forky has dropped the emulator's second name
     named = {**LINKS, f"usr/bin/qemu-{recipe.emulator}-static": f"qemu-{recipe.emulator}"}
     for name, target in named.items():
-        if f"usr/bin/{target}" in paths and name not in paths:
+        if f"usr/bin/{target}" in programs and name not in programs:
             tar.addfile(link(name, target))
     for name, target in recipe.links.items():
         tar.addfile(link(name, target))
@@ -355,27 +273,31 @@ def _finish(tar: tarfile.TarFile, paths: Collection[str], recipe: Recipe, others
         write(tar, name, content, mode)
 
 
-def _archive(recipe: Recipe, layers: Sequence[Layer], packages: Sequence[Package], emulator: Collection[Package]) -> Iterator[bytes]:
-    """Stream the archive that ``docker load`` and ``podman load`` read."""
+def _labels(recipe: Recipe, compilers: Sequence[Package], emulator: Sequence[Package]) -> Mapping[str, str]:
+    compiling = _hash(f"{recipe.target}\n{_names(compilers)}")
+    return {**recipe.labels, "crosstasks.packages": _hash(_names((*compilers, *emulator))), "crosstasks.compilers": compiling}
+
+
+def _archive(recipe: Recipe, labels: Mapping[str, str], layers: Sequence[Made]) -> Iterator[bytes]:
+    """Stream the archive that ``docker load`` and ``podman load`` read, without the layers that the engine holds."""
     system, _, machine = recipe.platform.partition("/")
-    compiling = f"{recipe.target}\n{_names(package for package in packages if package not in emulator)}"
-    labels = {**recipe.labels, "crosstasks.packages": _hash(_names(packages)), "crosstasks.compilers": _hash(compiling)}
     config = {
         "architecture": machine,
         "os": system,
         "created": EPOCH,
         "config": {"Env": [f"{key}={value}" for key, value in recipe.env.items()], "Cmd": ["/bin/sh"], "Labels": labels},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer, _ in layers]},
         "history": [{"created": EPOCH, "created_by": "crosstasks"} for _ in layers],
     }
     text = json.dumps(config, sort_keys=True).encode()
     name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{layer.digest}/layer.tar" for layer in layers]}]
+    manifest = [{"Config": name, "RepoTags": [recipe.tag], "Layers": [f"{layer.digest}/layer.tar" for layer, _ in layers]}]
     listing = json.dumps(manifest).encode()
     yield from _entry(name, io.BytesIO(text), len(text))
     yield from _entry("manifest.json", io.BytesIO(listing), len(listing))
-    for layer in layers:
-        yield from _entry(f"{layer.digest}/layer.tar", layer.file, layer.size)
+    for layer, file in layers:
+        if file:
+            yield from _entry(f"{layer.digest}/layer.tar", file, layer.size)
     yield b"\0" * 1024
 
 
@@ -390,6 +312,7 @@ def _hash(text: str) -> str:
 def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
     info = tarfile.TarInfo(name)
     info.size = size
+    content.seek(0)
     yield info.tobuf()
     yield from iter(lambda: content.read(1 << 20), b"")
     yield b"\0" * (-info.size % 512)

@@ -286,6 +286,28 @@ def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, 
     assert not set(layers[shared:]) & set(others)
 
 
+def test_layers_that_the_engine_holds_are_neither_made_nor_loaded_again(archive, own, folder):
+    """As it is with one target after another: the image is the same as without. What has gone meanwhile is made after all."""
+    first = own(replace(small(), base=(*SMALL, "hostname"), packages=(), emulator=""))  # a layer that no other image has
+    second, again, alone = (own(replace(first, packages=("ed",))) for _ in range(3))
+    options = {"engine": "docker", "folder": folder, "archive": archive, "spawn": (), "takes_parts": True}
+    said = []
+
+    def remove(line):
+        said.append(line)
+        if line.startswith("loading"):
+            subprocess.run(("docker", "rmi", first.tag, second.tag), check=True, capture_output=True)
+
+    for recipe, say in ((first, silent), (second, said.append), (again, remove), (alone, silent)):
+        image.build(recipe, **{**options, "say": say, "takes_parts": recipe is not alone})
+    assert ["on 1 layer that the engine holds", "on 2 layers that the engine holds"] == [
+        line.partition(", ")[2].partition(", ")[2] for line in said[::2]
+    ]
+    (made,), (whole,) = (engines.inspect("docker", (recipe.tag,)) for recipe in (again, alone))
+    assert made["RootFS"]["Layers"] == whole["RootFS"]["Layers"]
+    assert shell(again.tag, "hostname --version && ed --version").returncode == 0
+
+
 def test_an_image_for_the_other_platform_is_built_here(archive, own, folder):
     """It cannot be run here, and the engine knows what it is. One that is whole is built, and used, in test_arm64.py."""
     recipe = own(replace(wanted(FOREIGN, OTHER), base=SMALL))

@@ -16,6 +16,7 @@ from crosstasks.catalog.ingredients import Recipe
 from crosstasks.catalog.recipes import BASE
 from crosstasks.clients import engines
 from crosstasks.clients.debian.index import Package
+from crosstasks.core.errors import ImageFailed
 from crosstasks.provisioning import image
 
 ARM64 = "aarch64-unknown-linux-gnu"
@@ -106,11 +107,11 @@ def layers_of(content):
         config = json.load(tar.extractfile(manifest["Config"]))
         packed = [tar.extractfile(name).read() for name in manifest["Layers"]]
     assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in packed]
-    layers = []
+    contents = []
     for layer in packed:
         with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
-            layers.append({one.name: tar.extractfile(one).read().decode() if one.isreg() else one.linkname for one in tar})
-    return manifest, config, layers
+            contents.append({one.name: tar.extractfile(one).read().decode() if one.isreg() else one.linkname for one in tar})
+    return manifest, config, contents
 
 
 def test_an_image_is_put_together_and_loaded(tmp_path, loaded):
@@ -150,6 +151,74 @@ def test_the_same_packages_make_the_same_image(tmp_path, loaded):
     labels, others = (layers_of(content)[1]["config"]["Labels"] for content in (first, third))
     assert labels["crosstasks.compilers"] == others["crosstasks.compilers"]
     assert labels["crosstasks.packages"] != others["crosstasks.packages"]
+
+
+class Holding:
+    """An engine that holds an image of the layers that it was given last, and may have lost one by the next."""
+
+    def __init__(self, *, loses):
+        """Hold nothing yet."""
+        self.loses, self.given, self.layers = loses, [], []
+
+    def load(self, _engine, chunks):
+        """Take an archive: what it brings, and what it says of layers."""
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+            (manifest,) = json.load(tar.extractfile("manifest.json"))
+            diff_ids = json.load(tar.extractfile(manifest["Config"]))["rootfs"]["diff_ids"]
+            brought = [f"sha256:{name.partition('/')[0]}" for name in tar.getnames() if name.endswith("layer.tar")]
+        self.given.append(brought)
+        if self.loses and len(brought) < len(diff_ids):
+            raise ImageFailed("no such file")
+        self.layers = diff_ids
+
+    def images(self, label):
+        """Return what it holds of ours, as `image inspect` does."""
+        assert label == "crosstasks.image"
+        return [{"RootFS": {"Layers": rows}} for rows in ([], ["sha256:another", *self.layers[1:]], self.layers)]
+
+
+OTHER = recipe(packages=("gcc",), emulator="", tag="crosstasks/b:1")
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Make images for an engine; it tells what that was given, which packages were fetched, and what was said."""
+
+    def call(held, *recipes, **options):
+        monkeypatch.setattr(engines, "inspect", lambda _engine, _refs: ())
+        monkeypatch.setattr(engines, "load", held.load)
+        monkeypatch.setattr(engines.EngineClient, "images", lambda _client, label: held.images(label))
+        archive, lines = Archive(tmp_path, {}), []
+        for one in recipes:
+            image.build(one, engine="docker", folder=tmp_path / "images", archive=archive, spawn=(), say=lines.append, **options)
+        return archive.fetched, lines
+
+    return call
+
+
+@pytest.mark.parametrize("loses", [False, True])
+def test_what_the_engine_holds_is_not_made_again(build, loses):
+    """Another target shares the layer below, whose packages are not fetched; one that the engine will not do without is made after all."""
+    held, whole = Holding(loses=loses), Holding(loses=False)
+    build(held, recipe(), takes_parts=True)
+    first = held.layers
+    fetched, lines = build(held, OTHER, takes_parts=True)
+    build(whole, OTHER)
+    assert (whole.layers, first[0]) == (held.layers, whole.layers[0])
+    assert [first, whole.layers[1:], *([whole.layers] if loses else [])] == held.given
+    assert ["ca-certificates", "gcc", *(["dash"] if loses else [])] == fetched
+    assert lines[0] == "building crosstasks/b:1 from 2 packages, 0 MB, on 1 layer that the engine holds"
+
+
+@pytest.mark.parametrize("kept", ["", "{}", '{"size": 1, "digest": 1, "programs": []}'])
+def test_a_record_of_a_layer_that_cannot_be_read_is_none(tmp_path, build, kept):
+    """The layer is made."""
+    held = Holding(loses=False)
+    build(held, recipe(), takes_parts=True)
+    for record in (tmp_path / "images" / image.LAYERS).iterdir():
+        record.write_text(kept)
+    build(held, OTHER, takes_parts=True)
+    assert held.layers == held.given[1]
 
 
 def test_an_image_that_is_there_is_not_made(tmp_path, monkeypatch):

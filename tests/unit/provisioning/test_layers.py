@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from crosstasks.core.errors import ImageFailed
-from crosstasks.provisioning import image
-from crosstasks.provisioning.image import USR_LINKS, place
+from crosstasks.provisioning import layers
+from crosstasks.provisioning.layers import USR_LINKS, Part, place
 
 
 @pytest.mark.parametrize(
@@ -55,12 +56,12 @@ def package(*members):
         yield info, io.BytesIO(b"")
 
 
-def copied(monkeypatch, *members, wanted=lambda _: True):
+def copied(monkeypatch, *members):
     """Return what a layer holds of a package."""
-    monkeypatch.setattr(image, "members", lambda _deb: package(*members))
+    monkeypatch.setattr(layers, "members", lambda _deb: package(*members))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        image.copy(tar, [image.Path("a.deb")], wanted)
+        layers.copy(Part(()), [Path("a.deb")], tar)
     stream.seek(0)
     with tarfile.open(fileobj=stream) as tar:
         return {member.name: member for member in tar}
@@ -120,7 +121,7 @@ def test_what_no_build_reads_is_left_out(monkeypatch):
 def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
     """The one emulator of sixty that an image takes: what lies behind it costs seconds to unpack."""
     members = [(f"./usr/bin/qemu-{name}-static", FILE, 0o755, "") for name in ("aarch64", "arm", "i386")]
-    wanted = {"usr/bin/qemu-arm", "usr/bin/qemu-arm-static"}
+    wanted = frozenset({"usr/bin/qemu-arm", "usr/bin/qemu-arm-static"})
     read = []
 
     def told():
@@ -128,9 +129,9 @@ def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
             read.append(member[0].name)
             yield member
 
-    monkeypatch.setattr(image, "members", lambda _deb: told())
+    monkeypatch.setattr(layers, "members", lambda _deb: told())
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        image.copy(tar, [image.Path("qemu.deb")], wanted.__contains__, last=wanted)
+        layers.copy(Part((), only=wanted), [Path("qemu.deb")], tar)
         assert tar.getnames() == ["usr/bin/qemu-arm-static"]
     assert read == ["./usr/bin/qemu-aarch64-static", "./usr/bin/qemu-arm-static"]
