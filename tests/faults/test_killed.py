@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from rustup_server import hollow, publish, serving
 from crosstasks.catalog import recipes
 from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, RegisterEmulator
 from crosstasks.catalog.pins import pins
-from crosstasks.clients.engines import EngineClient
+from crosstasks.clients.engines import OWNER, EngineClient
 from crosstasks.clients.process import run
 from crosstasks.facts import inventory
 from crosstasks.provisioning import emulation, tools
@@ -158,22 +160,31 @@ def test_while_an_emulator_is_registered(take, word, moment):
 
 
 @pytest.mark.serial
-def test_while_a_program_proves_a_platform(crosstasks, crate):
-    """No container stays; the image that does carries our label, and `tools.clean --images` removes it."""
+def test_while_a_program_proves_a_platform(crosstasks, crate, tmp_path):
+    """The container is known as the killed call's, and goes; the image carries our label, and `tools.clean --images` removes it."""
     listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=crosstasks.proof")
+    told = ("docker", "events", "--filter", "type=container", "--filter", "event=create", "--format", "{{json .Actor.Attributes}}")
+    cache = str(tmp_path / "cache")  # another's answers would do without a container
 
     def images():
         return set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
 
     before = images()
-    child = crosstasks.start("emulation.status", "--platform", "linux/amd64", cwd=crate)
-    time.sleep(0.6)  # about when the container runs
-    child.kill()
+    with subprocess.Popen(told, stdout=subprocess.PIPE, text=True) as events:
+        late = threading.Timer(60, events.kill)
+        late.start()
+        time.sleep(0.5)  # until the engine tells
+        child = crosstasks.start("emulation.status", "--platform", "linux/amd64", cwd=crate, CROSSTASKS_CACHE_DIR=cache)
+        container = json.loads(events.stdout.readline())
+        child.kill()
+        late.cancel()
+        events.kill()
     child.communicate()
-    assert "native" in crosstasks("emulation.status", "--platform", "linux/amd64", cwd=crate).stdout
+    assert ("linux/amd64", child.pid) == (container["crosstasks.proof"], int(container[OWNER].split(":")[1]))
+    assert "native" in crosstasks("emulation.status", "--platform", "linux/amd64", cwd=crate, CROSSTASKS_CACHE_DIR=cache).stdout
     time.sleep(1)  # for one that was only being made
     EngineClient("docker", run).sweep()
-    left = ("docker", "ps", "--all", "--quiet", "--filter", "label=crosstasks.proof=linux/amd64")
+    left = ("docker", "ps", "--all", "--quiet", "--filter", f"label={OWNER}={container[OWNER]}")
     assert not subprocess.run(left, check=True, capture_output=True, text=True).stdout
     for image in images() - before:
         subprocess.run(("docker", "rmi", image), check=True, capture_output=True)
