@@ -259,9 +259,12 @@ def reap_containers(command: str, run_id: str, run: Runner = process.run) -> Ite
 
 
 @contextmanager
-def no_orphans() -> Iterator[None]:
-    """Have every program that is started meanwhile ended when this process is killed: an install would go on without us."""
-    end = ContainerReaper()
+def no_orphans(command: str = "") -> Iterator[None]:
+    """Have every program that is started meanwhile ended when this process is killed: an install would go on without us.
+
+    So have our containers, in the engine of *command*: a program that is told to end just as QEMU starts it may hang instead.
+    """
+    end = ContainerReaper(command, f"{OWNER}={owner()}")
     try:
         with process.ownership(end):
             yield

@@ -22,6 +22,7 @@ from ..catalog.machines import BY_TRIPLE, host_triple
 from ..catalog.recipes import SUITE
 from ..clients import engines
 from ..core import cache
+from ..core.steps import Absent
 from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
 from . import emulation, image, rust_packages, toolchain, tools
@@ -39,7 +40,8 @@ def take(step: Provision, context: Context) -> None:
     cache.prepare(context.cache)
     # a pull shows how far it is, and who registers may have to agree
     timer = nullcontext() if isinstance(step, PullImage | RegisterEmulator) else progress.timer(progress.step_words(step))
-    with engines.no_orphans(), timer:
+    engine = context.facts.engine
+    with engines.no_orphans("" if isinstance(engine, Absent) else engine.command), timer:
         _take(step, context)
 
 

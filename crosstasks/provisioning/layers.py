@@ -40,7 +40,7 @@ PIECE: Final = 1 << 16
 """Bytes of a file that are copied at a time."""
 
 
-class Layer(Struct, frozen=True):
+class Layer(Struct, frozen=True, kw_only=True):
     """A layer: its *size* in bytes, its *digest* in hex, and the *programs* that it holds, paths below usr/bin."""
 
     size: int
@@ -82,7 +82,7 @@ def compose(file: IO[bytes], fill: Callable[[tarfile.TarFile], None]) -> tuple[L
         programs = frozenset(member.name for member in tar.getmembers() if member.name.startswith("usr/bin/"))
     size = file.tell()
     file.seek(0)
-    return Layer(size, files.sha256(file), programs), file
+    return Layer(size=size, digest=files.sha256(file), programs=programs), file
 
 
 def copy(part: Part, debs: Iterable[Path], tar: tarfile.TarFile) -> None:

@@ -142,6 +142,22 @@ def test_while_rustup_installs(take, tmp_path, rustup, first, moment):
     assert all((Path(found.path) / name).is_file() for name in ("bin/rustc", "bin/cargo", f"lib/rustlib/{OTHER}/lib/std"))
 
 
+@pytest.fixture
+def proofs():
+    """Remove the images that a proof leaves when it is killed: they carry our label."""
+
+    def images():
+        listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=crosstasks.proof")
+        return set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
+
+    before = images()
+    yield
+    deadline = time.monotonic() + 20  # a container of one may still be ending
+    while left := images() - before:
+        subprocess.run(("docker", "rmi", "--force", *left), check=time.monotonic() > deadline, capture_output=True)
+
+
+@pytest.mark.usefixtures("proofs")
 @pytest.mark.parametrize(("word", "moment"), [("building", 0.0), ("loading", 0.1), ("setting up", 0.5)])
 def test_while_an_emulator_is_registered(take, word, moment):
     """The image is built, loaded, or run: the next call registers, and the entry can be taken away."""
@@ -160,16 +176,11 @@ def test_while_an_emulator_is_registered(take, word, moment):
 
 
 @pytest.mark.serial
+@pytest.mark.usefixtures("proofs")
 def test_while_a_program_proves_a_platform(crosstasks, crate, tmp_path):
     """The container is known as the killed call's, and goes; the image carries our label, and `tools.clean --images` removes it."""
-    listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=crosstasks.proof")
     told = ("docker", "events", "--filter", "type=container", "--filter", "event=create", "--format", "{{json .Actor.Attributes}}")
     cache = str(tmp_path / "cache")  # another's answers would do without a container
-
-    def images():
-        return set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
-
-    before = images()
     with subprocess.Popen(told, stdout=subprocess.PIPE, text=True) as events:
         late = threading.Timer(60, events.kill)
         late.start()
@@ -186,5 +197,3 @@ def test_while_a_program_proves_a_platform(crosstasks, crate, tmp_path):
     EngineClient("docker", run).sweep()
     left = ("docker", "ps", "--all", "--quiet", "--filter", f"label={OWNER}={container[OWNER]}")
     assert not subprocess.run(left, check=True, capture_output=True, text=True).stdout
-    for image in images() - before:
-        subprocess.run(("docker", "rmi", image), check=True, capture_output=True)
