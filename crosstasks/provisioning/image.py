@@ -102,7 +102,7 @@ def build(
         ImageFailed: a package holds what an image must not, or the engine refuses.
         ToolMissing: Debian has no such package.
     """
-    (folder / LAYERS).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with cache.lock(folder / recipe.tag.replace("/", "-").replace(":", "-"), say), ExitStack() as stack:
         if engines.inspect(engine, (recipe.tag,)):
             return
@@ -131,6 +131,7 @@ def build(
                 raise
             layers[: len(held)] = _compose_each(parts[: len(held)], archive, file)  # the engine has lost one since, or wants all
             engines.load(engine, _archive(recipe, labels, layers))
+        (folder / LAYERS).mkdir(exist_ok=True)
         for part, (layer, made) in zip(parts, layers, strict=False):
             if made:
                 files.write(folder / LAYERS / part.key, msgspec.json.encode(layer))

@@ -104,8 +104,8 @@ def shell(tag, script, *options):
 
 
 def left_in(folder):
-    """Return what lies in a folder, but for locks."""
-    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
+    """Return what lies in a folder, but for locks, and for what is kept of layers."""
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name != image.LAYERS]
 
 
 @pytest.fixture(scope="module")
