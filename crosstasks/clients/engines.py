@@ -50,23 +50,26 @@ def owner(pid: int = 0) -> str:
 def host_id() -> str:
     """Return what names this boot of this machine, and where pids mean the same: two containers may share all but that."""
     parts: list[str] = []
+    if sys.platform == "darwin":
+        parts.append(process.run(("sysctl", "-n", "kern.bootsessionuuid"), timeout=10).out.strip())
     for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         with suppress(OSError):
             parts.append(Path(path).read_text("utf-8").strip())
     with suppress(OSError):
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     # a laptop's host name changes with its network
-    return hashlib.sha256("\n".join(parts or [socket.gethostname()]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([*filter(None, parts)] or [socket.gethostname()]).encode()).hexdigest()[:16]
 
 
 def _start_time(pid: int) -> str:
     """Return when a process started; empty if there is none, or if it is dead and only not yet waited for."""
     if Path("/proc/self/stat").exists():
         with suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
             return "" if fields[0] in {"Z", "X"} else fields[19]
         return ""
-    done = process.run(("ps", "-o", "lstart=", "-p", str(pid)), env={"LC_ALL": "C"}, timeout=10)  # macOS
+    # macOS; another call may have another time zone
+    done = process.run(("ps", "-o", "lstart=", "-p", str(pid)), env={"LC_ALL": "C", "TZ": "UTC0"}, timeout=10)
     return re.sub(r"\W+", "-", done.out.strip())
 
 
@@ -101,7 +104,17 @@ def alive(name: str) -> bool:
     pid, _, started = rest.partition(":")
     if host != host_id() or not pid.isdigit():
         return True
-    return bool(started) and _start_time(int(pid)) == started
+    now = _start_time(int(pid))
+    return bool(started) and (now == started or (not now and _is_hidden(int(pid))))
+
+
+def _is_hidden(pid: int) -> bool:
+    """Tell whether there is a process of another user, which /proc does not show to us (its option ``hidepid``)."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 LIMIT: Final = 10.0
@@ -137,7 +150,9 @@ class EngineClient:
     def images(self, label: str) -> list[dict[str, Any]]:
         """Return ``image inspect`` of all images that carry a label, or ``key=value``."""
         ids = dict.fromkeys(self._answer("images", "--quiet", "--no-trunc", "--filter", f"label={label}").out.split())
-        images: list[dict[str, Any]] = json.loads(self._answer("image", "inspect", *ids).out) if ids else []
+        # one that has just gone makes the command fail, after it has told of the others
+        done = self.runner((self.command, "image", "inspect", *ids), timeout=LIMIT) if ids else None
+        images: list[dict[str, Any]] = json.loads(done.out or "[]") if done else []
         return images
 
     def containers(self, label: str) -> dict[str, dict[str, str]]:

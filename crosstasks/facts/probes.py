@@ -156,7 +156,7 @@ def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Abse
     argv = ("run", "--rm", "--name", name, *labels, "--platform", platform, "--pull", "never", "--network", "none", *options, image)
     try:
         return look.run((engine.command, *argv), timeout=PATIENCE)
-    except CrosstasksError:
+    except BaseException:  # also Ctrl-C
         look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
         raise
     finally:

@@ -49,6 +49,49 @@ def test_who_is_alive():
     assert engines.alive(f"{host}:nonsense")
 
 
+@pytest.mark.parametrize(("error", "lives"), [(PermissionError, True), (ProcessLookupError, False), (None, False)])
+def test_another_users_process_that_is_hidden_lives(monkeypatch, error, lives):
+    """With /proc's option hidepid nothing of it can be read; one of our own that has ended is not hidden."""
+
+    def kill(_pid, number):
+        assert number == 0
+        if error:
+            raise error
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert lives == engines.alive(f"{engines.host_id()}:999999999:1")
+
+
+def test_on_a_mac_the_time_zone_and_the_network_change_no_owner(monkeypatch):
+    """What ps says of a start is of one zone; the boot is named by the kernel, not by the host's name."""
+    asked = []
+
+    def run(argv, *, env=None, timeout):
+        asked.append((argv[0], env, timeout))
+        return Done(argv=argv, code=0, out={"sysctl": "0B00-7\n", "ps": "Mon Nov 30 07:00:00 2026\n"}[argv[0]])
+
+    monkeypatch.setattr(engines.process, "run", run)
+    monkeypatch.setattr(engines.sys, "platform", "darwin")
+    monkeypatch.setattr(engines.Path, "exists", lambda _path: False)
+    monkeypatch.setattr(engines.Path, "read_text", lambda *_arguments, **_options: "")
+    names = []
+    for name in ("office.local", "home.local"):
+        monkeypatch.setattr(engines.socket, "gethostname", lambda name=name: name)
+        engines.host_id.cache_clear()
+        names.append(engines.owner(7))
+    engines.host_id.cache_clear()
+    assert (names[0], True) == (names[1], names[0].endswith(":7:Mon-Nov-30-07-00-00-2026"))
+    assert ("ps", {"LC_ALL": "C", "TZ": "UTC0"}, 10) in asked
+
+
+@pytest.mark.parametrize(("said", "held"), [('[{"Id": "1"}]', [{"Id": "1"}]), ("[]\n", []), ("", [])])
+def test_an_image_that_goes_while_it_is_asked_for_hides_no_other(said, held):
+    """The command fails then, and has told of the others."""
+    listed = ("docker", "images", "--quiet", "--no-trunc", "--filter", "label=l")
+    gone = Done(argv=("docker",), code=1, out=said, err="Error: No such image: 2")
+    assert held == EngineClient("docker", FakeRunner({listed: "1\n2\n", ("docker", "image", "inspect", "1", "2"): gone})).images("l")
+
+
 @pytest.mark.parametrize("said", ["Error: No such image: x", "Error: x: image not known", "Error response from daemon: no such image: x"])
 def test_image_that_is_not_there(said):
     """The words of both engines for an image that is not there are no failure."""

@@ -16,7 +16,7 @@ from crosstasks.facts import Facts, ask
 from crosstasks.facts.probes import CODE, PLATFORMS, PROGRAMS, EmulationTest, archive, program, read
 from crosstasks.testing import facts
 
-SAID = {"docker load": Done(argv=(), code=0), "docker rmi": Done(argv=(), code=0)}
+SAID = {f"docker {name}": Done(argv=(), code=0) for name in ("load", "rm", "rmi")}
 ASKED = Question("emulation-test", "linux/s390x")
 
 
@@ -78,6 +78,23 @@ def test_the_image_is_removed_whatever_happens(tmp_path):
     ask(ASKED, look(tmp_path, runner), known)
     assert ("rmi", "--force") == runner.calls[-1][1:3]
     assert runner.calls[-1][3].startswith("localhost/crosstasks/proof:")
+
+
+def test_an_interrupt_leaves_no_container(tmp_path):
+    """A program that hangs under QEMU is what one presses Ctrl-C for."""
+
+    class Cut(Programs):
+        def __call__(self, argv, **options):
+            done = super().__call__(argv, **options)
+            if argv[1:2] == ("run",):
+                raise KeyboardInterrupt
+            return done
+
+    runner = Cut({**SAID, "docker run": Done(argv=(), code=CODE)})
+    known = facts(engine=facts().engine.__class__(kind="docker", command="docker", version="1", arch="x86_64"))
+    with pytest.raises(KeyboardInterrupt):
+        ask(ASKED, look(tmp_path, runner), known)
+    assert [("rm", "--force"), ("rmi", "--force")] == [call[1:3] for call in runner.calls[-2:]]
 
 
 def test_what_cannot_be_proven_is_said(tmp_path):
