@@ -140,13 +140,14 @@ def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archiv
 
     keyring = str(Path(config.place).parent / Path(config.debian_keyring).expanduser()) if config.debian_keyring else ""
     hints = debian.fetch.of_apt()
-    return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints)
+    web = debian.fetch.Requests(config.network_timeout)
+    return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints, web=web)
 
 
 def _archive_with_lists(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> Archive:
     """Return a suite of Debian's archive, with lists of these architectures."""
     cache.prepare(folder)
-    cache.roomy(folder, cache.LISTS)
+    cache.roomy(folder, cache.LISTS * len(set(architectures)))
     lists = debian_archive(folder, config, suite, say)
     lists.update(sorted(set(architectures)))
     return lists

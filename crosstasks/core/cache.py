@@ -118,9 +118,9 @@ def room(what: str) -> Iterator[None]:
         if error.errno in NO_ACCESS:
             hint = "let it be written; CARGO_TARGET_DIR and CROSSTASKS_CACHE_DIR name other folders"
             raise ConfigError(f"{what}: {error.filename or 'a file'} cannot be used", why=error.strerror or "", hint=hint) from error
-        if error.errno not in FULL:
+        if error.errno not in FULL and not _says_full(str(error)):  # of a folder that is copied, the text tells alone
             raise
-        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror}: {error.filename or 'no name'}", hint=HINT) from error
+        raise DiskFull(f"{what}: a disk is full", why=f"{error.strerror or error}: {error.filename or 'no name'}", hint=HINT) from error
     except CrosstasksError as error:
         if isinstance(error, DiskFull | BuildFailed) or not _says_full(f"{error.what}\n{error.why}"):
             raise
@@ -149,8 +149,8 @@ def lock(path: Path, say: Say) -> Iterator[None]:
         lock.release()
 
 
-LISTS: Final = 250e6
-"""Bytes for Debian's lists of nine architectures: 23 MB each, and 9 while they are fetched."""
+LISTS: Final = 32e6
+"""Bytes for Debian's lists of an architecture: 23 MB, and 9 while they are fetched."""
 
 
 def roomy(root: Path, least: float) -> None:

@@ -96,7 +96,7 @@ def toolchain(folder: Path) -> Toolchain | None:
     try:
         content = looking.decode((folder / MARKER).read_bytes(), dict[str, Any])
         keys = {MARKER_KEYS.get(key, key): value for key, value in content.items()}
-        read = msgspec.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
+        read = looking.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
     except (OSError, msgspec.MsgspecError):
         return None
     return read if any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")) else None

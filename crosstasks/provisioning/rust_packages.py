@@ -16,6 +16,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package
 from ..core import files, versions
 from ..core.errors import ToolMissing
+from ..facts.debian import RUSTC, SOURCE, STD, plain, release
 from .toolchain import BUILD_STD, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
@@ -223,10 +224,7 @@ def _write(content: IO[bytes] | None, place: Path, mode: int) -> None:
     place.chmod(mode & 0o755 | 0o600)
 
 
-RUSTC: Final = "rustc-web"
 CARGO: Final = "cargo-web"
-STD: Final = "libstd-rust-web-dev"
-LIBRARY: Final = "rust-web-src"
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -318,42 +316,41 @@ def _parts(want: InstallToolchain, present: Toolchain | None, home: Path, *, arc
     version = _version(want, archive, architectures, before)
     anew = version != before
     lacking = (*want.triples, *(("source",) if want.library else ()), *want.components) if anew else missing(home, want)
+
+    def single(name: str, other: str) -> Package:
+        return archive.single(name, other, next((one for one in archive.versions(name, other) if plain(one) == plain(version)), version))
+
     return Parts(
         programs=_closure(archive, want.release, version, architecture) if anew else (),
-        standard={triple: archive.single(STD, architectures[triple], version) for triple in want.triples if triple in lacking},
-        library=archive.single(LIBRARY, "all", version) if "source" in lacking else None,
-        components={one: archive.single(f"rust-web-{one}", architecture, version) for one in want.components if one in lacking},
+        standard={triple: single(STD, architectures[triple]) for triple in want.triples if triple in lacking},
+        library=single(SOURCE, "all") if "source" in lacking else None,
+        components={one: single(f"rust-web-{one}", architecture) for one in want.components if one in lacking},
     )
 
 
 def _version(want: InstallToolchain, archive: Archive, architectures: Mapping[str, str], before: str) -> str:
     """Return the version of Debian's packages that has all of it.
 
-    A standard library fits only the rustc that it was built with, so its version must be rustc's to the letter. *before* is
+    A standard library fits only the rustc that it was built with, so its version must be rustc's, but for rebuilds. *before* is
     what the toolchain was made of; if the archive has no more of it, everything is made anew.
     """
     architecture = architectures[want.host]
     versions = archive.versions(RUSTC, architecture)
-    fitting = [version for version in versions if upstream(version) == want.release]
+    fitting = [version for version in versions if release(version) == want.release]
     if not fitting:
-        there = ", ".join(dict.fromkeys(map(upstream, versions))) or "none"
+        there = ", ".join(dict.fromkeys(map(release, versions))) or "none"
         raise ToolMissing(f"Debian has no rustc {want.release} for {architecture}", why=f"its releases are: {there}")
-    std = {triple: archive.versions(STD, other) for triple, other in architectures.items()}
+    std = {triple: [*map(plain, archive.versions(STD, other))] for triple, other in architectures.items()}
     for version in sorted(fitting, key=lambda version: version != before):
-        if all(version in versions for versions in std.values()):
+        if all(plain(version) in versions for versions in std.values()):
             return version
-    lacking = {triple: versions for triple, versions in std.items() if fitting[0] not in versions}
-    there = "; ".join(f"for {triple} there is {', '.join(map(upstream, versions)) or 'none'}" for triple, versions in lacking.items())
+    lacking = {triple: versions for triple, versions in std.items() if plain(fitting[0]) not in versions}
+    there = "; ".join(f"for {triple} there is {', '.join(map(release, versions)) or 'none'}" for triple, versions in lacking.items())
     raise ToolMissing(
         f"Debian has no standard library of {want.release} for {', '.join(lacking)}",
         why=f"it must be of rustc's own version {fitting[0]}; {there}",
         hint="take a release that has all of them, or build it from the library's source with -Zbuild-std",
     )
-
-
-def upstream(version: str) -> str:
-    """Return the release of Rust in a version of Debian, ``1.96.0`` of ``1.96.0+dfsg1-1~deb12u2``."""
-    return re.split(r"[+~-]", version.rpartition(":")[2])[0]
 
 
 def _closure(archive: Archive, release: str, version: str, architecture: str) -> tuple[Package, ...]:

@@ -68,7 +68,7 @@ def archive(request):
 def release(archive):
     """The newest release that both architectures have in one version."""
     theirs = archive.versions(rust_packages.STD, ARCHITECTURES[FOREIGN])
-    return next(rust_packages.upstream(one) for one in archive.versions(rust_packages.RUSTC, ARCHITECTURES[HOST]) if one in theirs)
+    return next(rust_packages.release(one) for one in archive.versions(rust_packages.RUSTC, ARCHITECTURES[HOST]) if one in theirs)
 
 
 def start(home, archive, release):

@@ -66,7 +66,11 @@ class Served:
 
     def __init__(self):
         """Serve nothing yet."""
-        self.files, self.asked, self.faults = {}, [], {}
+        self.files, self.asked, self.faults, self.stopped = {}, [], {}, False
+
+    def stop(self):
+        """Note it."""
+        self.stopped = True
 
     def put(self, archive, suite, lists, key, **options):
         """Serve a suite."""

@@ -148,7 +148,7 @@ class Archive:
     def _download(self, packages: Sequence[Package], folder: Path) -> None:
         acts = [partial(fetch.file, self._web, one.url, folder / one.file, one.size, _sha256(one)) for one in packages]
         try:
-            fetch.side_by_side(acts)
+            fetch.side_by_side(self._web, acts)
         except fetch.Unreached as error:
             self.lists.forget()  # what the mirror no longer has, it has in a newer version
             hint = "try again: the lists are asked for anew"

@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ...core import files
 from .. import network
 
 if TYPE_CHECKING:
-    from requests import Session
+    from requests import Response, Session
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ ARCHIVE: Final = "{archive}"
 """Stands in the address of a mirror for ``debian``, or ``debian-security``."""
 
 _SOURCE: Final = re.compile(r"^[ \t]*+(?:URIs:|deb[ \t]++(?:\[[^\]\n]*+\][ \t]++)?)(.*)$", re.MULTILINE)
-_ADDRESS: Final = re.compile(r"https?://[^\s]+")
+_ADDRESS: Final = re.compile(r"https?://[^\s\N{REPLACEMENT CHARACTER}]+")
 
 
 def bases(mirror: str, hints: Sequence[str] = ()) -> tuple[str, ...]:
@@ -48,17 +49,10 @@ def of_apt(etc: Path = Path("/etc/apt")) -> tuple[str, ...]:
 
     Whoever serves the archive, it is the archive's keys that count.
     """
-    files = (etc / "sources.list", *sorted((etc / "sources.list.d").glob("*")))
-    texts = (_text(file) for file in files if file.suffix in {".list", ".sources"})
+    lists = (etc / "sources.list", *sorted((etc / "sources.list.d").glob("*")))
+    texts = (files.read(file) for file in lists if file.suffix in {".list", ".sources"})
     addresses = (address.rstrip("/") for text in texts for line in _SOURCE.findall(text) for address in _ADDRESS.findall(line))
     return tuple(dict.fromkeys(one.removesuffix("/debian") for one in addresses if one.endswith("/debian")))
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _with_archive(mirror: str) -> str:
@@ -88,9 +82,12 @@ class Web(Protocol):
     def get(self, url: str, start: int) -> Any:
         """Open what is at an address, from a byte on; a context that gives where it starts, and its pieces."""
 
+    def stop(self) -> None:
+        """Give no more, in no thread."""
+
 
 class Unreached(Exception):
-    """A file could not be had: *gone* if the mirror has none; another attempt may help otherwise."""
+    """A file could not be had: *gone* if another attempt would not help, since the mirror has none, or is not there."""
 
     def __init__(self, why: str, *, gone: bool = False) -> None:
         """Keep both."""
@@ -100,6 +97,15 @@ class Unreached(Exception):
 
 class Requests:
     """The archive by HTTP, through the user's proxies, and trusting the user's authorities."""
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        """Ask nothing yet; a server that does not take a connection within *patience*, in seconds, is not there."""
+        self.patience = patience
+        self.stopped = Event()
+
+    def stop(self) -> None:
+        """Have what is being fetched end with the next piece."""
+        self.stopped.set()
 
     @cached_property
     def _session(self) -> Session:
@@ -117,18 +123,24 @@ class Requests:
         Raises:
             Unreached: it is not there, or the connection ends.
         """
-        from requests.exceptions import RequestException
+        from requests.exceptions import ConnectTimeout, RequestException
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         try:
-            with self._session.get(url, headers=headers, timeout=PATIENCE, stream=True) as response:
+            with self._session.get(url, headers=headers, timeout=(self.patience, PATIENCE), stream=True) as response:
                 if response.status_code in GONE:
                     raise Unreached(f"{url} is not there", gone=True)
                 response.raise_for_status()
-                yield start if response.status_code == PARTIAL else 0, response.iter_content(PIECE)
+                yield start if response.status_code == PARTIAL else 0, self._pieces(response)
         except (RequestException, HTTPError) as error:
-            raise Unreached(f"{url}: {network.root_cause(error)}") from error
+            raise Unreached(f"{url}: {network.root_cause(error)}", gone=isinstance(error, ConnectTimeout)) from error
+
+    def _pieces(self, response: Response) -> Iterator[bytes]:
+        for piece in response.iter_content(PIECE):
+            if self.stopped.is_set():
+                raise Unreached("interrupted", gone=True)
+            yield piece
 
 
 def text(web: Web, url: str, most: int) -> bytes:
@@ -206,8 +218,8 @@ def _append(web: Web, url: str, draft: Path, there: int, size: int) -> None:
         raise Unreached(f"{url} is larger than the {size} bytes that the archive signed")
 
 
-def side_by_side(acts: Sequence[Callable[[], None]]) -> None:
-    """Do all, several at once.
+def side_by_side(web: Web, acts: Sequence[Callable[[], None]]) -> None:
+    """Do all, several at once; on Ctrl-C none of them is waited for longer than for a piece of *web*.
 
     Raises:
         Unreached: the first that failed; those that have not begun are not begun.
@@ -216,5 +228,8 @@ def side_by_side(acts: Sequence[Callable[[], None]]) -> None:
     try:
         for future in [pool.submit(act) for act in acts]:
             future.result()
+    except KeyboardInterrupt:
+        web.stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)

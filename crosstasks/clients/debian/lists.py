@@ -27,7 +27,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...catalog import recipes
-from ...core import cache, files
+from ...core import cache, files, looking
 from ...core.errors import ToolMissing
 from . import fetch, index, release
 from .release import Entry
@@ -91,7 +91,7 @@ class Lists:
     def state(self) -> State:
         """Return what is kept."""
         try:
-            state = msgspec.json.decode((self.folder / "state.json").read_bytes(), type=State)
+            state = looking.decode((self.folder / "state.json").read_bytes(), State)
         except (OSError, msgspec.MsgspecError):
             return State()
         return state if state.form == FORM else State()
@@ -190,7 +190,7 @@ class Lists:
             size = sum(row.entry.size for row in missing)
             self._say(f"fetching {len(missing)} lists of packages, {size / 1e6:.0f} MB, from {_server(base)}")
         failed: list[_Row] = []
-        fetch.side_by_side([partial(self._try, base, row, failed) for row in missing])
+        fetch.side_by_side(self._web, [partial(self._try, base, row, failed) for row in missing])
         for row in missing:
             if row not in failed:
                 _make_index(row)  # one after another: each takes 30 MB of memory

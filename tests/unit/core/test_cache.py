@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_quota_is_found_by_asking_for_the_bytes(tmp_path, monkeypatch, number,
     [
         OSError(errno.ENOSPC, "No space left on device", "/x"),
         OSError(errno.EDQUOT, "Disk quota exceeded", "/x"),
+        shutil.Error([("/x/a", "/y/a", "[Errno 28] No space left on device: '/y/a'")]),
         ToolMissing("pip failed", why="OSError: [Errno 122] Disk quota exceeded"),
         ToolMissing("tar failed", why="tar: x: Cannot write: No space left on device"),
     ],

@@ -163,16 +163,17 @@ def test_a_toolchain_is_tried_before_it_gets_its_name(tmp_path, run, program, wh
 class Archive:
     """An archive that has one version of everything, and a file for each package by its name."""
 
-    def __init__(self, version=VERSION):
+    def __init__(self, version=VERSION, **rebuilt):
         self.version, self.updated, self.fetched, self.asked = version, [], [], []
+        self.rebuilt = {("rustc-web" if name == "rustc" else "libstd-rust-web-dev", "amd64"): rebuilt[name] for name in rebuilt}
 
     def update(self, architectures):
         """Note whose lists are read."""
         self.updated = architectures
 
-    def versions(self, _name, _architecture):
-        """Return the one version."""
-        return (self.version,)
+    def versions(self, name, architecture):
+        """Return the one version, of which each architecture counts its rebuilds."""
+        return (self.rebuilt.get((name, architecture), self.version),)
 
     def single(self, name, architecture, version):
         """Return one package."""
@@ -230,6 +231,15 @@ def test_a_toolchain_is_made_and_then_added_to(tmp_path, monkeypatch):
     assert {*archive.fetched, *more.fetched} == set(made.packages)
     # what is there is not proved again
     assert ["/t/patchelf"] == [argv[0] for argv, _, _ in again.calls]
+
+
+def test_what_was_rebuilt_fits(tmp_path, monkeypatch):
+    """On one architecture alone: its sources, and the release that it says, are the same; so the plan has it too."""
+    archive = Archive(rustc=f"{VERSION}+b1", std=f"{VERSION}+b1")
+    _, made = make(tmp_path, monkeypatch, wanted(ARM, library=True), archive=archive)
+    std = {name: version for name, version in made.packages.items() if name.startswith("libstd")}
+    assert {"libstd-rust-web-dev:amd64": f"{VERSION}+b1", "libstd-rust-web-dev:arm64": VERSION} == std
+    assert made.packages["rust-web-src:all"] == VERSION
 
 
 def test_a_version_that_has_gone_is_made_anew(tmp_path, monkeypatch):

@@ -318,7 +318,7 @@ def test_debian_std_must_be_of_the_same_build(tmp_path):
 )
 def test_upstream(version, release):
     """Debian's version begins with Rust's release."""
-    assert release == rust_packages.upstream(version)
+    assert release == rust_packages.release(version)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
+import requests
+from debian_archive import Served
 from registry_server import Servers
 
 from crosstasks.clients.debian import fetch
@@ -65,14 +69,51 @@ def test_a_mirror_that_comes_back_is_no_failure(servers):
 def test_the_first_failure_ends_what_has_not_begun():
     """All are done where none fails."""
     done = []
-    fetch.side_by_side([lambda number=number: done.append(number) for number in range(20)])
+    fetch.side_by_side(Served(), [lambda number=number: done.append(number) for number in range(20)])
     assert list(range(20)) == sorted(done)
 
     def fail():
         raise fetch.Unreached("first")
 
     with pytest.raises(fetch.Unreached, match="first"):
-        fetch.side_by_side([fail, *(lambda: None for _ in range(50))])
+        fetch.side_by_side(Served(), [fail, *(lambda: None for _ in range(50))])
+
+
+def test_an_interrupt_stops_what_is_being_fetched():
+    """Nobody who pressed Ctrl-C waits for a package of 30 MB."""
+    served = Served()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch.side_by_side(served, [interrupt])
+    assert served.stopped
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_no_piece_is_given_once_it_is_stopped(monkeypatch, stops):
+    """In no thread; a server that takes no connection is asked once, and not for longer than the user has said."""
+    asked = []
+
+    @contextmanager
+    def get(_session, url, **options):
+        asked.append(options["timeout"])
+        if "absent" in url:
+            raise requests.ConnectTimeout
+        yield SimpleNamespace(status_code=200, raise_for_status=lambda: None, iter_content=lambda _size: iter((b"1", b"2")))
+
+    monkeypatch.setattr(requests.Session, "get", get)
+    web = fetch.Requests(3)
+    with web.get("https://here.example/a", 0) as (_, pieces):
+        assert next(pieces) == b"1"
+        if stops:
+            web.stop()
+        with pytest.raises(fetch.Unreached, match="interrupted") if stops else nullcontext():
+            assert next(pieces) == b"2"
+    with pytest.raises(fetch.Unreached) as raised:
+        fetch.text(fetch.Requests(3), "https://absent.example/a", 10)
+    assert (raised.value.gone, [(3, fetch.PATIENCE)] * 2) == (True, asked)
 
 
 def test_the_mirrors_of_apt(tmp_path):
