@@ -55,6 +55,11 @@ class Emulation(Struct, frozen=True, kw_only=True):
     root: bool = False
     terminal: bool = False
 
+    def running(self, arch: str) -> Registration | None:
+        """Return the entry by which this machine starts an architecture's programs, if there is one that can."""
+        entry = self.registered.get(arch)
+        return entry if entry and self.enabled and entry.enabled and not entry.lost else None
+
 
 _MACHINES: Final[Mapping[int, str]] = {3: "i386", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64", 258: "loongarch64"}
 """QEMU's names by ``e_machine`` of the ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""

@@ -198,7 +198,7 @@ def _emulator_runner(request: Request, facts: Facts) -> Runner | Absent | Questi
         return missing
     target, emulation = request.target, facts.emulation
     if _static(target) and target.os == facts.host.os:
-        if (entry := emulation.registered.get(target.arch)) and entry.enabled:
+        if emulation.running(target.arch):
             return None
         if program := emulation.programs.get(target.arch):
             return Runner(kind="words", words=(program,), source="PATH", why=f"{program} is on PATH")

@@ -130,12 +130,12 @@ def under_emulator(subject: Subject, target: Target, context: Context) -> Start 
     emulation, host = context.facts.emulation, context.facts.host
     if target.os != host.os:
         return f"no emulator runs programs for {target.os}"
-    entry, program = emulation.registered.get(target.arch), emulation.programs.get(target.arch)
+    entry, program = emulation.running(target.arch), emulation.programs.get(target.arch)
     if not subject.artifact.static:
         return "an emulator alone has not the libraries that it needs"
     if program:
         return Start(how=f"by {Path(program).name}", argv=(program, str(subject.path)))
-    if entry and entry.enabled:
+    if entry:
         return Start(how=f"by the kernel, through {entry.name}", argv=(str(subject.path),))
     return f"no emulator of {target.arch} is here"
 

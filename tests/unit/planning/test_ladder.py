@@ -592,13 +592,14 @@ def test_what_runs_tests(target, known, name):
 
 
 @pytest.mark.parametrize(
-    "registered",
-    [{}, {"aarch64": Registration(name="a", interpreter="/a", enabled=False)}],
+    ("changes", "enabled"),
+    [(None, True), ({"enabled": False}, True), ({"lost": True}, True), ({}, False)],
 )
-def test_what_runs_no_tests(registered):
-    """A static program without an emulator that is on."""
+def test_what_runs_no_tests(changes, enabled):
+    """A static program without an emulator that is on, and there; or where the kernel's table as a whole is off."""
+    registered = {} if changes is None else {"aarch64": Registration(name="a", interpreter="/a", **changes)}
     with pytest.raises(NoRoute):
-        settle("aarch64-musl", bare_facts(emulation=Emulation(registered=registered)), config("aarch64-musl"), "test")
+        settle("aarch64-musl", bare_facts(emulation=Emulation(registered=registered, enabled=enabled)), config("aarch64-musl"), "test")
 
 
 def whole(**more):

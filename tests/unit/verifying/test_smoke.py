@@ -156,6 +156,7 @@ def test_engines_that_start_nothing(tmp_path):
         ("aarch64", True, Emulation(programs={"aarch64": "/usr/bin/qemu-aarch64"}), ("by qemu-aarch64", "/usr/bin/qemu-aarch64")),
         ("aarch64", True, Emulation(registered={"aarch64": Registration(name="qemu-aarch64", interpreter="q", enabled=True)}), ("by the kernel, through qemu-aarch64",)),
         ("aarch64", True, Emulation(registered={"aarch64": Registration(name="qemu-aarch64", interpreter="q", enabled=False)}), "no emulator of aarch64 is here"),
+        ("aarch64", True, Emulation(registered={"aarch64": Registration(name="qemu-aarch64", interpreter="q", lost=True)}), "no emulator of aarch64 is here"),
         ("aarch64", True, Emulation(), "no emulator of aarch64 is here"),
         ("aarch64", False, Emulation(programs={"aarch64": "q"}), "an emulator alone has not the libraries that it needs"),
         ("x86_64-freebsd", True, Emulation(programs={"x86_64": "q"}), "no emulator runs programs for freebsd"),
