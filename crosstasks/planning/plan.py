@@ -16,7 +16,6 @@ from ..core import versions
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, TimedOut, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
-from ..facts import lock
 from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from .ladder import ladder
@@ -140,9 +139,9 @@ def _check_isolation(route: Route, request: Request, refused: Sequence[Refused],
     Raises:
         EngineFailed: with what would choose the host.
     """
-    engine, strict = facts.engine, request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target))
+    engine = facts.engine
     meant = isinstance(engine, Absent) and engine.hint != INSTALL and any(refusal.why == engine.why for refusal in refused)
-    if isinstance(engine, Absent) and meant and strict and route.isolation == "host" and request.options.builder == "auto":
+    if isinstance(engine, Absent) and meant and request.strict and route.isolation == "host" and request.options.builder == "auto":
         hint = f'{engine.hint}; `builder = "{route.builder}"` builds without a container, `strict = false` allows it'
         raise EngineFailed(f"{request.target.triple} would be built on the host, and not in a container", why=engine.why, hint=hint)
 
@@ -276,7 +275,7 @@ def turn(planned: Plan, error: CrosstasksError, facts: Facts) -> Facts:
         raise error
     failure = Failure(route=planned.route.name, what=error.what, step=error.step, code=error.code)
     facts_ = replace(facts, failures=(*facts.failures, failure))
-    if planned.request.config.is_strict(facts_.host.ci, lock=bool(lock.lock(facts_).target)):
+    if planned.request.strict:
         following = f"next would be {likely(planned.request, facts_)}, but strict = true"
         error.hint = f"{error.hint}; {following}" if error.hint else following
         raise error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..facts.lock import LockRow
 
 
-CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\d)?|\d+\.\d+(?:\.\d+)?)(?P<host>-[a-z0-9_]+-.+)?")
+CHANNEL: Final = re.compile(r"(?P<name>stable|(?:nightly|beta)(?:-\d{4}-\d\d-\d\d)?|\d+\.\d+(?:\.\d+)?)(?P<host>-[a-z][a-z0-9_]*-.+)?")
 """What rust-toolchain.toml may name: a channel, perhaps with the triple of a host, which is ours to decide."""
 
 ALWAYS: Final = frozenset({"rustc", "cargo", "rust-std"})
@@ -75,6 +75,7 @@ class Request:
         recipes: what an image built here is made of, by platform, or why there is none.
         lean: an image that is built here for this may do without the emulator: nothing of the target's is started.
         container_options: those by which the user names what only a route with a container has; a route without it is refused.
+        strict: the first failed step ends the work.
     """
 
     target: Target
@@ -86,6 +87,7 @@ class Request:
     recipes: Mapping[str, Recipe | Absent] = field(default_factory=dict)
     lean: bool = False
     container_options: tuple[str, ...] = ()
+    strict: bool = False
 
     @property
     def promise(self) -> str:
@@ -139,6 +141,7 @@ def make(target: Target, verb: Verb, facts: Facts, config: Config, *, lean: bool
         lean=lean and verb not in RUNNING and lock_row is None,
         recipes={platform: _recipe(target, platform, options, config) for platform in _platforms(facts, options)},
         container_options=tuple(_container_options(options, config)),
+        strict=config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)),
     )
 
 

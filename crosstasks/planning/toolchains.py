@@ -36,7 +36,6 @@ from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
 from ..core.steps import Absent, Question
-from ..facts import lock
 from ..facts.debian import Debian, rust_question
 from ..facts.rustup import GLIBC, Channel, Rustup
 from . import tools
@@ -196,7 +195,7 @@ def choose(host: str, request: Request, facts: Facts) -> Choice:
             case str():
                 toolchain = _from_sources(host, candidate, rust, request, facts)
                 if not isinstance(toolchain, Absent):
-                    return _instead(wish, toolchain, "; ".join(reasons), request, facts)
+                    return _instead(wish, toolchain, "; ".join(reasons), request)
                 wish = wish or candidate
                 reasons[toolchain.why if candidate == wish else f"{candidate}: {toolchain.why}"] = None
             case questions:
@@ -208,12 +207,12 @@ INSTEAD: Final = "is taken instead"
 """What the reason for a toolchain says of a release that nothing decided."""
 
 
-def _instead(wish: str, other: Toolchain | Questions, reasons: str, request: Request, facts: Facts) -> Choice:
+def _instead(wish: str, other: Toolchain | Questions, reasons: str, request: Request) -> Choice:
     """Say that another release is taken than was decided, or refuse that under strict."""
     if not wish or not isinstance(other, Toolchain):
         return other
     why = f"{wish} is not available here ({reasons})"
-    if request.config.is_strict(facts.host.ci, lock=bool(lock.lock(facts).target)):
+    if request.strict:
         hint = f'`toolchain = "{other.release}"` names it'
         return Absent(f"{why}, and strict = true does not allow {other.release} instead", hint)
     return structs.replace(other, why=f"{why}; {other.release} {INSTEAD}: {other.why}")

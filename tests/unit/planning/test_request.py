@@ -77,10 +77,13 @@ def test_the_rust_that_is_asked_for():
             "rust-toolchain.toml names a toolchain by its path, ../stage1, which no container and no other machine has",
             "`toolchain` in crosstasks.toml names a release or a channel instead",
         ),
-        (
-            {"channel": "mine"},
-            "'mine' is neither a release nor a channel of Rust",
-            'name a release such as "1.85.0" or a channel such as "nightly" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml',
+        *(
+            (
+                {"channel": name},
+                f"{name!r} is neither a release nor a channel of Rust",
+                'name a release such as "1.85.0" or a channel such as "nightly" in rust-toolchain.toml, or as `toolchain` in crosstasks.toml',
+            )
+            for name in ("mine", "stable-2026-05-01")  # of stable there is none of a day
         ),
     ],
 )
