@@ -88,7 +88,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         cargo_home=str(folder / "home" if route.remote else home),
         rustup_home=str(Path(route.toolchain.path).parent.parent),
         # cross hides what is in CARGO_HOME/bin
-        mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro",) if route.nextest else (),
+        mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro{',z' * context.engine.selinux}",) if route.nextest else (),
         **_common(target_dir, context),
     )
     env = environment.cross(route, call, context)

@@ -244,7 +244,7 @@ def options(route: Route, call: Call, context: Context) -> tuple[str, ...]:
     home = call.cargo_home if route.flavour == "git" else "/cargo"
     mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}:ro{label}" for cache in ("registry", "git")]
     if repository.around.git_dir and not engine.remote:
-        mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro")
+        mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro{label}")
     listed = ["--init", *(f"--label={text}" for text in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
     if route.emulated and route.image:
         listed.append(f"--platform={route.image.platform}")

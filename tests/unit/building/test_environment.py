@@ -414,6 +414,12 @@ def test_nothing_is_mounted_where_the_engine_is_elsewhere():
     assert ("/top", "/top/.git/worktrees/a") == (made["CROSS_AROUND_0"], made["CROSS_AROUND_1"])
 
 
+def test_the_history_of_a_worktree_is_labelled():
+    """As all else that is mounted where SELinux is enforced."""
+    made = cross(engine=replace(DOCKER, selinux=True), around=Volumes(git_dir="/top/.git/worktrees/a"))
+    assert "--volume=/top/.git/worktrees/a:/top/.git/worktrees/a:ro,z" in made["CROSS_CONTAINER_OPTS"].split()
+
+
 @pytest.mark.parametrize(
     ("cross", "environ", "expected"),
     [
