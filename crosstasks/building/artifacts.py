@@ -39,10 +39,8 @@ _IMPORT: Final = (".dll.a", ".dll.lib")
 class Product(Struct, frozen=True, kw_only=True):
     """One file that cargo built of a package; its *path* is that of whoever ran cargo, a container's too."""
 
-    name: str
     path: str
     kind: str
-    package_id: str
 
 
 class CargoOutput(Struct, frozen=True, kw_only=True):
@@ -53,7 +51,6 @@ class CargoOutput(Struct, frozen=True, kw_only=True):
         libraries: the shared and static libraries of packages that lie in a folder, as a workspace's members do.
         at_work: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
         success: how cargo says that the build ended; None: it did not say.
-        errors: the errors of the compiler that came as messages (with ``json-render-diagnostics`` none do).
         diagnostics: its errors and warnings that did, each once.
     """
 
@@ -61,7 +58,6 @@ class CargoOutput(Struct, frozen=True, kw_only=True):
     libraries: tuple[Product, ...] = ()
     at_work: bool = False
     success: bool | None = None
-    errors: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -147,9 +143,8 @@ class Messages:
         return CargoOutput(
             executables=tuple(self._products.values()),
             libraries=tuple(self._libraries.values()),
-            at_work=self._compiled or bool(self._errors) or self._success is not None,
+            at_work=self._compiled or self._success is not None,
             success=self._success,
-            errors=self._errors,
             diagnostics=tuple(self._diagnostics),
         )
 
@@ -168,7 +163,7 @@ class Messages:
                 self._products.update((product.path, product) for product in _programs(message))
                 self._libraries.update((product.path, product) for product in _libraries(message))
             case _Message(message=diagnostic):
-                self._errors += diagnostic.level.startswith("error")
+                self._compiled = self._compiled or diagnostic.level.startswith("error")
                 self._note(diagnostic)
             case _Finished(success=success):
                 self._success = success
@@ -200,7 +195,7 @@ def _programs(message: _Artifact) -> Iterator[Product]:
     kind = "test" if message.profile.test and target.kind[0] not in {"test", "bench"} else target.kind[0]
     modules = [path for path in message.filenames if path.endswith(".wasm") and path != message.executable]
     for path in (message.executable, *modules):
-        yield Product(name=target.name, path=path, kind=kind, package_id=message.package_id)
+        yield Product(path=path, kind=kind)
 
 
 def _libraries(message: _Artifact) -> Iterator[Product]:
@@ -211,7 +206,7 @@ def _libraries(message: _Artifact) -> Iterator[Product]:
     for path in message.filenames:
         kind = shared if path.endswith(_SHARED) else "staticlib" if path.endswith(_STATIC) and "staticlib" in types else ""
         if kind and not path.endswith(_IMPORT):
-            yield Product(name=message.target.name, path=path, kind=kind, package_id=message.package_id)
+            yield Product(path=path, kind=kind)
 
 
 def localise(path: str, mounts: Mapping[str, str]) -> str:

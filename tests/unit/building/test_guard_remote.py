@@ -36,8 +36,8 @@ def test_programs_hold_the_names_that_they_would_hold_here():
 
 def test_what_was_built_there_is_found_here():
     """Programs and libraries; without places nothing is another."""
-    program = Product(name="a", path="/cross/project/target/x/debug/a", kind="bin", package_id="a")
-    library = Product(name="b", path="/cross/project/target/x/debug/b.so", kind="cdylib", package_id="a")
+    program = Product(path="/cross/project/target/x/debug/a", kind="bin")
+    library = Product(path="/cross/project/target/x/debug/b.so", kind="cdylib")
     built = CargoOutput(executables=(program,), libraries=(library,))
     found = host_paths(built, {"/cross/project/target/x": "/here"})
     assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
