@@ -20,7 +20,7 @@ from .catalog import remedies, targets
 from .clients import process
 from .config import configuration, read
 from .context import Context, clients, look_of
-from .core import cache
+from .core import cache, files
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, NothingSelected
 from .core.results import Result, failure
 from .core.steps import Question, Say, Verb
@@ -215,14 +215,6 @@ FAILURES: Final[Mapping[Verb, str]] = {
 }
 
 
-def _lock_text(context: Context) -> str:
-    """Return the text of Cargo.lock; empty if there is none."""
-    try:
-        return Path(context.repository.root, "Cargo.lock").read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def _finish(planned: Plan, cargo_run: run.Run, context: Context, begun: float) -> Result:
     if cargo_run.error:
         raise cargo_run.error
@@ -231,7 +223,7 @@ def _finish(planned: Plan, cargo_run: run.Run, context: Context, begun: float) -
         error = BuildFailed(
             f"{planned.target} {what}",
             why=f"cargo exited with {cargo_run.code}",
-            hint=remedies.hint(cargo_run.err, _lock_text(context)) or "cargo's messages above say why",
+            hint=remedies.hint(cargo_run.err, files.read(Path(context.repository.root, "Cargo.lock"))) or "cargo's messages above say why",
         )
         error.route, error.diagnostics = planned.route.name, cargo_run.output.diagnostics
         raise error

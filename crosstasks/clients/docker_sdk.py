@@ -58,7 +58,7 @@ class PullProgress:
         if status == "Pulling fs layer":
             self.sizes.setdefault(layer, (0, 0))
         elif status == "Downloading" and progress.get("total"):
-            self.sizes[layer] = (int(progress["current"]), int(progress["total"]))
+            self.sizes[layer] = (int(progress.get("current", 0)), int(progress["total"]))  # an engine leaves out what is 0
         elif status in {"Download complete", "Pull complete", "Already exists"}:
             total = self.sizes.get(layer, (0, 0))[1]
             self.sizes[layer] = (total, total)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ..core import files
 from ..core.errors import ConfigError, CrosstasksError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
         raise ConfigError("the git repository has no commit", why=head.err.strip(), hint="commit what is to be released")
     commit, time, subject = head.out.rstrip("\n").split("\0")
     place = Path(top.out.rstrip("\n"))
-    status = ask(root, run, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", f":(top){''}", *_exclusions(place, without))
+    status = ask(root, run, "status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", ":(top)", *_exclusions(place, without))
     if status.code:
         raise CrosstasksError("git does not tell what is committed", why=status.err.strip())
     return Git(
@@ -108,11 +109,8 @@ def head_files(root: Path, run: Runner) -> frozenset[Path]:
 
 def submodules(root: Path) -> tuple[str, ...]:
     """Return where a repository says that submodules lie in it, of those that do: git takes orders from what is there."""
-    try:
-        text = (root / ".gitmodules").read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ()
-    paths = (line.partition("=")[2].strip() for line in text.splitlines() if line.strip().startswith("path"))
+    lines = files.read(root / ".gitmodules").splitlines()
+    paths = (line.partition("=")[2].strip() for line in lines if line.strip().startswith("path"))
     return tuple(path for path in paths if path and ".." not in Path(path).parts and not Path(path).is_absolute())
 
 

@@ -9,7 +9,7 @@ rust-lang.org ask no more. What was seen to ask otherwise, and what each is told
     requests               registry_api.trusting: registries, and Debian's archive
     a container            a copy in its CARGO_HOME, by dependencies and environment
 
-A tool's own setting wins, in its variable or its file.
+A tool's own setting wins, in its variable, or in the file of the user or the machine that it reads on Linux.
 """
 
 from __future__ import annotations

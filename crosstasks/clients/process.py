@@ -37,8 +37,8 @@ class Signals:
     """While it is entered, signals wait until ``check()``, but within ``at_once()``. At its end they are ``Interrupted``.
 
     So none comes between starting a program and being ready to end it, or where a lock would stay taken. What ignores a signal
-    (nohup) goes on doing so;
-    a handler of the caller's own is called when the program has been ended. Only a main thread can have handlers.
+    (nohup) goes on doing so; a handler of the caller's own is called when the program has been ended. Only a main thread can have
+    handlers.
     """
 
     def __init__(self, deaf: Collection[int] = ()) -> None:

@@ -89,7 +89,7 @@ About: TypeAlias = Literal[
     "debian",  # facts.debian: Debian, what its archive offers of Rust; subject is architectures, all if empty; network
     "packages",  # facts.debian: MissingPackages; subject is suite, architecture and names; network
     "builders",  # facts.builders: Builders
-    "repository",  # facts.repository: Repository
+    "repository",  # project.repository: Repository
     "lock",  # facts.lock: Lock
     "sdks",  # facts.sdks: Sdks, kits of others on this machine
     "inventory",  # facts.inventory: Inventory, what earlier calls put into our cache

@@ -1,7 +1,7 @@
 """Look: what is found out about the machine, the engine, the network and the repository; one question, one reader each.
 
-A fact's module has ``ASK`` (what is run or read), ``parse`` (the answer in, the fact out), and ``ask``, which puts the
-two together with what it is lent in a ``Look``. A new fact is one file here, one word in ``steps.About`` and one row of ``ASKERS``.
+A fact's module has ``ask``, which is lent a ``Look``; where a program or a file answers, also ``ASK`` (what is run or read) and ``parse``
+(the answer in, the fact out). A new fact is one file here, one word in ``steps.About`` and one row of ``ASKERS``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ What rustup has is read from its folder: that starts no program, and it holds to
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -116,8 +117,9 @@ def selection(look: Look, settings: Mapping[str, Any]) -> str:
     overrides: Mapping[str, str] = settings.get("overrides") or {}
     default = str(settings.get("default_toolchain") or "")
     for folder in (look.cwd, *look.cwd.parents):
-        if str(folder) in overrides:
-            return overrides[str(folder)]
+        # rustup writes down where links lead
+        if override := overrides.get(os.path.realpath(folder)):
+            return override
         file = manifest.read_toolchain_file(folder)
         if isinstance(file, manifest.ToolchainFile):
             # one that names components alone adds them to the default

@@ -20,6 +20,7 @@ from crosstasks.core.errors import ImageFailed, Interrupted
 
 EVENTS = (
     {"status": "Pulling fs layer", "id": "a"},
+    {"status": "Downloading", "id": "a", "progressDetail": {"total": 2_000_000}},
     {"status": "Downloading", "id": "a", "progressDetail": {"current": 1_000_000, "total": 2_000_000}},
     {"status": "Pull complete", "id": "a"},
 )

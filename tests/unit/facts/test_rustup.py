@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from facts_looks import DATA, Programs, look, program, recorded
@@ -123,6 +124,17 @@ def test_the_active_toolchain_is_rustups_choice(machine, tmp_path, environ, over
         (machine.cwd / "rust-toolchain").write_text(f"{file}\n")
     here = look(tmp_path, Programs(SAID), environ=environ)
     assert active == ask(Question("rustup"), here, Facts()).active
+
+
+def test_an_override_holds_behind_a_link_too(machine, tmp_path):
+    """What rustup writes down is where a link leads."""
+    home = tmp_path / "home/.rustup"
+    toolchain(home, f"beta-{HOST}")
+    settings = home / "settings.toml"
+    settings.write_text(settings.read_text() + f'"{machine.cwd.resolve()}" = "beta-{HOST}"\n')
+    (tmp_path / "linked").symlink_to(machine.cwd)
+    here = replace(look(tmp_path, Programs(SAID)), cwd=tmp_path / "linked")
+    assert f"beta-{HOST}" == ask(Question("rustup"), here, Facts()).active
 
 
 def test_a_short_name_stands_for_that_of_the_host():
