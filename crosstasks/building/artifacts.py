@@ -126,7 +126,6 @@ class Messages:
         self._products: dict[str, Product] = {}
         self._libraries: dict[str, Product] = {}
         self._compiled = False
-        self._errors = 0
         self._success: bool | None = None
 
     def feed(self, chunk: bytes) -> None:

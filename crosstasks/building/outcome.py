@@ -27,29 +27,12 @@ from ..catalog.targets import runs_in_container
 from ..clients import docker_sdk
 from ..clients.engines import RUN
 from ..core import errors
-from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, RefusedArgument, ToolMissing, without_colours
+from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, ToolMissing, without_colours
 from ..core.results import Container
 from ..facts.engine import Engine, identity
 
 if TYPE_CHECKING:
     from ..clients.engines import EngineClient
-
-
-CONTAINER_SUBCOMMANDS: Final = frozenset(
-    {"build", "b", "check", "c", "doc", "run", "r", "rustc", "test", "t", "bench", "clippy", "metadata"}
-)
-"""The subcommands that cross runs in a container (0.2.x and git: ``src/cargo.rs``)."""
-
-REFUSED_SUBCOMMANDS: Final[Mapping[str, str]] = {
-    "": "name what to do: build, test, check, …",
-    "nextest": "the verb `nextest` has it run in the container",
-    "fmt": "run `cargo fmt` itself: it needs no target",
-    "clean": "run `cargo clean` itself, with the same target directory",
-    "--list": "run `cargo --list` itself",
-    "rustdoc": "use `doc`",
-    "zigbuild": "choose the builder zigbuild instead of calling it through cross",
-}
-"""What to do instead of some that cross hands to the host's cargo; every alias is among them (cross-rs/cross#716)."""
 
 
 CARGO_MARK: Final = "cargo.mark"
@@ -94,32 +77,6 @@ def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
     return tuple(os.fsdecode(argument) for argument in arguments[: int(count or 0)])
 
 
-def refusal(argv: Sequence[str]) -> RefusedArgument | None:
-    """Return why cross may not be given these arguments: it would hand their subcommand to the host's cargo. None if it may."""
-    word = subcommand(argv)
-    if word in CONTAINER_SUBCOMMANDS:
-        return None
-    what = f"cross runs `cargo {word}` on the host, not in a container" if word else "cross was given no subcommand"
-    hint = REFUSED_SUBCOMMANDS.get(word, "it runs only build, check, clippy, doc, run, rustc, test and bench in a container")
-    if argv and argv[0].startswith("-") and CONTAINER_SUBCOMMANDS.intersection(argv):
-        hint = "put the subcommand before its options: cross takes the first word for it (cross-rs/cross#903)"
-    return RefusedArgument(what, hint=hint)
-
-
-_VALUED: Final = ("--color", "--manifest-path", "--target", "--features", "--target-dir")
-
-
-def subcommand(argv: Sequence[str]) -> str:
-    """Return what cross 0.2.x takes for the subcommand: the first bare word (cli.rs:150-227), empty if there is none."""
-    words = iter(argv)
-    for word in words:
-        if word in _VALUED:
-            next(words, None)
-        elif word == "--list" or (word and word[0] not in "-+"):
-            return word
-    return ""
-
-
 def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
     """Say which of cross's ways ended a run, or None if cargo or a program in the container did.
 
@@ -129,7 +86,6 @@ def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
     a metadata that failed                               the project: ConfigError; a download: BuildFailed
     a mark of rustup                                     an install: ToolMissing
     a mark of cargo, and "does not provide" in *err*     no image: ImageFailed
-    a mark of cargo, with a subcommand that stays here   RefusedArgument
     a mark of cargo, else                                a target without a container: NoRoute
     no mark, and the engine's or cross's own words       EngineFailed, ImageFailed, EmulationFailed, …
     no mark                                              None, also for 97 and 98
@@ -170,8 +126,7 @@ _ABORTED: Final = "Errors encountered before cross compilation, aborting."
 
 
 def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
-    failure = _no_image(err) or refusal(argv)
-    if failure:
+    if failure := _no_image(err):
         return failure
     triple = _target(argv)
     if runs_in_container(triple) and "Falling back" not in err:
@@ -191,7 +146,7 @@ def _no_image(err: str) -> CrosstasksError | None:
 
 
 def _target(argv: Sequence[str]) -> str:
-    for word, following in zip(argv, (*argv[1:], ""), strict=True):
+    for word, following in zip(argv, (*argv[1:], ""), strict=False):
         if word == "--target":
             return following
         if word.startswith("--target="):
