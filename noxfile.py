@@ -1,7 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
-#     "nox>=2025.10.16", "invoke>=3", "docker>=7.2", "filelock>=3.16", "msgspec>=0.19", "platformdirs>=4.3",
+#     "nox>=2025.10.16", "invoke>=3", "docker>=7.2", "filelock>=3.16", "isal>=1.7", "msgspec>=0.19", "platformdirs>=4.3",
 #     "pyelftools>=0.31", "pysequoia>=0.1.35", "rich>=13.9", "semver>=3.0.2", "tomlkit>=0.13.2",
 # ]
 # ///

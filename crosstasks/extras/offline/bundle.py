@@ -15,7 +15,6 @@ Nothing that is read is trusted.
 from __future__ import annotations
 
 import glob
-import gzip
 import hashlib
 import tarfile
 import tempfile
@@ -28,6 +27,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
+from isal import isal_zlib
 from msgspec import Struct
 
 from ...building import dependencies
@@ -82,7 +82,10 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 LEVEL: Final = 2
-"""Of gzip: 3 makes a toolchain 2 % smaller, and takes a third longer (measured)."""
+"""Of ISA-L's gzip: what it makes of a toolchain is 6 % larger than zlib's of level 2, in a sixth of the time (measured)."""
+
+GZIP: Final = 16 + isal_zlib.MAX_WBITS
+"""As zlib is told to write the header and the end of gzip."""
 
 CHUNK: Final = 1 << 20
 
@@ -105,8 +108,9 @@ class Writer:
         start = self.file.tell()
         self.file.write(bytes(tarfile.BLOCKSIZE))
         counted = _Counter(self.file)
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=cast("IO[bytes]", counted), mtime=0) as packed:
-            fill(packed.write)
+        packer = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP)
+        fill(lambda chunk: counted.write(packer.compress(chunk)))
+        counted.write(packer.flush())
         self._header(start, path, counted.size)
         self.members.append(Member(path=path, kind=kind, name=name, sha256=counted.hash.hexdigest(), size=counted.size))
 
@@ -144,9 +148,6 @@ class _Counter:
         self.hash.update(chunk)
         self.size += len(chunk)
         return self.file.write(chunk)
-
-    def flush(self) -> None:
-        self.file.flush()
 
 
 @contextmanager
