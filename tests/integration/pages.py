@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
+INIT = ["crosstasks", "init"]
+"""It writes the way in which crosstasks was installed. What is tested is a checkout, which is none: there --index is said as well."""
+
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
 PROGRAMS = {name: (sys.executable, "-m", name) for name in ("crosstasks", "nox", "invoke")}
 
@@ -46,6 +49,7 @@ def commands(text):
 
 def _run(command, shown, folder, environ, before):
     argv = shlex.split(command)
+    argv += ["--index"] if argv == INIT else []
     argv = [*before, *PROGRAMS.get(argv[0], (argv[0],)), *argv[1:]]
     env = environ | {"NOX_SCRIPT_MODE": "none", "NO_COLOR": "1"}
     done = subprocess.run(argv, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
