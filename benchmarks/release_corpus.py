@@ -29,7 +29,7 @@ CORPUS = {
 HEAD = """\
 # Releases of programs that others wrote
 
-After this page you know how releases went of programs that others wrote, with times and sizes.
+This page shows how releases of programs that others wrote went, with times and sizes.
 
 Made by `python benchmarks/release_corpus.py FOLDER`: each program is fetched from the crates registry, committed, released into a
 directory with `crosstasks release`, and verified, for four targets. Times are of one machine with two processors and other work on

@@ -24,7 +24,7 @@ RESULTS = Path(__file__).with_name("results.json")
 HEAD = """\
 # Benchmarks
 
-After this page you know what crosstasks costs beside cross and Nox alone, and where it saves time.
+This page shows what crosstasks costs beside cross and Nox alone, and where it saves time.
 
 Made by `python benchmarks/run.py`. Ratios and differences count; seconds are one machine's. Each pair is run in turn, and the
 ratio is the median of the pairs'.

@@ -142,7 +142,7 @@ def real_crates() -> str:
         "\n\n".join(
             (
                 "# What others wrote, as run",
-                "After this page you know which programs and libraries of others were built here, for what, and what came of it.",
+                "This page shows which programs and libraries of others were built here, for what, and what came of it.",
                 *_programs(kept("real_crates.json")),
                 *_libraries(kept("c_libraries.json")),
                 *_caches(kept("caches.json")),

@@ -24,7 +24,7 @@ def tasks() -> str:
     """Return the page of tasks."""
     parts = [
         "# Tasks",
-        "After this page you can call every task with the options that it has.",
+        "This page lists every task with the options that it has.",
         (
             "The same tasks are the program `crosstasks`, `python -m crosstasks`, and Invoke's in a `tasks.py` that calls"
             "\n`crosstasks.invoke.collection()`. This page is made from them."
@@ -74,7 +74,7 @@ def targets() -> str:
         "\n*from source* is compiled with every build. `crosstasks tools.targets` prints the same, with --here by which route"
         "\nthis machine builds and tests each, or why not."
     )
-    after = "After this page you know every target that can be named, and what is possible for it."
+    after = "This page lists every target that can be named, and what is possible for it."
     run = as_run.every_target(as_run.kept("every_target.json"))
     return f"# Targets\n\n{after}\n\n{said}\n\n{_table(head, cells)}\n\n{run}\n"
 

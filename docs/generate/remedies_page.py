@@ -11,7 +11,7 @@ from crosstasks.core import files
 
 HEAD: Final = """# Troubleshooting
 
-After this page you can find out what an error means, and what to do.
+This page shows how to find out what an error means, and what to do.
 
 Every error that crosstasks knows: what a program says, what it means, and what to do. `crosstasks explain` finds it for you in a text,
 in a file with the output of a build, or on standard input:

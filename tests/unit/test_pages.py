@@ -63,9 +63,9 @@ PUBLISHED = sorted((TOP / "docs").rglob("*.md"))
 
 
 @pytest.mark.parametrize("page", PUBLISHED, ids=[page.name for page in PUBLISHED])
-def test_a_page_begins_with_what_can_be_done_after_it(page):
+def test_a_page_begins_with_what_it_is_for(page):
     """So that a reader knows whether to go on."""
-    assert text(page).partition("\n\n")[2].startswith("After this page")
+    assert text(page).partition("\n\n")[2].startswith("This page ")
 
 
 def test_the_site_leads_to_every_page():
