@@ -102,7 +102,7 @@ def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tu
         ConfigError: no such target or verb, or no Rust repository.
         NoRoute: nothing is possible.
     """
-    row, verb = targets.find(read.triple_of(target)), read.verb(verb)
+    row, verb = targets.find(read.triple_of(target, context.root)), read.verb(verb)
     context = look(context)
     _ = context.repository  # nothing is provided for a folder that holds none
     target_request = request.make(row, verb, context.facts, context.config, lean=lean)
@@ -118,7 +118,7 @@ def think(thought: Callable[[Facts], T | tuple[Question, ...]], context: Context
 
 def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    triples = tuple(dict.fromkeys(map(read.triple_of, names))) or context.config.targets
+    triples = tuple(dict.fromkeys(read.triple_of(name, context.root) for name in names)) or context.config.targets
     if not triples:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
     return triples

@@ -5,10 +5,10 @@ source, what it says of a single target wins over what it says of all.
 
 ::
 
-    options           every option, with its default and what it means
-    places    where the file is, and on which line a key stands
-    read      the values, converted one by one, and the names of variables and targets
-    problems  what is wrong, each with its place and the likely word
+    options        every option, with its default and what it means
+    documents      where the file is, on which line a key stands, and what is wrong, with the likely word
+    read           the values, converted one by one, and the names of variables and targets
+    session_cache  what sessions need of a reading that was right, kept for as long as no file changes
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Config(Options, frozen=True, kw_only=True):
         all_targets: those of the file, selected or not.
         by_target: what is said of single targets, by triple and field.
         sources: where each value that is no default came from, by ``field``, ``triple.field`` or ``release.field``.
-        place: where the file is; empty without one.
+        place: the path of the file, beside which the lock is; empty without one.
     """
 
     release: Release = Release()
@@ -132,7 +132,7 @@ def load(root: Path, *, environ: Mapping[str, str], overrides: Mapping[str, Any]
             why=f"there is no {FILE}, and no table for crosstasks in pyproject.toml or Cargo.toml, from there up to {top(root)}",
             hint="`crosstasks init` writes one; `--target aarch64` and CROSSTASKS_TARGETS=aarch64 do without",
         )
-    return of(reading, str(document or ""))
+    return of(reading, str(document.path) if document else "")
 
 
 def of(reading: Reader, place: str = "") -> Config:

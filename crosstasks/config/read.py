@@ -62,23 +62,26 @@ def triples(names: Sequence[str], folder: Path, where: Where, problems: Problems
     return tuple(names_by_triple)
 
 
-def triple_of(name: str, folder: Path = Path()) -> str:
-    """Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
+def host() -> str | Absent:
+    """Return the triple of this machine, as Rust's programs would name it; no program is asked."""
+    from ..core.looking import Platform
 
-    What ``host`` is, Rust's programs would say; no program is asked.
+    return host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+
+
+def triple_of(name: str, folder: Path) -> str:
+    """Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
 
     Raises:
         ConfigError: no target is called so.
     """
     if name != HOST:
         return find(name, folder).triple
-    from ..core.looking import Platform
-
-    triple = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
+    triple = host()
     if isinstance(triple, str) and triple in targets.catalogue():
         return triple
     why = triple.why if isinstance(triple, Absent) else f"it is {triple}, which the catalogue does not have"
-    raise ConfigError("'host' is not a target here", why=why, hint="`crosstasks targets` lists all")
+    raise ConfigError("'host' is not a target here", why=why, hint="`crosstasks tools.targets` lists all")
 
 
 def verb(text: str, where: str = "the verb") -> Verb:
@@ -205,7 +208,7 @@ class Reader:
     """Gather values, the later ones over the earlier.
 
     Attributes:
-        values: of the top level, by field; ``own`` those of single targets, ``release`` those of ``[release]``.
+        values: of the top level, by field; ``by_target`` those of single targets, ``release`` those of ``[release]``.
         sources: where each came from, by ``field``, ``triple.field`` or ``release.field``.
         all_targets: the targets of the file.
     """

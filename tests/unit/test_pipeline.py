@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crosstasks import pipeline
+from crosstasks.catalog import targets
 from crosstasks.context import Context, look_of
 from crosstasks.core.errors import ConfigError, ToolDamaged
-from crosstasks.core.steps import Question
+from crosstasks.core.steps import Absent, Question
+from crosstasks.facts import lock
 from crosstasks.facts.inventory import Inventory
 from crosstasks.testing import AMD64, ARM64, FakeRunner, config, facts
 
@@ -40,6 +43,26 @@ def test_what_is_named_is_what_is_selected(tmp_path):
     variable = pipeline.start(tmp_path, environ={"CROSSTASKS_TARGETS": "aarch64"})
     assert ((ARM64,), (AMD64, ARM64)) == (named.config.targets, named.config.all_targets)
     assert named.config.targets == variable.config.targets == pipeline.select((), named)
+
+
+def test_a_target_in_json_is_seen_from_the_repository(tmp_path, monkeypatch):
+    """Not from the folder of the process: a noxfile may name another with `root`."""
+    monkeypatch.setattr(targets, "_FROM_FILES", {})
+    (tmp_path / "thing.json").write_text(
+        '{"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64}'
+    )
+    context = pipeline.start(tmp_path, names=("thing.json",), environ={})
+    assert ("thing",) == context.config.targets == pipeline.select(("thing.json",), context)
+    with pytest.raises(ConfigError, match="there is no Rust repository here"):
+        pipeline.make("thing.json", "build", replace(context, facts=facts(repository=Absent("none"))))
+
+
+def test_the_lock_lies_beside_the_configuration(tmp_path):
+    """Which may stand above the repository; where the process is does not matter."""
+    (tmp_path / "crosstasks.toml").write_text('version = 1\ntargets = ["x86_64"]\n')
+    (tmp_path / "tools").mkdir()
+    context = pipeline.start(tmp_path / "tools", environ={})
+    assert tmp_path / "crosstasks.lock" == lock.place(context.look.config_place, context.look.cwd)
 
 
 def test_members_are_checked_before_anything_is_done(tmp_path):

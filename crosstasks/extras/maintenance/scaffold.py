@@ -28,12 +28,10 @@ from msgspec import Struct
 
 from ... import parts
 from ...catalog import targets
-from ...catalog.machines import host_triple
-from ...config import documents
+from ...config import documents, read
 from ...config.session_cache import FILE
 from ...core.about import NAME, PACKAGE
 from ...core.errors import ConfigError
-from ...core.looking import Platform
 from ...project import manifest
 from ...project.manifest import ToolchainFile
 from .vendoring import MANIFEST, header, path_line
@@ -227,8 +225,7 @@ def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     toolchain_file = manifest.find_toolchain_file(root)
     named = toolchain_file.targets if isinstance(toolchain_file, ToolchainFile) else ()
     known = targets.catalogue()
-    host = host_triple(Platform.here(), musl=any(Path("/lib").glob("ld-musl-*.so.1")))
-    triples = dict.fromkeys(triple for triple in (host, *named, "aarch64-unknown-linux-gnu") if triple in known)
+    triples = dict.fromkeys(triple for triple in (read.host(), *named, "aarch64-unknown-linux-gnu") if triple in known)
     return tuple(map(str, triples)), tuple(triple for triple in named if triple not in known)
 
 

@@ -68,13 +68,13 @@ def problems(configured):
 # where it stands
 
 
-def test_two_lines(configured):
+def test_two_lines(configured, project):
     """Two lines make a configuration; targets are triples, all else is the default."""
     loaded = configured('version = 1\ntargets = ["aarch64", "armv7"]\n')
     assert loaded.targets == (ARM, ARMV7)
     assert loaded.cross == "0.2.5"
     assert loaded.source("cross") == "default"
-    assert loaded.place == "crosstasks.toml"
+    assert loaded.place == str(project / "crosstasks.toml")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_tables(project, name, table):
     put(project, {name: f'[{table}]\ntargets = ["aarch64"]\n[{table}.target.aarch64]\nglibc = "2.28"\n'})
     loaded = load(project, environ={})
     assert loaded.target("aarch64").glibc == "2.28"
-    assert loaded.place == f"{name} [{table}]"
+    assert loaded.place == str(project / name)
     origin = loaded.origin("glibc", ARM)
     assert (origin.name, origin.key, origin.path) == (name, f"{table}.target.aarch64.glibc", str(project / name))
 
@@ -757,10 +757,11 @@ def test_a_name_stands_for_a_triple(monkeypatch):
     """On the command line as in the file: an alias, a triple, or the machine itself; where that is no target it is said."""
     monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="aarch64"))
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    assert (ARM, ARM, ARM) == tuple(map(triple_of, ("aarch64", ARM, "host")))
+    assert (ARM, ARM, ARM) == tuple(triple_of(name, Path()) for name in ("aarch64", ARM, "host"))
     monkeypatch.setattr(Platform, "here", lambda: Platform(system="linux", machine="vax"))
-    with pytest.raises(ConfigError, match="'host' is not a target here"):
-        triple_of("host")
+    with pytest.raises(ConfigError, match="'host' is not a target here") as caught:
+        triple_of("host", Path())
+    assert "`crosstasks tools.targets` lists all" == caught.value.hint
 
 
 def test_a_verb_that_is_none():
@@ -787,7 +788,7 @@ def test_a_target_in_json(project, configured, monkeypatch):
     )
     assert loaded.targets == loaded.all_targets == ("thing", ARM)
     assert (loaded.target("thing").runner, loaded.target("thing").profile) == ("go", "small")
-    assert (triple_of("thing"), triple_of("targets/thing.json", project)) == ("thing", "thing")
+    assert (triple_of("thing", project), triple_of("targets/thing.json", project)) == ("thing", "thing")
 
 
 def test_a_wrong_target_in_json_is_told_with_all_other_problems(project, problems, monkeypatch):
