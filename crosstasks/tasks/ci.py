@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ def matrix(call: Call) -> None:
     from ..extras.ci import matrix
 
     names, context = call.selected(call.verb)
+    context = _looked(context)
     form = call.options["format"]
     jobs = _jobs(call, names, context, "gitlab" if form == "gitlab" else "github")
     match form:
@@ -40,7 +42,7 @@ def generate(call: Call) -> int:
     from ..core import files
     from ..extras.ci import matrix
 
-    context = call.context()
+    context = _looked(call.context())
     provider = _provider(call.options["provider"])
     top, layout = _layout(context)
     path = top / (call.options["output"] or layout.path(provider))
@@ -77,22 +79,28 @@ def _provider(name: str) -> Provider:
     return cast("Provider", name)
 
 
+def _looked(context: Context) -> Context:
+    """Ask what jobs depend on: the repository and its lock."""
+    from .. import pipeline
+    from ..core.steps import Question
+
+    return pipeline.look(context, (Question("repository"), Question("lock")))
+
+
 def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider) -> tuple[Job, ...]:
     from msgspec.structs import replace
 
     from .. import pipeline
     from ..catalog import targets
-    from ..core.steps import Question, Refused
+    from ..core.steps import Refused
     from ..extras.ci import changes, matrix, runners
     from ..facts import lock
-    from ..project import manifest
 
     config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
     verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
-    packages = manifest.read(manifest.find(context.root)).packages if call.options.get("packages") else ()
-    known = pipeline.look(context, (Question("repository"), Question("lock"))).facts
+    packages = context.repository.packages if call.options.get("packages") else ()
     provision, cargo = _hashes(context)
-    project = runners.Project(config, known.repository, lock.lock(known), provider, call.options["prefix"], provision, cargo)
+    project = runners.Project(config, context.repository, lock.lock(context.facts), provider, call.options["prefix"], provision, cargo)
     jobs: list[Job] = []
     for verb in verbs:
         for triple in pipeline.select(names, context):
@@ -100,9 +108,8 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
                 case Refused(name=name, why=why):
                     context.say(f"no job: no machine of {provider} can {name}: {why}")
                 case job:
-                    members = config.target(triple).members
-                    names_ = tuple(one.name for one in packages if not members or changes.fits(one.name, members))
-                    jobs += matrix.by_package(job, names_)
+                    options = config.target(triple)
+                    jobs += matrix.by_package(job, [package.name for package in packages if changes.is_chosen(package.name, options)])
     if not jobs:
         raise NothingSelected(f"no machine of {provider} can do any of these jobs", hint="`ci-runners` names one of your own for a target")
     return tuple(jobs)
@@ -112,36 +119,47 @@ def _hashes(context: Context) -> tuple[str, str]:
     """Return what the keys of caches hold: hashes of what is provided, and of Cargo.lock; the latter empty without one."""
     from ..extras.ci import matrix
 
-    names = (Path(context.config.place).name, *matrix.PROVISION_FILES)
-    contents = [path.read_bytes() if (path := context.root / name).is_file() else b"" for name in names]
-    lock = context.root / "Cargo.lock"
+    top, layout = _layout(context)
+    contents = [path.read_bytes() if (path := top / name).is_file() else b"" for name in layout.provision]
+    lock = Path(context.repository.root, "Cargo.lock")
     return matrix.digest(matrix.catalogue_hash().encode(), *contents), matrix.digest(lock.read_bytes()) if lock.is_file() else ""
 
 
 def _install(top: Path, layout: Layout) -> str:
-    """Return what pip installs in a job: nox, and crosstasks if the noxfile does not list it for Nox to install."""
+    """Return what pip, called at the top, installs in a job: nox, and crosstasks if the noxfile does not list it for Nox to install."""
     from ..extras.ci import matrix
     from ..extras.maintenance import scaffold
 
-    folder = top / layout.sessions
-    noxfile = folder / "noxfile.py"
+    noxfile = top / layout.sessions / "noxfile.py"
     if noxfile.is_file() and scaffold.has_header(noxfile.read_text("utf-8")):
         return f'"{matrix.NOX}"'
-    return f'"{matrix.NOX}" {(scaffold.present(folder) or scaffold.index()).pip}'
+    return f'"{matrix.NOX}" {(scaffold.present(top) or scaffold.index()).pip}'
 
 
 def _layout(context: Context) -> tuple[Path, Layout]:
-    """Return the top of the git repository, and where the Rust repository lies below it."""
+    """Return the top of the git repository, and where things lie below it."""
     from ..config import documents
+    from ..config.session_cache import FILE
     from ..extras.ci import matrix
+    from ..facts import lock
+    from ..project.manifest import NAMES
 
     top = documents.top(context.root)
     top = top if (top / ".git").exists() else context.root
-    config = Path(context.config.place).name if context.config.place else "crosstasks.toml"
-    folders = (folder for folder in (context.root, *context.root.parents) if folder.is_relative_to(top))
-    sessions = next((folder for folder in folders if (folder / "noxfile.py").exists()), context.root)
-    below = [folder.relative_to(top).as_posix() for folder in (context.root, sessions)]
-    return top, matrix.Layout(folder=below[0], config=config, sessions=below[1])
+    folders = [folder for folder in (context.root, *context.root.parents) if folder.is_relative_to(top)]
+    repository, config = context.repository, Path(context.config.place or context.root / FILE)
+    places = (Path(repository.target_directory), Path(repository.root, "target"))  # a variable names the first for this machine only
+    provision = (config, config.with_name(lock.FILE), *(folder / name for folder in folders for name in NAMES))
+    return top, matrix.Layout(
+        folder=_below(context.root, top),
+        sessions=_below(next((folder for folder in folders if (folder / "noxfile.py").exists()), context.root), top),
+        target=_below(next((place for place in places if place.is_relative_to(top)), context.root / "target"), top),
+        provision=tuple(_below(path, top) for path in provision),
+    )
+
+
+def _below(path: Path, top: Path) -> str:
+    return Path(os.path.relpath(path, top)).as_posix()
 
 
 TASKS: Final[Mapping[str, Task]] = {

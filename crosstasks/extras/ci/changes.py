@@ -39,6 +39,7 @@ from ...project.repository import metadata
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
+    from ...config.options import TargetOptions
     from ...context import Context
 
 T = TypeVar("T")
@@ -209,7 +210,7 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """Return the configuration with only the targets, and of each only the packages, that are *reached*.
+    """Return the configuration with only the targets that have a package of *names*, and of each only these.
 
     Args:
         config: what is configured.
@@ -232,11 +233,12 @@ def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate
 def _is_selected(crate: Crate, config: Config, triple: str) -> bool:
     """Tell whether a crate is built for a target: one of ``members``, else none of ``exclude``, else what cargo builds by itself."""
     options = config.target(triple)
-    if options.members:
-        return crate.member and fits(crate.name, options.members)
-    if options.exclude:
-        return crate.member and not fits(crate.name, options.exclude)
-    return crate.default
+    return crate.member and is_chosen(crate.name, options) if options.members or options.exclude else crate.default
+
+
+def is_chosen(name: str, options: TargetOptions) -> bool:
+    """Tell whether a package of the workspace is one of ``members``, or where there are none, none of ``exclude``."""
+    return fits(name, options.members) if options.members else not fits(name, options.exclude)
 
 
 def fits(name: str, members: Iterable[str]) -> bool:

@@ -216,31 +216,26 @@ NOX: Final = "nox>=2025.10.16"
 GITHUB_JOBS: Final = 256
 """The most that one matrix may hold (docs.github.com, "Running variations of jobs in a workflow")."""
 
-PROVISION_FILES: Final = ("crosstasks.lock", "rust-toolchain.toml", "rust-toolchain")
-"""Files beside the configuration that what is provided depends on."""
-
 
 class Layout(NamedTuple):
     """Where things lie, below the top of the git repository.
 
     Attributes:
-        folder: of the Rust repository; *config* is the file in it.
+        folder: of the Rust repository.
         sessions: the folder of the noxfile, which may be further up.
+        target: cargo's target folder, which is the workspace's.
+        provision: files that what is provided depends on: the configuration, its lock, and where a toolchain file may be.
     """
 
     folder: str = "."
-    config: str = "crosstasks.toml"
     sessions: str = "."
-
-    @property
-    def under(self) -> str:
-        """Return the folder as what paths below it begin with."""
-        return "" if self.folder == "." else f"{self.folder}/"
+    target: str = "target"
+    provision: tuple[str, ...] = ("crosstasks.toml", "crosstasks.lock", "rust-toolchain", "rust-toolchain.toml")
 
     @property
     def name(self) -> str:
         """Return what tells one of several Rust repositories: its folder, and nothing for the only one."""
-        return self.under.rstrip("/").replace("/", "-")
+        return "" if self.folder == "." else self.folder.replace("/", "-")
 
     def path(self, provider: Provider) -> str:
         """Return where the file of a service is put."""
@@ -257,24 +252,23 @@ def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, min
         all_jobs: the jobs.
         layout: of the repository.
         minutes: after which a job is ended.
-        install: what pip installs before Nox is called.
+        install: what pip, at the top, installs before Nox is called.
 
     Raises:
         ConfigError: there are more jobs than the service takes.
     """
     template = Path(__file__).with_name(f"{provider}.yml").read_text("utf-8")
-    files = [f"{layout.under}{name}" for name in (layout.config, *PROVISION_FILES)]
     if provider == "github":
-        include, provision = _github_jobs(all_jobs), ", ".join(f"'{name}'" for name in files)
-    else:
-        include, provision = "\n".join(map(_gitlab_job, all_jobs)), "\n".join(f"        - {name}" for name in files[:2])  # it takes two
+        include, provision = _github_jobs(all_jobs), ", ".join(f"'{name}'" for name in layout.provision)
+    else:  # it takes two files
+        include, provision = "\n".join(map(_gitlab_job, all_jobs)), "\n".join(f"        - {name}" for name in layout.provision[:2])
     words = {
         "mark": MARK,
         "minutes": str(minutes),
         "name": f"crosstasks {layout.name}".strip(),
         "sessions": json.dumps(layout.sessions) if layout.sessions != "." else ".",
         "report": str(PurePosixPath(layout.sessions, "crosstasks-report.json")),
-        "under": layout.under,
+        "target": layout.target,
         "shipped": catalogue_hash(),
         "install": install,
         "include": include.rstrip("\n"),

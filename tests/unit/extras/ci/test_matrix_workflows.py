@@ -38,16 +38,18 @@ def test_a_file_calls_the_sessions(provider):
 
 def test_a_repository_below_the_top_is_gone_into():
     """Paths and commands hold its folder, in both services."""
-    layout = Layout(folder="rust/app", config="pyproject.toml", sessions="rust")
+    files = ("rust/pyproject.toml", "rust/crosstasks.lock", "rust/app/rust-toolchain")
+    layout = Layout(folder="rust/app", sessions="rust", target="rust/target", provision=files)
     github = written("github", "aarch64", layout=layout)
     assert 'working-directory: "rust"' in github
     assert "name: crosstasks rust-app passed" in github
     assert " rust/crosstasks-report.json\n" in github
-    assert "hashFiles('rust/app/pyproject.toml', 'rust/app/crosstasks.lock'" in github
-    assert "rust/app/target/crosstasks/${{ matrix.target }}/" in github
+    assert "hashFiles('rust/pyproject.toml', 'rust/crosstasks.lock', 'rust/app/rust-toolchain')" in github
+    assert " rust/target/crosstasks/${{ matrix.target }}/" in github
     gitlab = written("gitlab", "aarch64", layout=layout)
     assert 'cd "rust"' in gitlab
-    assert "- rust/app/crosstasks.lock" in gitlab
+    assert "      files:\n        - rust/pyproject.toml\n        - rust/crosstasks.lock\n    paths:" in gitlab
+    assert "- rust/target/crosstasks/$TRIPLE/" in gitlab
 
 
 def test_a_matrix_that_github_would_refuse_is_refused():
