@@ -97,7 +97,7 @@ def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
             here = _NARROW.get(here, here) if platform.bits == 32 else here
             return f"{here}-unknown-linux-{host_libc(platform, musl=musl)}{_EABI.get(here, '')}"
         case other:
-            return Absent(f"crosstasks does not support the host {other!r}", "it supports Linux, macOS and Windows")
+            return Absent(f"crosstasks does not support the host {other!r}", "run it on Linux or macOS")
 
 
 def host_libc(platform: Platform, *, musl: bool) -> str:

@@ -106,12 +106,13 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
         for triple in pipeline.select(names, context):
             match matrix.job(targets.catalogue()[triple], verb, project):
                 case Refused(name=name, why=why):
-                    context.say(f"no job: no machine of {provider} can {name}: {why}")
+                    context.say(f"no job: no Linux or macOS machine of {provider}, and no runner that is named, can {name}: {why}")
                 case job:
                     options = config.target(triple)
                     jobs += matrix.by_package(job, [package.name for package in packages if changes.is_chosen(package.name, options)])
     if not jobs:
-        raise NothingSelected(f"no machine of {provider} can do any of these jobs", hint="`ci-runners` names one of your own for a target")
+        hint = "`ci-runners` names another for a target, or for a platform such as windows/amd64"
+        raise NothingSelected(f"no Linux or macOS machine of {provider} can do any of these jobs", hint=hint)
     return tuple(jobs)
 
 

@@ -76,7 +76,7 @@ def host(facts: Facts) -> Iterator[Row]:
     answer: Host | Absent = facts["host"]
     match answer:
         case Absent() as why:
-            yield missing("host", why.why, why.hint or "run crosstasks on Linux, macOS or Windows", CrosstasksError.code)
+            yield missing("host", why.why, why.hint or "run crosstasks on Linux or macOS", CrosstasksError.code)
         case Host() as machine:
             libc = {"gnu": f", glibc {machine.glibc}", "musl": ", musl"}.get(machine.libc, "")
             extra = [f"in a container ({machine.container})"] * bool(machine.container) + [f"in CI ({machine.ci})"] * bool(machine.ci)

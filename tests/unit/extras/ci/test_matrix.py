@@ -52,9 +52,6 @@ def place(name, verb="build", provider="github", **options):
         ("universal2", "macos/arm64", "zigbuild"),
         ("ios", "macos/arm64", "cargo"),
         ("x86_64-macos", "macos/amd64", "cargo"),
-        ("msvc", "windows/amd64", "cargo"),
-        ("i686-msvc", "windows/amd64", "cargo"),
-        ("aarch64-msvc", "windows/arm64", "cargo"),
     ],
 )
 def test_a_target_has_the_platform_that_builds_it_natively(name, platform, route):
@@ -66,15 +63,37 @@ def test_a_target_has_the_platform_that_builds_it_natively(name, platform, route
 @pytest.mark.parametrize(
     ("name", "verb", "provider", "platform"),
     [
-        ("i686-gnullvm", "test", "github", "windows/amd64"),
-        ("aarch64-gnullvm", "test", "github", "windows/arm64"),
         ("x86_64-macos", "build", "gitlab", "linux/amd64"),
         ("wasip1", "test", "gitlab", "linux/arm64"),
     ],
 )
 def test_another_platform_does_what_the_best_cannot(name, verb, provider, platform):
-    """Tests of programs for Windows are run there; GitLab has no Intel Macs."""
+    """GitLab has no Intel Macs; a package of wasm's is tested where that costs least."""
     assert place(name, verb, provider).platform == platform
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "provider", "platform"),
+    [
+        ("msvc", "build", "github", "windows/amd64"),
+        ("i686-msvc", "test", "gitlab", "windows/amd64"),
+        ("aarch64-msvc", "build", "github", "windows/arm64"),
+        ("aarch64-msvc", "build", "gitlab", "windows/arm64"),
+        ("i686-gnullvm", "test", "github", "windows/amd64"),
+        ("x86_64-macos", "build", "gitlab", "macos/amd64"),
+    ],
+)
+def test_a_platform_that_the_user_names_a_runner_for_is_there(name, verb, provider, platform):
+    """Whether the service has such machines or not, and for Windows, which none of ours is."""
+    job = place(name, verb, provider, ci_runners=(f"{platform}=mine",))
+    assert (platform, "mine") == (job.platform, job.runner)
+
+
+def test_why_another_platform_is_taken():
+    """The best one can do nothing, or has no runner."""
+    assert "`ci-runners` names none for macos/amd64" == place("x86_64-macos", "build", "gitlab").why
+    licensed = place("msvc", accept_microsoft_license=True)
+    assert ("xwin", "`ci-runners` names none for windows/amd64") == (licensed.route, licensed.why)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +103,8 @@ def test_another_platform_does_what_the_best_cannot(name, verb, provider, platfo
         ("freebsd", "test", "github", "x86_64-unknown-freebsd programs do not run on this host"),
         ("x86_64-none", "test", "github", "x86_64-unknown-none has no system that could start a test: name what does as `runner`"),
         ("redox", "build", "github", "zig has no C library for x86_64-unknown-redox"),
-        ("aarch64-msvc", "build", "gitlab", "Microsoft's CRT and SDK have a licence, which nobody has accepted"),
+        ("msvc", "build", "github", "Microsoft's CRT and SDK have a licence, which nobody has accepted"),
+        ("i686-gnullvm", "test", "github", "i686-pc-windows-gnullvm programs are started on Windows, or by the `runner` that you name"),
     ],
 )
 def test_a_job_that_could_never_pass_is_none(name, verb, provider, why):
