@@ -28,7 +28,7 @@ from .core.about import __version__  # noqa: E402
 from .core.errors import ConfigError, CrosstasksError  # noqa: E402
 from .invoke import collection  # noqa: E402
 from .reporting import streams  # noqa: E402
-from .tasks import ALIASES  # noqa: E402
+from .tasks import ALIASES, building  # noqa: E402
 
 INVOKE_OPTIONS: Final = {"command-timeout", "config", "dry", "echo", "hide", "prompt-for-sudo-password", "pty", "warn-only"}
 """Options of Invoke for what tasks give to a shell: ours give nothing to one."""
@@ -88,7 +88,7 @@ def _usage() -> Iterator[None]:
         raise Exit(text, code=ConfigError.code) from error
 
 
-CARGO: Final = ("build", "test", "release", "release.build", "release.all")
+CARGO: Final = (*building.CARGO, "release", "release.build", "release.all")
 """Tasks that hand to cargo what follows ``--``."""
 
 
@@ -96,7 +96,7 @@ def _hint(message: str, words: Sequence[str]) -> str:
     """Return what to type instead of the word that the message quotes."""
     word = message.split("'")[1] if "'" in message else ""
     task = next((name for name in words if not name.startswith("-")), "")
-    if task in CARGO and word.startswith("-") and word in words[1:]:
+    if ALIASES.get(task, task) in CARGO and word.startswith("-") and word in words[1:]:
         return f"if {word} is cargo's it follows `--`: crosstasks {task} -- {word}; `crosstasks {task} --help` lists our own options"
     if task and task != word and _is_target(word):
         return f"crosstasks {task} --target {word}"

@@ -78,6 +78,8 @@ def test_the_program_answers_to_former_names(program):
     [
         (("build", "aarch64"), "hint: crosstasks build --target aarch64"),
         (("build", "--release"), "crosstasks build -- --release"),
+        (("clippy", "--all-features"), "crosstasks clippy -- --all-features"),
+        (("tools.doc", "--no-deps"), "crosstasks tools.doc -- --no-deps"),
         (("plan", "--release"), "`crosstasks --help` lists all"),
     ],
 )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ...facts.engine import Engine
 
 LABEL: Final = "crosstasks.image"
-"""What every image built here carries (recipes.py)."""
+"""What every image built here carries, with its tag (``Recipe.labels`` in catalog/ingredients.py)."""
 
 ENTRIES: Final = ("answers", "cargo", "debian", "images", "runs", "rustup", "tools", "xwin", "zig")
 """What is ours in the cache folder (cache.py); whoever names a folder with other things in it keeps those."""
@@ -343,5 +343,6 @@ def _images(needed: Needs, context: Context, label: str, *, dry: bool) -> Iterat
         return
     client = engines.EngineClient(engine.command, context.run)
     for image in client.images(label):
-        if not needed.images.intersection(image.get("RepoTags") or ()):
+        tag = ((image.get("Config") or {}).get("Labels") or {}).get(LABEL, "")  # Podman puts localhost/ before the name
+        if not needed.images.intersection((*_names(image), tag)):
             yield remove_image(client, image, context, dry=dry)

@@ -302,9 +302,10 @@ def _with_engine(row: Row, plans: Plans, context: Context) -> Row:
 
 def _toolchain(plans: Plans, context: Context) -> Iterator[Row]:
     """Tell of the toolchain only if none can be had, and a target lacks it."""
-    if not any(isinstance(result, NoRoute) for result in plans.values()):
+    triple = next((triple for triple, result in plans.items() if isinstance(result, NoRoute)), "")
+    if not triple:
         return
-    target_request = request.make(targets.find(next(iter(plans))), "build", context.facts, context.config)
+    target_request = request.make(targets.find(triple), "build", context.facts, context.config)
     choice = toolchains.choose(context.facts.host.triple, target_request, context.facts)
     if isinstance(choice, Absent):
         fix = choice.hint or "reach rustup's server, or have rustup install the toolchain"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from acting import context
 from msgspec.structs import replace
 
 from crosstasks.clients.engines import EngineClient
@@ -75,3 +79,28 @@ def test_a_dry_run_says_which_image_would_be_kept(users, dead, line):
     runner = FakeRunner({("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", "ancestor=sha256:1"): users})
     image = {"Id": "sha256:1", "RepoTags": ["hello:1"], "Size": 1000}
     assert line == cleaning.remove_image(EngineClient("docker", runner), image, None, dead, dry=True)
+
+
+PODMAN = Path(__file__).parents[2] / "data" / "podman" / "image-arm64.json"
+
+
+@pytest.mark.parametrize("server", ["localhost/", ""])
+def test_an_image_that_plans_need_stays(server, tmp_path):
+    """By its label, since Podman's name of it is longer than the tag; of Docker by the name too."""
+    (answer,) = json.loads(PODMAN.read_text())
+    images = []
+    for tag in (f"crosstasks/{ARM64}:amd64-0123456789ab", f"crosstasks/{ARM64}:amd64-ba9876543210"):
+        image = {**answer, "Id": tag[-12:], "RepoTags": [f"{server}{tag}"], "NamesHistory": [f"{server}{tag}"], "Size": 1000}
+        images.append({**image, "Config": {"Labels": {"crosstasks.image": tag} if server else None}})
+    needed, stale = (image["Id"] for image in images)
+    known = facts()
+    runner = FakeRunner(
+        {
+            (known.engine.command, "images", "--quiet", "--no-trunc", "--filter", "label=x"): f"{needed}\n{stale}\n",
+            (known.engine.command, "image", "inspect", needed, stale): json.dumps(images),
+            (known.engine.command, "ps", "--all", "--quiet", "--no-trunc", "--filter", f"ancestor={stale}"): "",
+        }
+    )
+    needs = cleaning.Needs(images=frozenset({f"crosstasks/{ARM64}:amd64-{needed}"}))
+    lines = list(cleaning._images(needs, context(tmp_path, runner, facts=known), "x", dry=True))  # noqa: SLF001 - without plans and folders
+    assert [f"would remove {server}crosstasks/{ARM64}:amd64-{stale}, 1.0 kB"] == lines

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from acting import context
 from msgspec.structs import replace
 
+from crosstasks.core.errors import NoRoute
+from crosstasks.core.steps import Absent
 from crosstasks.extras.maintenance import doctor
-from crosstasks.testing import facts
+from crosstasks.testing import AMD64, facts
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,11 @@ def test_where_the_disk_is_that_cannot_be_measured(told, container, where):
     """Nothing is called a virtual machine that may be none."""
     known = facts()
     assert where == doctor.away(replace(known.engine, **told), replace(known.host, container=container))
+
+
+def test_the_toolchain_is_that_of_the_target_without_a_route(tmp_path, monkeypatch):
+    """Not of the first one, which may have one."""
+    monkeypatch.setattr(doctor.toolchains, "choose", lambda _triple, asked, _facts: Absent(f"none for {asked.target.triple}"))
+    plans = {AMD64: object(), "s390x-unknown-linux-gnu": NoRoute("none"), "mips-unknown-linux-gnu": NoRoute("none")}
+    (row,) = doctor._toolchain(plans, context(tmp_path))  # noqa: SLF001 - the one line of many
+    assert ("missing", "none for s390x-unknown-linux-gnu") == (row.state, row.detail)
