@@ -136,18 +136,22 @@ def _unfit(route: Route, request: Request) -> Absent | None:
         return Absent(f"the toolchain {toolchain.name} needs glibc {toolchain.glibc}, and {image.ref} has {image.glibc}")
     if ceiling and route.glibc_floor and versions.numbers(route.glibc_floor) > versions.numbers(ceiling):
         why = f"its artifacts need glibc {route.glibc_floor}, and glibc = {ceiling!r} is promised"
-        return Absent(why, _gives(request.target, ceiling))
+        return Absent(why, _gives(request, ceiling))
     if request.verb in RUNNING and image and not image.runs and not request.options.runner:
         return Absent(f"its image has nothing that runs {route.target} programs")
     return None
 
 
-def _gives(target: Target, glibc: str) -> str:
-    """Say which route gives a glibc, or that none does."""
-    least, what = oldest_for_zig(target)
+def _gives(request: Request, glibc: str) -> str:
+    """Say what gives a glibc, or that nothing does: zigbuild has no container for what only one keeps."""
+    least, what = oldest_for_zig(request.target)
     if versions.numbers(glibc) < versions.numbers(least):
-        return f"no route keeps it: {what} for {target.triple} needs glibc {least}"
-    return f'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc {glibc}'
+        return f"no route keeps it: {what} for {request.target.triple} needs glibc {least}"
+    zigbuild = f'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc {glibc}'
+    older = [suite for suite, glibc_of_suite in recipes.SUITES.items() if versions.numbers(glibc_of_suite) <= versions.numbers(glibc)]
+    if request.needs_debian and older:
+        return f'base = "{older[-1]}" has glibc {recipes.SUITES[older[-1]]}'
+    return f"without `{request.container_options[0].replace('_', '-')}`, {zigbuild}" if request.container_options else zigbuild
 
 
 _TAGGED: Final = re.compile(r"((?<!\S)\S{1,200}/[^\s:/]{1,200}):[\w.-]{1,128}")

@@ -546,6 +546,24 @@ def test_the_ceiling_is_told():
     assert refused.hint == 'builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc 2.28'
 
 
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"glibc": "2.31", "packages": ["libssl-dev"]}, 'base = "bullseye" has glibc 2.31'),
+        ({"glibc": "2.40", "base": "forky"}, 'base = "bookworm" has glibc 2.36'),
+        (
+            {"glibc": "2.28", "packages": ["libssl-dev"]},
+            'without `packages`, builder = "zigbuild", or "zigbuild" in `fallback`, links against glibc 2.28',
+        ),
+    ],
+)
+def test_what_keeps_the_ceiling_where_zigbuild_is_refused(options, hint):
+    """An older Debian, where only an image built here holds what is named; if none is old enough, that has to go."""
+    with pytest.raises(NoRoute) as failed:
+        settle("aarch64", facts(), config(**options), around=CLOSED)
+    assert hint in failed.value.hint
+
+
 def test_a_floor_that_no_route_reaches():
     """Rust's own standard library needs more than is promised: every route is refused, and the oldest glibc is named."""
     with pytest.raises(NoRoute) as failed:
