@@ -96,10 +96,10 @@ def _sessions(rows: Sequence[session_cache.SessionTarget], verbs: Sequence[Verb]
     triples = tuple(row.file or row.triple for row in rows) if named else ()
     sessions: dict[str, tuple[Session, Mapping[str, Any]]] = {}
     for verb in verbs:
-        stem = "-".join(filter(None, (prefix, "cross", verb if verb != "build" else "")))
-        for row in rows:
-            sessions[f"{stem}-{row.alias}"] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
-        sessions[stem] = _all(verb), {"requires": [f"{stem}-{row.alias}" for row in rows]}
+        session_names = [session_cache.session_name(prefix, verb, row.alias) for row in rows]
+        for name, row in zip(session_names, rows, strict=True):
+            sessions[name] = _one(verb, row.triple, place, triples), {"tags": ["cross", verb, *row.tags]}
+        sessions[session_cache.session_name(prefix, verb)] = _all(verb), {"requires": session_names}
     return sessions
 
 

@@ -41,6 +41,11 @@ class SessionTarget(NamedTuple):
     file: str = ""
 
 
+def session_name(prefix: str, verb: str, alias: str = "") -> str:
+    """Return what the session is called that does something with a target; without an *alias* the one that does it with all."""
+    return "-".join(filter(None, (prefix, "cross", verb if verb != "build" else "", alias)))
+
+
 def targets(
     place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[SessionTarget]]
 ) -> tuple[SessionTarget, ...]:

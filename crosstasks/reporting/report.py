@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ..catalog import targets
 from ..catalog.ingredients import Image, Ingredient, Tool, Toolchain
+from ..config.session_cache import session_name
 from ..core.errors import harmless
 from ..planning.route import alike
 from . import progress, streams
@@ -241,7 +242,7 @@ def target_rows() -> tuple[TargetRow, ...]:
         TargetRow(
             triple=row.triple,
             aliases=row.aliases,
-            session=f"cross-{targets.alias(row)}",
+            session=session_name("", "build", targets.alias(row)),
             arch=row.arch,
             os=row.os,
             libc=row.libc,

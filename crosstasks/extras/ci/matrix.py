@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ...catalog import targets
 from ...catalog.pins import pins
+from ...config.session_cache import session_name
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError, NoRoute
 from ...core.steps import Refused, Verb
@@ -150,7 +151,7 @@ def _job(
     route: str = "",
 ) -> Job:
     alias = targets.alias(target)
-    session = "-".join(filter(None, (project.prefix, "cross" if verb == "build" else f"cross-{verb}", alias)))
+    session = session_name(project.prefix, verb, alias)
     return Job(
         target=target.triple,
         alias=alias,

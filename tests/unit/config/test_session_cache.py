@@ -53,3 +53,17 @@ def test_what_another_file_describes_is_not_kept(tmp_path):
         found = session_cache.targets(tmp_path, (), {"CROSSTASKS_CACHE_DIR": str(tmp_path / "cache")}, lambda: read.append(1) or [row])
         assert found == (row,)
     assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    ("prefix", "verb", "alias", "name"),
+    [
+        ("", "build", "aarch64", "cross-aarch64"),
+        ("tools", "test", "aarch64", "tools-cross-test-aarch64"),
+        ("", "build", "", "cross"),
+        ("tools", "clippy", "", "tools-cross-clippy"),
+    ],
+)
+def test_what_a_session_is_called(prefix, verb, alias, name):
+    """By Nox, by the jobs of CI services and by the list of targets alike."""
+    assert name == session_cache.session_name(prefix, verb, alias)
