@@ -25,7 +25,7 @@ OURS: Final[Mapping[str, str]] = {
     "--target-dir": "every route has a target folder of its own; the artifacts are also found in target/crosstasks/<triple>/",
     "--message-format": "the artifacts are read from cargo's JSON messages; `--format json` gives the result as JSON",
     "--manifest-path": "the workspace is the one that crosstasks was called for; -p names a package of it",
-    "-C": "call crosstasks in that folder, or with --root",
+    "-C": "call crosstasks in that folder; in a noxfile, `register(root=…)` names it",
     "-q": "cross would hide what it does as well; send stderr elsewhere instead",
     "--quiet": "cross would hide what it does as well; send stderr elsewhere instead",
 }

@@ -41,8 +41,8 @@ def open_shell(names: Sequence[str], context: Context) -> int:
         raise ConfigError(f"a shell is opened for one target, not for {len(selected)}", hint=f"name one: --target {selected[0]}")
     planned, context = pipeline.make(selected[0], "build", context)
     route = planned.route
-    if route.builder != "cross" or route.image is None:
-        raise NoRoute(f"{route.target} is built by {route.builder}, without a container", hint="`--builder cross` takes one")
+    if route.image is None:
+        raise NoRoute(f"{route.target} is built by {route.builder}, without a container")
     if not route.image.ref:
         raise NoRoute(
             f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead"

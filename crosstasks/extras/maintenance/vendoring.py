@@ -367,5 +367,5 @@ def main(words: Sequence[str]) -> int:
 
 
 def part_names(text: str) -> tuple[str, ...]:
-    """Return the parts that ``--with`` names."""
-    return tuple(filter(None, text.split(",")))
+    """Return the parts that ``--with`` names, with commas or spaces between them."""
+    return tuple(text.replace(",", " ").split())

@@ -92,11 +92,11 @@ CHUNK: Final = 1 << 20
 LONGEST: Final = 16 << 20
 """Bytes that a manifest may have."""
 
-COPY_HINT: Final = "copy it again; nothing was loaded"
+COPY_HINT: Final = "copy it again"
 
 
 class Writer:
-    """An archive that is being written. Use ``writing``."""
+    """An archive that is being written; ``writer`` opens one."""
 
     def __init__(self, file: IO[bytes]) -> None:
         """Write from where *file* stands."""
@@ -191,7 +191,7 @@ def pack(
 
 
 class Reader:
-    """A bundle whose every member has been checked against its checksum. Use ``reading``."""
+    """A bundle whose every member has been checked against its checksum; ``reader`` opens one."""
 
     def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
         """Read the manifest, and check the members."""
@@ -255,7 +255,9 @@ def unpack(content: IO[bytes], folder: Path, source: str) -> Sequence[str]:
     except files.UnfitError as error:
         raise ConfigError(f"{source} holds {error.name!r}", why=error.problem, hint="the bundle is not trusted") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-        raise ConfigError(f"{source} cannot be unpacked", why=str(error), hint=COPY_HINT) from error
+        raise ConfigError(
+            f"{source} cannot be unpacked", why=str(error), hint="`crosstasks offline.bundle` makes the bundle anew"
+        ) from error
 
 
 PARTS: Final = ("registry/cache/", "registry/index/", "git/db/")

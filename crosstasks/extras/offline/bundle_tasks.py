@@ -227,7 +227,8 @@ def load(context: Context, path: Path) -> Manifest:
     """Load what a bundle has for this machine.
 
     Raises:
-        ConfigError: it is no bundle, damaged, not trusted, or not for this machine; then nothing was loaded.
+        ConfigError: it is no bundle, damaged, or not for this machine, and nothing was loaded; or a member is not trusted, or cannot be
+            unpacked, and those before it stay loaded.
         EngineFailed: it holds images, and no engine answers.
         ImageFailed: the engine does not take them.
     """

@@ -30,6 +30,7 @@ def test_cargos_own_arguments_pass_as_they_are(arguments):
         ("--target=aarch64-unknown-linux-gnu", "'--target=aarch64-unknown-linux-gnu': name the target by the session"),
         ("--target-dir=out", "'--target-dir=out': every route has a target folder of its own"),
         ("--message-format=json", "'--message-format=json': the artifacts are read from cargo's JSON messages"),
+        ("-C", "'-C': call crosstasks in that folder; in a noxfile, `register(root=…)` names it"),
         ("-q", "'-q': cross would hide what it does as well"),
         ("--quiet", "'--quiet': cross would hide what it does as well"),
         ("+nightly", "'+nightly': set `toolchain` in crosstasks.toml"),

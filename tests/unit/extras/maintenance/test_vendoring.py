@@ -119,3 +119,11 @@ def test_the_package_can_lie_anywhere():
             assert not [
                 name for name in names if name.startswith(("importlib.metadata", "importlib.resources", "pkg_resources", "crosstasks"))
             ], path
+
+
+def test_parts_are_named_as_they_are_typed():
+    """With commas, spaces or both between them, as other lists of words are."""
+    assert (
+        ("release", "ci") == vendoring.part_names("release, ci") == vendoring.part_names("release,ci") == vendoring.part_names("release ci")
+    )
+    assert () == vendoring.part_names("")

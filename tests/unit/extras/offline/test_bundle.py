@@ -184,6 +184,13 @@ def test_a_member_that_leads_out_of_its_folder_is_refused(tmp_path, entries):
     assert [path.name for path in tmp_path.rglob("*evil*")] == []
 
 
+def test_a_member_that_is_no_archive_is_refused(tmp_path):
+    """Its checksum was right, so another copy would not help; nor is it known what was loaded before."""
+    with pytest.raises(ConfigError, match="cannot be unpacked") as caught:
+        bundle.unpack(io.BytesIO(gzip.compress(b"x" * 1000)), tmp_path, "one.tar.gz")
+    assert "`crosstasks offline.bundle` makes the bundle anew" == caught.value.hint
+
+
 def test_crates_hold_no_links(tmp_path):
     """Within the folder they lead to the user's own configuration of cargo, and a second member would be written behind them."""
     stream = io.BytesIO()
