@@ -34,7 +34,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "all": Option(False, "also each ingredient with its reason, each refused route, and each step with its values"),
     "format": Option("text", "how the result is shown: text or json; github and gitlab for a matrix", short="f"),
     "cross": Option("", "the flavour of cross: 0.2.5, 0.2.4 or git"),
-    "builder": Option("", "auto, cross, zigbuild or cargo"),
+    "builder": Option("", "auto, cross, zigbuild, xwin or cargo"),
     "engine": Option("", "auto, docker, podman, or a path"),
     "strict": Option(False, "fail at the first failed step, and take no other route"),
     "offline": Option(False, "ask the network for nothing"),

@@ -6,6 +6,7 @@ The runs are benchmarks/every_target.py, real_crates.py, c_libraries.py and cach
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -115,8 +116,22 @@ def _runs(cells: Cells) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         yield from ((key, verb, came) for verb, came in cell.items() if isinstance(came, dict))
 
 
+TOOLS: Final[Mapping[str, str]] = {
+    r"(.*), std from source": r"\1",
+    "qemu-.*": "QEMU",
+    r".*/(\w+)\.sh": r"\1",
+    "crosstasks/.*": "images built here",
+    "container": "",
+}
+"""What readers know a tool by, by the name that a plan has for it."""
+
+
 def _tools(cells: Cells) -> str:
-    return ", ".join(sorted({tool for _, _, came in _runs(cells) for tool in came.get("tools", ())})) or "nothing yet"
+    """Return what was used, each once."""
+    names = {tool for _, _, came in _runs(cells) for tool in came.get("tools", ())}
+    for pattern, name in TOOLS.items():
+        names = {re.sub(f"^{pattern}$", name, tool) for tool in names}
+    return ", ".join(sorted(names - {""}, key=str.lower)) or "nothing yet"
 
 
 def _dates(cells: Cells) -> str:

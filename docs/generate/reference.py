@@ -47,7 +47,8 @@ def _option(name: str) -> Sequence[str]:
     if option.default is inspect.Parameter.empty:
         return f"`{name}`, or `--{name}`", "required", option.help
     shown = "" if option.default in {None, "", False} else f"`{option.default}`"
-    return f"`--{name.strip('_').replace('_', '-')}`", shown, option.help
+    letter = f"`-{option.short}`, " if option.short else ""
+    return f"{letter}`--{name.strip('_').replace('_', '-')}`", shown, option.help
 
 
 def targets() -> str:

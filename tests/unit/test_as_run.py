@@ -42,6 +42,20 @@ def test_the_table_has_every_target_and_names_what_failed():
     assert f"- `{TRIPLE} none zigbuild`, test: it; fails \\| so" in text
 
 
+def test_tools_are_named_as_readers_know_them():
+    """Each once, whatever a plan calls it."""
+    names = [
+        "Rust 1.95.0, std from source",
+        "Rust 1.95.0",
+        "qemu-arm-static",
+        "qemu-mips-static",
+        "/usr/lib/crosstasks/wine.sh",
+        "container",
+    ]
+    text = as_run.every_target(cells(zigbuild={"build": came("ok", tools=[*names, f"crosstasks/{TRIPLE}:amd64-0123456789ab"])}))
+    assert "with images built here, QEMU, Rust 1.95.0, wine." in text
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [

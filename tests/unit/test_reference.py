@@ -20,7 +20,9 @@ def test_a_page_is_what_would_be_made(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_page_shows_the_flags_that_the_program_takes(name):
-    """Spelt as they are typed."""
+    """Spelt as they are typed, with their letters."""
     section = reference.tasks().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-    shown = set(re.findall(r"^\| .*?`(--[a-z-]+)` \|", section, re.MULTILINE))
-    assert shown == {flag for flag in ParserContext(name, args=collection()[name].get_arguments()).flags if flag.startswith("--")}
+    cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    shown = {flag for cell in cells for flag in re.findall(r"`(--?[a-z-]+)`", cell)}
+    flags = ParserContext(name, args=collection()[name].get_arguments()).flags
+    assert shown == flags.keys() | flags.aliases.keys()
