@@ -53,7 +53,7 @@ from msgspec import Struct
 from ..catalog.ingredients import Toolchain
 from ..clients.engines import mark
 from ..core import files
-from ..core.errors import ConfigError, NoRoute, ToolMissing
+from ..core.errors import ConfigError, ToolMissing
 from .outcome import CARGO_MARK, METADATA_CODE, METADATA_STDERR, RUSTUP_MARK
 
 CARGO_REFUSED: Final = 97
@@ -212,11 +212,9 @@ def set_up(guard: Guard) -> None:
     """Make the folder, whole or not at all.
 
     Raises:
-        NoRoute: this is Windows.
         ConfigError: the folder cannot stand on PATH, is there already, or its file system runs no programs.
         ToolMissing: cargo or rustc is not there.
     """
-    check_system(os.name)
     _check_place(guard.folder)
     for name, program in (("cargo", guard.cargo), ("rustc", guard.rustc)):
         if not os.access(program, os.X_OK):
@@ -231,13 +229,6 @@ def set_up(guard: Guard) -> None:
         _check_runs(draft)
         mark(draft)
         draft.rename(folder)
-
-
-def check_system(name: str) -> None:
-    """Refuse Windows (*name* is ``os.name``): std looks in cross.exe's own folder before PATH, and only for programs ending in .exe."""
-    if name == "nt":
-        why = "a cargo.exe beside cross.exe is found before PATH, and a script never is"
-        raise NoRoute("cross cannot be kept from the host's cargo on Windows", why=why, hint="use WSL 2, or the builder zigbuild")
 
 
 def _check_place(folder: str) -> None:

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
-from ..core.errors import CrosstasksError, Interrupted, TimedOut, ToolMissing
+from ..core.errors import ConfigError, CrosstasksError, Interrupted, TimedOut, ToolMissing
 from ..core.steps import Done, Env
 from . import network
 
@@ -49,6 +49,8 @@ class Signals:
         self.raising = False
 
     def __enter__(self) -> Self:
+        if sys.platform == "win32":  # it has neither process groups that can be ended, nor pipes that can be waited for
+            raise ConfigError("crosstasks starts no programs on Windows", hint="call it in WSL 2: https://learn.microsoft.com/windows/wsl")
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 before = signal.getsignal(number)

@@ -204,13 +204,6 @@ def test_a_file_system_that_starts_no_programs_is_refused(tmp_path, monkeypatch)
     assert [] == os.listdir(tmp_path / "deep")
 
 
-def test_windows_is_refused():
-    """The reason is said, and what to do instead."""
-    guards.check_system("posix")
-    with pytest.raises(NoRoute, match=r"cargo\.exe beside cross\.exe"):
-        guards.check_system("nt")
-
-
 def test_no_marks(tmp_path):
     """A run that went well leaves nothing, also no folder."""
     assert outcome.marks(str(tmp_path)) == outcome.marks(str(tmp_path / "nothing")) == Marks()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.clients import process
-from crosstasks.core.errors import CrosstasksError, Interrupted, TimedOut, ToolMissing
+from crosstasks.core.errors import ConfigError, CrosstasksError, Interrupted, TimedOut, ToolMissing
 
 STUBBORN = "trap '' INT TERM; echo up >&2; while :; do sleep 0.1; done"
 
@@ -490,3 +490,12 @@ def test_ctrl_c_on_a_terminal_reaches_a_streamed_program_once(terminal):
     one.until("Interrupted")
     assert one.said.count("told") == 1
     assert one.said.count("ended") == 1
+
+
+@pytest.mark.parametrize("start", [process.run, process.run_on_terminal, process.stream])
+def test_windows_is_refused(monkeypatch, start):
+    """In a sentence, with what to do instead, and not by a signal that it does not have; sessions are listed there."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(ConfigError, match="no programs on Windows") as raised:
+        start((sys.executable, "-c", ""))
+    assert "WSL 2" in raised.value.hint
