@@ -7,16 +7,15 @@ what it would have given.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from ...clients import git
-from ...core import toml_file
+from ...core import files, toml_file
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
 from ..packaging import archive, product
@@ -25,8 +24,6 @@ from . import version
 if TYPE_CHECKING:
     from ..packaging.product import Crate
     from .context import ReleaseContext
-
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Write(Step, frozen=True, kw_only=True):
@@ -95,7 +92,7 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
     new = {name: version.bump(one, bump) if bump else one for name, one in now.items()}
     tags = _tags(release, new)
     today = today or datetime.now(UTC).strftime("%Y-%m-%d")
-    texts = {path: _changelog(release, head, path, crate, new[crate.name], today) for path, crate in changelogs(release, head)}
+    texts = {path: _changelog(head, path, crate.name, now[crate.name], new[crate.name], today) for path, crate in changelogs(release, head)}
     writes = {**_manifests(head, now, new), **texts}
     before = {path: head.text(path) or "" for path in writes}
     writes = {path: text for path, text in writes.items() if text != before[path]}
@@ -185,18 +182,11 @@ def _on_branch(release: ReleaseContext) -> None:
 
 def _clean(release: ReleaseContext, writes: Mapping[str, str]) -> None:
     """Refuse a tree with anything in it that is not committed, but for what an interrupted call has written already."""
-    ours = {path for path, text in writes.items() if _text(Path(release.git.top) / path) == text}
+    ours = {path for path, text in writes.items() if files.read(Path(release.git.top) / path) == text}
     dirty = [path for path in release.git.dirty if path not in ours]
     if dirty:
         shown = "\n".join([*dirty[:10], *(["…"] if len(dirty) > 10 else [])])
         raise ConfigError("not everything is committed", why=shown, hint="commit it, or put it aside with `git stash --include-untracked`")
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
@@ -230,15 +220,14 @@ def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate
             raise ConfigError(f"the changelog {options.changelog!r} is not committed", hint="`changelog` in [release] names it")
 
 
-def _changelog(release: ReleaseContext, head: Head, path: str, crate: Crate, new: str, today: str) -> str:
+def _changelog(head: Head, path: str, name: str, now: str, new: str, today: str) -> str:
     text = head.text(path) or ""
     if version.notes(text, new) is not None:
         return text
-    written = next((line for line in (_text(head.top / path) or "").splitlines() if line.startswith("## ") and new in line), "")
-    date = _DATE.search(written)  # of an interrupted call, that may have been yesterday
-    template = release.context.config.release.tag
-    before = product.tag(template, crate.name, crate.version) if crate.version != new else ""
-    return version.add_section(text, new, date[0] if date else today, product.tag(template, crate.name, new), before)
+    date = version.date(files.read(head.top / path), new) or today  # of an interrupted call, that may have been yesterday
+    template = head.release.context.config.release.tag
+    before = product.tag(template, name, now) if now != new else ""
+    return version.add_section(text, new, date, product.tag(template, name, new), before)
 
 
 def prepare(release: ReleaseContext, intent: Intent) -> None:

@@ -134,6 +134,8 @@ def order(packages: Sequence[str], edges: Mapping[str, Sequence[str]]) -> tuple[
 
 _HEADING: Final = re.compile(r"^##[ \t]++\[?+v?+([^\]\s()]++).*+", re.MULTILINE)
 
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 _LINK: Final = re.compile(r"^\[unreleased\]:[ \t]*(\S*?/compare/)(\S+?)(\.\.\.)HEAD[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 _LINKS: Final = re.compile(r"^\[[^\]\n]++\]:[ \t]*+\S++[ \t]*+$", re.MULTILINE)
@@ -149,6 +151,12 @@ def sections(text: str) -> dict[str, str]:
 def notes(text: str, version: str) -> str | None:
     """Return what a version's section says; None if there is none."""
     return sections(text).get(version.lower())
+
+
+def date(text: str, version: str) -> str:
+    """Return the date in a version's heading; empty if there is none."""
+    headings = (match for match in _HEADING.finditer(text) if match[1].lower() == version.lower())
+    return next((date[0] for match in headings if (date := _DATE.search(text, match.end(1), match.end()))), "")
 
 
 def add_section(text: str, version: str, date: str, tag: str = "", before: str = "") -> str:

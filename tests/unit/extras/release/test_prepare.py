@@ -17,6 +17,11 @@ LOCK = 'version = 4\n\n[[package]]\nname = "hello"\nversion = "0.1.0"\n'
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- New.\n\n[unreleased]: https://x.example/compare/v0.0.9...HEAD\n"
 
 
+def crate(tmp_path, version):
+    """The crate as the working tree has it."""
+    return Crate(name="hello", version=version, folder=str(tmp_path), tag=f"v{version}", binaries=("hello",))
+
+
 @pytest.fixture
 def head(make, tmp_path):
     """A maker of releases whose HEAD holds files."""
@@ -133,8 +138,18 @@ def test_a_tree_must_be_as_committed(head, tmp_path):
 
 def test_the_date_of_an_interrupted_call_is_kept(head, tmp_path):
     """It may have been yesterday."""
-    (tmp_path / "CHANGELOG.md").write_text("Since 0.2.0: 2026-01-01\n## [0.1.0] - 2026-01-02\n## [0.2.0] - 2026-03-03\n")
+    others = "Since 0.2.0: 2026-01-01\n## [10.2.0] - 2026-01-02\n## [0.2.0-rc.1] - 2026-01-03\n"
+    (tmp_path / "CHANGELOG.md").write_text(others)
+    assert "## [0.2.0] - 2026-03-04\n" in prepare.intend(head(), "minor", today="2026-03-04").writes["CHANGELOG.md"]
+    (tmp_path / "CHANGELOG.md").write_text(f"{others}## [0.2.0] - 2026-03-03\n")
     assert "## [0.2.0] - 2026-03-03\n" in prepare.intend(head(), "minor", today="2026-03-04").writes["CHANGELOG.md"]
+
+
+def test_what_an_interrupted_call_has_written_changes_nothing(head, tmp_path):
+    """The last release is the one that HEAD has: the link compares with its tag, whatever version the working tree has by now."""
+    first = prepare.intend(head(), "minor", today="2026-03-04")
+    again = prepare.intend(head(crates=(crate(tmp_path, "0.2.0"),)), "minor", today="2026-03-04")
+    assert first == again
 
 
 def test_today_is_the_date_if_none_is_given(head):

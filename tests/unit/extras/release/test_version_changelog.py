@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.extras.release.version import add_section, notes, sections
+from crosstasks.extras.release.version import add_section, date, notes, sections
 
 LINKED = """\
 # Changelog
@@ -34,6 +34,23 @@ def test_sections_end_where_the_next_begins():
 def test_headings_are_written_in_many_ways(heading):
     """All of them name the version."""
     assert notes(f"# Changes\n\n{heading}\n\n- All.\n", "1.0.0") == "- All."
+
+
+@pytest.mark.parametrize(
+    ("heading", "expected"),
+    [
+        ("## [1.1.0] - 2026-01-02", "2026-01-02"),
+        ("## v1.1.0 (2026-01-02)", "2026-01-02"),
+        ("## 1.1.0", ""),
+        ("## [1.1.0-rc.1] - 2026-01-02", ""),
+        ("## [11.1.0] - 2026-01-02", ""),
+        ("## [1.1.0]\n\n2026-01-02", ""),
+        ("1.1.0 - 2026-01-02", ""),
+    ],
+)
+def test_the_date_of_a_version(heading, expected):
+    """It stands in the version's own heading, and no other's."""
+    assert expected == date(f"# Changes\n\n{heading}\n", "1.1.0")
 
 
 def test_what_is_new_goes_under_the_version():
