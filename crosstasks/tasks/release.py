@@ -246,7 +246,7 @@ def _words(call: Call, triple: str) -> tuple[str, ...]:
     """Return how one target is built by a process of its own: with the same options."""
     words = ["release.build", f"--target={triple}", "--format=json"]
     for name, value in call.options.items():
-        if name in {"target", "format", "jobs", "bump", "dry_run", "yes", "verb"} or value == OPTIONS[name].default:
+        if name in {"target", "format", "jobs", "bump", "dry_run"} or value == OPTIONS[name].default:
             continue
         flag = f"--{name.replace('_', '-')}"
         words += [flag] if value is True else [f"{flag}={one}" for one in (value if isinstance(value, list) else [value])]

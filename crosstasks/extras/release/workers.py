@@ -118,7 +118,7 @@ class Workers:
                 self.lines[triple] = last.strip() or self.lines.get(triple, "")
 
             argv = (sys.executable, "-m", NAME, *self.words(triple))
-            done = process.stream(argv, env=_env(), cwd=str(self.release.root), on_out=out.extend, on_err=note, owner=self)
+            done = process.stream(argv, env=_env(), cwd=str(self.release.context.root), on_out=out.extend, on_err=note, owner=self)
         self.parts[triple] = self._answer(triple, bytes(out), done.code, done.err)
 
     def _answer(self, triple: str, out: bytes, code: int, err: str) -> Part:

@@ -1,4 +1,4 @@
-"""What a release is refused for before anything is built."""
+"""What a release is refused for before anything is built, and what its parts are called with."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from crosstasks.core.errors import ConfigError
-from crosstasks.tasks import release
-from crosstasks.tasks.call import Call
+from crosstasks.tasks import TASKS, release
+from crosstasks.tasks.call import OPTIONS, Call
 from crosstasks.testing import config
 
 
@@ -17,3 +17,22 @@ def test_a_release_without_programs_is_refused(tmp_path):
     nothing = SimpleNamespace(context=SimpleNamespace(config=config("aarch64")), products=())
     with pytest.raises(ConfigError, match="no cargo package that is released has a program"):
         release._build_parts(Call(tmp_path, {"target": None, "jobs": "1"}), nothing)  # noqa: SLF001 - `release.build`, without a repository
+
+
+@pytest.mark.parametrize("task", ["release.build", "release.all"])
+def test_a_process_of_its_own_builds_with_the_same_options(tmp_path, task):
+    """With the user's consent too; how often and how it is shown is the first process's, and a release's bump is done by then."""
+    chosen = {
+        "target": ["a", "b"],
+        "jobs": "2",
+        "yes": True,
+        "bump": "minor",
+        "dry_run": False,
+        "engine": "podman",
+        "skip": ["sbom", "hooks"],
+    }
+    options = {name: chosen.get(name, OPTIONS[name].default) for name in TASKS[task].options}
+    words = release._words(Call(tmp_path, options, ("--timings",)), "a")  # noqa: SLF001 - `--jobs 2`, without processes
+    assert ("release.build", "--target=a", "--format=json") == words[:3]
+    assert ["--engine=podman", "--skip=hooks", "--skip=sbom", "--yes"] == sorted(words[3:-2])
+    assert ("--", "--timings") == words[-2:]

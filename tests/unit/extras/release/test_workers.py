@@ -32,7 +32,7 @@ def answer(part):
 
 
 @pytest.fixture
-def pool(make, monkeypatch):
+def pool(make, monkeypatch, tmp_path):
     """A maker of workers whose programs give answers, by the target; what was called, and what was said."""
 
     def pool(answers=None, says=(), clock=()):
@@ -59,14 +59,14 @@ def pool(make, monkeypatch):
         times = iter(clock)
         monkeypatch.setattr(workers, "time", SimpleNamespace(monotonic=lambda: next(times, 100.0)))
         release = make()
-        release = replace(release, context=replace(release.context, say=said.append))
+        release = replace(release, context=replace(release.context, root=tmp_path / "member", say=said.append))
         return Workers(release, lambda triple: ("build", triple)), calls, said
 
     return pool
 
 
 def test_each_target_has_a_process_and_a_log(pool, tmp_path, monkeypatch):
-    """Of the same copy of the package, in the workspace, without colours; the answers come in the order that was asked for."""
+    """Of the same copy of the package, where the configuration was looked for, without colours; the answers come in the order asked for."""
     monkeypatch.setenv("PYTHONPATH", "/theirs")
     parts = {ARM64: built(), AMD64: built(AMD64, reused=True)}
     here, calls, said = pool({triple: answer(part) for triple, part in parts.items()}, says=[b"Compil", b"ing a\n"])
@@ -75,7 +75,7 @@ def test_each_target_has_a_process_and_a_log(pool, tmp_path, monkeypatch):
         triple: (
             (sys.executable, "-m", "crosstasks", "build", triple),
             {"PYTHONPATH": os.pathsep.join((str(PLACE), "/theirs")), "FORCE_COLOR": None},
-            str(tmp_path),
+            str(tmp_path / "member"),
         )
         for triple in parts
     }
