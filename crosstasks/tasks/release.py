@@ -91,7 +91,7 @@ def _look_again(release: ReleaseContext, names: tuple[str, ...]) -> int:
     """Look again: what was to be done has to be there."""
     from ..extras.release import status
 
-    rows = tuple(row for row in status.examine(release) if row.name in names and row.name not in release.skip)
+    rows = status.examine(release, set(names) - release.skip)
     print(status.text(rows))  # noqa: T201
     return 0 if status.complete(rows) else CrosstasksError.code
 
@@ -141,8 +141,8 @@ def _publishable(release: ReleaseContext) -> None:
 
     if release.snapshot:
         raise ConfigError("a snapshot is not published", hint="`release.prepare` makes a release")
-    rows = [row for row in status.examine(release) if row.name in {"lock", "tag", "tree", "branch", "packages"}]
-    wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok" and row.name not in release.skip]
+    rows = status.examine(release, {"lock", "tag", "tree", "branch", "packages"} - release.skip)
+    wrong = [f"{row.name}: {row.detail}" for row in rows if row.state != "ok"]
     if wrong:
         raise ConfigError("this release is incomplete", problems=wrong, hint="`release.status` says what comes next")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -32,17 +32,6 @@ class Row(Struct, frozen=True, kw_only=True):
 
 Answer: TypeAlias = tuple[State, str, str]
 """The state, the detail and the next step of a row."""
-
-
-def examine(release: ReleaseContext) -> tuple[Row, ...]:
-    """Return all rows; what cannot be looked at is one that is wrong."""
-    rows: list[Row] = []
-    for name, look in LOOKS.items():
-        try:
-            rows += (Row(name=name, state=state, detail=detail, next=after) for state, detail, after in look(release))
-        except CrosstasksError as error:
-            rows.append(Row(name=name, state="wrong", detail=error.what, next=error.hint))
-    return tuple(rows)
 
 
 def _version(release: ReleaseContext) -> Iterator[Answer]:
@@ -152,6 +141,17 @@ LOOKS: Final[dict[str, Callable[[ReleaseContext], Iterator[Answer]]]] = {
     "packages": _packages,
     "published": _places,
 }
+
+
+def examine(release: ReleaseContext, names: Container[str] = LOOKS) -> tuple[Row, ...]:
+    """Return the rows of these names; what cannot be looked at is one that is wrong."""
+    rows: list[Row] = []
+    for name in (name for name in LOOKS if name in names):
+        try:
+            rows += (Row(name=name, state=state, detail=detail, next=after) for state, detail, after in LOOKS[name](release))
+        except CrosstasksError as error:
+            rows.append(Row(name=name, state="wrong", detail=error.what, next=error.hint))
+    return tuple(rows)
 
 
 def text(rows: tuple[Row, ...]) -> str:

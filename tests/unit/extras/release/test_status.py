@@ -19,7 +19,7 @@ CHANGELOG = "# Changelog\n\n## Unreleased\n\n{}\n\n## 0.0.9\n\n- Old.\n"
 
 def row(release, name):
     """The rows of a name."""
-    return [one for one in status.examine(release) if one.name == name]
+    return list(status.examine(release, {name}))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,14 @@ def test_what_cannot_be_looked_at_is_wrong(make, packed):
 
     with pytest.raises(Interrupted):
         status.examine(make({("gh",): interrupt}, options={"publish": ["github"]}))
+
+
+def test_only_what_is_asked_for_is_looked_at(make, packed):
+    """GitHub is not asked for a row that nobody wants, and nothing is written for it."""
+    release = make({("gh",): failed("HTTP 401")}, options={"publish": ["github"]})
+    packed(release)
+    assert ["tag", "tree"] == [one.name for one in status.examine(release, ("tree", "tag"))]
+    assert ([], False) == (release.context.run.calls, (release.dist / ".parts" / "notes-v0.1.0.md").exists())
 
 
 def test_the_table():
