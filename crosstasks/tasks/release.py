@@ -280,7 +280,6 @@ def verify(call: Call) -> int:
 
 def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     """Package the same commit with the task that did it the first time."""
-    from .. import pipeline
     from ..extras.packaging import contents
     from ..extras.release import verify as verifying
 
@@ -295,12 +294,11 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
     }
     options = {name: changes.get(name, OPTIONS[name].default) for name in PACK_OPTIONS}
 
-    def package(root: Path) -> Path:
+    def package(root: Path) -> None:
         with redirect_stdout(sys.stderr):
             code = build(Call(root, options))
         if code:
             raise VerificationFailed("the second build failed", why=f"release.build ended with {code}")
-        return root / pipeline.start(root).config.release.dist
 
     return verifying.again(dist, context, package, triples)
 

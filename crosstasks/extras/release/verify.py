@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from ...core.steps import Done
     from ..packaging.contents import Package
 
-    Packager: TypeAlias = Callable[[Path], Path]
-    """Build and package the Rust repository in a folder; what is returned is the folder of the packages."""
+    Packager: TypeAlias = Callable[[Path], None]
+    """Build the Rust repository in a folder, and package it into the one that ``DIST`` names."""
 
 State = Literal["ok", "failed", "unchecked", "off"]
 
@@ -252,7 +252,8 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
     clean(context)
     with worktree(context) as tree, _apart(tree):
         below = _git(context, "rev-parse", "--show-prefix").out.strip()
-        return differences(dist, package(tree / below), triples)
+        package(tree / below)
+        return differences(dist, tree.with_name("dist"), triples)
 
 
 def product_names(dist: Path) -> tuple[str, ...]:
