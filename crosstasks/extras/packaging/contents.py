@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -74,15 +75,22 @@ def unpack(package: Package, root: Path) -> Iterator[Path]:
     with cache.temporary(root) as place:
         folder = place / "package"
         folder.mkdir(mode=0o755)  # a container's user reads it as well
-        try:
+        with _reading(package.path):
             if package.path.suffix == ".zip":
                 _unzip(package.path, folder)
             else:
                 with tarfile.open(package.path) as archive:
                     files.extract(archive, folder)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-            raise VerificationFailed(f"{package.path.name} cannot be unpacked", why=str(error), hint="package it again") from error
         yield folder
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Translate what Python says of an archive that is damaged, wherever in it that is."""
+    try:
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        raise VerificationFailed(f"{path.name} cannot be unpacked", why=str(error), hint="package it again") from error
 
 
 def regular_files(folder: Path) -> tuple[Path, ...]:
@@ -157,7 +165,11 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
-    """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte."""
+    """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte.
+
+    Raises:
+        VerificationFailed: two differ, and one of them is damaged.
+    """
     here, there = _packages(first, triples), _packages(second, triples)
     lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
     result = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
@@ -219,7 +231,7 @@ def _first(first: bytes, second: bytes) -> int:
 
 
 def _members(path: Path) -> dict[str, Member]:
-    with path.open("rb") as file:
+    with _reading(path), path.open("rb") as file:
         return dict(_zip(file) if path.suffix == ".zip" else _tar(file))
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from crosstasks.extras.packaging.contents import Difference, differences
+from crosstasks.core.errors import VerificationFailed
+from crosstasks.extras.packaging.archive import Entry, pack
+from crosstasks.extras.packaging.contents import Difference, differences, find_packages, unpack
 
-PROGRAM = (Path(__file__).parents[2] / "data" / "elf" / "aarch64-gnu").read_bytes()
+ELF = Path(__file__).parents[2] / "data" / "elf" / "aarch64-gnu"
+PROGRAM = ELF.read_bytes()
 NAME = "app-aarch64-unknown-linux-gnu-v1.0.0.tar.gz"
+ZIP = NAME.replace(".tar.gz", ".zip")
 
 
 def package(folder, members, *, level=9):
@@ -77,6 +81,31 @@ def test_zip_archives_are_compared(tmp_path):
     assert [Difference(package="app.zip", member="app/app.exe", what="differs, first", offset=0)] == list(
         differences(tmp_path / "a", tmp_path / "b")
     )
+
+
+def packed(folder, name):
+    """Write a package of a program as a release does."""
+    pack(folder / name, name.partition(".")[0], [Entry(name="app", source=ELF, program=True)], 1_700_000_000)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "marker", "offset"),
+    [(NAME, b"\x1f\x8b", 40), (ZIP, b"PK\x03\x04", 100), (ZIP, b"PK\x01\x02", 10), (ZIP, b"PK\x01\x02", 8)],
+    ids=["data of gzip", "data of a zip", "the method", "the flags"],
+)
+def test_a_damaged_package_is_an_error_in_words(tmp_path, name, marker, offset):
+    """Wherever the damage is: where it is unpacked, and where it is compared."""
+    path = packed(tmp_path / "a", name)
+    data = path.read_bytes()
+    place = data.index(marker) + offset
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / name).write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+    (package,) = find_packages(tmp_path / "b")
+    with pytest.raises(VerificationFailed, match=f"{name} cannot be unpacked"), unpack(package, tmp_path):
+        pass
+    with pytest.raises(VerificationFailed, match=f"{name} cannot be unpacked"):
+        differences(tmp_path / "a", tmp_path / "b")
 
 
 def test_a_package_that_only_one_has(tmp_path):
