@@ -85,8 +85,7 @@ def documents(product: Product, root: Path, options: Release, committed: Contain
     documents = (path for folder in folders for pattern in DOCUMENTS for path in sorted(folder.glob(pattern)))
     paths = {path.name: path for path in documents if path.is_file()}
     for crate in product.crates:
-        by_manifest = (Path(crate.folder) / name for name in (crate.readme, crate.licence) if name and name != "True")
-        paths |= {path.name: path for path in by_manifest if path.is_file()}
+        paths |= {path.name: path for path in map(Path, (crate.readme, crate.licence)) if path.is_file()}
     paths = {name: real for name, path in paths.items() if (real := _within(path, root, committed))}
     for pattern in options.files:
         paths |= dict(_by_pattern(root, pattern))

@@ -26,7 +26,7 @@ class Crate(Struct, frozen=True, kw_only=True):
         folder: where its manifest lies.
         tag: of this version.
         registries: it may be published to these only; None: to any, empty: to none.
-        readme, licence: files that its manifest names, relative to *folder*.
+        readme, licence: the paths of files that its manifest, or the workspace's, names; empty if it names none.
     """
 
     name: str
@@ -77,8 +77,7 @@ def crates(repository: Repository, options: Release, names: Sequence[str] = ()) 
     for name in selection:
         if name not in members:
             raise ConfigError(f"no cargo package is called {name!r}{likely(name, members)}", hint=f"there are {', '.join(members)}")
-    workspace = table(read(Path(repository.manifest)), "workspace", "package")
-    result = tuple(_crate(members[name], workspace, options.tag) for name in dict.fromkeys(selection))
+    result = tuple(_crate(members[name], Path(repository.manifest), options.tag) for name in dict.fromkeys(selection))
     if len({crate.version for crate in result}) > 1 and ("{package}" not in options.tag or options.name):
         why = ", ".join(f"{crate.name} {crate.version}" for crate in result)
         hint = 'set `tag = "{package}-v{version}"` in [release], or name one with --package or `packages`'
@@ -91,24 +90,30 @@ def tag(template: str, name: str, version: str) -> str:
     return template.replace("{package}", name).replace("{version}", version)
 
 
-def _crate(package: Package, workspace: dict[str, Any], template: str) -> Crate:
-    table_ = table(read(Path(package.manifest)), "package")
+def _crate(package: Package, workspace: Path, template: str) -> Crate:
+    manifest = Path(package.manifest)
+    own, inherited = table(read(manifest), "package"), table(read(workspace), "workspace", "package")
 
-    def value(key: str) -> Any:
-        entry = table_.get(key)
-        return workspace.get(key) if isinstance(entry, dict) and entry.get("workspace") else entry
+    def entry(key: str) -> tuple[Any, Path]:
+        """Return a value, and the manifest that has it."""
+        value = own.get(key)
+        return (inherited.get(key), workspace) if isinstance(value, dict) and value.get("workspace") else (value, manifest)
 
-    publish = value("publish")
+    def path(key: str) -> str:
+        value, place = entry(key)
+        return str(place.parent / value) if value and isinstance(value, str) else ""
+
+    publish, _ = entry("publish")
     registries = tuple(map(str, publish)) if isinstance(publish, list) else () if publish is False else None
     return Crate(
         name=package.name,
         version=package.version,
-        folder=str(Path(package.manifest).parent),
+        folder=str(manifest.parent),
         tag=tag(template, package.name, package.version),
         binaries=package.binaries,
         registries=registries,
-        readme=str(value("readme") or ""),
-        licence=str(value("license-file") or ""),
+        readme=path("readme"),
+        licence=path("license-file"),
     )
 
 

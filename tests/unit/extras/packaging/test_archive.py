@@ -18,8 +18,8 @@ STEM = "hello-aarch64-unknown-linux-gnu-v1.0.0"
 EPOCH = 1_700_000_001
 
 
-def product(folder):
-    crate = Crate(name="hello", version="1.0.0", folder=str(folder), tag="v1.0.0", binaries=("hello",))
+def product(folder, **more):
+    crate = Crate(name="hello", version="1.0.0", folder=str(folder), tag="v1.0.0", binaries=("hello",), **more)
     return Product(name="hello", version="1.0.0", tag="v1.0.0", crates=(crate,))
 
 
@@ -85,6 +85,14 @@ def test_documents_go_with_the_programs(tmp_path):
         "README.md": crate / "README.md",
         "man/hello.1": tmp_path / "man" / "hello.1",
     }
+
+
+def test_documents_that_a_manifest_names_are_packed(tmp_path):
+    """Wherever in the repository they lie; one that is not there is left out."""
+    (tmp_path / "legal").mkdir()
+    (tmp_path / "legal" / "terms").write_text("terms")
+    named = product(tmp_path / "crates" / "hello", licence=str(tmp_path / "legal" / "terms"), readme=str(tmp_path / "all.md"))
+    assert {"terms": tmp_path / "legal" / "terms"} == {entry.name: entry.source for entry in documents(named, tmp_path, Release())}
 
 
 @pytest.mark.parametrize(("pattern", "said"), [("man/*", "fits no file"), ("../x", "leads out"), ("/etc/passwd", "leads out")])

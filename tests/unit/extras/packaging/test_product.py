@@ -61,6 +61,23 @@ def test_a_package_that_is_not_there_is_told(workspace):
         crates(workspace, MONO, ("sever",))
 
 
+def test_documents_lie_where_the_manifest_is_that_names_them(workspace, tmp_path):
+    """What the workspace names lies beside its manifest; a readme that is only said to be there is named nowhere."""
+    with (tmp_path / "Cargo.toml").open("a") as root:
+        root.write('license-file = "legal/terms"\nreadme = "docs/all.md"\n')
+    for name, text in (
+        ("server", "license-file.workspace = true\nreadme = { workspace = true }\n"),
+        ("client", 'license-file = "../terms"\nreadme = true\n'),
+    ):
+        with (tmp_path / name / "Cargo.toml").open("a") as manifest:
+            manifest.write(text)
+    assert [(one.licence, one.readme) for one in crates(workspace, MONO)] == [
+        (f"{tmp_path}/legal/terms", f"{tmp_path}/docs/all.md"),
+        (f"{tmp_path}/client/../terms", ""),
+        ("", ""),
+    ]
+
+
 def test_there_is_a_product_for_each_package_with_programs(workspace):
     """Or one for all of them, under the configured name."""
     assert [(one.name, one.binaries) for one in products(crates(workspace, MONO), MONO)] == [
