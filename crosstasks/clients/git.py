@@ -90,7 +90,9 @@ def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
 
 
 def _exclusions(top: Path, without: Sequence[Path]) -> list[str]:
-    inside = [folder.relative_to(top) for folder in without if folder != top and folder.is_relative_to(top)]
+    # git tells the top without links; a folder that is one itself is that to git
+    real = [folder.parent.resolve() / folder.name for folder in without]
+    inside = [folder.relative_to(top) for folder in real if folder != top and folder.is_relative_to(top)]
     return [f":(top,exclude,literal){folder.as_posix()}" for folder in inside]
 
 

@@ -47,6 +47,21 @@ def test_what_git_knows_is_asked_without_its_hooks():
     assert all((env["GIT_CONFIG_PARAMETERS"], env["GIT_OPTIONAL_LOCKS"], env["LC_ALL"]) == (parameters, "0", "C") for env in run.envs)
 
 
+def test_a_repository_may_be_reached_through_a_link(tmp_path):
+    """Git tells where it really is; a folder that is a link itself is left out as the link."""
+    (tmp_path / "real" / "elsewhere").mkdir(parents=True)
+    (tmp_path / "real" / "dist").symlink_to("elsewhere")
+    (tmp_path / "link").symlink_to("real")
+    root = tmp_path / "link"
+    here = ("git", "-C", str(root))
+    kept = (*here, *STATUS[3:], ":(top,exclude,literal)dist", ":(top,exclude,literal)target")
+    answers = {(*here, *words[3:]): answer for words, answer in ANSWERS.items()} | {kept: ""}
+    answers[*here, "rev-parse", "--show-toplevel"] = f"{tmp_path / 'real'}\n"
+    run = FakeRunner(answers)
+    git.look(root, run, without=(root / "dist", root / "target", root))
+    assert kept in run.calls
+
+
 @pytest.mark.parametrize(
     ("place", "kind", "what", "hint"),
     [
