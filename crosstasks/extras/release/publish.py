@@ -215,14 +215,21 @@ def _registry_checksum(release: ReleaseContext, name: str, number: str) -> str:
         # from the workspace, whose .cargo/config.toml may name the registry
         done = ask(release, ("cargo", "generate-lockfile", "--quiet", "--manifest-path", str(manifest)))
         if not done.code:
-            rows = tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8"))["package"]
-            return next(str(row.get("checksum", "unknown")) for row in rows if (row["name"], row["version"]) == (name, number))
+            return _locked_checksum(tomllib.loads(manifest.with_name("Cargo.lock").read_text("utf-8")), name, number)
     if "is yanked" in done.err:
         hint = "a yanked version cannot be published again: release the next one"
         raise CrosstasksError(f"{name} {number} was published, and is yanked", hint=hint)
     if not any(words.format(name=name, version=number) in done.err for words in ABSENT):
         raise CrosstasksError(f"cargo does not tell whether {name} {number} is published", why=done.err.strip())
     return ""
+
+
+def _locked_checksum(lock: Mapping[str, Any], name: str, number: str) -> str:
+    """Return what Cargo.lock has for a version: cargo takes another one for it that differs in build metadata only."""
+    checksums = {row["version"]: str(row.get("checksum", "unknown")) for row in lock["package"] if row["name"] == name}
+    if number not in checksums:
+        raise differs(f"{name} {number}", f"the registry has {', '.join(checksums)}, and what follows a + makes no other version")
+    return checksums[number]
 
 
 def _compare(release: ReleaseContext, name: str, number: str, published: str) -> str:

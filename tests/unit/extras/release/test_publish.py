@@ -346,6 +346,16 @@ def test_a_registry_that_does_not_tell_is_an_error(said, what, make):
         publish.look(release, "registry")
 
 
+def test_build_metadata_make_no_other_version(make):
+    """Cargo takes 0.1.0 where 0.1.0+b is asked for, and so does a registry that is to be given both."""
+    (crate,) = crates("hello")
+    other = Crate(name="hello", version="0.1.0+b", folder=crate.folder, tag="v0.1.0+b")
+    release = make({METADATA: needing(hello=[]), LOCKFILE: indexed("00")}, options={"publish": ["registry"]}, crates=(other,))
+    with pytest.raises(CrosstasksError, match=r"hello 0\.1\.0\+b is published already, and differs") as caught:
+        publish.look(release, "registry")
+    assert "the registry has 0.1.0, and what follows a + makes no other version" == caught.value.why
+
+
 @pytest.mark.parametrize(
     "said",
     [
