@@ -27,6 +27,7 @@ from ..packaging.contents import SUMS, checksums, is_of
 
 if TYPE_CHECKING:
     from ...config.configuration import Config
+    from ..packaging.product import Product
     from .context import ReleaseContext
 
 Kind: TypeAlias = Literal["archive", "sbom"]
@@ -235,7 +236,7 @@ def selection(release: ReleaseContext) -> dict[str, str]:
     return {name: checksum for name, checksum in checksums(release.dist / SUMS).items() if is_of(name, triples)}
 
 
-def product(release: ReleaseContext, path: Path) -> str:
+def product(release: ReleaseContext, path: Path) -> Product:
     """Return the product whose file it is; lists of several products are the first one's."""
-    fitting = (one.name for one in release.products if path.name.startswith(f"{one.name}-") and f"-v{one.version}" in path.name)
-    return max(fitting, key=len, default=release.products[0].name)
+    fitting = (one for one in release.products if path.name.startswith(f"{one.name}-") and f"-v{one.version}" in path.name)
+    return max(fitting, key=lambda one: len(one.name), default=release.products[0])

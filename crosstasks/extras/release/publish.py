@@ -87,9 +87,8 @@ def _github(release: ReleaseContext) -> Iterator[Action]:
     """
     where = ("--repo", release.context.config.release.repository) if release.context.config.release.repository else ()
     by_tag: dict[str, list[Path]] = {}
-    tags = {one.name: one.tag for one in release.products}
     for path in dist.files_to_publish(release):
-        by_tag.setdefault(tags[dist.product(release, path)], []).append(path)
+        by_tag.setdefault(dist.product(release, path).tag, []).append(path)
     for tag, paths in by_tag.items():
         yield from _release(release, tag, paths, where)
 
@@ -276,7 +275,8 @@ def _directory(release: ReleaseContext) -> Iterator[Action]:
     if not template:
         raise ConfigError("release.directory is not set", hint="`publish` names `directory`, and that is the folder")
     for path in dist.files_to_publish(release):
-        folder = template.replace("{version}", release.version).replace("{package}", dist.product(release, path))
+        product = dist.product(release, path)
+        folder = template.replace("{version}", product.version).replace("{package}", product.name)
         target = Path(os.path.normpath(release.root / Path(folder).expanduser() / path.name))
         if target.is_file() and files.sha256(target) != files.sha256(path):
             raise differs(str(target))

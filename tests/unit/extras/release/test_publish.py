@@ -194,6 +194,26 @@ def test_a_folder_gets_each_file(make, packed, tmp_path):
         publish.publish(release)
 
 
+def test_packages_of_several_versions_have_folders_of_their_own(make, tmp_path):
+    """Each file by its package's version; the lists lie with the first."""
+    versions = {"a": "1.0.0", "a-b": "2.0.0"}
+    both = tuple(
+        Crate(name=name, version=version, folder=str(tmp_path / name), tag=f"{name}-v{version}", binaries=(name,))
+        for name, version in versions.items()
+    )
+    release = make(crates=both, options={"publish": ["directory"], "directory": "out/{package}/{version}", "tag": "{package}-v{version}"})
+    archives = {name: f"{name}-{ARM64}-v{version}.tar.gz" for name, version in versions.items()}
+    release.dist.mkdir()
+    rows = []
+    for name, archive in archives.items():
+        (release.dist / archive).write_text(name)
+        rows.append({"name": archive, "sha256": files.sha256(release.dist / archive)})
+    (release.dist / "artifacts.json").write_text(json.dumps({"artifacts": rows}))
+    (release.dist / "SHA256SUMS").write_text("".join(f"{row['sha256']}  {row['name']}\n" for row in rows))
+    places = {f"a/1.0.0/{archives['a']}", f"a-b/2.0.0/{archives['a-b']}", "a/1.0.0/SHA256SUMS", "a/1.0.0/artifacts.json"}
+    assert {str(tmp_path / "out" / place) for place in places} == {one.what for one in publish.look(release, "directory")}
+
+
 def test_trying_changes_nothing(make, packed, tmp_path):
     """Each line is what would be done."""
     release = make(options={"publish": ["directory"], "directory": "out"})
@@ -331,6 +351,16 @@ def test_what_cannot_be_compared_is_said(checksum, package, why, make):
     assert (True, f"it could not be compared: {why}") == (action.done, action.note)
 
 
+def test_build_metadata_make_no_other_version(make):
+    """Cargo takes 0.1.0 where 0.1.0+b is asked for, and so does a registry that is to be given both."""
+    (crate,) = crates("hello")
+    other = Crate(name="hello", version="0.1.0+b", folder=crate.folder, tag="v0.1.0+b")
+    release = make({METADATA: needing(hello=[]), LOCKFILE: indexed("00")}, options={"publish": ["registry"]}, crates=(other,))
+    with pytest.raises(CrosstasksError, match=r"hello 0\.1\.0\+b is published already, and differs") as caught:
+        publish.look(release, "registry")
+    assert "the registry has 0.1.0, and what follows a + makes no other version" == caught.value.why
+
+
 @pytest.mark.parametrize(
     ("said", "what"),
     [
@@ -344,16 +374,6 @@ def test_a_registry_that_does_not_tell_is_an_error(said, what, make):
     release = make({METADATA: needing(hello=[]), LOCKFILE: failed(said)}, options={"publish": ["registry"]}, crates=crates("hello"))
     with pytest.raises(CrosstasksError, match=what):
         publish.look(release, "registry")
-
-
-def test_build_metadata_make_no_other_version(make):
-    """Cargo takes 0.1.0 where 0.1.0+b is asked for, and so does a registry that is to be given both."""
-    (crate,) = crates("hello")
-    other = Crate(name="hello", version="0.1.0+b", folder=crate.folder, tag="v0.1.0+b")
-    release = make({METADATA: needing(hello=[]), LOCKFILE: indexed("00")}, options={"publish": ["registry"]}, crates=(other,))
-    with pytest.raises(CrosstasksError, match=r"hello 0\.1\.0\+b is published already, and differs") as caught:
-        publish.look(release, "registry")
-    assert "the registry has 0.1.0, and what follows a + makes no other version" == caught.value.why
 
 
 @pytest.mark.parametrize(
