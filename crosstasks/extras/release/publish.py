@@ -251,6 +251,10 @@ def _compare(release: ReleaseContext, name: str, number: str, published: str) ->
     return "with the same content"
 
 
+ONE_PACKAGE: Final = re.compile(r"cannot be used multiple times|--package \(multiple occurrences\)")
+"""How cargo says that it publishes one package at a time: up to 1.82, and from there to 1.89."""
+
+
 def try_registry(release: ReleaseContext) -> list[str]:
     """Let cargo pack and check the crates without uploading: all at once, since those not yet published need one another."""
     registry = release.context.config.release.registry
@@ -258,6 +262,8 @@ def try_registry(release: ReleaseContext) -> list[str]:
     if not crates:
         return []
     done = ask(release, _step(release, "--dry-run", *crates).argv)
+    if done.code and ONE_PACKAGE.search(done.err):
+        return ["registry: not tried: this cargo takes one package at a time, and several since 1.90"]
     if done.code:
         raise CrosstasksError("`cargo publish --dry-run` failed", why=done.err.strip())
     return ["registry: cargo packed and checked it without an error"]

@@ -411,6 +411,21 @@ def test_trying_a_registry_lets_cargo_try_all_at_once(make):
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "error: The argument '--package [<SPEC>...]' was provided more than once, but cannot be used multiple times\n\nUSAGE:\n",
+        "error: the argument '--package [<SPEC>]' cannot be used multiple times\n\nUsage: cargo publish [OPTIONS]\n",
+        "error: the `--package (multiple occurrences)` flag is unstable, pass `-Z package-workspace` to enable it\n",
+    ],
+    ids=["1.65", "1.75", "1.85"],
+)
+def test_an_older_cargo_tries_one_package_at_a_time(said, make):
+    """One that needs another, which is not published yet, cannot be tried by it: that is said, and is no error."""
+    release = make({("cargo", "publish"): failed(said, 101)}, options={"publish": ["registry"]}, crates=crates("hello", "other"))
+    assert ["registry: not tried: this cargo takes one package at a time, and several since 1.90"] == publish.try_registry(release)
+
+
+@pytest.mark.parametrize(
     ("said", "hint"),
     [
         (failed("tag v0.1.0 doesn't exist in the repo\n"), "push the tag first: nothing is pushed for you"),
