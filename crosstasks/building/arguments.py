@@ -31,7 +31,7 @@ OURS: Final[Mapping[str, str]] = {
 }
 
 
-def check(arguments: Sequence[str]) -> tuple[str, ...]:
+def check(arguments: Sequence[str], ours: Mapping[str, str] = OURS) -> tuple[str, ...]:
     """Return the arguments for cargo as they are.
 
     Raises:
@@ -39,9 +39,9 @@ def check(arguments: Sequence[str]) -> tuple[str, ...]:
     """
     problems = []
     for argument in before_separator(arguments):
-        names = [name for name in _names(argument) if name in OURS]
+        names = [name for name in _names(argument) if name in ours]
         if names:
-            problems.append(f"{argument!r}: {OURS[names[0]]}")
+            problems.append(f"{argument!r}: {ours[names[0]]}")
         elif argument.startswith("+"):
             problems.append(f"{argument!r}: set `toolchain` in crosstasks.toml, or rust-toolchain.toml")
     if problems:

@@ -205,8 +205,11 @@ def _verify(call: Call, release: ReleaseContext) -> int:
 
 def _release_context(call: Call) -> ReleaseContext:
     from .. import pipeline
+    from ..building import arguments
+    from ..extras.release import build
     from ..extras.release.context import look
 
+    arguments.check(call.arguments, build.OURS)
     options = call.options
     return look(
         pipeline.look(call.context()),
@@ -219,15 +222,14 @@ def _release_context(call: Call) -> ReleaseContext:
 def _build_parts(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
     """Build one after another, or side by side, and list what there is."""
     from .. import pipeline
-    from ..building import arguments
     from ..extras.release import build, dist, workers
 
-    arguments_, triples = arguments.check(call.arguments), pipeline.select(call.names, release.context)
+    triples = pipeline.select(call.names, release.context)
     if not release.products:
         raise ConfigError("no cargo package that is released has a program", hint="`packages` in [release] names what is released")
     jobs = min(_jobs(call), len(triples))
     if jobs == 1:
-        parts = build.build(release, triples, arguments_)
+        parts = build.build(release, triples, call.arguments)
     else:
         build.build_context(release)
         parts = workers.Workers(release, lambda triple: _words(call, triple)).build(triples, jobs)

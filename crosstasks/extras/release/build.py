@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace as changed
 
 from ... import pipeline
+from ...building import arguments as building
 from ...building import dependencies
 from ...catalog import targets
 from ...clients import git
@@ -38,6 +39,15 @@ if TYPE_CHECKING:
     from .context import ReleaseContext
 
 UNAUDITED: Final = "cargo-auditable is no part of cross's images: the SBOM beside the archive says what is in it"
+
+
+FEATURES: Final = ("-F", "--features", "--all-features", "--no-default-features")
+
+OURS: Final[Mapping[str, str]] = {
+    **building.OURS,
+    **dict.fromkeys(FEATURES, "set `features` or `default-features`: the SBOM, metadata.json and a second build take them from there"),
+}
+"""What the user does not tell cargo, each with what to use instead: more than in other builds."""
 
 
 def build_context(release: ReleaseContext) -> Context:

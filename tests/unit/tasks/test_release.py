@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosstasks.core.errors import ConfigError
+from crosstasks.core.errors import ConfigError, RefusedArgument
 from crosstasks.tasks import TASKS, release
 from crosstasks.tasks.call import OPTIONS, Call
 from crosstasks.testing import config
@@ -17,6 +17,14 @@ def test_a_release_without_programs_is_refused(tmp_path):
     nothing = SimpleNamespace(context=SimpleNamespace(config=config("aarch64")), products=())
     with pytest.raises(ConfigError, match="no cargo package that is released has a program"):
         release._build_parts(Call(tmp_path, {"target": None, "jobs": "1"}), nothing)  # noqa: SLF001 - `release.build`, without a repository
+
+
+@pytest.mark.parametrize("arguments", [("-F", "tls"), ("-Ftls",), ("--features=tls",), ("--all-features",), ("--no-default-features",)])
+@pytest.mark.parametrize("task", [release.build, release.everything])
+def test_features_are_those_of_the_configuration(tmp_path, task, arguments):
+    """The SBOM and metadata.json tell these, and a second build of the commit has no others; nothing is done before it is said."""
+    with pytest.raises(RefusedArgument, match=f"'{arguments[0]}': set `features` or `default-features`"):
+        task(Call(tmp_path, {}, arguments))
 
 
 @pytest.mark.parametrize("task", ["release.build", "release.all"])

@@ -136,7 +136,7 @@ def test_cargo_auditable_is_taken_from_path(auditable, taken, release, tmp_path)
 
 def test_cargo_builds_the_programs_of_what_is_released(release):
     """With the profile, and what the user adds."""
-    assert ("--profile=release", "--package=hello", "--bins", "--features=x") == build.arguments(release(), ("--features=x",))
+    assert ("--profile=release", "--package=hello", "--bins", "--timings") == build.arguments(release(), ("--timings",))
     assert ("--profile=dist", "--package=hello", "--bins") == build.arguments(release(options={"profile": "dist"}), ())
 
 
@@ -147,7 +147,7 @@ def test_whatever_changes_an_archive_changes_its_key(release):
         build.key(made, ARM64, more)
         for made, more in (
             (release(), ()),
-            (release(), ("--features=x",)),
+            (release(), ("--timings",)),
             (release(options={"files": ["x"]}), ()),
             (release(options={"name": "x"}), ()),
             (release(options={"auditable": "never"}), ()),
@@ -185,7 +185,7 @@ def test_a_target_is_built_packed_and_remembered(release, planned, program):
     again = release(cargo(planned))
     (kept,) = building(again, (ARM64,), compiled, ("--locked",))
     assert (True, 1) == (kept.reused, len(asked))
-    building(again, (ARM64,), compiled, ("--features=x",))
+    building(again, (ARM64,), compiled, ("--timings",))
     assert 2 == len(asked)
 
 
