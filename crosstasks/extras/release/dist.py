@@ -105,22 +105,22 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     return tuple(result for target in targets if (result := part(dist, target)))
 
 
-def _every(release: ReleaseContext, triples: Iterable[str]) -> tuple[str, ...]:
-    """Return the targets that the folder is of, not only those of this call: declared, or triples of this very commit by another one."""
-    every, commit = release.context.config.all_targets, "" if release.git.dirty else release.git.commit
+def _every(release: ReleaseContext, triples: Iterable[str]) -> tuple[Part, ...]:
+    """Return what was made of this very commit, not only by this call, and not only for targets that are declared."""
+    commit = "" if release.git.dirty else release.git.commit
     others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
-    same = (triple for triple in others if (row := part(release.dist, triple)) and commit and row.commit == commit)
-    return tuple(dict.fromkeys((*every, *triples, *same)))
+    every = dict.fromkeys((*release.context.config.all_targets, *triples, *others))
+    return tuple(part for part in parts(release.dist, every) if part.commit == commit)
 
 
 def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
-    """Write checksums and JSON of all that is there for this release, and remove what an earlier version left."""
+    """Write checksums and JSON of all that is there for this release, and remove what an earlier version or commit left."""
     dist = release.dist
     with cache.lock(dist / ".parts" / SUMS, release.context.say):
-        targets = _every(release, triples)
         versions = {(product.name, product.version) for product in release.products}
         listed = sorted(
-            (file for one in parts(dist, targets) for file in one.files if (file.product, file.version) in versions), key=lambda f: f.name
+            (file for one in _every(release, triples) for file in one.files if (file.product, file.version) in versions),
+            key=lambda f: f.name,
         )
         _sweep(dist, {file.name for file in listed})
         for file in listed:

@@ -26,14 +26,16 @@ def release(tmp_path):
     """A release of two targets, of which those that are named are selected."""
     options = config("x86_64", "aarch64")
 
-    def release(*selected, all_targets=options.all_targets):
+    def release(*selected, all_targets=options.all_targets, **state):
         chosen = replace(options, targets=selected or options.targets, all_targets=all_targets)
         look = look_of(tmp_path, tmp_path, chosen, {}, FakeRunner())
         known = facts(repository=repository(root=str(tmp_path)))
         context = Context(
             config=chosen, root=tmp_path, cache=tmp_path, environ={}, run=FakeRunner(), say=lambda _: None, look=look, facts=known
         )
-        return ReleaseContext(context=context, git=Git(top=str(tmp_path), commit=COMMIT, time=0), crates=(), products=(PRODUCT,))
+        return ReleaseContext(
+            context=context, git=Git(**{"top": str(tmp_path), "commit": COMMIT, "time": 0, **state}), crates=(), products=(PRODUCT,)
+        )
 
     return release
 
@@ -52,7 +54,8 @@ def built(tmp_path):
         made = File(
             name=name, kind="archive", product="hello", version="0.1.0", target=triple, size=1_500_000, sha256=sha256, programs=programs
         )
-        dist.remember(release.dist, Part(target=triple, commit=COMMIT, route="cargo", files=(made,)))
+        commit = "" if release.git.dirty else release.git.commit
+        dist.remember(release.dist, Part(target=triple, commit=commit, route="cargo", files=(made,)))
         return dist.finish(release, (triple,))
 
     return built
@@ -70,6 +73,15 @@ def test_without_a_configuration_too(release, built):
     """What another call has built of this very commit is of this release, though nobody declares it."""
     built(release(AMD64, all_targets=()), AMD64)
     assert [ARM64, AMD64] == [file.target for file in built(release(ARM64, all_targets=()), ARM64)]
+
+
+@pytest.mark.parametrize("state", [{"commit": "b" * 40}, {"dirty": ("x",)}])
+def test_the_lists_are_of_one_commit(release, built, state):
+    """What another one has left is listed no more, though its version is the same: metadata.json tells one commit for all."""
+    built(release(), AMD64)
+    assert [ARM64] == [file.target for file in built(release(**state), ARM64)]
+    assert [f"hello-{ARM64}-v0.1.0.tar.gz"] == [path.name for path in release().dist.glob("*.gz")]
+    assert [ARM64, AMD64] == [file.target for file in built(release(**state), AMD64)]
 
 
 def test_what_is_selected_is_what_is_published(release, built):
