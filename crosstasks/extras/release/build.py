@@ -256,11 +256,15 @@ def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterato
         names: the files that are listed in SHA256SUMS.
     """
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
-    if not any(mark in word for word in command for mark in EACH):
+    if not _is_for_each(command):
         yield _fill(command, fixed), tuple(names)
         return
     for name in names:
         yield _fill(command, {**fixed, "{artifact}": str(folder / name), "{name}": name}), (name,)
+
+
+def _is_for_each(command: Sequence[str]) -> bool:
+    return any(mark in word for word in command for mark in EACH)
 
 
 def _fill(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
@@ -269,7 +273,7 @@ def _fill(command: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
 
 
 def run(release: ReleaseContext) -> tuple[str, ...]:
-    """Call the commands, each for what it was not called for yet.
+    """Call the commands, each for what it was not called for yet, as long as that is what is there.
 
     They find the subjects in ``CROSSTASKS_SUBJECTS`` as lines of SHA256SUMS, which is what attestations are made of.
 
@@ -280,16 +284,12 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
     if "hooks" in release.skip or not listed:
         return ()
     commands: list[str] = []
-    place = release.dist / ".parts" / "hooks.json"
-    try:
-        done_keys = [str(key) for key in json.loads(place.read_text("utf-8"))]
-    except (OSError, ValueError):
-        done_keys = []
+    made = dist.calls(release.dist)
     for command in release.context.config.release.hooks:
         for argv, names in calls(command, release.dist, tuple(listed)):
             lines = "".join(f"{listed[name]}  {name}\n" for name in names)
             key = hashlib.sha256(json.dumps([argv, lines]).encode()).hexdigest()
-            if key in done_keys:
+            if key in made:
                 continue
             release.context.say(f"{argv[0]} for {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
             done = release.context.run(
@@ -298,7 +298,7 @@ def run(release: ReleaseContext) -> tuple[str, ...]:
             if done.code:
                 why = (done.err or done.out).strip()
                 raise CrosstasksError(f"the hook {argv[0]!r} ended with {done.code}", why=why, hint="`--skip=hooks` does without")
-            done_keys.append(key)
-            archive.write(place, json.dumps(done_keys).encode())
+            made[key] = names[0] if _is_for_each(command) else SUMS
+            dist.remember_calls(release.dist, made)
             commands.append(" ".join(argv))
     return tuple(commands)

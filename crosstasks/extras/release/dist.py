@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .context import ReleaseContext
 
 Kind: TypeAlias = Literal["archive", "sbom"]
+
+HOOKS: Final = ".parts/hooks.json"
 
 
 class Program(Struct, frozen=True, kw_only=True):
@@ -122,7 +124,7 @@ def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
             (file for one in _every(release, triples) for file in one.files if (file.product, file.version) in versions),
             key=lambda f: f.name,
         )
-        _sweep(dist, {file.name for file in listed})
+        _sweep(dist, {file.name: file.sha256 for file in listed})
         for file in listed:
             archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
         archive.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
@@ -131,12 +133,29 @@ def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
     return tuple(listed)
 
 
-def _sweep(dist: Path, names: set[str]) -> None:
-    """Remove what was listed before and no longer is, such as an earlier version, and what hooks made of it."""
-    for name in checksums(dist / SUMS):
-        if name not in names and Path(name).name == name:
-            for path in (dist / name, *(path for path in dist.iterdir() if path.name.startswith(f"{name}."))):
-                path.unlink(missing_ok=True)
+def _sweep(dist: Path, listed: Mapping[str, str]) -> None:
+    """Remove what was listed before and no longer is, such as an earlier version, and what hooks made of that and of lists that change."""
+    before = checksums(dist / SUMS)
+    if before == listed:
+        return
+    other = {*ALSO, *(name for name, checksum in before.items() if listed.get(name) != checksum)}
+    remember_calls(dist, {key: name for key, name in calls(dist).items() if name not in other})
+    for path in [path for path in dist.iterdir() if not path.is_dir()]:
+        if path.name in before.keys() - listed.keys() or path.name.startswith(tuple(f"{name}." for name in other)):
+            path.unlink()
+
+
+def calls(dist: Path) -> dict[str, str]:
+    """Return which hooks were called, each with the name of the file that it was for; if it was for all, that is the list of them."""
+    try:
+        return msgspec.json.decode((dist / HOOKS).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def remember_calls(dist: Path, made: Mapping[str, str]) -> None:
+    """Write which hooks were called."""
+    archive.write(dist / HOOKS, msgspec.json.encode(made))
 
 
 def _json(value: dict[str, Any]) -> bytes:

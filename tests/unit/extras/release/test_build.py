@@ -19,7 +19,7 @@ from crosstasks.core.errors import ConfigError, CrosstasksError, Interrupted
 from crosstasks.core.results import Artifact
 from crosstasks.extras.packaging.product import Crate
 from crosstasks.extras.release import build
-from crosstasks.testing import ARM64
+from crosstasks.testing import AMD64, ARM64
 
 COMMIT = "a" * 40
 TREE = "0hello v0.1.0 (/project)\tMIT\n"
@@ -325,6 +325,36 @@ def test_commands_are_called_once_for_what_they_sign(make, packed):
     assert 2 == len(build.run(release))
     (release.dist / ".parts" / "hooks.json").write_text("{")
     assert 2 == len(build.run(release))
+
+
+def test_what_was_signed_before_it_was_another_is_signed_again(make, packed):
+    """Its signature went with it, and so did that of the list, whatever the list says by now."""
+    release = make({("sign",): "", ("attest",): ""}, options={"hooks": HOOKS})
+    first = packed(release, text="first").read_bytes()
+    lines = build.run(release)
+    signatures = [release.dist / f"{name}.sig" for name in (f"hello-{ARM64}-v0.1.0.tar.gz", "SHA256SUMS", "metadata.json")]
+    for path in signatures:
+        path.touch()
+    packed(release, text="first")
+    assert ((), [True] * 3) == (build.run(release), [path.exists() for path in signatures])
+    packed(release, text="second")
+    assert [False] * 3 == [path.exists() for path in signatures]
+    assert first == packed(release, text="first").read_bytes()
+    assert lines == build.run(release)
+
+
+def test_what_is_signed_stays_so_beside_what_is_new(make, packed):
+    """The list is another then, also for whom only the first is selected."""
+    release = make({("sign",): "", ("attest",): ""}, options={"hooks": HOOKS}, targets=("aarch64", "x86_64"))
+    path = packed(release)
+    signature = path.with_name(f"{path.name}.sig")
+    again = f"attest {release.dist}/SHA256SUMS {release.dist}"
+    build.run(release)
+    signature.touch()
+    packed(release, AMD64)
+    only = replace(release, context=replace(release.context, config=changed(release.context.config, targets=(ARM64,))))
+    assert ((again,), True) == (build.run(only), signature.exists())
+    assert ["sign", "attest"] == [line.partition(" ")[0] for line in build.run(release)]
 
 
 @pytest.mark.parametrize("said", [failed("no key\n", 3), failed("", 3, out="no key\n")])
