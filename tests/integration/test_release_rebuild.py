@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -21,13 +23,14 @@ def git(folder, *words):
 
 def package(root):
     """Build a folder with its paths taken out, and package the program so that its bytes follow from it alone."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
     flags = ("build", "--quiet", "--release", "--config", f'build.rustflags=["--remap-path-prefix={root}=/build"]')
     subprocess.run(("cargo", *flags), check=True, cwd=root)
-    dist = root / "dist"
+    dist = Path(os.environ.get("CROSSTASKS_RELEASE_DIST", root / "dist"))
     dist.mkdir(exist_ok=True)
     with gzip.GzipFile(dist / f"{NAME}.tar.gz", "wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for name in ("app", "Cargo.toml"):
-            path = root / "target" / "release" / name if name == "app" else root / name
+            path = target / "release" / name if name == "app" else root / name
             row = archive.gettarinfo(path, f"{NAME}/{name}")
             row.mtime, row.uid, row.gid, row.uname, row.gname = 0, 0, 0, "", ""
             with path.open("rb") as content:
@@ -59,6 +62,32 @@ def test_a_reproducible_build(project):
     assert () == again(package(folder), context, package)
     listed = subprocess.run(("git", "worktree", "list"), cwd=folder, capture_output=True, text=True, check=True)
     assert 1 == len(listed.stdout.splitlines())
+
+
+def test_a_reproducible_build_with_submodules(project, tmp_path):
+    """What they hold is there again, one in another too, though their repositories have gone; no work tree is left in any of them."""
+    for name, needed in (("inner", ""), ("outer", "inner")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "word.rs").write_text(f'"{name}"')
+        git(tmp_path / name, "init", "--quiet")
+        if needed:
+            git(tmp_path / name, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / needed))
+        git(tmp_path / name, "add", "--all")
+        git(tmp_path / name, "commit", "--quiet", "--message", "all")
+    folder, _ = project()
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "outer"), "libs/outer")
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    for name in ("inner", "outer"):
+        (tmp_path / name).rename(tmp_path / f"{name}-gone")
+    places = ("libs/outer", "libs/outer/inner")
+    words = ", ".join(f'include!("../{place}/word.rs")' for place in places)
+    (folder / "src" / "main.rs").write_text(f'fn main() {{ println!("{{}} {{}}", {words}); }}\n')
+    folder, context = project()
+    assert () == again(package(folder), context, package)
+    for place in (".", *places):
+        listed = subprocess.run(("git", "worktree", "list"), cwd=folder / place, capture_output=True, text=True, check=True)
+        assert 1 == len(listed.stdout.splitlines())
+    assert "" == subprocess.run(("git", "status", "--porcelain", "--untracked-files=no"), cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_build_that_holds_its_own_folder(project):

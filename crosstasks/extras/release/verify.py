@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -289,18 +289,26 @@ def clean(context: Context) -> None:
 
 @contextmanager
 def worktree(context: Context) -> Iterator[Path]:
-    """Give a folder with what HEAD holds; git forgets it afterwards."""
-    with TemporaryDirectory(prefix="crosstasks-worktree-") as place:
+    """Give a folder with what HEAD holds, and its submodules; git forgets it afterwards."""
+    with TemporaryDirectory(prefix="crosstasks-worktree-") as place, ExitStack() as stack:
         tree = Path(place, "tree")
-        _git(context, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
-        try:
-            yield tree
-        finally:
-            _git(context, "worktree", "remove", "--force", str(tree))
+        _add_worktree(context, context.root, tree, stack)
+        yield tree
 
 
-def _git(context: Context, *words: str) -> Done:
-    done = git.ask(context.root, context.run, *words)
+def _add_worktree(context: Context, folder: Path, tree: Path, stack: ExitStack) -> None:
+    """Let a repository check out its HEAD, and each submodule in it its own: what was fetched once is there, without the network."""
+    top = Path(_git(context, "rev-parse", "--show-toplevel", folder=folder).out.rstrip("\n"))
+    _git(context, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD", folder=folder)
+    stack.callback(_git, context, "worktree", "remove", "--force", str(tree), folder=folder)
+    for path in git.submodules(tree):
+        if (top / path / ".git").exists():  # one that was not fetched was no part of the first build either
+            _add_worktree(context, top / path, tree / path, stack)
+
+
+def _git(context: Context, *words: str, folder: Path | None = None) -> Done:
+    folder = folder or context.root
+    done = git.ask(folder, context.run, *words)
     if done.code:
-        raise ConfigError(f"git {words[0]} fails in {context.root}", why=done.err.strip(), hint="a release is built from a git repository")
+        raise ConfigError(f"git {words[0]} fails in {folder}", why=done.err.strip(), hint="a release is built from a git repository")
     return done

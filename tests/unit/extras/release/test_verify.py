@@ -248,6 +248,7 @@ def test_a_second_build_has_folders_of_its_own(make, package, monkeypatch):
     words = [call[3:] for call in context.run.calls]
     assert [
         ("status", "--porcelain", "--untracked-files=no"),
+        ("rev-parse", "--show-toplevel"),
         ("worktree", "add", "--detach", "--quiet", str(tree), "HEAD"),
         ("rev-parse", "--show-prefix"),
         ("worktree", "remove", "--force", str(tree)),
@@ -260,6 +261,32 @@ def test_a_second_build_has_folders_of_its_own(make, package, monkeypatch):
         verify.again(dist, context, broken)
     assert ("worktree", "remove") == context.run.calls[-1][3:5]
     assert "CROSSTASKS_RELEASE_DIST" not in os.environ
+
+
+def test_submodules_are_checked_out_from_what_is_here(make, tmp_path):
+    """Each by its own repository, those in it too, and removed before the one around it; one that was not fetched is not there again."""
+    for path in ("in/a/b", "c"):
+        (tmp_path / "top" / path).mkdir(parents=True)
+    for path in ("in/a", "in/a/b"):
+        (tmp_path / "top" / path / ".git").touch()
+    modules = {"top": "path = in/a\npath = c\n", "a": "path = b\n"}
+
+    def answer(argv):
+        if "add" in argv:
+            (tree := Path(argv[-2])).mkdir(parents=True)
+            (tree / ".gitmodules").write_text(modules.get(Path(argv[2]).name, ""))
+        return f"{argv[2]}\n" if "--show-toplevel" in argv else ""
+
+    context = replace(make({("git",): answer}).context, root=tmp_path / "top")
+    with verify.worktree(context) as tree:
+        places = {"": tree, "in/a": tree / "in" / "a", "in/a/b": tree / "in" / "a" / "b"}
+        assert all(place.is_dir() for place in places.values())
+    calls = [(call[2], *call[3:5], call[-1 if "remove" in call else -2]) for call in context.run.calls if call[3] == "worktree"]
+    rows = [(str(tmp_path / "top" / path), "worktree", str(place)) for path, place in places.items()]
+    added, removed = (
+        [(folder, word, kind, place) for folder, word, place in some] for kind, some in (("add", rows), ("remove", rows[::-1]))
+    )
+    assert [*added, *removed] == calls
 
 
 def test_only_what_was_committed_is_built_again(make):
