@@ -87,7 +87,12 @@ def test_a_reproducible_build_with_submodules(project, tmp_path):
     for place in (".", *places):
         listed = subprocess.run(("git", "worktree", "list"), cwd=folder / place, capture_output=True, text=True, check=True)
         assert 1 == len(listed.stdout.splitlines())
-    assert "" == subprocess.run(("git", "status", "--porcelain", "--untracked-files=no"), cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert (
+        ""
+        == subprocess.run(
+            ("git", "status", "--porcelain", "--untracked-files=no"), cwd=folder, capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_a_build_that_holds_its_own_folder(project):
