@@ -22,7 +22,8 @@ from ..catalog.machines import BY_TRIPLE, host_triple
 from ..catalog.recipes import SUITE
 from ..clients import engines
 from ..core import cache
-from ..core.steps import Absent
+from ..core.steps import Question
+from ..facts.engine import Engine
 from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
 from . import emulation, image, rust_packages, toolchain, tools
@@ -40,8 +41,8 @@ def take(step: Provision, context: Context) -> None:
     cache.prepare(context.cache)
     # a pull shows how far it is, and who registers may have to agree
     timer = nullcontext() if isinstance(step, PullImage | RegisterEmulator) else progress.timer(progress.step_words(step))
-    engine = context.facts.engine
-    with engines.no_orphans("" if isinstance(engine, Absent) else engine.command), timer:
+    engine = context.facts.answers.get(Question("engine"))
+    with engines.no_orphans(engine.command if isinstance(engine, Engine) else ""), timer:
         _take(step, context)
 
 
