@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ..catalog.ingredients import Toolchain
+from ..catalog.targets import find
 from ..core import cache, looking
 
 if TYPE_CHECKING:
@@ -100,6 +101,12 @@ def toolchain(folder: Path) -> Toolchain | None:
     except (OSError, msgspec.MsgspecError):
         return None
     return read if any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")) else None
+
+
+def unused(content: Toolchain | None, triples: Iterable[str]) -> tuple[str, ...]:
+    """Return where the standard libraries lie, in a toolchain of ours, that are neither its host's nor any of these targets'."""
+    used = {part for triple in triples for part in find(triple).triples}
+    return tuple(f"lib/rustlib/{triple}/" for triple in content.standard if triple not in {content.host, *used}) if content else ()
 
 
 MARKER_KEYS: Final = {

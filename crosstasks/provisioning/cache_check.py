@@ -7,13 +7,14 @@ What the patterns know was seen: bytes were flipped, and pages zeroed, in every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..core import cache, files
 from ..core.errors import ToolDamaged, without_colours
+from ..facts import inventory
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -61,17 +62,18 @@ def check(route: Route, context: Context, line: str = "") -> None:
     """
     tool = (str(Path(route.tool.path).parent.parent),) if route.tool else ()
     for path in dict.fromkeys((route.toolchain.path, route.host_toolchain.path, *tool)):
-        with intact(Path(path), context, line):
+        with intact(Path(path), context, (route.target,), line):
             pass
 
 
 @contextmanager
-def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
+def intact(folder: Path, context: Context, triples: Sequence[str], line: str = "") -> Iterator[None]:
     """Compare a folder with what was installed, and hold its lock: nothing is added to it meanwhile. One that is not ours is left alone.
 
     Args:
         folder: of a tool or a toolchain.
         context: for our cache.
+        triples: the targets whose standard libraries are compared, beside the host's.
         line: the output that suggested damage, if there is any.
 
     Raises:
@@ -82,7 +84,8 @@ def intact(folder: Path, context: Context, line: str = "") -> Iterator[None]:
         yield
         return
     with cache.lock(lock, context.say):
-        wrong = cache.describe(cache.changed_files(folder))
+        others = inventory.unused(inventory.toolchain(folder), triples)
+        wrong = cache.describe(cache.changed_files(folder, but=others))
         if line and folder.is_dir() and not (folder / cache.ALL).is_file():
             wrong = "an older crosstasks made it, and noted no checksums"
         if wrong:

@@ -22,7 +22,7 @@ from ... import pipeline, provisioning
 from ...catalog import recipes
 from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
 from ...catalog.machines import MACHINES
-from ...catalog.targets import OCI_ARCH, find
+from ...catalog.targets import OCI_ARCH
 from ...clients import engines
 from ...context import on_platform
 from ...core import cache, files
@@ -74,7 +74,7 @@ def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: P
             for kind, folder in dict.fromkeys(part for plan in plans for part in _parts(plan)):
                 if (kind, folder.name) not in users:
                     context.say(f"packing {folder.name}")
-                    with cache_check.intact(folder, context):
+                    with cache_check.intact(folder, context, triples):
                         writer.add(
                             f"{kind}s/{folder.name}.tar.gz", kind, folder.name, partial(bundle.pack, folder, **_selection(folder, triples))
                         )
@@ -99,15 +99,11 @@ def _parts(plan: Plan) -> Iterator[tuple[Kind, Path]]:
 def _selection(folder: Path, triples: Sequence[str]) -> Mapping[str, Any]:
     """Leave out of a toolchain the standard libraries of other targets, which other projects asked for: one target costs one target."""
     content = inventory.toolchain(folder)
-    if content is None:  # a tool
-        return {}
-    selected = {content.host, *(part for triple in triples for part in find(triple).triples)}
-    others = [triple for triple in content.standard if triple not in selected]
-    left = tuple(f"lib/rustlib/{triple}/" for triple in others)
-    if not others:
+    left = inventory.unused(content, triples)
+    if not (content and left):
         return {}
     sums = (folder / cache.ALL).read_text("utf-8").splitlines(keepends=True)
-    rest = structs.replace(content, standard=tuple(triple for triple in content.standard if triple not in others))
+    rest = structs.replace(content, standard=tuple(one for one in content.standard if f"lib/rustlib/{one}/" not in left))
     contents = {
         cache.ALL: "".join(line for line in sums if not line.partition("  ")[2].startswith(left)).encode(),
         inventory.MARKER: toolchain.marker(rest).encode(),

@@ -8,9 +8,12 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock, Timeout
 
+from crosstasks.catalog.ingredients import Toolchain
 from crosstasks.core import cache
 from crosstasks.core.errors import ToolDamaged
-from crosstasks.provisioning import cache_check
+from crosstasks.provisioning import cache_check, toolchain
+from crosstasks.testing import AMD64 as HOST
+from crosstasks.testing import ARM64 as ARM
 from crosstasks.testing import config
 
 RLIB = "/t/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd-d0233f198e8667ce.rlib"
@@ -80,6 +83,7 @@ def used(tmp_path):
         "host_toolchain": SimpleNamespace(path=str(theirs)),
         "tool": SimpleNamespace(path=f"{tool}/bin/cross"),
     }
+    named["target"] = ARM
     return SimpleNamespace(**named), SimpleNamespace(cache=tmp_path / "cache", config=config(), say=lambda _line: None)
 
 
@@ -116,12 +120,12 @@ def test_what_is_being_packed_is_not_added_to(used):
     route, context = used
     folder = Path(route.toolchain.path)
     lock = FileLock(context.cache / "rustup/making" / f".{folder.name}.lock", timeout=0)
-    with cache_check.intact(folder, context), pytest.raises(Timeout):
+    with cache_check.intact(folder, context, ()), pytest.raises(Timeout):
         lock.acquire()
     with lock:
         pass
     (folder / "bin/cross").write_text("another")
-    with pytest.raises(ToolDamaged), cache_check.intact(folder, context):
+    with pytest.raises(ToolDamaged), cache_check.intact(folder, context, ()):
         pytest.fail("it was taken for whole")
 
 
@@ -138,6 +142,23 @@ def test_what_a_kill_leaves_of_a_damaged_tool_is_no_tool(used, monkeypatch):
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["cross-x"]
 
 
+def test_only_what_the_target_needs_is_compared(used):
+    """A toolchain of sixty targets is no reason to read sixty standard libraries for one."""
+    route, context = used
+    folder = Path(route.toolchain.path)
+    (folder / "bin/rustc").touch()
+    for triple in (HOST, ARM, "s390x-unknown-linux-gnu"):
+        (folder / "lib/rustlib" / triple).mkdir(parents=True)
+        (folder / "lib/rustlib" / triple / "std").write_text("a library")
+    cache.note_checksums(folder)
+    here = {"name": folder.name, "path": str(folder), "source": "cache", "why": ""}
+    toolchain.mark(folder, Toolchain(release="1.85.0", host=HOST, standard=(HOST, ARM, "s390x-unknown-linux-gnu"), **here))
+    (folder / "lib/rustlib/s390x-unknown-linux-gnu/std").write_text("another")
+    assert cache_check.check_after_failure(route, SAID, context) is None
+    (folder / f"lib/rustlib/{ARM}/std").write_text("another")
+    assert f"lib/rustlib/{ARM}/std is not what was installed" in cache_check.check_after_failure(route, SAID, context).why
+
+
 def test_what_is_the_users_stays(used):
     """It is not even compared; nor does what is whole go."""
     route, context = used
@@ -151,7 +172,7 @@ def test_what_has_no_checksums_goes_where_it_smells(used):
     route, context = used
     folder = Path(route.toolchain.path)
     (folder / cache.ALL).unlink()
-    with cache_check.intact(folder, context):
+    with cache_check.intact(folder, context, ()):
         pass
     assert cache_check.check_after_failure(route, "error[E0425]: cannot find value", context) is None
     assert "an older crosstasks made it, and noted no checksums: " + SAID == cache_check.check_after_failure(route, SAID, context).why
