@@ -46,7 +46,7 @@ def own_cache(cache):
     """A cache that lives from run to run, with toolchains for one target: all of a toolchain goes into the bundle, and other tests add targets."""
     folder = cache / "around" / "bundle"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("answers", "debian", "tools"):
+    for name in ("answers", "debian", "images", "tools"):
         (cache / name).mkdir(exist_ok=True)
         with suppress(FileExistsError):
             (folder / name).symlink_to(cache / name)

@@ -90,9 +90,9 @@ def small():
     return replace(wanted("x86_64" if HOST == "linux/amd64" else "aarch64"), base=SMALL)
 
 
-def build(recipe, archive, folder):
+def build(recipe, archive, folder, *, takes_parts=False):
     """Build an image, and return what the engine says of it."""
-    image.build(recipe, engine="docker", folder=folder, archive=archive, spawn=SPAWN, say=silent)
+    image.build(recipe, engine="docker", folder=folder, archive=archive, spawn=SPAWN, say=silent, takes_parts=takes_parts)
     (found,) = engines.inspect("docker", (recipe.tag,))
     return found
 
@@ -109,10 +109,10 @@ def left_in(folder):
 
 
 @pytest.fixture(scope="module")
-def foreign(archive, own, tmp_path_factory):
+def foreign(archive, own, cache):
     """An image for a target of another architecture, with a library of it."""
     recipe = own(wanted(FOREIGN, packages=("zlib1g-dev",)))
-    return recipe, build(recipe, archive, tmp_path_factory.mktemp("images"))
+    return recipe, build(recipe, archive, cache / "images", takes_parts=True)
 
 
 # the archive
@@ -269,10 +269,10 @@ def test_the_image_holds_one_emulator_and_no_documentation(foreign):
     assert done.stdout.split() == ["1", "30"], done.stdout
 
 
-def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, own, folder):
+def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, own, cache):
     """By the very names in the environment; what all targets share are the same layers, which the engine keeps once."""
     recipe = own(recipes.lean(wanted("windows")))
-    found = build(recipe, archive, folder)
+    found = build(recipe, archive, cache / "images", takes_parts=True)
     done = shell(
         recipe.tag,
         """cd /tmp; echo 'int main(void) { return 0; }' >a.c; cp a.c a.cc
