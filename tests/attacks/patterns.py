@@ -126,12 +126,12 @@ def too_slow(way, pattern):
 
 
 def seconds(way, pattern, text, size):
-    """Return how long a call takes, the quickest of ten if it is near the limit: what the machine does besides makes some of them slow."""
+    """Return how long a call takes, the quickest of four if it is near the limit: what the machine does besides makes some of them slow."""
     begin, again = text
     whole = (begin + again * (size // len(again) + 1))[:size]
     whole = whole.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else whole
     quickest = float("inf")
-    for _ in range(10):
+    for _ in range(4):
         begun = time.process_time()
         ask(way, pattern, whole)
         quickest = min(quickest, time.process_time() - begun)
