@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..catalog.targets import find
+from ..catalog.targets import find, variable
 from ..clients import engines, git, network, process
 from ..clients.engines import is_abandoned
 from ..core import cache, files, looking
@@ -340,7 +340,7 @@ def _cargo(route: Route, _target_dir: Path, context: Context, env: Env) -> tuple
     cargo = f"{route.host_toolchain.path}/bin/cargo"
     env = {**env, **(environment.ndk(route.target, route.sdk) if route.sdk else {})}
     if linker := context.config.target(route.target).linker:
-        env = {**env, f"CARGO_TARGET_{environment.variable(route.target)}_LINKER": linker}
+        env = {**env, f"CARGO_TARGET_{variable(route.target)}_LINKER": linker}
     return ((route.nextest.path,), {**env, "CARGO": cargo}) if route.nextest else ((cargo,), env)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
-from ..catalog.targets import STATIC_PIE, catalogue
+from ..catalog.targets import STATIC_PIE, catalogue, variable
 from ..clients import network
 from ..core.steps import Env
 from ..facts.probes import maps_folders
@@ -84,11 +84,6 @@ class Call(Struct, frozen=True, kw_only=True):
     width: int = 0
     path: str
     env: Mapping[str, str] = {}
-
-
-def variable(triple: str) -> str:
-    """Return a triple as it stands in the names of environment variables."""
-    return triple.upper().replace("-", "_").replace(".", "_")
 
 
 def cross_variable(triple: str, repository: Repository, key: str) -> str:

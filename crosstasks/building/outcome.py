@@ -29,7 +29,7 @@ from ..clients.engines import RUN
 from ..core import errors
 from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, ToolMissing, without_colours
 from ..core.results import Container
-from ..facts.engine import Engine, identity
+from ..facts.engine import Engine, identity, platform
 
 if TYPE_CHECKING:
     from ..clients.engines import EngineClient
@@ -259,5 +259,5 @@ class Witness:
             id=str(answer["Id"]),
             image=str(config.get("Image") or answer.get("ImageName") or ""),
             digest=digests[0] if digests else identity(image),
-            platform="/".join(str(image[key]) for key in ("Os", "Architecture", "Variant") if image.get(key)),
+            platform=platform(image),
         )

@@ -347,3 +347,8 @@ def loader(target: Target) -> str:
             return f"/system/bin/linker{'64' if target.bits == 64 else ''}"
         case _:
             return ""
+
+
+def variable(word: str) -> str:
+    """Return a triple, an alias or an option as it stands in the names of variables: those of cargo, and our own."""
+    return word.upper().replace("-", "_").replace(".", "_")

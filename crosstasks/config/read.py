@@ -135,7 +135,7 @@ def slot(name: str) -> Slot | None:
     """
     for prefix, model, triple in _prefixes(name):
         for key in model.__struct_encode_fields__:
-            if name == f"{prefix}{variable(key)}":
+            if name == f"{prefix}{targets.variable(key)}":
                 return Slot(model, key, triple)
     return None
 
@@ -146,12 +146,7 @@ def _prefixes(name: str) -> Iterator[tuple[str, Model, str]]:
     yield f"{PREFIX}RELEASE_", Release, ""
     for row in targets.catalogue().values() if name.startswith(TARGET) else ():
         for word in (row.triple, *row.aliases):
-            yield f"{TARGET}{variable(word)}_", TargetOptions, row.triple
-
-
-def variable(word: str) -> str:
-    """Return an option, a triple or an alias as it stands in the names of variables."""
-    return word.upper().replace("-", "_").replace(".", "_")
+            yield f"{TARGET}{targets.variable(word)}_", TargetOptions, row.triple
 
 
 def unknown(name: str) -> str:
@@ -163,7 +158,7 @@ def unknown(name: str) -> str:
         if not of_target:
             return "names no target; it is CROSSTASKS_TARGET_<TRIPLE>_<OPTION>"
         known, others = [max(of_target, key=lambda row: len(row[0]))], ()
-    names = (f"{prefix}{variable(key)}" for prefix, model in known for key in model.__struct_encode_fields__)
+    names = (f"{prefix}{targets.variable(key)}" for prefix, model in known for key in model.__struct_encode_fields__)
     return f"unknown variable{likely(name, (*names, *others))}"
 
 

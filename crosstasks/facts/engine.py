@@ -392,6 +392,11 @@ def identity(inspected: Mapping[str, Any]) -> str:
     return image if ":" in image else f"sha256:{image}"
 
 
+def platform(inspected: Mapping[str, Any]) -> str:
+    """Return an image's platform, ``linux/arm/v7``, from what ``image inspect`` prints."""
+    return "/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key))
+
+
 def parse_image(ref: str, done: Done) -> LocalImage | Absent:
     """Read what ``image inspect`` prints."""
     inspected = table(done)
@@ -402,7 +407,7 @@ def parse_image(ref: str, done: Done) -> LocalImage | Absent:
             ref=ref,
             id=identity(inspected),
             digests=tuple(inspected.get("RepoDigests") or ()),
-            platform="/".join(str(inspected[key]) for key in ("Os", "Architecture", "Variant") if inspected.get(key)),
+            platform=platform(inspected),
             labels=(inspected.get("Config") or {}).get("Labels") or inspected.get("Labels") or {},
         )
     except SHAPE as error:

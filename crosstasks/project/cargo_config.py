@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from ..catalog.targets import catalogue
+from ..catalog.targets import catalogue, variable
 from ..core import toml_file
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def parse(read: Sequence[tuple[Path, Mapping[str, Any]]], environ: Mapping[str, 
     folder = environ.get("CARGO_TARGET_DIR") or environ.get("CARGO_BUILD_TARGET_DIR") or ""
     for triple in catalogue():
         for key, values in settings.items():
-            name = f"CARGO_TARGET_{triple.upper().replace('-', '_').replace('.', '_')}_{key.upper()}"
+            name = f"CARGO_TARGET_{variable(triple)}_{key.upper()}"
             if name in environ:
                 values[triple] = environ[name]
     target_dir = str(cwd / folder) if folder else ""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..clients.debian.deb import members
-from ..clients.debian.index import Package
+from ..clients.debian.index import Package, megabytes
 from ..core import files, versions
 from ..core.errors import ToolMissing
 from ..facts.debian import RUSTC, SOURCE, STD, plain, release
@@ -289,11 +289,10 @@ def from_debian(
 def _unpack(parts: Parts, want: InstallToolchain, folder: Path, archive: Archive, say: Say) -> str:
     """Fetch the packages, and unpack them into a folder; return the glibc that the programs need, if they are among them."""
     packages = parts.all()
-    size = sum(package.size for package in packages) / 1e6
     what = ", ".join(
         (*(["rustc", "cargo"] if parts.programs else ()), *parts.standard, *(["source"] if parts.library else ()), *parts.components)
     )
-    say(f"fetching {len(packages)} packages of Debian, {size:.0f} MB: Rust {want.release} for {want.host}: {what}")
+    say(f"fetching {len(packages)} packages of Debian, {megabytes(packages)} MB: Rust {want.release} for {want.host}: {what}")
     debs = dict(zip(packages, archive.fetch(packages), strict=True))
     glibc = ""
     if parts.programs:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from ..building.environment import variable
-from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image
+from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image, variable
 from ..clients import engines
 from ..core import files, versions
 from ..core.errors import CrosstasksError, EngineFailed, TimedOut, ToolMissing

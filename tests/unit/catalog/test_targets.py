@@ -12,8 +12,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 
 from crosstasks.catalog import targets
 from crosstasks.catalog.recipes import NO_COMPILER
-from crosstasks.catalog.targets import ARCHES, OCI_ARCH, catalogue, default_image, find, names
-from crosstasks.config.read import variable
+from crosstasks.catalog.targets import ARCHES, OCI_ARCH, catalogue, default_image, find, names, variable
 from crosstasks.core.errors import ConfigError
 
 

@@ -16,7 +16,7 @@ from crosstasks.catalog import targets
 from crosstasks.config.configuration import Config, check_members, load
 from crosstasks.config.documents import find, lines
 from crosstasks.config.options import File, Options, Release, TargetOptions
-from crosstasks.config.read import OTHER_VARIABLES, slot, triple_of, variable, verb
+from crosstasks.config.read import OTHER_VARIABLES, slot, triple_of, verb
 from crosstasks.core.errors import ConfigError
 from crosstasks.core.looking import Platform
 from crosstasks.facts.host import parse
@@ -363,7 +363,7 @@ def test_every_target_has_variables():
     names = [(row.triple, name) for row in targets.catalogue().values() for name in (row.triple, *row.aliases)]
     for triple, name in names:
         for key in TargetOptions.__struct_encode_fields__:
-            assert slot(f"CROSSTASKS_TARGET_{variable(name)}_{variable(key)}") == (TargetOptions, key, triple)
+            assert slot(f"CROSSTASKS_TARGET_{targets.variable(name)}_{targets.variable(key)}") == (TargetOptions, key, triple)
 
 
 # what is wrong
