@@ -218,8 +218,8 @@ def make_once(path: Path, make: Callable[[Path], None], first: Sequence[str], sa
 
 
 def note_checksums(folder: Path, but: Collection[str] = ()) -> None:
-    """Note every file of a folder, *but* those (``lib/list``) that are written anew when something is added."""
-    _write(folder, ALL, (path for path in folder.rglob("*") if path.relative_to(folder).as_posix() not in but))
+    """Note every file of a folder, *but* those (``lib/list``) that are written anew when something is added; what is noted stays so."""
+    _write(folder, ALL, (path for path in folder.rglob("*") if path.relative_to(folder).as_posix() not in but), dict(_noted(folder / ALL)))
 
 
 def mismatch(folder: Path) -> str:
@@ -237,15 +237,14 @@ def changed_files(folder: Path, listed: str = ALL, *, but: tuple[str, ...] = ())
     Args:
         but: beginnings of names that are not compared (``lib/rustlib/x86_64-pc-windows-gnu/``).
     """
-    try:
-        lines = (folder / listed).read_text("utf-8").splitlines()
-    except OSError:
-        return ()
-    except UnicodeDecodeError:
-        return (listed,)
-    rows = [row for line in lines if not (row := line.partition("  "))[2].startswith(but)]
-    now = _hashes([folder / name for _, _, name in rows])
-    return tuple(name or listed for (expected, _, name), digest in zip(rows, now, strict=True) if expected != digest)
+    rows = [(name, expected) for name, expected in _noted(folder / listed) if not name.startswith(but)]
+    now = _hashes([folder / name for name, _ in rows])
+    return tuple(name or listed for (name, expected), digest in zip(rows, now, strict=True) if expected != digest)
+
+
+def _noted(path: Path) -> list[tuple[str, str]]:
+    """Return names and checksums of a list; nothing if there is none, and other names where it is damaged, of files that are not there."""
+    return [(name, digest) for digest, _, name in (line.partition("  ") for line in files.read(path).splitlines())]
 
 
 def describe(names: Sequence[str]) -> str:
@@ -258,10 +257,12 @@ EXEMPT: Final = frozenset({ALL, COMPLETE, "__pycache__"})
 """Our own files, and what Python writes anew when it likes."""
 
 
-def _write(folder: Path, listed: str, paths: Iterable[Path]) -> None:
+def _write(folder: Path, listed: str, paths: Iterable[Path], noted: Mapping[str, str] = {}) -> None:
     regular = sorted(path for path in paths if path.is_file() and not path.is_symlink() and not EXEMPT & {path.name, path.parent.name})
-    rows = zip(_hashes(regular), regular, strict=True)
-    files.write(folder / listed, "".join(f"{digest}  {path.relative_to(folder).as_posix()}\n" for digest, path in rows))
+    names = [path.relative_to(folder).as_posix() for path in regular]
+    new = [name for name in names if name not in noted]
+    digests = {**noted, **dict(zip(new, _hashes([folder / name for name in new]), strict=True))}
+    files.write(folder / listed, "".join(f"{digests[name]}  {name}\n" for name in names))
 
 
 def _hashes(paths: Sequence[Path]) -> list[str]:

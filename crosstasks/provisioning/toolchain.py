@@ -61,7 +61,7 @@ class Addition(Struct, frozen=True, kw_only=True):
     Attributes:
         step: what is asked for, and what is there already, so that adding a target takes none away.
         present: what is there, of the same origin; another's cannot be added to.
-        base: the same, if it may be added to: its files are noted again afterwards, and damage would be noted as good.
+        base: the same, if it may be added to: of its own files, and those of these targets, none is damaged.
         folder: an empty one, for what is made aside.
     """
 
@@ -82,7 +82,7 @@ def addition(home: Path, step: InstallToolchain, origin: str, say: Say) -> Itera
         present = inventory.toolchain(place)
         if present and present.origin != origin:
             present = None
-        wrong = cache.describe(cache.changed_files(place))
+        wrong = cache.describe(cache.changed_files(place, but=inventory.unused(present, step.triples)))
         if wrong:
             say(f"{place} is made anew: {wrong}")
         yield Addition(step=union(step, present), present=present, base=None if wrong else present, folder=folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.core import cache
+from crosstasks.core import cache, files
 
 
 def filled(folder):
@@ -89,3 +89,17 @@ def test_all_files_are_compared_when_asked(made):
     assert ("", ("lib/part",)) == (cache.mismatch(made), cache.changed_files(made))
     (made / cache.ALL).unlink()
     assert () == cache.changed_files(made)
+
+
+def test_what_is_noted_is_not_read_again(tmp_path, monkeypatch):
+    """Of a toolchain of sixty targets the next one reads its own files; damage of the others is not noted as good."""
+    (tmp_path / "old").write_text("as installed")
+    cache.note_checksums(tmp_path)
+    (tmp_path / "old").write_text("damaged")
+    (tmp_path / "new").write_text("added")
+    read = []
+    monkeypatch.setattr(cache, "_hash", lambda path: read.append(path.name) or files.sha256(path))
+    cache.note_checksums(tmp_path)
+    assert ["new"] == read
+    assert ("old",) == cache.changed_files(tmp_path)
+    assert () == cache.changed_files(tmp_path, but=("old",))
