@@ -156,8 +156,9 @@ def run(look: Look, engine: Engine, platform: str, *options: str) -> Done | Abse
     argv = ("run", "--rm", "--name", name, *labels, "--platform", platform, "--pull", "never", "--network", "none", *options, image)
     try:
         return look.run((engine.command, *argv), timeout=PATIENCE)
-    except BaseException:  # also Ctrl-C
-        look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
+    except BaseException:  # also Ctrl-C, which an engine that does not answer must not hide
+        with suppress(CrosstasksError):
+            look.run((engine.command, "rm", "--force", name), timeout=PATIENCE)
         raise
     finally:
         look.run((engine.command, "rmi", "--force", image), timeout=PATIENCE)
