@@ -134,7 +134,7 @@ def slot(name: str) -> Slot | None:
     =======================================================  ================================
     """
     for prefix, model, triple in _prefixes(name):
-        for key in model.__struct_encode_fields__:
+        for key in model.__struct_encode_fields__ if name.startswith(prefix) else ():
             if name == f"{prefix}{targets.variable(key)}":
                 return Slot(model, key, triple)
     return None
