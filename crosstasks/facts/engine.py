@@ -130,7 +130,7 @@ class Engine(Struct, frozen=True, kw_only=True):
         return PROGRAMS[self.kind]
 
     @property
-    def takes_parts(self) -> bool:
+    def shares_layers(self) -> bool:
         """Whether an archive may lack layers that the engine holds: Docker's own stores look first (moby, image/tarexport/load.go)."""
         return self.kind == "docker" and self.store not in {"", "containerd"}
 

@@ -28,7 +28,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import cache, files
 from ..core.errors import ImageFailed
-from .layers import USR_LINKS, Layer, Part, compose, copy, directory, link, write
+from .layers import USR_LINKS, Layer, LayerContents, compose, copy, directory, link, write
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Recipe
@@ -83,12 +83,12 @@ def provide(recipe: Recipe, context: Context) -> None:
     files = WINE_FILES if recipe.emulator == WINE else SPAWN_FILES
     spawn = files if recipe.base == BASE else ()
     folder, archive = context.cache / "images", context.debian_archive(recipe.suite)
-    parts = context.engine.takes_parts
-    build(recipe, engine=context.engine.command, folder=folder, archive=archive, spawn=spawn, say=context.say, takes_parts=parts)
+    parts = context.engine.shares_layers
+    build(recipe, engine=context.engine.command, folder=folder, archive=archive, spawn=spawn, say=context.say, shares_layers=parts)
 
 
 def build(
-    recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say, takes_parts: bool = False
+    recipe: Recipe, *, engine: str, folder: Path, archive: Archive, spawn: Sequence[Path], say: Say, shares_layers: bool = False
 ) -> None:
     """Build the image of a recipe and load it into the engine.
 
@@ -96,7 +96,7 @@ def build(
         engine: the command of docker or podman.
         folder: of our cache, for what is being made.
         spawn: the files that the image keeps in ``recipes.SPAWN``.
-        takes_parts: the engine is given none of the layers that it holds, and they are not made again.
+        shares_layers: the engine is given none of the layers that it holds, and they are not made again.
 
     Raises:
         ImageFailed: a package holds what an image must not, or the engine refuses.
@@ -113,7 +113,7 @@ def build(
 
         every = packages(recipe, archive)
         parts = _parts(recipe, every)
-        held = _held(parts, folder / LAYERS, engine) if takes_parts else ()
+        held = _held(parts, folder / LAYERS, engine) if shares_layers else ()
         authorities = archive.single("ca-certificates", "all")  # alone: what it depends on is for its maintainer script
         new = [*(package for part in parts[len(held) :] for package in part.packages), authorities]
         upon = f", on {len(held)} layer{'s' * (len(held) != 1)} that the engine holds" if held else ""
@@ -181,7 +181,7 @@ def _libraries(closure: Sequence[Package], there: Sequence[Package]) -> tuple[Pa
     return tuple(package for package in closure if package not in doubled | served)
 
 
-def _parts(recipe: Recipe, parts: Packages) -> tuple[Part, ...]:
+def _parts(recipe: Recipe, parts: Packages) -> tuple[LayerContents, ...]:
     """Say which packages make which layer, from below: those of all targets, the target's libraries, its tools, its emulator.
 
     What lies above wins where two hold the same path. No link of a layer may come again above it as a folder: it would hide what is below.
@@ -192,13 +192,13 @@ def _parts(recipe: Recipe, parts: Packages) -> tuple[Part, ...]:
     libraries = [package for package in parts.target if package not in tools]
     return (
         # bullseye's which is no alternative, and a file
-        *(Part(group, without=frozenset(LINKS) - {"usr/bin/which"}) for group in groups(parts.base)),
+        *(LayerContents(group, without=frozenset(LINKS) - {"usr/bin/which"}) for group in groups(parts.base)),
         # only what is linked against: their programs would hide the image's
-        *(Part(group, outside=PROGRAMS) for group in groups(libraries)),
-        *(Part(group, without=frozenset(recipe.links)) for group in groups(tools)),
-        *(Part(group) for group in groups([package for package in parts.emulator if package not in emulators])),
+        *(LayerContents(group, outside=PROGRAMS) for group in groups(libraries)),
+        *(LayerContents(group, without=frozenset(recipe.links)) for group in groups(tools)),
+        *(LayerContents(group) for group in groups([package for package in parts.emulator if package not in emulators])),
         # bookworm's -static is the emulator, trixie's is a link to the one without; sixty others lie behind it
-        *(Part(group, only=qemu) for group in groups(emulators)),
+        *(LayerContents(group, only=qemu) for group in groups(emulators)),
     )
 
 
@@ -218,7 +218,7 @@ Made: TypeAlias = tuple[Layer, IO[bytes] | None]
 """A layer, and the file that holds it; none for one that the engine holds."""
 
 
-def _held(parts: Sequence[Part], folder: Path, engine: str) -> tuple[Layer, ...]:
+def _held(parts: Sequence[LayerContents], folder: Path, engine: str) -> tuple[Layer, ...]:
     """Return the layers, from below, that were made before, and that an image of ours in the engine begins with."""
     images = [image["RootFS"]["Layers"] for image in engines.EngineClient(engine).images("crosstasks.image")]
     layers: list[Layer] = []
@@ -232,7 +232,7 @@ def _held(parts: Sequence[Part], folder: Path, engine: str) -> tuple[Layer, ...]
     return tuple(layers)
 
 
-def _compose_each(parts: Sequence[Part], archive: Archive, file: Callable[[], IO[bytes]]) -> tuple[Made, ...]:
+def _compose_each(parts: Sequence[LayerContents], archive: Archive, file: Callable[[], IO[bytes]]) -> tuple[Made, ...]:
     """Compose layers side by side, each as soon as its packages are there, while the next are fetched; the largest first."""
     order = sorted(range(len(parts)), key=lambda number: -sum(package.size for package in parts[number].packages))
     pool = ThreadPoolExecutor(os.cpu_count())

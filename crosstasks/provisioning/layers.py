@@ -48,7 +48,7 @@ class Layer(Struct, frozen=True, kw_only=True):
     programs: frozenset[str]
 
 
-class Part(NamedTuple):
+class LayerContents(NamedTuple):
     """A layer to be: its packages, and which of their files it takes.
 
     Attributes:
@@ -85,7 +85,7 @@ def compose(file: IO[bytes], fill: Callable[[tarfile.TarFile], None]) -> tuple[L
     return Layer(size=size, digest=files.sha256(file), programs=programs), file
 
 
-def copy(part: Part, debs: Iterable[Path], tar: tarfile.TarFile) -> None:
+def copy(part: LayerContents, debs: Iterable[Path], tar: tarfile.TarFile) -> None:
     """Copy what a part takes of its packages' files."""
     names: set[str] = set()
     for deb in debs:

@@ -90,9 +90,9 @@ def small():
     return replace(wanted("x86_64" if HOST == "linux/amd64" else "aarch64"), base=SMALL)
 
 
-def build(recipe, archive, folder, *, takes_parts=False):
+def build(recipe, archive, folder, *, shares_layers=False):
     """Build an image, and return what the engine says of it."""
-    image.build(recipe, engine="docker", folder=folder, archive=archive, spawn=SPAWN, say=silent, takes_parts=takes_parts)
+    image.build(recipe, engine="docker", folder=folder, archive=archive, spawn=SPAWN, say=silent, shares_layers=shares_layers)
     (found,) = engines.inspect("docker", (recipe.tag,))
     return found
 
@@ -112,7 +112,7 @@ def left_in(folder):
 def foreign(archive, own, cache):
     """An image for a target of another architecture, with a library of it."""
     recipe = own(wanted(FOREIGN, packages=("zlib1g-dev",)))
-    return recipe, build(recipe, archive, cache / "images", takes_parts=True)
+    return recipe, build(recipe, archive, cache / "images", shares_layers=True)
 
 
 # the archive
@@ -272,7 +272,7 @@ def test_the_image_holds_one_emulator_and_no_documentation(foreign):
 def test_windows_programs_are_built_and_share_what_lies_below(foreign, archive, own, cache):
     """By the very names in the environment; what all targets share are the same layers, which the engine keeps once."""
     recipe = own(recipes.lean(wanted("windows")))
-    found = build(recipe, archive, cache / "images", takes_parts=True)
+    found = build(recipe, archive, cache / "images", shares_layers=True)
     done = shell(
         recipe.tag,
         """cd /tmp; echo 'int main(void) { return 0; }' >a.c; cp a.c a.cc
@@ -290,7 +290,7 @@ def test_layers_that_the_engine_holds_are_neither_made_nor_loaded_again(archive,
     """As it is with one target after another: the image is the same as without. What has gone meanwhile is made after all."""
     first = own(replace(small(), base=(*SMALL, "hostname"), packages=(), emulator=""))  # a layer that no other image has
     second, again, alone = (own(replace(first, packages=("ed",))) for _ in range(3))
-    options = {"engine": "docker", "folder": folder, "archive": archive, "spawn": (), "takes_parts": True}
+    options = {"engine": "docker", "folder": folder, "archive": archive, "spawn": (), "shares_layers": True}
     said = []
 
     def remove(line):
@@ -299,7 +299,7 @@ def test_layers_that_the_engine_holds_are_neither_made_nor_loaded_again(archive,
             subprocess.run(("docker", "rmi", first.tag, second.tag), check=True, capture_output=True)
 
     for recipe, say in ((first, silent), (second, said.append), (again, remove), (alone, silent)):
-        image.build(recipe, **{**options, "say": say, "takes_parts": recipe is not alone})
+        image.build(recipe, **{**options, "say": say, "shares_layers": recipe is not alone})
     assert ["on 1 layer that the engine holds", "on 2 layers that the engine holds"] == [
         line.partition(", ")[2].partition(", ")[2] for line in said[::2]
     ]

@@ -200,9 +200,9 @@ def build(tmp_path, monkeypatch):
 def test_what_the_engine_holds_is_not_made_again(build, loses):
     """Another target shares the layer below, whose packages are not fetched; one that the engine will not do without is made after all."""
     held, whole = Holding(loses=loses), Holding(loses=False)
-    build(held, recipe(), takes_parts=True)
+    build(held, recipe(), shares_layers=True)
     first = held.layers
-    fetched, lines = build(held, OTHER, takes_parts=True)
+    fetched, lines = build(held, OTHER, shares_layers=True)
     build(whole, OTHER)
     assert (whole.layers, first[0]) == (held.layers, whole.layers[0])
     assert [first, whole.layers[1:], *([whole.layers] if loses else [])] == held.given
@@ -214,10 +214,10 @@ def test_what_the_engine_holds_is_not_made_again(build, loses):
 def test_a_record_of_a_layer_that_cannot_be_read_is_none(tmp_path, build, kept):
     """The layer is made."""
     held = Holding(loses=False)
-    build(held, recipe(), takes_parts=True)
+    build(held, recipe(), shares_layers=True)
     for record in (tmp_path / "images" / image.LAYERS).iterdir():
         record.write_text(kept)
-    build(held, OTHER, takes_parts=True)
+    build(held, OTHER, shares_layers=True)
     assert held.layers == held.given[1]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from crosstasks.core.errors import ImageFailed
 from crosstasks.provisioning import layers
-from crosstasks.provisioning.layers import USR_LINKS, Part, place
+from crosstasks.provisioning.layers import USR_LINKS, LayerContents, place
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def copied(monkeypatch, *members):
     monkeypatch.setattr(layers, "members", lambda _deb: package(*members))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        layers.copy(Part(()), [Path("a.deb")], tar)
+        layers.copy(LayerContents(()), [Path("a.deb")], tar)
     stream.seek(0)
     with tarfile.open(fileobj=stream) as tar:
         return {member.name: member for member in tar}
@@ -132,6 +132,6 @@ def test_a_package_is_read_no_further_than_it_is_wanted(monkeypatch):
     monkeypatch.setattr(layers, "members", lambda _deb: told())
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        layers.copy(Part((), only=wanted), [Path("qemu.deb")], tar)
+        layers.copy(LayerContents((), only=wanted), [Path("qemu.deb")], tar)
         assert tar.getnames() == ["usr/bin/qemu-arm-static"]
     assert read == ["./usr/bin/qemu-aarch64-static", "./usr/bin/qemu-arm-static"]
