@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -190,18 +191,5 @@ class Offered:
 
     def __init__(self, indexes: Sequence[Index]) -> None:
         """Read nothing yet."""
-        self._indexes = indexes
-        self._packages: dict[str, tuple[Stanza, ...]] = {}
-        self._providers: dict[str, tuple[Provision, ...]] = {}
-
-    def packages(self, name: str) -> tuple[Stanza, ...]:
-        """Return what is called so."""
-        if name not in self._packages:
-            self._packages[name] = tuple(one for index in self._indexes for one in index.packages(name))
-        return self._packages[name]
-
-    def providers(self, name: str) -> tuple[Provision, ...]:
-        """Return what provides a name."""
-        if name not in self._providers:
-            self._providers[name] = tuple(one for index in self._indexes for one in index.providers(name))
-        return self._providers[name]
+        self.packages = cache(lambda name: tuple(one for index in indexes for one in index.packages(name)))
+        self.providers = cache(lambda name: tuple(one for index in indexes for one in index.providers(name)))

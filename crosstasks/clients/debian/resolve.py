@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from ...core.errors import ToolMissing
-from .index import Provision, Stanza
+from .index import Offered, Stanza
 
 ALL: Final = "all"
 """The architecture of packages that are for every one."""
@@ -77,16 +77,6 @@ class Relation(Struct, frozen=True):
     version: str = ""
 
 
-class Lists(Protocol):
-    """What the archive offers for the architectures that count."""
-
-    def packages(self, name: str) -> Iterable[Stanza]:
-        """Return what is called so, in every version and architecture."""
-
-    def providers(self, name: str) -> Iterable[Provision]:
-        """Return what provides a name."""
-
-
 class _Need(Struct, frozen=True):
     """One of *choices* is needed by a package."""
 
@@ -106,7 +96,7 @@ def _relation(text: str) -> Relation | None:
     return Relation(*(match[name] or "" for name in ("name", "qualifier", "operator", "version"))) if match else None
 
 
-def closure(names: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ...]:
+def closure(names: Sequence[str], lists: Offered, native: str) -> tuple[Stanza, ...]:
     """Return what is asked for and all that it depends on.
 
     Args:
@@ -126,7 +116,7 @@ def closure(names: Sequence[str], lists: Lists, native: str) -> tuple[Stanza, ..
 class _Machine:
     """A machine that was empty, and the packages for it."""
 
-    def __init__(self, lists: Lists, native: str) -> None:
+    def __init__(self, lists: Offered, native: str) -> None:
         self.lists, self.native = lists, native
         self.packages: dict[tuple[str, str], Stanza] = {}
         self._provided: dict[str, list[tuple[Stanza, str]]] = {}
