@@ -168,7 +168,7 @@ class Search:
         return [row for row in rows if (row.target, row.platform, row.packages) == fits and row.flavour in {"", self.flavour}]
 
     def engine(self, ref: str, *, source: str = "local", why: str = "the engine has it", **traits: Any) -> Choice:
-        """Ask the engine."""
+        """Ask the engine, and refuse an image of another digest than the locked one."""
         if unknown := self.facts.open(Question("image", ref)):
             return unknown
         image = self.facts.get(Question("image", ref))
@@ -178,7 +178,10 @@ class Search:
             return Absent(f"the engine's {ref} is for {image.platform}, not {self.platform}")
         label = {"glibc": "crosstasks.glibc", "glibc_floor": "crosstasks.libc", "compilers": "crosstasks.compilers"}
         traits |= {trait: traits.get(trait) or image.labels.get(key, "") for trait, key in label.items()}
-        return Image(ref=ref, platform=self.platform, source=source, digest=self.digest_of(image), why=why, **traits)
+        digest, row = self.digest_of(image), self.request.lock_row
+        if row and row.digest and not digest.endswith(row.digest):
+            return Absent(f"the engine's {ref} is {digest}, and {lock.FILE} holds {row.digest}")
+        return Image(ref=ref, platform=self.platform, source=source, digest=digest, why=why, **traits)
 
     def digest_of(self, image: LocalImage) -> str:
         """Return the digest of an image that the engine holds, the locked one if it has that too; its id if it is of no registry."""
@@ -186,13 +189,6 @@ class Search:
         digests = [*image.digests, *(f"{references.parse(row.ref).name}@{row.digest}" for row in rows if row.id == image.id and row.digest)]
         row = self.request.lock_row
         return next((digest for digest in digests if row and digest.endswith(f"@{row.digest}")), (*digests, image.id)[0])
-
-    def engine_by_lock(self, ref: str, **more: Any) -> Choice:
-        """Ask the engine, and refuse an image of another digest than the locked one."""
-        choice, row = self.engine(ref, **more), self.request.lock_row
-        if isinstance(choice, Image) and row and row.digest and not choice.digest.endswith(row.digest):
-            return Absent(f"the engine's {ref} is {choice.digest}, and {lock.FILE} holds {row.digest}")
-        return choice
 
     def registry(self, ref: str, *, source: str, why: str, **traits: Any) -> Choice:
         """Ask a registry."""
@@ -233,7 +229,7 @@ class Search:
         refs = dict.fromkeys((ref, *bundles, name))
         return first(
             (
-                *(("the engine", partial(self.engine_by_lock, candidate, **more)) for candidate in refs),
+                *(("the engine", partial(self.engine, candidate, **more)) for candidate in refs),
                 *([("the mirror", partial(self.copy_of, name, why))] if self.request.config.mirror else []),
                 ("its registry", partial(self.registry, ref, **more)),
             )
@@ -273,7 +269,7 @@ class Search:
             refs.setdefault(ref, traits)
         if not refs:
             return Absent("no image of cross's, of a mirror or of a bundle would serve")
-        choice = first((ref, partial(self.engine_by_lock, ref, **traits)) for ref, traits in refs.items())
+        choice = first((ref, partial(self.engine, ref, **traits)) for ref, traits in refs.items())
         if not isinstance(choice, tuple):
             return choice
         # all at once: the engine is asked side by side, also for what an earlier call has most likely built
@@ -284,7 +280,7 @@ class Search:
         refs, more = self.bundle_refs(), {"source": "bundle", "why": "a bundle brought it"}
         if not refs:
             return Absent(f"no bundle brought an image for {self.request.target.triple} on {self.platform}")
-        return first((ref, partial(self.engine_by_lock, ref, **more, **traits)) for ref, traits in refs.items())
+        return first((ref, partial(self.engine, ref, **more, **traits)) for ref, traits in refs.items())
 
     def from_earlier_call(self) -> Choice:
         """Take what an earlier call has built."""
