@@ -96,7 +96,7 @@ def toolchain(folder: Path) -> Toolchain | None:
     """Read what a toolchain of ours holds; None if it is not whole, so that it is made again, or not ours."""
     try:
         content = looking.decode((folder / MARKER).read_bytes(), dict[str, Any])
-        keys = {MARKER_KEYS.get(key, key): value for key, value in content.items()}
+        keys = {ATTRIBUTES.get(key, key): value for key, value in content.items()}
         read = looking.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
     except (OSError, msgspec.MsgspecError):
         return None
@@ -109,20 +109,13 @@ def unused(content: Toolchain | None, triples: Iterable[str]) -> tuple[str, ...]
     return tuple(f"lib/rustlib/{triple}/" for triple in content.standard if triple not in {content.host, *used}) if content else ()
 
 
-MARKER_KEYS: Final = {
-    "release": "release",
-    "host": "host",
-    "targets": "standard",
-    "source": "library",
-    "origin": "origin",
-    "glibc": "glibc",
-    "components": "components",
-    "architectures": "architectures",
-    "packages": "packages",
-}
-"""What provisioning writes last into a toolchain: by its key in the file, the attribute."""
+MARKER_KEYS: Final = ("release", "host", "targets", "source", "origin", "glibc", "components", "architectures", "packages")
+"""What provisioning writes last into a toolchain."""
+
+ATTRIBUTES: Final = {"targets": "standard", "source": "library"}
+"""By its key there, an attribute that is called otherwise."""
 
 
 def marker_content(folder: Toolchain) -> dict[str, Any]:
     """Return what is written of a toolchain, ready for JSON."""
-    return {"version": 1, **{key: getattr(folder, name) for key, name in MARKER_KEYS.items()}}
+    return {"version": 1, **{key: getattr(folder, ATTRIBUTES.get(key, key)) for key in MARKER_KEYS}}
