@@ -155,7 +155,11 @@ def runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None
     if target.format == "wasm" and target.plain_cargo:
         if target.os == "unknown" and request.verb == "nextest":
             return Absent(f"programs for {target.triple} print nothing, so that nobody can list their tests", "`test`")
-        return _wasmtime(request, facts)
+        tool = tools.from_pypi("wasmtime", request, facts)
+        if not isinstance(tool, Tool):
+            return tool
+        folder = tool.path.removesuffix("/bin/wasmtime")  # that Python imports it from
+        return Runner(kind="wasmtime", words=(folder,), source=tool.source, why=tool.why, steps=tool.steps)
     if _static(target) or recipes.libraries(target, "") or _for_wine(target):
         return _emulator_runner(request, facts)
     return Absent(_unstartable(target, facts))
@@ -184,13 +188,6 @@ def _unstartable(target: Target, facts: Facts) -> str:
             return f"{target.triple} has no system that could start a test: name what does as `runner`"
         case _:
             return f"{target.triple} programs do not run on this host, and no container runs them"
-
-
-def _wasmtime(request: Request, facts: Facts) -> Runner | Absent | Questions:
-    tool = tools.wasmtime(request, facts)
-    if not isinstance(tool, Tool):
-        return tool
-    return Runner(kind="wasmtime", words=(tool.path,), source=tool.source, why=tool.why, steps=tool.steps)
 
 
 def _emulator_runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None:

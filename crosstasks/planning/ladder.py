@@ -15,11 +15,11 @@ itself, without a container: plain cargo, cargo-zigbuild, cargo-xwin and an NDK.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from itertools import product
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..catalog.ingredients import Questions, Tool, Toolchain
 from ..catalog.machines import BY_TRIPLE, MACHINES
@@ -242,7 +242,7 @@ def xwin(request: Request, facts: Facts, parts: Parts) -> Outcome:
     if request.config.offline and arch not in kit.arches:
         why = f"offline = true, and {kit.folder} does not hold Microsoft's CRT and SDK for {arch}"
         return Absent(why, f"`cargo xwin cache xwin --xwin-arch {arch}` fills the folder that XWIN_CACHE_DIR names")
-    return _route("xwin", "xwin", request, facts, parts, tool=tools.xwin(request, facts), sdk=kit.folder)
+    return _route("xwin", "xwin", request, facts, parts, tool=tools.from_pypi("cargo-xwin", request, facts), sdk=kit.folder)
 
 
 def _no_nextest(request: Request) -> Absent | None:
@@ -354,13 +354,10 @@ def _route(
     return assemble(name, builder, request, ingredients, glibc_floor=glibc_floor, sdk=sdk)
 
 
-HostRoute: TypeAlias = Callable[["Request", "Facts", Parts], Outcome]
-
-
 def ladder(request: Request, facts: Facts) -> tuple[Candidate, ...]:
     """Return every route that the request allows, best first. Needs the facts host, engine and repository."""
     options, parts = request.options, Parts(request, facts)
-    ways: dict[str, tuple[HostRoute, bool]] = {
+    ways = {
         "cargo": (cargo, options.builder in {"auto", "cargo"}),
         "ndk": (ndk, options.builder in {"auto", "cargo"} and request.target.os == "android"),
         "xwin": (xwin, options.builder == "xwin" or (options.builder == "auto" and request.target.libc == "msvc")),

