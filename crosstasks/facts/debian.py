@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ..catalog.recipes import SUITE
+from ..catalog.targets import catalogue
 from ..core import looking
 from ..core.steps import Absent, Question
 
@@ -60,9 +61,10 @@ def architecture(host: Host) -> str:
     return NAMES.get(host.arch, host.arch)
 
 
-def rust_question(architectures: Iterable[str]) -> Question:
-    """Return what to ask of Rust for these architectures, as Debian names them: each has a list of packages, of megabytes."""
-    return Question("debian", " ".join(sorted({*architectures} & {*ARCHITECTURES})))
+def rust_question(machine: str, triples: Iterable[str]) -> Question:
+    """Return what to ask of Rust, for a machine of this architecture and these targets: each has a list of packages, of megabytes."""
+    architectures = {machine, *(row.debian_std for triple in triples if (row := catalogue().get(triple)))}
+    return Question("debian", " ".join(sorted(architectures & {*ARCHITECTURES})))
 
 
 def asks(host: str, others: Iterable[str]) -> tuple[tuple[str, str], ...]:

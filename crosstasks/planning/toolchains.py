@@ -24,7 +24,7 @@ A standard library that a source does not have for the release is built from its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -132,14 +132,9 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
             yield Absent(f"debian: Debian's releases are {there}, not {asked}")
 
 
-def debian_question(architecture: str, triples: Iterable[str]) -> Question:
-    """Return what Debian's archive is asked of Rust, for a machine of an *architecture* and these targets."""
-    return rust_question((architecture, *(row.debian_std for triple in triples if (row := catalogue().get(triple)))))
-
-
 def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Debian | Absent | Questions:
     """Return what Debian's archive offers for a host and all selected targets, asked at once; who knows of every machine knows these."""
-    question = debian_question(BY_TRIPLE[host].debian, (*rust.target.triples, *rust.more, *request.config.targets))
+    question = rust_question(BY_TRIPLE[host].debian, (*rust.target.triples, *rust.more, *request.config.targets))
     return next((facts.answers[one] for one in (question, Question("debian")) if one in facts.answers), (question,))
 
 
@@ -235,11 +230,6 @@ class Need:
     release: str
     rust: RustRequest
 
-    @property
-    def name(self) -> str:
-        """Return the name of its folder in a RUSTUP_HOME."""
-        return f"{self.release}-{self.host}"
-
 
 def _user(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
     rustup = facts.rustup
@@ -287,7 +277,7 @@ def _cache(need: Need, _request: Request, facts: Facts) -> Toolchain | Absent:
     for origin in ORIGINS:
         if (folder := _folder_of(need, origin, facts)) and not (_tool_gaps if folder.library else _gaps)(folder, need.rust):
             return _of_earlier_call(folder)
-    return Absent(f"no {need.name} there yet")
+    return Absent(f"no {need.release}-{need.host} there yet")
 
 
 class Offer(NamedTuple):
@@ -325,18 +315,15 @@ def _offer_of_debian(need: Need, request: Request, facts: Facts) -> Offer | Abse
 
 Origin: TypeAlias = Literal["rustup", "debian"]
 
-_OFFERS: Final[Mapping[Origin, Callable[[Need, Request, Facts], Offer | Absent | Questions]]] = {
-    "rustup": _offer_of_rustup,
-    "debian": _offer_of_debian,
-}
+Asker: TypeAlias = Callable[["Need", "Request", "Facts"], Offer | Absent | Questions]
 
 
-def _install(origin: Origin, need: Need, request: Request, facts: Facts) -> Choice:
+def _install(origin: Origin, ask: Asker, need: Need, request: Request, facts: Facts) -> Choice:
     """Take what an earlier call has made of a source, if that is enough, else plan to install what the source has."""
     folder, rust = _folder_of(need, origin, facts), need.rust
     if folder and not _gaps(folder, rust):
         return _of_earlier_call(folder)
-    match Absent("offline = true") if request.config.offline else _OFFERS[origin](need, request, facts):
+    match Absent("offline = true") if request.config.offline else ask(need, request, facts):
         case Offer() as offer:
             return _plan_install(origin, offer, need, folder, request, facts)
         case Absent(why=why):
@@ -393,6 +380,6 @@ def _plan_install(origin: Origin, offer: Offer, need: Need, folder: Toolchain | 
 SOURCES: Final[Mapping[str, Callable[[Need, Request, Facts], Choice]]] = {
     "user": _user,
     "cache": _cache,
-    "rustup": partial(_install, "rustup"),
-    "debian": partial(_install, "debian"),
+    "rustup": partial(_install, "rustup", _offer_of_rustup),
+    "debian": partial(_install, "debian", _offer_of_debian),
 }

@@ -17,7 +17,7 @@ from ...catalog import targets
 from ...config import configuration
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question
-from ...facts.debian import Debian, architecture
+from ...facts.debian import Debian, architecture, rust_question
 from ...facts.emulation import Emulation
 from ...facts.engine import Engine
 from ...facts.host import Host
@@ -262,7 +262,7 @@ def _plans(context: Context) -> tuple[Plans, Context]:
 def _debian_question(context: Context) -> Question:
     """Return what Debian's archive is asked: of this machine and the configured targets, each with lists of megabytes."""
     host: Host | Absent = context.facts["host"]
-    return toolchains.debian_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
+    return rust_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
 
 
 def _look(context: Context, questions: Sequence[Question]) -> Context:

@@ -70,7 +70,7 @@ def test_the_archive_is_asked_for_those_architectures_that_count(tmp_path):
         return {one: BOOKWORM[one] for one in wanted if one in BOOKWORM}
 
     here, facts = look(tmp_path, debian_versions=versions), Facts(answers={Question("host"): HOST})
-    asked = [rust_question(("amd64", "armhf", "")), rust_question(("arm64",))]
+    asked = [rust_question("amd64", ("armv7-unknown-linux-gnueabihf", "x86_64-pc-windows-msvc", "unknown")), rust_question("arm64", ())]
     assert ["amd64 armhf", "arm64"] == [question.subject for question in asked]
     offers = [ask(question, here, facts).rust for question in (*asked, *asked)]
     assert {"1.96.0": ("amd64",), "1.85.0": ("amd64", "armhf")} == offers[0] == offers[2]
