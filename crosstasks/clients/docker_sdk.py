@@ -9,8 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..core import references
@@ -124,29 +123,19 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     Raises:
         ImageFailed: the registry or the engine refused.
     """
-    what = f"cannot pull {ref}"
-    progress = PullProgress(ref, say)
-    with _translate_errors(client, what):
-        reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
-        try:
-            for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
-                if "error" in event:
-                    raise failure(what, str(event["error"]))
-                progress.feed(event)
-                progress.show()
-        finally:
-            progress.clear()
-    say(f"pulled {ref}: {progress}")
-
-
-@contextmanager
-def _translate_errors(client: Any, what: str) -> Iterator[None]:
     from docker.errors import APIError, DockerException
     from requests import RequestException
     from urllib3.exceptions import HTTPError
 
+    what = f"cannot pull {ref}"
+    progress = PullProgress(ref, say)
+    reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
     try:
-        yield
+        for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
+            if "error" in event:
+                raise failure(what, str(event["error"]))
+            progress.feed(event)
+            progress.show()
     except APIError as error:
         raise failure(what, str(error.explanation or error)) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
@@ -154,7 +143,9 @@ def _translate_errors(client: Any, what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise Interrupted("interrupted", hint="layers that were pulled are kept by the engine") from None
     finally:
+        progress.clear()
         client.close()
+    say(f"pulled {ref}: {progress}")
 
 
 def with_timeout(act: Callable[[], T], timeout: float, what: str) -> T:
