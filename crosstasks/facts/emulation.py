@@ -134,14 +134,11 @@ def fault(entry: Registration | None) -> str:
     """Say what keeps containers from using an entry; empty if nothing is seen that does."""
     if entry is None:
         return "nothing is registered"
-    for wrong, why in (
-        (not entry.enabled, "it is registered, and disabled"),
-        (entry.lost, f"its interpreter {entry.interpreter} is not there"),
-        (not entry.fixed, "it lacks the flag F: containers have no such interpreter"),
-    ):
-        if wrong:
-            return why
-    return ""
+    if not entry.enabled:
+        return "it is registered, and disabled"
+    if entry.lost:
+        return f"its interpreter {entry.interpreter} is not there"
+    return "" if entry.fixed else "it lacks the flag F: containers have no such interpreter"
 
 
 def _machine(name: str, text: str) -> str:
