@@ -314,9 +314,9 @@ def _podman(look: Look, command: str, _version: Mapping[str, Any]) -> Engine | A
     return parse_podman(command, look.run((command, *ASK_INFO), timeout=look.timeout), look)
 
 
-def parse_nerdctl(command: str, version: Mapping[str, Any], info: Mapping[str, Any], look: Look) -> Engine:
-    """Read what nerdctl says of itself and its containerd (``version``, ``info``), to which it speaks on its own machine."""
-    client = version.get("Client") or {}
+def _nerdctl(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
+    """Read what nerdctl says of itself and its containerd, to which it speaks on its own machine."""
+    client, info = version.get("Client") or {}, _info(look, command, json.dumps(version))
     components = {part.get("Name") for part in version["Server"].get("Components") or ()}
     elsewhere = apart(info.get("Name"), info.get("KernelVersion"), look.platform())
     return Engine(
@@ -331,10 +331,6 @@ def parse_nerdctl(command: str, version: Mapping[str, Any], info: Mapping[str, A
         desktop=desktop(version, info, "", ""),
         selinux=any("selinux" in str(option) for option in info.get("SecurityOptions") or ()),
     )
-
-
-def _nerdctl(look: Look, command: str, version: Mapping[str, Any]) -> Engine:
-    return parse_nerdctl(command, version, _info(look, command, json.dumps(version)), look)
 
 
 class Program(NamedTuple):
