@@ -27,7 +27,7 @@ _FOLD: Final = re.compile(rb"\n[ \t]+")
 _PROVISION: Final = re.compile(r"([^\s(]+)\s*(?:\(=\s*([^)\s]+)\s*\))?")
 
 
-class Stanza(Struct, frozen=True, kw_only=True):
+class Stanza(Struct, frozen=True):
     """A package as a list has it; *multi* is its ``Multi-Arch``, relations are as they stand there, *base* is where files are."""
 
     name: str
@@ -133,24 +133,10 @@ class Index:
         for row in self._rows(f"{name}\t".encode()):
             columns = row.decode(errors="replace").split("\t")
             if columns[1]:
-                yield self._stanza(columns)
-
-    def _stanza(self, columns: list[str]) -> Stanza:
-        name, version, architecture, multi, priority, before, depends, provides, conflicts, file, size, sha256 = columns
-        return Stanza(
-            name=name,
-            version=version,
-            architecture=architecture,
-            multi=multi,
-            priority=priority,
-            depends=", ".join(filter(None, (before, depends))),
-            provides=provides,
-            conflicts=conflicts,
-            file=file,
-            size=int(size or 0),
-            sha256=sha256,
-            base=self._base,
-        )
+                _, version, architecture, multi, priority, before, after, provides, conflicts, file, size, sha256 = columns
+                depends = ", ".join(filter(None, (before, after)))
+                relations = (depends, provides, conflicts)
+                yield Stanza(name, version, architecture, multi, priority, *relations, file, int(size or 0), sha256, self._base)
 
     def providers(self, name: str) -> Iterator[Provision]:
         """Give what provides a name."""
