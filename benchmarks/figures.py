@@ -334,7 +334,7 @@ def _slower() -> Iterator[None]:
     """Hold the archive to the speed of a line that a developer may have: all connections together."""
     from crosstasks.clients.debian import fetch
 
-    fast, line = fetch.Requests.get, threading.Lock()
+    fast, line = fetch.Web.get, threading.Lock()
 
     @contextmanager
     def get(door: Any, url: str, start: int) -> Iterator[Any]:
@@ -346,11 +346,11 @@ def _slower() -> Iterator[None]:
             time.sleep(len(piece) / 12.5e6)
         return piece
 
-    fetch.Requests.get = get  # type: ignore[method-assign]
+    fetch.Web.get = get  # type: ignore[method-assign]
     try:
         yield
     finally:
-        fetch.Requests.get = fast  # type: ignore[method-assign]
+        fetch.Web.get = fast  # type: ignore[method-assign]
 
 
 def _fresh(archive: Any, act: Callable[[], object]) -> float:

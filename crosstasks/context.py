@@ -140,7 +140,7 @@ def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archiv
 
     keyring = str(Path(config.place).parent / Path(config.debian_keyring).expanduser()) if config.debian_keyring else ""
     hints = debian.fetch.of_apt()
-    web = debian.fetch.Requests(config.network_timeout)
+    web = debian.fetch.Web(config.network_timeout)
     return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints, web=web)
 
 

@@ -51,7 +51,7 @@ class Archive:
             mirror: an address instead of the official one; *hints* are tried where that is out of reach, and none is named.
             keyring: a file with the keys of an archive of the user's own.
         """
-        self.suite, self._say, self._web = suite, say, web or fetch.Requests()
+        self.suite, self._say, self._web = suite, say, web or fetch.Web()
         self.folder = folder
         # what comes from elsewhere, or is signed by others, is kept apart
         other = f"{mirror} {keyring}".strip()

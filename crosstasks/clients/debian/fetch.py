@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ...core import files
 from .. import network
@@ -76,16 +76,6 @@ PARTIAL: Final = 206
 GONE: Final = {404, 410}
 
 
-class Web(Protocol):
-    """What the archive is fetched by."""
-
-    def get(self, url: str, start: int) -> Any:
-        """Open what is at an address, from a byte on; a context that gives where it starts, and its pieces."""
-
-    def stop(self) -> None:
-        """Give no more, in no thread."""
-
-
 class Unreached(Exception):
     """A file could not be had: *gone* if another attempt would not help, since the mirror has none, or is not there."""
 
@@ -95,7 +85,7 @@ class Unreached(Exception):
         self.gone = gone
 
 
-class Requests:
+class Web:
     """The archive by HTTP, through the user's proxies, and trusting the user's authorities."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
@@ -118,7 +108,7 @@ class Requests:
 
     @contextmanager
     def get(self, url: str, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """Open what is at an address.
+        """Open what is at an address, from a byte on: give where it starts, and its pieces.
 
         Raises:
             Unreached: it is not there, or the connection ends.

@@ -32,7 +32,7 @@ def servers(monkeypatch):
 def test_the_rest_of_a_file_is_asked_for(servers, start, status, expected, asked):
     """A mirror that does not know of ranges sends all of it, and says so; nothing is packed on its way."""
     servers.answers[URL] = (status, {}, b"abc")
-    with fetch.Requests().get(URL, start) as (first, pieces):
+    with fetch.Web().get(URL, start) as (first, pieces):
         assert expected == (first, b"".join(pieces))
     (headers,) = servers.headers
     assert (asked, "identity") == (headers.get("Range"), headers["Accept-Encoding"])
@@ -51,7 +51,7 @@ def test_why_a_file_cannot_be_had(servers, answer, why, gone):
     """What the mirror does not have is not asked for again; what may come is, after one second and after four."""
     servers.answers[URL] = answer
     with pytest.raises(fetch.Unreached) as raised:
-        fetch.text(fetch.Requests(), URL, 100)
+        fetch.text(fetch.Web(), URL, 100)
     assert (why, gone) == (str(raised.value), raised.value.gone)
     assert ([], 1) == (servers.waits, len(servers.calls)) if gone else ([1, 4], 3) == (servers.waits, len(servers.calls))
 
@@ -59,11 +59,11 @@ def test_why_a_file_cannot_be_had(servers, answer, why, gone):
 def test_a_mirror_that_comes_back_is_no_failure(servers):
     """It is asked once more, on the same connections."""
     servers.answers[URL] = [(503, {}, b""), (200, {}, b"abc")]
-    assert b"abc" == fetch.text(fetch.Requests(), URL, 3)
+    assert b"abc" == fetch.text(fetch.Web(), URL, 3)
     assert [1] == servers.waits
     servers.answers[URL] = (200, {}, b"abc")
     with pytest.raises(fetch.Unreached, match=f"^{URL} is larger than 2 bytes$"):
-        fetch.text(fetch.Requests(), URL, 2)
+        fetch.text(fetch.Web(), URL, 2)
 
 
 def test_the_first_failure_ends_what_has_not_begun():
@@ -104,7 +104,7 @@ def test_no_piece_is_given_once_it_is_stopped(monkeypatch, stops):
         yield SimpleNamespace(status_code=200, raise_for_status=lambda: None, iter_content=lambda _size: iter((b"1", b"2")))
 
     monkeypatch.setattr(requests.Session, "get", get)
-    web = fetch.Requests(3)
+    web = fetch.Web(3)
     with web.get("https://here.example/a", 0) as (_, pieces):
         assert next(pieces) == b"1"
         if stops:
@@ -112,7 +112,7 @@ def test_no_piece_is_given_once_it_is_stopped(monkeypatch, stops):
         with pytest.raises(fetch.Unreached, match="interrupted") if stops else nullcontext():
             assert next(pieces) == b"2"
     with pytest.raises(fetch.Unreached) as raised:
-        fetch.text(fetch.Requests(3), "https://absent.example/a", 10)
+        fetch.text(fetch.Web(3), "https://absent.example/a", 10)
     assert (raised.value.gone, [(3, fetch.PATIENCE)] * 2) == (True, asked)
 
 
