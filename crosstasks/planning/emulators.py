@@ -210,8 +210,13 @@ def _in_container(request: Request, facts: Facts) -> Runner | Absent | Questions
     engine, target = facts.engine, request.target
     if isinstance(engine, Absent):
         return engine
-    if unseen := _elsewhere(engine, facts):
-        return unseen
+    if engine.remote:
+        return Absent("the engine is on another machine, which does not see what was built here")
+    if facts.host.os == "windows":
+        return Absent("programs built on Windows are not started in a container")
+    folder = facts.get(Question("shared", "project"))
+    if isinstance(folder, Absent):
+        return folder
     recipe = _recipe(target, engine.platform)
     if isinstance(recipe, Absent):
         return recipe
@@ -248,12 +253,3 @@ def _words(target: Target, platform: str) -> tuple[str, ...]:
         return (recipes.WINE_RUNNER,)
     loader = ("-L", f"/usr/{target.gnu}") if target.libc == "gnu" else ()
     return () if platform == target.platform else (f"qemu-{target.qemu}-static", *loader)
-
-
-def _elsewhere(engine: Engine, facts: Facts) -> Absent | None:
-    if engine.remote:
-        return Absent("the engine is on another machine, which does not see what was built here")
-    if facts.host.os == "windows":
-        return Absent("programs built on Windows are not started in a container")
-    folder = facts.get(Question("shared", "project"))
-    return folder if isinstance(folder, Absent) else None
