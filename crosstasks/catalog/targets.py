@@ -136,6 +136,8 @@ class Target(Struct, frozen=True, kw_only=True):
         images: cross's own images by flavour.
         build_std: rustup ships no standard library for it.
         zig: what zig calls it, if cargo-zigbuild links its programs; empty if not.
+        ndk: what the compilers of Android's NDK call it otherwise.
+        oldest_glibc: the oldest one that Rust supports for it, of those with a glibc.
         plain_cargo: rustc links its programs by itself, so plain cargo builds them on every machine.
         parts: the targets of which a universal one is joined, in the order in which they stand in a file.
         specification: the file in JSON that describes it; empty for those of the catalogue, which rustc knows.
@@ -160,6 +162,8 @@ class Target(Struct, frozen=True, kw_only=True):
     images: Mapping[str, Image] = {}
     build_std: bool = False
     zig: str = ""
+    ndk: str = ""
+    oldest_glibc: str = "2.17"
     plain_cargo: bool = False
     parts: tuple[str, ...] = ()
     specification: str = ""
@@ -263,6 +267,8 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         images=_images(row),
         build_std=row.get("build-std", False),
         zig=row.get("zig", ""),
+        ndk=row.get("ndk", ""),
+        oldest_glibc=row.get("oldest", "2.17"),
         plain_cargo=os in _LLD,
         parts=tuple(row.get("parts", "").split()),
     )

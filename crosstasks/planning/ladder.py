@@ -262,15 +262,8 @@ def _licence(request: Request) -> Absent | None:
     return Absent(why, hint)
 
 
-NDK_NAMES: Final[Mapping[str, str]] = {
-    "arm-linux-androideabi": "armv7a-linux-androideabi",
-    "armv7-linux-androideabi": "armv7a-linux-androideabi",
-    "thumbv7neon-linux-androideabi": "armv7a-linux-androideabi",
-}
-"""What the compilers of the NDK call a target otherwise than Rust does (rustc's book, "*-linux-android and *-linux-androideabi")."""
-
 NDK_LEVEL: Final = 21
-"""The oldest API level that Rust's standard library runs with (likewise)."""
+"""The oldest API level that Rust's standard library runs with (rustc's book, "*-linux-android and *-linux-androideabi")."""
 
 
 def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
@@ -284,7 +277,7 @@ def ndk(request: Request, facts: Facts, parts: Parts) -> Outcome:
     if isinstance(kit, Absent):
         hint = "ANDROID_NDK_HOME is the folder of an NDK (https://developer.android.com/ndk/downloads)"
         return Absent(kit.why, hint)
-    name = NDK_NAMES.get(target.triple, target.triple)
+    name = target.ndk or target.triple
     level = next((level for level in kit.levels.get(name, ()) if level >= NDK_LEVEL), 0)
     if not level:
         return Absent(f"the NDK in {kit.folder} has no compiler for {name}, API level {NDK_LEVEL} or newer")

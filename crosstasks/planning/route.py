@@ -73,35 +73,15 @@ class Route(Struct, frozen=True, kw_only=True):
         return tuple(steps)
 
 
-OLDEST: Final[Mapping[str, str]] = {
-    "armv5te-unknown-linux-gnueabi": "2.23",
-    "armv7-unknown-linux-gnueabi": "2.27",
-    "loongarch64-unknown-linux-gnu": "2.36",
-    "mips-unknown-linux-gnu": "2.23",
-    "mips64-unknown-linux-gnuabi64": "2.23",
-    "mips64el-unknown-linux-gnuabi64": "2.23",
-    "mipsel-unknown-linux-gnu": "2.23",
-    "riscv64gc-unknown-linux-gnu": "2.29",
-    "sparc64-unknown-linux-gnu": "2.23",
-    "thumbv7neon-unknown-linux-gnueabihf": "2.23",
-}
-"""The oldest glibc that Rust supports for a target, where it is not 2.17 (descriptions in rustc 1.95's target specifications)."""
-
-
 ZIG_OLDEST: Final[Mapping[str, str]] = {"powerpc64le-unknown-linux-gnu": "2.32"}
 """The oldest that zig's libunwind links with, which is in every program: its ``__fprintfieee128`` came with 2.32 (seen with zig 0.17.1)."""
-
-
-def oldest(target: Target) -> str:
-    """Return the oldest glibc that a target's programs can be made for."""
-    return OLDEST.get(target.triple, "2.17")
 
 
 def oldest_for_zig(target: Target) -> tuple[str, str]:
     """Return the oldest glibc that zigbuild can link against, and what needs it."""
     if target.triple in ZIG_OLDEST:
         return ZIG_OLDEST[target.triple], "zig's libunwind"
-    return oldest(target), "Rust's standard library"
+    return target.oldest_glibc, "Rust's standard library"
 
 
 Outcome: TypeAlias = Route | Absent | Questions

@@ -26,7 +26,6 @@ from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.rustup import Rustup
 from crosstasks.facts.sdks import Ndk, Sdks, Xwin
 from crosstasks.planning.ladder import _mode, ladder
-from crosstasks.planning.route import oldest
 from crosstasks.testing import AMD64, ARM64, arm64_facts, bare_facts, config, facts, image, repository, served, toolchain
 
 REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
@@ -580,7 +579,7 @@ def test_the_oldest_glibc_is_what_rustc_says():
     text = (Path(__file__).parents[1] / "data" / "rustc_links.txt").read_text("utf-8")
     rows = [line.split() for line in text.splitlines() if not line.startswith("#")]
     said = {row[0]: row[-1] for row in rows if row[-1] != "-"}
-    assert said == {triple: oldest(find(triple)) for triple in said}
+    assert said == {triple: find(triple).oldest_glibc for triple in said}
 
 
 @pytest.mark.parametrize(
