@@ -38,25 +38,17 @@ PATIENCE: Final = 60.0
 """Seconds for loading and running it; an emulator on a busy machine takes its time."""
 
 
-class _Program(Struct, frozen=True):
-    """``e_machine`` and ``e_flags`` of the ELF header, and the instructions as they lie in memory."""
-
-    machine: int
-    text: str
-    flags: int = 0
-
-
-PROGRAMS: Final[Mapping[str, _Program]] = {
-    # exit(42), by Rust's name of the architecture; numbers of exit are those of the kernel's own unistd.h
-    "x86_64": _Program(62, "bf2a000000 b83c000000 0f05"),  # mov edi, 42; mov eax, 60; syscall
-    "aarch64": _Program(183, "400580d2 a80b80d2 010000d4"),  # mov x0, #42; mov x8, #93; svc #0
-    "armv7": _Program(40, "2a00a0e3 0170a0e3 000000ef", 0x5000400),  # mov r0, #42; mov r7, #1; svc #0
-    "i686": _Program(3, "bb2a000000 b801000000 cd80"),  # mov ebx, 42; mov eax, 1; int 0x80
-    "riscv64gc": _Program(243, "1305a002 9308d005 73000000"),  # li a0, 42; li a7, 93; ecall
-    "s390x": _Program(22, "a729002a a7190001 0a00"),  # lghi %r2, 42; lghi %r1, 1; svc 0
-    "powerpc64le": _Program(21, "2a006038 01000038 02000044", 2),  # li 3, 42; li 0, 1; sc
-    "mips64el": _Program(8, "2a000424 c2130224 0c000000", 0x80000007),  # li $4, 42; li $2, 5058; syscall
-    "loongarch64": _Program(258, "04a88002 0b748102 00002b00", 0x43),  # li $a0, 42; li $a7, 93; syscall 0
+PROGRAMS: Final[Mapping[str, tuple[str, int]]] = {
+    # exit(42): instructions as they lie in memory, and e_flags of the ELF header; numbers of exit are those of the kernel's own unistd.h
+    "x86_64": ("bf2a000000 b83c000000 0f05", 0),  # mov edi, 42; mov eax, 60; syscall
+    "aarch64": ("400580d2 a80b80d2 010000d4", 0),  # mov x0, #42; mov x8, #93; svc #0
+    "armv7": ("2a00a0e3 0170a0e3 000000ef", 0x5000400),  # mov r0, #42; mov r7, #1; svc #0
+    "i686": ("bb2a000000 b801000000 cd80", 0),  # mov ebx, 42; mov eax, 1; int 0x80
+    "riscv64gc": ("1305a002 9308d005 73000000", 0),  # li a0, 42; li a7, 93; ecall
+    "s390x": ("a729002a a7190001 0a00", 0),  # lghi %r2, 42; lghi %r1, 1; svc 0
+    "powerpc64le": ("2a006038 01000038 02000044", 2),  # li 3, 42; li 0, 1; sc
+    "mips64el": ("2a000424 c2130224 0c000000", 0x80000007),  # li $4, 42; li $2, 5058; syscall
+    "loongarch64": ("04a88002 0b748102 00002b00", 0x43),  # li $a0, 42; li $a7, 93; syscall 0
 }
 
 PLATFORMS: Final[Mapping[str, str]] = {f"linux/{ARCHES[name].oci}": name for name in PROGRAMS}
@@ -71,8 +63,10 @@ class EmulationTest(Struct, frozen=True, kw_only=True):
 
 def program(arch: str) -> bytes:
     """Return a static ELF file that ends with ``CODE``: the header, one segment, the instructions."""
-    row, machine = PROGRAMS[arch], ARCHES[arch]
-    text = bytes.fromhex(row.text)
+    from elftools.elf.enums import ENUM_E_MACHINE
+
+    (instructions, flags), machine = PROGRAMS[arch], ARCHES[arch]
+    text = bytes.fromhex(instructions)
     wide = machine.bits == 64
     order = "<" if machine.endian == "little" else ">"
     header, segment = (64, 56) if wide else (52, 32)
@@ -80,9 +74,8 @@ def program(arch: str) -> bytes:
     size = start + len(text)
     ident = b"\x7fELF" + bytes((2 if wide else 1, 1 if order == "<" else 2, 1)) + bytes(9)
     word = "Q" if wide else "I"
-    fields = struct.pack(
-        f"{order}HHI3{word}I6H", 2, row.machine, 1, base + start, header, 0, row.flags, header, segment, 1, 64 if wide else 40, 0, 0
-    )
+    sizes = (header, segment, 1, 64 if wide else 40, 0, 0)
+    fields = struct.pack(f"{order}HHI3{word}I6H", 2, ENUM_E_MACHINE[machine.machine], 1, base + start, header, 0, flags, *sizes)
     load, rwx, page = 1, 5, 0x10000
     if wide:
         table = struct.pack(f"{order}II6Q", load, rwx, 0, base, base, size, size, page)
