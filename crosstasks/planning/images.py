@@ -95,7 +95,8 @@ class Search:
         row = self.request.lock_row
         if row and ((source in {"upstream", "base"} and row.recipe) or (source == "build" and row.digest)):
             return Absent(f"{lock.FILE} holds {row.image}", lock.HINT)
-        return SOURCES[source](self)
+        _, ask = SOURCES[source]
+        return ask(self)
 
     @property
     def recipe(self) -> Recipe | Absent:
@@ -351,13 +352,14 @@ class Search:
         return first(ways, self.facts.failures)
 
 
-SOURCES: Final[Mapping[str, Callable[[Search], Choice]]] = {
-    "configured": Search.from_configuration,
-    "registry": Search.from_registry,
-    "local": Search.from_engine,
-    "mirror": Search.from_mirror,
-    "upstream": Search.from_upstream,
-    "bundle": Search.from_bundle,
-    "build": Search.from_build,
-    "base": Search.from_base,
+SOURCES: Final[Mapping[str, tuple[str, Callable[[Search], Choice]]]] = {
+    "configured": ("configured image", Search.from_configuration),
+    "registry": ("configured image of its registry", Search.from_registry),
+    "local": ("image of the engine", Search.from_engine),
+    "mirror": ("image of the mirror", Search.from_mirror),
+    "upstream": ("upstream image", Search.from_upstream),
+    "bundle": ("image of a bundle", Search.from_bundle),
+    "build": ("image built here", Search.from_build),
+    "base": ("pinned base", Search.from_base),
 }
+"""What users read of a source, and who asks it."""

@@ -59,7 +59,8 @@ def _of_cross(platform: str, request: Request, facts: Facts, parts: Parts) -> It
     """Give the routes of cross with images of a platform, in their order: flavours, sources of images."""
     emulated = "" if platform == facts.platform else f", {platform} emulated"
     for flavour, source in product(_flavours(request), images.sources(request, facts)):
-        name = f"cross {flavour}, {_FROM[source]}{emulated}"
+        words, _ = images.SOURCES[source]
+        name = f"cross {flavour}, {words}{emulated}"
         search = images.Search(flavour=flavour, platform=platform, request=request, facts=facts)
         yield Candidate(name, partial(_cross, name, search, source, parts))
 
@@ -87,17 +88,6 @@ def _flavours(request: Request) -> tuple[str, ...]:
 
 def _elsewhere(facts: Facts) -> bool:
     return isinstance(facts.engine, Engine) and facts.engine.remote
-
-
-_FROM: Final[Mapping[str, str]] = {
-    "local": "image of the engine",
-    "mirror": "image of the mirror",
-    "upstream": "upstream image",
-    "bundle": "image of a bundle",
-    "build": "image built here",
-    "base": "pinned base",
-    "configured": "configured image",
-}
 
 
 def _cross(name: str, search: images.Search, source: str, parts: Parts) -> Outcome:
