@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..core import references
@@ -154,23 +155,18 @@ def with_timeout(act: Callable[[], T], timeout: float, what: str) -> T:
     Raises:
         ImageFailed: it took longer; the thread is left to end by itself, and does not keep the program from ending.
     """
-    done: list[T] = []
-    failed: list[BaseException] = []
+    answer: Future[T] = Future()
 
-    def _act() -> None:
+    def ask() -> None:
         try:
-            done.append(act())
+            answer.set_result(act())
         except BaseException as error:  # noqa: BLE001  # it is raised again, where it is waited for
-            failed.append(error)
+            answer.set_exception(error)
 
-    thread = threading.Thread(target=_act, name=f"ask {what}", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if failed:
-        raise failed[0]
-    if not done:
+    threading.Thread(target=ask, name=f"ask {what}", daemon=True).start()
+    if not wait([answer], timeout).done:
         raise ImageFailed(f"{what}: no answer within {timeout:g} s", hint="`offline = true` asks nothing of the network")
-    return done[0]
+    return answer.result()
 
 
 DEFAULT: Final = "/var/run/docker.sock"
