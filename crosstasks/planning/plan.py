@@ -16,6 +16,7 @@ from ..core import versions
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, TimedOut, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
+from ..facts import NETWORK
 from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from .ladder import ladder
@@ -253,9 +254,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 LAST: Final = (BuildFailed, ConfigError, DiskFull, TimedOut, ToolDamaged)
 """What another route would not mend: a crate's own errors, what the user has to put right, no room, a time limit, and what was damaged."""
 
-STABLE_FACTS: Final = frozenset(
-    {"host", "engine", "registry", "rustup-server", "rust-channel", "debian", "packages", "repository", "rustup", "lock"}
-)
+STABLE_FACTS: Final = NETWORK | {"host", "engine", "repository", "rustup", "lock"}
 """What provisioning does not change; what the network said stays as well."""
 
 
