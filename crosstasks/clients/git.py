@@ -56,12 +56,7 @@ def ask(folder: Path, run: Runner, *words: str) -> Done:
 
 
 def look(root: Path, run: Runner, *, without: Sequence[Path] = ()) -> Git:
-    """Ask git.
-
-    Args:
-        root: a folder of the repository.
-        run: runs programs.
-        without: folders that do not make the tree dirty.
+    """Ask git about the repository that holds the folder *root*; what is in folders *without* does not make it dirty.
 
     Raises:
         ConfigError: this is no git repository, or one without a commit.

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..core import references
 from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed, UnknownRegistry
+from ..facts.engine import LOCAL
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk, network
 from .docker_sdk import with_timeout
@@ -153,9 +154,6 @@ def _unread(name: str, error: Exception) -> ConfigError:
     return ConfigError(f"the log-ins of {name} cannot be read", why=str(error), hint="`docker login` writes them anew")
 
 
-LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
-"""Registries that are asked in the clear, as both engines do."""
-
 NOT_FOUND: Final = 404
 
 REFUSED: Final = {401, 403}
@@ -285,6 +283,7 @@ class RegistryClient:
         # a registry whose cookies come back takes us for a browser (Harbor wants a CSRF token then)
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.log_in = LogIn(reference.registry, self.session, timeout)
+        # in the clear on this machine, as both engines do
         self.origin = f"{'http' if urlsplit(f'//{reference.registry}').hostname in LOCAL else 'https'}://{reference.registry}"
         self.base = f"{self.origin}/v2/{reference.path}"
 

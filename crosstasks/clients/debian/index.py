@@ -86,18 +86,14 @@ def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Give the lines for the whole stanzas in blocks, unsorted, each with its end."""
     for block in blocks:
         for stanza in block.replace(b"\t", b" ").split(b"\n\n"):
-            fields = dict(_FIELD.findall(b"\n" + _unfold(stanza)))
+            unfolded = _FOLD.sub(b" ", stanza) if b",\n " in stanza else stanza  # the archive writes each relation on one line anyway
+            fields = dict(_FIELD.findall(b"\n" + unfolded))
             name, version = fields.get(b"Package", b""), fields.get(b"Version", b"")
             if not name or not version or not fields.get(b"Size", b"0").isdigit():
                 continue
             yield b"\t".join([fields.get(column, b"") for column in COLUMNS]) + b"\n"
             if provides := fields.get(b"Provides"):
                 yield from (b"\t".join((provided, b"", name, version, own + b"\n")) for provided, own in _provisions(provides))
-
-
-def _unfold(stanza: bytes) -> bytes:
-    """Return a stanza with each relation on one line, as the archive writes it anyway."""
-    return _FOLD.sub(b" ", stanza) if b",\n " in stanza else stanza
 
 
 def _provisions(field: bytes) -> Iterator[tuple[bytes, bytes]]:

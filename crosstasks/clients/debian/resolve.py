@@ -151,12 +151,9 @@ class _Machine:
         """Take what is needed until nothing is."""
         while self._single or self._several:
             need = (self._single or self._several).popleft()
-            architecture = self._architecture(need.by)
+            architecture = self.native if need.by.architecture == ALL else need.by.architecture
             if not any(self._is_served(relation, architecture) for relation in need.choices):
                 self.add(self._choose(need.choices, architecture, f"{need.by.name} {need.by.version} depends on it"))
-
-    def _architecture(self, stanza: Stanza) -> str:
-        return self.native if stanza.architecture == ALL else stanza.architecture
 
     def _is_served(self, relation: Relation, architecture: str) -> bool:
         return any(
