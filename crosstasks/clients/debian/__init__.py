@@ -26,14 +26,14 @@ import msgspec
 from ...core import cache, files
 from ...core.errors import ToolMissing
 from . import fetch, resolve
-from .index import Offered, Package, megabytes, package
+from .index import Offered, Package, megabytes
 from .lists import Lists
 from .resolve import ALL, version_key
 
 if TYPE_CHECKING:
     from ...core.steps import Say
     from .fetch import Web
-    from .index import Index, Stanza
+    from .index import Index
 
 LIKE: Final = 3
 """Letters that a name shares with one that was likely meant."""
@@ -68,14 +68,13 @@ class Archive:
 
     def versions(self, name: str, architecture: str) -> tuple[str, ...]:
         """Return the versions of a package, newest first; *architecture* as of ``single``."""
-        return tuple(dict.fromkeys(one.version for one in self._stanzas(name, architecture)))
+        return tuple(dict.fromkeys(one.version for one in self._offers(name, architecture)))
 
-    def _stanzas(self, name: str, architecture: str) -> list[Stanza]:
+    def _offers(self, name: str, architecture: str) -> list[Package]:
         known = [architecture] if architecture != ALL else sorted(self.lists.state().stamps)
-        stanzas = (one for index in self.lists.indexes(known) for one in index.packages(name))
-        return sorted(
-            (one for one in stanzas if one.architecture in {architecture, ALL}), key=lambda one: version_key(one.version), reverse=True
-        )
+        packages = (one for index in self.lists.indexes(known) for one in index.packages(name))
+        fitting = (one for one in packages if one.architecture in {architecture, ALL})
+        return sorted(fitting, key=lambda one: version_key(one.version), reverse=True)
 
     def lacking(self, names: Sequence[str], architecture: str) -> dict[str, str]:
         """Return those of *names* that no package has, or provides, with the likeliest that one has; empty if none is near."""
@@ -97,8 +96,7 @@ class Archive:
             return msgspec.json.decode(path.read_bytes(), type=tuple[Package, ...])
         except (OSError, msgspec.MsgspecError):
             offered = Offered(self.lists.indexes((architecture, *foreign)))
-            stanzas = resolve.closure(packages, offered, architecture)
-            result = tuple(sorted(map(package, stanzas), key=lambda one: one.file))
+            result = tuple(sorted(resolve.closure(packages, offered, architecture), key=lambda one: one.file))
             files.write(path, msgspec.json.encode(result))
             return result
 
@@ -108,10 +106,10 @@ class Archive:
         Raises:
             ToolMissing: there is none.
         """
-        offered = self._stanzas(name, architecture)
+        offered = self._offers(name, architecture)
         for one in offered:
             if version in {"", one.version}:
-                return package(one)
+                return one
         there = ", ".join(dict.fromkeys(one.version for one in offered)) or "none"
         raise ToolMissing(
             f"Debian's {self.suite} has no {name}{f' {version}' if version else ''} for {architecture}", why=f"there is {there}"

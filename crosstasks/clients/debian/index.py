@@ -27,46 +27,27 @@ _FOLD: Final = re.compile(rb"\n[ \t]+")
 _PROVISION: Final = re.compile(r"([^\s(]+)\s*(?:\(=\s*([^)\s]+)\s*\))?")
 
 
-class Stanza(Struct, frozen=True):
-    """A package as a list has it; *multi* is its ``Multi-Arch``, relations are as they stand there, *base* is where files are."""
+class Package(Struct, frozen=True, kw_only=True):
+    """A package of the archive.
+
+    Attributes:
+        url: where it is; *size* is in bytes, *digest* is ``sha256:…``.
+        file: its name in our cache, as apt would have it, a version's colon escaped.
+        multi: its ``Multi-Arch``; it and the relations are as they stand in the list.
+    """
 
     name: str
     version: str
     architecture: str
+    url: str = ""
+    size: int = 0
+    digest: str = ""
+    file: str = ""
     multi: str = ""
     priority: str = ""
     depends: str = ""
     provides: str = ""
     conflicts: str = ""
-    file: str = ""
-    size: int = 0
-    sha256: str = ""
-    base: str = ""
-
-
-class Package(Struct, frozen=True, kw_only=True):
-    """A package of the archive. *size* is in bytes, *digest* is ``sha256:…``; *file* is its name in our cache."""
-
-    name: str
-    version: str
-    architecture: str
-    url: str
-    size: int
-    digest: str
-    file: str
-
-
-def package(stanza: Stanza) -> Package:
-    """Return what a list says of a package, with its address; its file is named as apt would, a version's colon escaped."""
-    return Package(
-        name=stanza.name,
-        version=stanza.version,
-        architecture=stanza.architecture,
-        url=f"{stanza.base}/{quote(stanza.file)}",
-        size=stanza.size,
-        digest=f"sha256:{stanza.sha256}",
-        file=f"{stanza.name}_{stanza.version.replace(':', '%3a')}_{stanza.architecture}.deb",
-    )
 
 
 def megabytes(packages: Iterable[Package]) -> str:
@@ -124,15 +105,26 @@ class Index:
         """Keep the lines, and where the packages' files are."""
         self._content, self._base = content, base
 
-    def packages(self, name: str) -> Iterator[Stanza]:
+    def packages(self, name: str) -> Iterator[Package]:
         """Give what is called so."""
         for row in self._rows(f"{name}\t".encode()):
             columns = row.decode(errors="replace").split("\t")
             if columns[1]:
-                _, version, architecture, multi, priority, before, after, provides, conflicts, file, size, sha256 = columns
-                depends = ", ".join(filter(None, (before, after)))
-                relations = (depends, provides, conflicts)
-                yield Stanza(name, version, architecture, multi, priority, *relations, file, int(size or 0), sha256, self._base)
+                _, version, architecture, multi, priority, before, after, provides, conflicts, path, size, sha256 = columns
+                yield Package(
+                    name=name,
+                    version=version,
+                    architecture=architecture,
+                    url=f"{self._base}/{quote(path)}",
+                    size=int(size or 0),
+                    digest=f"sha256:{sha256}",
+                    file=f"{name}_{version.replace(':', '%3a')}_{architecture}.deb",
+                    multi=multi,
+                    priority=priority,
+                    depends=", ".join(filter(None, (before, after))),
+                    provides=provides,
+                    conflicts=conflicts,
+                )
 
     def providers(self, name: str) -> Iterator[Provision]:
         """Give what provides a name."""

@@ -66,7 +66,7 @@ class Source(Struct, frozen=True, kw_only=True):
 FORM: Final = 1
 """Raised when indexes are made otherwise; those of before are made anew."""
 
-CLOSURES: Final = 1
+CLOSURES: Final = 2
 """Raised when packages are resolved otherwise; what is kept of before is resolved anew."""
 
 

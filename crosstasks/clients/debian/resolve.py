@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from ...core.errors import ToolMissing
-from .index import Offered, Stanza
+from .index import Offered, Package
 
 ALL: Final = "all"
 """The architecture of packages that are for every one."""
@@ -80,7 +80,7 @@ class Relation(Struct, frozen=True):
 class _Need(Struct, frozen=True):
     """One of *choices* is needed by a package."""
 
-    by: Stanza
+    by: Package
     choices: tuple[Relation, ...]
 
 
@@ -96,7 +96,7 @@ def _relation(text: str) -> Relation | None:
     return Relation(*(match[name] or "" for name in ("name", "qualifier", "operator", "version"))) if match else None
 
 
-def closure(names: Sequence[str], lists: Offered, native: str) -> tuple[Stanza, ...]:
+def closure(names: Sequence[str], lists: Offered, native: str) -> tuple[Package, ...]:
     """Return what is asked for and all that it depends on.
 
     Args:
@@ -118,34 +118,34 @@ class _Machine:
 
     def __init__(self, lists: Offered, native: str) -> None:
         self.lists, self.native = lists, native
-        self.packages: dict[tuple[str, str], Stanza] = {}
-        self._provided: dict[str, list[tuple[Stanza, str]]] = {}
-        self._excluded: dict[str, list[tuple[Stanza, Relation]]] = {}
+        self.packages: dict[tuple[str, str], Package] = {}
+        self._provided: dict[str, list[tuple[Package, str]]] = {}
+        self._excluded: dict[str, list[tuple[Package, Relation]]] = {}
         self._single: deque[_Need] = deque()
         self._several: deque[_Need] = deque()
 
-    def find(self, text: str) -> Stanza:
+    def find(self, text: str) -> Package:
         """Return what a name stands for; one that only is provided stands for its provider."""
         name, _, version = text.partition("=")
         name, _, architecture = name.partition(":")
         relation = Relation(name, architecture or self.native, "=" if version else "", version)
         return self._choose((relation,), self.native, f"{text} is asked for")
 
-    def add(self, stanza: Stanza) -> None:
+    def add(self, package: Package) -> None:
         """Take a package, and remember what it needs, provides and excludes."""
-        if (stanza.name, stanza.architecture) in self.packages:
+        if (package.name, package.architecture) in self.packages:
             return
-        rival = self._rival(stanza)
+        rival = self._rival(package)
         if rival:
-            raise ToolMissing(f"{stanza.name} and {rival.name} of Debian exclude one another", why=_why(stanza, rival))
-        self.packages[stanza.name, stanza.architecture] = stanza
-        self._provided.setdefault(stanza.name, []).append((stanza, stanza.version))
-        for provided in _names(stanza.provides):
-            self._provided.setdefault(provided.name, []).append((stanza, provided.version))
-        for relation in _names(stanza.conflicts):
-            self._excluded.setdefault(relation.name, []).append((stanza, relation))
-        for choices in relations(stanza.depends):
-            (self._several if len(choices) > 1 else self._single).append(_Need(stanza, choices))
+            raise ToolMissing(f"{package.name} and {rival.name} of Debian exclude one another", why=_why(package, rival))
+        self.packages[package.name, package.architecture] = package
+        self._provided.setdefault(package.name, []).append((package, package.version))
+        for provided in _names(package.provides):
+            self._provided.setdefault(provided.name, []).append((package, provided.version))
+        for relation in _names(package.conflicts):
+            self._excluded.setdefault(relation.name, []).append((package, relation))
+        for choices in relations(package.depends):
+            (self._several if len(choices) > 1 else self._single).append(_Need(package, choices))
 
     def settle(self) -> None:
         """Take what is needed until nothing is."""
@@ -157,24 +157,24 @@ class _Machine:
 
     def _is_served(self, relation: Relation, architecture: str) -> bool:
         return any(
-            _matches(stanza, relation, architecture, self.native) and _in_version(version, relation)
-            for stanza, version in self._provided.get(relation.name, ())
+            _matches(package, relation, architecture, self.native) and _in_version(version, relation)
+            for package, version in self._provided.get(relation.name, ())
         )
 
-    def _choose(self, choices: Sequence[Relation], architecture: str, reason: str) -> Stanza:
+    def _choose(self, choices: Sequence[Relation], architecture: str, reason: str) -> Package:
         rivals: list[str] = []
         for relation in choices:
-            for stanza in self._candidates(relation, architecture):
-                rival = self._rival(stanza)
+            for package in self._candidates(relation, architecture):
+                rival = self._rival(package)
                 if not rival:
-                    return stanza
-                rivals.append(_why(stanza, rival))
+                    return package
+                rivals.append(_why(package, rival))
         what = " | ".join(_text(relation) for relation in choices)
         versions = sorted({one.version for relation in choices for one in self.lists.packages(relation.name)}, key=version_key)
         offered = f"; there is {', '.join(versions)}" if versions else ""
         raise ToolMissing(f"Debian has no {what} for {architecture}", why=rivals[0] if rivals else f"{reason}{offered}")
 
-    def _candidates(self, relation: Relation, architecture: str) -> Iterator[Stanza]:
+    def _candidates(self, relation: Relation, architecture: str) -> Iterator[Package]:
         """Give what would serve: by name, the newest first, of the architecture before others; then by what it provides."""
         yield from self._sort(
             (
@@ -199,28 +199,28 @@ class _Machine:
             architecture,
         )
 
-    def _sort(self, stanzas: Iterable[Stanza], architecture: str) -> list[Stanza]:
+    def _sort(self, packages: Iterable[Package], architecture: str) -> list[Package]:
         """Sort by how near an architecture is and how important a package, then by name; of one the newest version first."""
         near = {architecture: 0, ALL: 1}
-        newest = sorted(stanzas, key=lambda one: version_key(one.version), reverse=True)
+        newest = sorted(packages, key=lambda one: version_key(one.version), reverse=True)
         rank = {one.name: PRIORITIES.get(one.priority, len(PRIORITIES)) for one in reversed(newest)}
         return sorted(newest, key=lambda one: (near.get(one.architecture, 2), rank[one.name], one.name))
 
-    def _rival(self, stanza: Stanza) -> Stanza | None:
+    def _rival(self, package: Package) -> Package | None:
         """Return what is taken already and excludes a package, or is excluded by it."""
-        offers = [(stanza.name, stanza.version), *((provided.name, provided.version) for provided in _names(stanza.provides))]
+        offers = [(package.name, package.version), *((provided.name, provided.version) for provided in _names(package.provides))]
         for name, version in offers:
             for other, relation in self._excluded.get(name, ()):
-                if other.name != stanza.name and _in_version(version, relation):
+                if other.name != package.name and _in_version(version, relation):
                     return other
-        for relation in _names(stanza.conflicts):
+        for relation in _names(package.conflicts):
             for other, version in self._provided.get(relation.name, ()):
-                if other.name != stanza.name and _in_version(version, relation):
+                if other.name != package.name and _in_version(version, relation):
                     return other
         return None
 
 
-def _matches(stanza: Stanza, relation: Relation, architecture: str, native: str) -> bool:
+def _matches(package: Package, relation: Relation, architecture: str, native: str) -> bool:
     """Tell whether a package is of an architecture that serves.
 
     ==================  =======================================================================
@@ -233,11 +233,11 @@ def _matches(stanza: Stanza, relation: Relation, architecture: str, native: str)
     ==================  =======================================================================
     """
     expected = architecture if relation.qualifier in {"", "any"} else relation.qualifier
-    if stanza.architecture == expected or stanza.multi == "foreign":
+    if package.architecture == expected or package.multi == "foreign":
         return True
-    if relation.qualifier == "any" and stanza.multi == "allowed":
+    if relation.qualifier == "any" and package.multi == "allowed":
         return True
-    return stanza.architecture == ALL and (expected == native or relation.qualifier not in {"", "any"})
+    return package.architecture == ALL and (expected == native or relation.qualifier not in {"", "any"})
 
 
 def _in_version(version: str, relation: Relation) -> bool:
@@ -250,13 +250,13 @@ def _names(text: str) -> Iterator[Relation]:
     return (relation for group in relations(text) for relation in group)
 
 
-def _provides(stanza: Stanza, relation: Relation) -> bool:
-    return any(provided.name == relation.name and _in_version(provided.version, relation) for provided in _names(stanza.provides))
+def _provides(package: Package, relation: Relation) -> bool:
+    return any(provided.name == relation.name and _in_version(provided.version, relation) for provided in _names(package.provides))
 
 
 def _text(relation: Relation) -> str:
     return f"{relation.name} ({relation.operator} {relation.version})" if relation.operator else relation.name
 
 
-def _why(stanza: Stanza, rival: Stanza) -> str:
-    return f"{stanza.name} {stanza.version} cannot be beside {rival.name} {rival.version}"
+def _why(package: Package, rival: Package) -> str:
+    return f"{package.name} {package.version} cannot be beside {rival.name} {rival.version}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.clients.debian.index import Index, Offered, package
+from crosstasks.clients.debian.index import Index, Offered
 from crosstasks.clients.debian.resolve import closure
 from crosstasks.provisioning import image
 
@@ -25,7 +25,7 @@ class Recorded:
     def closure(self, packages, architecture):
         """Return what an empty machine needs."""
         lists = Offered([Index((DATA / f"bookworm-{architecture}.index").read_bytes())])
-        return tuple(sorted(map(package, closure(packages, lists, architecture)), key=lambda one: one.file))
+        return tuple(sorted(closure(packages, lists, architecture), key=lambda one: one.file))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join((case["target"], case["platform"], *case["packages"])))

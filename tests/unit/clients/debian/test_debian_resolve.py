@@ -2,7 +2,7 @@
 
 import pytest
 
-from crosstasks.clients.debian.index import Provision, Stanza
+from crosstasks.clients.debian.index import Package, Provision
 from crosstasks.clients.debian.resolve import closure, relations
 from crosstasks.core.errors import ToolMissing
 
@@ -29,7 +29,7 @@ def _stanza(text, fields):
     name, _, rest = text.partition("=")
     version, _, architecture = rest.partition("@")
     known = {"depends": fields} if isinstance(fields, str) else fields
-    return Stanza(name=name, version=version or "1", architecture=architecture or "amd64", **known)
+    return Package(name=name, version=version or "1", architecture=architecture or "amd64", **known)
 
 
 def names(asked, native="amd64", **packages):
