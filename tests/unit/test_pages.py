@@ -23,26 +23,19 @@ def text(page):
     return page.read_text("utf-8")
 
 
-def shown():
-    """Each command of crosstasks that a page shows, once."""
-    for page in PAGES:
-        for task, rest in dict.fromkeys(COMMAND.findall(text(page))):
-            yield pytest.param(task, rest, id=f"{page.name}: {task}{rest.rstrip()}")
-
-
-@pytest.mark.parametrize(("task", "rest"), list(shown()))
-def test_a_command_that_is_shown_is_there(task, rest):
-    """Its task, and each of its flags."""
-    name = f"{task}.{DEFAULTS[task]}" if task in DEFAULTS else task
-    assert name in TASKS
-    known = ParserContext(name, args=collection()[name].get_arguments()).flags
-    assert [] == [flag for flag in re.findall(r"(?<!\S)--[a-z-]+", rest.partition(" -- ")[0]) if flag not in known]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_a_file_of_ours_that_is_named_is_there(page):
+def test_a_command_that_is_shown_is_there(page):
+    """Its task, and each of its flags."""
+    for task, rest in COMMAND.findall(text(page)):
+        name = f"{task}.{DEFAULTS[task]}" if task in DEFAULTS else task
+        assert name in TASKS
+        known = ParserContext(name, args=collection()[name].get_arguments()).flags
+        assert [] == [flag for flag in re.findall(r"(?<!\S)--[a-z-]+", rest.partition(" -- ")[0]) if flag not in known], task
+
+
+def test_a_file_of_ours_that_is_named_is_there():
     """From the top of the repository."""
-    assert [] == [name for name in OURS.findall(text(page)) if not (TOP / name).exists()]
+    assert [] == [(page.name, name) for page in PAGES for name in OURS.findall(text(page)) if not (TOP / name).exists()]
 
 
 def test_the_commands_are_found():
@@ -62,10 +55,9 @@ def test_nothing_stands_twice(page):
 PUBLISHED = sorted((TOP / "docs").rglob("*.md"))
 
 
-@pytest.mark.parametrize("page", PUBLISHED, ids=[page.name for page in PUBLISHED])
-def test_a_page_begins_with_what_it_is_for(page):
+def test_a_page_begins_with_what_it_is_for():
     """So that a reader knows whether to go on."""
-    assert text(page).partition("\n\n")[2].startswith("This page ")
+    assert [] == [page.name for page in PUBLISHED if not text(page).partition("\n\n")[2].startswith("This page ")]
 
 
 def test_the_site_leads_to_every_page():

@@ -22,10 +22,10 @@ def sessions():
     return found
 
 
-@pytest.mark.parametrize("name", sessions())
-def test_every_session_is_in_the_pages_for_contributors(name):
+def test_every_session_is_in_the_pages_for_contributors():
     """Who changes something finds what to call."""
-    assert f"| `{name}` |" in (TOP / "CONTRIBUTING.md").read_text("utf-8")
+    page = (TOP / "CONTRIBUTING.md").read_text("utf-8")
+    assert [] == [name for name in sessions() if f"| `{name}` |" not in page]
 
 
 TESTS = {
