@@ -47,15 +47,14 @@ class CargoOutput(Struct, frozen=True, kw_only=True):
     """What cargo told.
 
     Attributes:
-        executables: programs, tests among them.
-        libraries: the shared and static libraries of packages that lie in a folder, as a workspace's members do.
+        products: programs, tests among them, and then the shared and static libraries of packages that lie in a folder, as a
+            workspace's members do.
         at_work: cargo has compiled something, or has come to an end; what fails then is not the fault of a route.
         success: how cargo says that the build ended; None: it did not say.
         diagnostics: its errors and warnings that did, each once.
     """
 
-    executables: tuple[Product, ...] = ()
-    libraries: tuple[Product, ...] = ()
+    products: tuple[Product, ...] = ()
     at_work: bool = False
     success: bool | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -123,7 +122,7 @@ class Messages:
         self._other = other
         self._diagnostics: dict[Diagnostic, None] = {}
         self._rest = b""
-        self._products: dict[str, Product] = {}
+        self._programs: dict[str, Product] = {}
         self._libraries: dict[str, Product] = {}
         self._compiled = False
         self._success: bool | None = None
@@ -140,8 +139,7 @@ class Messages:
         if rest:
             self._line(rest, b"")
         return CargoOutput(
-            executables=tuple(self._products.values()),
-            libraries=tuple(self._libraries.values()),
+            products=(*self._programs.values(), *self._libraries.values()),
             at_work=self._compiled or self._success is not None,
             success=self._success,
             diagnostics=tuple(self._diagnostics),
@@ -159,7 +157,7 @@ class Messages:
         match message:
             case _Artifact():
                 self._compiled = self._compiled or not message.fresh
-                self._products.update((product.path, product) for product in _programs(message))
+                self._programs.update((product.path, product) for product in _programs(message))
                 self._libraries.update((product.path, product) for product in _libraries(message))
             case _Message(message=diagnostic):
                 self._compiled = self._compiled or diagnostic.level.startswith("error")
@@ -220,11 +218,7 @@ def localise(path: str, mounts: Mapping[str, str]) -> str:
 
 def host_paths(output: CargoOutput, places: Mapping[str, str]) -> CargoOutput:
     """Return the same with paths of this machine: *places* are as for ``localise``."""
-    executables, libraries = (
-        tuple(replace(product, path=localise(product.path, places)) for product in products)
-        for products in (output.executables, output.libraries)
-    )
-    return replace(output, executables=executables, libraries=libraries)
+    return replace(output, products=tuple(replace(product, path=localise(product.path, places)) for product in output.products))
 
 
 CPUS: Final[Mapping[str, tuple[int, int]]] = {"aarch64": (0x0100000C, 0), "x86_64": (0x01000007, 3)}
@@ -254,23 +248,15 @@ def universal(output: CargoOutput, target_dir: Path, target: Target) -> CargoOut
     Raises:
         VerificationFailed: one part has a program or library that another has not.
     """
-    return replace(
-        output,
-        executables=_join(output.executables, target_dir, target),
-        libraries=_join(output.libraries, target_dir, target),
-    )
-
-
-def _join(products: Sequence[Product], target_dir: Path, target: Target) -> tuple[Product, ...]:
     by_name: dict[str, dict[str, Product]] = {}
-    for product in products:
+    for product in output.products:
         triple, _, name = product.path.removeprefix(f"{target_dir}/").partition("/")
         if product.kind in ARTIFACT_KINDS:
             by_name.setdefault(name, {})[triple] = product
-    return tuple(_one(name, of_part, target_dir, target) for name, of_part in by_name.items())
+    return replace(output, products=tuple(_join(name, of_part, target_dir, target) for name, of_part in by_name.items()))
 
 
-def _one(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Target) -> Product:
+def _join(name: str, of_part: Mapping[str, Product], target_dir: Path, target: Target) -> Product:
     if lacking := [triple for triple in target.parts if triple not in of_part]:
         raise VerificationFailed(f"{name} is not joined", why=f"it was not built for {' and '.join(lacking)}")
     contents = []
@@ -294,8 +280,7 @@ def to_keep(output: CargoOutput, target_dir: str) -> tuple[Path, ...]:
     Raises:
         VerificationFailed: a file that cargo told of is not there, does not lie below the target folder, or is no regular file.
     """
-    products = (*output.executables, *output.libraries)
-    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in products if product.kind in ARTIFACT_KINDS)
+    paths = tuple(Path(localise(product.path, {INSIDE: target_dir})) for product in output.products if product.kind in ARTIFACT_KINDS)
     for path in paths:
         with _readable(path, target_dir):
             pass

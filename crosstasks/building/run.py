@@ -152,7 +152,7 @@ def run(plan: Plan, words: Sequence[str], context: Context) -> Run:
             error = _full(plan, done) or cache_check.check_after_failure(plan.route, text, context) or invocation.failure(done)
     output = host_paths(messages.result(), invocation.places)
     if plan.verb != "build":  # programs that are built to be tested are not for keeping
-        output = replace(output, executables=(), libraries=())
+        output = replace(output, products=())
     if not done.code:
         output = universal(output, target_dir, plan.request.target) if plan.request.target.parts else output
         error = _doubt(plan, output, words, container)

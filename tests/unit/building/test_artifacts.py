@@ -31,8 +31,12 @@ def built(*chunks: bytes) -> CargoOutput:
 def test_programs_and_libraries_are_collected():
     """Programs, examples, shared and static libraries are told; an rlib is for cargo itself."""
     assert built(read("kinds")) == CargoOutput(
-        executables=(Product(path=f"{DEBUG}/examples/demo", kind="example"), Product(path=f"{DEBUG}/tool", kind="bin")),
-        libraries=(Product(path=f"{DEBUG}/libmany_kinds.so", kind="cdylib"), Product(path=f"{DEBUG}/libmany_kinds.a", kind="staticlib")),
+        products=(
+            Product(path=f"{DEBUG}/examples/demo", kind="example"),
+            Product(path=f"{DEBUG}/tool", kind="bin"),
+            Product(path=f"{DEBUG}/libmany_kinds.so", kind="cdylib"),
+            Product(path=f"{DEBUG}/libmany_kinds.a", kind="staticlib"),
+        ),
         at_work=True,
         success=True,
     )
@@ -42,8 +46,7 @@ def test_a_workspace():
     """Of a workspace with build scripts, proc-macros and registry crates, only its own programs are told, with their tests."""
     found = built(read("workspace"))
 
-    assert found.libraries == ()
-    assert sorted((Path(item.path).name.partition("-")[0], item.kind) for item in found.executables) == [
+    assert sorted((Path(item.path).name.partition("-")[0], item.kind) for item in found.products) == [
         ("checksum", "bench"),
         ("cli", "test"),
         ("place", "test"),
@@ -105,7 +108,7 @@ def test_emscripten_makes_two_files():
         b'"profile":{"test":false},"filenames":["/target/a.js","/target/a.wasm"],"executable":"/target/a.js","fresh":false}\n'
     )
 
-    assert [item.path for item in built(line).executables] == ["/target/a.js", "/target/a.wasm"]
+    assert [item.path for item in built(line).products] == ["/target/a.js", "/target/a.wasm"]
 
 
 def test_import_libraries_are_not_ours():
@@ -116,8 +119,8 @@ def test_import_libraries_are_not_ours():
     )
     ours, theirs = built(line % b"a 1.0.0 (path+file:///p)"), built(line % b"registry+https://example.org/index#a@1.0.0")
 
-    assert [(item.path, item.kind) for item in ours.libraries] == [("a.dll", "cdylib"), ("a.lib", "staticlib")]
-    assert theirs.libraries == ()
+    assert [(item.path, item.kind) for item in ours.products] == [("a.dll", "cdylib"), ("a.lib", "staticlib")]
+    assert theirs.products == ()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_a_copy_is_renewed_only_if_it_must_be(tmp_path):
 
 def test_tests_are_not_kept(tmp_path):
     """Who builds tests wants to run them: they have hashes in their names, and are not copied."""
-    found = CargoOutput(executables=(Product(path=f"/target/{ARM}/debug/deps/cli-1", kind="test"),))
+    found = CargoOutput(products=(Product(path=f"/target/{ARM}/debug/deps/cli-1", kind="test"),))
 
     assert to_keep(found, str(tmp_path)) == ()
 
@@ -228,9 +231,9 @@ def test_a_universal_program_lies_where_cargo_would_have_put_it(tmp_path):
     """One for two; what is only tested is not joined."""
     programs = of_parts(tmp_path, "aarch64-apple-darwin/debug/tool", "x86_64-apple-darwin/debug/tool")
     tested = Product(path=str(tmp_path / "aarch64-apple-darwin/debug/deps/tool-1"), kind="test")
-    joined = universal(CargoOutput(executables=(*programs, tested), success=True), tmp_path, find("universal2"))
+    joined = universal(CargoOutput(products=(*programs, tested), success=True), tmp_path, find("universal2"))
 
-    (one,) = joined.executables
+    (one,) = joined.products
     path = tmp_path / "universal2-apple-darwin/debug/tool"
     assert (one, joined.success) == (Product(path=str(path), kind="bin"), True)
     assert path.stat().st_mode & 0o111 == 0o111
@@ -242,4 +245,4 @@ def test_a_program_of_one_part_only_is_none(tmp_path):
     """It would not start on the other machine."""
     (program,) = of_parts(tmp_path, "x86_64-apple-darwin/debug/tool")
     with pytest.raises(VerificationFailed, match=r"debug/tool is not joined[\s\S]*not built for aarch64-apple-darwin"):
-        universal(CargoOutput(executables=(program,)), tmp_path, find("universal2"))
+        universal(CargoOutput(products=(program,)), tmp_path, find("universal2"))

@@ -38,7 +38,7 @@ def test_what_was_built_there_is_found_here():
     """Programs and libraries; without places nothing is another."""
     program = Product(path="/cross/project/target/x/debug/a", kind="bin")
     library = Product(path="/cross/project/target/x/debug/b.so", kind="cdylib")
-    built = CargoOutput(executables=(program,), libraries=(library,))
+    built = CargoOutput(products=(program, library))
     found = host_paths(built, {"/cross/project/target/x": "/here"})
-    assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in (*found.executables, *found.libraries)]
+    assert ["/here/debug/a", "/here/debug/b.so"] == [product.path for product in found.products]
     assert host_paths(built, {}) == built

@@ -284,8 +284,8 @@ def test_messages_of_the_compiler_are_kept_for_ci(ran):
     assert ["E0425"] == [diagnostic.code for diagnostic in result.output.diagnostics]
     assert "--message-format=json" in cargo.calls[0][0]
     artifacts = (Path(__file__).parents[1] / "data/cargo/workspace.jsonl").read_bytes()
-    assert ran(Cargo((0, artifacts, ""))).output.executables
-    assert () == ran(Cargo((0, artifacts, "")), environ={"GITHUB_ACTIONS": "true"}, verb="check").output.executables
+    assert ran(Cargo((0, artifacts, ""))).output.products
+    assert () == ran(Cargo((0, artifacts, "")), environ={"GITHUB_ACTIONS": "true"}, verb="check").output.products
 
 
 @pytest.mark.parametrize(
