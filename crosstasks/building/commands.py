@@ -61,16 +61,14 @@ def _common(target_dir: Path, context: Context) -> dict[str, Any]:
     """Return what of a call does not depend on the builder."""
     colour = streams.has_colour(sys.stderr, context.environ)
     width = shutil.get_terminal_size().columns if colour and sys.stderr.isatty() else 0
-    path = context.environ.get("PATH", os.defpath)
-    return {"target_dir": str(target_dir), "colour": colour, "width": width, "path": path, "env": context.extra.env}
+    return {"target_dir": str(target_dir), "colour": colour, "width": width}
 
 
-def container_call(route: Route, run_id: str, context: Context, **more: Any) -> environment.Call:
-    """Return a call whose container finds the user's crates, proxies and authorities."""
+def container_call(run_id: str, context: Context, **more: Any) -> environment.Call:
+    """Return a call whose container finds the user's crates and authorities."""
     return environment.Call(
         user_cargo_home=str(dependencies.user_home(context.environ)),
         labels=engines.labels(run_id),
-        proxies=environment.open_proxies(context.environ, context.config.target(route.target).env_pass),
         certificates=bool(network.authorities(context.environ)),
         **more,
     )
@@ -82,7 +80,6 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     folder = context.cache / "runs" / run_id
     home = dependencies.home(context)
     call = container_call(
-        route,
         run_id,
         context,
         cargo_home=str(folder / "home" if route.remote else home),
@@ -114,7 +111,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         yield Invocation(
             container=witness.container,
             program=(route.tool.path,),
-            env={**env, **guard.variables(run_guard, call.path)},
+            env={**env, **guard.variables(run_guard, context.environ.get("PATH", os.defpath))},
             failure=lambda done: explain(outcome.marks(str(folder)), done.code, done.err) or _engine_failure(done, route, context),
             owner=owner,
             places=guard.places(str(target_dir), context.repository.root) if route.remote else {},
@@ -248,7 +245,7 @@ def _guard(route: Route, folder: str, context: Context) -> guard.Guard:
 def _on_host(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     """Start cargo, or what calls it, without a container: without tokens, and with a CARGO_HOME that has none."""
     call = environment.Call(cargo_home=str(dependencies.host_home(context)), **_common(target_dir, context))
-    env = environment.host(route, call, context.environ, context.config.target(route.target).env_pass)
+    env = environment.host(route, call, context)
     program, env = HOST_BUILDERS[route.builder](route, target_dir, context, env)
     if context.extra.wrapper:  # cargo-auditable calls cargo, and finds cargo-zigbuild as cargo does, on PATH
         program, env = (context.extra.wrapper, "auditable"), {**env, "CARGO": f"{route.host_toolchain.path}/bin/cargo"}

@@ -11,6 +11,7 @@ where the user's are: another place would make cargo forget one or the other.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
@@ -66,10 +67,7 @@ class Call(Struct, frozen=True, kw_only=True):
         mounts: more that is mounted, ``host:container``.
         colour: cargo shall colour what it prints.
         certificates: ``cargo_home`` holds the file of the user's authorities.
-        proxies: names of the user's variables for proxies.
         width: of the terminal in columns, to show cargo's progress bar; 0 for none.
-        path: PATH as it is.
-        env: what the build is given besides, in a container too.
     """
 
     cargo_home: str = ""
@@ -79,11 +77,8 @@ class Call(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     certificates: bool = False
-    proxies: tuple[str, ...] = ()
     colour: bool = False
     width: int = 0
-    path: str
-    env: Mapping[str, str] = {}
 
 
 def cross_variable(triple: str, repository: Repository, key: str) -> str:
@@ -150,7 +145,7 @@ def cross(route: Route, call: Call, context: Context) -> Env:
     if catalogue()[route.target].specification:
         # else 0.2.x has the container call xargo, as for every target that rustc does not list (lib.rs:464 at v0.2.5)
         env[name("XARGO")] = "false"
-    env |= platform(route, repository, environ) | build_options(route, call, environ)
+    env |= platform(route, repository, environ) | build_options(route, open_proxies(environ, config.env_pass), environ)
     history = (repository.around.git_dir,) if engine.remote and repository.around.git_dir else ()
     if around := (*repository.around.folders, *history):
         env |= volumes(route.target, around, repository, environ)
@@ -204,11 +199,11 @@ def platform(route: Route, repository: Repository, environ: Mapping[str, str]) -
     return env
 
 
-def build_options(route: Route, call: Call, environ: Mapping[str, str]) -> dict[str, str]:
+def build_options(route: Route, proxies: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     """Return what ``docker build`` is told where cross builds an image: the platform, and proxies by name (the values are the user's)."""
     image = route.image
     options = [f"--platform={image.platform}"] if image and route.emulated and not image.ref else []
-    options += [f"--build-arg={name}" for name in call.proxies]
+    options += [f"--build-arg={name}" for name in proxies]
     return {"CROSS_BUILD_OPTS": " ".join((*options, environ.get("CROSS_BUILD_OPTS", ""))).strip()} if options else {}
 
 
@@ -245,8 +240,9 @@ def options(route: Route, call: Call, context: Context) -> tuple[str, ...]:
         listed.append(f"--platform={route.image.platform}")
     trusted = f"{home}/{network.CERTIFICATES}"
     listed += [f"--env={name}={trusted}" for name in ("SSL_CERT_FILE", "CARGO_HTTP_CAINFO") if call.certificates]
-    listed += [f"--env={name}" for name in (*call.proxies, *config.env_pass)]
-    return (*listed, *(f"--env={key}={value}" for key, value in {**container_env(route, repository, config), **call.env}.items()))
+    listed += [f"--env={name}" for name in (*open_proxies(context.environ, config.env_pass), *config.env_pass)]
+    env = {**container_env(route, repository, config), **context.extra.env}
+    return (*listed, *(f"--env={key}={value}" for key, value in env.items()))
 
 
 def container_env(route: Route, repository: Repository, config: TargetConfig) -> dict[str, str]:
@@ -261,19 +257,20 @@ def container_env(route: Route, repository: Repository, config: TargetConfig) ->
     return env
 
 
-def host(route: Route, call: Call, environ: Mapping[str, str], env_pass: Collection[str] = ()) -> Env:
-    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain; *env_pass* the user hands on."""
-    toolchain = route.host_toolchain.path
+def host(route: Route, call: Call, context: Context) -> Env:
+    """Return the environment of a call of cargo or cargo-zigbuild on the host, with the route's toolchain."""
+    environ, toolchain = context.environ, route.host_toolchain.path
     env: dict[str, str | None] = {
         **cargo(call),
         # cargo puts CARGO_HOME/bin first if PATH has it nowhere, and rustup's `cargo-clippy` there is another toolchain's
-        "PATH": f"{toolchain}/bin:{call.path}:{call.cargo_home}/bin",
+        "PATH": f"{toolchain}/bin:{environ.get('PATH', os.defpath)}:{call.cargo_home}/bin",
         "RUSTC": f"{toolchain}/bin/rustc",
         "RUSTUP_TOOLCHAIN": None,
     }
     env |= {name: None for name in ("CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR") if name in environ}
     bootstrap = {"RUSTC_BOOTSTRAP": "1"} if route.build_std else {}
-    return {**env, **secrets(environ, env_pass), "CARGO_HOME": call.cargo_home, **bootstrap, **call.env}
+    closed = secrets(environ, context.config.target(route.target).env_pass)
+    return {**env, **closed, "CARGO_HOME": call.cargo_home, **bootstrap, **context.extra.env}
 
 
 def xwin(triple: str, folder: str) -> dict[str, str]:

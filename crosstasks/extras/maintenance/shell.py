@@ -63,7 +63,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
     engine, repository = context.engine, context.repository
     target_dir = run.folder(route, repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    call = commands.container_call(route, run_id, context, target_dir="/target", cargo_home=str(home), path="")
+    call = commands.container_call(run_id, context, target_dir="/target", cargo_home=str(home))
     # of git's cross everything but the target folder stands at its own path
     inner_home = str(home) if route.flavour == "git" else "/cargo"
     root = repository.root if route.flavour == "git" or repository.around.folders else "/project"

@@ -12,6 +12,7 @@ from crosstasks.building.environment import Call, cargo, deployment, objcopy_env
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import Image, Tool, Toolchain
 from crosstasks.catalog.targets import find
+from crosstasks.context import Extra
 from crosstasks.core.errors import ConfigError
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
@@ -36,7 +37,6 @@ CALL = Call(
     rustup_home="/cache/rustup",
     target_dir="/project/target/crosstasks/.cross-1",
     labels=("crosstasks.run=1", "crosstasks.owner=7"),
-    path="/usr/bin:/bin",
 )
 DOCKER = Engine(kind="docker", command="/usr/bin/docker", version="20.10.24", arch="x86_64", store="overlay2")
 PODMAN = replace(DOCKER, kind="podman", command="/usr/bin/podman")
@@ -65,6 +65,7 @@ def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, opti
         repository=repository(**said),
         config=config("aarch64", **(options or {})),
         environ=environ or {},
+        extra=Extra(),
     )
     return environment.cross(taken or route(), call, context)
 
@@ -180,10 +181,10 @@ def test_the_environment_of_each_flavour(flavour, changes):
             id="authorities of the user's own",
         ),
         pytest.param(
-            {"call": replace(CALL, proxies=("HTTPS_PROXY",)), "environ": {"HTTPS_PROXY": "http://me:secret@proxy:3128"}},
+            {"environ": {"https_proxy": "http://me:secret@proxy:3128"}, "options": {"env-pass": ["https_proxy"]}},
             {
-                "CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --env=HTTPS_PROXY",
-                "CROSS_BUILD_OPTS": "--build-arg=HTTPS_PROXY",
+                "CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} --env=https_proxy --env=https_proxy",
+                "CROSS_BUILD_OPTS": "--build-arg=https_proxy",
             },
             id="a proxy, by name alone: its password is in no command",
         ),
@@ -258,8 +259,9 @@ def test_other_variables_are_left_alone(name):
 
 
 def on_host(taken=None, environ=None):
-    call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", path="/usr/bin", cargo_home="/cache/cargo/host-1")
-    return environment.host(taken or route(builder="zigbuild", image=None), call, environ or {})
+    call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", cargo_home="/cache/cargo/host-1")
+    context = SimpleNamespace(environ={"PATH": "/usr/bin", **(environ or {})}, config=config("aarch64"), extra=Extra())
+    return environment.host(taken or route(builder="zigbuild", image=None), call, context)
 
 
 ON_HOST = {
