@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from ..catalog import remedies
 from ..catalog.targets import catalogue
 from ..clients import network
-from ..core import cache, files, toml_file
+from ..core import cache, files, looking, toml_file
 from ..core.errors import BuildFailed, ConfigError
+from ..provisioning import toolchain
 from ..reporting import progress
 
 if TYPE_CHECKING:
@@ -41,28 +43,30 @@ MOST: Final = 1 << 30
 """Bytes that a crate may unpack to; cargo's own limit is half of it."""
 
 
-COLUMNS: Final = ("name", "version", "source", "checksum")
+class LockedPackage(Struct, frozen=True, kw_only=True):
+    """A package as Cargo.lock has it; what it does not have is empty."""
+
+    name: str
+    version: str
+    source: str = ""
+    checksum: str = ""
 
 
-def locked(lock: Path) -> tuple[Mapping[str, str], ...]:
-    """Return ``COLUMNS`` of the packages in a Cargo.lock; what one does not have is empty.
+def locked(lock: Path) -> tuple[LockedPackage, ...]:
+    """Return the packages in a Cargo.lock.
 
     Raises:
         ConfigError: it cannot be read, or is no such file.
     """
     try:
-        rows = msgspec.convert(toml_file.read(lock).get("package", []), type=list[dict[str, Any]])
-        packages = tuple(msgspec.convert({name: row.get(name, "") for name in COLUMNS}, type=dict[str, str]) for row in rows)
-    except msgspec.ValidationError:
-        packages = ({"name": ""},)
-    if not all(package["name"] and package["version"] for package in packages):
-        raise ConfigError(f"{lock} is no lock file of cargo's", hint="`cargo generate-lockfile` writes it anew")
-    return packages
+        return looking.convert(toml_file.read(lock).get("package", []), tuple[LockedPackage, ...])
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{lock} is no lock file of cargo's", hint="`cargo generate-lockfile` writes it anew") from error
 
 
 def checksums(lock: Path) -> Mapping[str, str]:
     """Return the checksums of a Cargo.lock by ``name-version``; of what has none, as git dependencies, nothing."""
-    rows = {f"{package['name']}-{package['version']}": package["checksum"] for package in locked(lock)}
+    rows = {f"{package.name}-{package.version}": package.checksum for package in locked(lock)}
     old = toml_file.table(toml_file.read(lock), "metadata")  # as cargo wrote it before 1.41
     rows |= {"-".join(key.split()[1:3]): str(value) for key, value in old.items() if key.startswith("checksum ")}
     return {name: value for name, value in rows.items() if value and value != "<none>"}
@@ -227,8 +231,6 @@ def fetch(route: Route, context: Context) -> None:
         sources = _source_folders(lock, user) if lock.exists() else []
         files.write(stamp, json.dumps({"key": _stamp_key(lock, route), "crates": sources}))
     if route.build_std:
-        from ..provisioning import toolchain
-
         folder, host_folder = Path(route.toolchain.path), Path(route.host_toolchain.path)
         toolchain.fetch_library(folder, host_toolchain=host_folder, run=context.run, say=context.say)
         if route.target.endswith("-windows-gnu") and route.toolchain.source != "user":
@@ -289,22 +291,19 @@ def check(lock: Path, user: Path) -> None:
 
 def _source_folders(lock: Path, user: Path) -> list[str]:
     """Return where the crates of the lock file lie unpacked; those of other targets were not fetched."""
-    every = locked(lock)
-    names = [f"{package['name']}-{package['version']}" for package in every if package["source"].startswith(("registry", "sparse"))]
-    sources = [folder for folder in (user / "registry" / "src").glob("*") if folder.is_dir()]
-    return [str(source / name) for source in sources for name in names if (source / name).is_dir()]
+    names = [f"{package.name}-{package.version}" for package in locked(lock) if package.source.startswith(("registry", "sparse"))]
+    folders = (source / name for source in (user / "registry" / "src").glob("*") for name in names)
+    return [str(folder) for folder in folders if folder.is_dir()]
 
 
 def carry(place: Path, route: Route, context: Context) -> None:
     """Make the folder *place*, a CARGO_HOME that holds itself what the route needs of the user's: for an engine on another machine."""
-    from ..provisioning.toolchain import SOURCE
-
     user = user_home(context.environ)
     shutil.copytree(home(context), place)
-    library = (Path(route.toolchain.path, SOURCE, "Cargo.lock"),) if route.build_std else ()
+    library = (Path(route.toolchain.path, toolchain.SOURCE, "Cargo.lock"),) if route.build_std else ()
     for lock in filter(Path.exists, (Path(context.repository.root, "Cargo.lock"), *library)):
         for package in locked(lock):
-            for path in _parts(user, package["name"], package["version"], package["source"]):
+            for path in _parts(user, package):
                 target = place / path.relative_to(user)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.is_dir():
@@ -313,16 +312,16 @@ def carry(place: Path, route: Route, context: Context) -> None:
                     shutil.copy2(path, target)
 
 
-def _parts(user: Path, name: str, version: str, source: str) -> Iterator[Path]:
+def _parts(user: Path, package: LockedPackage) -> Iterator[Path]:
     """Give what a CARGO_HOME holds of a package: the crate and its row in the index of each registry, or the repository."""
-    if source.startswith("git+"):
-        repository = PurePosixPath(urlsplit(source).path).name.removesuffix(".git")
+    if package.source.startswith("git+"):
+        repository = PurePosixPath(urlsplit(package.source).path).name.removesuffix(".git")
         yield from (path for folder in ("db", "checkouts") for path in (user / "git" / folder).glob(f"{repository}-*"))
-    elif source:
-        short = name.lower()
+    elif package.source:
+        short = package.name.lower()
         folders = {1: ("1",), 2: ("2",), 3: ("3", short[0])}.get(len(short), (short[:2], short[2:4]))
         row = Path(".cache", *folders, short)
         for index in (user / "registry" / "index").glob("*"):
             listed = (index / row, *(index / other for other in ("config.json", ".git", ".last-updated")))
             yield from (path for path in listed if path.exists())
-        yield from (user / "registry" / "cache").glob(f"*/{name}-{version}.crate")
+        yield from (user / "registry" / "cache").glob(f"*/{package.name}-{package.version}.crate")
