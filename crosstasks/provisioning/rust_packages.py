@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -78,7 +78,7 @@ def programs(members: Members, folder: Path) -> str:
     """
     links: dict[str, str] = {}
     for info, content in members:
-        place = _place(_plain(info.name))
+        place = _place(info.name.removeprefix("./"))
         if place and info.issym():
             links[PurePosixPath(place).name] = PurePosixPath(info.linkname).name
         elif place and info.isfile():
@@ -91,7 +91,7 @@ def programs(members: Members, folder: Path) -> str:
 def component(members: Members, name: str, folder: Path) -> None:
     """Put the programs of a component into *folder*; the shared objects that they need are rustc's."""
     for info, content in members:
-        path = PurePosixPath(_plain(info.name))
+        path = PurePosixPath(info.name)
         if str(path.parent) == "usr/bin" and path.name in LINTERS[name] and info.isfile():
             _write(content, folder / "bin" / path.name, info.mode)
     if absent := [program for program in LINTERS[name] if not (folder / "bin" / program).is_file()]:
@@ -130,46 +130,27 @@ def set_run_paths(folder: Path, patchelf: Path, *, run: Runner) -> None:
 
 def linkage(path: Path) -> Linkage:
     """Read what an ELF file needs."""
-    from elftools.elf.dynamic import DynamicSection
     from elftools.elf.elffile import ELFFile
-    from elftools.elf.gnuversions import GNUVerNeedSection
 
-    needed: list[str] = []
-    symbols: list[str] = []
     with path.open("rb") as file:
-        for section in ELFFile(file).iter_sections():
-            if isinstance(section, DynamicSection):
-                needed += [tag.needed for tag in section.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]  # pyelftools makes a tag's attributes as it reads them
-            elif isinstance(section, GNUVerNeedSection):
-                symbols += [aux.name for _, auxes in section.iter_versions() for aux in auxes]
-    glibc = versions.highest(name.removeprefix("GLIBC_") for name in symbols if name.startswith("GLIBC_2"))
-    return Linkage(needed=tuple(needed), glibc=glibc)
-
-
-def shared_objects(roots: Iterable[str], needs: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    """Return the names of all shared objects that *roots* need, directly or not, without the C library's own."""
-    names: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        fresh = {name for name in needs(waiting.pop()) if not GLIBC.fullmatch(name)} - names
-        names |= fresh
-        waiting += fresh
-    return frozenset(names)
+        section: Any = ELFFile(file).get_section_by_name
+        dynamic, requirements = section(".dynamic"), section(".gnu.version_r")
+        needed = tuple(tag.needed for tag in dynamic.iter_tags("DT_NEEDED")) if dynamic else ()
+        symbols = [aux.name for _, auxes in requirements.iter_versions() for aux in auxes] if requirements else []
+    return Linkage(needed=needed, glibc=versions.highest(name.removeprefix("GLIBC_") for name in symbols if name.startswith("GLIBC_2")))
 
 
 def _prune(folder: Path, links: Mapping[str, str]) -> str:
     """Give each needed shared object the name it is asked for by, remove all others, and return the glibc floor."""
-    private = folder / PRIVATE
     read: dict[str, Linkage] = {}
-
-    def needs(name: str) -> tuple[str, ...]:
+    waiting = [file.name for file in (folder / "bin").iterdir()]
+    while waiting:
+        name = waiting.pop()
         if name not in read:
             read[name] = linkage(_needed_file(folder, name, links))
-        return read[name].needed
-
-    needed = shared_objects((file.name for file in (folder / "bin").iterdir()), needs)
-    for file in private.iterdir():
-        if file.name not in needed:
+            waiting += [other for other in read[name].needed if not GLIBC.fullmatch(other)]
+    for file in (folder / PRIVATE).iterdir():
+        if file.name not in read:
             file.unlink()
     return versions.highest(one.glibc for one in read.values() if one.glibc)
 
@@ -201,7 +182,7 @@ def _place(name: str) -> str:
 def _copy(members: Members, prefix: str, place: Path, *, but: tuple[str, ...] = ()) -> int:
     copied = 0
     for info, content in members:
-        name = _plain(info.name)
+        name = info.name.removeprefix("./")
         if not name.startswith(prefix) or not info.isfile():
             continue
         rest = name.removeprefix(prefix)
@@ -211,10 +192,6 @@ def _copy(members: Members, prefix: str, place: Path, *, but: tuple[str, ...] = 
     return copied
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("./")
-
-
 def _write(content: IO[bytes] | None, place: Path, mode: int) -> None:
     if content is None or ".." in place.parts:
         raise ToolMissing(f"a package has a member that cannot be unpacked to {place}")
@@ -222,9 +199,6 @@ def _write(content: IO[bytes] | None, place: Path, mode: int) -> None:
     with place.open("wb") as file:
         shutil.copyfileobj(content, file, 1 << 20)
     place.chmod(mode & 0o755 | 0o600)
-
-
-CARGO: Final = "cargo-web"
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -355,7 +329,7 @@ def _version(want: InstallToolchain, archive: Archive, architectures: Mapping[st
 def _closure(archive: Archive, release: str, version: str, architecture: str) -> tuple[Package, ...]:
     driver = f"libstd-rust-web-{'.'.join(release.split('.')[:2])}"
     # All of them by version, or the newest is taken of those that rustc names without one.
-    names = [f"{package}={version}" for package in (RUSTC, CARGO, STD, driver)]
+    names = [f"{package}={version}" for package in (RUSTC, "cargo-web", STD, driver)]
     return tuple(package for package in archive.closure(names, architecture) if may_hold_libraries(package.name))
 
 

@@ -230,15 +230,13 @@ def _rustup(arguments: Sequence[str], home: Path, rustup: str, run: Runner) -> D
     return run([rustup, *arguments], env=env, cwd=str(home))
 
 
-def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_home: str = "", run: Runner, say: Say) -> None:
+def fetch_library(toolchain: Path, *, host_toolchain: Path, cargo_home: str = "", run: Runner, say: Say) -> None:
     """Fetch the crates that the standard library itself needs, so that ``-Zbuild-std`` works offline.
 
     Args:
         toolchain: the folder whose library's source it is.
-        host_toolchain: the folder of a toolchain that runs on this machine, if *toolchain* does not.
+        host_toolchain: the folder of a toolchain that runs on this machine; *toolchain* need not.
         cargo_home: where to; the user's own if empty.
-        run: runs programs.
-        say: told what is done.
 
     Raises:
         ToolMissing: the source is not there, or a crate cannot be fetched.
@@ -247,10 +245,9 @@ def fetch_library(toolchain: Path, *, host_toolchain: Path | None = None, cargo_
     if not manifest.is_file():
         raise ToolMissing(f"{toolchain.name} holds no source of the standard library", hint="`rustup component add rust-src` adds it")
     say(f"fetching the dependencies of the standard library of {toolchain.name}")
-    programs = (host_toolchain or toolchain) / "bin"
+    programs = host_toolchain / "bin"
     env = {"RUSTC_BOOTSTRAP": "1", "RUSTC": str(programs / "rustc"), "RUSTUP_TOOLCHAIN": None}
-    if cargo_home:
-        env["CARGO_HOME"] = cargo_home
+    env |= {"CARGO_HOME": cargo_home} if cargo_home else {}
     argv = [str(programs / "cargo"), "fetch", "--locked", "--manifest-path", str(manifest)]
     # from elsewhere: library/.cargo of newer rust-src names copies beside it, which `cargo build -Zbuild-std` does not look at
     done = run(argv, env=env, cwd=str(toolchain))
@@ -273,19 +270,9 @@ def start_files(toolchain: Path, triple: str, *, host_toolchain: Path, run: Runn
             continue
         place.mkdir(parents=True, exist_ok=True)
         draft_ = place / f".{stem}.{os.getpid()}.o"
+        words = ("--target", triple, "--emit=obj", "-O", "--crate-type=lib", "-o", str(draft_))
         source = toolchain / SOURCE / "rtstartup" / f"{stem}.rs"
-        argv = (
-            str(host_toolchain / "bin" / "rustc"),
-            "--target",
-            triple,
-            "--emit=obj",
-            "-O",
-            "--crate-type=lib",
-            "-o",
-            str(draft_),
-            str(source),
-        )
-        done = run(argv, env={"RUSTC_BOOTSTRAP": "1"})
+        done = run((str(host_toolchain / "bin" / "rustc"), *words, str(source)), env={"RUSTC_BOOTSTRAP": "1"})
         if done.code:
             raise ToolMissing(f"{stem}.o of {triple} cannot be made", why=done.err.strip()[-1000:])
         draft_.replace(place / f"{stem}.o")

@@ -188,7 +188,7 @@ def test_build_std(made, crate):
     arguments = ("check", "--offline", "--unit-graph", "-Zunstable-options", "-Zbuild-std=std,panic_abort", "--target", RISCV)
     env = {"CARGO_HOME": home, "RUSTC_BOOTSTRAP": "1"}
     assert 0 != program(folder, "cargo", *arguments, cwd=crate, **env).code
-    toolchain.fetch_library(folder, cargo_home=home, run=run, say=silent)
+    toolchain.fetch_library(folder, host_toolchain=folder, cargo_home=home, run=run, say=silent)
     done = program(folder, "cargo", *arguments, cwd=crate, **env)
     assert 0 == done.code, done.err
     assert {"core", "alloc", "std", "panic_abort"} <= {unit["target"]["name"] for unit in json.loads(done.out)["units"]}

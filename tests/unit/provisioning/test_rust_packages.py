@@ -25,12 +25,13 @@ FILES = {
     "rustc-web": {
         "./usr/bin/rustc": "librustc_driver-0a1b.so libc.so.6",
         "./usr/bin/rustdoc": "librustc_driver-0a1b.so",
-        f"./{LIB}/librustc_driver-0a1b.so": "libLLVM.so.19.1 ld-linux-x86-64.so.2",
+        f"./{LIB}/librustc_driver-0a1b.so": "libLLVM.so.19.1 ld-linux-x86-64.so.2 ld64.so.2",
         "./usr/share/doc/rustc/copyright": "",
     },
     "cargo-web": {"./usr/bin/cargo": "libz.so.1", "./usr/bin/other": ""},
     "libllvm19": {f"./{LIB}/libLLVM.so.19.1": "->libLLVM-19.so", f"./{LIB}/libLLVM-19.so": "->libLLVM.so.19", "./usr/lib/llvm-19/lib/libLLVM.so.19": "libz.so.1"},
-    "zlib1g": {"./lib/x86_64-linux-gnu/libz.so.1": "->libz.so.1.2.13", "./lib/x86_64-linux-gnu/libz.so.1.2.13": "libc.so.6"},
+    "zlib1g": {"./lib/x86_64-linux-gnu/libz.so.1": "->libz.so.1.2.13", "./lib/x86_64-linux-gnu/libz.so.1.2.13": "libc.so.6 libm.so.6 libLLVM.so.19.1 libcrypt.so.1"},
+    "libcrypt1": {"./lib/x86_64-linux-gnu/libcrypt.so.1": "libc.so.6"},
     "libfoo1": {f"./{LIB}/libfoo.so.1": "libc.so.6"},
     "libstd-rust-web-dev": {f"./usr/lib/rustlib/{HOST}/lib/libstd.rlib": "std", f"./usr/lib/rustlib/{ARM}/lib/libstd.rlib": "std of arm"},
     "rust-web-src": {"./usr/src/rustc-1.96.0/library/std/lib.rs": "source", "./usr/src/rustc-1.96.0/library/vendor/a.rs": "copy"},
@@ -67,7 +68,7 @@ PROGRAMS = [
     "bin/cargo",
     "bin/rustc",
     "bin/rustdoc",
-    *(f"lib/debian/{name}" for name in ("libLLVM.so.19.1", "libz.so.1")),
+    *(f"lib/debian/{name}" for name in ("libLLVM.so.19.1", "libcrypt.so.1", "libz.so.1")),
     "lib/librustc_driver-0a1b.so",
 ]
 
@@ -78,9 +79,12 @@ def no_links(*_paths):
 
 @pytest.mark.parametrize("link", [os.link, no_links])
 def test_only_what_is_needed_is_kept(tmp_path, monkeypatch, link):
-    """Each library by the name that it is asked for by, however many links lead there, on exFAT too; glibc's own are the machine's."""
+    """Each library by the name that it is asked for by, however many links lead there, on exFAT too; glibc's own are the machine's.
+
+    Two may need each other.
+    """
     monkeypatch.setattr(os, "link", link)
-    glibc = rust_packages.programs(members("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libfoo1"), tmp_path)
+    glibc = rust_packages.programs(members("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libcrypt1", "libfoo1"), tmp_path)
     assert ("2.34", PROGRAMS) == (glibc, tree(tmp_path))
     assert "libz.so.1" == (tmp_path / "lib/debian/libLLVM.so.19.1").read_text()
 
@@ -88,7 +92,7 @@ def test_only_what_is_needed_is_kept(tmp_path, monkeypatch, link):
 def test_a_library_that_no_package_holds(tmp_path):
     """It is named: the archive may be in the middle of a change."""
     with pytest.raises(ToolMissing) as raised:
-        rust_packages.programs(members("rustc-web", "cargo-web", "zlib1g"), tmp_path)
+        rust_packages.programs(members("rustc-web", "cargo-web", "zlib1g", "libcrypt1"), tmp_path)
     assert ("no package that rustc depends on holds libLLVM.so.19.1", "try again: the archive may be changing") == (
         raised.value.what,
         raised.value.hint,
@@ -115,14 +119,14 @@ class Programs:
 
 def test_libraries_are_found_wherever_the_folder_lies(tmp_path):
     """By run paths relative to each file, which patchelf sets for all of a folder at once."""
-    rust_packages.programs(members("rustc-web", "cargo-web", "libllvm19", "zlib1g"), tmp_path)
+    rust_packages.programs(members("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libcrypt1"), tmp_path)
     run = Programs()
     rust_packages.set_run_paths(tmp_path, Path("/t/patchelf"), run=run)
-    bin_, driver, llvm, zlib = (f"{tmp_path}/{name}" for name in ("bin", "lib/librustc_driver-0a1b.so", *PROGRAMS[3:5]))
+    bin_, driver, *private = (f"{tmp_path}/{name}" for name in ("bin", "lib/librustc_driver-0a1b.so", *PROGRAMS[3:6]))
     assert [
         ("/t/patchelf", "--set-rpath", "$ORIGIN/../lib:$ORIGIN/../lib/debian", f"{bin_}/cargo", f"{bin_}/rustc", f"{bin_}/rustdoc"),
         ("/t/patchelf", "--set-rpath", "$ORIGIN/debian", driver),
-        ("/t/patchelf", "--set-rpath", "$ORIGIN", llvm, zlib),
+        ("/t/patchelf", "--set-rpath", "$ORIGIN", *private),
     ] == [argv for argv, _, _ in run.calls]
     with pytest.raises(ToolMissing, match="the toolchain's run path could not be set\npatchelf exited with 1"):
         rust_packages.set_run_paths(tmp_path, Path("/t/patchelf"), run=Programs(code=1))
@@ -182,7 +186,7 @@ class Archive:
     def closure(self, names, architecture):
         """Return all that the programs need, some of which holds no library."""
         self.asked = names
-        listed = ("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libfoo1", "gcc-12", "libc6-dev")
+        listed = ("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libcrypt1", "libfoo1", "gcc-12", "libc6-dev")
         return tuple(self.single(name, architecture, self.version) for name in listed)
 
     def fetch(self, packages):
@@ -216,9 +220,9 @@ def test_a_toolchain_is_made_and_then_added_to(tmp_path, monkeypatch):
     assert [f"{name}={VERSION}" for name in ("rustc-web", "cargo-web", "libstd-rust-web-dev", "libstd-rust-web-1.96")] == archive.asked
     assert ["amd64"] == archive.updated
     assert [
-        f"{name}:amd64" for name in ("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libfoo1", "libstd-rust-web-dev")
+        f"{name}:amd64" for name in ("rustc-web", "cargo-web", "libllvm19", "zlib1g", "libcrypt1", "libfoo1", "libstd-rust-web-dev")
     ] == archive.fetched
-    assert f"fetching 6 packages of Debian, 6 MB: Rust 1.96.0 for {HOST}: rustc, cargo, {HOST}" == lines[0]
+    assert f"fetching 7 packages of Debian, 7 MB: Rust 1.96.0 for {HOST}: rustc, cargo, {HOST}" == lines[0]
     assert {*PROGRAMS, f"lib/rustlib/{HOST}/lib/libstd.rlib"} <= set(files)
     assert ("2.34", "debian", (HOST,)) == (made.glibc, made.origin, made.standard)
     more, again = Archive(), Programs()
