@@ -20,7 +20,7 @@ from . import verify
 from .headers import members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..config.options import VerifyCheck
 
@@ -32,24 +32,8 @@ _END: Final = re.compile(rb"[^\x20-\x7e]")
 _LONGEST: Final = 120
 
 
-class Leftover(Struct, frozen=True, kw_only=True):
-    """A path in a file: what folder it lies in (*what*), its *text*, where it is, and how often that folder is named."""
-
-    what: str
-    text: str
-    offset: int
-    section: str
-    count: int
-
-    def __str__(self) -> str:
-        """Return it for people."""
-        place = f"{self.section} " if self.section else ""
-        more = f", {self.count} times in all" if self.count > 1 else ""
-        return f"names {self.what}: {self.text!r} ({place}at {self.offset:#x}{more})"
-
-
-def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
-    """Return the first place where each folder is named.
+def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[str, ...]:
+    """Say of each folder that is named where it is first, and how often.
 
     Args:
         path: of a file.
@@ -58,12 +42,15 @@ def leftovers(path: Path, folders: Mapping[str, str]) -> tuple[Leftover, ...]:
     if not path.stat().st_size or not folders:
         return ()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        offsets_by_folder = _find(whole, folders)
-        places = {what: offsets for what, offsets in offsets_by_folder.items() if offsets}
-        return tuple(
-            Leftover(what=what, text=_text(whole, at[0]), offset=at[0], section=section(file, at[0]), count=len(at))
-            for what, at in places.items()
-        )
+        return tuple(_leftover(what, offsets, whole, file) for what, offsets in _find(whole, folders).items() if offsets)
+
+
+def _leftover(what: str, offsets: Sequence[int], whole: mmap.mmap, file: IO[bytes]) -> str:
+    first = offsets[0]
+    text = _END.split(whole[first : first + _LONGEST], maxsplit=1)[0].decode()
+    place = " ".join(filter(None, (section(file, first), f"at {first:#x}")))
+    more = f", {len(offsets)} times in all" if len(offsets) > 1 else ""
+    return f"names {what}: {text!r} ({place}{more})"
 
 
 def _find(whole: mmap.mmap, folders: Mapping[str, str]) -> dict[str, list[int]]:
@@ -78,10 +65,6 @@ def _find(whole: mmap.mmap, folders: Mapping[str, str]) -> dict[str, list[int]]:
                 starts.add(match.start())
                 offsets[folders.get(folder) or folders[f"{folder}/"]].append(match.start())
     return offsets
-
-
-def _text(whole: mmap.mmap, offset: int) -> str:
-    return _END.split(whole[offset : offset + _LONGEST], maxsplit=1)[0].decode()
 
 
 def section(file: Any, offset: int) -> str:
@@ -109,19 +92,11 @@ _SCRIPT: Final = re.compile(r"^(?P<package>.+)-[0-9a-f]{16}$")
 """How cargo names the folder of a package's build script: ``build/zstd-sys-0123456789abcdef/out``."""
 
 
-class Symbol(Struct, frozen=True, kw_only=True, order=True):
-    """A symbol of a library, and the version of glibc that it came with."""
+def newer(path: Path, floor: str) -> tuple[str, ...]:
+    """Return what a program asks of glibc that *floor* does not have, as the linker writes it: ``puts@GLIBC_2.17``.
 
-    name: str
-    version: str
-
-    def __str__(self) -> str:
-        """Return it as the linker writes it."""
-        return f"{self.name}@GLIBC_{self.version}"
-
-
-def newer(path: Path, floor: str) -> tuple[Symbol, ...]:
-    """Return what a program asks of glibc that *floor* does not have; a file without such tables asks for nothing."""
+    A file without such tables asks for nothing.
+    """
     from elftools.elf.elffile import ELFFile
 
     with path.open("rb") as file:
@@ -130,16 +105,18 @@ def newer(path: Path, floor: str) -> tuple[Symbol, ...]:
         if None in sections:
             return ()
         required = set(_glibc_symbols(*sections))
-    return tuple(sorted(symbol for symbol in required if versions.numbers(symbol.version) > versions.numbers(floor)))
+    symbols = sorted((name, version) for name, version in required if versions.numbers(version) > versions.numbers(floor))
+    return tuple(f"{name}@GLIBC_{version}" for name, version in symbols)
 
 
-def _glibc_symbols(dynamic: Any, numbers: Any, needs: Any) -> Iterator[Symbol]:
+def _glibc_symbols(dynamic: Any, numbers: Any, needs: Any) -> Iterator[tuple[str, str]]:
+    """Give each symbol that is asked of glibc, and the version that it came with."""
     named = {aux["vna_other"]: aux.name for _, auxiliaries in needs.iter_versions() for aux in auxiliaries}
     for place, symbol in enumerate(dynamic.iter_symbols()):
         number = numbers.get_symbol(place)["ndx"]
         text = named.get(number & 0x7FFF, "") if isinstance(number, int) else ""
         if text.startswith("GLIBC_") and text[6:7].isdigit():
-            yield Symbol(name=symbol.name, version=text.removeprefix("GLIBC_"))
+            yield symbol.name, text.removeprefix("GLIBC_")
 
 
 def rust(path: Path) -> str:
@@ -288,10 +265,10 @@ def _glibc(subject: Subject, promise: Promise) -> Answer:
         return Unchecked(NO_PROMISE)
     if versions.numbers(artifact.glibc) <= versions.numbers(promise.glibc):
         return ()
-    symbols = newer(subject.path, promise.glibc)
+    symbols = {symbol: symbol.partition("@")[0] for symbol in newer(subject.path, promise.glibc)}
     standard = promise.standard.get(rust(subject.path))
-    crates = askers((symbol.name for symbol in symbols), (*promise.libraries, *filter(None, [standard])))
-    lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_crates(crates[symbol.name])}" for symbol in symbols)
+    crates = askers(symbols.values(), (*promise.libraries, *filter(None, [standard])))
+    lines = tuple(f"needs {symbol}, which is newer than {promise.glibc}: {_crates(crates[name])}" for symbol, name in symbols.items())
     return lines or (f"needs glibc {artifact.glibc}, and {promise.glibc} is promised",)
 
 
@@ -349,7 +326,7 @@ CHECKS: Final[Mapping[VerifyCheck, Check]] = {
     "pie": Check("programs can be loaded anywhere", _pie, "is relocation-model set in the flags of rustc?"),
     "paths": Check(
         "no folder of the machine that built it is named",
-        lambda subject, promise: tuple(map(str, leftovers(subject.path, promise.folders))),
+        lambda subject, promise: leftovers(subject.path, promise.folders),
         "--remap-path-prefix, or `strip` of the profile, takes them out",
     ),
 }

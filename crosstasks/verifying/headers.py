@@ -12,6 +12,8 @@ from __future__ import annotations
 import struct
 from typing import IO, TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from ..core.results import Artifact
 
 if TYPE_CHECKING:
@@ -153,8 +155,6 @@ def _object(file: IO[bytes], offset: int, size: int) -> int:
 
 def _universal(parts: list[Artifact]) -> Artifact:
     """Return a universal file: its part for arm64 is the one that has to be signed."""
-    from msgspec.structs import replace
-
     signed = next((part.signed for part in parts if part.machine == "EM_AARCH64"), parts[0].signed)
     return replace(parts[0], parts=tuple(part.machine for part in parts), signed=signed, pie=all(part.pie for part in parts))
 

@@ -11,7 +11,7 @@ from crosstasks.config.options import VerifyCheck
 from crosstasks.core.results import Artifact
 from crosstasks.extras.release.verify import Finding, text
 from crosstasks.verifying import checks
-from crosstasks.verifying.checks import CHECKS, Leftover, Promise, Subject, Unchecked, leftovers, static
+from crosstasks.verifying.checks import CHECKS, Promise, Subject, Unchecked, leftovers, static
 from crosstasks.verifying.verify import inspect
 
 DATA = Path(__file__).parents[1] / "data"
@@ -65,10 +65,7 @@ def test_a_path_belongs_to_the_inner_folder(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"\0/home/me/project/src/main.rs\0/home/me/other\0/home/mechanic/x\0/home/me/project\0")
     found = leftovers(file, {"/home/me": "home", "/home/me/project/": "project", "/": "root", "/absent": "absent"})
-    assert {row.what: (row.text, row.count) for row in found} == {
-        "home": ("/home/me/other", 1),
-        "project": ("/home/me/project/src/main.rs", 2),
-    }
+    assert found == ("names home: '/home/me/other' (at 0x1e)", "names project: '/home/me/project/src/main.rs' (at 0x1, 2 times in all)")
 
 
 def finding(**said):
@@ -159,19 +156,6 @@ def test_who_asks_for_a_newer_glibc(tmp_path, monkeypatch):
     assert ("needs glibc 2.36, and 2.34 is promised",) == said("glibc", "aarch64", path=program, glibc="2.36", promise=promise)
 
 
-@pytest.mark.parametrize(
-    ("count", "section", "words"),
-    [
-        (1, "", "names your home: '/home/me/x' (at 0x1f)"),
-        (1, ".rodata", "names your home: '/home/me/x' (.rodata at 0x1f)"),
-        (2, "", "names your home: '/home/me/x' (at 0x1f, 2 times in all)"),
-    ],
-)
-def test_a_leftover_is_told_with_its_place(count, section, words):
-    """How often is told where it is more than once."""
-    assert words == str(Leftover(what="your home", text="/home/me/x", offset=0x1F, section=section, count=count))
-
-
 def test_a_leftover_of_a_program_lies_in_a_section(tmp_path):
     """Of a file that is no ELF in none; nothing is found in an empty file, or without a folder to look for."""
     program = DATA / "elf" / "aarch64-gnu"
@@ -182,6 +166,6 @@ def test_a_leftover_of_a_program_lies_in_a_section(tmp_path):
     assert 0x238 == offset
     text = tmp_path / "text"
     text.write_bytes(b"\x7fELF /home/me")
-    assert [""] == [row.section for row in leftovers(text, {"/home/me": "home"})]
+    assert ("names home: '/home/me' (at 0x5)",) == leftovers(text, {"/home/me": "home"})
     text.write_bytes(b"")
     assert () == leftovers(text, {"/home/me": "home"}) == leftovers(program, {})
