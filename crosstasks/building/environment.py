@@ -48,10 +48,7 @@ _LOGIN: Final = re.compile(r"://[^/@\s]+@")
 HOST_ONLY: Final = ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "CARGO")
 """Programs of the host that are not in an image (cross-rs/cross#360, #1213)."""
 
-ASTRAY: Final = (
-    *("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR"),
-    *("CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS"),
-)
+ASTRAY: Final = ("CROSS_BUILD_TARGET", "CARGO_BUILD_TARGET", "CARGO_BUILD_TARGET_DIR", "CROSS_COMPATIBILITY_VERSION", "DOCKER_OPTS")
 """Variables that would make cross build another target, elsewhere, or otherwise than is planned."""
 
 
@@ -296,9 +293,10 @@ OLDEST: Final[Mapping[str, str]] = {"aarch64-apple-darwin": "11.0", "x86_64-appl
 """The oldest macOS that programs run on, as rustc 1.95 has it (``--print deployment-target``); zig would take its own, 15.0."""
 
 
-def deployment(triple: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what tells the linker the oldest macOS; the user's own choice wins."""
-    return {"MACOSX_DEPLOYMENT_TARGET": OLDEST[triple]} if triple in OLDEST and "MACOSX_DEPLOYMENT_TARGET" not in environ else {}
+def deployment(builder: str, triple: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what tells zig the oldest macOS; the user's own choice wins."""
+    ours = builder == "zigbuild" and triple in OLDEST and "MACOSX_DEPLOYMENT_TARGET" not in environ
+    return {"MACOSX_DEPLOYMENT_TARGET": OLDEST[triple]} if ours else {}
 
 
 def objcopy_environment(route: Route, environ: Mapping[str, str]) -> dict[str, str]:

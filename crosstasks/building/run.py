@@ -171,17 +171,18 @@ def _call(
     plan: Plan, words: Sequence[str], invocation: commands.Invocation, target_dir: Path, messages: Messages, context: Context
 ) -> Done:
     """Call cargo as often as the target has parts, until one fails."""
-    route = plan.route
+    route, target = plan.route, plan.request.target
     form = "" if plan.verb in NEXTEST else _form(context)
     folders = (*(_folders(route, target_dir, context) if context.extra.remap else ()), *_library(route, context))
     flags = environment.add_flags(
-        plan.request.target.triples,
+        target.triples,
         (*environment.link_flags(route), *environment.remap_flags(folders)),
         context.repository.rustflags,
         context.environ,
     )
     handed, behind = past_cross(words) if route.builder == "cross" and not route.remote else (words, {})
-    for triples in rounds(plan):
+    # the parts of a universal target do not run on the same oldest macOS
+    for triples in tuple((part,) for part in target.parts) or (target.triples,):
         done = process.stream(
             (
                 *invocation.program,
@@ -193,7 +194,7 @@ def _call(
                 *invocation.arguments,
                 *handed,
             ),
-            env={**oldest(plan, triples, context), **invocation.env, **flags.env, **behind},
+            env={**environment.deployment(route.builder, triples[0], context.environ), **invocation.env, **flags.env, **behind},
             cwd=context.repository.root,
             timeout=context.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" or form else None,
@@ -203,17 +204,6 @@ def _call(
         if done.code:
             break
     return done
-
-
-def rounds(plan: Plan) -> tuple[tuple[str, ...], ...]:
-    """Return which triples cargo is called for, and at once: the parts of a universal target do not run on the same oldest macOS."""
-    target = plan.request.target
-    return tuple((part,) for part in target.parts) or (target.triples,)
-
-
-def oldest(plan: Plan, triples: Sequence[str], context: Context) -> Mapping[str, str]:
-    """Return what tells zig the oldest macOS, in whose place it would take its own."""
-    return environment.deployment(triples[0], context.environ) if plan.route.builder == "zigbuild" else {}
 
 
 def past_cross(words: Sequence[str]) -> tuple[Sequence[str], Env]:

@@ -443,17 +443,18 @@ def test_what_lies_around_is_mounted_with_the_users_own_volumes(cross, environ, 
 
 
 @pytest.mark.parametrize(
-    ("triple", "environ", "told"),
+    ("builder", "triple", "environ", "told"),
     [
-        ("aarch64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "11.0"}),
-        ("x86_64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}),
-        ("x86_64-apple-darwin", {"MACOSX_DEPLOYMENT_TARGET": "13.0"}, {}),
-        ("x86_64-unknown-freebsd", {}, {}),
+        ("zigbuild", "aarch64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "11.0"}),
+        ("zigbuild", "x86_64-apple-darwin", {}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}),
+        ("zigbuild", "x86_64-apple-darwin", {"MACOSX_DEPLOYMENT_TARGET": "13.0"}, {}),
+        ("zigbuild", "x86_64-unknown-freebsd", {}, {}),
+        ("cargo", "aarch64-apple-darwin", {}, {}),
     ],
 )
-def test_the_oldest_macos(triple, environ, told):
+def test_the_oldest_macos(builder, triple, environ, told):
     """Programs run where Rust's own do, and not on zig's newest only; the user's choice wins."""
-    assert deployment(triple, environ) == told
+    assert deployment(builder, triple, environ) == told
 
 
 @pytest.mark.parametrize(

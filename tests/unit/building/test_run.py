@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from planning import settle
 
 from crosstasks.building import commands, dependencies, run
-from crosstasks.building.run import cargo_options, needs_spec_flag, oldest, ours, past_cross, rounds, subcommand, unwinding
+from crosstasks.building.run import cargo_options, needs_spec_flag, ours, past_cross, subcommand, unwinding
 from crosstasks.catalog import targets
 from crosstasks.catalog.targets import Target, find
 from crosstasks.core.errors import DiskFull, EngineFailed, ToolMissing
@@ -69,16 +69,12 @@ def test_what_is_compiled_of_the_standard_library(target, parts):
 
 
 def test_a_universal_target_is_built_part_by_part():
-    """Each with the oldest macOS of its own, which the user may name for both."""
+    """Each call of cargo is told one of them."""
     request = SimpleNamespace(target=find("universal2"))
     route = SimpleNamespace(target="universal2-apple-darwin", builder="zigbuild", glibc_floor="", build_std=False)
     plan = SimpleNamespace(request=request, route=route, verb="build")
-    parts = rounds(plan)
-    assert parts == (("aarch64-apple-darwin",), ("x86_64-apple-darwin",))
-    assert [ours(plan, repository(lock=False), "", part)[:2] for part in parts] == [("--target", part[0]) for part in parts]
-    told = [oldest(plan, part, SimpleNamespace(environ={})) for part in parts]
-    assert told == [{"MACOSX_DEPLOYMENT_TARGET": "11.0"}, {"MACOSX_DEPLOYMENT_TARGET": "10.12"}]
-    assert oldest(plan, parts[0], SimpleNamespace(environ={"MACOSX_DEPLOYMENT_TARGET": "13.0"})) == {}
+    for part in ("aarch64-apple-darwin", "x86_64-apple-darwin"):
+        assert ours(plan, repository(lock=False), "", (part,))[:2] == ("--target", part)
 
 
 def nextest(builder, verb, **more):
