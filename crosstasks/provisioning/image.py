@@ -28,7 +28,7 @@ from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import cache, files
 from ..core.errors import ImageFailed
-from .layers import USR_LINKS, Layer, LayerContents, compose, copy, directory, link, write
+from .layers import USR_LINKS, Layer, LayerContents, compose, copy, entry
 
 if TYPE_CHECKING:
     from ..catalog.ingredients import Recipe
@@ -257,21 +257,18 @@ def _finish(programs: Collection[str], recipe: Recipe, others: Mapping[str, tupl
     """Fill the last layer: what no package has, or its maintainer script would make. *programs* are those that lie below."""
     top = ("etc", "root", "var", "proc", "sys", "dev", "run", "home", "project", "target")
     for name in ("usr", *(f"usr/{name}" for name in USR_LINKS), *top):
-        tar.addfile(directory(name))
-    tar.addfile(directory("tmp", 0o1777))
-    for name in USR_LINKS:
-        tar.addfile(link(name, f"usr/{name}"))
+        tar.addfile(entry(name, 0o755, tarfile.DIRTYPE))
+    tar.addfile(entry("tmp", 0o1777, tarfile.DIRTYPE))
     # forky has dropped the emulator's second name
     named = {**LINKS, f"usr/bin/qemu-{recipe.emulator}-static": f"qemu-{recipe.emulator}"}
-    for name, target in named.items():
-        if f"usr/bin/{target}" in programs and name not in programs:
-            tar.addfile(link(name, target))
-    for name, target in recipe.links.items():
-        tar.addfile(link(name, target))
-    write(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n")
-    write(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
-    for name, (content, mode) in others.items():
-        write(tar, name, content, mode)
+    lacking = {name: target for name, target in named.items() if f"usr/bin/{target}" in programs and name not in programs}
+    links = {**{name: f"usr/{name}" for name in USR_LINKS}, **lacking, **recipe.links}
+    for name, target in links.items():
+        tar.addfile(entry(name, 0o777, tarfile.SYMTYPE, target=target))
+    users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+    texts = {"etc/passwd": (users, 0o644), "etc/group": (b"root:x:0:\nnogroup:x:65534:\n", 0o644), **others}
+    for name, (content, mode) in texts.items():
+        tar.addfile(entry(name, mode, size=len(content)), io.BytesIO(content))
 
 
 def _labels(recipe: Recipe, compilers: Sequence[Package], emulator: Sequence[Package]) -> Mapping[str, str]:

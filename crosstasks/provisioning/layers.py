@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import tarfile
@@ -129,22 +128,8 @@ def _plain(member: tarfile.TarInfo, name: str, source: str) -> tarfile.TarInfo:
     return plain
 
 
-def directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
-    """Return a folder as an archive has it."""
+def entry(name: str, mode: int, kind: bytes = tarfile.REGTYPE, *, target: str = "", size: int = 0) -> tarfile.TarInfo:
+    """Return what an archive says of a file, a folder or a symbolic link to *target*."""
     info = tarfile.TarInfo(name)
-    info.type, info.mode = tarfile.DIRTYPE, mode
+    info.mode, info.type, info.linkname, info.size = mode, kind, target, size
     return info
-
-
-def link(name: str, target: str) -> tarfile.TarInfo:
-    """Return a symbolic link as an archive has it."""
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.mode = tarfile.SYMTYPE, target, 0o777
-    return info
-
-
-def write(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    """Add a file to an archive."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), mode
-    tar.addfile(info, io.BytesIO(content))
