@@ -208,8 +208,9 @@ def _quote(folder: str, name: str) -> str:
     return shlex.quote(f"{folder}/{name}")
 
 
-def set_up(guard: Guard) -> None:
-    """Make the folder, whole or not at all.
+@contextmanager
+def active(guard: Guard) -> Iterator[Guard]:
+    """Make the folder, whole or not at all, and remove it in the end; read its ``marks`` before that.
 
     Raises:
         ConfigError: the folder cannot stand on PATH, is there already, or its file system runs no programs.
@@ -229,6 +230,10 @@ def set_up(guard: Guard) -> None:
         _check_runs(draft)
         mark(draft)
         draft.rename(folder)
+    try:
+        yield guard
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_place(folder: str) -> None:
@@ -243,16 +248,6 @@ def _check_runs(folder: Path) -> None:
     if not all(os.access(program, os.X_OK) for program in folder.iterdir()):
         why = "its file system is mounted noexec, and cross would pass the guard by"
         raise ConfigError(f"no program can run in {str(folder.parent)!r}", why=why, hint="set TMPDIR or the cache to another file system")
-
-
-@contextmanager
-def active(guard: Guard) -> Iterator[Guard]:
-    """Set the guard up and remove it in the end; read its ``marks`` before that."""
-    set_up(guard)
-    try:
-        yield guard
-    finally:
-        shutil.rmtree(guard.folder, ignore_errors=True)
 
 
 BEHIND: Final = "CROSSTASKS_BEHIND"

@@ -484,8 +484,8 @@ def test_a_file_system_without_programs_is_refused(bench):
     place.mkdir()
     subprocess.run(("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", str(place)), check=True)
     try:
-        with pytest.raises(ConfigError, match="noexec"):
-            guards.set_up(bench.guard(folder=str(place / "guard")))
+        with pytest.raises(ConfigError, match="noexec"), guards.active(bench.guard(folder=str(place / "guard"))):
+            pass
         assert list(place.iterdir()) == []
     finally:
         subprocess.run(("umount", str(place)), check=True)
@@ -583,12 +583,11 @@ def test_a_full_disk_leaves_a_mark_all_the_same(alone, tmp_path):
     small.mkdir()
     subprocess.run(("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)), check=True)
     try:
-        guard = replace(alone, folder=str(small / "guard"))
-        guards.set_up(guard)
-        with pytest.raises(OSError, match="No space left"):
-            (small / "filling").write_bytes(b"x" * 100_000)
-        assert _call(guard, "cargo", "build").returncode == guards.CARGO_REFUSED
-        assert outcome.marks(guard.folder).cargo is not None
+        with guards.active(replace(alone, folder=str(small / "guard"))) as guard:
+            with pytest.raises(OSError, match="No space left"):
+                (small / "filling").write_bytes(b"x" * 100_000)
+            assert _call(guard, "cargo", "build").returncode == guards.CARGO_REFUSED
+            assert outcome.marks(guard.folder).cargo is not None
     finally:
         subprocess.run(("umount", str(small)), check=True)
 

@@ -173,24 +173,24 @@ def test_what_is_there_already_is_not_used(tmp_path, there):
     path = Path(guard.folder)
     path.parent.mkdir()
     {"folder": path.mkdir, "file": path.touch, "link": lambda: path.symlink_to(tmp_path)}[there]()
-    with pytest.raises(ConfigError, match="there already"):
-        guards.set_up(guard)
+    with pytest.raises(ConfigError, match="there already"), guards.active(guard):
+        pass
     assert os.path.lexists(path)
 
 
 @pytest.mark.parametrize("folder", ["relative/guard", "/with:colon/guard"])
 def test_a_folder_that_cannot_stand_on_path(folder):
     """PATH would not find it, and find the host's cargo instead."""
-    with pytest.raises(ConfigError, match="absolute folder"):
-        guards.set_up(replace(GUARD, folder=folder))
+    with pytest.raises(ConfigError, match="absolute folder"), guards.active(replace(GUARD, folder=folder)):
+        pass
 
 
 @pytest.mark.parametrize("name", ["cargo", "rustc"])
 def test_a_real_program_that_is_not_there(tmp_path, name):
     """The real cargo and rustc are looked at before anything is made."""
     guard = replace(_real(tmp_path), **{name: str(tmp_path / "nothing")})
-    with pytest.raises(ToolMissing, match=name):
-        guards.set_up(guard)
+    with pytest.raises(ToolMissing, match=name), guards.active(guard):
+        pass
     assert not (tmp_path / "deep").exists()
 
 
@@ -198,8 +198,8 @@ def test_a_file_system_that_starts_no_programs_is_refused(tmp_path, monkeypatch)
     """Programs that cannot start would be passed by; nothing is left."""
     guard = _real(tmp_path)
     monkeypatch.setattr(os, "access", lambda path, _mode: not str(path).startswith(str(tmp_path / "deep")))
-    with pytest.raises(ConfigError, match=f"no program can run in '{tmp_path / 'deep'}'") as caught:
-        guards.set_up(guard)
+    with pytest.raises(ConfigError, match=f"no program can run in '{tmp_path / 'deep'}'") as caught, guards.active(guard):
+        pass
     assert "its file system is mounted noexec, and cross would pass the guard by" == caught.value.why
     assert [] == os.listdir(tmp_path / "deep")
 
