@@ -272,8 +272,8 @@ def _finish(programs: Collection[str], recipe: Recipe, others: Mapping[str, tupl
 
 
 def _labels(recipe: Recipe, compilers: Sequence[Package], emulator: Sequence[Package]) -> Mapping[str, str]:
-    compiling = _hash(f"{recipe.target}\n{_names(compilers)}")
-    return {**recipe.labels, "crosstasks.packages": _hash(_names((*compilers, *emulator))), "crosstasks.compilers": compiling}
+    everything, compiling = _hash((*compilers, *emulator)), _hash(compilers, f"{recipe.target}\n")
+    return {**recipe.labels, "crosstasks.packages": everything, "crosstasks.compilers": compiling}
 
 
 def _archive(recipe: Recipe, labels: Mapping[str, str], layers: Sequence[Made]) -> Iterator[bytes]:
@@ -299,12 +299,9 @@ def _archive(recipe: Recipe, labels: Mapping[str, str], layers: Sequence[Made]) 
     yield b"\0" * 1024
 
 
-def _names(packages: Iterable[Package]) -> str:
-    return "\n".join(sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _hash(packages: Iterable[Package], begin: str = "") -> str:
+    names = sorted(f"{package.name}:{package.architecture}={package.version}" for package in packages)
+    return hashlib.sha256((begin + "\n".join(names)).encode()).hexdigest()
 
 
 def _entry(name: str, content: IO[bytes], size: int) -> Iterator[bytes]:
