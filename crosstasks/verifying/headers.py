@@ -143,7 +143,8 @@ def macho(file: IO[bytes], path: str) -> Artifact:
     parts = [_part(file, path, _object(file, offset, size)) for _, offset, size in rows]
     if [part.machine for part in parts] != [_CPU.get(cpu, f"{cpu:#x}") for cpu, _, _ in rows]:
         raise ValueError("a part is for another machine than the header says")
-    return _universal(parts)
+    signed = next((part.signed for part in parts if part.machine == "EM_AARCH64"), parts[0].signed)  # the one that has to be
+    return replace(parts[0], parts=tuple(part.machine for part in parts), signed=signed, pie=all(part.pie for part in parts))
 
 
 def _object(file: IO[bytes], offset: int, size: int) -> int:
@@ -151,12 +152,6 @@ def _object(file: IO[bytes], offset: int, size: int) -> int:
     if at(file, offset, 8) != b"!<arch>\n":
         return offset
     return next((start for start, _ in members(file, offset, offset + size) if at(file, start, 4) in MAGIC), offset)
-
-
-def _universal(parts: list[Artifact]) -> Artifact:
-    """Return a universal file: its part for arm64 is the one that has to be signed."""
-    signed = next((part.signed for part in parts if part.machine == "EM_AARCH64"), parts[0].signed)
-    return replace(parts[0], parts=tuple(part.machine for part in parts), signed=signed, pie=all(part.pie for part in parts))
 
 
 def _part(file: IO[bytes], path: str, start: int) -> Artifact:
