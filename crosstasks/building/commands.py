@@ -79,15 +79,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
     run_id = files.unique_name()
     folder = context.cache / "runs" / run_id
     home = dependencies.home(context)
-    call = container_call(
-        run_id,
-        context,
-        cargo_home=str(folder / "home" if route.remote else home),
-        rustup_home=str(Path(route.toolchain.path).parent.parent),
-        # cross hides what is in CARGO_HOME/bin
-        mounts=(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro{',z' * context.engine.selinux}",) if route.nextest else (),
-        **_common(target_dir, context),
-    )
+    call = container_call(run_id, context, cargo_home=str(folder / "home" if route.remote else home), **_common(target_dir, context))
     env = environment.cross(route, call, context)
     client = engines.EngineClient(context.engine.command, context.run)
     run_guard = _guard(route, str(folder), context)

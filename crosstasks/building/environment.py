@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
@@ -58,10 +59,8 @@ class Call(Struct, frozen=True, kw_only=True):
     Attributes:
         cargo_home: the CARGO_HOME given to the container, without credentials.
         user_cargo_home: the user's, whose ``registry`` and ``git`` caches are used.
-        rustup_home: the home that the toolchain lies in.
         target_dir: where cargo builds.
         labels: of our containers, ``crosstasks.run=…``.
-        mounts: more that is mounted, ``host:container``.
         colour: cargo shall colour what it prints.
         certificates: ``cargo_home`` holds the file of the user's authorities.
         width: of the terminal in columns, to show cargo's progress bar; 0 for none.
@@ -69,10 +68,8 @@ class Call(Struct, frozen=True, kw_only=True):
 
     cargo_home: str = ""
     user_cargo_home: str = ""
-    rustup_home: str = ""
     target_dir: str
     labels: tuple[str, ...] = ()
-    mounts: tuple[str, ...] = ()
     certificates: bool = False
     colour: bool = False
     width: int = 0
@@ -131,7 +128,7 @@ def cross(route: Route, call: Call, context: Context) -> Env:
     env: dict[str, str | None] = {**removals(environ, _container_variables(route.target, repository, config)), **cargo(call)}
     env |= {
         "CARGO_HOME": call.cargo_home,
-        "RUSTUP_HOME": call.rustup_home,
+        "RUSTUP_HOME": str(PurePosixPath(route.toolchain.path).parent.parent),
         "RUSTUP_TOOLCHAIN": None,
         "CROSS_CONTAINER_OPTS": shlex.join((*options(route, call, context), *shlex.split(environ.get("CROSS_CONTAINER_OPTS", "")))),
         # else 0.2.x makes ~/.xargo in the user's home, and mounts it read-write
@@ -232,7 +229,9 @@ def options(route: Route, call: Call, context: Context) -> tuple[str, ...]:
     mounts = [] if engine.remote else [f"{call.user_cargo_home}/{cache}:{home}/{cache}:ro{label}" for cache in ("registry", "git")]
     if repository.around.git_dir and not engine.remote:
         mounts.append(f"{repository.around.git_dir}:{repository.around.git_dir}:ro{label}")
-    listed = ["--init", *(f"--label={text}" for text in call.labels), *(f"--volume={mount}" for mount in (*mounts, *call.mounts))]
+    if route.nextest:  # cross hides what is in CARGO_HOME/bin
+        mounts.append(f"{route.nextest.path}:/usr/local/bin/cargo-nextest:ro{label}")
+    listed = ["--init", *(f"--label={text}" for text in call.labels), *(f"--volume={mount}" for mount in mounts)]
     if route.emulated and route.image:
         listed.append(f"--platform={route.image.platform}")
     trusted = f"{home}/{network.CERTIFICATES}"

@@ -34,7 +34,6 @@ TOOLCHAIN = Toolchain(
 CALL = Call(
     cargo_home="/cache/cargo/1",
     user_cargo_home="/home/user/.cargo",
-    rustup_home="/cache/rustup",
     target_dir="/project/target/crosstasks/.cross-1",
     labels=("crosstasks.run=1", "crosstasks.owner=7"),
 )
@@ -162,9 +161,9 @@ def test_the_environment_of_each_flavour(flavour, changes):
             id="std from source",
         ),
         pytest.param(
-            {"call": replace(CALL, mounts=("/a b:/a b",))},
-            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} '--volume=/a b:/a b'"},
-            id="more mounts, with a space",
+            {"taken": route(nextest=Tool(source="cache", why="", name="cargo-nextest", version="1", path="/a b"))},
+            {"CROSS_CONTAINER_OPTS": f"{ORDINARY['CROSS_CONTAINER_OPTS']} '--volume=/a b:/usr/local/bin/cargo-nextest:ro'"},
+            id="cargo-nextest, with a space",
         ),
         pytest.param(
             {"environ": {"CROSS_CONTAINER_OPTS": "--memory 2g --env 'A=b c'"}},
