@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from ..catalog import targets
 from ..catalog.ingredients import (
     BringGlibc,
     BuildImage,
@@ -18,7 +17,7 @@ from ..catalog.ingredients import (
     PullImage,
     RegisterEmulator,
 )
-from ..catalog.machines import BY_TRIPLE, host_triple
+from ..catalog.machines import host_triple
 from ..catalog.recipes import SUITE
 from ..clients import engines
 from ..core import cache
@@ -63,8 +62,6 @@ def _take(step: Provision, context: Context) -> None:
                 step,
                 home=context.cache / "rustup",
                 archive=context.debian_archive(SUITE),
-                debian_std={triple: row.debian_std for triple, row in targets.catalogue().items() if row.debian_std},
-                host_debian=BY_TRIPLE[step.host].debian,
                 # of the machine itself: what a bundle holds is planned as if this were another
                 runs_here=host_triple(context.look.platform()) == step.host and runs(DEBIAN_GLIBC, context.facts.host),
                 patchelf=partial(tools.patchelf, tools_home, run=run, say=say),

@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..catalog.machines import BY_TRIPLE
+from ..catalog.targets import catalogue
 from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import files, versions
@@ -219,8 +221,6 @@ def from_debian(
     *,
     home: Path,
     archive: Archive,
-    debian_std: Mapping[str, str],
-    host_debian: str,
     runs_here: bool,
     patchelf: Callable[[], Path],
     run: Runner,
@@ -230,8 +230,7 @@ def from_debian(
 
     Args:
         home: our RUSTUP_HOME.
-        debian_std: the architecture, as Debian names it, of each of ``step.targets``; *host_debian* that of ``step.host``.
-        runs_here: whether programs of that host run on this machine: only then are they tried.
+        runs_here: whether programs of ``step.host`` run on this machine: only then are they tried.
         patchelf: gives a patchelf that runs here.
 
     Raises:
@@ -241,7 +240,8 @@ def from_debian(
         if more is None:
             return
         want, base = more.step, more.base
-        every = {**(more.present.architectures if more.present else {}), **debian_std, step.host: host_debian}
+        listed = {triple: row.debian_std for triple, row in catalogue().items() if row.debian_std}
+        every = {**(more.present.architectures if more.present else {}), **listed, step.host: BY_TRIPLE[step.host].debian}
         if strangers := [triple for triple in want.triples if triple not in every]:
             raise ToolMissing(f"Debian has no standard library of {', '.join(strangers)}", hint=BUILD_STD)
         architectures = {triple: every[triple] for triple in want.triples}

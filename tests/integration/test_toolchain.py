@@ -36,12 +36,12 @@ from crosstasks.clients.process import run
 from crosstasks.catalog.ingredients import InstallToolchain
 from crosstasks.provisioning import rust_packages, tools
 from crosstasks.clients.debian import Archive
-home, folder, release, host, architecture = sys.argv[1:]
+home, folder, release, host = sys.argv[1:]
 say = lambda line: print(line, flush=True)
 rust_packages.from_debian(
     InstallToolchain(why="", source="debian", release=release, host=host),
     home=Path(home), archive=Archive(Path(folder), "bookworm", say=say),
-    debian_std={}, host_debian=architecture, runs_here=True, run=run, say=say,
+    runs_here=True, run=run, say=say,
     patchelf=lambda: tools.patchelf(Path(folder) / "tools", run=run, say=say),
 )
 """
@@ -72,7 +72,7 @@ def release(archive):
 
 
 def start(home, archive, release):
-    argv = (sys.executable, "-c", MAKE, str(home), str(archive.folder), release, HOST, ARCHITECTURES[HOST])
+    argv = (sys.executable, "-c", MAKE, str(home), str(archive.folder), release, HOST)
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(toolchain.__file__).parents[2])
 
 
@@ -102,8 +102,6 @@ def debian(wanted, home, archive, say=silent):
         wanted,
         home=home,
         archive=archive,
-        debian_std=ARCHITECTURES,
-        host_debian=ARCHITECTURES[wanted.host],
         runs_here=wanted.host == HOST,
         patchelf=lambda: tools.patchelf(archive.folder / "tools", run=run, say=say),
         run=run,

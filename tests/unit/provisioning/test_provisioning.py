@@ -108,7 +108,6 @@ def test_a_toolchain_of_debians_is_tried_where_it_runs(tmp_path, calls, host, gl
     provisioning.take(step, call)
     ((name, arguments, options),) = calls
     assert ("from_debian", (step,), call.cache / "rustup", runs) == (name, arguments, options["home"], options["runs_here"])
-    assert ({AMD64: "amd64", ARM64: "arm64"}[host], "arm64") == (options["host_debian"], options["debian_std"][ARM64])
     assert "bookworm" == options["archive"].suite
     options["patchelf"]()
     assert ("patchelf", (call.cache / "tools",), {"run": call.run, "say": call.say}) == calls[-1]

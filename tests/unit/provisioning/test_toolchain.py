@@ -21,7 +21,7 @@ ARM = "aarch64-unknown-linux-gnu"
 ARMV7 = "armv7-unknown-linux-gnueabihf"
 S390X = "s390x-unknown-linux-gnu"
 RISCV = "riscv64gc-unknown-linux-gnu"
-STD = {HOST: "amd64", ARM: "arm64", ARMV7: "armhf", S390X: "s390x"}
+STD = (HOST, ARM, ARMV7, S390X)
 NAME = f"1.96.0-{HOST}"
 
 
@@ -262,8 +262,6 @@ def test_nothing_to_do(tmp_path):
         wanted(ARM),
         home=tmp_path,
         archive=Offers({}),
-        debian_std=STD,
-        host_debian="amd64",
         runs_here=True,
         patchelf=Path,
         run=run,
@@ -277,8 +275,6 @@ def debian(home, offers, *targets):
         wanted(*targets),
         home=home,
         archive=offers,
-        debian_std=STD,
-        host_debian="amd64",
         runs_here=True,
         patchelf=Path,
         run=Recorder(),
