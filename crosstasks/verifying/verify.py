@@ -85,8 +85,9 @@ def _elf(file: IO[bytes], path: str) -> Artifact:
     tags = list(segments["PT_DYNAMIC"].iter_tags()) if "PT_DYNAMIC" in segments else []
     interpreter = segments["PT_INTERP"].get_interp_name() if "PT_INTERP" in segments else ""
     needed = tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED")
-    flags_1 = _value(tags, "DT_FLAGS_1")
-    now = flags_1 & 1 or _value(tags, "DT_FLAGS") & 8 or any(tag.entry.d_tag == "DT_BIND_NOW" for tag in tags)
+    values = {tag.entry.d_tag: tag.entry.d_val for tag in tags}
+    flags_1 = values.get("DT_FLAGS_1", 0)
+    now = flags_1 & 1 or values.get("DT_FLAGS", 0) & 8 or "DT_BIND_NOW" in values
     mask, words = _ABI.get(machine, (0, {}))
     system, minimum = _system(elf, interpreter)
     return Artifact(
@@ -107,10 +108,6 @@ def _elf(file: IO[bytes], path: str) -> Artifact:
         relro=("full" if now else "partial") if "PT_GNU_RELRO" in segments else "",
         execstack="PT_GNU_STACK" in segments and bool(segments["PT_GNU_STACK"]["p_flags"] & 1),
     )
-
-
-def _value(tags: Iterable[Any], name: str) -> int:
-    return next((int(tag.entry.d_val) for tag in tags if tag.entry.d_tag == name), 0)
 
 
 _OS_ABI: Final = {"ELFOSABI_LINUX": "linux", "ELFOSABI_FREEBSD": "freebsd", "ELFOSABI_NETBSD": "netbsd", "ELFOSABI_SOLARIS": "solaris"}
