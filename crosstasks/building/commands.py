@@ -87,7 +87,6 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
         run_guard, env = _remote_guard(run_guard, env["CROSS_CONTAINER_OPTS"] or "", context), {**env, **REMOTE}
     else:
         run_guard = replace(run_guard, engine=guard.engine_program(_mounts(route, str(folder), target_dir, call, context)))
-    assert route.tool is not None  # noqa: S101
     for other in filter(is_abandoned, folder.parent.glob("*")):
         shutil.rmtree(other, ignore_errors=True)
     with (
@@ -102,7 +101,7 @@ def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocat
             shutil.copytree(home, folder / "home")
         yield Invocation(
             container=witness.container,
-            program=(route.tool.path,),
+            program=(route.program,),
             env={**env, **guard.variables(run_guard, context.environ.get("PATH", os.defpath))},
             failure=lambda done: explain(outcome.marks(str(folder)), done.code, done.err) or _engine_failure(done, route, context),
             owner=owner,
@@ -250,8 +249,7 @@ ZIG_CACHES: Final[Mapping[str, str]] = {"CARGO_ZIGBUILD_CACHE_DIR": "wrappers", 
 
 
 def _zigbuild(route: Route, target_dir: Path, context: Context, env: Env) -> tuple[tuple[str, ...], Env]:
-    assert route.tool is not None  # noqa: S101
-    tool = Path(route.tool.path)
+    tool = Path(route.program)
     # by themselves, both keep what they make in folders of their own below ~/.cache
     caches = {name: str(context.cache / "zig" / folder) for name, folder in ZIG_CACHES.items() if name not in context.environ}
     env = {**caches, **environment.objcopy_environment(route, context.environ), **apple_sdk(route, context.environ), **env}
@@ -271,10 +269,9 @@ def _zigbuild(route: Route, target_dir: Path, context: Context, env: Env) -> tup
 
 def zig_alone(route: Route, target_dir: Path) -> Env:
     """Make programs that are zig as cargo-zigbuild calls it, and return what names them to cargo and to build scripts."""
-    assert route.tool is not None  # noqa: S101
     programs = []
     for name in ("cc", "c++", "ar"):
-        words = (route.tool.path, "zig", name, *(("--", "-target", find(route.target).zig) if name != "ar" else ()))
+        words = (route.program, "zig", name, *(("--", "-target", find(route.target).zig) if name != "ar" else ()))
         path = target_dir / f"zig-{name}"
         files.write(path, f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         path.chmod(0o755)
@@ -284,7 +281,6 @@ def zig_alone(route: Route, target_dir: Path) -> Env:
 
 def zig_cargo(route: Route) -> str:
     """Return the program that is cargo to cargo-nextest: its ``cargo --color=auto test --no-run …`` is cargo-zigbuild's to do."""
-    assert route.tool is not None  # noqa: S101
     cargo, target = f"{route.host_toolchain.path}/bin/cargo", route.target
     return f"""#!/bin/sh
 # cargo as cargo-nextest sees it: made by crosstasks, see its building/commands.py
@@ -299,7 +295,7 @@ while [ "$left" -gt 0 ]; do
     esac
     set -- "$@" "$word"
 done
-exec {shlex.quote(route.tool.path)} test "$@"
+exec {shlex.quote(route.program)} test "$@"
 """
 
 
@@ -335,8 +331,7 @@ def _cargo(route: Route, _target_dir: Path, context: Context, env: Env) -> tuple
 
 def _xwin(route: Route, _target_dir: Path, _context: Context, env: Env) -> tuple[tuple[str, ...], Env]:
     """Start cargo-xwin, which finds cargo and rustc on PATH, and keeps what it fetches where we, or the user, tell."""
-    assert route.tool is not None  # noqa: S101
-    return (route.tool.path, "xwin"), {**env, **environment.xwin(route.target, route.sdk)}
+    return (route.program, "xwin"), {**env, **environment.xwin(route.target, route.sdk)}
 
 
 HOST_BUILDERS: Final[Mapping[str, Callable[[Route, Path, Context, Env], tuple[tuple[str, ...], Env]]]] = {

@@ -222,8 +222,7 @@ def _doubt(plan: Plan, output: CargoOutput, words: Sequence[str], container: Con
     route = plan.route
     if route.isolation == "container" and container is None:
         why = f"{route.builder} ended well, and the engine knows of no container of this run: it may have called the host's cargo"
-        name = route.tool.path if route.tool else route.builder
-        hint = f"is {name} what it says? `cross = ` with another flavour takes another program"
+        hint = f"is {route.program or route.builder} what it says? `cross = ` with another flavour takes another program"
         return EngineFailed(f"{route.target} was built in no container", why=why, hint=hint)
     if plan.verb == "build" and output.success is None and not ASIDE & set(words):
         # an engine may have let go of the container's output

@@ -65,6 +65,11 @@ class Route(Struct, frozen=True, kw_only=True):
         return "container" if self.builder == "cross" else "host"
 
     @property
+    def program(self) -> str:
+        """Return the path of what is called, which calls cargo; empty if cargo is called itself."""
+        return self.tool.path if self.tool else ""
+
+    @property
     def steps(self) -> tuple[Provision, ...]:
         """Return what is still to be provided, each once."""
         steps: list[Provision] = []
