@@ -23,12 +23,12 @@ from msgspec import Struct
 
 from ..catalog.targets import STATIC_PIE, catalogue, variable
 from ..clients import network
-from ..core.steps import Env
 from ..facts.probes import maps_folders
 
 if TYPE_CHECKING:
     from ..config.configuration import TargetConfig
     from ..context import Context
+    from ..core.steps import Env
     from ..planning.route import Route
     from ..project.repository import Repository
 
@@ -311,13 +311,6 @@ ConfigFlags: TypeAlias = Mapping[str, str | tuple[str, ...]]
 SEPARATOR = "\x1f"
 
 
-class FlagChanges(Struct, frozen=True, kw_only=True):
-    """How flags reach cargo: changes to its environment, and arguments."""
-
-    env: Env = {}
-    arguments: tuple[str, ...] = ()
-
-
 def link_flags(route: Route) -> tuple[str, ...]:
     """Return the flags without which a route does not link, or not as rustc's own linker would."""
     if route.builder == "cross" or "-linux-musl" not in route.target:
@@ -333,8 +326,10 @@ def remap_flags(folders: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"--remap-path-prefix={old}={new}" for old, new in folders)
 
 
-def add_flags(triples: Sequence[str], flags: Sequence[str], config_flags: ConfigFlags, environ: Mapping[str, str]) -> FlagChanges:
-    """Add flags to the user's own, of all *triples* that are built.
+def add_flags(
+    triples: Sequence[str], flags: Sequence[str], config_flags: ConfigFlags, environ: Mapping[str, str]
+) -> tuple[Env, tuple[str, ...]]:
+    """Add flags to the user's own, of all *triples* that are built: by changes to cargo's environment, or by arguments.
 
     ==============================  =====================================================================
     the user's flags are in         ours go to
@@ -347,19 +342,16 @@ def add_flags(triples: Sequence[str], flags: Sequence[str], config_flags: Config
     ==============================  =====================================================================
     """
     if not flags:
-        return FlagChanges()
-    if "CARGO_ENCODED_RUSTFLAGS" in environ:
-        user_flags = [flag for flag in environ["CARGO_ENCODED_RUSTFLAGS"].split(SEPARATOR) if flag]
-        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*user_flags, *flags))})
-    if "RUSTFLAGS" in environ:
-        return FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*environ["RUSTFLAGS"].split(), *flags))})
+        return {}, ()
+    for name, separator in (("CARGO_ENCODED_RUSTFLAGS", SEPARATOR), ("RUSTFLAGS", None)):
+        if name in environ:
+            user_flags = filter(None, environ[name].split(separator))
+            return {"CARGO_ENCODED_RUSTFLAGS": SEPARATOR.join((*user_flags, *flags))}, ()
     tables = [triple for triple in triples if triple in config_flags or f"CARGO_TARGET_{variable(triple)}_RUSTFLAGS" in environ]
     if len(tables) < len(triples):
         tables += [*(name for name in config_flags if name.startswith("cfg(")), "build"]
     keys = {table: table if table == "build" else f"target.{json.dumps(table)}" for table in tables}
-    return FlagChanges(
-        arguments=tuple(f"--config={key}.rustflags={_value(config_flags.get(table, ()), flags)}" for table, key in keys.items())
-    )
+    return {}, tuple(f"--config={key}.rustflags={_value(config_flags.get(table, ()), flags)}" for table, key in keys.items())
 
 
 def _value(theirs: str | tuple[str, ...], flags: Sequence[str]) -> str:

@@ -174,7 +174,7 @@ def _call(
     route, target = plan.route, plan.request.target
     form = "" if plan.verb in NEXTEST else _form(context)
     folders = (*(_folders(route, target_dir, context) if context.extra.remap else ()), *_library(route, context))
-    flags = environment.add_flags(
+    flag_env, flag_arguments = environment.add_flags(
         target.triples,
         (*environment.link_flags(route), *environment.remap_flags(folders)),
         context.repository.rustflags,
@@ -190,11 +190,11 @@ def _call(
                 *ours(plan, context.repository, form, triples),
                 *cargo_options(plan.request.options, words, plan.verb),
                 *unwinding(plan, arguments.before_separator(words)),
-                *flags.arguments,
+                *flag_arguments,
                 *invocation.arguments,
                 *handed,
             ),
-            env={**environment.deployment(route.builder, triples[0], context.environ), **invocation.env, **flags.env, **behind},
+            env={**environment.deployment(route.builder, triples[0], context.environ), **invocation.env, **flag_env, **behind},
             cwd=context.repository.root,
             timeout=context.config.timeout or None,
             on_out=messages.feed if plan.verb == "build" or form else None,

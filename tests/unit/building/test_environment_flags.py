@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstasks.building.environment import FlagChanges, add_flags, remap_flags
+from crosstasks.building.environment import add_flags, remap_flags
 from crosstasks.testing import ARM64
 
 FLAG = "--remap-path-prefix=/home/a b=/source"
@@ -13,7 +13,7 @@ IN_TARGET = f'--config=target."{ARM64}".rustflags='
 
 def test_nothing_is_said_without_a_flag():
     """A build that needs none is called as before."""
-    assert add_flags([ARM64], (), {"build": ("-Cx",)}, {"RUSTFLAGS": "-Dwarnings"}) == FlagChanges()
+    assert add_flags([ARM64], (), {"build": ("-Cx",)}, {"RUSTFLAGS": "-Dwarnings"}) == ({}, ())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_nothing_is_said_without_a_flag():
 def test_variables_win_in_cargo_and_are_added_to(environ, theirs):
     """What cargo would have taken is kept; a path with a space stays one flag."""
     found = add_flags([ARM64], (FLAG,), {"build": ("-Cignored",)}, environ)
-    assert found == FlagChanges(env={"CARGO_ENCODED_RUSTFLAGS": "\x1f".join([*theirs, FLAG])})
+    assert found == ({"CARGO_ENCODED_RUSTFLAGS": "\x1f".join([*theirs, FLAG])}, ())
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_variables_win_in_cargo_and_are_added_to(environ, theirs):
 )
 def test_files_are_added_to_in_the_table_that_cargo_takes(said, environ, arguments):
     """Lists are joined by cargo; a text is replaced, and so repeated."""
-    assert add_flags([ARM64], (FLAG,), said, environ) == FlagChanges(arguments=tuple(arguments))
+    assert add_flags([ARM64], (FLAG,), said, environ) == ({}, tuple(arguments))
 
 
 def test_flags_for_several_targets():
@@ -56,10 +56,9 @@ def test_flags_for_several_targets():
     parts = ["aarch64-apple-darwin", "x86_64-apple-darwin"]
     said = {parts[1]: ("-Cx",), "build": ("-Cy",)}
     expected = (f'--config=target."{parts[1]}".rustflags=["{FLAG}"]', f'--config=build.rustflags=["{FLAG}"]')
-    assert add_flags(parts, (FLAG,), said, {}) == FlagChanges(arguments=expected)
-    assert add_flags(parts, (FLAG,), dict.fromkeys(parts, ("-Cx",)), {}).arguments == tuple(
-        f'--config=target."{part}".rustflags=["{FLAG}"]' for part in parts
-    )
+    assert add_flags(parts, (FLAG,), said, {}) == ({}, expected)
+    told = tuple(f'--config=target."{part}".rustflags=["{FLAG}"]' for part in parts)
+    assert add_flags(parts, (FLAG,), dict.fromkeys(parts, ("-Cx",)), {}) == ({}, told)
 
 
 def test_folders_are_given_other_names():
