@@ -7,14 +7,16 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..clients import engines, process
 from ..core import files
 from ..core.errors import RefusedArgument
+from ..provisioning import wasi
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..catalog.ingredients import Runner
     from ..context import Context
     from ..planning.route import Route
@@ -66,17 +68,8 @@ def before_separator(arguments: Sequence[str]) -> Sequence[str]:
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
-WASI: Final = Path(__file__).parents[1] / "provisioning" / "wasi.py"
-
-PROGRAM_VARIABLES: Final = (
-    "RUST_[A-Z_]*",
-    "CARGO_PKG_[A-Z_]*",
-    "CARGO_MANIFEST_[A-Z_]*",
-    "CARGO_BIN_EXE_[^=]*",
-    "CARGO_CRATE_NAME",
-    "CARGO_TARGET_TMPDIR",
-)
-"""The variables that a program in a container is given: what cargo says of the package, and nothing secret."""
+PROGRAM_VARIABLES: Final = (*(f"{begin}[A-Z_]*" for begin in wasi.VARIABLES), "CARGO_BIN_EXE_[^=]*")
+"""The variables that a program in a container is given: those of one that wasmtime runs, and where the package's other programs are."""
 
 
 @contextmanager
@@ -94,7 +87,7 @@ def starter(route: Route, target_dir: Path, context: Context) -> Iterator[tuple[
             path.chmod(0o755)
             yield _runner_option(route.target, (str(path),)), end
     else:
-        words = (sys.executable, "-I", str(WASI), *runner.words) if runner.kind == "wasmtime" else runner.words
+        words = (sys.executable, "-I", wasi.__file__, *runner.words) if runner.kind == "wasmtime" else runner.words
         yield _runner_option(route.target, words), None
 
 

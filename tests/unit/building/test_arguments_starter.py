@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 from acting import context
 
-from crosstasks.building.arguments import WASI, script, starter
+from crosstasks.building.arguments import script, starter
 from crosstasks.catalog.ingredients import Runner
 from crosstasks.clients import engines
 from crosstasks.facts.engine import Engine
+from crosstasks.provisioning import wasi
 from crosstasks.testing import facts, repository
 
 CONTAINED = Runner(kind="container", words=("qemu-aarch64-static",), image="crosstasks/binfmt-aarch64:1", source="local", why="")
@@ -36,7 +37,7 @@ def work(**changes):
         ),
         (
             Runner(kind="wasmtime", words=("/cache/wasmtime",), source="cache", why=""),
-            (f'--config=target."{TRIPLE}".runner=["{sys.executable}", "-I", "{WASI}", "/cache/wasmtime"]',),
+            (f'--config=target."{TRIPLE}".runner=["{sys.executable}", "-I", "{wasi.__file__}", "/cache/wasmtime"]',),
         ),
     ],
 )
@@ -67,7 +68,8 @@ def test_root_in_a_rootless_container_is_the_user(changes, there):
 def test_what_a_program_in_a_container_is_given():
     """What cargo says of the package, `env-pass`, and nothing secret: the names alone are told, and the engine takes the values."""
     line = script(CONTAINED, "1", ("/a",), work()).splitlines()[2]
-    names = "RUST_[A-Z_]*", "CARGO_PKG_[A-Z_]*", "CARGO_MANIFEST_[A-Z_]*", "CARGO_BIN_EXE_[^=]*", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR"
+    begins = "RUST_", "CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR"
+    names = (*(f"{begin}[A-Z_]*" for begin in begins), "CARGO_BIN_EXE_[^=]*")
     assert line == "names=$(env | sed -n 's/^\\(" + "\\|".join(names) + "\\)=.*/--env=\\1/p')"
     assert " --env=WINEDEBUG --env=FAIL " in script(CONTAINED, "1", (), work(), ("WINEDEBUG", "FAIL"))
 
