@@ -29,8 +29,6 @@ CLOSED: Final = (
 )
 """A program that only tells its version needs nothing of this."""
 
-_X86: Final = ("i586", "i686")
-
 
 class Start(Struct, frozen=True, kw_only=True):
     """How a program is started: *argv* before its own arguments, *run* the label of its container, empty if it has none."""
@@ -48,7 +46,7 @@ Way: TypeAlias = Callable[[Subject, Target, "Context"], Start | str]
 def on_host(subject: Subject, target: Target, context: Context) -> Start | str:
     """Start it as it is."""
     host, artifact = context.facts.host, subject.artifact
-    old = artifact.static and host.arch == "x86_64" and target.arch in _X86
+    old = artifact.static and host.arch == "x86_64" and target.arch in {"i586", "i686"}
     if target.os != host.os or not (target.arch == host.arch or old):
         return f"this host is {host.triple}"
     if artifact.glibc and (host.libc != "gnu" or versions.numbers(artifact.glibc) > versions.numbers(host.glibc)):
