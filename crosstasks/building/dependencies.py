@@ -19,11 +19,11 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..catalog import remedies
 from ..catalog.targets import catalogue
@@ -46,8 +46,8 @@ MOST: Final = 1 << 30
 class LockedPackage(Struct, frozen=True, kw_only=True):
     """A package as Cargo.lock has it; what it does not have is empty."""
 
-    name: str
-    version: str
+    name: Annotated[str, Meta(min_length=1)]
+    version: Annotated[str, Meta(min_length=1)]
     source: str = ""
     checksum: str = ""
 

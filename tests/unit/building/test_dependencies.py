@@ -295,9 +295,10 @@ def test_checksums_of_lock_files_old_and_new(tmp_path):
         f'[metadata]\n"checksum b 2.0.0 ({REGISTRY})" = "2"\n"checksum c 3.0.0 (x)" = "<none>"\n"other" = "4"\n'
     )
     assert {"a-1.0.0": "1", "b-2.0.0": "2"} == checksums(lock)
-    lock.write_text('[[package]]\nversion = "1.0.0"\n')
-    with pytest.raises(ConfigError, match=r"Cargo\.lock is no lock file of cargo's(.|\n)*cargo generate-lockfile"):
-        checksums(lock)
+    for text in ('version = "1.0.0"', 'name = ""\nversion = "1.0.0"', 'name = "a"\nversion = 1'):
+        lock.write_text(f"[[package]]\n{text}\n")
+        with pytest.raises(ConfigError, match=r"Cargo\.lock is no lock file of cargo's(.|\n)*cargo generate-lockfile"):
+            checksums(lock)
 
 
 @pytest.mark.parametrize(
