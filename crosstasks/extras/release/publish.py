@@ -38,6 +38,13 @@ class Copy(Step, frozen=True, kw_only=True):
     target: str
 
 
+class Draft(Command, frozen=True, kw_only=True):
+    """Make a draft of a release on GitHub, with its *notes* in the *file* that the command reads."""
+
+    notes: str
+    file: str
+
+
 class Action(Struct, frozen=True, kw_only=True):
     """One thing that a place has, or is to get: *done* if it is there, else by *step*; *note* tells more of what is there."""
 
@@ -95,11 +102,11 @@ def _github(release: ReleaseContext) -> Iterator[Action]:
 
 def _release(release: ReleaseContext, tag: str, paths: Sequence[Path], where: tuple[str, ...]) -> Iterator[Action]:
     view = _view(release, tag, where)
-    notes = release.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md"
-    archive.write(notes, (_notes(release, tag) or tag).encode())
+    file = str(release.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md")
     early = ("--prerelease",) if _early(next(one.version for one in release.products if one.tag == tag)) else ()
-    make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", str(notes), *early)
-    yield Action(what=f"release {tag}", done=view is not None, step=Command(why="a draft, for the tag that is there", argv=make))
+    make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", file, *early)
+    draft = Draft(why="a draft, for the tag that is there", argv=make, notes=_notes(release, tag) or tag, file=file)
+    yield Action(what=f"release {tag}", done=view is not None, step=draft)
     there = {asset["name"]: asset for asset in (view or {}).get("assets", ())}
     for path in paths:
         yield _asset(release, tag, path, there.get(path.name), where)
@@ -341,6 +348,8 @@ def _do(release: ReleaseContext, step: Command | Copy) -> None:
                 while chunk := content.read(1 << 20):
                     file.write(chunk)
         case Command(argv=argv, cwd=cwd):
+            if isinstance(step, Draft):
+                archive.write(Path(step.file), step.notes.encode())
             done = ask(release, argv, cwd)
             if done.code:
                 why = (done.err or done.out).strip()

@@ -63,7 +63,7 @@ def test_a_release_that_github_does_not_know_is_made_filled_and_shown(make, pack
     assert ["release v0.1.0", "v0.1.0 is shown"] == [actions[0].what, actions[-1].what]
     assert {f"v0.1.0: {name}" for name in ALL} == {one.what for one in actions[1:-1]}
     assert [] == [one.what for one in actions if one.done]
-    assert "v0.1.0" == Path(notes).read_text()
+    assert (False, "v0.1.0") == (Path(notes).exists(), actions[0].step.notes)
     assert [(*VIEW, "v0.1.0", "--json", "assets,isDraft,tagName")] == asked(release, *VIEW)
 
 
@@ -165,14 +165,18 @@ def test_without_gh_the_hint_says_where_it_is(make, packed):
 
 
 def test_the_notes_are_the_section_of_the_changelog(make, packed, tmp_path):
-    """Of the version, as it is committed."""
+    """Of the version, as it is committed; they are written when the release is made, and not by looking or trying."""
     changelog = "# Changelog\n\n## [0.1.0] - 2026-01-02\n\n- All.\n\n## [0.0.9] - 2025-01-01\n\n- Old.\n"
     show = ("git", "-C", str(tmp_path), "show")
-    answers = {VIEW: failed("not found"), show: failed("fatal"), (*show, "HEAD:CHANGELOG.md"): changelog}
+    answers = {VIEW: failed("not found"), ("gh",): "", show: failed("fatal"), (*show, "HEAD:CHANGELOG.md"): changelog}
     release = make(answers, options={"publish": ["github"]})
     packed(release)
+    notes = release.dist / ".parts" / "notes-v0.1.0.md"
     publish.look(release, "github")
-    assert "- All." == (release.dist / ".parts" / "notes-v0.1.0.md").read_text()
+    publish.publish(release, dry=True)
+    assert not notes.exists()
+    publish.publish(release)
+    assert "- All." == notes.read_text()
 
 
 def test_a_folder_gets_each_file(make, packed, tmp_path):
