@@ -46,6 +46,8 @@ FEATURES: Final = ("-F", "--features", "--all-features", "--no-default-features"
 OURS: Final[Mapping[str, str]] = {
     **building.OURS,
     **dict.fromkeys(FEATURES, "set `features` or `default-features`: the SBOM, metadata.json and a second build take them from there"),
+    "--config": "write it into .cargo/config.toml, and commit that: a second build takes it from there",
+    "-Z": "write it into [unstable] of .cargo/config.toml, and commit that: a second build takes it from there",
 }
 """What the user does not tell cargo, each with what to use instead: more than in other builds."""
 

@@ -27,6 +27,14 @@ def test_features_are_those_of_the_configuration(tmp_path, task, arguments):
         task(Call(tmp_path, {}, arguments))
 
 
+@pytest.mark.parametrize("arguments", [("--config", "a=1"), ("--config=a=1",), ("-Z", "no-index-update"), ("-vZno-index-update",)])
+@pytest.mark.parametrize("task", [release.build, release.everything])
+def test_settings_of_cargo_are_those_that_are_committed(tmp_path, task, arguments):
+    """A second build of the commit has no others; nothing is done before it is said."""
+    with pytest.raises(RefusedArgument, match=rf"'{arguments[0]}': write it into .*\.cargo/config\.toml, and commit that"):
+        task(Call(tmp_path, {}, arguments))
+
+
 @pytest.mark.parametrize("task", ["release.build", "release.all"])
 def test_a_process_of_its_own_builds_with_the_same_options(tmp_path, task):
     """With the user's consent too; how often and how it is shown is the first process's, and a release's bump is done by then."""
