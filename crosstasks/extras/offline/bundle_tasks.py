@@ -20,7 +20,7 @@ from msgspec import structs
 
 from ... import pipeline, provisioning
 from ...catalog import recipes
-from ...catalog.ingredients import CompileCross, InstallToolchain, Tool
+from ...catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, Tool
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
@@ -121,7 +121,8 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
     planned, machine = pipeline.make(triple, "build", machine)
     while planned.steps:
         for step in planned.steps:
-            provisioning.take(step_here(step, platform, planned.request, context), machine)
+            if taken := step_here(step, platform, planned.request, context):
+                provisioning.take(taken, machine)
         again, machine = pipeline.make(triple, "build", on_platform(pipeline.afresh(machine), platform))
         if again.steps == planned.steps:
             raise ToolMissing(
@@ -131,8 +132,8 @@ def provide(triple: str, machine: Context, context: Context) -> Plan:
     return planned
 
 
-def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision:
-    """Return a step for another machine as it is taken on this one.
+def step_here(step: Provision, platform: str, request: Request, context: Context) -> Provision | None:
+    """Return a step for another machine as it is taken on this one; None of its rustup, which is not packed, and runs on none but that.
 
     Raises:
         ToolMissing: it runs what only that machine could run.
@@ -143,6 +144,8 @@ def step_here(step: Provision, platform: str, request: Request, context: Context
         case CompileCross():
             why = "cross is compiled by cargo, for the machine that it runs on"
             raise ToolMissing(f"cross for {platform} cannot be made here", why=why, hint="make this bundle on such a machine")
+        case InstallWheels(projects=(project,)) if project.startswith("rustup=="):
+            return None
         case InstallToolchain(source="rustup"):
             tool = tools.rustup(request, context.facts)
             if not isinstance(tool, Tool):

@@ -10,7 +10,7 @@ from msgspec import structs
 from planning import request, settle, world
 
 from crosstasks.catalog import recipes, targets
-from crosstasks.catalog.ingredients import CompileCross
+from crosstasks.catalog.ingredients import CompileCross, InstallToolchain, InstallWheels
 from crosstasks.context import Context, look_of, on_platform
 from crosstasks.core.errors import ConfigError, ToolMissing
 from crosstasks.core.steps import Absent, Question
@@ -68,6 +68,18 @@ def test_what_only_such_a_machine_can_compile_is_refused(monkeypatch):
     with pytest.raises(ToolMissing) as caught:
         step_here(step, "linux/arm64", asked, context(facts()))
     assert caught.value.hint == "make this bundle on such a machine"
+
+
+def test_a_toolchain_for_another_machine_is_fetched_by_the_rustup_of_this_one(monkeypatch):
+    """That machine's own would not run here, nor is it packed: it is not fetched."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    wheels = InstallWheels(why="x", name="rustup-1-aarch64-unknown-linux-gnu", projects=("rustup==1",))
+    cross = structs.replace(wheels, name="cross-0.2.5-aarch64-unknown-linux-gnu", projects=("cross==0.2.5",))
+    step = InstallToolchain(why="x", release="1.95.0", host="aarch64-unknown-linux-gnu", source="rustup", rustup="/theirs")
+    here, asked = context(facts()), request("aarch64", facts(), config())
+    steps = [step_here(one, "linux/arm64", asked, here) for one in (wheels, cross, step)]
+    assert [None, cross, structs.replace(step, rustup=here.facts.rustup.command)] == steps
+    assert [wheels, step] == [step_here(one, "linux/amd64", asked, here) for one in (wheels, step)]
 
 
 @pytest.mark.parametrize(
