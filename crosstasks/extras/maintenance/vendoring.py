@@ -12,7 +12,6 @@ import difflib
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Final, NamedTuple
 from ... import parts as known
 from ...core.about import PACKAGE, __version__
 from ...core.errors import ConfigError, CrosstasksError
+from ...core.files import replace_folder
 from ...reporting import streams
 
 MANIFEST: Final = "vendored.json"
@@ -307,23 +307,9 @@ def _write(copy: Path, files: Files, parts: Sequence[str]) -> None:
             for path, content in {**files, MANIFEST: manifest(__version__, files, parts).encode()}.items():
                 (draft / path).parent.mkdir(parents=True, exist_ok=True)
                 (draft / path).write_bytes(content)
-            _swap(draft, copy, Path(folder, "old"))
+            replace_folder(draft, copy)
     except OSError as error:
         raise ConfigError(f"{copy} cannot be written", why=f"{error.strerror}: {error.filename}") from error
-
-
-def _swap(draft: Path, copy: Path, aside: Path) -> None:
-    if not copy.exists():
-        draft.rename(copy)
-        return
-    copy.rename(aside)
-    try:
-        draft.rename(copy)
-    except BaseException:
-        if copy.exists():
-            shutil.rmtree(copy)
-        aside.rename(copy)
-        raise
 
 
 def act(into: str, *, check_only: bool, renew: bool, force: bool, parts: Sequence[str]) -> str:
