@@ -132,11 +132,6 @@ def import_lines(way: Way, module: str) -> str:
     return f"try:\n    import {INDEX}.{module}\nexcept ModuleNotFoundError:\n{failed}"
 
 
-def paths(way: Way) -> str:
-    """Return the imports from Python's library that ``import_lines`` needs."""
-    return "import sys\nfrom pathlib import Path\n\n" if way.folder else ""
-
-
 NOXFILE: Final = '''\
 {header}"""Sessions of this project: `nox -l` lists them, `nox -s cross-{alias}` builds for {triple}."""
 
@@ -178,18 +173,8 @@ targets = [
 """
 
 
-def write(root: Path, way: Way) -> tuple[Path, ...]:
-    """Write noxfile.py, tasks.py and crosstasks.toml for a Rust repository that gets crosstasks in a *way*: all of them, or none.
-
-    Raises:
-        ConfigError: as ``refuse`` says, or a file cannot be written.
-    """
-    refuse(root)
-    return _place_all(root, contents(root, way))
-
-
 def refuse(root: Path) -> None:
-    """Refuse a folder that ``write`` would leave as it is.
+    """Refuse a folder that ``init`` leaves as it is.
 
     Raises:
         ConfigError: there is no Cargo.toml, one of the files exists, or a configuration stands elsewhere.
@@ -211,7 +196,8 @@ def contents(root: Path, way: Way) -> Mapping[str, str]:
     rows = [targets.find(triple) for triple in triples]
     lines = "".join(f'    "{targets.alias(row)}",  # {row.triple}\n' for row in rows)
     lines += "".join(f"    # {name!r} of rust-toolchain.toml is not known to crosstasks\n" for name in unknown)
-    words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple, "paths": paths(way)}
+    paths = "import sys\nfrom pathlib import Path\n\n" if way.folder else ""
+    words = {"alias": targets.alias(rows[-1]), "triple": rows[-1].triple, "paths": paths}
     noxfile, tasks = (import_lines(way, module) for module in ("nox", "invoke"))
     return {
         "noxfile.py": NOXFILE.format(header=header(("nox", *way.listed)), imported=noxfile, **words),
@@ -229,9 +215,13 @@ def guess(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(str, triples)), tuple(triple for triple in named if triple not in known)
 
 
-def _place_all(root: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
-    """Put the files in place, each whole and never over another; if one cannot be, take the others away again."""
-    written: list[Path] = []
+def write(root: Path, way: Way) -> tuple[Path, ...]:
+    """Write the three files for a Rust repository that gets crosstasks in a *way*, each whole and never over another: all, or none.
+
+    Raises:
+        ConfigError: one cannot be written.
+    """
+    files, written = contents(root, way), list[Path]()
     try:
         with tempfile.TemporaryDirectory(dir=root, prefix=".crosstasks-init.") as draft:
             for name, text in files.items():
@@ -251,9 +241,7 @@ def _place_all(root: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
 def _place(draft: Path, path: Path) -> None:
     try:
         os.link(draft, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
+    except OSError:  # also of a file system without links
         if os.path.lexists(path):
             raise
         draft.rename(path)
