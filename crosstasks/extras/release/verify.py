@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ...building import dependencies
 from ...clients import git
@@ -27,9 +28,8 @@ from ..packaging.contents import Difference, differences
 from .dist import artifacts, promised_glibc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from ...catalog.targets import Target
     from ...context import Context
     from ...core.steps import Done
     from ..packaging.contents import Package
@@ -60,6 +60,16 @@ class Finding(Struct, frozen=True, kw_only=True):
     why: str = ""
     hint: str = ""
 
+    @property
+    def place(self) -> str:
+        """Return the file, as people are told of it."""
+        return "/".join(filter(None, (self.package, self.member)))
+
+    @property
+    def lines(self) -> list[str]:
+        """Return what is wrong, each with the file."""
+        return [f"{self.place} {problem}" for problem in self.problems]
+
 
 def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tuple[Finding, ...]:
     """Check every file of every package.
@@ -82,16 +92,11 @@ def _package(package: Package, context: Context) -> Iterator[Finding]:
             wrong = contents.problems(package, folder)
             subjects = tuple(_subjects(folder))
             wrong += () if subjects else ("holds no program and no library",)
-            yield _archive(package, wrong)
+            yield _finding(package, "", "package", wrong)
             for subject in subjects:
                 yield from _file(package, subject, context)
     except VerificationFailed as error:
-        yield _archive(package, (f"{error.what}: {error.why}",))
-
-
-def _archive(package: Package, wrong: tuple[str, ...]) -> Finding:
-    state: State = "failed" if wrong else "ok"
-    return Finding(package=package.path.name, target=package.target.triple, check="package", state=state, problems=wrong)
+        yield _finding(package, "", "package", (f"{error.what}: {error.why}",))
 
 
 def _subjects(folder: Path) -> Iterator[Subject]:
@@ -107,36 +112,27 @@ def _subjects(folder: Path) -> Iterator[Subject]:
 def _file(package: Package, subject: Subject, context: Context) -> Iterator[Finding]:
     target = package.target
     options = context.config.target(target.triple)
-    promise = _promise(package, context)
+    promised = promise(package, context)
     for name, check in CHECKS.items():
-        answer = None if name in options.verify_skip else check.find(subject, promise)
-        yield _finding(package, subject, name, answer, check.hint)
+        answer = None if name in options.verify_skip else check.find(subject, promised)
+        yield _finding(package, subject.member, name, answer, check.hint)
         if name == "format" and answer:
             return  # what else its headers say was not asked for
-    yield _finding(package, subject, "smoke", None if "smoke" in options.verify_skip else smoke(subject, target, context), SMOKE_HINT)
+    answer = None if "smoke" in options.verify_skip else smoke(subject, target, context)
+    yield _finding(package, subject.member, "smoke", answer, SMOKE_HINT)
 
 
-def _finding(package: Package, subject: Subject, check: str, answer: Answer | None, hint: str) -> Finding:
-    state: State
-    problems: tuple[str, ...] = ()
-    why = ""
+def _finding(package: Package, member: str, check: str, answer: Answer | None, hint: str = "") -> Finding:
+    row = Finding(package=package.path.name, member=member, target=package.target.triple, check=check, state="off")
     match answer:
         case None:
-            state = "off"
+            return row
         case Unchecked(why=why):
-            state = "unchecked"
+            return replace(row, state="unchecked", why=why)
+        case ():
+            return replace(row, state="ok")
         case problems:
-            state = "failed" if problems else "ok"
-    return Finding(
-        package=package.path.name,
-        member=subject.member,
-        target=package.target.triple,
-        check=check,
-        state=state,
-        problems=problems,
-        why=why,
-        hint=hint if state == "failed" else "",
-    )
+            return replace(row, state="failed", problems=problems, hint=hint)
 
 
 def folders(context: Context) -> Mapping[str, str]:
@@ -153,32 +149,21 @@ def folders(context: Context) -> Mapping[str, str]:
     return {folder: what for folder, what in named.items() if folder}
 
 
-def _promise(package: Package, context: Context) -> Promise:
-    target = package.target
+def promise(package: Package, context: Context) -> Promise:
+    """Return what is asked of a package's files, and what they may have been linked from, of every builder, profile and release of Rust."""
+    target, rustup = package.target, context.facts.rustup
+    theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
+    libraries = {
+        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib")
+        for folder in (*context.facts.inventory.toolchains, *theirs)
+    }
     return Promise(
         target=target,
         glibc=promised_glibc(package.path.parent, target.triple, context.config),
         folders=folders(context),
-        libraries=build_folders(target, context),
-        standard=standard(target, context),
+        libraries=tuple(sorted(Path(context.repository.target_directory, "crosstasks").glob(f".*/{target.triple}/*"))),
+        standard={release: path for release, path in libraries.items() if path.is_dir()},
     )
-
-
-def build_folders(target: Target, context: Context) -> tuple[Path, ...]:
-    """Return the folders with what was linked into the target's programs, of every builder and profile."""
-    ours = Path(context.repository.target_directory) / "crosstasks"
-    return tuple(sorted(ours.glob(f".*/{target.triple}/*")))
-
-
-def standard(target: Target, context: Context) -> Mapping[str, Path]:
-    """Return the folders with a target's standard library, by release of Rust: the user's, and those of ours."""
-    rustup = context.facts.rustup
-    theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
-    folders = {
-        folder.release: Path(folder.path, "lib", "rustlib", target.triple, "lib")
-        for folder in (*context.facts.inventory.toolchains, *theirs)
-    }
-    return {release: path for release, path in folders.items() if path.is_dir()}
 
 
 def error_of(findings: Collection[Finding]) -> CrosstasksError | None:
@@ -186,7 +171,7 @@ def error_of(findings: Collection[Finding]) -> CrosstasksError | None:
     wrong = [finding for finding in findings if finding.state == "failed"]
     if not wrong:
         return None
-    lines = [f"{'/'.join(filter(None, (row.package, row.member)))} {problem}" for row in wrong for problem in row.problems]
+    lines = [line for row in wrong for line in row.lines]
     hints = dict.fromkeys(row.hint for row in wrong if row.hint)
     return VerificationFailed("not every package is what its target promises", why="\n".join(lines), hint="; ".join(hints))
 
@@ -214,15 +199,12 @@ def text(findings: Sequence[Finding]) -> str:
     return "\n".join((align(lines), *_notes(findings)))
 
 
-def _notes(findings: Iterable[Finding]) -> list[str]:
-    wrong: list[str] = []
+def _notes(findings: Collection[Finding]) -> list[str]:
     unknown: dict[str, str] = {}
     for row in findings:
-        where = "/".join(filter(None, (row.package, row.member)))
-        wrong += [f"{where} {problem}" for problem in row.problems]
         if row.state == "unchecked" and (row.check == "smoke" or row.why == NO_PROMISE):
-            unknown.setdefault(f"{row.check} not checked: {row.why}", where)
-    return [*wrong, *(f"{where}: {why}" for why, where in unknown.items())]
+            unknown.setdefault(f"{row.check} not checked: {row.why}", row.place)
+    return [*(line for row in findings for line in row.lines), *(f"{place}: {why}" for why, place in unknown.items())]
 
 
 def differences_text(differences: Sequence[Difference]) -> str:

@@ -15,7 +15,7 @@ from crosstasks.catalog import targets
 from crosstasks.core import cache
 from crosstasks.core.errors import ConfigError, NothingSelected
 from crosstasks.core.results import Artifact
-from crosstasks.extras.packaging.contents import Difference
+from crosstasks.extras.packaging.contents import Difference, Package
 from crosstasks.extras.release import dist, verify
 from crosstasks.extras.release.verify import Finding
 from crosstasks.facts.inventory import Inventory
@@ -191,13 +191,13 @@ def test_folders_with_what_was_linked(make, tmp_path):
     for path in (".cross-1/{}/release", ".cross-2/{}/debug", ".cross-1/s390x-unknown-linux-gnu/release", "plain/{}/release"):
         (tmp_path / "target" / "crosstasks" / path.format(ARM64)).mkdir(parents=True)
     ours = tmp_path / "target" / "crosstasks"
-    target = targets.find("aarch64")
-    assert (ours / ".cross-1" / ARM64 / "release", ours / ".cross-2" / ARM64 / "debug") == verify.build_folders(target, context)
+    package = Package(path=tmp_path / "x.tar.gz", target=targets.find("aarch64"))
+    assert (ours / ".cross-1" / ARM64 / "release", ours / ".cross-2" / ARM64 / "debug") == verify.promise(package, context).libraries
     library = tmp_path / "rust" / "lib" / "rustlib" / ARM64 / "lib"
     library.mkdir(parents=True)
     inventory = Inventory(home="", tools_home="", toolchains=(toolchain("1.90.0", path=str(tmp_path / "rust")), toolchain("1.89.0")))
     facts = context.facts.with_({question: inventory for question in context.facts.answers if question.about == "inventory"})
-    assert {"1.90.0": library} == verify.standard(target, replace(context, facts=facts))
+    assert {"1.90.0": library} == verify.promise(package, replace(context, facts=facts)).standard
 
 
 def test_a_second_build_is_compared_in_lines():
