@@ -121,7 +121,7 @@ def test_blobs_that_are_there_are_not_copied_again(both, there, mirror, crate, c
     to = f"{mirror}/copies/{both.partition('/')[2]}"
     here, place = registry_api.RegistryClient(both, 10), registry_api.RegistryClient(to, 10)
     body = here.get(f"blobs/{config}", "*/*").content
-    registry_copy.upload(place, config, registry_copy.SizedStream(io.BytesIO(body), len(body)))
+    registry_copy.upload(place, config, io.BytesIO(body))
     assert (filled(crosstasks, crate, mirror, both)["there"], len(blobs(there)) > 0) == (1, True)
     before = blobs(there)
     again = filled(crosstasks, crate, mirror, both)

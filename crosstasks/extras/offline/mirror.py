@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.ingredients import Image
-from ...clients import engines
+from ...clients import engines, process
+from ...clients.docker_sdk import failure
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent
@@ -19,13 +20,13 @@ from ...planning.images import Search
 from ...reporting import progress
 from ...reporting.progress import align
 from . import registry_copy
-from .registry_copy import Copy
 
 if TYPE_CHECKING:
     from ...context import Context
     from ...core.steps import Question
     from ...facts import Facts
     from ...planning.request import Request
+    from .registry_copy import Copy
 
 SOURCES: Final = ("upstream", "build")
 
@@ -103,16 +104,18 @@ def _build_and_push(choice: _Choice, ref: str, context: Context) -> Copy:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
         provisioning.take(step, context)
-    (inspected,) = engines.inspect(context.engine.command, (choice.image.ref,), context.run)
-    there = registry_copy.look(ref)
-    if there and there.config == str(inspected["Id"]):
-        return Copy(source=choice.image.ref, to=ref, digest=there.digest, platforms=(choice.image.platform,), there=there.blobs)
+    command = context.engine.command
+    (inspected,) = engines.inspect(command, (choice.image.ref,), context.run)
+    if there := registry_copy.find(choice.image.ref, ref, str(inspected["Id"]), (choice.image.platform,)):
+        return there
     context.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
     folder = context.cache / "images"
     cache.prepare(context.cache)
     folder.mkdir(exist_ok=True)
     with progress.timer(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
-        engines.save(context.engine, (choice.image.ref,), file.write)
+        done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)
+        if done.code:
+            raise failure(f"cannot save {choice.image.ref}", done.err.strip())
         file.seek(0)
         return registry_copy.push(file, ref, folder)
 

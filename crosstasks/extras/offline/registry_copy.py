@@ -161,32 +161,20 @@ def has(place: RegistryClient, digest: str) -> bool:
         return False
 
 
-class SizedStream:
-    """A stream whose length is known, so that it is sent as it comes."""
-
-    def __init__(self, stream: IO[bytes], size: int) -> None:
-        """Read nothing yet."""
-        self.stream = stream
-        self.size = size
-
-    def __len__(self) -> int:
-        return self.size
-
-    def read(self, count: int = CHUNK) -> bytes:
-        """Return what comes next."""
-        return self.stream.read(count)
-
-
-class DigestStream(SizedStream):
+class DigestStream:
     """A stream that is compared with its digest; its last piece is only given away if all of it is what was named."""
 
     def __init__(self, stream: IO[bytes], size: int, digest: str, ref: str) -> None:
         """Read nothing yet; *ref* is the image that it belongs to."""
-        super().__init__(stream, size)
+        self.stream = stream
+        self.size = size
         self.digest = digest
         self.ref = ref
         self.hash = hashlib.new(digest.partition(":")[0])
         self.left = size
+
+    def __len__(self) -> int:
+        return self.size  # known, it is sent as it comes
 
     def read(self, count: int = CHUNK) -> bytes:
         """Return what comes next.
@@ -209,12 +197,12 @@ class DigestStream(SizedStream):
         from urllib3.exceptions import HTTPError
 
         try:
-            return super().read(count)
+            return self.stream.read(count)
         except (HTTPError, OSError):  # it knows the length as well
             return b""
 
 
-def upload(place: RegistryClient, digest: str, content: SizedStream) -> None:
+def upload(place: RegistryClient, digest: str, content: DigestStream | IO[bytes]) -> None:
     """Send a blob in one piece; the registry itself checks its digest, and keeps nothing of one that is cut off."""
     started = place.send("POST", "blobs/uploads/")
     address = urljoin(place.base, started.headers["Location"])
@@ -231,22 +219,14 @@ def put_manifest(place: RegistryClient, name: str, manifest: Manifest) -> None:
         raise ImageFailed(f"{place.ref} was changed on its way", why=f"{manifest.digest} became {digest}")
 
 
-class PlainImage(Struct, frozen=True, kw_only=True):
-    """A plain image of a registry; *config* is the digest of its configuration, which most engines call it by."""
-
-    digest: str
-    config: str
-    blobs: int
-
-
-def look(ref: str) -> PlainImage | None:
-    """Return what a registry has under a reference; None if that is no plain image."""
-    with translate_errors(ref):
-        place = RegistryClient(ref, STALL)
+def find(source: str, to: str, image_id: str, platforms: Sequence[str]) -> Copy | None:
+    """Return what there is to say of an image of the engine that is there already: *image_id* is its configuration's digest."""
+    with translate_errors(to):
+        place = RegistryClient(to, STALL)
         manifest = _find(place, place.version)
-    if manifest is None or manifest.media not in MANIFESTS:
-        return None
-    return PlainImage(digest=manifest.digest, config=str(manifest.content["config"]["digest"]), blobs=len(_blobs([manifest])))
+        if manifest is None or manifest.media not in MANIFESTS or manifest.content["config"]["digest"] != image_id:
+            return None
+        return _summary(source, to, manifest, platforms, [None] * len(_blobs([manifest])))
 
 
 def join(to: str, refs: Sequence[str]) -> str:
@@ -315,7 +295,7 @@ def push(image: IO[bytes], to: str, folder: Path) -> Copy:
 def _send(place: RegistryClient, digest: str, content: IO[bytes], size: int) -> int | None:
     if has(place, digest):
         return None
-    upload(place, digest, SizedStream(content, size))
+    upload(place, digest, content)
     return size
 
 

@@ -12,7 +12,7 @@ from registry_server import INDEX, MANIFEST, Servers, sha256
 
 from crosstasks.core.errors import ImageFailed
 from crosstasks.extras.offline import registry_copy
-from crosstasks.extras.offline.registry_copy import CONFIG, LAYER, Copy, PlainImage
+from crosstasks.extras.offline.registry_copy import CONFIG, LAYER, Copy
 
 HERE, THERE = "a.example/v2/x", "b.example/v2/mirror/x"
 SOURCE, TO = "a.example/x:1", "b.example/mirror/x:1"
@@ -135,10 +135,12 @@ def test_a_registry_that_changes_a_manifest(servers):
 
 
 def test_what_is_under_a_reference(servers):
-    """A plain image is told with its configuration; of an index, or of nothing, there is nothing to tell."""
+    """A plain image is known by its configuration; another is none of ours, nor is an index, or nothing."""
     entry = servers.put_image(HERE, "2", b"one", b"two")
-    assert PlainImage(digest=entry["digest"], config=sha256(AMD64), blobs=3) == registry_copy.look("a.example/x:2")
-    assert (None, None) == (registry_copy.look(SOURCE), registry_copy.look("a.example/x:absent"))
+    done = Copy(source="x", to="a.example/x:2", digest=entry["digest"], platforms=("linux/amd64",), there=3)
+    assert done == registry_copy.find("x", "a.example/x:2", sha256(AMD64), ("linux/amd64",))
+    others = (("a.example/x:2", ARM64), (SOURCE, AMD64), ("a.example/x:absent", AMD64))
+    assert [None] * 3 == [registry_copy.find("x", ref, sha256(config), ()) for ref, config in others]
 
 
 def test_plain_images_are_joined_behind_one_reference(servers):
