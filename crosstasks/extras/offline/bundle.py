@@ -105,49 +105,39 @@ class Writer:
 
     def add(self, path: str, kind: Kind, name: str, fill: Callable[[Callable[[bytes], object]], None]) -> None:
         """Add a member: *fill* is given the function that takes its content, which is compressed on the way."""
-        start = self.file.tell()
+        start, digest = self.file.tell(), hashlib.sha256()
         self.file.write(bytes(tarfile.BLOCKSIZE))
-        counted = _Counter(self.file)
         packer = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP)
-        fill(lambda chunk: counted.write(packer.compress(chunk)))
-        counted.write(packer.flush())
-        self._header(start, path, counted.size)
-        self.members.append(Member(path=path, kind=kind, name=name, sha256=counted.hash.hexdigest(), size=counted.size))
+
+        def write(chunk: bytes) -> None:
+            digest.update(chunk)
+            self.file.write(chunk)
+
+        fill(lambda chunk: write(packer.compress(chunk)))
+        write(packer.flush())
+        size = self._header(start, path)
+        self.members.append(Member(path=path, kind=kind, name=name, sha256=digest.hexdigest(), size=size))
 
     def close(self, manifest: Manifest) -> None:
         """Write the manifest, and the end."""
         start = self.file.tell()
-        text = msgspec.json.format(msgspec.json.encode(manifest))
-        self.file.write(bytes(tarfile.BLOCKSIZE) + text)
-        self._header(start, MANIFEST, len(text))
+        self.file.write(bytes(tarfile.BLOCKSIZE) + msgspec.json.format(msgspec.json.encode(manifest)))
+        self._header(start, MANIFEST)
         self.file.write(bytes(2 * tarfile.BLOCKSIZE))
 
-    def _header(self, start: int, path: str, size: int) -> None:
-        """Go back and write the header, now that the size is known, then on to the next whole block."""
+    def _header(self, start: int, path: str) -> int:
+        """Go back and write the header, now that the size is known, then on to the next whole block; return the size."""
         info = tarfile.TarInfo(path)
-        info.size = size
+        info.size = self.file.tell() - start - tarfile.BLOCKSIZE
         header = info.tobuf(tarfile.GNU_FORMAT)
         if len(header) != tarfile.BLOCKSIZE:
             raise ConfigError(f"the name {path!r} is too long for a bundle")
-        self.file.write(bytes(-size % tarfile.BLOCKSIZE))
+        self.file.write(bytes(-info.size % tarfile.BLOCKSIZE))
         end = self.file.tell()
         self.file.seek(start)
         self.file.write(header)
         self.file.seek(end)
-
-
-class _Counter:
-    """What is written through it is counted, and hashed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, chunk: bytes) -> int:
-        self.hash.update(chunk)
-        self.size += len(chunk)
-        return self.file.write(chunk)
+        return info.size
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -157,11 +157,8 @@ class Difference(Struct, frozen=True, kw_only=True):
         return f"{'/'.join(filter(None, (self.package, self.member)))}: {self.what}{place}"
 
 
-class Member(Struct, frozen=True, kw_only=True):
-    """A file of a package: what an archive says of it, and its content."""
-
-    about: Mapping[str, Any]
-    data: bytes
+Member: TypeAlias = tuple[Mapping[str, Any], bytes]
+"""What an archive says of a file of a package, and its content."""
 
 
 def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
@@ -198,16 +195,17 @@ def _compare(first: Path, second: Path) -> Iterator[Difference]:
 
 
 def _member(package: str, name: str, first: Member, second: Member) -> Iterator[Difference]:
-    for key, value in first.about.items():
-        if second.about[key] != value:
-            yield Difference(package=package, member=name, what=f"{key} is {value}, and {second.about[key]} in the second")
-    offset = _first(first.data, second.data)
+    (about, data), (other, other_data) = first, second
+    for key, value in about.items():
+        if other[key] != value:
+            yield Difference(package=package, member=name, what=f"{key} is {value}, and {other[key]} in the second")
+    offset = _first(data, other_data)
     if offset >= 0:
-        sizes = f"{len(first.data)} and {len(second.data)} bytes, " if len(first.data) != len(second.data) else ""
-        names = _section_names(first.data, second.data)
+        sizes = f"{len(data)} and {len(other_data)} bytes, " if len(data) != len(other_data) else ""
+        names = _section_names(data, other_data)
         parts = f" in {', '.join(names[:MOST])}{' and others' if names[MOST:] else ''}" if names else ""
         what = f"{sizes}differs{parts}, first"
-        yield Difference(package=package, member=name, what=what, offset=offset, section=section(BytesIO(first.data), offset))
+        yield Difference(package=package, member=name, what=what, offset=offset, section=section(BytesIO(data), offset))
 
 
 def _section_names(first: bytes, second: bytes) -> list[str]:
@@ -240,11 +238,11 @@ def _tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
         for row in archive:
             data = content.read() if (content := archive.extractfile(row)) else b""
             about = {"the mode": oct(row.mode), "the time": row.mtime, "the owner": f"{row.uid}:{row.gid} {row.uname}:{row.gname}"}
-            yield row.name, Member(about={**about, "the kind": row.type, "the link": row.linkname}, data=data)
+            yield row.name, ({**about, "the kind": row.type, "the link": row.linkname}, data)
 
 
 def _zip(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
     with zipfile.ZipFile(file) as archive:
         for row in archive.infolist():
             about = {"the mode": oct(row.external_attr >> 16), "the time": row.date_time, "the system": row.create_system}
-            yield row.filename, Member(about=about, data=archive.read(row))
+            yield row.filename, (about, archive.read(row))
