@@ -20,7 +20,7 @@ from ...core.about import PACKAGE
 from ...core.errors import ConfigError, NoRoute
 from ...core.steps import Refused, Verb
 from ...planning.plan import Plan
-from ...planning.route import Isolation
+from ...planning.route import Isolation, Route
 from ...reporting import progress
 from . import runners
 from .runners import Platform, Project, Provider
@@ -112,6 +112,32 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
         ConfigError: a runner is given for what is neither a platform nor a target.
     """
     user_labels = labels(project.config.ci_runners)
+    choice = _choose(target, verb, project, user_labels)
+    if isinstance(choice, Refused):
+        return choice
+    platform, route, why = choice
+    alias = targets.alias(target)
+    session = session_name(project.prefix, verb, alias)
+    return Job(
+        target=target.triple,
+        alias=alias,
+        verb=verb,
+        platform=platform,
+        runner=user_labels.get(target.triple) or user_labels.get(platform) or LABELS[project.provider][platform],
+        why=why,
+        route=route.name if route else "",
+        session=session,
+        command=f"nox -s {session}",
+        tags=("cross", verb, *target.tags),
+        glibc=project.config.target(target.triple).glibc,
+        isolation=route.isolation if route else "container" if target.container else "host",
+        cache_key=f"crosstasks-{platform.replace('/', '-')}-{project.provision}",
+        cargo_key=f"cargo-{project.cargo}" if project.cargo else "",
+    )
+
+
+def _choose(target: Target, verb: Verb, project: Project, user_labels: Mapping[str, str]) -> tuple[Platform, Route | None, str] | Refused:
+    """Choose the platform, with the route there as far as it is known, and why it is that one."""
     best = next(rule for rule in RULES if rule.fits(target))
     platforms = [
         platform for platform in dict.fromkeys((best.platform, *OTHERS)) if platform in LABELS[project.provider] or platform in user_labels
@@ -123,51 +149,19 @@ def job(target: Target, verb: Verb, project: Project) -> Job | Refused:
             break
         reasons.append(planned.reason if isinstance(planned, NoRoute) else (planned.why or planned.what).partition("\n")[0])
     else:
-        if target.triple not in user_labels:
-            return Refused(name=f"{verb} {target.triple}", why=reasons[0])
-        isolation: Isolation = "container" if target.container else "host"
-        return _job(target, verb, project, user_labels, platform=best.platform, why="its runner is named", isolation=isolation)
-    why = f"no machine of {best.platform} can do it" if best.platform in platforms else f"`ci-runners` names none for {best.platform}"
-    why = best.why if platform == best.platform else why
-    if why == RULES[-1].why and planned.route.isolation == "host":
-        elsewhere = runners.plan_on("linux/arm64", target, verb, project)
-        if isinstance(elsewhere, Plan):
-            platform, planned, why = "linux/arm64", elsewhere, "it needs no image, and so no amd64"
-        else:
-            why = "only amd64 can do it"
-    route = planned.route
-    return _job(target, verb, project, user_labels, platform=platform, why=why, isolation=route.isolation, route=route.name)
-
-
-def _job(
-    target: Target,
-    verb: Verb,
-    project: Project,
-    user_labels: Mapping[str, str],
-    *,
-    platform: Platform,
-    why: str,
-    isolation: Isolation,
-    route: str = "",
-) -> Job:
-    alias = targets.alias(target)
-    session = session_name(project.prefix, verb, alias)
-    return Job(
-        target=target.triple,
-        alias=alias,
-        verb=verb,
-        platform=platform,
-        runner=user_labels.get(target.triple) or user_labels.get(platform) or LABELS[project.provider][platform],
-        why=why,
-        route=route,
-        session=session,
-        command=f"nox -s {session}",
-        tags=("cross", verb, *target.tags),
-        glibc=project.config.target(target.triple).glibc,
-        isolation=isolation,
-        cache_key=f"crosstasks-{platform.replace('/', '-')}-{project.provision}",
-        cargo_key=f"cargo-{project.cargo}" if project.cargo else "",
-    )
+        if target.triple in user_labels:
+            return best.platform, None, "its runner is named"
+        return Refused(name=f"{verb} {target.triple}", why=reasons[0])
+    if platform != best.platform:
+        asked = best.platform in platforms
+        why = f"no machine of {best.platform} can do it" if asked else f"`ci-runners` names none for {best.platform}"
+        return platform, planned.route, why
+    if best != RULES[-1] or planned.route.isolation != "host":
+        return platform, planned.route, best.why
+    elsewhere = runners.plan_on("linux/arm64", target, verb, project)
+    if isinstance(elsewhere, Plan):
+        return "linux/arm64", elsewhere.route, "it needs no image, and so no amd64"
+    return platform, planned.route, "only amd64 can do it"
 
 
 def by_package(whole: Job, packages: Sequence[str]) -> tuple[Job, ...]:
