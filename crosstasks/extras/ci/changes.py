@@ -158,12 +158,8 @@ LISTS: Final = ("members", "exclude", "default-members", "dependencies")
 """Tables of a workspace's manifest that hold for every crate, and of the first what does not."""
 
 
-def differs_for_all(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Tell whether two manifests of a workspace differ in what holds for every crate."""
-    return _common(before) != _common(after)
-
-
-def _common(content: Mapping[str, Any]) -> dict[str, Any]:
+def common(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a manifest of a workspace says that holds for every crate."""
     shared_tables = {name: content[name] for name in WORKSPACE_TABLES if name in content}
     return {**shared_tables, "workspace": {key: value for key, value in table(content, "workspace").items() if key not in LISTS}}
 
@@ -210,15 +206,7 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """Return the configuration with only the targets that have a package of *names*, and of each only these.
-
-    Args:
-        config: what is configured.
-        triples: the targets to work on.
-        all_crates: every crate.
-        names: those that a change reaches.
-        source: how users know where that came from.
-    """
+    """Return the configuration with only the targets that have a package of *names*, and of each only these, as *source* says."""
     options, sources, targets = dict(config.by_target), dict(config.sources), []
     origin = Source(name=source, rank=RANK)
     for triple in triples:
@@ -237,13 +225,12 @@ def _is_selected(crate: Crate, config: Config, triple: str) -> bool:
 
 
 def is_chosen(name: str, options: TargetOptions) -> bool:
-    """Tell whether a package of the workspace is one of ``members``, or where there are none, none of ``exclude``."""
-    return fits(name, options.members) if options.members else not fits(name, options.exclude)
+    """Tell whether a package of the workspace is one of ``members``, or where there are none, none of ``exclude``.
 
-
-def fits(name: str, members: Iterable[str]) -> bool:
-    """Tell whether a package is one of ``members`` or ``exclude``: patterns of names, some with a version behind an @."""
-    return any(fnmatchcase(name, spec.partition("@")[0]) for spec in members)
+    Both are patterns of names, some with a version behind an @.
+    """
+    named = any(fnmatchcase(name, spec.partition("@")[0]) for spec in options.members or options.exclude)
+    return named if options.members else not named
 
 
 EVERYWHERE: Final = ("rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml")
@@ -348,7 +335,7 @@ def _reach(files: Sequence[Path], all_crates: Sequence[Crate], git: Git, context
     inheriting: set[Crate] = set()
     if top in files:
         before, after = _parse(git.before(top)), _toml(top)
-        if differs_for_all(before, after):
+        if common(before) != common(after):
             return None
         names = dependency_differences(before, after)
         inheriting = {crate for crate in all_crates if names and inherits(_toml(crate.folders[0] / "Cargo.toml"), names)}
