@@ -49,8 +49,8 @@ class Action(Struct, frozen=True, kw_only=True):
     """One thing that a place has, or is to get: *done* if it is there, else by *step*; *note* tells more of what is there."""
 
     what: str
-    done: bool = False
-    step: Command | Copy | None = None
+    done: bool
+    step: Command | Copy
     note: str = ""
 
 
@@ -327,7 +327,7 @@ def publish(release: ReleaseContext, *, dry: bool = False) -> tuple[str, ...]:
     lines = []
     for place, actions in actions_by_place.items():
         for action in actions:
-            if action.done or action.step is None:
+            if action.done:
                 lines.append(f"{place}: {action.what}: is there{f', {action.note}' if action.note else ''}")
             elif dry:
                 lines.append(f"{place}: {action.step}")
@@ -353,10 +353,7 @@ def _do(release: ReleaseContext, step: Command | Copy) -> None:
             done = ask(release, argv, cwd)
             if done.code:
                 why = (done.err or done.out).strip()
-                raise CrosstasksError(f"`{' '.join(argv[:3])}` failed", why=why, hint=_hint(why))
-
-
-def _hint(why: str) -> str:
-    if "tag" in why and "exist" in why:
-        return "push the tag first: nothing is pushed for you"
-    return "what is published stays; the next call goes on from here"
+                hint = "what is published stays; the next call goes on from here"
+                if "tag" in why and "exist" in why:
+                    hint = "push the tag first: nothing is pushed for you"
+                raise CrosstasksError(f"`{' '.join(argv[:3])}` failed", why=why, hint=hint)
