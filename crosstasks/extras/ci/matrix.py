@@ -246,9 +246,6 @@ def workflow(provider: Provider, all_jobs: Sequence[Job], layout: Layout, *, min
     """Return the file of a service.
 
     Args:
-        provider: whose file.
-        all_jobs: the jobs.
-        layout: of the repository.
         minutes: after which a job is ended.
         install: what pip, at the top, installs before Nox is called.
 

@@ -209,14 +209,7 @@ Plans = Mapping[str, Plan | NoRoute | EngineFailed]
 
 
 def examine(place: Path) -> tuple[Row, ...]:
-    """Look at everything, and say what it is.
-
-    Args:
-        place: the folder of the Rust repository.
-
-    Returns:
-        One row for each thing, what others need first; then one for each configured target.
-    """
+    """Look at everything, and return a row for each thing, what others need first; then one for each configured target."""
     context, config_row = _start(place)
     context = pipeline.look(context)
     context = _look(context, (*NETWORK, _debian_question(context)))

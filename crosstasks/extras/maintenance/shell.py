@@ -27,10 +27,6 @@ START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v b
 def open_shell(names: Sequence[str], context: Context) -> int:
     """Open a shell in the image of one target, and return its exit code; without a terminal it reads its standard input.
 
-    Args:
-        names: one target, or none if only one is configured.
-        context: of this call.
-
     Raises:
         ConfigError: more than one target.
         NoRoute: no container builds it.

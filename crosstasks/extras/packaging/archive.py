@@ -115,13 +115,7 @@ def _by_pattern(root: Path, pattern: str) -> Iterable[tuple[str, Path]]:
 
 
 def pack(target: Path, stem: str, entries: Iterable[Entry], epoch: int) -> None:
-    """Write an archive with one folder in it: a zip if its name ends so, else a tar.gz.
-
-    Args:
-        target: the archive.
-        stem: the name of the folder.
-        entries: its files.
-        epoch: the time that everything in it has.
+    """Write an archive with one folder in it, called *stem*: a zip if its name ends so, else a tar.gz; all has the time *epoch*.
 
     Raises:
         CrosstasksError: a file is not what was verified any more; there is no archive then.

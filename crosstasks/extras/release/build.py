@@ -246,17 +246,11 @@ def _tree(release: ReleaseContext, product: Product, planned: Plan, edges: str) 
 
 
 EACH: Final = ("{artifact}", "{name}")
-"""A command with one of these is called for every file that is listed."""
+"""A command with one of these is called for every file that is listed; ``{checksums}`` and ``{dist}`` are the same for all."""
 
 
 def calls(command: Sequence[str], folder: Path, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Give the calls that a command stands for, each with its subjects.
-
-    Args:
-        command: with ``{artifact}``, ``{name}``, ``{checksums}`` or ``{dist}`` in its words.
-        folder: of the archives.
-        names: the files that are listed in SHA256SUMS.
-    """
+    """Give the calls that a command stands for, each with its subjects, which are *names* in the *folder* of archives."""
     fixed = {"{checksums}": str(folder / SUMS), "{dist}": str(folder)}
     if not _is_for_each(command):
         yield _fill(command, fixed), tuple(names)

@@ -65,13 +65,7 @@ class ReleaseContext:
 
 
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
-    """Put together what is released.
-
-    Args:
-        context: with the repository known.
-        packages: the cargo packages that are named.
-        skip: the parts to leave out.
-        snapshot: this is no release.
+    """Put together what is released: *packages*, else those that are configured; *skip* names parts beside those of the configuration.
 
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.

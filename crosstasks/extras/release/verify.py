@@ -75,7 +75,6 @@ def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tupl
     """Check every file of every package.
 
     Args:
-        dist: the folder of the packages.
         context: with the facts host, engine, emulation and repository.
         triples: the targets whose packages are checked; empty: all.
 
@@ -222,8 +221,6 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
     """Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
 
     Args:
-        dist: the packages that were built before.
-        context: the repository they were built from.
         package: builds and packages, as it was done the first time.
         triples: the targets whose packages are compared; empty: all.
 

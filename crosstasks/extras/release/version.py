@@ -50,7 +50,6 @@ def manifests(texts: Mapping[str, str], root: str, versions: Mapping[str, str]) 
     Args:
         texts: the manifests of all members and of the root, by path.
         root: the path of the root's.
-        versions: the new version of each package.
 
     Raises:
         ConfigError: packages inherit one version and are not all released.
@@ -96,13 +95,7 @@ def _set_requirement(table: Any, versions: Mapping[str, str]) -> None:
 
 
 def lock(text: str, versions: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """Return Cargo.lock with new versions of packages by path, which have no source in it.
-
-    Args:
-        text: the lock file.
-        versions: the new version of each package.
-        before: the version that each had.
-    """
+    """Return the text of a Cargo.lock with new *versions* of packages by path, which have no source in it, in place of those *before*."""
     head, *blocks = re.split(r"(?m)^(?=\[\[package\]\]$)", text)
     return head + "".join(_set_version(block, versions, before) for block in blocks)
 
