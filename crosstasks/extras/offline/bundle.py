@@ -305,8 +305,6 @@ def _is_data(name: str) -> bool:
 
 def _check(draft: Path, context: Context) -> None:
     lock = Path(context.repository.root, "Cargo.lock") if isinstance(context.facts.repository, Repository) else None
-    named = dependencies.checksums(lock) if lock and lock.is_file() else {}
-    for path in draft.glob("registry/cache/*/*.crate"):
-        if path.stem in named and named[path.stem] != files.sha256(path):
-            what = f"the bundle's {path.name} is not what Cargo.lock names"
-            raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")
+    if lock and lock.is_file() and (crate := next(dependencies.mismatches(lock, draft), "")):
+        what = f"the bundle's {Path(crate).name} is not what Cargo.lock names"
+        raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")
