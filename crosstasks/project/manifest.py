@@ -159,14 +159,15 @@ def _package(folder: Path, workspace: Mapping[str, Any]) -> Package:
         raise ConfigError(f"{path} has no package.name")
     return Package(
         name=str(package["name"]),
-        version=_value(package, workspace, "version") or "0.0.0",
+        version=value_of(package, workspace, "version") or "0.0.0",
         manifest=str(path),
         binaries=tuple(_binaries(folder, content)),
-        rust_version=_value(package, workspace, "rust-version"),
+        rust_version=value_of(package, workspace, "rust-version"),
     )
 
 
-def _value(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -> str:
+def value_of(package: Mapping[str, Any], workspace: Mapping[str, Any], key: str) -> str:
+    """Return what a package says, or inherits from its workspace; empty if it does neither."""
     value = package.get(key, "")
     if isinstance(value, dict):
         value = table(workspace, "workspace", "package").get(key, "") if value.get("workspace") else ""

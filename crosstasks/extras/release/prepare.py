@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from ...clients import git
 from ...core import files, toml_file
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
+from ...project import manifest
 from ..packaging import archive, product
 from . import version
 
@@ -135,12 +136,9 @@ class Head:
         """Return the version of each package that is released."""
         texts = {path: toml_file.loads(text) for path, text in self.manifests().items()}
         root = texts.get(self.path(self.release.context.repository.manifest), {})
-        inherited = root.get("workspace", {}).get("package", {}).get("version", "0.0.0")
-        result: dict[str, str] = {}
-        for crate in self.release.crates:
-            version: Any = texts.get(self.path(Path(crate.folder) / "Cargo.toml"), {}).get("package", {}).get("version", "0.0.0")
-            result[crate.name] = version if isinstance(version, str) else inherited
-        return result
+        paths = {crate.name: self.path(Path(crate.folder) / "Cargo.toml") for crate in self.release.crates}
+        packages = {name: toml_file.table(texts.get(path), "package") for name, path in paths.items()}
+        return {name: manifest.value_of(package, root, "version") or "0.0.0" for name, package in packages.items()}
 
 
 def _message(release: ReleaseContext, versions: Mapping[str, str]) -> str:
