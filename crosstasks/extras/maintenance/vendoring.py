@@ -168,9 +168,6 @@ def refuse(copy: Path, top: Path, package: Path) -> None:
         raise ConfigError(f"{links[-1]} is a link", why="the copy would lie elsewhere", hint="name the folder itself")
 
 
-HINT: Final = "`--update --force` gives them up; `--check` shows them"
-
-
 def make(into: str, parts: Sequence[str] = ()) -> str:
     """Copy the core and *parts* of this package into a folder that is not there, or empty, and return what its repository needs.
 
@@ -197,7 +194,8 @@ def update(into: str, parts: Sequence[str] = (), *, force: bool = False) -> str:
     copied = _manifest(copy)
     local = compare(copied.files, folder_contents(copy))
     if local and not force:
-        raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local), hint=HINT)
+        hint = "`--update --force` gives them up; `--check` shows them"
+        raise CrosstasksError(f"{copy} was changed since it was made", why="\n".join(local), hint=hint)
     parts = parts or copied.parts
     fresh = original(parts)
     if not local and (copied.version, copied.parts) == (__version__, tuple(sorted(parts))) and not compare(copied.files, fresh):
@@ -231,7 +229,10 @@ def original(parts: Sequence[str]) -> Files:
     licence = next((path for path in (PACKAGE / "LICENSE", PACKAGE.parent / "LICENSE", *installed) if path.is_file()), None)
     if licence is None:
         raise ConfigError(f"{PACKAGE} has no LICENSE", hint="install crosstasks anew")
-    _possible(parts)
+    if unknown := [part for part in parts if part not in known.PARTS]:
+        raise ConfigError(f"no part is called {unknown[0]!r}", hint=f"--with takes {', '.join(known.PARTS)}, with commas between them")
+    if absent := [part for part in parts if not known.has(part)]:
+        raise ConfigError(f"this copy of crosstasks has no part {absent[0]!r}", hint="call an installed crosstasks, or a checkout of it")
     without = {PurePosixPath(path) for part, paths in known.PARTS.items() if part not in parts for path in paths}
     files = {
         path: content
@@ -246,15 +247,6 @@ def requirements(text: str, parts: Sequence[str]) -> str:
     """Return the lines of requirements.txt that the core and *parts* need."""
     lines = ((line, row) for line in text.splitlines(keepends=True) for row in known.requirements(line))
     return "".join(line for line, row in lines if not row.parts or set(row.parts) & set(parts))
-
-
-def _possible(parts: Sequence[str]) -> None:
-    unknown = [part for part in parts if part not in known.PARTS]
-    if unknown:
-        raise ConfigError(f"no part is called {unknown[0]!r}", hint=f"--with takes {', '.join(known.PARTS)}, with commas between them")
-    absent = [part for part in parts if not known.has(part)]
-    if absent:
-        raise ConfigError(f"this copy of crosstasks has no part {absent[0]!r}", hint="call an installed crosstasks, or a checkout of it")
 
 
 def _place(into: str, *, itself: bool = False) -> tuple[Path, Path]:
