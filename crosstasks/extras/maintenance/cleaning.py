@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -132,8 +132,11 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         raise ConfigError(f"{folder} is not removed", why="it holds your home folder or this project", hint=hint)
     if dry:
         return f"would remove {folder}, {report.size(sum(room(folder / name) for name in ENTRIES))}"
+    idle(folder)
     with ExitStack() as locks:
-        _lock(folder, locks)
+        for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):
+            if not locks.enter_context(_try(path)):  # whoever holds it is making something
+                raise _in_use(folder, f"{path} is locked")
         size = sum(remove(folder / name) for name in (*ENTRIES, *(path.name for path in folder.glob(f"{cache.TEMPORARY}*"))))
         tag.unlink(missing_ok=True)
     rest = sorted(path.name for path in folder.iterdir())
@@ -141,14 +144,6 @@ def clean_cache(folder: Path, root: Path, *, dry: bool = False) -> str:
         return f"removed {folder} but for {', '.join(rest)}, {report.size(size)}"
     folder.rmdir()
     return f"removed {folder}, {report.size(size)}"
-
-
-def _lock(folder: Path, locks: ExitStack) -> None:
-    """Take every lock in the cache, or none: whoever holds one is making something."""
-    idle(folder)
-    for path in sorted(path for pattern in ("*/.*.lock", "*/*/.*.lock") for path in folder.glob(pattern)):
-        if not locks.enter_context(_try(path)):
-            raise _in_use(folder, f"{path} is locked")
 
 
 def idle(folder: Path) -> None:
@@ -162,14 +157,9 @@ def idle(folder: Path) -> None:
         raise _in_use(folder, f"a build is running: {', '.join(running)}")
 
 
-def try_lock(path: Path) -> AbstractContextManager[bool]:
-    """Hold the lock of *path*, and tell whether it could be had at once: whoever holds it is making something."""
-    lock = path.with_name(f".{path.name}.lock")
-    return _try(lock) if lock.exists() else nullcontext(enter_result=True)
-
-
 @contextmanager
 def _try(lock: Path) -> Iterator[bool]:
+    """Hold a lock, and tell whether it could be had at once."""
     from filelock import FileLock, Timeout
 
     try:
@@ -316,7 +306,8 @@ def _folders(needed: Needs, cache: Path, *, dry: bool) -> Iterator[str]:
     paths += [path for place in needed.targets for path in place.glob(".*-*") if path.name.startswith(PREFIXES)]
     for path in sorted(paths):
         if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in needed.paths):
-            with try_lock(path) as is_free:
+            lock = path.with_name(f".{path.name}.lock")
+            with _try(lock) if lock.exists() else nullcontext(enter_result=True) as is_free:
                 busy = _user(path) or ("" if is_free else "it is locked")
                 yield f"kept {path}: {busy}" if busy else _remove(path, dry=dry)
 

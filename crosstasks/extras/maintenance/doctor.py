@@ -30,7 +30,6 @@ from ...reporting import report
 from ...reporting.progress import align, step_words
 
 if TYPE_CHECKING:
-    from ...config.configuration import Config
     from ...context import Context
     from ...facts import Facts
 
@@ -192,14 +191,6 @@ CHECKS: Final[tuple[Callable[[Facts], Iterator[Row]], ...]] = (host, engine, bui
 """In the order in which they are shown: what a later line needs stands above it."""
 
 
-def configured_targets(config: Config) -> Row:
-    """Tell where the configuration is, and what it declares."""
-    count = len(config.targets)
-    if not count:
-        return line("config", f"{config.place or 'no crosstasks.toml'}: no target is declared", "`crosstasks init` writes one")
-    return line("config", f"{config.place or 'from the environment'}: {count} target{'s' * (count != 1)}")
-
-
 NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY))
 
 ROOM: Final = 5e9
@@ -212,22 +203,27 @@ def examine(place: Path) -> tuple[Row, ...]:
     """Look at everything, and return a row for each thing, what others need first; then one for each configured target."""
     context, config_row = _start(place)
     context = pipeline.look(context)
-    context = _look(context, (*NETWORK, _debian_question(context)))
+    machine: Host | Absent = context.facts["host"]
+    debian = rust_question("" if isinstance(machine, Absent) else architecture(machine), context.config.targets)
+    context = _look(context, (*NETWORK, debian))
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
     rows = [_with_engine(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
     return (*rows, *_toolchain(plans, context), *_disks(context), config_row, *_targets(plans))
 
 
-def _start(place: Path) -> tuple[Context, Row]:
-    """Read the configuration; a wrong one is a row, and the machine is looked at all the same."""
+def _start(folder: Path) -> tuple[Context, Row]:
+    """Read the configuration, and tell where it is; a wrong one is a row too, and the machine is looked at all the same."""
     try:
-        context = pipeline.start(place, need_config=False)
+        context = pipeline.start(folder, need_config=False)
     except ConfigError as error:
         detail = f"{error.what}: {'; '.join(error.why.splitlines())}"
         row = missing("config", detail, error.hint or "mend what is named", error.code)
-        return pipeline.begin(configuration.Config(), place.absolute()), row
-    return context, configured_targets(context.config)
+        return pipeline.begin(configuration.Config(), folder.absolute()), row
+    place, count = context.config.place, len(context.config.targets)
+    if not count:
+        return context, line("config", f"{place or 'no crosstasks.toml'}: no target is declared", "`crosstasks init` writes one")
+    return context, line("config", f"{place or 'from the environment'}: {count} target{'s' * (count != 1)}")
 
 
 def _plans(context: Context) -> tuple[Plans, Context]:
@@ -250,12 +246,6 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         if not questions:
             return plans, context
         context = _look(context, questions)
-
-
-def _debian_question(context: Context) -> Question:
-    """Return what Debian's archive is asked: of this machine and the configured targets, each with lists of megabytes."""
-    host: Host | Absent = context.facts["host"]
-    return rust_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
 
 
 def _look(context: Context, questions: Sequence[Question]) -> Context:

@@ -92,7 +92,8 @@ def copy(source: str, to: str, say: Say) -> Copy:
             for manifest in inner if top.media in INDEXES else []:
                 put_manifest(there, manifest.digest, manifest)
             put_manifest(there, there.version, top)
-        return _summary(source, to, top, _platforms(here, top), sizes)
+        listed = [entry.get("platform") or {} for entry in top.content["manifests"]] if top.media in INDEXES else [here.config(top.content)]
+        return _summary(source, to, top, map(platform, listed), sizes)
 
 
 def _summary(source: str, to: str, manifest: Manifest, platforms: Iterable[str], sizes: Sequence[int | None]) -> Copy:
@@ -121,12 +122,6 @@ def _find(place: RegistryClient, version: str) -> Manifest | None:
         return _manifest(place, version)
     except ImageFailed:
         return None
-
-
-def _platforms(place: RegistryClient, top: Manifest) -> list[str]:
-    if top.media in INDEXES:
-        return [platform(entry.get("platform") or {}) for entry in top.content["manifests"]]
-    return [platform(place.config(top.content))]
 
 
 def _blobs(manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:

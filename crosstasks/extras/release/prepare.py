@@ -86,7 +86,9 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
     """
     head = Head(release)
     now = head.versions()
-    _on_branch(release)
+    expected, branch = release.context.config.release.branch, release.git.branch
+    if expected and branch != expected:
+        raise ConfigError(f"releases are made on {expected}, and this is {branch or 'no branch'}", hint=f"`git switch {expected}`")
     if _is_prepared(release, now):
         _clean(release, {})
         return Intent(versions=now, message=_message(release, now), tags=_tags(release, now), resumed=bool(bump))
@@ -170,12 +172,6 @@ def _is_prepared(release: ReleaseContext, versions: Mapping[str, str]) -> bool:
     """Tell whether HEAD is the commit of a release: by its tags, or by its message, if the call ended before they were made."""
     tagged = all(release.git.tags.get(tag) == release.git.commit for tag in _tag_names(release, versions))
     return tagged or release.git.subject == _message(release, versions)
-
-
-def _on_branch(release: ReleaseContext) -> None:
-    expected, current = release.context.config.release.branch, release.git.branch
-    if expected and current != expected:
-        raise ConfigError(f"releases are made on {expected}, and this is {current or 'no branch'}", hint=f"`git switch {expected}`")
 
 
 def _clean(release: ReleaseContext, writes: Mapping[str, str]) -> None:
