@@ -274,7 +274,6 @@ def narrow(context: Context, names: Sequence[str], ref: str, verb: Verb) -> Cont
     """Leave of the configuration only the targets and packages that what has changed since *ref* reaches.
 
     Args:
-        context: of this call.
         names: the targets to work on, all configured ones if empty.
         ref: a revision of git; what counts is where HEAD parted from it.
         verb: a change in what only tests need reaches no build.

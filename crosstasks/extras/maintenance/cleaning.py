@@ -226,7 +226,6 @@ def clean_stale(context: Context, *, label: str = LABEL, dry: bool = False) -> I
     """Remove what is not wanted any more, and say what it was and how much room that gave.
 
     Args:
-        context: of this call.
         label: what images of ours carry.
         dry: only say what would be removed: the engine's images may be those of other repositories as well.
 

@@ -258,12 +258,10 @@ class Ready(NamedTuple):
 
 
 def readiness(context: Context, bundled: Sequence[str], verb: Verb) -> tuple[Ready, ...]:
-    """Look, target by target, whether all is there now.
+    """Look, target by target, whether all is there after loading.
 
     Args:
-        context: of a call after loading.
         bundled: the targets that the bundle was made for: what they still need is provided, and they fail if it cannot be.
-        verb: what is to be done with them.
 
     Returns:
         a row for each target that is selected; for each that the bundle brings, and each that the file declares, if none is.

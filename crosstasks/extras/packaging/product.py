@@ -62,12 +62,7 @@ class Product(Struct, frozen=True, kw_only=True):
 
 
 def crates(repository: Repository, options: Release, names: Sequence[str] = ()) -> tuple[Crate, ...]:
-    """Return the cargo packages to release.
-
-    Args:
-        repository: the workspace.
-        options: ``[release]``.
-        names: those of the command line, over those of the configuration.
+    """Return the cargo packages to release: *names* of the command line, else those of the configuration, else all.
 
     Raises:
         ConfigError: there is no such package, or packages of different versions would share a tag.

@@ -156,9 +156,6 @@ def add_section(text: str, version: str, date: str, tag: str = "", before: str =
     """Return the changelog with what is not released yet under a version.
 
     Args:
-        text: the changelog.
-        version: the new one.
-        date: of the release.
         tag, before: the tags of this release and the last, for the links to comparisons, if there are such links.
 
     Raises:
