@@ -84,8 +84,7 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
         ConfigError: the tree is dirty, the branch is another, the version would go back, a tag is another commit, or the
             changelog cannot be taken further.
     """
-    head = Head(release)
-    now = head.versions()
+    now = _versions(release)
     expected, branch = release.context.config.release.branch, release.git.branch
     if expected and branch != expected:
         raise ConfigError(f"releases are made on {expected}, and this is {branch or 'no branch'}", hint=f"`git switch {expected}`")
@@ -95,52 +94,49 @@ def intend(release: ReleaseContext, bump: str = "", *, today: str = "") -> Inten
     new = {name: version.bump(one, bump) if bump else one for name, one in now.items()}
     tags = _tags(release, new)
     today = today or datetime.now(UTC).strftime("%Y-%m-%d")
-    texts = {path: _changelog(head, path, crate.name, now[crate.name], new[crate.name], today) for path, crate in changelogs(release, head)}
-    writes = {**_manifests(head, now, new), **texts}
-    before = {path: head.text(path) or "" for path in writes}
+    writes = _manifests(release, now, new)
+    for path, crate, text in changelogs(release):
+        writes[path] = _changelog(release, path, text, crate.name, now[crate.name], new[crate.name], today)
+    before = {path: _committed(release, path) or "" for path in writes}
     writes = {path: text for path, text in writes.items() if text != before[path]}
     _clean(release, writes)
     return Intent(versions=new, message=_message(release, new), writes=writes, before=before, tags=tags)
 
 
-class Head:
-    """Files as they are committed."""
+def _path(release: ReleaseContext, place: Path | str) -> str:
+    """Return a path from the top of the repository."""
+    return Path(place).resolve().relative_to(Path(release.git.top).resolve()).as_posix()
 
-    def __init__(self, release: ReleaseContext) -> None:
-        """Ask git when a file is wanted."""
-        self.release = release
-        self.top = Path(release.git.top)
 
-    def path(self, place: Path | str) -> str:
-        """Return a path from the top of the repository."""
-        return Path(place).resolve().relative_to(self.top.resolve()).as_posix()
+def _committed(release: ReleaseContext, path: str) -> str | None:
+    """Return what HEAD has of a file; None if it has none.
 
-    def text(self, path: str) -> str | None:
-        """Return a file's content; None if HEAD has none.
+    Raises:
+        ConfigError: it is no text.
+    """
+    done = git.ask(Path(release.git.top), release.context.run, "show", f"HEAD:{path}")
+    if done.code:
+        return None
+    if "\ufffd" in done.out:
+        raise ConfigError(f"{path} is not UTF-8", hint="save it as UTF-8, and commit it")
+    return done.out
 
-        Raises:
-            ConfigError: it is no text.
-        """
-        done = git.ask(self.top, self.release.context.run, "show", f"HEAD:{path}")
-        if done.code:
-            return None
-        if "\ufffd" in done.out:
-            raise ConfigError(f"{path} is not UTF-8", hint="save it as UTF-8, and commit it")
-        return done.out
 
-    def manifests(self) -> dict[str, str]:
-        """Return the manifests of the workspace and of all its members."""
-        repository = self.release.context.repository
-        paths = dict.fromkeys(self.path(place) for place in (repository.manifest, *(package.manifest for package in repository.packages)))
-        return {path: text for path in paths if (text := self.text(path)) is not None}
+def _manifest_texts(release: ReleaseContext) -> dict[str, str]:
+    """Return the manifests of the workspace and of all its members, as they are committed."""
+    repository = release.context.repository
+    places = (repository.manifest, *(package.manifest for package in repository.packages))
+    paths = dict.fromkeys(_path(release, place) for place in places)
+    return {path: text for path in paths if (text := _committed(release, path)) is not None}
 
-    def versions(self) -> dict[str, str]:
-        """Return the version of each package that is released."""
-        texts = {path: toml_file.loads(text) for path, text in self.manifests().items()}
-        root = texts.get(self.path(self.release.context.repository.manifest), {})
-        paths = {crate.name: self.path(Path(crate.folder) / "Cargo.toml") for crate in self.release.crates}
-        packages = {name: toml_file.table(texts.get(path), "package") for name, path in paths.items()}
-        return {name: manifest.value_of(package, root, "version") or "0.0.0" for name, package in packages.items()}
+
+def _versions(release: ReleaseContext) -> dict[str, str]:
+    """Return the version of each package that is released, as it is committed."""
+    texts = {path: toml_file.loads(text) for path, text in _manifest_texts(release).items()}
+    root = texts.get(_path(release, release.context.repository.manifest), {})
+    paths = {crate.name: _path(release, Path(crate.folder) / "Cargo.toml") for crate in release.crates}
+    packages = {name: toml_file.table(texts.get(path), "package") for name, path in paths.items()}
+    return {name: manifest.value_of(package, root, "version") or "0.0.0" for name, package in packages.items()}
 
 
 def _message(release: ReleaseContext, versions: Mapping[str, str]) -> str:
@@ -183,18 +179,18 @@ def _clean(release: ReleaseContext, writes: Mapping[str, str]) -> None:
         raise ConfigError("not everything is committed", why=shown, hint="commit it, or put it aside with `git stash --include-untracked`")
 
 
-def _manifests(head: Head, now: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+def _manifests(release: ReleaseContext, now: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     if now == new:
         return {}
-    repository = head.release.context.repository
-    changes = version.manifests(head.manifests(), head.path(repository.manifest), new)
-    lock = head.path(Path(repository.root) / "Cargo.lock")
-    text = head.text(lock)
+    repository = release.context.repository
+    changes = version.manifests(_manifest_texts(release), _path(release, repository.manifest), new)
+    lock = _path(release, Path(repository.root) / "Cargo.lock")
+    text = _committed(release, lock)
     return changes | ({lock: version.lock(text, new, now)} if text is not None else {})
 
 
-def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate]]:
-    """Give the changelogs: a crate's own where each has a tag of its own, else that of the root.
+def changelogs(release: ReleaseContext) -> Iterator[tuple[str, Crate, str]]:
+    """Give the changelogs, with what HEAD has of them: a crate's own where each has a tag of its own, else that of the root.
 
     Raises:
         ConfigError: one is configured, and not there.
@@ -205,21 +201,21 @@ def changelogs(release: ReleaseContext, head: Head) -> Iterator[tuple[str, Crate
     names: set[str] = set()
     for crate in release.crates:
         places = (Path(crate.folder), release.root) if "{package}" in options.tag else (release.root,)
-        paths = [head.path(place / options.changelog) for place in places]
-        path = next((path for path in paths if head.text(path) is not None), "")
+        paths = (_path(release, place / options.changelog) for place in places)
+        texts = ((path, _committed(release, path)) for path in paths)
+        path, text = next(((path, text) for path, text in texts if text is not None), ("", ""))
         if path and path not in names:
             names.add(path)
-            yield path, crate
+            yield path, crate, text
         elif not path and release.context.config.origin("release.changelog").rank:
             raise ConfigError(f"the changelog {options.changelog!r} is not committed", hint="`changelog` in [release] names it")
 
 
-def _changelog(head: Head, path: str, name: str, now: str, new: str, today: str) -> str:
-    text = head.text(path) or ""
+def _changelog(release: ReleaseContext, path: str, text: str, name: str, now: str, new: str, today: str) -> str:
     if version.notes(text, new) is not None:
         return text
-    date = version.date(files.read(head.top / path), new) or today  # of an interrupted call, that may have been yesterday
-    template = head.release.context.config.release.tag
+    date = version.date(files.read(Path(release.git.top) / path), new) or today  # of an interrupted call, that may have been yesterday
+    template = release.context.config.release.tag
     before = product.tag(template, name, now) if now != new else ""
     return version.add_section(text, new, date, product.tag(template, name, new), before)
 

@@ -151,9 +151,8 @@ def _same(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any
 
 def _notes(release: ReleaseContext, tag: str) -> str:
     """Return what the changelog says of the version."""
-    head = prepare.Head(release)
-    for path, crate in prepare.changelogs(release, head):
-        section = notes(head.text(path) or "", crate.version)
+    for _, crate, text in prepare.changelogs(release):
+        section = notes(text, crate.version)
         if section and crate.tag == tag:
             return section
     return ""

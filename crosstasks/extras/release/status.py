@@ -58,12 +58,11 @@ def _lock(release: ReleaseContext) -> Iterator[Answer]:
 
 
 def _changelog(release: ReleaseContext) -> Iterator[Answer]:
-    head = prepare.Head(release)
-    changelogs = list(prepare.changelogs(release, head))
+    changelogs = list(prepare.changelogs(release))
     if not changelogs:
         yield "ok", "none", ""
-    for path, crate in changelogs:
-        sections = version.sections(head.text(path) or "")
+    for path, crate, text in changelogs:
+        sections = version.sections(text)
         if crate.version.lower() in sections:
             yield "ok", f"{path} has {crate.version}", ""
         elif sections.get("unreleased"):
