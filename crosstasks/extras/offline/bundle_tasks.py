@@ -9,7 +9,6 @@ import hashlib
 import platform as here
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -158,40 +157,35 @@ def step_here(step: Provision, platform: str, request: Request, context: Context
 
 
 def save_images(writer: bundle.Writer, context: Context, platform: str, plans: Sequence[Plan]) -> tuple[BundleImage, ...]:
-    """Add the images of one platform, in one archive: an engine holds one platform of a name at a time."""
-    routes = [plan.route for plan in plans if plan.route.image and plan.route.image.ref]
-    if not routes:
+    """Add the images of one platform, in one archive: an engine holds one platform of a name at a time.
+
+    Those that are known only by a digest have a tag while they are saved: without one they would have no name when loaded.
+    """
+    images = [(plan.route, plan.route.image) for plan in plans if plan.route.image and plan.route.image.ref]
+    if not images:
         return ()
-    with _tags(context, routes, platform) as rows:
+    command, tags, rows = context.engine.command, [], []
+    try:
+        for route, image in images:
+            ref = image.ref
+            if "@" in ref:
+                # in a repository of our own: with the last tag of one an engine forgets its digests too
+                ref = f"{BUNDLE_PREFIX}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
+                context.run((command, "tag", image.ref, ref))
+                tags.append(ref)
+            rows.append(_row(route, image, ref, platform, context))
         refs = tuple(dict.fromkeys(row.ref for row in rows))
         context.say(f"packing {len(refs)} image{'s' * (len(refs) != 1)} for {platform}")
         name = _name(platform)
         writer.add(f"images/{name}.tar.gz", "images", name, lambda write: engines.save(context.engine, refs, write))
-    return rows
+    finally:
+        if tags:
+            context.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
+    return tuple(rows)
 
 
 def _name(platform: str) -> str:
     return platform.replace("/", "-")
-
-
-@contextmanager
-def _tags(context: Context, routes: Sequence[Route], platform: str) -> Iterator[tuple[BundleImage, ...]]:
-    """Give images that are known only by a digest a tag while they are saved: without one they would have no name when loaded."""
-    command, tags, rows = context.engine.command, [], []
-    try:
-        for route in routes:
-            if image := route.image:
-                ref = image.ref
-                if "@" in ref:
-                    # in a repository of our own: with the last tag of one an engine forgets its digests too
-                    ref = f"{BUNDLE_PREFIX}{route.target}:sha256-{ref.rpartition(':')[2][:12]}"
-                    context.run((command, "tag", image.ref, ref))
-                    tags.append(ref)
-                rows.append(_row(route, image, ref, platform, context))
-        yield tuple(rows)
-    finally:
-        if tags:
-            context.run((command, "image", "rm", "--no-prune", *dict.fromkeys(tags)))
 
 
 def _row(route: Route, image: Image, ref: str, platform: str, context: Context) -> BundleImage:
