@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.ingredients import Image
-from ...clients import engines, process
-from ...clients.docker_sdk import failure
+from ...clients import engines
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
 from ...core.steps import Absent
@@ -104,8 +103,7 @@ def _build_and_push(choice: _Choice, ref: str, context: Context) -> Copy:
     """Build an image if need be, and push it, unless the mirror has that very image."""
     for step in choice.image.steps:
         provisioning.take(step, context)
-    command = context.engine.command
-    (inspected,) = engines.inspect(command, (choice.image.ref,), context.run)
+    (inspected,) = engines.inspect(context.engine.command, (choice.image.ref,), context.run)
     if there := registry_copy.find(choice.image.ref, ref, str(inspected["Id"]), (choice.image.platform,)):
         return there
     context.say(f"pushing {choice.image.ref} to {references.parse(ref).name}")
@@ -113,9 +111,7 @@ def _build_and_push(choice: _Choice, ref: str, context: Context) -> Copy:
     cache.prepare(context.cache)
     folder.mkdir(exist_ok=True)
     with progress.timer(f"push {choice.image.ref}"), tempfile.TemporaryFile(dir=folder) as file:
-        done = process.stream((command, "save", choice.image.ref), on_out=file.write, on_err=lambda _chunk: None)
-        if done.code:
-            raise failure(f"cannot save {choice.image.ref}", done.err.strip())
+        engines.save(context.engine, (choice.image.ref,), file.write)
         file.seek(0)
         return registry_copy.push(file, ref, folder)
 
