@@ -206,8 +206,6 @@ def room(folder: Path) -> int:
     return sum(sizes.values())
 
 
-VERBS: Final[tuple[Verb, ...]] = ("build", "test")
-
 SKIP: Final = frozenset({"target", "node_modules"})
 
 
@@ -290,9 +288,10 @@ PLACES: Final = {"root": "", "manifest": "", "target_directory": "", "packages":
 
 
 def _routes(context: Context) -> Iterator[Route]:
+    verbs: tuple[Verb, ...] = ("build", "test")
     # what a variable selects for one call is not all that is wanted
     for triple in dict.fromkeys((*context.config.all_targets, *context.config.targets)):
-        for verb in VERBS:
+        for verb in verbs:
             with suppress(NoRoute):
                 planned, context = pipeline.make(triple, verb, context, lean=True)
                 yield planned.route
@@ -300,18 +299,16 @@ def _routes(context: Context) -> Iterator[Route]:
 
 def _folders(needed: Needs, cache: Path, *, dry: bool) -> Iterator[str]:
     """Remove tools, toolchains and target folders."""
+    prefixes = tuple(f".{builder}-" for builder in STARTERS)
     places = [cache / "tools", cache / "rustup" / "toolchains"]
     paths = [path for place in places if place.is_dir() for path in place.iterdir() if not path.name.startswith(".")]
-    paths += [path for place in needed.targets for path in place.glob(".*-*") if path.name.startswith(PREFIXES)]
+    paths += [path for place in needed.targets for path in place.glob(".*-*") if path.name.startswith(prefixes)]
     for path in sorted(paths):
         if path.is_dir() and not path.is_symlink() and not any(other.is_relative_to(path) for other in needed.paths):
             lock = path.with_name(f".{path.name}.lock")
             with _try(lock) if lock.exists() else nullcontext(enter_result=True) as is_free:
                 busy = _user(path) or ("" if is_free else "it is locked")
                 yield f"kept {path}: {busy}" if busy else _remove(path, dry=dry)
-
-
-PREFIXES: Final = tuple(f".{builder}-" for builder in STARTERS)
 
 
 def _user(folder: Path) -> str:

@@ -191,8 +191,6 @@ CHECKS: Final[tuple[Callable[[Facts], Iterator[Row]], ...]] = (host, engine, bui
 """In the order in which they are shown: what a later line needs stands above it."""
 
 
-NETWORK: Final = (Question("rustup-server"), Question("registry", REGISTRY))
-
 ROOM: Final = 5e9
 """Bytes that a toolchain, an image and a build need, and some to spare."""
 
@@ -205,7 +203,7 @@ def examine(place: Path) -> tuple[Row, ...]:
     context = pipeline.look(context)
     machine: Host | Absent = context.facts["host"]
     debian = rust_question("" if isinstance(machine, Absent) else architecture(machine), context.config.targets)
-    context = _look(context, (*NETWORK, debian))
+    context = _look(context, (Question("rustup-server"), Question("registry", REGISTRY), debian))
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
     rows = [_with_engine(row, plans, context) for row in (rows[0], _python(), *rows[1:])]
@@ -246,6 +244,12 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         if not questions:
             return plans, context
         context = _look(context, questions)
+
+
+def _debian_question(context: Context) -> Question:
+    """Return what Debian's archive is asked: of this machine and the configured targets, each with lists of megabytes."""
+    host: Host | Absent = context.facts["host"]
+    return toolchains.debian_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
 
 
 def _look(context: Context, questions: Sequence[Question]) -> Context:

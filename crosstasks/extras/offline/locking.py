@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from ...context import Context
 
 
-LOCK: Final = Question("lock")
-
-
 class Difference(Struct, frozen=True, kw_only=True):
     """What differs for one target on one platform; *now* is what would be taken without the lock."""
 
@@ -98,7 +95,7 @@ def _resolve(context: Context, names: Sequence[str], before: Lock, *, update: bo
 
 
 def _with(context: Context, lock: Lock) -> Context:
-    return replace(context, facts=context.facts.with_({LOCK: lock}))
+    return replace(context, facts=context.facts.with_({Question("lock"): lock}))
 
 
 def check(context: Context, names: Sequence[str], platforms: Sequence[str] = ()) -> tuple[Difference, ...]:

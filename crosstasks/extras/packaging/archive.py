@@ -49,9 +49,6 @@ def write(path: Path, content: bytes) -> None:
 DOCUMENTS: Final = ("LICEN[CS]E*", "COPYING*", "UNLICENSE*", "NOTICE*", "README*", "CHANGELOG*")
 """What is always in, of the repository's root and of a crate's own folder, which wins."""
 
-EARLIEST: Final = 315532800
-"""1980 began: no zip can hold an earlier time."""
-
 
 class Entry(Struct, frozen=True, kw_only=True):
     """A file in an archive: its *name* below the archive's folder, where it lies, and whether it is a program.
@@ -146,7 +143,7 @@ def _tar(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> No
 
 
 def _zip(file: IO[bytes], stem: str, entries: Iterable[Entry], epoch: int) -> None:
-    when = time.gmtime(max(epoch, EARLIEST))[:6]
+    when = max(time.gmtime(epoch)[:6], (1980, 1, 1, 0, 0, 0))  # no zip can hold an earlier time
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for entry in entries:
             info = zipfile.ZipInfo(f"{stem}/{entry.name}", when)

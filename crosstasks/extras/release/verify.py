@@ -211,12 +211,6 @@ def differences_text(differences: Sequence[Difference]) -> str:
     return "\n".join(map(str, differences)) or "a second build of the same commit gives the same packages, byte for byte"
 
 
-TARGET: Final = "CARGO_TARGET_DIR"
-
-DIST: Final = "CROSSTASKS_RELEASE_DIST"
-"""These name cargo's target folder and the folder of archives, over all that configurations say."""
-
-
 def again(dist: Path, context: Context, package: Packager, triples: Collection[str] = ()) -> tuple[Difference, ...]:
     """Build HEAD in a work tree of its own, which is removed afterwards, and return how its packages differ from those in *dist*.
 
@@ -242,8 +236,11 @@ def product_names(dist: Path) -> tuple[str, ...]:
 
 @contextmanager
 def _apart(tree: Path) -> Iterator[None]:
-    """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called."""
-    variables = {TARGET: str(tree / "target"), DIST: str(tree.with_name("dist"))}
+    """Let the second build touch nothing of the first: the user's folders may be the same wherever it is called.
+
+    The variables name cargo's target folder and the folder of archives, over all that configurations say.
+    """
+    variables = {"CARGO_TARGET_DIR": str(tree / "target"), "CROSSTASKS_RELEASE_DIST": str(tree.with_name("dist"))}
     theirs = {name: os.environ[name] for name in variables if name in os.environ}
     os.environ.update(variables)
     try:

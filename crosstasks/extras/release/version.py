@@ -12,8 +12,6 @@ from typing import Any, Final
 from ...core.errors import ConfigError
 from ...project.manifest import dependencies
 
-WORDS: Final = ("patch", "minor", "major")
-
 _OPERATOR: Final = re.compile(r"^\s*+(=|\^|~|>=)?\s*+\d[^,]*+$")
 
 
@@ -33,7 +31,7 @@ def bump(version: str, how: str) -> str:
         now = semver.Version.parse(version)
     except ValueError as error:
         raise ConfigError(f"the version {version!r} is no semantic version", why=str(error)) from error
-    if how in WORDS:
+    if how in {"patch", "minor", "major"}:
         return str(now.next_version(how))
     try:
         new = semver.Version.parse(how)
