@@ -195,15 +195,12 @@ def text(findings: Sequence[Finding]) -> str:
         label = f"{package if count[member] > 1 else ''}  {member}" if member else package
         signs = (SIGNS[rows[name].state] if name in rows else ("", "") for name in names)
         lines.append((label, *(report.paint(style, word, sys.stdout) if word else "" for word, style in signs)))
-    return "\n".join((align(lines), *_notes(findings)))
-
-
-def _notes(findings: Collection[Finding]) -> list[str]:
+    wrong = (line for row in findings for line in row.lines)
     unknown: dict[str, str] = {}
     for row in findings:
         if row.state == "unchecked" and (row.check == "smoke" or row.why == NO_PROMISE):
             unknown.setdefault(f"{row.check} not checked: {row.why}", row.place)
-    return [*(line for row in findings for line in row.lines), *(f"{place}: {why}" for why, place in unknown.items())]
+    return "\n".join((align(lines), *wrong, *(f"{place}: {why}" for why, place in unknown.items())))
 
 
 def differences_text(differences: Sequence[Difference]) -> str:
