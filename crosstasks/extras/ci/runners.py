@@ -65,38 +65,27 @@ STABLE: Final = "1.96.0"
 """What stands for the newest release, whatever that is when a job runs."""
 
 
-CARGO: Final = Builder(kind="cargo", path="cargo", version=STABLE)
-"""GitHub's machines have Rust (github.com/actions/runner-images); GitLab's jobs run in an image of Python's."""
-
-
-def host(platform: Platform, provider: Provider) -> Host:
-    """Return a machine of a service."""
-    system, _, word = platform.partition("/")
-    arch = machines.arch(word)
-    linux = system == "linux"
-    return Host(
-        os="linux" if linux else "macos" if system == "macos" else "windows",
-        arch=arch,
-        triple=f"{arch}-{TRIPLES[system]}",
-        libc="gnu" if linux else "",
-        glibc=GLIBC[provider] if linux else "",
-        ci=provider,
-    )
-
-
 def facts(platform: Platform, project: Project) -> Facts:
     """Return what is known there before the network is asked; only Linux machines have an engine, which at GitLab is a service beside."""
     provider = project.provider
-    here = host(platform, provider)
-    engine: Engine | Absent = Absent(f"no container engine is on a machine of {provider} for {platform}", INSTALL)
-    if here.os == "linux":
-        engine = Engine(kind="docker", command="docker", version="", arch=here.arch, remote=provider == "gitlab")
+    system, _, word = platform.partition("/")
+    arch, linux = machines.arch(word), system == "linux"
+    engine = Engine(kind="docker", command="docker", version="", arch=arch, remote=provider == "gitlab")
+    # github.com/actions/runner-images; GitLab's jobs run in an image of Python's
+    rust = (Builder(kind="cargo", path="cargo", version=STABLE),) if provider == "github" else ()
     answers: dict[Any, Any] = {
-        "host": here,
-        "engine": engine,
+        "host": Host(
+            os="linux" if linux else "macos" if system == "macos" else "windows",
+            arch=arch,
+            triple=f"{arch}-{TRIPLES[system]}",
+            libc="gnu" if linux else "",
+            glibc=GLIBC[provider] if linux else "",
+            ci=provider,
+        ),
+        "engine": engine if linux else Absent(f"no container engine is on a machine of {provider} for {platform}", INSTALL),
         "emulation": Emulation(),
         "rustup": Absent("whether rustup is there does not matter: toolchains are our own"),
-        "builders": Builders(programs=(CARGO,) if provider == "github" else ()),
+        "builders": Builders(programs=rust),
         "repository": project.repository,
         "lock": project.lock,
         "inventory": Inventory(home="/cache/rustup", tools_home="/cache/tools"),
