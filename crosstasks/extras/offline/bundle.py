@@ -291,7 +291,10 @@ def put_crates(content: IO[bytes], context: Context) -> None:
         links = [name for name in names if Path(draft, name).is_symlink()]
         if links:
             raise ConfigError(f"the bundle's crates hold the link {links[0]!r}", why="cargo keeps none", hint="the bundle is not trusted")
-        _check(Path(draft), context)
+        lock = Path(context.repository.root, "Cargo.lock") if isinstance(context.facts.repository, Repository) else None
+        if lock and lock.is_file() and (crate := next(dependencies.mismatches(lock, Path(draft)), "")):
+            what = f"the bundle's {Path(crate).name} is not what Cargo.lock names"
+            raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")
         for name in filter(_is_data, names):
             place = theirs / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -301,10 +304,3 @@ def put_crates(content: IO[bytes], context: Context) -> None:
 def _is_data(name: str) -> bool:
     """Leave out what gives git orders in a repository that cargo keeps: its configuration and hooks; git does without both."""
     return not name.startswith("git/db/") or PurePosixPath(name).parts[3:4] not in {("config",), ("hooks",), ("info",)}
-
-
-def _check(draft: Path, context: Context) -> None:
-    lock = Path(context.repository.root, "Cargo.lock") if isinstance(context.facts.repository, Repository) else None
-    if lock and lock.is_file() and (crate := next(dependencies.mismatches(lock, draft), "")):
-        what = f"the bundle's {Path(crate).name} is not what Cargo.lock names"
-        raise ConfigError(what, why="its checksum is another", hint="the bundle is not trusted")

@@ -107,23 +107,18 @@ def parts(dist: Path, targets: Iterable[str]) -> tuple[Part, ...]:
     return tuple(result for target in targets if (result := part(dist, target)))
 
 
-def _every(release: ReleaseContext, triples: Iterable[str]) -> tuple[Part, ...]:
-    """Return what was made of this very commit, not only by this call, and not only for targets that are declared."""
-    commit = "" if release.git.dirty else release.git.commit
-    others = sorted(path.stem for path in (release.dist / ".parts").glob("*.json") if path.stem in catalogue())
-    every = dict.fromkeys((*release.context.config.all_targets, *triples, *others))
-    return tuple(part for part in parts(release.dist, every) if part.commit == commit)
-
-
 def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
-    """Write checksums and JSON of all that is there for this release, and remove what an earlier version or commit left."""
-    dist = release.dist
+    """Write checksums and JSON of all that is there for this release, and remove what an earlier version or commit left.
+
+    That is what was made of this very commit, not only by this call, and not only for targets that are declared.
+    """
+    dist, commit = release.dist, "" if release.git.dirty else release.git.commit
+    versions = {(product.name, product.version) for product in release.products}
     with cache.lock(dist / ".parts" / SUMS, release.context.say):
-        versions = {(product.name, product.version) for product in release.products}
-        listed = sorted(
-            (file for one in _every(release, triples) for file in one.files if (file.product, file.version) in versions),
-            key=lambda f: f.name,
-        )
+        others = sorted(path.stem for path in (dist / ".parts").glob("*.json") if path.stem in catalogue())
+        every = parts(dist, dict.fromkeys((*release.context.config.all_targets, *triples, *others)))
+        files_ = (file for part in every if part.commit == commit for file in part.files)
+        listed = sorted((file for file in files_ if (file.product, file.version) in versions), key=lambda file: file.name)
         _sweep(dist, {file.name: file.sha256 for file in listed})
         for file in listed:
             archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
