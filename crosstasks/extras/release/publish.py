@@ -105,7 +105,8 @@ def _release(release: ReleaseContext, tag: str, paths: Sequence[Path], where: tu
     file = str(release.dist / ".parts" / f"notes-{tag.replace('/', '-')}.md")
     early = ("--prerelease",) if _early(next(one.version for one in release.products if one.tag == tag)) else ()
     make = ("gh", "release", "create", tag, *where, "--verify-tag", "--draft", "--title", tag, "--notes-file", file, *early)
-    draft = Draft(why="a draft, for the tag that is there", argv=make, notes=_notes(release, tag) or tag, file=file)
+    sections = (notes(text, crate.version) for _, crate, text in prepare.changelogs(release) if crate.tag == tag)
+    draft = Draft(why="a draft, for the tag that is there", argv=make, notes=next(filter(None, sections), tag), file=file)
     yield Action(what=f"release {tag}", done=view is not None, step=draft)
     there = {asset["name"]: asset for asset in (view or {}).get("assets", ())}
     for path in paths:
@@ -147,15 +148,6 @@ def _same(release: ReleaseContext, tag: str, path: Path, asset: Mapping[str, Any
     with TemporaryDirectory() as folder:
         done = ask(release, ("gh", "release", "download", tag, *where, "--pattern", path.name, "--dir", folder))
         return not done.code and files.sha256(Path(folder) / path.name) == files.sha256(path)
-
-
-def _notes(release: ReleaseContext, tag: str) -> str:
-    """Return what the changelog says of the version."""
-    for _, crate, text in prepare.changelogs(release):
-        section = notes(text, crate.version)
-        if section and crate.tag == tag:
-            return section
-    return ""
 
 
 ASKING: Final = """\

@@ -119,15 +119,12 @@ class Workers:
 
             argv = (sys.executable, "-m", NAME, *self.words(triple))
             done = process.stream(argv, env=_env(), cwd=str(self.release.context.root), on_out=out.extend, on_err=note, owner=self)
-        self.parts[triple] = self._answer(triple, bytes(out), done.code, done.err)
-
-    def _answer(self, triple: str, out: bytes, code: int, err: str) -> Part:
-        seconds = time.monotonic() - self.start_times[triple]
         try:
-            return msgspec.json.decode(out, type=_Answer).targets[0]
+            self.parts[triple] = msgspec.json.decode(bytes(out), type=_Answer).targets[0]
         except (msgspec.DecodeError, IndexError):
-            error = "\n".join(err.strip().splitlines()[-5:]) or f"the build ended with {code}"
-            return Part(target=triple, seconds=seconds, error=error, code=code or CrosstasksError.code)
+            seconds = time.monotonic() - self.start_times[triple]
+            error = "\n".join(done.err.strip().splitlines()[-5:]) or f"the build ended with {done.code}"
+            self.parts[triple] = Part(target=triple, seconds=seconds, error=error, code=done.code or CrosstasksError.code)
 
     @contextmanager
     def _show(self, triples: Sequence[str]) -> Iterator[Callable[[], None]]:
