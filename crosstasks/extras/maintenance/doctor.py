@@ -246,12 +246,6 @@ def _plans(context: Context) -> tuple[Plans, Context]:
         context = _look(context, questions)
 
 
-def _debian_question(context: Context) -> Question:
-    """Return what Debian's archive is asked: of this machine and the configured targets, each with lists of megabytes."""
-    host: Host | Absent = context.facts["host"]
-    return toolchains.debian_question("" if isinstance(host, Absent) else architecture(host), context.config.targets)
-
-
 def _look(context: Context, questions: Sequence[Question]) -> Context:
     """Ask; where a full disk keeps the archive's lists from being read, that is the answer, and the rows of the disks say more."""
     try:
