@@ -81,7 +81,7 @@ class Look:
     Attributes:
         run: runs programs.
         environ: the user's environment.
-        cwd: the project's folder; *manifest* is the Cargo.toml to use, relative to it, or empty to look for one.
+        cwd: the project's folder.
         cache: our cache folder.
         home: the user's.
         engine: as configured: ``""`` or ``auto``, ``docker``, ``podman``, or a path.
@@ -103,7 +103,6 @@ class Look:
     cwd: Path
     cache: Path
     home: Path
-    manifest: str = ""
     engine: str = ""
     config_place: str = ""
     offline: bool = False

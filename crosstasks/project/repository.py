@@ -155,17 +155,17 @@ ASK: Final = ("cargo", "metadata", "--format-version", "1", "--no-deps", "--offl
 """Asks neither the network nor for a lock file."""
 
 
-def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") -> Repository | Absent:
-    """Read the manifests, and let cargo tell better if it is there: *cargo*, else the one on PATH.
+def ask(look: Look, _question: Question, _facts: BaseFacts) -> Repository | Absent:
+    """Read the manifests, and let the cargo on PATH tell better if it is there.
 
     The manifests alone are enough to plan with; only cargo knows every way in which a member or a program can be declared.
     """
     try:
-        path = look.cwd / look.manifest if look.manifest else manifest.find(look.cwd)
-        workspace = manifest.read(Path(path))
+        path = manifest.find(look.cwd)
+        workspace = manifest.read(path)
         config = cargo_config.ask(look)
         cross, origin = cross_toml(workspace, look.environ)
-        metadata_answer = metadata(look, str(path), cargo)
+        metadata_answer = metadata(look, str(path), look.which("cargo"))
     except ConfigError as error:
         return absent(error)
     toolchain = manifest.find_toolchain_file(look.cwd)
@@ -175,17 +175,16 @@ def ask(look: Look, _question: Question, _facts: BaseFacts, *, cargo: str = "") 
     return parse(workspace, metadata_answer, config, toolchain, cross, origin, around)
 
 
-def metadata(look: Look, path: str, cargo: str = "") -> Mapping[str, Any]:
+def metadata(look: Look, path: str, cargo: str) -> Mapping[str, Any]:
     """Ask cargo; nothing is told if there is none, or rustup has none for this folder.
 
     Raises:
         ConfigError: cargo says that the manifest is wrong.
     """
-    program = cargo or look.which("cargo")
-    if not program:
+    if not cargo:
         return {}
     try:
-        argv = (program, *ASK[1:], "--manifest-path", path)
+        argv = (cargo, *ASK[1:], "--manifest-path", path)
         done = look.run(argv, env={"RUSTUP_AUTO_INSTALL": "0"}, cwd=str(look.cwd), timeout=look.timeout)
     except CrosstasksError:
         return {}
