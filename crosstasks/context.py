@@ -6,24 +6,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import structs
 
 from .catalog.machines import MACHINES
+from .clients.debian import Archive
+from .config.configuration import Config
 from .core import cache, files
 from .core.errors import ConfigError, EngineFailed
 from .core.looking import Look
 from .core.steps import About, Absent, Question, Runner, Say
+from .facts import Facts
 from .facts.builders import Builders
 from .facts.emulation import Emulation
 from .facts.engine import Engine
-
-if TYPE_CHECKING:
-    from .clients.debian import Archive
-    from .config.configuration import Config
-    from .facts import Facts
-    from .project.repository import Repository
+from .project.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace as changed
 
@@ -19,6 +19,7 @@ from .building.artifacts import stable, to_keep
 from .catalog import remedies, targets
 from .clients import process
 from .config import configuration, read
+from .config.configuration import Config
 from .context import Context, clients, look_of
 from .core import cache, files
 from .core.errors import BuildFailed, ConfigError, CrosstasksError, NothingSelected
@@ -26,15 +27,12 @@ from .core.results import Result, failure
 from .core.steps import Question, Say, Verb
 from .facts import Facts, ask
 from .planning import plan, request
+from .planning.plan import Plan
 from .project import manifest
 from .provisioning import cache_check
 from .reporting import ci
 from .reporting.report import say as to_stderr
 from .verifying import verify
-
-if TYPE_CHECKING:
-    from .config.configuration import Config
-    from .planning.plan import Plan
 
 T = TypeVar("T")
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from ..core.steps import Absent
 from .ingredients import Recipe
 from .machines import MACHINES
-from .targets import find
-
-if TYPE_CHECKING:
-    from .targets import Target
+from .targets import Target, find
 
 VERSION: Final = 5
 """Raised when the same packages would make another image; old images are then built anew."""

@@ -7,12 +7,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from msgspec import Struct, convert
 
-if TYPE_CHECKING:
-    from ..core.errors import CrosstasksError
+from ..core.errors import CrosstasksError
 
 ESCAPES: Final = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 

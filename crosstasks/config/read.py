@@ -9,21 +9,18 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
 
 from ..catalog import targets
 from ..catalog.machines import host_triple
+from ..catalog.targets import Target
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
-from .documents import Problems, Where, dotted_key, likely
+from .documents import Document, Problems, Where, dotted_key, likely
 from .options import Model, Options, Release, TargetOptions, form
-
-if TYPE_CHECKING:
-    from ..catalog.targets import Target
-    from .documents import Document
 
 HOST = "host"
 

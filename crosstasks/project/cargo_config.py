@@ -5,19 +5,15 @@ https://doc.rust-lang.org/cargo/reference/config.html: a variable wins over a fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
 from ..catalog.targets import catalogue, variable
 from ..core import toml_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from ..core.looking import Look
+from ..core.looking import Look
 
 
 class CargoConfig(Struct, frozen=True, kw_only=True):

@@ -16,22 +16,18 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
 from ..catalog.targets import catalogue
 from ..core import files, toml_file, versions
 from ..core.errors import ConfigError, CrosstasksError
-from ..core.looking import absent
-from ..core.steps import Absent, Done
+from ..core.looking import BaseFacts, Look, absent
+from ..core.steps import Absent, Done, Question
 from ..core.toml_file import table
 from . import cargo_config, manifest
 from .manifest import Package, Workspace
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
 
 
 class Volumes(Struct, frozen=True, kw_only=True):

@@ -26,12 +26,12 @@ import msgspec
 from ..core import files
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import ConfigError
+from ..core.results import Result
 from ..facts.host import ci
 from ..project import manifest
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..core.results import Result
 
 REPORT: Final = "CROSSTASKS_REPORT"
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import Final, assert_never
 
 from ..catalog import targets
 from ..catalog.ingredients import (
@@ -21,14 +21,11 @@ from ..catalog.ingredients import (
     CompileCross,
     InstallToolchain,
     InstallWheels,
+    Provision,
     PullImage,
     RegisterEmulator,
 )
 from ..core.errors import without_colours
-
-if TYPE_CHECKING:
-    from ..catalog.ingredients import Provision
-
 
 SILENT: Final = 2.0
 """Seconds after which a terminal shows that something goes on."""

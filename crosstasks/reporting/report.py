@@ -16,12 +16,12 @@ from ..catalog import targets
 from ..catalog.ingredients import Image, Ingredient, Tool, Toolchain
 from ..config.session_cache import session_name
 from ..core.errors import harmless
+from ..core.results import Artifact, Result
+from ..core.steps import Refused
 from ..planning.route import alike
 from . import progress, streams
 
 if TYPE_CHECKING:
-    from ..core.results import Artifact, Result
-    from ..core.steps import Refused
     from ..planning.plan import Plan
 
 

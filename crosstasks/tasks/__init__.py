@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .. import parts
-
-if TYPE_CHECKING:
-    from .call import Task
+from .call import Task
 
 MODULES: Final = ("building", "maintenance", "offline", "ci", "release")
 """Where the tasks stand; a vendored copy has only those of the parts that it was made with."""

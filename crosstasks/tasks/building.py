@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from ..core.steps import Verb
 from .call import BUILDING, Call, Task, exit_code
-
-if TYPE_CHECKING:
-    from ..core.steps import Verb
 
 
 def plan(call: Call) -> None:

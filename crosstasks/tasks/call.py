@@ -14,10 +14,10 @@ from .. import parts
 from ..config import read
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import ConfigError
+from ..core.steps import Verb
 
 if TYPE_CHECKING:
     from ..context import Context
-    from ..core.steps import Verb
 
 
 class Option(NamedTuple):

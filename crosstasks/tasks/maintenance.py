@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..core.errors import ConfigError, CrosstasksError, EngineFailed
+from ..core.steps import Verb
 from ..reporting import streams
 from .call import Call, Task
 
 if TYPE_CHECKING:
-    from ..core.steps import Verb
     from ..extras.maintenance.scaffold import Way
     from ..reporting.report import TargetRow
 
