@@ -18,11 +18,9 @@ VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "st
 Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-def _meta(description: str, *examples: Any, pattern: str = "", **limits: Any) -> Meta:
-    """Say what an option is. A *pattern* of ``Meta`` itself would be compiled here, whenever sessions are listed."""
-    return Meta(
-        description=description, examples=list(examples) or None, extra_json_schema={"pattern": pattern} if pattern else None, **limits
-    )
+def _meta(description: str, *examples: Any, **limits: Any) -> Meta:
+    """Say what an option is."""
+    return Meta(description=description, examples=list(examples) or None, **limits)
 
 
 WEEK: Final = 7 * 24 * 3600
@@ -280,10 +278,3 @@ class File(Options, frozen=True, kw_only=True):
 
 
 Model: TypeAlias = type[Options] | type[TargetOptions] | type[Release] | type[File]
-
-
-def form(model: Model, field: str) -> str:
-    """Return the regular expression that the text of an option must match; empty if it may be any."""
-    hint = next(base.__annotations__[field] for base in model.__mro__ if field in vars(base).get("__annotations__", ()))
-    extras = (meta.extra_json_schema or {} for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta))
-    return next((str(extra["pattern"]) for extra in extras if "pattern" in extra), "")

@@ -5,7 +5,6 @@ msgspec stops at the first error of a document, and users want to see all of the
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..catalog.targets import Target
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Verb
 from .documents import Document, Problems, Where, dotted_key, likely
-from .options import Model, Options, Release, TargetOptions, form
+from .options import Model, Options, Release, TargetOptions
 
 HOST = "host"
 
@@ -295,7 +294,6 @@ class Reader:
             return
         try:
             converted = getattr(msgspec.convert({slot.key: value}, slot.model, strict=strict), field)
-            _check(converted, form(slot.model, field))
         except msgspec.ValidationError as error:
             self._problems.wrong(where, slot.model, slot.key, value, error)
             return
@@ -323,9 +321,3 @@ class Reader:
         else:
             self.values[field] = value
             self.sources[field] = source
-
-
-def _check(value: Any, pattern: str) -> None:
-    """Refuse a text of another form as msgspec would: it searches, and says so in these words."""
-    if pattern and not re.search(pattern, value):
-        raise msgspec.ValidationError(f"Expected `str` matching regex {pattern!r}")

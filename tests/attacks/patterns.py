@@ -34,7 +34,6 @@ MADE = {
     "clients.debian.index": 1,
     "clients.docker_sdk": 1,
     "clients.network": 1,
-    "config.read": 1,
     "extras.ci.changes": 1,
     "extras.release.build": 1,
     "extras.release.version": 1,
