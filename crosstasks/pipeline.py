@@ -145,14 +145,14 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
     return again, context
 
 
-def provision(names: Sequence[str], verb: Verb, context: Context) -> Iterator[Plan]:
-    """Provide what the plans of the named targets, or of all configured ones, need, and give each plan once nothing is left of it.
+def provision(verb: Verb, context: Context) -> Iterator[Plan]:
+    """Provide what the plans of all selected targets need, and give each plan once nothing is left of it.
 
     Raises:
         CrosstasksError: as of ``make`` and ``provide``.
     """
     cache.prepare(context.cache)
-    for triple in select(names, context):
+    for triple in select((), context):
         planned, context = make(triple, verb, context)
         planned, context = provide(planned, context)
         yield planned

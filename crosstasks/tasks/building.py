@@ -16,8 +16,7 @@ def plan(call: Call) -> None:
     from ..planning import plan
     from ..reporting import report
 
-    names, context = call.selected(call.verb)
-    all_plans = pipeline.plans(names, verb=call.verb, context=context)
+    all_plans = pipeline.plans(verb=call.verb, context=call.selected(call.verb))
     call.show(
         {"plans": [plan.as_json(one) for one in all_plans]},
         lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans),
@@ -31,7 +30,7 @@ def provision(call: Call) -> int:
 
     if call.options.get("from_"):
         return _load(call)
-    for planned in pipeline.provision(call.names, call.verb, call.context()):
+    for planned in pipeline.provision(call.verb, call.context()):
         print(report.plan_text(planned, everything=True))  # noqa: T201
     return 0
 
@@ -77,9 +76,9 @@ def _carry_out(verb: Verb, call: Call) -> int:
     from ..reporting import ci, report
 
     checked = arguments.check(call.arguments)
-    names, context = call.selected(verb)
+    context = call.selected(verb)
     ci.ready(context.environ)
-    results = pipeline.build(names, checked, verb=verb, context=context)
+    results = pipeline.build((), checked, verb=verb, context=context)
     call.show({"results": results}, lambda: report.result_text(results))
     code = exit_code((result.error, result.code) for result in results if result.code)
     ci.finish(results, context)  # at last: the result is shown even if a file cannot be written

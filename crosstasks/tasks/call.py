@@ -120,18 +120,10 @@ class Call:
             self.place, names=self.names, environ={**os.environ, **variables}, overrides={**overrides, **options}, need_config=need_config
         )
 
-    @property
-    def changed_since(self) -> str:
-        """Return the revision since which something must have changed; empty if all is to be done."""
-        return str(self.options.get("changed_since") or os.environ.get(read.CHANGED_SINCE, ""))
-
-    def selected(self, verb: Verb) -> tuple[tuple[str, ...], Context]:
-        """Read the configuration, and leave of it what ``--changed-since`` selects; the names of the targets come with it."""
-        context = self.context()
-        if not self.changed_since:
-            return self.names, context
-        context = narrow(context, self.names, self.changed_since, verb)
-        return context.config.targets, context
+    def selected(self, verb: Verb) -> Context:
+        """Read the configuration, and leave of it what has changed since the revision that ``--changed-since`` names."""
+        ref = self.options.get("changed_since") or os.environ.get(read.CHANGED_SINCE)
+        return narrow(self.context(), self.names, ref, verb) if ref else self.context()
 
     def show(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""

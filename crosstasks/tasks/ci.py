@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
 
@@ -23,10 +23,9 @@ def matrix(call: Call) -> None:
 
     from ..extras.ci import matrix
 
-    names, context = call.selected(call.verb)
-    context = _looked(context)
+    context = _looked(call.selected(call.verb))
     form = call.options["format"]
-    jobs = _jobs(call, names, context, "gitlab" if form == "gitlab" else "github")
+    jobs = _jobs(call, context, "gitlab" if form == "gitlab" else "github")
     match form:
         case "github":
             print(msgspec.json.encode({"include": jobs}).decode())  # noqa: T201 - one line, as $GITHUB_OUTPUT wants it
@@ -47,7 +46,7 @@ def generate(call: Call) -> int:
     top, layout = _layout(context)
     path = top / (call.options["output"] or layout.path(provider))
     expected = matrix.workflow(
-        provider, _jobs(call, call.names, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
+        provider, _jobs(call, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call.options["check"]:
@@ -87,7 +86,7 @@ def _looked(context: Context) -> Context:
     return pipeline.look(context, (Question("repository"), Question("lock")))
 
 
-def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider) -> tuple[Job, ...]:
+def _jobs(call: Call, context: Context, provider: Provider) -> tuple[Job, ...]:
     from msgspec.structs import replace
 
     from .. import pipeline
@@ -103,7 +102,7 @@ def _jobs(call: Call, names: Sequence[str], context: Context, provider: Provider
     project = runners.Project(config, context.repository, lock.lock(context.facts), provider, call.options["prefix"], provision, cargo)
     jobs: list[Job] = []
     for verb in verbs:
-        for triple in pipeline.select(names, context):
+        for triple in pipeline.select((), context):
             match matrix.job(targets.catalogue()[triple], verb, project):
                 case Refused(name=name, why=why):
                     context.say(f"no job: no Linux or macOS machine of {provider}, and no runner that is named, can {name}: {why}")
