@@ -19,7 +19,7 @@ def plan(call: Call) -> None:
     all_plans = pipeline.plans(verb=call.verb, context=call.selected(call.verb))
     call.show(
         {"plans": [plan.as_json(one) for one in all_plans]},
-        lambda: "\n\n".join(report.plan_text(one, everything=call.options["all"]) for one in all_plans),
+        lambda: "\n\n".join(report.plan_text(one, everything=call["all"]) for one in all_plans),
     )
 
 
@@ -28,7 +28,7 @@ def provision(call: Call) -> int:
     from .. import pipeline
     from ..reporting import report
 
-    if call.options.get("from_"):
+    if call["from_"]:
         return _load(call)
     for planned in pipeline.provision(call.verb, call.context()):
         print(report.plan_text(planned, everything=True))  # noqa: T201
@@ -39,7 +39,7 @@ def _load(call: Call) -> int:
     """Load a bundle, and tell of every target whether it can be built now; what the bundle is for has to be."""
     from ..extras.offline import bundle_tasks
 
-    manifest = bundle_tasks.load(call.context(need_config=False), Path(call.options["from_"]))
+    manifest = bundle_tasks.load(call.context(need_config=False), Path(call["from_"]))
     rows = bundle_tasks.readiness(call.context(need_config=False), manifest.targets, call.verb)
     print(bundle_tasks.readiness_text(rows))  # noqa: T201
     return exit_code((f"{row.target}: {row.error}", row.error.code) for row in rows if row.error)

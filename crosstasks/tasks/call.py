@@ -94,40 +94,44 @@ class Call:
         if "verb" in self.options:
             _ = self.verb
 
+    def __getitem__(self, option: str) -> Any:
+        """Return the value of an option: its default where the task does not have it."""
+        return self.options.get(option, OPTIONS[option].default)
+
     @property
     def names(self) -> tuple[str, ...]:
         """Return the targets that are named."""
-        return tuple(self.options.get("target") or ())
+        return tuple(self["target"] or ())
 
     @property
     def platforms(self) -> tuple[str, ...]:
         """Return the platforms that are named."""
-        return tuple(self.options.get("platform") or ())
+        return tuple(self["platform"] or ())
 
     @property
     def verb(self) -> Verb:
         """Return what is to be done."""
-        return read.verb(self.options["verb"], "--verb")
+        return read.verb(self["verb"], "--verb")
 
     def context(self, *, need_config: bool = True, **overrides: str) -> Context:
         """Read the configuration."""
         from .. import pipeline
 
-        options = {name: self.options[name] for name in OVERRIDES if self.options.get(name)}
-        options |= {"emulation": "install"} if self.options.get("yes") else {}
-        variables = {"CROSSTASKS_REPORT": self.options["report"]} if self.options.get("report") else {}
+        options = {name: self[name] for name in OVERRIDES if self[name]}
+        options |= {"emulation": "install"} if self["yes"] else {}
+        variables = {"CROSSTASKS_REPORT": self["report"]} if self["report"] else {}
         return pipeline.start(
             self.place, names=self.names, environ={**os.environ, **variables}, overrides={**overrides, **options}, need_config=need_config
         )
 
     def selected(self, verb: Verb) -> Context:
         """Read the configuration, and leave of it what has changed since the revision that ``--changed-since`` names."""
-        ref = self.options.get("changed_since") or os.environ.get(read.CHANGED_SINCE)
+        ref = self["changed_since"] or os.environ.get(read.CHANGED_SINCE)
         return narrow(self.context(), self.names, ref, verb) if ref else self.context()
 
     def show(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""
-        if self.options["format"] == "json":
+        if self["format"] == "json":
             import msgspec
 
             print(msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})).decode())  # noqa: T201

@@ -24,7 +24,7 @@ def matrix(call: Call) -> None:
     from ..extras.ci import matrix
 
     context = _looked(call.selected(call.verb))
-    form = call.options["format"]
+    form = call["format"]
     jobs = _jobs(call, context, "gitlab" if form == "gitlab" else "github")
     match form:
         case "github":
@@ -42,14 +42,14 @@ def generate(call: Call) -> int:
     from ..extras.ci import matrix
 
     context = _looked(call.context())
-    provider = _provider(call.options["provider"])
+    provider = _provider(call["provider"])
     top, layout = _layout(context)
-    path = top / (call.options["output"] or layout.path(provider))
+    path = top / (call["output"] or layout.path(provider))
     expected = matrix.workflow(
         provider, _jobs(call, context, provider), layout, minutes=context.config.ci_minutes, install=_install(top, layout)
     )
     there = path.read_text("utf-8") if path.exists() else ""
-    if call.options["check"]:
+    if call["check"]:
         return _report_difference(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
     if there and not matrix.is_ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
@@ -95,11 +95,11 @@ def _jobs(call: Call, context: Context, provider: Provider) -> tuple[Job, ...]:
     from ..extras.ci import changes, matrix, runners
     from ..facts import lock
 
-    config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call.options.get("runner") or ())))
-    verbs = (call.verb,) if call.options.get("verb") else config.ci_verbs
-    packages = context.repository.packages if call.options.get("packages") else ()
+    config = replace(context.config, ci_runners=(*context.config.ci_runners, *(call["runner"] or ())))
+    verbs = (call.verb,) if "verb" in call.options else config.ci_verbs
+    packages = context.repository.packages if call["packages"] else ()
     provision, cargo = _hashes(context)
-    project = runners.Project(config, context.repository, lock.lock(context.facts), provider, call.options["prefix"], provision, cargo)
+    project = runners.Project(config, context.repository, lock.lock(context.facts), provider, call["prefix"], provision, cargo)
     jobs: list[Job] = []
     for verb in verbs:
         for triple in pipeline.select((), context):

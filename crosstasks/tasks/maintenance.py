@@ -37,7 +37,7 @@ def explain(call: Call) -> None:
     """Say what an error means and what to do: of a text, a file with the output of a build, or - for standard input."""
     from ..catalog import remedies
 
-    text = _text(call.options["text"])
+    text = _text(call["text"])
     rows = remedies.find(text)
     if not rows:
         raise CrosstasksError("no known error is in this text", hint="give the whole output of the program")
@@ -63,7 +63,7 @@ def targets(call: Call) -> None:
         configuration.load(call.place, environ=os.environ, need_config=False)
     named = {read.triple_of(name, call.place) for name in call.names}
     rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
-    if call.options["here"]:
+    if call["here"]:
         rows = _here(rows, call)
     call.show({"targets": rows}, lambda: report.text(rows))
 
@@ -109,7 +109,7 @@ def _way(call: Call, root: Path) -> Way:
     """
     from ..extras.maintenance import scaffold, vendoring
 
-    vendor, wheel, git, index, with_ = (call.options[name] for name in ("vendor", "wheel", "git", "index", "with_"))
+    vendor, wheel, git, index, with_ = (call[name] for name in ("vendor", "wheel", "git", "index", "with_"))
     if sum(map(bool, (vendor, wheel, git, index))) > 1:
         raise ConfigError("--vendor, --wheel, --git and --index exclude each other", hint="name one of them")
     if vendor:
@@ -150,7 +150,7 @@ def clean(call: Call) -> None:
     """Remove what builds left in target/crosstasks; with --images our images, with --cache the cache; with --stale what nobody wants."""
     from ..extras.maintenance import cleaning
 
-    images, cache, old, dry = (call.options[name] for name in ("images", "cache", "stale", "dry_run"))
+    images, cache, old, dry = (call[name] for name in ("images", "cache", "stale", "dry_run"))
     if old and (images or cache):
         raise ConfigError("--stale keeps what plans need; --images and --cache keep nothing", hint="name one of them")
     if call.names and (cache or old):
@@ -172,7 +172,7 @@ def install(call: Call) -> None:
     """Register an emulator with the engine's kernel, in a container with privileges, and prove that it works."""
     from ..extras.maintenance import emulating
 
-    for line in emulating.install(call.platforms, call.options["source"], call.context(need_config=False)):
+    for line in emulating.install(call.platforms, call["source"], call.context(need_config=False)):
         print(line, flush=True)  # noqa: T201
 
 
@@ -188,7 +188,7 @@ def vendor(call: Call) -> None:
     """Copy the core of this package, and the parts --with names, into a folder of another repository; --check compares, --update renews."""
     from ..extras.maintenance import vendoring
 
-    into, check, update, force, parts = (call.options[name] for name in ("into", "check", "update", "force", "with_"))
+    into, check, update, force, parts = (call[name] for name in ("into", "check", "update", "force", "with_"))
     text = vendoring.act(into, check_only=check, renew=update, force=force, parts=vendoring.part_names(parts))
     print(text, end="\n" if text else "")  # noqa: T201
 

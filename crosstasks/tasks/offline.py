@@ -14,7 +14,7 @@ def lock(call: Call) -> int:
     """Write crosstasks.lock, which every command then keeps to; with --check only say what differs."""
     from ..extras.offline import locking
 
-    check, update = call.options["check"], call.options["update"]
+    check, update = call["check"], call["update"]
     if check and update:
         raise ConfigError("--check writes nothing, and --update does: give one of them")
     if check:
@@ -31,9 +31,9 @@ def bundle(call: Call) -> None:
     from ..extras.offline import bundle_tasks
     from ..reporting import report
 
-    if not call.options["to"]:
+    if not call["to"]:
         raise ConfigError("--to names the file to write", hint="crosstasks offline.bundle --to crosstasks.tar")
-    manifest = bundle_tasks.make(call.context(), call.names, call.platforms, Path(call.options["to"]).absolute())
+    manifest = bundle_tasks.make(call.context(), call.names, call.platforms, Path(call["to"]).absolute())
     lines = (f"{member.path}  {report.size(member.size)}  sha256 {member.sha256[:16]}" for member in manifest.members)
     call.show({"bundle": manifest}, lambda: "\n".join(lines))
 
@@ -42,10 +42,10 @@ def mirror(call: Call) -> None:
     """Fill a registry with the images of the targets, all their platforms included; blobs that are there are not copied again."""
     from ..extras.offline import locking, mirror
 
-    if not call.options["to"]:
+    if not call["to"]:
         raise ConfigError("--to names the registry to fill", hint="crosstasks offline.mirror --to registry.example.org:5000/prefix")
-    context = call.context(mirror=call.options["to"])
-    done = mirror.fill(context, locking.machines(context, call.platforms), call.names, call.options["to"])
+    context = call.context(mirror=call["to"])
+    done = mirror.fill(context, locking.machines(context, call.platforms), call.names, call["to"])
     call.show({"images": done}, lambda: mirror.text(done))
 
 

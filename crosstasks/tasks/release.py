@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 PREPARE_OPTIONS: Final = ("package", "skip", "snapshot")
 RELEASE_OPTIONS: Final = ("target", *PREPARE_OPTIONS)
-VERIFY_OPTIONS: Final = ("target", "format", "engine", "rebuild")
-PACK_OPTIONS: Final = ("format", *OVERRIDES, "yes", *RELEASE_OPTIONS, "jobs")
 
 
 def build(call: Call) -> int:
@@ -50,7 +48,7 @@ def prepare(call: Call) -> int:
     from ..extras.release import prepare
 
     release = _release_context(call)
-    intent = prepare.intend(release, call.options["bump"])
+    intent = prepare.intend(release, call["bump"])
     if _say_resumed(release, intent) or not _go(call, _intent_text(intent), bool(intent.steps)):
         return 0
     prepare.prepare(release, intent)
@@ -76,10 +74,10 @@ def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FB
     Raises:
         ConfigError: nobody is there to be asked.
     """
-    if call.options.get("dry_run"):
+    if call["dry_run"]:
         print(plan)  # noqa: T201
         return False
-    if not needed or call.options.get("yes"):
+    if not needed or call["yes"]:
         return True
     print(plan, file=sys.stderr)  # noqa: T201
     if not streams.is_interactive():
@@ -121,7 +119,7 @@ def publish(call: Call) -> int:
     plan = "\n".join(f"publish {release.version} to {name}" for name in publish.places(release))
     if not plan:
         raise NothingSelected("there is no place to publish to", hint="`publish` in [release] names directory, github or registry")
-    dry = call.options["dry_run"]
+    dry = call["dry_run"]
     if not dry and not _go(call, plan):
         return 0
     if not dry:
@@ -155,7 +153,7 @@ def everything(call: Call) -> int:
     release = _release_context(call)
     release.context.say("what there is:")
     print(status.text(status.examine(release)), file=sys.stderr)  # noqa: T201
-    intent = None if release.snapshot else prepare.intend(release, call.options["bump"])
+    intent = None if release.snapshot else prepare.intend(release, call["bump"])
     if intent:
         _say_resumed(release, intent)
     if not _go(call, _plan_text(release, intent, publish.places(release))):
@@ -198,9 +196,7 @@ def _verify(call: Call, release: ReleaseContext) -> int:
     """Verify what was built, as the task of that name does."""
     if "verify" in release.skip:
         return 0
-    options = {name: OPTIONS[name].default for name in VERIFY_OPTIONS}
-    chosen_options = {name: value for name, value in call.options.items() if name in options}
-    return verify(Call(call.place, options | chosen_options))
+    return verify(Call(call.place, {name: call[name] for name in ("target", "engine")}))
 
 
 def _release_context(call: Call) -> ReleaseContext:
@@ -210,13 +206,8 @@ def _release_context(call: Call) -> ReleaseContext:
     from ..extras.release.context import look
 
     arguments.check(call.arguments, build.OURS)
-    options = call.options
-    return look(
-        pipeline.look(call.context()),
-        packages=tuple(options.get("package") or ()),
-        skip=tuple(options.get("skip") or ()),
-        snapshot=bool(options.get("snapshot")),
-    )
+    packages, skip = (tuple(call[name] or ()) for name in ("package", "skip"))
+    return look(pipeline.look(call.context()), packages=packages, skip=skip, snapshot=call["snapshot"])
 
 
 def _build_parts(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
@@ -238,7 +229,7 @@ def _build_parts(call: Call, release: ReleaseContext) -> tuple[Part, ...]:
 
 
 def _jobs(call: Call) -> int:
-    text = str(call.options["jobs"])
+    text = str(call["jobs"])
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(f"--jobs is a number of targets, 1 or more, not {text!r}")
     return int(text)
@@ -268,7 +259,7 @@ def verify(call: Call) -> int:
     dist = Path(context.repository.root, context.config.release.dist)
     findings = verifying.examine(dist, context, context.config.selection)
     error = verifying.error_of(findings)
-    differences = _again(call, dist, context) if call.options["rebuild"] else None
+    differences = _again(call, dist, context) if call["rebuild"] else None
 
     def text() -> str:
         shown = verifying.text(findings)
@@ -287,14 +278,13 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
 
     packages = contents.find_packages(dist, context.config.selection)
     triples = tuple(dict.fromkeys(package.target.triple for package in packages))
-    changes = {
+    options = {
         "target": list(triples),
         "package": None if context.config.release.name else list(verifying.product_names(dist)),
         "snapshot": any("-SNAPSHOT-" in package.name for package in packages),
         "skip": ["hooks"],
-        "engine": call.options["engine"],
+        "engine": call["engine"],
     }
-    options = {name: changes.get(name, OPTIONS[name].default) for name in PACK_OPTIONS}
 
     def package(root: Path) -> None:
         with redirect_stdout(sys.stderr):
@@ -308,8 +298,8 @@ def _again(call: Call, dist: Path, context: Context) -> tuple[Difference, ...]:
 TASKS: Final[Mapping[str, Task]] = {
     "release.status": Task(status, ("format", *RELEASE_OPTIONS)),
     "release.prepare": Task(prepare, ("bump", "dry_run", "yes", *PREPARE_OPTIONS)),
-    "release.build": Task(build, PACK_OPTIONS),
-    "release.verify": Task(verify, VERIFY_OPTIONS),
+    "release.build": Task(build, ("format", *OVERRIDES, "yes", *RELEASE_OPTIONS, "jobs")),
+    "release.verify": Task(verify, ("target", "format", "engine", "rebuild")),
     "release.sign": Task(sign, RELEASE_OPTIONS),
     "release.publish": Task(publish, ("dry_run", "yes", *RELEASE_OPTIONS)),
     "release.all": Task(everything, ("bump", "dry_run", "yes", *OVERRIDES, *RELEASE_OPTIONS, "jobs")),
