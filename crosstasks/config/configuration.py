@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ..catalog import targets
 from ..core.errors import ConfigError
-from .documents import Problems, dotted_key, find, likely, lines, path_from, top
+from .documents import Problems, find, likely, top
 from .options import Options, Release, TargetOptions
 from .read import Reader, Source
 from .session_cache import FILE
@@ -156,13 +156,12 @@ def check_members(config: Config, packages: Callable[[], Collection[str] | None]
     names = packages() if specs else None
     if names is None:
         return
-    problems = [
-        f"{_place(source, root)}[{number}]: the workspace has no package {spec!r}{likely(spec, names)}"
-        for source, number, spec in specs
-        if not _names(spec, names)
-    ]
-    if problems:
-        raise ConfigError("the configuration is wrong", problems=problems, hint=f"it has {', '.join(sorted(names))}")
+    problems = Problems(find(root), root)
+    for source, number, spec in specs:
+        if not _names(spec, names):
+            place = problems.place(source.keys) if source.keys else source.name
+            problems.add(place, f"the workspace has no package {spec!r}{likely(spec, names)}", f"[{number}]")
+    problems.fail(f"it has {', '.join(sorted(names))}")
 
 
 def _members(config: Config) -> Iterator[tuple[Source, int, str]]:
@@ -177,12 +176,3 @@ def _names(spec: str, packages: Collection[str]) -> bool:
     """Tell whether what cargo's ``--package`` would be given names a package; of an address cargo itself is the judge."""
     name = spec.partition("@")[0]
     return any(sign in name for sign in "/:#") or any(fnmatchcase(package, name) for package in packages)
-
-
-def _place(source: Source, root: Path) -> str:
-    """Return where a value stands: file, line and key, or the name of its variable or option."""
-    document = find(root) if source.key else None
-    if document is None:
-        return source.name
-    line = next((line for keys, line in lines(document.text).items() if dotted_key(keys) == source.key), 0)
-    return f"{path_from(document.path, root)}{f':{line}' if line else ''}: {source.key}"

@@ -184,11 +184,13 @@ class Problems:
         """Begin with none; *document* and *root* tell where keys of the file stand."""
         self.messages: list[str] = []
         self._document = document
+        self._table = document.table if document else ()
         self._root = root
 
     def add(self, where: Where, what: str, index: str = "") -> None:
         """Add one, at a place; *index* is of the value in a list: ``[2]``."""
-        self.messages.append(f"{where if isinstance(where, str) else self._at(where)}{index}: {what}")
+        place = where if isinstance(where, str) else self.place((*self._table, *where))
+        self.messages.append(f"{place}{index}: {what}")
 
     def unknown(self, where: Where, model: Model, key: str) -> None:
         """Add an option that there is not, with the likely one, or where it belongs."""
@@ -204,27 +206,26 @@ class Problems:
             value = value[int(number)]
         self.add(where, plainly(message, value, property_of(model, key)), index)
 
-    def _at(self, keys: tuple[str, ...]) -> str:
-        """Return a place in the file: name, line and key."""
+    def place(self, keys: tuple[str, ...]) -> str:
+        """Return a place in the file, by the whole path of a key: name, line and key."""
         if self._document is None:
             return dotted_key(keys)
-        full = (*self._document.table, *keys)
-        line = self._lines.get(full)
-        parts = (path_from(self._document.path, self._root) + (f":{line}" if line else ""), dotted_key(full))
+        line = self._lines.get(keys)
+        parts = (path_from(self._document.path, self._root) + (f":{line}" if line else ""), dotted_key(keys))
         return ": ".join(filter(None, parts))
 
     @cached_property
     def _lines(self) -> dict[tuple[str, ...], int]:
         return lines(self._document.text) if self._document else {}
 
-    def fail(self) -> None:
+    def fail(self, hint: str = f"{SCHEMA} has every option with its meaning") -> None:
         """End here if anything is wrong.
 
         Raises:
             ConfigError: with all of it.
         """
         if self.messages:
-            raise ConfigError("the configuration is wrong", problems=self.messages, hint=f"{SCHEMA} has every option with its meaning")
+            raise ConfigError("the configuration is wrong", problems=self.messages, hint=hint)
 
 
 def dotted_key(keys: Iterable[str]) -> str:

@@ -183,13 +183,13 @@ class Source(Struct, frozen=True, kw_only=True):
     Attributes:
         name: what users know it by: ``crosstasks.toml``, ``CROSSTASKS_CROSS``, ``--cross`` or ``default``.
         rank: a source with a higher one wins.
-        path, key: the file, and the key in it; empty for what stands in none.
+        path, keys: the file, and the whole path of the key in it; empty for what stands in none.
     """
 
     name: str = "default"
     rank: int = 0
     path: str = ""
-    key: str = ""
+    keys: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -260,7 +260,7 @@ class Reader:
             self._option(Slot(model, key, triple), value, (*path, key), place)
 
     def _option(self, slot: Slot, value: Any, path: tuple[str, ...], place: Document) -> None:
-        source = Source(name=place.path.name, rank=FILE, path=str(place.path), key=dotted_key((*place.table, *path)))
+        source = Source(name=place.path.name, rank=FILE, path=str(place.path), keys=(*place.table, *path))
         self._put(slot, value, source, path)
 
     def variables(self, environ: Mapping[str, str]) -> None:

@@ -92,7 +92,7 @@ def test_tables(project, name, table):
     assert loaded.target("aarch64").glibc == "2.28"
     assert loaded.place == str(project / name)
     origin = loaded.origin("glibc", ARM)
-    assert (origin.name, origin.key, origin.path) == (name, f"{table}.target.aarch64.glibc", str(project / name))
+    assert (origin.name, origin.keys, origin.path) == (name, (*table.split("."), "target", "aarch64", "glibc"), str(project / name))
 
 
 def test_other_files_are_left_alone(project):
