@@ -86,7 +86,7 @@ def _read(place: Path, names: Sequence[str]) -> Sequence[session_cache.SessionTa
     from .catalog import targets
     from .config import configuration, read
 
-    triples = tuple(dict.fromkeys(read.find(name, place).triple for name in names)) or configuration.load(place, environ=os.environ).targets
+    triples = read.triples_of(names, place) or configuration.load(place, environ=os.environ).targets
     rows = (targets.catalogue()[triple] for triple in triples)
     return [session_cache.SessionTarget(row.triple, targets.alias(row), row.tags, row.specification) for row in rows]
 

@@ -64,7 +64,7 @@ def start(
     """
     place = Path(root).absolute()
     loaded = configuration.load(place, environ=environ, overrides=overrides, need_config=need_config and not names)
-    chosen = tuple(dict.fromkeys(read.triple_of(name, place) for name in names)) or loaded.targets
+    chosen = read.triples_of(names, place) or loaded.targets
     configuration.check_members(loaded, lambda: _packages(place), place)
     return begin(changed(loaded, targets=chosen), place, environ, say)
 
@@ -116,7 +116,7 @@ def think(thought: Callable[[Facts], T | tuple[Question, ...]], context: Context
 
 def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
     """Return the triples to work on: those named, else all that are configured."""
-    triples = tuple(dict.fromkeys(read.triple_of(name, context.root) for name in names)) or context.config.targets
+    triples = read.triples_of(names, context.root) or context.config.targets
     if not triples:
         raise NothingSelected("no target is selected", hint="name one with --target, or list `targets` in crosstasks.toml")
     return triples

@@ -80,6 +80,11 @@ def triple_of(name: str, folder: Path) -> str:
     raise ConfigError("'host' is not a target here", why=why, hint="`crosstasks tools.targets` lists all")
 
 
+def triples_of(names: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Return the triples that such names stand for, each once."""
+    return tuple(dict.fromkeys(triple_of(name, folder) for name in names))
+
+
 def verb(text: str, where: str = "the verb") -> Verb:
     """Return what is to be done with a target.
 

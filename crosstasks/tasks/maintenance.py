@@ -61,7 +61,7 @@ def targets(call: Call) -> None:
 
     with suppress(ConfigError):  # it may describe targets of its own; what is wrong in it is told where it counts
         configuration.load(call.place, environ=os.environ, need_config=False)
-    named = {read.triple_of(name, call.place) for name in call.names}
+    named = read.triples_of(call.names, call.place)
     rows = tuple(row for row in report.target_rows() if not named or row.triple in named)
     if call["here"]:
         rows = _here(rows, call)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crosstasks.catalog import targets
+from crosstasks.config import read
 
 ROOT = Path(__file__).parents[2]
 MANY = tuple(targets.catalogue())[:60]
@@ -247,6 +248,15 @@ def test_each_verb_has_its_sessions(repository, run):
     stems = ("cross", "cross-test", "cross-clippy")
     assert sorted(names(done.stdout)) == sorted([*stems, *(f"{stem}-{alias}" for stem in stems for alias in ("aarch64", "wasm32"))])
     assert "-> Clippy for aarch64-unknown-linux-gnu." in done.stdout
+
+
+def test_host_is_a_name_as_in_the_file(repository, run):
+    """It stands for the machine's own target, and has one session where that is named as well."""
+    machine = read.host()
+    (repository / "noxfile.py").write_text(f"import crosstasks.nox\ncrosstasks.nox.register(names=['host', {machine!r}])\n")
+    done = run("nox", "-l", cwd=repository)
+    alias = targets.alias(targets.find(machine))
+    assert sorted(names(done.stdout)) == sorted(["cross", "cross-test", f"cross-{alias}", f"cross-test-{alias}"]), done.stderr
 
 
 def test_what_is_no_verb_is_refused_before_anything_else(repository, run):

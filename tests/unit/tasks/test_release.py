@@ -14,7 +14,7 @@ from crosstasks.testing import config
 
 def test_a_release_without_programs_is_refused(tmp_path):
     """Libraries alone make no archive."""
-    nothing = SimpleNamespace(context=SimpleNamespace(config=config("aarch64")), products=())
+    nothing = SimpleNamespace(context=SimpleNamespace(config=config("aarch64"), root=tmp_path), products=())
     with pytest.raises(ConfigError, match="no cargo package that is released has a program"):
         release._build_parts(Call(tmp_path, {"target": None, "jobs": "1"}), nothing)  # noqa: SLF001 - `release.build`, without a repository
 

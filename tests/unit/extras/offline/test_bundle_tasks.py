@@ -97,7 +97,7 @@ def test_a_member_names_the_platforms_that_need_it(monkeypatch, tmp_path):
     monkeypatch.setattr(bundle_tasks, "Manifest", SimpleNamespace)
     monkeypatch.setattr(bundle_tasks.bundle.Writer, "close", lambda *_: None)
     monkeypatch.setattr(bundle_tasks.pipeline, "look", lambda context: context)
-    context = SimpleNamespace(config=config("aarch64", "aarch64-musl"), facts=facts(), repository=None, say=lambda _: None)
+    context = SimpleNamespace(config=config("aarch64", "aarch64-musl"), facts=facts(), root=tmp_path, repository=None, say=lambda _: None)
     manifest = bundle_tasks.make(context, (), (AMD64, ARM64, AMD64), tmp_path / "b.tar")
     assert {(member.kind, member.name): member.platforms for member in manifest.members} == {
         ("tool", "cross-amd64"): (AMD64,),
