@@ -24,6 +24,7 @@ from invoke.exceptions import Exit, ParseError  # noqa: E402
 from invoke.parser.argument import Argument  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
+from .catalog import targets  # noqa: E402
 from .core.about import __version__  # noqa: E402
 from .core.errors import ConfigError, CrosstasksError  # noqa: E402
 from .invoke import collection  # noqa: E402
@@ -98,24 +99,13 @@ def _hint(message: str, words: Sequence[str]) -> str:
     task = next((name for name in words if not name.startswith("-")), "")
     if ALIASES.get(task, task) in CARGO and word.startswith("-") and word in words[1:]:
         return f"if {word} is cargo's it follows `--`: crosstasks {task} -- {word}; `crosstasks {task} --help` lists our own options"
-    if task and task != word and _is_target(word):
+    if task and task != word and word in targets.names():
         return f"crosstasks {task} --target {word}"
     return "`crosstasks --help` lists all"
 
 
-def _is_target(name: str) -> bool:
-    from .catalog import targets
-
-    try:
-        targets.find(name)
-    except CrosstasksError:
-        return False
-    return True
-
-
 def _completions(words: Sequence[str]) -> tuple[str, ...]:
     """Return the names that can follow ``--target``: those that are configured, else all of the catalogue."""
-    from .catalog import targets
     from .config import configuration
 
     if not {"--target", "-t"} & set(words[-2:]):

@@ -166,14 +166,10 @@ def result_text(results: Sequence[Result]) -> str:
 
 
 def _result(result: Result) -> Iterable[str]:
-    failures = [f"  not by {failure.route}: {failure.what}" for failure in result.failures]
-    if result.error:
-        yield f"{bold(result.target)}: {result.verb} failed: {result.error.splitlines()[0]}"
-        yield from failures
-        return
     where = ", on the host" if result.isolation == "host" else ""
-    yield f"{bold(result.target)}: {result.verb} ok in {result.seconds:.1f} s, {result.route}{where}"
-    yield from failures
+    ok = f"ok in {result.seconds:.1f} s, {result.route}{where}"
+    yield f"{bold(result.target)}: {result.verb} {f'failed: {result.error.splitlines()[0]}' if result.error else ok}"
+    yield from (f"  not by {failure.route}: {failure.what}" for failure in result.failures)
     if result.better:
         yield f"  better was refused: {result.better}"
     for artifact in result.artifacts:
@@ -260,21 +256,9 @@ def text(rows: Sequence[TargetRow]) -> str:
     """Return the targets as a table for people."""
     verbs = tuple(rows[0].here) if rows else ()
     head = ("triple", "session cross-<name>, other names", "images of cross", "built here", "no image", "tests", "std", *verbs)
-    yes, std = {True: "yes", False: "-"}, {True: "shipped", False: "source"}
-    lines = [
-        head,
-        *(
-            (
-                row.triple,
-                ", ".join(row.aliases),
-                " ".join(row.images) or "-",
-                yes[row.built],
-                row.hosted or "-",
-                yes[row.tests],
-                std[row.std],
-                *row.here.values(),
-            )
-            for row in rows
-        ),
-    ]
+    lines = [head]
+    for row in rows:
+        built, tests = ("yes" if answer else "-" for answer in (row.built, row.tests))
+        names, images, std = ", ".join(row.aliases), " ".join(row.images), "shipped" if row.std else "source"
+        lines.append((row.triple, names, images or "-", built, row.hosted or "-", tests, std, *row.here.values()))
     return progress.align(lines)

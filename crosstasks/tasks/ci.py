@@ -50,7 +50,12 @@ def generate(call: Call) -> int:
     )
     there = path.read_text("utf-8") if path.exists() else ""
     if call["check"]:
-        return _report_difference(matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path)))
+        difference = matrix.difference(there, expected, str(path.relative_to(top) if path.is_relative_to(top) else path))
+        if difference:
+            print(difference)  # noqa: T201
+            hint = "`crosstasks ci.generate` without --check writes it anew"
+            print(f"error: the file differs from what would be written\nhint: {hint}", file=sys.stderr)  # noqa: T201
+        return 1 if difference else 0
     if there and not matrix.is_ours(there):
         hint = "--output names another file; GitLab's can be named in `include: local:`"
         raise ConfigError(f"{path} was not written by crosstasks, and is left as it is", hint=hint)
@@ -59,15 +64,6 @@ def generate(call: Call) -> int:
         path.chmod(0o644)
     print(path)  # noqa: T201
     return 0
-
-
-def _report_difference(difference: str) -> int:
-    if not difference:
-        return 0
-    print(difference)  # noqa: T201
-    hint = "`crosstasks ci.generate` without --check writes it anew"
-    print(f"error: the file differs from what would be written\nhint: {hint}", file=sys.stderr)  # noqa: T201
-    return 1
 
 
 def _provider(name: str) -> Provider:
