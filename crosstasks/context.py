@@ -160,9 +160,6 @@ def on_platform(context: Context, platform: str) -> Context:
     """Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
 
     What Debian's archive offers is what its image and toolchain would be made of.
-
-    Raises:
-        ConfigError: no such platform.
     """
     if platform not in MACHINES:
         raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")

@@ -123,11 +123,7 @@ def select(names: Sequence[str], context: Context) -> tuple[str, ...]:
 
 
 def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
-    """Take the plan's steps, then look and plan again: nothing may be left to provide.
-
-    Raises:
-        CrosstasksError: a step failed, or something is left.
-    """
+    """Take the plan's steps, then look and plan again: that something is left to provide is an error."""
     for step in planned.steps:
         try:
             with cache.room(planned.target):
@@ -146,11 +142,7 @@ def provide(planned: Plan, context: Context) -> tuple[Plan, Context]:
 
 
 def provision(verb: Verb, context: Context) -> Iterator[Plan]:
-    """Provide what the plans of all selected targets need, and give each plan once nothing is left of it.
-
-    Raises:
-        CrosstasksError: as of ``make`` and ``provide``.
-    """
+    """Provide what the plans of all selected targets need, and give each plan once nothing is left of it."""
     cache.prepare(context.cache)
     for triple in select((), context):
         planned, context = make(triple, verb, context)
@@ -271,11 +263,7 @@ def _build_one(triple: str, verb: Verb, arguments: Sequence[str], context: Conte
 
 
 def build_and_report(target: str, verb: Verb, arguments: Sequence[str], context: Context) -> Result:
-    """Build or test one target, and tell CI services and the report how it went, failed or not.
-
-    Raises:
-        CrosstasksError: it failed.
-    """
+    """Build or test one target, and tell CI services and the report how it went; an error is raised once it is told."""
     ci.ready(context.environ)
     begun = time.monotonic()
     try:

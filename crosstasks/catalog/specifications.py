@@ -59,10 +59,7 @@ MACHINES: Final[Mapping[str, str]] = {
 
 
 def declare(name: str, folder: Path) -> Target:
-    """Read the file that a name of a target stands for, and put the target beside those of the catalogue, for as long as this program runs.
-
-    Args:
-        name: of the file, seen from *folder*.
+    """Read the file *name*, seen from *folder*, and put its target beside those of the catalogue, for as long as this program runs.
 
     Raises:
         ConfigError: it is not there, rustc would refuse it, or another target has the name.
@@ -80,11 +77,7 @@ def declare(name: str, folder: Path) -> Target:
 
 
 def parse(path: Path, content: bytes) -> Target:
-    """Return the target that a file describes; it is called as the file is, without the suffix, as cargo calls it.
-
-    Raises:
-        ConfigError: rustc would refuse it.
-    """
+    """Return the target that a file describes, unless rustc would refuse it; it is called as the file is, as cargo calls it."""
     if not STEM.fullmatch(path.stem):
         raise ConfigError(f"{path.stem!r} cannot be the name of a target", why="it is what sessions and folders are called")
     spec = _fields(path, content)

@@ -220,11 +220,7 @@ _FROM_FILES: Final[dict[str, Target]] = {}
 
 
 def declare(target: Target) -> None:
-    """Add a target that the catalogue does not have, or read anew from the same file.
-
-    Raises:
-        ConfigError: another one has the name.
-    """
+    """Add a target that the catalogue does not have, or read anew from the same file; another one of the name is a ConfigError."""
     other = _names().get(target.triple) or (_FROM_FILES[target.triple].specification if target.triple in _FROM_FILES else "")
     if other and other != target.specification:
         why = f"{target.triple!r} is the name of {other}"
@@ -294,11 +290,7 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
 
 
 def find(name: str) -> Target:
-    """Return the target of a triple or an alias.
-
-    Raises:
-        ConfigError: there is none; the likely ones are named.
-    """
+    """Return the target of a triple or an alias; where there is none, a ConfigError names the likely ones."""
     triple = names().get(name)
     if triple is None:
         raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks tools.targets` lists all")

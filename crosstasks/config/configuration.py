@@ -52,14 +52,7 @@ class Config(Options, frozen=True, kw_only=True):
     place: str = ""
 
     def target(self, name: str) -> TargetConfig:
-        """Return what holds for one target.
-
-        Args:
-            name: a triple or an alias.
-
-        Raises:
-            ConfigError: there is no such target.
-        """
+        """Return what holds for one target, by its triple or alias."""
         triple = targets.find(name).triple
         of_all = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
         options = {field: value for field, value in self.by_target.get(triple, {}).items() if self._owns(field, triple)}
@@ -142,15 +135,11 @@ def of(reading: Reader, place: str = "") -> Config:
 
 
 def check_members(config: Config, packages: Callable[[], Collection[str] | None], root: Path) -> None:
-    """Refuse ``members`` and ``exclude`` that name no package.
+    """Refuse ``members`` and ``exclude`` that name no package: the ConfigError has every such name, its place and the likely word.
 
     Args:
-        config: of the repository.
         packages: returns the names of those that the workspace holds, None if it cannot be read; asked only where some are named.
         root: the folder that the configuration was read for.
-
-    Raises:
-        ConfigError: with every such name, its place and the likely word.
     """
     specs = tuple(_members(config))
     names = packages() if specs else None

@@ -219,11 +219,7 @@ class Problems:
         return lines(self._document.text) if self._document else {}
 
     def fail(self, hint: str = f"{SCHEMA} has every option with its meaning") -> None:
-        """End here if anything is wrong.
-
-        Raises:
-            ConfigError: with all of it.
-        """
+        """End here if anything is wrong, with a ConfigError that has all of it."""
         if self.messages:
             raise ConfigError("the configuration is wrong", problems=self.messages, hint=hint)
 

@@ -28,11 +28,7 @@ GLIBC: Final = "2.44"
 
 
 def find(name: str, folder: Path) -> Target:
-    """Return the target of a triple, of an alias, or of a file in JSON that is seen from *folder*.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Return the target of a triple, of an alias, or of a file in JSON that is seen from *folder*; a ConfigError if there is none."""
     if name.endswith(".json"):
         from ..catalog import specifications
 
@@ -66,11 +62,7 @@ def host() -> str | Absent:
 
 
 def triple_of(name: str, folder: Path) -> str:
-    """Return the triple that a name of the command line, or of the user's code, stands for; *folder* is where a file is seen from.
-
-    Raises:
-        ConfigError: no target is called so.
-    """
+    """Return the triple that a name of the command line, or of the user's code, stands for: as ``find``, and ``host`` is one too."""
     if name != HOST:
         return find(name, folder).triple
     triple = host()
@@ -86,11 +78,7 @@ def triples_of(names: Sequence[str], folder: Path) -> tuple[str, ...]:
 
 
 def verb(text: str, where: str = "the verb") -> Verb:
-    """Return what is to be done with a target.
-
-    Raises:
-        ConfigError: that cannot be done.
-    """
+    """Return what is to be done with a target; a ConfigError if that cannot be done."""
     known: tuple[Verb, ...] = get_args(Verb)
     if text not in known:
         raise ConfigError(f"{where} is {' or '.join(known)}, not {text!r}{likely(text, known)}")

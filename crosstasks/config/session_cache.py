@@ -49,15 +49,12 @@ def session_name(prefix: str, verb: str, alias: str = "") -> str:
 def targets(
     place: Path, names: Sequence[str], environ: Mapping[str, str], read: Callable[[], Sequence[SessionTarget]]
 ) -> tuple[SessionTarget, ...]:
-    """Return what was declared when the same was read last, else what *read* gives now, and keep that.
+    """Return what was declared when the same was read last, else what *read* gives now, and keep that, unless it raises an error.
 
     Args:
         place: the folder of the Rust repository.
         names: what the noxfile names itself.
         environ: for ``CROSSTASKS_*``.
-
-    Raises:
-        Whatever *read* raises; nothing is kept then.
     """
     file = cache.folder(environ) / "answers" / f"declared-{_digest(str(place), *names)}.json"
     key = _key(place, names, environ)

@@ -136,11 +136,7 @@ class BaseFacts(Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
 
     def __getitem__(self, about: About) -> Any:
-        """Return the fact of a question without a subject, or why it is absent.
-
-        Raises:
-            KeyError: nobody asked.
-        """
+        """Return the fact of a question without a subject, or why it is absent; a KeyError if nobody asked."""
         return self.answers[Question(about)]
 
     def get(self, question: Question) -> Any:
@@ -172,21 +168,13 @@ _ALONE: Final = threading.Lock()
 
 
 def decode(content: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """Read JSON.
-
-    Raises:
-        MsgspecError: it is none, or of another shape.
-    """
+    """Read JSON; a MsgspecError if it is none, or of another shape."""
     with _ALONE:
         return msgspec.json.decode(content, type=kind)
 
 
 def convert(content: Any, kind: type[T]) -> T:
-    """Read a table.
-
-    Raises:
-        ValidationError: it is of another shape.
-    """
+    """Read a table; a ValidationError if it is of another shape."""
     with _ALONE:
         return msgspec.convert(content, kind)
 

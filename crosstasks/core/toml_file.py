@@ -12,11 +12,7 @@ from .errors import ConfigError
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Read a text.
-
-    Raises:
-        tomllib.TOMLDecodeError: it is no TOML, or nested too deeply to be read.
-    """
+    """Read a text; a ``tomllib.TOMLDecodeError`` if it is no TOML, or nested too deeply to be read."""
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -102,11 +102,7 @@ def init(call: Call) -> None:
 
 
 def _way(call: Call, root: Path) -> Way:
-    """Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers.
-
-    Raises:
-        ConfigError: two options are given, or none and nobody is there to be asked.
-    """
+    """Return how the repository gets crosstasks: as the options say, else as this crosstasks was got, else as the user answers."""
     from ..extras.maintenance import scaffold, vendoring
 
     vendor, wheel, git, index, with_ = (call[name] for name in ("vendor", "wheel", "git", "index", "with_"))

@@ -69,11 +69,7 @@ def _intent_text(intent: Intent) -> str:
 
 
 def _go(call: Call, plan: str, needed: bool = True) -> bool:  # noqa: FBT001, FBT002
-    """Show what would be done, and ask once.
-
-    Raises:
-        ConfigError: nobody is there to be asked.
-    """
+    """Show what would be done, and ask once."""
     if call["dry_run"]:
         print(plan)  # noqa: T201
         return False
@@ -130,11 +126,7 @@ def publish(call: Call) -> int:
 
 
 def _publishable(release: ReleaseContext) -> None:
-    """Refuse to publish what is not a whole release.
-
-    Raises:
-        ConfigError: the rows that are not as they have to be.
-    """
+    """Refuse to publish what is not a whole release."""
     from ..extras.release import status
 
     if release.snapshot:
