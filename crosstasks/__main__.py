@@ -43,9 +43,13 @@ class _Program(Program):
     """Invoke's program, whose usage errors end with our exit code for them, and which says nothing of shells."""
 
     def normalize_argv(self, argv: list[str] | None) -> None:
-        """Understand the former names of tasks, which no list shows."""
+        """Understand the former names of tasks, which no list shows; the task is the first word that is no option."""
         super().normalize_argv(argv)
-        self.argv = current_name(self.argv)
+        self.argv = list(self.argv)
+        for place, word in enumerate(self.argv):
+            if place and not word.startswith("-"):
+                self.argv[place] = ALIASES.get(word, word)
+                return
 
     def core_args(self) -> list[Argument]:
         return [argument for argument in super().core_args() if argument.name not in INVOKE_OPTIONS]
@@ -69,14 +73,6 @@ class _Program(Program):
             raise Exit
         with _usage():
             super().parse_cleanup()
-
-
-def current_name(argv: Sequence[str]) -> list[str]:
-    """Return a command line with the name that its task has now; the task is the first word that is no option."""
-    for place, word in enumerate(argv):
-        if place and not word.startswith("-"):
-            return [*argv[:place], ALIASES.get(word, word), *argv[place + 1 :]]
-    return list(argv)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def recipe(target: Target, platform: str, suite: str, *, packages: Sequence[str]
         base=BASE,
         packages=(*(() if native else target.packages), *_emulator_packages(runner), *extra),
         emulator=runner,
-        links=_links(target),
+        links={f"usr/bin/{target.gnu}-{tool}": f"{target.gnu}-{tool}-posix" for tool in MINGW if target.libc == "mingw"},
         env=_environment(target, platform, runner),
         glibc=SUITES[suite],
         glibc_floor=SUITES[suite] if target.libc == "gnu" else "",
@@ -225,10 +225,6 @@ def wine(platform: str) -> Recipe | Absent:
     if isinstance(result, Absent) or not result.runs:
         return Absent(f"Debian's wine for 64 bits is for linux/amd64, and the engine is {platform}")
     return result
-
-
-def _links(target: Target) -> dict[str, str]:
-    return {f"usr/bin/{target.gnu}-{tool}": f"{target.gnu}-{tool}-posix" for tool in MINGW if target.libc == "mingw"}
 
 
 def _environment(target: Target, platform: str, emulator: str) -> dict[str, str]:

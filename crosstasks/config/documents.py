@@ -136,14 +136,6 @@ def _paths(raw: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from _paths(value, (*path, key))
 
 
-def path_from(path: Path, root: Path) -> str:
-    """Return a file as it is reached from *root*, ready to be opened."""
-    try:
-        return os.path.relpath(path, root.absolute())
-    except ValueError:  # another drive of Windows
-        return str(path)
-
-
 KINDS: Final = {
     "str": "text",
     "int": "a whole number",
@@ -210,9 +202,12 @@ class Problems:
         """Return a place in the file, by the whole path of a key: name, line and key."""
         if self._document is None:
             return dotted_key(keys)
+        try:
+            path = os.path.relpath(self._document.path, self._root.absolute())
+        except ValueError:  # another drive of Windows
+            path = str(self._document.path)
         line = self._lines.get(keys)
-        parts = (path_from(self._document.path, self._root) + (f":{line}" if line else ""), dotted_key(keys))
-        return ": ".join(filter(None, parts))
+        return ": ".join(filter(None, (f"{path}:{line}" if line else path, dotted_key(keys))))
 
     @cached_property
     def _lines(self) -> dict[tuple[str, ...], int]:

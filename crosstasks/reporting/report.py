@@ -27,17 +27,12 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """Tell one line of progress, on stderr."""
-    print(f"{progress.clear_line()}{dim('*')} {harmless(line)}", file=sys.stderr, flush=True)
+    print(f"{progress.clear_line()}{paint('2', '*', sys.stderr)} {harmless(line)}", file=sys.stderr, flush=True)
 
 
 def paint(code: str, text: str, stream: object) -> str:
     """Return text for a stream, in the colour that an ANSI code of that number gives."""
     return f"\x1b[{code}m{text}\x1b[0m" if streams.has_colour(stream, os.environ) else text
-
-
-def dim(text: str) -> str:
-    """Return text for stderr, dimmed."""
-    return paint("2", text, sys.stderr)
 
 
 def bold(text: str) -> str:
