@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from .catalog.machines import MACHINES
-from .clients.debian import Archive
+from .clients import debian
 from .config.configuration import Config
 from .core import cache, files
 from .core.errors import ConfigError, EngineFailed
@@ -81,7 +81,7 @@ class Context:
             case engine:
                 return engine
 
-    def debian_archive(self, suite: str) -> Archive:
+    def debian_archive(self, suite: str) -> debian.Archive:
         """Return a suite of Debian's archive."""
         return debian_archive(self.cache, self.config, suite, self.say)
 
@@ -116,7 +116,7 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
 
         return registry_api.fetch_text(url, timeout, until)
 
-    def debian(suite: str, packages: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    def versions(suite: str, packages: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
         lists = _archive_with_lists(folder, config, suite, [architecture for _, architecture in packages], say)
         return {(name, architecture): lists.versions(name, architecture) for name, architecture in packages}
 
@@ -128,21 +128,19 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
 
         return engines.labels(files.unique_name())
 
-    asked = {"registry": registry, "fetch": fetch, "debian_versions": debian, "debian_missing": lacking}
+    asked = {"registry": registry, "fetch": fetch, "debian_versions": versions, "debian_missing": lacking}
     return {**asked, "terminal": _terminal, "labels": labels}
 
 
-def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> Archive:
+def debian_archive(folder: Path, config: Config, suite: str, say: Say) -> debian.Archive:
     """Return a suite of Debian's archive, or of the configured mirror's, with lists and packages in our cache, which is *folder*."""
-    from .clients import debian
-
     keyring = str(Path(config.place).parent / Path(config.debian_keyring).expanduser()) if config.debian_keyring else ""
     hints = debian.fetch.of_apt()
     web = debian.fetch.Web(config.network_timeout)
     return debian.Archive(folder / "debian", suite, say=say, mirror=config.debian_mirror, keyring=keyring, hints=hints, web=web)
 
 
-def _archive_with_lists(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> Archive:
+def _archive_with_lists(folder: Path, config: Config, suite: str, architectures: Sequence[str], say: Say) -> debian.Archive:
     """Return a suite of Debian's archive, with lists of these architectures."""
     cache.prepare(folder)
     cache.roomy(folder, cache.LISTS * len(set(architectures)))

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..core import files
-from ..core.about import SCHEMA_VERSION
+from ..core.about import SCHEMA_VERSION, __version__
 from ..core.errors import ConfigError
 from ..core.results import Result
 from ..facts.host import ci
@@ -217,8 +217,6 @@ def _summary(path: Path, results: Sequence[Result], *_folders: str) -> None:
 
 
 def _report(path: Path, results: Sequence[Result], *_folders: str) -> None:
-    from ..core.about import __version__
-
     _json(path, {"schema_version": SCHEMA_VERSION, "version": __version__, "results": _add_results(path, results)})
 
 

@@ -10,10 +10,12 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from .. import parts
 from ..config import read
 from ..core.about import SCHEMA_VERSION
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, harmless
 from ..core.steps import Verb
 
 if TYPE_CHECKING:
@@ -132,12 +134,8 @@ class Call:
     def show(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
         """Write the result to standard output, as text or JSON."""
         if self["format"] == "json":
-            import msgspec
-
             print(msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})).decode())  # noqa: T201
         else:
-            from ..core.errors import harmless
-
             print(harmless(text()))  # noqa: T201
 
 

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+import msgspec
+from msgspec.structs import replace
+
+from ..catalog import targets
+from ..config import documents
+from ..config.session_cache import FILE
+from ..core import files
 from ..core.errors import ConfigError, NothingSelected
+from ..core.steps import Question, Refused
 from .call import Call, Task
 
 if TYPE_CHECKING:
@@ -19,8 +27,6 @@ if TYPE_CHECKING:
 
 def matrix(call: Call) -> None:
     """List one job for every target: the runner, the session, its command, its glibc and the keys of its caches."""
-    import msgspec
-
     from ..extras.ci import matrix
 
     context = _looked(call.selected(call.verb))
@@ -38,7 +44,6 @@ def matrix(call: Call) -> None:
 
 def generate(call: Call) -> int:
     """Write the workflow of a CI service, which calls the sessions; with --check show how it differs, and change nothing."""
-    from ..core import files
     from ..extras.ci import matrix
 
     context = _looked(call.context())
@@ -77,17 +82,12 @@ def _provider(name: str) -> Provider:
 def _looked(context: Context) -> Context:
     """Ask what jobs depend on: the repository and its lock."""
     from .. import pipeline
-    from ..core.steps import Question
 
     return pipeline.look(context, (Question("repository"), Question("lock")))
 
 
 def _jobs(call: Call, context: Context, provider: Provider) -> tuple[Job, ...]:
-    from msgspec.structs import replace
-
     from .. import pipeline
-    from ..catalog import targets
-    from ..core.steps import Refused
     from ..extras.ci import changes, matrix, runners
     from ..facts import lock
 
@@ -134,8 +134,6 @@ def _install(top: Path, layout: Layout) -> str:
 
 def _layout(context: Context) -> tuple[Path, Layout]:
     """Return the top of the git repository, and where things lie below it."""
-    from ..config import documents
-    from ..config.session_cache import FILE
     from ..extras.ci import matrix
     from ..facts import lock
     from ..project.manifest import NAMES

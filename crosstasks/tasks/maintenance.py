@@ -10,7 +10,9 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..core.errors import ConfigError, CrosstasksError, EngineFailed
+from msgspec.structs import replace
+
+from ..core.errors import ConfigError, CrosstasksError, EngineFailed, NoRoute
 from ..core.steps import Verb
 from ..reporting import streams
 from .call import Call, Task
@@ -70,10 +72,7 @@ def targets(call: Call) -> None:
 
 def _here(rows: Sequence[TargetRow], call: Call) -> tuple[TargetRow, ...]:
     """Plan for each target as if it were the only one, and say which route is taken, or why none is."""
-    from msgspec.structs import replace
-
     from .. import pipeline
-    from ..core.errors import NoRoute
 
     def way(triple: str, verb: Verb) -> str:
         try:
