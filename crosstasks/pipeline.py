@@ -90,7 +90,7 @@ def look(context: Context, questions: Iterable[Question] = FIRST) -> Context:
         return context
     with ThreadPoolExecutor(max_workers=len(new)) as pool:
         answers = dict(zip(new, pool.map(lambda question: ask(question, context.look, context.facts), new), strict=True))
-    return replace(context, facts=changed(context.facts, answers={**context.facts.answers, **answers}))
+    return replace(context, facts=context.facts.with_(answers))
 
 
 def make(target: str, verb: Verb, context: Context, *, lean: bool = False) -> tuple[Plan, Context]:

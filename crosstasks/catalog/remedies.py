@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from msgspec import Struct, convert
 
@@ -45,7 +44,7 @@ class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         matches = re.finditer(self.pattern, text, re.MULTILINE)
         words = list(dict.fromkeys(word for match in matches for word in match.groups() if word))
-        known = [package for word in words if (package := packages().get(word.lower()))]
+        known = [package for word in words if (package := _raw()["packages"].get(word.lower()))]
         package = next(iter(known), words[0] if words and self.name == "program-missing" else "lib…-dev")
         package = next((row.package for row in crates_in(lock) if package in row.brings), package)
         return self.remedy.replace("{package}", package).replace("{words}", ", ".join(words))
@@ -60,11 +59,6 @@ def _raw() -> dict[str, Any]:
 def remedies() -> tuple[Remedy, ...]:
     """Read the table that this copy of crosstasks ships."""
     return tuple(convert(row, Remedy) for row in _raw()["row"])
-
-
-def packages() -> Mapping[str, str]:
-    """Return Debian's packages, by what linkers, pkg-config and build scripts call what is missing."""
-    return cast("Mapping[str, str]", _raw()["packages"])
 
 
 class Crate(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -89,11 +83,6 @@ def crates_in(lock: str) -> tuple[Crate, ...]:
 
 _DEPENDENCY: Final = r'(?m)^name = "{}"\n(?:(?!\[\[package|name = ).*\n)*? "{}(?: [^"]*)?",$'
 """The row of Cargo.lock that has one crate depend on another."""
-
-
-def lines(lock: str) -> str:
-    """Return the value of `packages` that serves all crates of Cargo.lock (its text), with quotes; empty if none needs one."""
-    return ", ".join(f'"{row.package}"' for row in crates_in(lock))
 
 
 def find(text: str) -> tuple[Remedy, ...]:
@@ -123,7 +112,8 @@ def hint(text: str, lock: str = "") -> str:
     message = f"{rows[0].what}: {rows[0].advice(ESCAPES.sub('', text), lock)}"
     crates = crates_in(lock) if rows[0].name in LIBRARIES else ()
     more = len(crates) > 1 or any(row.package not in message for row in crates)
-    return f"{message}; {', '.join(row.name for row in crates)} in Cargo.lock: `packages = [{lines(lock)}]`" if more else message
+    names, packages = ", ".join(row.name for row in crates), ", ".join(f'"{row.package}"' for row in crates)
+    return f"{message}; {names} in Cargo.lock: `packages = [{packages}]`" if more else message
 
 
 def with_remedy(error: CrosstasksError) -> CrosstasksError:

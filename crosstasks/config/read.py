@@ -184,9 +184,6 @@ class Source(Struct, frozen=True, kw_only=True):
     path: str = ""
     keys: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self.name
-
 
 class Reader:
     """Gather values, the later ones over the earlier.

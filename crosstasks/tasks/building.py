@@ -98,4 +98,3 @@ TASKS: Final[Mapping[str, Task]] = {
     "tools.provision": Task(provision, ("target", "from_", "verb", "cross", "builder", "engine", "offline", "yes")),
     "tools.shell": Task(shell, ("target", "cross", "engine")),
 }
-"""The rows of this module, by the names of the tasks."""

@@ -162,4 +162,3 @@ TASKS: Final[Mapping[str, Task]] = {
     ),
     "ci.generate": Task(generate, ("provider", "check", "output", "target", "prefix")),
 }
-"""The rows of this module, by the names of the tasks."""

@@ -199,4 +199,3 @@ TASKS: Final[Mapping[str, Task]] = {
     "emulation.install": Task(install, ("platform", "source", "engine", "offline")),
     "emulation.uninstall": Task(uninstall, ("platform", "engine")),
 }
-"""The rows of this module, by the names of the tasks."""

@@ -63,4 +63,3 @@ TASKS: Final[Mapping[str, Task]] = {
     "offline.bundle": Task(bundle, ("to", "target", "platform", "format", "cross", "builder", "engine")),
     "offline.mirror": Task(mirror, ("to", "target", "platform", "format", "cross", "engine")),
 }
-"""The rows of this module, by the names of the tasks."""

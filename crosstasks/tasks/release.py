@@ -296,4 +296,3 @@ TASKS: Final[Mapping[str, Task]] = {
     "release.publish": Task(publish, ("dry_run", "yes", *RELEASE_OPTIONS)),
     "release.all": Task(everything, ("bump", "dry_run", "yes", *OVERRIDES, *RELEASE_OPTIONS, "jobs")),
 }
-"""The rows of this module, by the names of the tasks."""
