@@ -200,19 +200,10 @@ def runs_in_container(triple: str) -> bool:
 
 
 @cache
-def _raw() -> Mapping[str, Mapping[str, Any]]:
-    return tomllib.loads(Path(__file__).with_name("targets.toml").read_text("utf-8"))
-
-
-@cache
 def builtin() -> Mapping[str, Target]:
     """Return every target that comes along, by its triple."""
-    return {triple: _row(triple, row) for triple, row in _raw().items()}
-
-
-@cache
-def _names() -> Mapping[str, str]:
-    return {name: triple for triple, row in _raw().items() for name in (triple, *row["aliases"].split())}
+    rows = tomllib.loads(Path(__file__).with_name("targets.toml").read_text("utf-8"))
+    return {triple: _row(triple, row) for triple, row in rows.items()}
 
 
 _FROM_FILES: Final[dict[str, Target]] = {}
@@ -221,9 +212,9 @@ _FROM_FILES: Final[dict[str, Target]] = {}
 
 def declare(target: Target) -> None:
     """Add a target that the catalogue does not have, or read anew from the same file; another one of the name is a ConfigError."""
-    other = _names().get(target.triple) or (_FROM_FILES[target.triple].specification if target.triple in _FROM_FILES else "")
-    if other and other != target.specification:
-        why = f"{target.triple!r} is the name of {other}"
+    other = catalogue().get(names().get(target.triple, ""))
+    if other and other.specification != target.specification:
+        why = f"{target.triple!r} is the name of {other.specification or other.triple}"
         raise ConfigError(f"{target.specification} has the name of another target", why=why, hint="give the file another name")
     _FROM_FILES[target.triple] = target
 
@@ -235,7 +226,7 @@ def catalogue() -> Mapping[str, Target]:
 
 def names() -> Mapping[str, str]:
     """Return the triple of every name, a triple or an alias."""
-    return {**_names(), **{triple: triple for triple in _FROM_FILES}} if _FROM_FILES else _names()
+    return {name: row.triple for row in catalogue().values() for name in (row.triple, *row.aliases)}
 
 
 def _row(triple: str, row: Mapping[str, Any]) -> Target:
@@ -291,10 +282,11 @@ def _images(row: Mapping[str, Any]) -> Mapping[str, Image]:
 
 def find(name: str) -> Target:
     """Return the target of a triple or an alias; where there is none, a ConfigError names the likely ones."""
-    triple = names().get(name)
-    if triple is None:
+    rows = catalogue()
+    row = rows.get(name) or rows.get(names().get(name, ""))
+    if row is None:
         raise ConfigError(f"no target is called {name!r}", why=likely(name), hint="`crosstasks tools.targets` lists all")
-    return catalogue()[triple]
+    return row
 
 
 def likely(name: str) -> str:
