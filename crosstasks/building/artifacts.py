@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..catalog.targets import Target
 from ..clients import process
 from ..core import files
 from ..core.errors import VerificationFailed
 from ..core.steps import Diagnostic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from ..catalog.targets import Target
 
 INSIDE: Final = "/target"
 """Where cross mounts the target folder, and so what its cargo writes in messages."""

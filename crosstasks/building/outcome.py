@@ -18,22 +18,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from msgspec import Struct
 
 from ..catalog import remedies
 from ..catalog.targets import runs_in_container
 from ..clients import docker_sdk
-from ..clients.engines import RUN
+from ..clients.engines import RUN, EngineClient
 from ..core import errors
 from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, ToolMissing, without_colours
 from ..core.results import Container
 from ..facts.engine import Engine, identity, platform
-
-if TYPE_CHECKING:
-    from ..clients.engines import EngineClient
-
 
 CARGO_MARK: Final = "cargo.mark"
 RUSTUP_MARK: Final = "rustup.mark"

@@ -11,14 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..core import references
 from ..core.errors import ImageFailed, Interrupted
-
-if TYPE_CHECKING:
-    from ..core.steps import Say
-
+from ..core.steps import Say
 
 T = TypeVar("T")
 

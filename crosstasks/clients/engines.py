@@ -18,17 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..core.errors import EngineFailed, ToolMissing
-from ..facts.engine import start, table, words
+from ..core.steps import Done, Runner, Say
+from ..facts.engine import Engine, start, table, words
 from . import docker_sdk, process
 from .docker_sdk import failure
-
-if TYPE_CHECKING:
-    from ..core.steps import Done, Runner, Say
-    from ..facts.engine import Engine
-
 
 RUN: Final = "crosstasks.run"
 OWNER: Final = "crosstasks.owner"

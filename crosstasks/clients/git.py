@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from ..core import files
 from ..core.errors import ConfigError, CrosstasksError
-
-if TYPE_CHECKING:
-    from ..core.steps import Done, Env, Runner
+from ..core.steps import Done, Env, Runner
 
 FORMAT: Final = "%H%x00%ct%x00%s"
 TAGS: Final = "%(refname:strip=2)%00%(objectname)%00%(*objectname)"

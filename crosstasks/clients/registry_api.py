@@ -21,15 +21,13 @@ from urllib.parse import urljoin, urlsplit
 
 from ..core import references
 from ..core.errors import SHAPE, ConfigError, CrosstasksError, EngineFailed, ImageFailed, UnknownRegistry
-from ..facts.engine import LOCAL
+from ..facts.engine import LOCAL, Engine
 from ..facts.registry import ASK, INDEXES
 from . import docker_sdk, network
 from .docker_sdk import with_timeout
 
 if TYPE_CHECKING:
     from requests import Response, Session
-
-    from ..facts.engine import Engine
 
 LOG_INS: Final = {references.HUB: "docker.io"}
 """Docker Hub is logged in to under another name than it is asked by."""

@@ -7,22 +7,20 @@ A fact's module has ``ask``, which is lent a ``Look``; where a program or a file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from ..core.errors import CrosstasksError, DiskFull
 from ..core.looking import Asker, BaseFacts, Look, absent
 from ..core.steps import About, Absent, Question
 from ..project import repository
+from ..project.repository import Repository
 from . import builders, debian, emulation, engine, host, inventory, lock, probes, registry, rustup, sdks
-
-if TYPE_CHECKING:
-    from ..project.repository import Repository
-    from .builders import Builders
-    from .emulation import Emulation
-    from .engine import Engine
-    from .host import Host
-    from .inventory import Inventory
-    from .rustup import Rustup
+from .builders import Builders
+from .emulation import Emulation
+from .engine import Engine
+from .host import Host
+from .inventory import Inventory
+from .rustup import Rustup
 
 
 class Facts(BaseFacts, frozen=True, kw_only=True):

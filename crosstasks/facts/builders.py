@@ -11,17 +11,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ..core import cache, looking
 from ..core.errors import CrosstasksError
-from ..core.steps import Absent, Done, Env
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Absent, Done, Env, Question
 
 Kind: TypeAlias = Literal["cross", "cargo-zigbuild", "zig", "cargo-nextest", "cargo"]
 Place: TypeAlias = Literal["PATH", "cache"]

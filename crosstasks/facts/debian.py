@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from ..catalog.recipes import SUITE
 from ..catalog.targets import catalogue
 from ..core import looking
+from ..core.looking import BaseFacts, Look, Versions
 from ..core.steps import Absent, Question
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look, Versions
-    from .host import Host
+from .host import Host
 
 
 class Debian(Struct, frozen=True, kw_only=True):

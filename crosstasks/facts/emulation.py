@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..catalog.targets import ARCHES
 from ..core import files
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Question
 
 ASK: Final = "proc/sys/fs/binfmt_misc"
 

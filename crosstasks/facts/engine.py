@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
@@ -15,11 +15,8 @@ from ..catalog.machines import arch
 from ..catalog.targets import OCI_ARCH
 from ..core import looking
 from ..core.errors import SHAPE, CrosstasksError
-from ..core.steps import Absent, Done
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look, Platform
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look, Platform
+from ..core.steps import Absent, Done, Question
 
 LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from ..catalog.machines import host_libc, host_triple
 from ..core import files
-from ..core.steps import Absent
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look, Platform
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look, Platform
+from ..core.steps import Absent, Question
 
 
 class Host(Struct, frozen=True, kw_only=True):

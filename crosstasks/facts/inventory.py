@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,10 +12,8 @@ from msgspec import Struct
 from ..catalog.ingredients import Toolchain
 from ..catalog.targets import find
 from ..core import cache, looking
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Question
 
 MARKER: Final = ".crosstasks.json"
 

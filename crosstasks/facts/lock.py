@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, structs
 
 from ..core import looking, toml_file
 from ..core.errors import ConfigError
+from ..core.looking import BaseFacts, Look
 from ..core.steps import Absent, Question
 from .engine import Engine
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
 
 FILE: Final = "crosstasks.lock"
 NO_ENGINE: Final = "none"

@@ -14,20 +14,17 @@ import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from ..catalog.targets import ARCHES
 from ..core import files, looking
 from ..core.errors import CrosstasksError
-from ..core.steps import Absent
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Absent, Done, Question
 from .engine import Engine, words
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Done, Question
-    from .host import Host
+from .host import Host
 
 CODE: Final = 42
 """What the program ends with; engines and kernels say 1, 125, 126, 127, or 128 and a signal."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
 from ..core import looking
 from ..core.errors import SHAPE
+from ..core.looking import BaseFacts, Look
 from ..core.steps import Absent, Question
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
 
 
 class RegistryImage(Struct, frozen=True, kw_only=True):

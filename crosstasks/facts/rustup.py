@@ -11,19 +11,16 @@ import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
 from ..catalog.ingredients import Toolchain, identity
 from ..core import files, looking, toml_file
 from ..core.errors import CrosstasksError
-from ..core.steps import Absent, Done
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Absent, Done, Question
 from ..project import manifest
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
 
 
 class Channel(Struct, frozen=True, kw_only=True):

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from ..core import files
-from ..core.steps import Absent
-
-if TYPE_CHECKING:
-    from ..core.looking import BaseFacts, Look
-    from ..core.steps import Question
+from ..core.looking import BaseFacts, Look
+from ..core.steps import Absent, Question
 
 XWIN: Final = "XWIN_CACHE_DIR"
 """Where cargo-xwin keeps what it has fetched from Microsoft (its README, "Customization")."""

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from ..catalog import recipes
-from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, RegisterEmulator, Runner, Tool, first
+from ..catalog.ingredients import BuildImage, Emulator, PullImage, Questions, Recipe, RegisterEmulator, Runner, Tool, first
 from ..catalog.pins import pins
-from ..catalog.targets import ARCHES
+from ..catalog.targets import ARCHES, Target
 from ..core.steps import RUNNING, Absent, Question
+from ..facts import Facts
 from ..facts.engine import Engine, LocalImage
 from ..facts.probes import PLATFORMS, EmulationTest, doubtful
+from ..facts.registry import RegistryImage
 from . import tools
-
-if TYPE_CHECKING:
-    from ..catalog.ingredients import Recipe
-    from ..catalog.targets import Target
-    from ..facts import Facts
-    from ..facts.registry import RegistryImage
-    from .request import Request
+from .request import Request
 
 Mode: TypeAlias = Literal["auto", "install", "never"]
 Source: TypeAlias = Literal["image", "build", "package"]

@@ -16,28 +16,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..catalog import recipes
 from ..catalog.ingredients import BuildImage, Image, PullImage, Questions, Recipe, first
 from ..catalog.machines import MACHINES
 from ..catalog.pins import pins
 from ..catalog.recipes import SUITE, SUITES
-from ..catalog.targets import default_image
+from ..catalog.targets import Target, default_image
 from ..core import references
 from ..core.errors import ConfigError
 from ..core.steps import Absent, Question
-from ..facts import lock
+from ..facts import Facts, lock
 from ..facts.debian import MissingPackages, question
 from ..facts.engine import LocalImage
+from ..facts.inventory import BundleImage
 from ..facts.registry import RegistryImage
-
-if TYPE_CHECKING:
-    from ..catalog.targets import Target
-    from ..facts import Facts
-    from ..facts.inventory import BundleImage
-    from .request import Request
-
+from .request import Request
 
 BASE_GLIBC: Final[Mapping[str, str]] = {
     # The base of cross's images and the glibc in it, from each distribution's release.

@@ -19,24 +19,21 @@ from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from itertools import product
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from ..catalog.ingredients import Questions, Tool, Toolchain
 from ..catalog.machines import BY_TRIPLE, MACHINES
+from ..catalog.targets import Target
 from ..config.read import FILE
 from ..core import versions
 from ..core.steps import NEXTEST, Absent, Question
+from ..facts import Facts
 from ..facts.engine import Engine
 from ..facts.probes import PLACES, doubtful
 from ..facts.rustup import Rustup
 from . import emulators, images, toolchains, tools
+from .request import Request
 from .route import Builder, Candidate, Outcome, assemble, oldest_for_zig
-
-if TYPE_CHECKING:
-    from ..catalog.targets import Target
-    from ..facts import Facts
-    from .request import Request
-
 
 FOREIGN_PLATFORM: Final = "linux/amd64"
 """What may be emulated: all images of cross are for it."""

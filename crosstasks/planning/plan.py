@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
+from ..catalog.ingredients import Provision, Questions
+from ..catalog.targets import Target
 from ..core import versions
 from ..core.about import SCHEMA_VERSION
 from ..core.errors import BuildFailed, ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, TimedOut, ToolDamaged
 from ..core.steps import Absent, Failure, Refused, Verb
-from ..facts import NETWORK
+from ..facts import NETWORK, Facts
 from ..facts.engine import INSTALL
 from ..facts.lock import HINT
 from .ladder import ladder
+from .request import Request
 from .route import Candidate, Isolation, Outcome, Route, alike, better, differs_from_lock
 from .toolchains import INSTEAD
-
-if TYPE_CHECKING:
-    from ..catalog.ingredients import Provision, Questions
-    from ..catalog.targets import Target
-    from ..facts import Facts
-    from .request import Request
 
 
 class Promise(Struct, frozen=True, kw_only=True):

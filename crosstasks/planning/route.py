@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog import recipes
 from ..catalog.ingredients import Emulator, Image, Provision, Questions, Runner, Tool, Toolchain, all_open
-from ..catalog.targets import default_image
+from ..catalog.targets import Target, default_image
 from ..core import references, versions
 from ..core.steps import RUNNING, Absent, Refused
 from ..facts.inventory import BUNDLE_PREFIX
 from ..facts.lock import HINT, LockRow, differs
-
-if TYPE_CHECKING:
-    from ..catalog.targets import Target
-    from .request import Request
-
+from .request import Request
 
 Isolation: TypeAlias = Literal["container", "host"]
 

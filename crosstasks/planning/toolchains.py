@@ -27,7 +27,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import structs
 
@@ -36,14 +36,12 @@ from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
 from ..core import versions
 from ..core.steps import Absent, Question
+from ..facts import Facts
 from ..facts.debian import Debian, rust_question
+from ..facts.host import Host
 from ..facts.rustup import GLIBC, Channel, Rustup
 from . import tools
-
-if TYPE_CHECKING:
-    from ..facts import Facts
-    from ..facts.host import Host
-    from .request import Request, RustRequest
+from .request import Request, RustRequest
 
 DEBIAN_GLIBC: Final = "2.36"
 """What rustc of Debian 12's packages needs: libLLVM imports arc4random@GLIBC_2.36 (readelf -V)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from ..catalog.ingredients import (
     BringGlibc,
@@ -20,15 +20,13 @@ from ..catalog.ingredients import (
 from ..catalog.machines import host_triple
 from ..catalog.recipes import SUITE
 from ..clients import engines
+from ..context import Context
 from ..core import cache
 from ..core.steps import Question
 from ..facts.engine import Engine
 from ..planning.toolchains import DEBIAN_GLIBC, runs
 from ..reporting import progress
 from . import emulation, image, rust_packages, toolchain, tools
-
-if TYPE_CHECKING:
-    from ..context import Context
 
 
 def take(step: Provision, context: Context) -> None:

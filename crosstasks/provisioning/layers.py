@@ -8,16 +8,14 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from msgspec import Struct
 
 from ..clients.debian.deb import members
+from ..clients.debian.index import Package
 from ..core import files
 from ..core.errors import ImageFailed
-
-if TYPE_CHECKING:
-    from ..clients.debian.index import Package
 
 FORMAT: Final = 1
 """Of layers: whoever changes how a package's files are written makes it another."""

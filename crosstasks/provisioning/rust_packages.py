@@ -5,29 +5,27 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..catalog.machines import BY_TRIPLE
 from ..catalog.targets import catalogue
+from ..clients.debian import Archive
 from ..clients.debian.deb import members
 from ..clients.debian.index import Package, megabytes
 from ..core import files, versions
 from ..core.errors import ToolMissing
+from ..core.steps import Runner, Say
 from ..facts.debian import RUSTC, SOURCE, STD, plain, release
 from .toolchain import BUILD_STD, addition, contents, mark, missing, path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from tarfile import TarInfo
-
-    from ..catalog.ingredients import InstallToolchain, Toolchain
-    from ..clients.debian import Archive
-    from ..core.steps import Runner, Say
 
     Members = Iterable[tuple[TarInfo, IO[bytes] | None]]
 

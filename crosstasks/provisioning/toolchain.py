@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -23,11 +23,9 @@ from msgspec import Struct, structs
 from ..catalog.ingredients import InstallToolchain, Toolchain
 from ..core import cache, files
 from ..core.errors import ToolMissing
+from ..core.steps import Done, Env, Runner, Say
 from ..facts import inventory
 from ..facts.rustup import GLIBC
-
-if TYPE_CHECKING:
-    from ..core.steps import Done, Env, Runner, Say
 
 SOURCE: Final = "lib/rustlib/src/rust/library"
 

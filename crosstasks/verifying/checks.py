@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import IO, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog.targets import STATIC_PIE, Target, loader
+from ..config.options import VerifyCheck
 from ..core import results, versions
 from . import verify
 from .headers import members
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from ..config.options import VerifyCheck
 
 SHORTEST: Final = 4
 """Folders with shorter names, such as ``/`` as a home, are in every file."""

@@ -10,14 +10,12 @@ What is counted in a file is never trusted: every list has an end of ours, and e
 from __future__ import annotations
 
 import struct
-from typing import IO, TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Final
 
 from msgspec.structs import replace
 
 from ..core.results import Artifact
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 MOST: Final = 4096
 """How many sections, commands, libraries, imports or exports are read."""

@@ -6,19 +6,17 @@ import shlex
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from ..catalog.targets import OCI_ARCH, Target, catalogue, default_image, variable
 from ..clients import engines
+from ..context import Context
 from ..core import files, versions
 from ..core.errors import CrosstasksError, EngineFailed, TimedOut, ToolMissing
 from ..facts.engine import Engine
 from .checks import Answer, Subject, Unchecked
-
-if TYPE_CHECKING:
-    from ..context import Context
 
 INSIDE: Final = "/smoke"
 """Where a container sees the program's folder, which it cannot write to."""

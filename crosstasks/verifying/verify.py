@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from msgspec.structs import replace
 
-from ..catalog.targets import catalogue
+from ..catalog.targets import Target, catalogue
 from ..core import files, versions
 from ..core.errors import SHAPE, VerificationFailed
 from ..core.results import Artifact
 from .headers import MAGIC, at, coff, macho, members, pe, wasm
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from ..catalog.targets import Target
-
 
 _ABI: Final[Mapping[str, tuple[int, Mapping[int, str]]]] = {
     # machine -> the bits of e_flags that tell, and what they say

@@ -19,21 +19,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from ...core import cache, files
 from ...core.errors import ToolMissing
+from ...core.steps import Say
 from . import fetch, resolve
-from .index import Offered, Package, megabytes
+from .fetch import Web
+from .index import Index, Offered, Package, megabytes
 from .lists import Lists
 from .resolve import ALL, version_key
-
-if TYPE_CHECKING:
-    from ...core.steps import Say
-    from .fetch import Web
-    from .index import Index
 
 LIKE: Final = 3
 """Letters that a name shares with one that was likely meant."""

@@ -29,16 +29,14 @@ from msgspec.structs import replace
 from ...catalog import recipes
 from ...core import cache, files, looking
 from ...core.errors import ToolMissing
+from ...core.steps import Say
 from . import fetch, index, release
-from .release import Entry
+from .fetch import Web
+from .release import Entry, Release
 from .resolve import ALL
 
 if TYPE_CHECKING:
     from pysequoia import Cert
-
-    from ...core.steps import Say
-    from .fetch import Web
-    from .release import Release
 
 FRESH: Final = 24 * 3600
 """Seconds that lists are taken for current."""

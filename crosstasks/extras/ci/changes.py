@@ -20,15 +20,18 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, structs
 
 from ... import pipeline
 from ...clients import git
 from ...config import documents
+from ...config.configuration import Config
+from ...config.options import TargetOptions
 from ...config.read import Source
 from ...config.session_cache import FILE
+from ...context import Context
 from ...core import toml_file
 from ...core.errors import ConfigError, NothingSelected, ToolMissing
 from ...core.steps import TESTING, Question, Verb
@@ -36,11 +39,6 @@ from ...core.toml_file import table
 from ...project import manifest
 from ...project.manifest import dependencies
 from ...project.repository import metadata
-
-if TYPE_CHECKING:
-    from ...config.configuration import Config
-    from ...config.options import TargetOptions
-    from ...context import Context
 
 T = TypeVar("T")
 

@@ -8,13 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ...catalog import targets
 from ...catalog.pins import pins
+from ...catalog.targets import Target
 from ...config.session_cache import session_name
 from ...core.about import PACKAGE
 from ...core.errors import ConfigError, NoRoute
@@ -24,9 +25,6 @@ from ...planning.route import Isolation, Route
 from ...reporting import progress
 from . import runners
 from .runners import Platform, Project, Provider
-
-if TYPE_CHECKING:
-    from ...catalog.targets import Target
 
 LABELS: Final[Mapping[Provider, Mapping[str, str]]] = {
     "github": {

@@ -8,10 +8,12 @@ what the user names (a mirror, an image) for the machine's own platform. Nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ...catalog import machines, targets
 from ...catalog.ingredients import MOVING
+from ...catalog.targets import Target
+from ...config.configuration import Config
 from ...core.errors import CrosstasksError
 from ...core.steps import Absent, Question, Verb
 from ...facts import Facts
@@ -21,18 +23,14 @@ from ...facts.emulation import Emulation
 from ...facts.engine import INSTALL, Engine
 from ...facts.host import Host
 from ...facts.inventory import Inventory
+from ...facts.lock import Lock
 from ...facts.probes import SharedFolder
 from ...facts.registry import RegistryImage
 from ...facts.rustup import Channel
 from ...facts.sdks import Sdks, Xwin
 from ...planning import plan, request
 from ...planning.plan import Plan
-
-if TYPE_CHECKING:
-    from ...catalog.targets import Target
-    from ...config.configuration import Config
-    from ...facts.lock import Lock
-    from ...project.repository import Repository
+from ...project.repository import Repository
 
 Provider: TypeAlias = Literal["github", "gitlab"]
 Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]

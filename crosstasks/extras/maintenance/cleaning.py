@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -23,17 +23,15 @@ from ...building.commands import STARTERS
 from ...clients import engines
 from ...clients.engines import OWNER, is_abandoned
 from ...config import documents
+from ...context import Context
 from ...core import cache, toml_file
 from ...core.errors import ConfigError, CrosstasksError, NoRoute
 from ...core.steps import Absent, Question, Verb
+from ...facts.engine import Engine
 from ...planning.route import Route
 from ...project import manifest, repository
 from ...project.repository import Repository
 from ...reporting import report
-
-if TYPE_CHECKING:
-    from ...context import Context
-    from ...facts.engine import Engine
 
 LABEL: Final = "crosstasks.image"
 """What every image built here carries, with its tag (``Recipe.labels`` in catalog/ingredients.py)."""

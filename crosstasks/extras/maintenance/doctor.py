@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from ... import parts, pipeline
 from ...catalog import targets
 from ...config import configuration
+from ...context import Context
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question
+from ...facts import Facts
 from ...facts.debian import Debian, architecture, rust_question
 from ...facts.emulation import Emulation
 from ...facts.engine import Engine
@@ -28,10 +30,6 @@ from ...planning.plan import Plan
 from ...project.repository import Repository
 from ...reporting import report
 from ...reporting.progress import align, step_words
-
-if TYPE_CHECKING:
-    from ...context import Context
-    from ...facts import Facts
 
 State: TypeAlias = Literal["ok", "missing", "warning"]
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ... import pipeline, provisioning
+from ...catalog.ingredients import Emulator
+from ...context import Context
 from ...core.errors import ConfigError, CrosstasksError, EmulationFailed
 from ...core.steps import Absent, Failure, Question
-from ...facts import probes
+from ...facts import Facts, probes
 from ...facts.emulation import MOUNT, Emulation, Registration, fault
+from ...facts.engine import Engine
 from ...facts.probes import PLATFORMS, EmulationTest
 from ...planning.emulators import SOURCES, Source, source_of
 from ...planning.plan import LAST
 from ...provisioning import emulation
 from ...reporting import progress, report
-
-if TYPE_CHECKING:
-    from ...catalog.ingredients import Emulator
-    from ...context import Context
-    from ...facts import Facts
-    from ...facts.engine import Engine
 
 
 class Row(Struct, frozen=True, kw_only=True):

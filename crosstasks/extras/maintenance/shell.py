@@ -7,18 +7,16 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ... import pipeline
 from ...building import commands, dependencies, environment, run
 from ...clients import engines, process
+from ...context import Context
 from ...core import files
 from ...core.errors import ConfigError, EngineFailed, NoRoute
+from ...planning.route import Route
 from ...reporting import streams
-
-if TYPE_CHECKING:
-    from ...context import Context
-    from ...planning.route import Route
 
 START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh'
 """As cross does, the toolchain is put behind everything of the image."""

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from io import SEEK_END, BytesIO
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType, SimpleNamespace
-from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import IO, Final, Literal, TypeAlias, cast
 
 import msgspec
 from isal import isal_zlib
@@ -32,15 +32,13 @@ from msgspec import Struct
 
 from ...building import dependencies
 from ...clients import engines
+from ...context import Context
 from ...core import cache, files
 from ...core.errors import ConfigError
 from ...facts.inventory import BundleImage
+from ...planning.route import Route
 from ...project.repository import Repository
 from ...provisioning import toolchain
-
-if TYPE_CHECKING:
-    from ...context import Context
-    from ...planning.route import Route
 
 MANIFEST: Final = "crosstasks.json"
 

@@ -12,40 +12,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import structs
 
 from ... import pipeline, provisioning
 from ...catalog import recipes
-from ...catalog.ingredients import CompileCross, InstallToolchain, InstallWheels, Tool
+from ...catalog.ingredients import CompileCross, Image, InstallToolchain, InstallWheels, Provision, Tool
 from ...catalog.machines import MACHINES
 from ...catalog.targets import OCI_ARCH
 from ...clients import engines
-from ...context import on_platform
+from ...context import Context, on_platform
 from ...core import cache, files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError, EngineFailed, ImageFailed, NoRoute, ToolMissing
+from ...core.steps import Verb
 from ...facts import inventory
 from ...facts.engine import Engine, identity
 from ...facts.inventory import BUNDLE_PREFIX, IMAGES, BundleImage
 from ...facts.lock import platform as engine_platform
 from ...planning import tools
+from ...planning.plan import Plan
+from ...planning.request import Request
+from ...planning.route import Route
 from ...provisioning import cache_check, toolchain
 from ...provisioning.tools import PROGRAMS
 from ...reporting import progress, report
 from . import bundle
-from .bundle import Kind, Manifest
-
-if TYPE_CHECKING:
-    from ...catalog.ingredients import Image, Provision
-    from ...context import Context
-    from ...core.steps import Verb
-    from ...planning.plan import Plan
-    from ...planning.request import Request
-    from ...planning.route import Route
-    from .bundle import Member
+from .bundle import Kind, Manifest, Member
 
 
 def make(context: Context, names: Sequence[str], platforms: Sequence[str], to: Path) -> Manifest:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct, to_builtins
 
@@ -20,7 +20,7 @@ from ... import pipeline
 from ...catalog import pins, targets
 from ...catalog.ingredients import MOVING
 from ...clients import registry_api
-from ...context import on_platform
+from ...context import Context, on_platform
 from ...core import files, references
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Absent, Question
@@ -32,9 +32,6 @@ from ...facts.rustup import Channel, RustupServer
 from ...planning.plan import NO_PLAN
 from ...planning.route import compare_rows, lock_row
 from ...reporting.progress import align
-
-if TYPE_CHECKING:
-    from ...context import Context
 
 
 class Difference(Struct, frozen=True, kw_only=True):

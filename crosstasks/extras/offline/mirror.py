@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ... import pipeline, provisioning
 from ...catalog import recipes, targets
 from ...catalog.ingredients import Image
 from ...clients import engines
+from ...context import Context
 from ...core import cache, references
 from ...core.errors import ConfigError, ImageFailed
-from ...core.steps import Absent
-from ...facts import lock
+from ...core.steps import Absent, Question
+from ...facts import Facts, lock
 from ...planning import request
 from ...planning.images import Search
+from ...planning.request import Request
 from ...reporting import progress
 from ...reporting.progress import align
 from . import registry_copy
-
-if TYPE_CHECKING:
-    from ...context import Context
-    from ...core.steps import Question
-    from ...facts import Facts
-    from ...planning.request import Request
-    from .registry_copy import Copy
+from .registry_copy import Copy
 
 SOURCES: Final = ("upstream", "build")
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, Any, Final, cast
 from urllib.parse import urljoin
 
 from msgspec import Struct
@@ -22,10 +22,8 @@ from msgspec import Struct
 from ...clients.registry_api import RegistryClient, digest, digest_error, translate_errors
 from ...core import files
 from ...core.errors import ImageFailed
+from ...core.steps import Say
 from ...facts.registry import ASK, INDEXES, MANIFESTS, platform
-
-if TYPE_CHECKING:
-    from ...core.steps import Say
 
 STALL: Final = 120.0
 """Seconds without a byte after which a copy has failed."""

@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from ...config.options import Release
 from ...core import cache, files
 from ...core.errors import ConfigError, CrosstasksError
 
 if TYPE_CHECKING:
-    from ...config.options import Release
     from .product import Product
 
 

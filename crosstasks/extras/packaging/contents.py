@@ -5,11 +5,11 @@ from __future__ import annotations
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -17,9 +17,6 @@ from ...catalog.targets import Target, catalogue
 from ...core import cache, files
 from ...core.errors import NothingSelected, VerificationFailed
 from ...verifying.checks import section, sections
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 SUFFIXES: Final = (".tar.gz", ".tgz", ".zip")
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ...config.documents import likely
+from ...config.options import Release
 from ...core.errors import ConfigError
 from ...core.toml_file import read, table
-
-if TYPE_CHECKING:
-    from ...config.options import Release
-    from ...project.manifest import Package
-    from ...project.repository import Repository
+from ...project.manifest import Package
+from ...project.repository import Repository
 
 
 class Crate(Struct, frozen=True, kw_only=True):

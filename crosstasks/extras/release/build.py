@@ -24,6 +24,9 @@ from ...context import Context, Extra
 from ...core import files
 from ...core.about import __version__
 from ...core.errors import ConfigError, CrosstasksError
+from ...core.results import Artifact
+from ...core.steps import Env
+from ...planning.plan import Plan
 from ...provisioning import cache_check
 from ..packaging import archive, sbom
 from ..packaging.archive import Entry
@@ -32,9 +35,6 @@ from . import dist
 from .dist import File, Part, Program
 
 if TYPE_CHECKING:
-    from ...core.results import Artifact
-    from ...core.steps import Env
-    from ...planning.plan import Plan
     from ..packaging.product import Product
     from .context import ReleaseContext
 

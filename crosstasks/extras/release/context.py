@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...clients import git
+from ...clients.git import Git
 from ...config.documents import likely
+from ...context import Context
 from ...core.errors import ConfigError
 from ..packaging import product
-
-if TYPE_CHECKING:
-    from ...clients.git import Git
-    from ...context import Context
-    from ..packaging.product import Crate, Product
+from ..packaging.product import Crate, Product
 
 PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry")
 """What ``--skip`` may leave out; the last three are the places to publish to."""

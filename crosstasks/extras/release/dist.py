@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from ...catalog.targets import catalogue
+from ...config.configuration import Config
 from ...core import cache, files, versions
 from ...core.about import SCHEMA_VERSION, __version__
 from ...core.errors import CrosstasksError
@@ -26,7 +27,6 @@ from ..packaging import archive
 from ..packaging.contents import SUMS, checksums, is_of
 
 if TYPE_CHECKING:
-    from ...config.configuration import Config
     from ..packaging.product import Product
     from .context import ReleaseContext
 

@@ -20,10 +20,10 @@ from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Command, Step
 from ...project import manifest
 from ..packaging import archive, product
+from ..packaging.product import Crate
 from . import version
 
 if TYPE_CHECKING:
-    from ..packaging.product import Crate
     from .context import ReleaseContext
 
 

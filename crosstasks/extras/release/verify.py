@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,9 @@ from msgspec.structs import replace
 
 from ...building import dependencies
 from ...clients import git
+from ...context import Context
 from ...core.errors import ConfigError, CrosstasksError, VerificationFailed
+from ...core.steps import Done
 from ...facts.rustup import Rustup
 from ...reporting import report
 from ...reporting.progress import align
@@ -24,18 +27,12 @@ from ...verifying.checks import CHECKS, NO_PROMISE, Answer, Promise, Subject, Un
 from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
 from ..packaging import contents
-from ..packaging.contents import Difference, differences
+from ..packaging.contents import Difference, Package, differences
 from .dist import artifacts, promised_glibc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-
-    from ...context import Context
-    from ...core.steps import Done
-    from ..packaging.contents import Package
-
     Packager: TypeAlias = Callable[[Path], None]
-    """Build the Rust repository in a folder, and package it into the one that ``DIST`` names."""
+    "Build the Rust repository in a folder, and package it into the one that ``DIST`` names."
 
 State = Literal["ok", "failed", "unchecked", "off"]
 
