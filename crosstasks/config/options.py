@@ -14,6 +14,9 @@ Next: TypeAlias = Literal["0.2.5", "0.2.4", "git", "zigbuild"]
 Builder: TypeAlias = Literal["auto", "cross", "zigbuild", "cargo", "xwin"]
 ImageSource: TypeAlias = Literal["local", "mirror", "upstream", "bundle", "build", "base"]
 ToolchainSource: TypeAlias = Literal["user", "cache", "rustup", "debian"]
+ReleasePart: TypeAlias = Literal["changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry"]
+"""What ``--skip`` may leave out; the last three are the places to publish to."""
+
 VerifyCheck: TypeAlias = Literal["format", "interpreter", "glibc", "static", "stack", "relro", "pie", "paths", "smoke"]
 Variable: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -143,9 +146,7 @@ class Release(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
             ["completions/*", "man/hello.1"],
         ),
     ] = ()
-    skip: Annotated[
-        tuple[str, ...], _meta("Parts of a release that are left out: `changelog`, `sbom`, `hooks`, …; `--skip` adds to it.", ["sbom"])
-    ] = ()
+    skip: Annotated[tuple[ReleasePart, ...], _meta("Parts of a release that are left out; `--skip` adds to it.", ["sbom"])] = ()
     auditable: Annotated[
         Literal["auto", "never", "always"],
         _meta(

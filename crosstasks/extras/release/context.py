@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from ...clients import git
 from ...clients.git import Git
 from ...config.documents import likely
+from ...config.options import ReleasePart
 from ...context import Context
 from ...core.errors import ConfigError
 from ..packaging import product
 from ..packaging.product import Crate, Product
 
-PARTS: Final = ("changelog", "tag", "sbom", "hooks", "verify", "publish", "directory", "github", "registry")
-"""What ``--skip`` may leave out; the last three are the places to publish to."""
+PARTS: Final = get_args(ReleasePart)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] 
         ConfigError: no repository, no commit, no such package, or no such part to skip.
     """
     options = context.config.release
-    left_out = parts_to_skip((*options.skip, *skip))
+    left_out = frozenset(options.skip) | parts_to_skip(skip)
     root = Path(context.repository.root)
     state = git.look(
         root,

@@ -442,6 +442,13 @@ def test_all_problems_at_once(problems):
         ("target = { aarch64 = { imgae = 3 } }", "crosstasks.toml:2: target.aarch64.imgae: unknown option, perhaps 'image'"),
         ("[[target]]", "crosstasks.toml:2: target: must be a table that holds one for each target"),
         ("release = []", "crosstasks.toml:2: release: must be a table"),
+        (
+            '[release]\nskip = ["sbmo"]',
+            (
+                "crosstasks.toml:3: release.skip[0]: 'sbmo' is not one of 'changelog', 'directory', 'github', 'hooks', 'publish', 'registry', "
+                "'sbom', 'tag', 'verify', perhaps 'sbom'"
+            ),
+        ),
         ("strict = 3", "crosstasks.toml:2: strict: must be true or false or 'auto', not a whole number"),
         ('strict = "yes"', "crosstasks.toml:2: strict: 'yes' is not one of true, false, 'auto'"),
         ('targets = "aarch64"', "crosstasks.toml:2: targets: must be a list, not text"),
