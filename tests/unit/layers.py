@@ -46,20 +46,14 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-@cache
-def tree(name: str) -> ast.Module:
-    """Return a module as it is parsed."""
-    return ast.parse(MODULES[name].read_text("utf-8"))
-
-
 def first_word(module: str) -> str:
     """Return the library; taking an address apart is no act, so ``urllib.parse`` is another than ``urllib``."""
     return module if module == "urllib.parse" else module.partition(".")[0]
 
 
-def statements(above: ast.AST, *, types: bool, functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+def statements(tree: ast.AST, *, types: bool, functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
     """Give every import of a module; with *types* those for type checkers as well, with *functions* those inside of some."""
-    for node in ast.iter_child_nodes(above):
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not types:
             continue
         if isinstance(node, ast.FunctionDef) and not functions:
@@ -75,7 +69,7 @@ def imported(name: str, *, types: bool = True, functions: bool = True) -> frozen
     path = MODULES[name]
     package = [part for part in (name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]) if part]
     modules: set[str] = set()
-    for node in statements(tree(name), types=types, functions=functions):
+    for node in statements(ast.parse(path.read_text("utf-8")), types=types, functions=functions):
         if isinstance(node, ast.Import):
             modules |= {first_word(alias.name) for alias in node.names}
         elif not node.level:
@@ -109,8 +103,8 @@ def reached(name: str) -> frozenset[str]:
 
 
 def word(name: str) -> str:
-    """Return the first word of a module's docstring: ``Pure``, ``Look``, ``Act``, …"""
-    return (ast.get_docstring(tree(name)) or "").partition(":")[0]
+    """Return the first word of a module's docstring, with which it begins: ``Pure``, ``Look``, ``Act``, …"""
+    return MODULES[name].read_text("utf-8").removeprefix('"""').partition(":")[0]
 
 
 def place(name: str) -> str:
