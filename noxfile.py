@@ -35,7 +35,7 @@ HOURS = tuple(f"--ignore={path}" for path in (WORKSPACES, IMAGES, *HOSTS))
 """What sessions of their own run."""
 SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """Much of these tests is waiting, for the engine and for time limits: three workers keep two processors busy."""
-UNIT = ("tests/unit", "tests/frontends", "-n", "3", "-p", "randomly")
+UNIT = ("tests/unit", "tests/frontends", "-n", "3", "--dist", "worksteal", "-p", "randomly")
 
 
 CORE = ("core", "catalog", "config", "project", "facts", "planning", "clients", "provisioning", "building", "verifying", "reporting")
