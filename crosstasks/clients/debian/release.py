@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email import message_from_string
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -112,7 +111,7 @@ def read(text: str, place: str) -> Release:
     Raises:
         ToolMissing: it is no Release file.
     """
-    fields = {name: value.strip() for name, value in message_from_string(text).items()}  # its form is that of a letter's head
+    fields = dict(_fields(text))
     try:
         until = fields.get("Valid-Until", "")
         return Release(
@@ -125,6 +124,20 @@ def read(text: str, place: str) -> Release:
         )
     except (KeyError, ValueError, OverflowError) as error:  # a year of ten digits
         raise ToolMissing(f"{place} cannot be read", why=f"{type(error).__name__}: {error}") from None
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    name, lines = "", []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            lines.append(line.strip())
+            continue
+        if name:
+            yield name, "\n".join(lines).strip()
+        name, _, first = line.partition(":")
+        lines = [first.strip()]
+    if name:
+        yield name, "\n".join(lines).strip()
 
 
 def _time(text: str) -> datetime:
