@@ -120,6 +120,8 @@ def replace_folder(new: Path, folder: Path) -> None:
     try:
         new.rename(folder)
     except BaseException:
+        if folder.exists():  # a Ctrl-C just after it had the name
+            shutil.rmtree(folder)
         old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)

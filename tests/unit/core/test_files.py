@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,24 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path):
         files.replace_folder(tmp_path / "missing", tmp_path / "folder")
     assert ["old"] == os.listdir(tmp_path / "folder")
     assert ["folder"] == os.listdir(tmp_path)
+
+
+def test_a_folder_that_was_replaced_just_before_a_ctrl_c_is_as_before(tmp_path, monkeypatch):
+    """Its new name is taken away again, and nothing else hides the interrupt."""
+    for name in ("folder", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    rename = Path.rename
+
+    def interrupted(path, target):
+        rename(path, target)
+        if path.name == "new":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.replace_folder(tmp_path / "new", tmp_path / "folder")
+    assert (["folder"], ["folder"]) == (os.listdir(tmp_path / "folder"), os.listdir(tmp_path))
 
 
 def test_a_folder_is_removed_whole(tmp_path, monkeypatch):
