@@ -252,8 +252,9 @@ def _kind(message: str, value: Any, allowed: Sequence[str]) -> str:
     expected, actual = (part.strip("`") for part in message.removeprefix("Expected ").split(", got "))
     kinds = [KINDS.get(kind, kind) for kind in expected.split(" | ") if not (kind == "str" and allowed)]
     shown = str(value).lower() if actual == "bool" else KINDS.get(actual, actual)
+    values = () if "array" in expected else tuple(map(repr, allowed))  # else they are those of what is in the list
     quotes = f'; write it in quotes, "{value}"' if "str" in expected and not allowed and actual in {"int", "float"} else ""
-    return f"must be {' or '.join((*kinds, *map(repr, allowed)))}, not {shown}{quotes}"
+    return f"must be {' or '.join((*kinds, *values))}, not {shown}{quotes}"
 
 
 def examples(option: Any) -> tuple[str, ...]:

@@ -449,6 +449,7 @@ def test_all_problems_at_once(problems):
                 "'sbom', 'tag', 'verify', perhaps 'sbom'"
             ),
         ),
+        ('[release]\nskip = "sbom"', "crosstasks.toml:3: release.skip: must be a list, not text"),
         ("strict = 3", "crosstasks.toml:2: strict: must be true or false or 'auto', not a whole number"),
         ('strict = "yes"', "crosstasks.toml:2: strict: 'yes' is not one of true, false, 'auto'"),
         ('targets = "aarch64"', "crosstasks.toml:2: targets: must be a list, not text"),
