@@ -106,11 +106,11 @@ def _completions(words: Sequence[str]) -> tuple[str, ...]:
 
     if not {"--target", "-t"} & set(words[-2:]):
         return ()
-    catalogue = targets.catalogue()
     try:
         triples: Sequence[str] = configuration.load(Path.cwd(), environ=os.environ).targets
     except CrosstasksError:
         triples = ()
+    catalogue = targets.catalogue()  # now with those that files of the configuration describe
     return tuple(targets.alias(catalogue[triple]) for triple in triples or catalogue)
 
 

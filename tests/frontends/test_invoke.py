@@ -94,6 +94,10 @@ def test_completion_knows_targets(program, repository):
     (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["aarch64", "s390x"]\n')
     assert "aarch64\ns390x\n" == program("--complete", "--", "crosstasks build --target").stdout
     assert "aarch64\ns390x\n" == program("--complete", "--", "crosstasks build -t aar").stdout
+    spec = {"llvm-target": "x86_64-unknown-none", "arch": "x86_64", "data-layout": "e", "target-pointer-width": 64}
+    (repository / "my-gnu.json").write_text(json.dumps(spec))
+    (repository / "crosstasks.toml").write_text('version = 1\ntargets = ["my-gnu.json"]\n')
+    assert "my-gnu\n" == program("--complete", "--", "crosstasks build --target").stdout
     (repository / "crosstasks.toml").unlink()
     assert len(targets.catalogue()) == len(program("--complete", "--", "crosstasks build --target").stdout.split())
 
