@@ -298,6 +298,9 @@ class RegistryClient:
         response = self._send(method, url, headers, ours=ours, **options)
         if response.status_code in REFUSED and ours and self.log_in.answer(response):
             response.close()
+            data: Any = options.get("data")
+            if hasattr(data, "seek"):  # it has been read
+                data.seek(0)
             response = self._send(method, url, headers, ours=ours, **options)
         if not response.ok:
             response.close()  # what it says is not read, and its connection would stay open

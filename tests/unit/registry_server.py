@@ -25,13 +25,13 @@ class Servers:
 
     Attributes:
         manifests, blobs: by the address below ``https://``.
-        calls: method, address and log-in of every request; ``headers`` are all of each.
+        calls: method, address and log-in of every request; ``headers`` are all of each, ``bodies`` what it sent.
         answers: ``(status, headers, body)`` for an address; a list is of the answers that come one after the other.
     """
 
     def __init__(self, monkeypatch):
         """Take the place of all connections."""
-        self.manifests, self.blobs, self.calls, self.headers, self.answers = {}, {}, [], [], {}
+        self.manifests, self.blobs, self.calls, self.headers, self.bodies, self.answers = {}, {}, [], [], [], {}
         monkeypatch.setattr(HTTPAdapter, "send", self._send)
 
     def put(self, place, name, content, media=MANIFEST):
@@ -59,6 +59,7 @@ class Servers:
         if isinstance(answer, list):
             answer = answer.pop(0) if answer else None
         body = b"".join(iter(request.body.read, b"")) if hasattr(request.body, "read") else request.body or b""
+        self.bodies.append(body)
         status, headers, content = answer or self._registry(request, urlsplit(request.url), body)
         content = b"" if request.method == "HEAD" else content
         raw = HTTPResponse(io.BytesIO(content), headers=headers, status=status, preload_content=False, request_method=request.method)

@@ -110,6 +110,15 @@ def test_what_a_challenge_is_answered_with(servers, tmp_path, challenge, known, 
         assert calls[-1] == servers.calls[-1][2]
 
 
+def test_a_file_is_sent_whole_after_a_log_in(servers, tmp_path):
+    """The registry has read it when it asks for one."""
+    knows(tmp_path)
+    address = f"https://{PLACE}/blobs/uploads/1"
+    servers.answers[address] = [(401, {"WWW-Authenticate": "Basic"}, b""), (201, {}, b"")]
+    registry_api.RegistryClient(REF, 5.0).send("PUT", address, data=io.BytesIO(b"blob"))
+    assert [b"blob", b"blob"] == servers.bodies
+
+
 def test_a_log_in_stays_with_its_registry(servers, tmp_path):
     """A server that the registry sends us on to does not see the token, nor is it answered when it asks for one."""
     knows(tmp_path)
