@@ -129,11 +129,14 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     progress = PullProgress(ref, say)
     reference = references.parse(ref)  # without a tag the SDK would pull every tag there is
     try:
-        for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
-            if "error" in event:
-                raise failure(what, str(event["error"]))
-            progress.feed(event)
-            progress.show()
+        try:
+            for event in client.api.pull(reference.name, tag=reference.version, platform=platform, stream=True, decode=True):
+                if "error" in event:
+                    raise failure(what, str(event["error"]))
+                progress.feed(event)
+                progress.show()
+        finally:
+            progress.clear()
     except APIError as error:
         raise failure(what, str(error.explanation or error)) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
@@ -141,7 +144,6 @@ def pull(client: Any, ref: str, platform: str, say: Say) -> None:
     except KeyboardInterrupt:
         raise Interrupted("interrupted", hint="layers that were pulled are kept by the engine") from None
     finally:
-        progress.clear()
         client.close()
     say(f"pulled {ref}: {progress}")
 
