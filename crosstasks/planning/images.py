@@ -176,7 +176,7 @@ class Search:
         traits |= {trait: traits.get(trait) or image.labels.get(key, "") for trait, key in label.items()}
         digest, row = self.digest_of(image), self.request.lock_row
         if row and row.digest and not digest.endswith(row.digest):
-            return Absent(f"the engine's {ref} is {digest}, and {lock.FILE} holds {row.digest}")
+            return Absent(f"the engine's {ref} is {digest}, and {lock.FILE} holds {row.digest}", lock.HINT)
         return Image(ref=ref, platform=self.platform, source=source, digest=digest, why=why, **traits)
 
     def digest_of(self, image: LocalImage) -> str:
