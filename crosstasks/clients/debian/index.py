@@ -39,10 +39,10 @@ class Package(Struct, frozen=True, kw_only=True):
     name: str
     version: str
     architecture: str
-    url: str = ""
-    size: int = 0
-    digest: str = ""
-    file: str = ""
+    url: str
+    size: int
+    digest: str
+    file: str
     multi: str = ""
     priority: str = ""
     depends: str = ""

@@ -28,7 +28,7 @@ class Lists:
 def _stanza(text, fields):
     name, _, rest = text.partition("=")
     version, _, architecture = rest.partition("@")
-    known = {"depends": fields} if isinstance(fields, str) else fields
+    known = {"url": "", "size": 0, "digest": "", "file": ""} | ({"depends": fields} if isinstance(fields, str) else fields)
     return Package(name=name, version=version or "1", architecture=architecture or "amd64", **known)
 
 
