@@ -56,7 +56,7 @@ def route(flavour="0.2.5", **changes):
     return Route(**{**ready, **changes})
 
 
-def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, options=None, **said):
+def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, options=None, extra=Extra(), **said):  # noqa: B008  # it is frozen
     """Return the environment of a call of cross."""
     context = SimpleNamespace(
         engine=engine,
@@ -64,7 +64,7 @@ def cross(taken=None, *, engine=DOCKER, host=HOST, call=CALL, environ=None, opti
         repository=repository(**said),
         config=config("aarch64", **(options or {})),
         environ=environ or {},
-        extra=Extra(),
+        extra=extra,
     )
     return environment.cross(taken or route(), call, context)
 
@@ -257,9 +257,9 @@ def test_other_variables_are_left_alone(name):
     assert removals({name: "x"}) == {}
 
 
-def on_host(taken=None, environ=None):
+def on_host(taken=None, environ=None, extra=Extra(), **options):  # noqa: B008  # it is frozen
     call = Call(target_dir="/project/target/crosstasks/.zigbuild-1", cargo_home="/cache/cargo/host-1")
-    context = SimpleNamespace(environ={"PATH": "/usr/bin", **(environ or {})}, config=config("aarch64"), extra=Extra())
+    context = SimpleNamespace(environ={"PATH": "/usr/bin", **(environ or {})}, config=config("aarch64", **options), extra=extra)
     return environment.host(taken or route(builder="zigbuild", image=None), call, context)
 
 
@@ -286,6 +286,15 @@ ON_HOST = {
 def test_the_environment_of_cargo_on_the_host(taken, environ, changes):
     """The route's toolchain comes first on PATH."""
     assert on_host(taken, environ) == ON_HOST | changes
+
+
+def test_what_a_release_sets_and_the_user_hands_on_reach_cargo():
+    """In a container and on the host alike."""
+    extra, token = Extra(env={"SOURCE_DATE_EPOCH": "1"}), {"MY_API_TOKEN": "t"}
+    assert on_host(environ=token, extra=extra) == ON_HOST | {"SOURCE_DATE_EPOCH": "1", "MY_API_TOKEN": None}
+    assert on_host(environ=token, env_pass=("MY_API_TOKEN",)) == ON_HOST
+    options = cross(extra=extra)["CROSS_CONTAINER_OPTS"].split()
+    assert "--env=SOURCE_DATE_EPOCH=1" in options
 
 
 @pytest.mark.parametrize(
