@@ -157,7 +157,7 @@ def _terminal() -> bool:
 def on_platform(context: Context, platform: str) -> Context:
     """Return the call as if it were made on a machine of *platform* that has an engine, no rustup, and nothing on PATH.
 
-    What Debian's archive offers is what its image and toolchain would be made of.
+    What Debian's archive offers is what its image and toolchain would be made of. Another platform than these is a ConfigError.
     """
     if platform not in MACHINES:
         raise ConfigError(f"--platform is {' or '.join(MACHINES)}, not {platform!r}")

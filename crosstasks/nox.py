@@ -47,7 +47,7 @@ def register(
     Args:
         root: the folder of the Rust repository, as seen from the calling noxfile; that file's own if None.
         prefix: put before every name, to keep two crates of a monorepo apart: ``tools`` gives ``tools-cross-aarch64``.
-        names: targets, instead of those that crosstasks.toml lists.
+        names: targets, or `host`, instead of those that crosstasks.toml lists.
         verbs: what is done with every target: ``build``, ``test``, ``check``, ``clippy``, ``doc``, ``run``, ``bench``, ``nextest`` and
             ``nextest-archive``; each has sessions ``cross-<verb>-<alias>`` but ``build``, whose are ``cross-<alias>``.
 

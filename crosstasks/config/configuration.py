@@ -52,7 +52,7 @@ class Config(Options, frozen=True, kw_only=True):
     place: str = ""
 
     def target(self, name: str) -> TargetConfig:
-        """Return what holds for one target, by its triple or alias."""
+        """Return what holds for one target, by its triple or alias; where there is none, a ConfigError names the likely ones."""
         triple = targets.find(name).triple
         of_all = {field: getattr(self, field) for field in TargetOptions.__struct_fields__ if hasattr(self, field)}
         options = {field: value for field, value in self.by_target.get(triple, {}).items() if self._owns(field, triple)}

@@ -204,7 +204,7 @@ def changed_crates(files: Iterable[Path], all_crates: Sequence[Crate], top: Path
 
 
 def narrow_to(config: Config, triples: Iterable[str], all_crates: Sequence[Crate], names: Collection[str], source: str) -> Config:
-    """Return the configuration with only the targets that have a package of *names*, and of each only these, as *source* says."""
+    """Return the configuration of the targets that have a package of *names*, and of each only these; users are told it of *source*."""
     options, sources, targets = dict(config.by_target), dict(config.sources), []
     origin = Source(name=source, rank=RANK)
     for triple in triples:

@@ -65,6 +65,8 @@ class ReleaseContext:
 def look(context: Context, *, packages: Sequence[str] = (), skip: Sequence[str] = (), snapshot: bool = False) -> ReleaseContext:
     """Put together what is released: *packages*, else those that are configured; *skip* names parts beside those of the configuration.
 
+    The context's repository is known.
+
     Raises:
         ConfigError: no repository, no commit, no such package, or no such part to skip.
     """
