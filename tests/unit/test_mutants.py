@@ -33,10 +33,10 @@ ONE, TWO = "tests/unit/planning/test_tools.py::test_one", "tests/unit/test_a_val
 @pytest.mark.parametrize(
     ("line", "in_function", "tests", "imported"),
     [
-        (1, False, [ONE, TWO, mutants.VALUES], True),
-        (2, True, [ONE, TWO, mutants.VALUES], True),
+        (1, False, [ONE, TWO, *mutants.VALUES], True),
+        (2, True, [ONE, TWO, *mutants.VALUES], True),
         (3, True, [TWO], False),
-        (3, False, [TWO, mutants.VALUES], True),
+        (3, False, [TWO, *mutants.VALUES], True),
         (4, True, [ONE, TWO], False),
     ],
 )
