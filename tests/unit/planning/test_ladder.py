@@ -473,6 +473,7 @@ def test_an_engine_of_another_machine_builds():
     [
         ({"cross": "git"}, {}, "cross main, with an engine on another machine, keeps cargo's messages to itself"),
         ({}, {"build": {"pre-build": ["true"]}}, "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"),
+        ({}, {"build": {"dockerfile": "x"}}, "cross 0.2.x ignores `dockerfile` and `pre-build` with an engine on another machine"),
     ],
 )
 def test_what_cross_cannot_do_on_another_machine_is_refused(options, said, why):

@@ -363,6 +363,12 @@ def test_who_has_asked_for_every_architecture_is_not_asked_again():
         (facts(debian=Absent("the archive is away")), AMD64, {}, "the archive is away"),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80"),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80.1"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80.1"),
+        (
+            facts(debian=BOOKWORM, repository=repository(rust_version="1.99")),
+            AMD64,
+            {},
+            "Debian's releases are 1.96.0, 1.85.0, not 1.99 or newer",
+        ),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "nightly"}, "Debian has no nightly"),
         (facts(debian=Debian(suite="bullseye")), AMD64, {"toolchain": "1.80"}, "Debian's releases are none, not 1.80"),
         (facts(debian=BOOKWORM, repository=repository(components=("llvm-tools",))), AMD64, {}, "Debian has no llvm-tools for Rust"),

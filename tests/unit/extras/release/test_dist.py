@@ -108,6 +108,9 @@ def test_the_floor_is_told(release, built):
     told, listed = (json.loads((release().dist / name).read_text()) for name in ("metadata.json", "artifacts.json"))
     assert {ARM64: ("", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told["targets"].items()}
     assert {dist.SCHEMA_VERSION} == {told["schema_version"], listed["schema_version"]}
+    assert ["schema_version", "crosstasks", "commit", "date", "dirty", "snapshot", "products", "profile", "targets"] == list(told)
+    assert [{"name": "hello", "version": "0.1.0", "tag": "v0.1.0", "binaries": []}] == told["products"]
+    assert {"glibc", "glibc_floor", "features", "default_features"} == told["targets"][ARM64].keys()
     assert "1.5 MB  runs with glibc 2.34 or newer  sha256 " in workers.results([dist.part(release().dist, ARM64)])
 
 
