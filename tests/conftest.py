@@ -60,7 +60,8 @@ def cache():
 @pytest.fixture(scope="session")
 def rust(request, tmp_path_factory):
     """A Rust on PATH: the machine's own, else one that crosstasks provides, with rustup and the host's standard library, as most have it."""
-    if shutil.which("cargo"):
+    # rustup alone, without a toolchain, is none
+    if shutil.which("cargo") and subprocess.run(("cargo", "--version"), capture_output=True, check=False).returncode == 0:
         return
     cache = request.getfixturevalue("cache")
     place = cache / "around" / "rust"
