@@ -96,7 +96,12 @@ def _install_wheels(draft: Path, *, projects: Sequence[str], foreign: str, run: 
         # a wheel may have the newer name alone (rustup's), or the older (https://peps.python.org/pep-0600): pip knows each by itself
         wheels = [word for name in ("manylinux_2_17", "manylinux2014") for word in ("--platform", f"{name}_{BY_TRIPLE[foreign].arch}")]
         options += ("--python-platform", foreign) if "uv" in command else tuple(wheels)
-    done = run((*command, "install", *options), env={"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0"})
+    # what it unpacks would stay elsewhere if it is killed, and elsewhere may be another disk
+    temporary = draft / ".tmp"
+    temporary.mkdir()
+    env = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "TMPDIR": str(temporary)}
+    done = run((*command, "install", *options), env=env)
+    shutil.rmtree(temporary)
     if done.code:
         raise ToolMissing(
             f"cannot install {', '.join(projects)} from PyPI",

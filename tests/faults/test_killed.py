@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -65,8 +66,10 @@ def drafts(folder):
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.2, 0.4])
-def test_while_wheels_are_installed(take, tmp_path, moment):
-    """A half-made folder never counts: `.complete` is what is last made."""
+def test_while_wheels_are_installed(take, tmp_path, moment, monkeypatch):
+    """A half-made folder never counts: `.complete` is what is last made; and pip leaves nothing outside of the cache."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     step = InstallWheels(why="", name="cross", projects=("astral-dev-toolchain-cross==0.2.5",))
     code, _ = take(step, killed_at="installing", moment=moment)
     assert -signal.SIGKILL == code
@@ -74,6 +77,7 @@ def test_while_wheels_are_installed(take, tmp_path, moment):
     assert place.exists() == (place / ".complete").exists()
     assert 0 == take(step)[0]
     assert (place / "bin/cross").exists()
+    assert [] == os.listdir(tmp_path / "temporary") == list(place.glob(".tmp"))
 
 
 @pytest.fixture

