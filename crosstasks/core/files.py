@@ -85,13 +85,6 @@ def write(path: Path, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def update(path: Path, content: str | bytes) -> None:
-    """Write a file unless it has this content."""
-    content = content.encode() if isinstance(content, str) else content
-    if not path.is_file() or path.read_bytes() != content:
-        write(path, content)
-
-
 @contextmanager
 def draft_folder(path: Path) -> Iterator[Path]:
     """Lend an empty folder beside *path*, which the block may rename; what has not been renamed at the end is removed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,12 @@ def table(content: Any, *keys: str) -> dict[str, Any]:
 
 def dumps(content: Mapping[str, Any]) -> str:
     """Return values as TOML, one key a line and tables in braces: for programs to read, so that nobody needs a library for it."""
-    return "".join(f"{_text(key)} = {_value(value)}\n" for key, value in content.items())
+    return "".join(f"{quote(key)} = {_value(value)}\n" for key, value in content.items())
+
+
+def quote(key: str) -> str:
+    """Return a key as TOML wants it: bare if it may be."""
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _text(key)
 
 
 def _value(value: Any) -> str:
@@ -54,7 +60,7 @@ def _value(value: Any) -> str:
         case str():
             return _text(value)
         case Mapping():
-            return f"{{ {', '.join(f'{_text(key)} = {_value(inner)}' for key, inner in value.items())} }}" if value else "{}"
+            return f"{{ {', '.join(f'{quote(key)} = {_value(inner)}' for key, inner in value.items())} }}" if value else "{}"
         case list() | tuple():
             return f"[{', '.join(map(_value, value))}]"
         case _:

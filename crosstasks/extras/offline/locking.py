@@ -24,6 +24,7 @@ from ...context import Context, on_platform
 from ...core import files, references
 from ...core.errors import ConfigError, CrosstasksError
 from ...core.steps import Absent, Question
+from ...core.toml_file import dumps, quote
 from ...core.versions import numbers
 from ...facts import lock
 from ...facts.lock import FILE, Lock, LockRow, place, platform
@@ -168,22 +169,9 @@ HEAD: Final = """\
 
 def dump(lock: Lock) -> str:
     """Return the file's text: sorted, so that equal locks are equal files."""
-    import tomlkit
-
-    document = tomlkit.document()
-    document.add("version", tomlkit.item(lock.version))
-    tables = tomlkit.table(is_super_table=True)
-    for triple in sorted(lock.target):
-        outer = tomlkit.table(is_super_table=True)
-        for engine in sorted(lock.target[triple]):
-            table = tomlkit.table()
-            for key, value in to_builtins(lock.target[triple][engine]).items():
-                table.add(key, value)
-            outer.add(engine, table)
-        tables.add(triple, outer)
-    if lock.target:
-        document.add("target", tables)
-    return HEAD + "\n" + tomlkit.dumps(document)
+    rows = [(triple, platform, row) for triple, rows in sorted(lock.target.items()) for platform, row in sorted(rows.items())]
+    tables = [f"[target.{quote(triple)}.{quote(platform)}]\n{dumps(to_builtins(row))}" for triple, platform, row in rows]
+    return "\n".join((HEAD, dumps({"version": lock.version}), *tables))
 
 
 INDEX: Final = "https://index.crates.io/cr/os/cross"

@@ -99,7 +99,7 @@ def test_the_home_of_containers_is_made_once_per_configuration(tmp_path):
     assert sorted(path.name for path in made.iterdir() if not path.name.startswith(".")) == [
         *("bin", "config.toml", "git", "registry", "xargo")
     ]
-    assert (made / "config.toml").read_text() == '"build" = { "rustflags" = ["-g"] }\n'
+    assert (made / "config.toml").read_text() == 'build = { rustflags = ["-g"] }\n'
     assert "secret" not in "".join(path.read_text() for path in made.rglob("*") if path.is_file())
     assert home(context(tmp_path)) == made
     (theirs / "config.toml").write_text("[profile.release]\nlto = true\n")
@@ -325,7 +325,7 @@ def test_the_home_of_builds_on_the_host(tmp_path):
     assert {name: tmp_path / "home" / name for name in ("registry", "git", "bin", *LOCKS)} == {
         path.name: path.readlink() for path in folder.iterdir() if path.is_symlink()
     }
-    assert '"registry" = { "default" = "mine" }\n' == (folder / "config.toml").read_text()
+    assert 'registry = { default = "mine" }\n' == (folder / "config.toml").read_text()
     (folder / "config").write_text("[build]\nrustc = 'evil'\n")
     assert folder == host_home(acting)
     assert not (folder / "config").exists()

@@ -55,17 +55,6 @@ def test_the_disk_has_what_was_waited_for(tmp_path, monkeypatch, sync):
     assert synced == ([(4, False)] if sync else [])
 
 
-def test_a_file_with_the_same_content_is_left_alone(tmp_path):
-    """Its time of change stays, so that nothing is made anew for it."""
-    path = tmp_path / "file"
-    files.update(path, "same")
-    os.utime(path, (1, 1))
-    files.update(path, b"same")
-    assert path.stat().st_mtime == 1
-    files.update(path, "other")
-    assert path.read_text() == "other"
-
-
 def test_the_checksum_of_a_file(tmp_path):
     """A path and an open file have the same; of an open one, what has been read does not count."""
     content = b"x" * 3_000_000
