@@ -118,7 +118,8 @@ def too_slow(way, pattern):
         times = {}
         for text in texts:
             times[text] = seconds(way, pattern, text, size)
-            if times[text] > LIMIT:
+            # a linear one takes twice as long as half of it, and a busy machine makes both slow; a quadratic one takes four times as long
+            if times[text] > LIMIT and times[text] > min(5 * LIMIT, 3 * seconds(way, pattern, text, size // 2)):
                 return text, times[text], size
         texts = nlargest(SLOWEST, times, key=times.get)
     return None
