@@ -21,9 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from ...core import cache, files
+from ...core import cache
 from ...core.errors import ToolMissing
 from ...core.steps import Say
 from . import fetch, resolve
@@ -79,7 +77,7 @@ class Archive:
         return {name: _likely(name, indexes) for name in names if not any(True for index in indexes for _ in index.names(f"{name}\t"))}
 
     def closure(self, packages: Sequence[str], architecture: str) -> tuple[Package, ...]:
-        """Return packages and all that they depend on, as on an empty machine of *architecture*; resolved once for each state of the lists.
+        """Return packages and all that they depend on, as on an empty machine of *architecture*.
 
         Args:
             packages: ``gcc``, ``rustc-web=1.85.0+dfsg3-1~deb12u3`` or ``libssl-dev:arm64``.
@@ -88,14 +86,8 @@ class Archive:
             ToolMissing: there is no such package, or no machine can have all of them.
         """
         foreign = sorted({name.partition("=")[0].partition(":")[2] for name in packages} - {"", architecture})
-        path = self.lists.closure((architecture, *foreign), packages)
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=tuple[Package, ...])
-        except (OSError, msgspec.MsgspecError):
-            offered = Offered(self.lists.indexes((architecture, *foreign)))
-            result = tuple(sorted(resolve.closure(packages, offered, architecture), key=lambda one: one.file))
-            files.write(path, msgspec.json.encode(result))
-            return result
+        offered = Offered(self.lists.indexes((architecture, *foreign)))
+        return tuple(sorted(resolve.closure(packages, offered, architecture), key=lambda one: one.file))
 
     def single(self, name: str, architecture: str, version: str = "") -> Package:
         """Return one package without what it depends on; the newest, or of exactly *version*. One for every architecture is of ``all``.

@@ -2,14 +2,12 @@
 
 ::
 
-    <suite>/state.json       where they came from, and what each source's Release file said
-    <suite>/lists/*.index    one for each source, architecture and content (index.py)
-    <suite>/closures/*.json  what was resolved from them
+    <suite>/state.json     where they came from, and what each source's Release file said
+    <suite>/lists/*.index  one for each source, architecture and content (index.py)
 """
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import mmap
 import time
@@ -19,7 +17,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -63,9 +60,6 @@ class Source(Struct, frozen=True, kw_only=True):
 
 FORM: Final = 1
 """Raised when indexes are made otherwise; those of before are made anew."""
-
-CLOSURES: Final = 2
-"""Raised when packages are resolved otherwise; what is kept of before is resolved anew."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -124,7 +118,6 @@ class Lists:
             if path not in used:
                 with suppress(OSError):  # Windows: another call reads it; it goes with the next change
                     path.unlink(missing_ok=True)
-                rmtree(self.folder / "closures", ignore_errors=True)
 
     def _renew(self, state: State, stale: Sequence[str]) -> State:
         self._say(f"asking {_server(self.bases[0])} what {self.suite} offers for {', '.join(stale)}")
@@ -213,15 +206,6 @@ class Lists:
             for architecture in (*architectures, ALL)
             if suite in state.sources and (sha256 := state.sources[suite].lists.get(architecture))
         )
-
-    def closure(self, architectures: Sequence[str], packages: Sequence[str]) -> Path:
-        """Return where the closure of packages is kept, as long as none of the lists of *architectures* is another."""
-        state = self.state()
-        known = [(suite, one, source.lists.get(one, "")) for suite, source in state.sources.items() for one in (*architectures, ALL)]
-        text = msgspec.json.encode((CLOSURES, state.base, architectures, sorted(known), packages))
-        folder = self.folder / "closures"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{hashlib.sha256(text).hexdigest()[:16]}.json"
 
 
 def _open_index(path: Path, base: str) -> index.Index:
