@@ -111,10 +111,10 @@ def clients(folder: Path, config: Config, say: Say) -> dict[str, Any]:
 
         return registry_api.look(ref, engine, timeout)
 
-    def fetch(url: str, timeout: float, until: str) -> str:
+    def fetch(url: str, timeout: float) -> str:
         from .clients import registry_api
 
-        return registry_api.fetch_text(url, timeout, until)
+        return registry_api.fetch_text(url, timeout)
 
     def versions(suite: str, packages: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
         lists = _archive_with_lists(folder, config, suite, [architecture for _, architecture in packages], say)

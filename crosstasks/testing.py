@@ -31,7 +31,7 @@ from .facts.host import Host
 from .facts.inventory import Inventory
 from .facts.lock import Lock
 from .facts.registry import RegistryImage
-from .facts.rustup import Rustup, RustupServer
+from .facts.rustup import Rustup
 from .project.manifest import Package
 from .project.repository import Repository
 
@@ -44,9 +44,6 @@ BOOKWORM: Final = Debian(
     source=("1.96.0", "1.85.0"),
 )
 """What Debian 12 offers of Rust, as an answer to the question ``debian``."""
-
-SERVER: Final = RustupServer(url="https://static.rust-lang.org", stable="1.96.0")
-"""rustup's server, as an answer to the question ``rustup-server``."""
 
 
 def toolchain(release: str = "1.96.0", host: str = AMD64, *, home: str = "/home/user/.rustup", **changes: Any) -> Toolchain:
@@ -199,7 +196,6 @@ __all__ = [
     "AMD64",
     "ARM64",
     "BOOKWORM",
-    "SERVER",
     "FakeRunner",
     "arm64_facts",
     "bare_facts",

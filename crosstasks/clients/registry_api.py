@@ -390,28 +390,22 @@ def _tags(ref: str, timeout: float) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def fetch_text(url: str, timeout: float, until: str = "") -> str:
-    """Fetch a text file, through the user's proxies; with *until*, no further than some lines below it.
+def fetch_text(url: str, timeout: float) -> str:
+    """Fetch a text file, through the user's proxies.
 
     Raises:
         CrosstasksError: it cannot be fetched in time.
     """
-    return with_timeout(lambda: _fetch(url, timeout, until.encode()), timeout, url)
+    return with_timeout(lambda: _fetch(url, timeout), timeout, url)
 
 
-def _fetch(url: str, timeout: float, until: bytes) -> str:
+def _fetch(url: str, timeout: float) -> str:
     import requests
 
     try:
         with trust_authorities(requests.Session()) as session, session.get(url, timeout=timeout, stream=True) as response:
             response.raise_for_status()
-            body = bytearray()
-            for chunk in pieces(response, MOST_TEXT, timeout):
-                before = max(0, len(body) - len(until) - ENOUGH - CHUNK)
-                body += chunk
-                if until and 0 <= body.find(until, before) < len(body) - ENOUGH:
-                    break
-            return body.decode("utf-8", errors="replace")
+            return b"".join(pieces(response, MOST_TEXT, timeout)).decode("utf-8", errors="replace")
     except (requests.RequestException, ValueError) as error:
         raise CrosstasksError(f"{url} cannot be fetched", why=network.root_cause(error)) from error
 
@@ -420,6 +414,3 @@ CHUNK: Final = 16_384
 
 MOST_TEXT: Final = 64 << 20
 """Bytes of a text; the manifest of a channel of Rust has one."""
-
-ENOUGH: Final = 256
-"""Bytes below the text to stop after: its own lines."""

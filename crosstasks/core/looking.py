@@ -89,7 +89,7 @@ class Look:
         offline: ask the network nothing.
         timeout: seconds that a network question may take.
         registry: asks a registry: a reference, the engine to ask through, seconds.
-        fetch: fetches from web servers: an address, seconds, and a text after whose line reading may stop.
+        fetch: fetches a text from a web server: an address, seconds.
         debian_versions: asks Debian's archive: a suite, and packages with an architecture each.
         debian_missing: asks what it lacks: a suite, an architecture, names.
         debian_mirror: where it is asked, and whose signature counts, as configured; empty where nothing is.
@@ -108,7 +108,7 @@ class Look:
     offline: bool = False
     timeout: float = 10.0
     registry: Callable[[str, Any, float], object] = _no_client
-    fetch: Callable[[str, float, str], str] = _no_client
+    fetch: Callable[[str, float], str] = _no_client
     debian_versions: Callable[[str, Sequence[tuple[str, str]]], Versions] = _no_client
     debian_missing: Callable[[str, str, Sequence[str]], Mapping[str, str]] = _no_client
     debian_mirror: str = ""

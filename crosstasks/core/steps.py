@@ -84,7 +84,6 @@ About: TypeAlias = Literal[
     "emulation-test",  # facts.probes: EmulationTest; subject is the platform; a program is run
     "shared",  # facts.probes: SharedFolder; subject is "project" or "cache"; a program is run
     "rustup",  # facts.rustup: Rustup
-    "rustup-server",  # facts.rustup: RustupServer; network
     "rust-channel",  # facts.rustup: Channel; subject is its name: 1.95.0, stable, nightly-2026-10-30; network
     "debian",  # facts.debian: Debian, what its archive offers of Rust; subject is architectures, all if empty; network
     "packages",  # facts.debian: MissingPackages; subject is suite, architecture and names; network

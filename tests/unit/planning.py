@@ -15,20 +15,23 @@ from crosstasks.planning import plan
 from crosstasks.planning import request as requests
 from crosstasks.planning.plan import Plan
 from crosstasks.planning.toolchains import EXACT
-from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, served
+from crosstasks.testing import AMD64, ARM64, BOOKWORM, served
 
 if TYPE_CHECKING:
     from crosstasks.config.configuration import Config
     from crosstasks.facts import Facts
     from crosstasks.planning.request import Request
 
-NETWORK = frozenset({"registry", "rustup-server", "rust-channel", "debian", "packages"})
+NETWORK = frozenset({"registry", "rust-channel", "debian", "packages"})
 """Questions that leave the machine."""
+
+STABLE = "1.96.0"
+"""What rustup's server has as stable."""
 
 World = Mapping[str, Callable[[str], Any]]
 
 
-def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWORM, image: Any = None, proof: bool = False) -> World:
+def world(*, registry: Any = served, stable: Any = STABLE, debian: Any = BOOKWORM, image: Any = None, proof: bool = False) -> World:
     """Return the answers of a world: all can be reached and the engine holds nothing, but nothing is emulated, if nothing else is said."""
 
     def lookup(table: Any, missing: str) -> Callable[[str], Any]:
@@ -39,8 +42,7 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
     return {
         "registry": lookup(registry, "the registry does not know it"),
         "image": lookup(image, "the engine does not hold it"),
-        "rustup-server": lambda _: server,
-        "rust-channel": partial(channel, server),
+        "rust-channel": partial(channel, stable),
         "debian": lambda _: debian,
         "packages": lambda subject: MissingPackages(suite=subject.split()[0], architecture=subject.split()[1]),
         "shared": lambda place: SharedFolder(folder=place),
@@ -51,12 +53,12 @@ def world(*, registry: Any = served, server: Any = SERVER, debian: Any = BOOKWOR
 HOSTS = (AMD64, ARM64, "x86_64-unknown-linux-musl", "aarch64-apple-darwin", "x86_64-apple-darwin", "x86_64-pc-windows-msvc")
 
 
-def channel(server: Any, name: str, **changes: Any) -> Any:
+def channel(stable: Any, name: str, **changes: Any) -> Any:
     """Return what a server says of a channel: it has every target that Rust has a standard library of, and the source."""
-    if isinstance(server, Absent):
-        return server
+    if isinstance(stable, Absent):
+        return stable
     moving = f"{name}-2026-10-30" if name in {"nightly", "beta"} else ""
-    release = server.stable if name == "stable" else moving or (name if EXACT.fullmatch(name) else f"{name}.0")
+    release = stable if name == "stable" else moving or (name if EXACT.fullmatch(name) else f"{name}.0")
     standard = tuple(row.triple for row in targets.catalogue().values() if not row.build_std)
     return Channel(**{"release": release, "hosts": HOSTS, "standard": (*HOSTS, *standard), "source": True, **changes})
 

@@ -21,10 +21,10 @@ def test_ready_facts_answer_what_every_plan_asks_first(machine):
 def test_facts_are_changed_by_name():
     """A question with a subject is answered by that; None leaves one open; an unknown one is an error."""
     ref = "example.org/a:1"
-    known = facts(images={ref: image(ref)}, registry={ref: Absent("no")}, rustup_server=testing.SERVER, engine=None)
+    known = facts(images={ref: image(ref)}, registry={ref: Absent("no")}, debian=testing.BOOKWORM, engine=None)
     assert known.get(Question("image", ref)) == image(ref)
     assert known.get(Question("registry", ref)) == Absent("no")
-    assert known["rustup-server"] == testing.SERVER
+    assert known["debian"] == testing.BOOKWORM
     assert known.open("engine", "host") == (Question("engine"),)
     assert facts(failures=[Failure(route="a", what="b")]).failures == (Failure(route="a", what="b"),)
     with pytest.raises(TypeError, match="engin"):

@@ -24,7 +24,7 @@ from ...facts.emulation import Emulation
 from ...facts.engine import Engine
 from ...facts.host import Host
 from ...facts.registry import RegistryImage
-from ...facts.rustup import Rustup, RustupServer
+from ...facts.rustup import Channel, Rustup
 from ...planning import plan, request, toolchains
 from ...planning.plan import Plan
 from ...project.repository import Repository
@@ -35,6 +35,9 @@ State: TypeAlias = Literal["ok", "missing", "warning"]
 
 REGISTRY: Final = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"
 """An image that every version of cross knows: whoever can ask for it can pull cross's images."""
+
+STABLE: Final = Question("rust-channel", "stable")
+"""What rustup's server is asked."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -133,12 +136,12 @@ def rust(facts: Facts) -> Iterator[Row]:
 
 def network(facts: Facts) -> Iterator[Row]:
     """Tell of rustup's server, of the registry that cross's images are in, and of Debian's archive."""
-    server: RustupServer | Absent = facts["rustup-server"]
-    match server:
+    channel: Channel | Absent = facts.get(STABLE)
+    match channel:
         case Absent() as why:
             yield absent("rustup's server", why, "set RUSTUP_DIST_SERVER to a mirror, or HTTPS_PROXY; Debian's packages serve on Linux")
-        case RustupServer():
-            yield line("rustup's server", f"{server.url}, stable is {server.stable}")
+        case Channel():
+            yield line("rustup's server", f"{channel.server}, stable is {channel.release}")
     image: RegistryImage | Absent = facts.get(Question("registry", REGISTRY))
     match image:
         case Absent() as why:
@@ -201,7 +204,7 @@ def examine(place: Path) -> tuple[Row, ...]:
     context = pipeline.look(context)
     machine: Host | Absent = context.facts["host"]
     debian = rust_question("" if isinstance(machine, Absent) else architecture(machine), context.config.targets)
-    context = _look(context, (Question("rustup-server"), Question("registry", REGISTRY), debian))
+    context = _look(context, (STABLE, Question("registry", REGISTRY), debian))
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]
     rows = [_with_engine(row, plans, context) for row in (rows[0], _python(), *rows[1:])]

@@ -29,7 +29,7 @@ from ...core.versions import numbers
 from ...facts import lock
 from ...facts.lock import FILE, Lock, LockRow, place, platform
 from ...facts.registry import RegistryImage, parse
-from ...facts.rustup import Channel, RustupServer
+from ...facts.rustup import Channel
 from ...planning.plan import NO_PLAN
 from ...planning.route import compare_rows, lock_row
 from ...reporting.progress import align
@@ -280,18 +280,16 @@ def _head(context: Context, rows: Sequence[LockRow]) -> _Ask:
 
 def _rust(context: Context, rows: Sequence[LockRow]) -> _Ask:
     current = rows[0].toolchain if rows else context.config.toolchain
+    question = Question("rust-channel", current.partition("-")[0] if current.startswith(MOVING) else "stable")
 
     def ask() -> Answer:
-        server = pipeline.look(context, (Question("rustup-server"),)).facts["rustup-server"]
-        if not isinstance(server, RustupServer):
-            raise CrosstasksError(server.why)
-        if not current.startswith(MOVING):
-            return Answer(server.stable, current not in {"", "stable"} and numbers(server.stable) > numbers(current), server.url)
-        question = Question("rust-channel", current.partition("-")[0])
         channel = pipeline.look(context, (question,)).facts.answers[question]
         if not isinstance(channel, Channel):
             raise CrosstasksError(channel.why)
-        return Answer(channel.release, channel.release > current, question.subject)  # by its day
+        release = channel.release
+        # a release by its numbers, another channel by its day
+        newer = current not in {"", "stable"} and (numbers(release), release) > (numbers(current), current)
+        return Answer(release, newer, channel.server)
 
     return _Ask("rust", current, ask)
 

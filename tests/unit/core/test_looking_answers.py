@@ -11,10 +11,10 @@ from crosstasks.core import looking
 from crosstasks.core.errors import CrosstasksError, DiskFull
 from crosstasks.core.looking import Life, of_program
 from crosstasks.core.steps import Absent
-from crosstasks.facts.rustup import RustupServer
+from crosstasks.facts.rustup import Channel
 
 LIFE = Life(positive=100, negative=10)
-FACT = RustupServer(url="https://server", stable="1.96.0")
+FACT = Channel(release="1.96.0", server="https://server")
 
 
 class Asked:
@@ -36,22 +36,22 @@ def test_an_answer_counts_for_its_time(tmp_path, monkeypatch, answer, later, tim
     """Refusals count for less long than answers; a clock that was set back makes all of them old."""
     monkeypatch.setattr("crosstasks.core.looking.QUICK", 0.0)
     asked, here = Asked(answer), look(tmp_path, now=lambda: 1000.0)
-    assert answer == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
-    assert answer == looking.cached_answer(replace(here, now=lambda: 1000.0 + later), "server x", RustupServer, LIFE, asked)
+    assert answer == looking.cached_answer(here, "server x", Channel, LIFE, asked)
+    assert answer == looking.cached_answer(replace(here, now=lambda: 1000.0 + later), "server x", Channel, LIFE, asked)
     assert times == asked.times
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "{", '{"version":1}', '{"version":1,"subject":"server x","at":1000,"fact":{"url":3}}', '{"version":0}']
+    "damage", ["", "{", '{"version":1}', '{"version":1,"subject":"server x","at":1000,"fact":{"release":3}}', '{"version":0}']
 )
 def test_a_damaged_file_is_not_there(tmp_path, damage):
     """Whatever is in the file, the question is asked again and the file made good."""
     asked, here = Asked(FACT), look(tmp_path, now=lambda: 1000.0)
-    looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
+    looking.cached_answer(here, "server x", Channel, LIFE, asked)
     (path,) = (tmp_path / "cache/answers").iterdir()
     path.write_text(damage)
-    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
-    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
+    assert FACT == looking.cached_answer(here, "server x", Channel, LIFE, asked)
+    assert FACT == looking.cached_answer(here, "server x", Channel, LIFE, asked)
     assert 2 == asked.times
 
 
@@ -59,7 +59,7 @@ def test_a_refusal_that_came_at_once_is_not_kept(tmp_path):
     """It costs nothing to ask again, and what was wrong may have been mended."""
     asked, here = Asked(Absent("connection refused")), look(tmp_path)
     for _ in range(2):
-        looking.cached_answer(here, "server x", RustupServer, LIFE, asked)
+        looking.cached_answer(here, "server x", Channel, LIFE, asked)
     assert 2 == asked.times
 
 
@@ -73,32 +73,32 @@ def test_the_error_of_a_client_is_a_refusal_where_refusals_are_kept(tmp_path, mo
         raise error
 
     for _ in range(2):
-        answer = looking.cached_answer(here, "server x", RustupServer, LIFE, lambda: ask(CrosstasksError("no answer", why="timed out")))
+        answer = looking.cached_answer(here, "server x", Channel, LIFE, lambda: ask(CrosstasksError("no answer", why="timed out")))
         assert answer == Absent("no answer: timed out")
     assert 1 == len(asked)
     for subject, life, error in (("server y", LIFE, DiskFull("full")), ("server z", Life(positive=1), CrosstasksError("no answer"))):
         with pytest.raises(type(error), match=error.what):
-            looking.cached_answer(here, subject, RustupServer, life, lambda error=error: ask(error))
+            looking.cached_answer(here, subject, Channel, life, lambda error=error: ask(error))
 
 
 def test_another_question_has_another_answer(tmp_path):
     """Answers are kept under the whole question."""
     here = look(tmp_path)
-    assert FACT == looking.cached_answer(here, "server x", RustupServer, LIFE, lambda: FACT)
-    assert Absent("no") == looking.cached_answer(here, "server y", RustupServer, LIFE, lambda: Absent("no"))
+    assert FACT == looking.cached_answer(here, "server x", Channel, LIFE, lambda: FACT)
+    assert Absent("no") == looking.cached_answer(here, "server y", Channel, LIFE, lambda: Absent("no"))
 
 
 def test_what_is_not_to_be_kept_is_not(tmp_path):
     """A life of nothing leaves no file."""
-    looking.cached_answer(look(tmp_path), "server x", RustupServer, Life(positive=0), lambda: FACT)
-    looking.cached_answer(look(tmp_path), "server x", RustupServer, Life(positive=1), lambda: Absent("no"))
+    looking.cached_answer(look(tmp_path), "server x", Channel, Life(positive=0), lambda: FACT)
+    looking.cached_answer(look(tmp_path), "server x", Channel, Life(positive=1), lambda: Absent("no"))
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     """The answer is given, and asked for again the next time."""
     (tmp_path / "cache").write_text("in the way")
-    assert FACT == looking.cached_answer(look(tmp_path), "server x", RustupServer, LIFE, lambda: FACT)
+    assert FACT == looking.cached_answer(look(tmp_path), "server x", Channel, LIFE, lambda: FACT)
 
 
 def test_a_program_is_asked_again_when_its_file_changes(tmp_path):

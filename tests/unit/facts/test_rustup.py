@@ -12,13 +12,11 @@ from crosstasks.core.errors import CrosstasksError
 from crosstasks.core.steps import Absent, Done, Question
 from crosstasks.facts import Facts, ask
 from crosstasks.facts.rustup import (
-    RustupServer,
     components_of,
     identity,
     parse,
     parse_channel,
     parse_rustc,
-    parse_server,
     release_of,
     resolve,
 )
@@ -163,28 +161,29 @@ def test_a_release_is_found_in_a_manifest():
 
 
 def test_the_server_tells_its_stable_release(tmp_path):
-    """It is asked once in ten minutes, at the address that rustup itself would use, and only as far as needed."""
+    """It is asked once in ten minutes, at the address that rustup itself would use."""
     asked = []
 
-    def fetch(url, timeout, until):
-        asked.append((url, timeout, until))
-        return MANIFEST
+    def fetch(url, timeout):
+        asked.append((url, timeout))
+        return manifest("1.99.1")
 
     here = look(tmp_path, fetch=fetch, environ={"RUSTUP_DIST_SERVER": "https://mirror/"}, timeout=3)
-    wanted = RustupServer(url="https://mirror", stable="1.97.0-nightly")
-    assert [wanted, wanted] == [ask(Question("rustup-server"), here, Facts()) for _ in range(2)]
-    assert [("https://mirror/dist/channel-rust-stable.toml", 3, "[pkg.rust]")] == asked
+    channels = [ask(Question("rust-channel", "stable"), here, Facts()) for _ in range(2)]
+    assert [("1.99.1", "https://mirror")] * 2 == [(channel.release, channel.server) for channel in channels]
+    assert [("https://mirror/dist/channel-rust-stable.toml", 3)] == asked
 
 
 def test_a_server_that_is_out_of_reach_is_absent(tmp_path):
     """The door's error is the reason; a page of a captive portal is no channel; offline, nothing is asked."""
 
-    def fetch(url, timeout, until):
+    def fetch(url, timeout):
         raise CrosstasksError("it cannot be fetched", why="no such host", hint="try later")
 
-    assert Absent("it cannot be fetched: no such host", "try later") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch), Facts())
-    assert "does not serve a channel" in parse_server("https://portal", "<html>").why
-    assert Absent("offline = true") == ask(Question("rustup-server"), look(tmp_path, fetch=fetch, offline=True), Facts())
+    stable = Question("rust-channel", "stable")
+    assert Absent("it cannot be fetched: no such host", "try later") == ask(stable, look(tmp_path, fetch=fetch), Facts())
+    assert "does not serve stable" in ask(stable, look(tmp_path, fetch=lambda *_: "<html>"), Facts()).why
+    assert Absent("offline = true") == ask(stable, look(tmp_path, fetch=fetch, offline=True), Facts())
 
 
 # channels, from manifests of which the lines that are read are kept
@@ -227,7 +226,7 @@ def test_where_a_channel_is_asked_for(tmp_path, name, place):
     """As rustup does, from the server that it is told; what does not change is asked once, the rest every ten minutes."""
     asked = []
 
-    def fetch(url, _timeout, _until):
+    def fetch(url, _timeout):
         asked.append(url)
         return manifest("nightly")
 

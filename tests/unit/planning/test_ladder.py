@@ -32,8 +32,8 @@ REF = f"ghcr.io/cross-rs/{ARM64}:0.2.5"
 MADE = recipe(find("aarch64"), "linux/amd64", "bookworm").tag
 NATIVE = recipe(find("aarch64"), "linux/arm64", "bookworm").tag
 OWN = "registry.example.org/cross/aarch64:1"
-CLOSED = world(registry=Absent("ghcr.io does not answer"), server=Absent("rustup's server does not answer"))
-NOTHING = world(registry=Absent("no"), server=Absent("no"), debian=Absent("no"))
+CLOSED = world(registry=Absent("ghcr.io does not answer"), stable=Absent("rustup's server does not answer"))
+NOTHING = world(registry=Absent("no"), stable=Absent("no"), debian=Absent("no"))
 
 
 def engine(**changes):
@@ -531,7 +531,7 @@ def test_what_only_an_image_can_hold_needs_one():
 
 def test_debians_toolchain_does_not_run_in_upstreams_images():
     """It needs glibc 2.36, they have 2.23 to 2.31; the image built here has it."""
-    planned, _ = settle("aarch64", facts(), config(), around=world(server=Absent("rustup's server does not answer")))
+    planned, _ = settle("aarch64", facts(), config(), around=world(stable=Absent("rustup's server does not answer")))
     assert planned.route.name == "cross 0.2.5, image built here"
     (why,) = [refused.why for refused in planned.refused if refused.name == "cross 0.2.5, upstream image"]
     assert why == f"the toolchain 1.96.0-{AMD64} needs glibc 2.36, and {REF} has 2.23"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from planning import channel, request, world
+from planning import STABLE, channel, request, world
 
 from crosstasks.catalog import targets
 from crosstasks.catalog.ingredients import BringGlibc, InstallToolchain, Toolchain
@@ -16,9 +16,9 @@ from crosstasks.facts.debian import Debian
 from crosstasks.facts.host import Host
 from crosstasks.facts.inventory import Inventory
 from crosstasks.facts.lock import Lock, LockRow
-from crosstasks.facts.rustup import Rustup, RustupServer
+from crosstasks.facts.rustup import Rustup
 from crosstasks.planning import toolchains
-from crosstasks.testing import AMD64, ARM64, BOOKWORM, SERVER, bare_facts, config, facts, repository, toolchain
+from crosstasks.testing import AMD64, ARM64, BOOKWORM, bare_facts, config, facts, repository, toolchain
 
 ARMV7, RISCV = "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"
 MIPS = "mips-unknown-linux-gnu"
@@ -51,7 +51,7 @@ def settle(known, target="aarch64", *, host=AMD64, around=None, **options):
 def offering(**channels):
     """Return a server that has these channels, by their names, with ``_`` for ``-`` and a letter before digits; and no other."""
     named = {name.lstrip("v").replace("_", "."): changes for name, changes in channels.items()}
-    return {"rust-channel": lambda name: channel(SERVER, name, **named[name]) if name in named else Absent(f"no {name} is served")}
+    return {"rust-channel": lambda name: channel(STABLE, name, **named[name]) if name in named else Absent(f"no {name} is served")}
 
 
 AWAY_ONLY = {"rust-channel": lambda _: AWAY}
@@ -440,8 +440,7 @@ def test_what_is_not_known_is_asked():
 
 def test_a_server_that_offers_another_stable():
     """Is believed."""
-    server = RustupServer(url="https://mirror.example.org", stable="1.97.1")
-    assert settle(bare_facts(), around={"rust-channel": lambda name: channel(server, name)}).release == "1.97.1"
+    assert settle(bare_facts(), around={"rust-channel": lambda name: channel("1.97.1", name)}).release == "1.97.1"
 
 
 # the same answer everywhere
@@ -488,7 +487,7 @@ def test_what_lies_in_the_cache_changes_no_plan(cached, users, target, host, pin
     Whose build of a release it is, is the same too, unless its maker cannot be asked, and what it gave before is there; and where the
     release that was decided cannot be had but from the cache, an empty one makes another be taken, which is told.
     """
-    around = AWAY_ONLY if away else {"rust-channel": lambda name: channel(SERVER, name, standard=standard)}
+    around = AWAY_ONLY if away else {"rust-channel": lambda name: channel(STABLE, name, standard=standard)}
     there = repository(rust_version=minimum, components=components)
     found = []
     # what a source gave once it has: a release does not change

@@ -17,10 +17,12 @@ from crosstasks.extras.offline.locking import Row, compare_registry, newest, out
 from crosstasks.facts.engine import Engine
 from crosstasks.facts.lock import Lock, LockRow
 from crosstasks.facts.rustup import Channel
-from crosstasks.testing import ARM64, SERVER, FakeRunner, config, facts, served
+from crosstasks.testing import ARM64, FakeRunner, config, facts, served
 
 REF = "ghcr.io/cross-rs/aarch64-unknown-linux-gnu:0.2.5"
 BOTH, FOR_BOTH = ("linux/amd64", "linux/arm64"), "for linux/amd64, linux/arm64"
+SERVER = "https://static.rust-lang.org"
+STABLE = {Question("rust-channel", "stable"): Channel(release="1.96.0", server=SERVER)}
 SAME, MOVED = "sha256:" + "2" * 64, "sha256:" + "3" * 64
 
 
@@ -105,7 +107,7 @@ def ask(monkeypatch):
             assert (engine, timeout) == (known.engine if isinstance(known.engine, Engine) else None, 10.0)
             return (images or {}).get(ref, {"mediaType": "x", "digest": SAME, "config": {"os": "linux", "architecture": "amd64"}})
 
-        known, own = known or facts(rustup_server=SERVER), own or config()
+        known, own = known or facts().with_(STABLE), own or config()
         monkeypatch.setattr(registry_api, "fetch_text", fetch)
         monkeypatch.setattr(registry_api, "look", look)
         monkeypatch.setattr(registry_api, "tags", lambda _ref, _timeout: tags)
@@ -168,7 +170,7 @@ def test_offline_nothing_is():
 def test_a_newer_cross(ask, crates, flavour, expected):
     """A higher version that is neither yanked nor a look at one to come, than the one that is locked, else the pinned one."""
     locked = Lock(target={ARM64: {"linux/amd64": row(flavour=flavour, image=REF, platform="linux/amd64")}}) if flavour else Lock()
-    assert expected == told(ask(crates=crates, known=facts(lock=locked, rustup_server=SERVER))["cross"])
+    assert expected == told(ask(crates=crates, known=facts(lock=locked).with_(STABLE))["cross"])
 
 
 @pytest.mark.parametrize(
@@ -186,28 +188,28 @@ def test_a_newer_cross(ask, crates, flavour, expected):
 def test_a_newer_commit_of_cross(ask, git, revision, expected):
     """Than the one that is locked, which may be short."""
     locked = Lock(target={ARM64: {"linux/amd64": row(flavour="git", revision=revision)}}) if revision else Lock()
-    assert expected == told(ask(git=git, known=facts(lock=locked, rustup_server=SERVER))["cross git"])
+    assert expected == told(ask(git=git, known=facts(lock=locked).with_(STABLE))["cross git"])
 
 
 @pytest.mark.parametrize(
-    ("toolchain", "server", "expected"),
+    ("toolchain", "expected"),
     [
-        ("", SERVER, ("", "1.96.0", "current", SERVER.url)),
-        ("stable", SERVER, ("stable", "1.96.0", "current", SERVER.url)),
-        ("1.96.0", SERVER, ("1.96.0", "1.96.0", "current", SERVER.url)),
-        ("1.95.0", SERVER, ("1.95.0", "1.96.0", "new", SERVER.url)),
-        ("1.100.0", SERVER, ("1.100.0", "1.96.0", "current", SERVER.url)),
-        ("nightly-2026-10-30", SERVER, ("nightly-2026-10-30", "nightly-2026-11-02", "new", "nightly")),
-        ("nightly-2026-11-02", SERVER, ("nightly-2026-11-02", "nightly-2026-11-02", "current", "nightly")),
-        ("beta-2026-10-30", SERVER, ("beta-2026-10-30", "", "unknown", "the server has no such channel")),
-        ("1.95.0", Absent("the server does not answer"), ("1.95.0", "", "unknown", "the server does not answer")),
+        ("", ("", "1.96.0", "current", SERVER)),
+        ("stable", ("stable", "1.96.0", "current", SERVER)),
+        ("1.96.0", ("1.96.0", "1.96.0", "current", SERVER)),
+        ("1.95.0", ("1.95.0", "1.96.0", "new", SERVER)),
+        ("1.100.0", ("1.100.0", "1.96.0", "current", SERVER)),
+        ("nightly-2026-10-30", ("nightly-2026-10-30", "nightly-2026-11-02", "new", SERVER)),
+        ("nightly-2026-11-02", ("nightly-2026-11-02", "nightly-2026-11-02", "current", SERVER)),
+        ("beta-2026-10-30", ("beta-2026-10-30", "", "unknown", "the server has no such channel")),
     ],
 )
-def test_a_newer_rust(ask, toolchain, server, expected):
+def test_a_newer_rust(ask, toolchain, expected):
     """Than the one that is locked: the stable one of a release, a channel's by its day."""
-    known = facts(rustup_server=server).with_(
+    known = facts().with_(
         {
-            Question("rust-channel", "nightly"): Channel(release="nightly-2026-11-02"),
+            **STABLE,
+            Question("rust-channel", "nightly"): Channel(release="nightly-2026-11-02", server=SERVER),
             Question("rust-channel", "beta"): Absent("the server has no such channel"),
         }
     )
@@ -218,11 +220,17 @@ def test_a_newer_rust(ask, toolchain, server, expected):
         assert expected == told(found["rust"])
 
 
+def test_a_server_that_does_not_answer(ask):
+    """Says nothing of what is newer."""
+    known = facts().with_({question: Absent("the server does not answer") for question in STABLE})
+    assert told(ask(known=known, own=config(toolchain="1.95.0"))["rust"]) == ("1.95.0", "", "unknown", "the server does not answer")
+
+
 def test_each_image_is_asked_for_once(ask):
     """For all targets that it is for, and apart from those whose digest is locked; one that is configured is the only one of its target."""
     own = config("aarch64", "armv7", "s390x", target={name: {"image": "x:1"} for name in ("armv7", "s390x")})
     locked = Lock(target={ARM64: {"linux/amd64": row(image=REF, digest=MOVED, platform="linux/amd64")}})
-    found = ask(own=own, known=facts(lock=locked, rustup_server=SERVER), images={"x:1": {}}, tags=("0.2.5", "0.3.0"))
+    found = ask(own=own, known=facts(lock=locked).with_(STABLE), images={"x:1": {}}, tags=("0.2.5", "0.3.0"))
     assert told(found[REF]) == (MOVED, SAME, "new", "the tag has moved; there is 0.3.0; for linux/amd64")
     assert (found[REF].targets, found["x:1"].targets) == ((ARM64,), ("armv7-unknown-linux-gnueabihf", "s390x-unknown-linux-gnu"))
     assert (found["x:1"].state, found["rust"].targets) == ("unknown", ())
