@@ -37,36 +37,33 @@ MACHINES: Final[Mapping[str, Machine]] = {
 
 BY_TRIPLE: Final[Mapping[str, Machine]] = {machine.triple: machine for machine in MACHINES.values()}
 
-ARCHES: Final[Mapping[str, str]] = {
-    "amd64": "x86_64",
-    "x86-64": "x86_64",
-    "arm64": "aarch64",
-    "386": "i686",
-    "i386": "i686",
-    "i486": "i686",
-    "i586": "i686",
-    "x86": "i686",
-    "arm": "armv7",
-    "armhf": "armv7",
-    "armv7l": "armv7",
-    "armv8l": "armv7",
-    "armv6l": "arm",
-    "armel": "arm",
-    "riscv64": "riscv64gc",
-    "ppc": "powerpc",
-    "ppc64": "powerpc64",
-    "ppc64le": "powerpc64le",
-    "ppc64el": "powerpc64le",
-    "mips64le": "mips64el",
-    "mipsle": "mipsel",
-    "loong64": "loongarch64",
+NAMES: Final[Mapping[str, str]] = {
+    "aarch64": "arm64",
+    "arm": "armel armv6l",
+    "armv7": "armhf arm armv7l armv8l",
+    "i686": "i386 386 i486 i586 x86",
+    "loongarch64": "loong64",
+    "mips64el": "mips64el mips64le",
+    "mipsel": "mipsel mipsle",
+    "powerpc": "powerpc ppc",
+    "powerpc64": "ppc64",
+    "powerpc64le": "ppc64el ppc64le",
+    "riscv64gc": "riscv64",
+    "x86_64": "amd64 x86-64",
 }
-"""What kernels, engines, QEMU and Debian call an architecture, where a target triple begins otherwise."""
+"""What Debian calls an architecture, then kernels, engines and QEMU, where a target triple begins otherwise."""
+
+_ARCHES: Final[Mapping[str, str]] = {name: rust for rust, names in NAMES.items() for name in names.split()}
 
 
 def arch(name: str) -> str:
     """Return an architecture as Rust's triples name it."""
-    return ARCHES.get(name.lower(), name.lower())
+    return _ARCHES.get(name.lower(), name.lower())
+
+
+def debian_name(arch: str) -> str:
+    """Return an architecture of Rust's triples as Debian names it."""
+    return NAMES.get(arch, arch).partition(" ")[0]
 
 
 _NARROW: Final[Mapping[str, str]] = {"x86_64": "i686", "aarch64": "armv7"}

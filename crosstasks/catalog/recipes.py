@@ -11,7 +11,7 @@ import msgspec
 
 from ..core.steps import Absent
 from .ingredients import Recipe
-from .machines import MACHINES
+from .machines import MACHINES, debian_name
 from .targets import Target, find
 
 VERSION: Final = 5
@@ -50,16 +50,6 @@ WITHOUT: Final[Mapping[str, tuple[str, ...]]] = {
     "trixie": ("mips64el", "mipsel"),
     "forky": ("armel", "mips64el", "mipsel"),
 }
-
-PORTS: Final[Mapping[str, str]] = {
-    "i586": "i386",
-    "mips": "mips",
-    "mips64": "mips64",
-    "powerpc": "powerpc",
-    "powerpc64": "ppc64",
-    "sparc64": "sparc64",
-}
-"""What Debian calls machines of which no release has packages, but compilers, and with them a C library (``libc6-mips-cross``)."""
 
 EMULATORS: Final = "qemu-user-static"
 """Debian's package of all of QEMU's emulators."""
@@ -160,7 +150,8 @@ def shared_name(target: str, packages: Sequence[str] = ()) -> str:
 
 def libraries(target: Target, platform: str) -> tuple[str, ...]:
     """Return Debian's packages of the C library that a target's programs load, on an engine of *platform*; none if Debian has none."""
-    architecture = target.debian or PORTS.get(target.arch, "")
+    # of some machines no release has packages, but compilers, and with them a C library: libc6-mips-cross
+    architecture = target.debian or debian_name(target.gnu.partition("-")[0])
     if target.libc != "gnu" or target.os != "linux" or not architecture:
         return ()
     suffix = "" if target.platform == platform else f"-{architecture}-cross"

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from ..catalog.machines import debian_name
 from ..catalog.recipes import SUITE
 from ..catalog.targets import catalogue
 from ..core import looking
@@ -40,23 +41,7 @@ STD: Final = "libstd-rust-web-dev"
 
 SOURCE: Final = "rust-web-src"
 
-NAMES: Final[Mapping[str, str]] = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7": "armhf",
-    "arm": "armel",
-    "i686": "i386",
-    "powerpc64le": "ppc64el",
-    "riscv64gc": "riscv64",
-}
-"""Debian's name of a host's architecture, where it is another."""
-
 LIFE: Final = looking.Life(positive=86_400, negative=300)
-
-
-def architecture(host: Host) -> str:
-    """Return how Debian names a host's architecture."""
-    return NAMES.get(host.arch, host.arch)
 
 
 def rust_question(machine: str, triples: Iterable[str]) -> Question:
@@ -75,7 +60,7 @@ def ask(look: Look, question: Question, facts: BaseFacts) -> Debian | Absent:
     machine: Host | Absent = facts["host"]
     if isinstance(machine, Absent):
         return machine
-    host = architecture(machine)
+    host = debian_name(machine.arch)
     others = question.subject.split() or ARCHITECTURES
     subject = " ".join(filter(None, ("debian", SUITE, host, question.subject, look.debian_mirror)))
     return looking.cached_answer(

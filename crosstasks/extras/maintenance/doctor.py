@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from ... import parts, pipeline
 from ...catalog import targets
+from ...catalog.machines import debian_name
 from ...config import configuration
 from ...context import Context
 from ...core.errors import ConfigError, CrosstasksError, DiskFull, EngineFailed, NoRoute, ToolMissing
 from ...core.steps import Absent, Question
 from ...facts import Facts
-from ...facts.debian import Debian, architecture, rust_question
+from ...facts.debian import Debian, rust_question
 from ...facts.emulation import Emulation
 from ...facts.engine import Engine
 from ...facts.host import Host
@@ -203,7 +204,7 @@ def examine(place: Path) -> tuple[Row, ...]:
     context, config_row = _start(place)
     context = pipeline.look(context)
     machine: Host | Absent = context.facts["host"]
-    debian = rust_question("" if isinstance(machine, Absent) else architecture(machine), context.config.targets)
+    debian = rust_question("" if isinstance(machine, Absent) else debian_name(machine.arch), context.config.targets)
     context = _look(context, (STABLE, Question("registry", REGISTRY), debian))
     plans, context = _plans(context)
     rows = [row for check in CHECKS for row in check(context.facts)]

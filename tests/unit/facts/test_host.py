@@ -6,7 +6,8 @@ import pytest
 from facts_looks import LINUX, look
 from msgspec.structs import replace
 
-from crosstasks.catalog.machines import arch
+from crosstasks.catalog.machines import arch, debian_name
+from crosstasks.catalog.targets import catalogue
 from crosstasks.core.looking import Platform
 from crosstasks.core.steps import Absent, Question
 from crosstasks.facts import Facts, ask
@@ -94,6 +95,13 @@ def test_names_of_architectures_become_those_of_triples():
     assert ["aarch64", "x86_64", "armv7", "powerpc64le", "s390x"] == [
         arch(name) for name in ("arm64", "AMD64", "armhf", "ppc64el", "s390x")
     ]
+
+
+def test_each_machine_has_debians_name():
+    """The catalogue's, where the target has a floating-point unit, or any other whose libraries are Debian's; what has none keeps its own."""
+    rows = {row.arch: row.debian for row in catalogue().values() if row.debian and not row.triple.endswith("eabi")}
+    assert {name: debian_name(name) for name in rows} == rows | {"thumbv7neon": "thumbv7neon"}
+    assert [debian_name(name) for name in ("arm", "powerpc64", "s390x", "alpha")] == ["armel", "ppc64", "s390x", "alpha"]
 
 
 def test_the_machine_is_looked_at_without_starting_a_program(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from crosstasks.catalog.ingredients import BuildImage, InstallWheels, Runner
 from crosstasks.catalog.recipes import emulator, wine
+from crosstasks.catalog.specifications import parse
 from crosstasks.catalog.targets import find
 from crosstasks.core.steps import RUNNING, Absent, Question, Verb
 from crosstasks.facts.emulation import Emulation, Registration
@@ -190,6 +192,7 @@ def test_a_program_that_is_not_static_finds_its_libraries_in_the_container():
         ("i586", "i386", "i386", "i686-linux-gnu"),
         ("mips64", "mips64", "mips64", "mips64-linux-gnuabi64"),
         ("mips", "mips", "mips", "mips-linux-gnu"),
+        ("powerpc64", "ppc64", "ppc64", "powerpc64-linux-gnu"),
     ],
 )
 def test_libraries_that_come_with_compilers_alone_start_programs_too(name, qemu, port, place):
@@ -197,6 +200,15 @@ def test_libraries_that_come_with_compilers_alone_start_programs_too(name, qemu,
     recipe = emulator(qemu, "linux/amd64", libraries=(f"libc6-{port}-cross", f"libgcc-s1-{port}-cross", f"libstdc++6-{port}-cross"))
     found = chosen(name, said(facts(), HELD, recipe.tag))
     assert (found.words, found.image) == ((f"qemu-{qemu}-static", "-L", f"/usr/{place}"), recipe.tag)
+
+
+@pytest.mark.parametrize("name", ["arm", "powerpc.json"])
+def test_what_has_no_compilers_has_no_libraries(name):
+    """Debian's are ARMv7's, and what a file describes is not known to be its machine."""
+    fields = b'"llvm-target": "x", "arch": "powerpc", "data-layout": "e", "target-pointer-width": 32, "os": "linux", "env": "gnu"'
+    target = parse(Path(name), b"{%b}" % fields) if name.endswith("json") else find(name)
+    why = f"{target.triple} programs do not run on this host, and no container runs them"
+    assert emulators.runner(request.make(target, "test", facts(), config()), facts()) == Absent(why)
 
 
 def test_what_prints_nothing_is_tested_and_its_tests_are_not_listed():
