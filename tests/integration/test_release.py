@@ -311,6 +311,45 @@ def test_a_prepared_release_is_taken_up_where_it_stopped(project, release):
     assert (git(project, "tag"), git(project, "rev-list", "--count", "HEAD")) == ("v0.2.0\n", "2\n")
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["committed", "ignored"])
+def test_a_lock_file_that_does_not_fit_is_refused_before_the_commit(project, release, ignored):
+    """One without a dependency, or one of the last version that git ignores: after what the hint says the same call makes the release."""
+    if ignored:
+        (project / ".gitignore").write_text("/target/\n/dist/\n/Cargo.lock\n")
+        git(project, "rm", "--quiet", "--cached", "Cargo.lock")
+    else:
+        (project / "base" / "src").mkdir(parents=True)
+        (project / "base" / "src" / "lib.rs").write_text("")
+        (project / "base" / "Cargo.toml").write_text('[package]\nname = "base"\nversion = "0.1.0"\nedition = "2021"\n')
+        with (project / "Cargo.toml").open("a") as manifest:
+            manifest.write('[dependencies]\nbase = { path = "base" }\n')
+    committed(project)
+    before = git(project, "rev-parse", "HEAD")
+    words = ("release.prepare", "--bump", "minor", "--yes")
+    first = release(*words, cwd=project)
+    assert (first.returncode, "Cargo.lock does not fit" in first.stderr, "--locked was passed" in first.stderr) == (1, True, True), (
+        first.stderr
+    )
+    assert (before, "") == (git(project, "rev-parse", "HEAD"), git(project, "tag"))
+    subprocess.run(("cargo", "update", "--workspace", "--quiet", "--offline"), cwd=project, check=True)
+    git(project, "add", "--force", "Cargo.lock")
+    git(project, "commit", "--quiet", "--message", "Take on Cargo.lock", "--", "Cargo.lock")
+    second = release(*words, cwd=project)
+    assert (second.returncode, git(project, "tag")) == (0, "v0.2.0\n"), second.stderr
+
+
+def test_a_cargo_that_knows_no_crates_stops_no_release(project, release, tmp_path):
+    """It fails as well, offline and with nothing fetched, and says nothing of the lock file."""
+    with (project / "Cargo.toml").open("a") as manifest:
+        manifest.write('[dependencies]\ncfg-if = "1"\n')
+    source = f'source = "registry+https://github.com/rust-lang/crates.io-index"\nchecksum = "{"0" * 64}"\n'
+    lock = f'version = 3\n\n[[package]]\nname = "cfg-if"\nversion = "1.0.0"\n{source}\n[[package]]\nname = "small"\n'
+    (project / "Cargo.lock").write_text(f'{lock}version = "0.1.0"\ndependencies = [\n "cfg-if",\n]\n')
+    committed(project)
+    done = release("release.prepare", "--bump", "minor", "--yes", cwd=project, CARGO_HOME=str(tmp_path / "cargo"))
+    assert (done.returncode, git(project, "tag")) == (0, "v0.2.0\n"), done.stderr
+
+
 def test_a_snapshot_is_made_of_what_is_not_committed(project, release):
     """Its version tells the commit, and it is not published."""
     (project / "new.txt").write_text("")

@@ -241,13 +241,12 @@ def prepare(release: ReleaseContext, intent: Intent) -> None:
 
 
 def _fits(release: ReleaseContext) -> None:
-    """Let cargo say whether Cargo.lock fits, if it is there."""
+    """Let cargo say whether Cargo.lock fits, if it is there; one that lacks a toolchain, or crates and may not fetch them, cannot tell."""
     cargo = release.context.look.which("cargo")
     if not cargo or not (release.root / "Cargo.lock").is_file():
         return
-    argv = (cargo, "metadata", "--format-version=1", "--locked", "--offline", "--no-deps")
+    argv = (cargo, "metadata", "--format-version=1", "--locked", "--offline")
     done = release.context.run(argv, cwd=str(release.root), env={"RUSTUP_AUTO_INSTALL": "0"})
-    if done.code == 101:
-        raise CrosstasksError(
-            "Cargo.lock does not fit the new version", why=done.err.strip(), hint="`cargo update --workspace`, and call again"
-        )
+    if done.code and "--locked" in done.err:
+        hint = "`cargo update --workspace`, commit Cargo.lock, and call again"
+        raise CrosstasksError("Cargo.lock does not fit the new version", why=done.err.strip(), hint=hint)

@@ -225,14 +225,22 @@ def test_git_that_refuses_ends_it(said, why, head):
     assert [] == [call for call in release.context.run.calls if call[:2] == ("git", "tag")]
 
 
-@pytest.mark.parametrize(("code", "fits"), [(101, False), (1, True), (0, True)])
-def test_cargo_says_whether_its_lock_file_fits(code, fits, head, tmp_path, monkeypatch):
-    """Only its own refusal counts: a cargo that cannot run tells nothing."""
+@pytest.mark.parametrize(
+    ("code", "said", "fits"),
+    [
+        (101, "error: cannot update the lock file /a/Cargo.lock because --locked was passed to prevent this\n", False),
+        (101, "error: no matching package named `serde` found\nAs a reminder, you're using offline mode (--offline)\n", True),
+        (1, "error: toolchain '1.2.3' is not installed\n", True),
+        (0, "warning: --locked\n", True),
+    ],
+)
+def test_cargo_says_whether_its_lock_file_fits(code, said, fits, head, tmp_path):
+    """Only its own refusal counts: a cargo that cannot run or knows no crates tells nothing. Those are real in tests/integration."""
     cargo = tmp_path / "bin" / "cargo"
     cargo.parent.mkdir()
     cargo.touch(0o755)
-    argv = (str(cargo), "metadata", "--format-version=1", "--locked", "--offline", "--no-deps")
-    answers = {argv: failed("error: needs to be updated\n", code), ("git", "commit"): "", ("git", "tag"): ""}
+    argv = (str(cargo), "metadata", "--format-version=1", "--locked", "--offline")
+    answers = {argv: failed(said, code), ("git", "commit"): "", ("git", "tag"): ""}
     release = head(answers=answers, environ={"PATH": str(cargo.parent)})
     intent = prepare.intend(release, "minor")
     if fits:
@@ -240,7 +248,7 @@ def test_cargo_says_whether_its_lock_file_fits(code, fits, head, tmp_path, monke
     else:
         with pytest.raises(CrosstasksError, match=r"Cargo\.lock does not fit the new version") as caught:
             prepare.prepare(release, intent)
-        assert "error: needs to be updated" == caught.value.why
+        assert (said.strip(), "commit Cargo.lock, and call again" in caught.value.hint) == (caught.value.why, True)
     asked = release.context.run.calls.index(argv)
     assert (str(release.root), {"RUSTUP_AUTO_INSTALL": "0"}) == (release.context.run.folders[asked], release.context.run.envs[asked])
 
