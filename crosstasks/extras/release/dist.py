@@ -124,7 +124,7 @@ def finish(release: ReleaseContext, triples: Iterable[str]) -> tuple[File, ...]:
             archive.write(dist / f"{file.name}.sha256", f"{file.sha256}  {file.name}\n".encode())
         archive.write(dist / SUMS, "".join(f"{file.sha256}  {file.name}\n" for file in listed).encode())
         archive.write(dist / "artifacts.json", _json({"artifacts": listed}))
-        archive.write(dist / "metadata.json", _json(_metadata(release, listed)))
+        archive.write(dist / "metadata.json", _json(_metadata(release, listed, every)))
     return tuple(listed)
 
 
@@ -157,10 +157,10 @@ def _json(value: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **value})) + b"\n"
 
 
-def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]:
+def _metadata(release: ReleaseContext, listed: Sequence[File], parts: Sequence[Part]) -> dict[str, Any]:
     """Return what holds for the whole release; nothing in it differs from call to call on one commit."""
     config = release.context.config
-    triples = dict.fromkeys(file.target for file in listed)
+    triples, made = dict.fromkeys(file.target for file in listed), {part.target: part for part in parts}
     floors = {triple: newest(one for file in listed if file.target == triple for one in file.programs) for triple in triples}
     return {
         "crosstasks": __version__,
@@ -172,7 +172,7 @@ def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]
         "profile": config.release.profile,
         "targets": {
             triple: {
-                "glibc": promised_glibc(release.dist, triple, release.context.config),
+                "glibc": promised_glibc(made.get(triple), triple, config),
                 "glibc_floor": floor,
                 "features": config.target(triple).features,
                 "default_features": config.target(triple).default_features,
@@ -182,9 +182,8 @@ def _metadata(release: ReleaseContext, listed: Sequence[File]) -> dict[str, Any]
     }
 
 
-def promised_glibc(folder: Path, triple: str, config: Config) -> str:
+def promised_glibc(made: Part | None, triple: str, config: Config) -> str:
     """Return the newest glibc that programs may need: what is configured, else what the build promised; empty if that is not known."""
-    made = part(folder, triple)
     return config.target(triple).glibc or (made.glibc if made else "")
 
 

@@ -28,7 +28,7 @@ from ...verifying.smoke import smoke
 from ...verifying.verify import inspect
 from ..packaging import contents
 from ..packaging.contents import Difference, Package, differences
-from .dist import artifacts, promised_glibc
+from .dist import artifacts, part, promised_glibc
 
 if TYPE_CHECKING:
     Packager: TypeAlias = Callable[[Path], None]
@@ -78,10 +78,13 @@ def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tupl
     Raises:
         NothingSelected: there is no package.
     """
-    return tuple(finding for package in contents.find_packages(dist, triples) for finding in _package(package, context))
+    packages = contents.find_packages(dist, triples)
+    one_of = {package.target.triple: package for package in packages}
+    promises = {triple: promise(package, context) for triple, package in one_of.items()}
+    return tuple(finding for package in packages for finding in _package(package, promises[package.target.triple], context))
 
 
-def _package(package: Package, context: Context) -> Iterator[Finding]:
+def _package(package: Package, promised: Promise, context: Context) -> Iterator[Finding]:
     context.say(f"verifying {package.path.name}")
     try:
         with contents.unpack(package, context.cache) as folder:
@@ -90,7 +93,7 @@ def _package(package: Package, context: Context) -> Iterator[Finding]:
             wrong += () if subjects else ("holds no program and no library",)
             yield _finding(package, "", "package", wrong)
             for subject in subjects:
-                yield from _file(package, subject, context)
+                yield from _file(package, subject, promised, context)
     except VerificationFailed as error:
         yield _finding(package, "", "package", (f"{error.what}: {error.why}",))
 
@@ -105,16 +108,14 @@ def _subjects(folder: Path) -> Iterator[Subject]:
             yield Subject(member="/".join(parts), path=path, artifact=artifact)
 
 
-def _file(package: Package, subject: Subject, context: Context) -> Iterator[Finding]:
-    target = package.target
-    options = context.config.target(target.triple)
-    promised = promise(package, context)
+def _file(package: Package, subject: Subject, promised: Promise, context: Context) -> Iterator[Finding]:
+    options = context.config.target(promised.target.triple)
     for name, check in CHECKS.items():
         answer = None if name in options.verify_skip else check.find(subject, promised)
         yield _finding(package, subject.member, name, answer, check.hint)
         if name == "format" and answer:
             return  # what else its headers say was not asked for
-    answer = None if "smoke" in options.verify_skip else smoke(subject, target, context)
+    answer = None if "smoke" in options.verify_skip else smoke(subject, promised.target, context)
     yield _finding(package, subject.member, "smoke", answer, SMOKE_HINT)
 
 
@@ -146,7 +147,7 @@ def folders(context: Context) -> Mapping[str, str]:
 
 
 def promise(package: Package, context: Context) -> Promise:
-    """Return what is asked of a package's files, and what they may have been linked from, of every builder, profile and release of Rust."""
+    """Return what is asked of a package's target, and what its files may be linked from, of every builder, profile and release of Rust."""
     target, rustup = package.target, context.facts.rustup
     theirs = rustup.toolchains if isinstance(rustup, Rustup) else ()
     libraries = {
@@ -155,7 +156,7 @@ def promise(package: Package, context: Context) -> Promise:
     }
     return Promise(
         target=target,
-        glibc=promised_glibc(package.path.parent, target.triple, context.config),
+        glibc=promised_glibc(part(package.path.parent, target.triple), target.triple, context.config),
         folders=folders(context),
         libraries=tuple(sorted(Path(context.repository.target_directory, "crosstasks").glob(f".*/{target.triple}/*"))),
         standard={release: path for release, path in libraries.items() if path.is_dir()},

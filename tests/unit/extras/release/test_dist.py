@@ -55,7 +55,7 @@ def built(tmp_path):
             name=name, kind="archive", product="hello", version="0.1.0", target=triple, size=1_500_000, sha256=sha256, programs=programs
         )
         commit = "" if release.git.dirty else release.git.commit
-        dist.remember(release.dist, Part(target=triple, commit=commit, route="cargo", files=(made,)))
+        dist.remember(release.dist, Part(target=triple, commit=commit, route="cargo", glibc="2.36", files=(made,)))
         return dist.finish(release, (triple,))
 
     return built
@@ -106,7 +106,7 @@ def test_the_floor_is_told(release, built):
     """The newest glibc that a program of a target needs stands in the metadata beside what is promised, and in the result."""
     built(release(), ARM64)
     told, listed = (json.loads((release().dist / name).read_text()) for name in ("metadata.json", "artifacts.json"))
-    assert {ARM64: ("", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told["targets"].items()}
+    assert {ARM64: ("2.36", "2.34")} == {triple: (row["glibc"], row["glibc_floor"]) for triple, row in told["targets"].items()}
     assert {dist.SCHEMA_VERSION} == {told["schema_version"], listed["schema_version"]}
     assert ["schema_version", "crosstasks", "commit", "date", "dirty", "snapshot", "products", "profile", "targets"] == list(told)
     assert [{"name": "hello", "version": "0.1.0", "tag": "v0.1.0", "binaries": []}] == told["products"]

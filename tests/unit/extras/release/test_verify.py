@@ -82,6 +82,16 @@ def test_what_the_build_promised_is_checked(make, package, promised, state):
     assert state == states(verify.examine(folder, make(top=LEFT_OUT).context))["hello", "glibc"]
 
 
+def test_what_a_target_promises_is_looked_up_once(make, package, monkeypatch):
+    """For all programs of all its packages: how it was built is known only after each of its files was read."""
+    looked = []
+    monkeypatch.setattr(verify, "part", lambda _, target: looked.append(target))
+    programs = {"hello": (PROGRAM.read_bytes(), 0o755), "more": (PROGRAM.read_bytes(), 0o755)}
+    package(programs, f"other-{ARM64}-v0.1.0")
+    findings = verify.examine(package(programs), make(top=LEFT_OUT).context)
+    assert ([ARM64], 4) == (looked, sum(row.check == "glibc" for row in findings))
+
+
 def test_a_program_of_another_target_is_checked_no_further(make, package):
     """What else its headers say was not asked for."""
     armv7 = (PROGRAM.parent / "armv7-gnueabihf").read_bytes()
