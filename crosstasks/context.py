@@ -93,7 +93,7 @@ def look_of(place: Path, folder: Path, config: Config, environ: Mapping[str, str
         environ=environ,
         cwd=place,
         cache=folder,
-        home=Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home()),
+        home=Path(environ.get("HOME") or Path.home()),
         engine=config.engine,
         config_place=config.place,
         offline=config.offline,

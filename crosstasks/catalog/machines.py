@@ -81,20 +81,18 @@ def host_triple(platform: Platform, *, musl: bool = False) -> str | Absent:
     linux     x86_64   x86_64-unknown-linux-gnu
     linux     aarch64  aarch64-unknown-linux-musl (where musl's loader is, and no glibc)
     darwin    arm64    aarch64-apple-darwin
-    win32     AMD64    x86_64-pc-windows-msvc
     ========  =======  ============================
     """
     here = arch(platform.machine)
     match platform.system:
         case "darwin":
             return f"{here}-apple-darwin"
-        case "win32" | "cygwin" | "msys":
-            return f"{here}-pc-windows-msvc"
         case "linux":
             here = _NARROW.get(here, here) if platform.bits == 32 else here
             return f"{here}-unknown-linux-{host_libc(platform, musl=musl)}{_EABI.get(here, '')}"
         case other:
-            return Absent(f"crosstasks does not support the host {other!r}", "run it on Linux or macOS")
+            why = f"crosstasks runs on Linux, on macOS and in WSL 2 of Windows, not on {other!r}"
+            return Absent(why, "WSL 2: https://learn.microsoft.com/windows/wsl")
 
 
 def host_libc(platform: Platform, *, musl: bool) -> str:

@@ -175,9 +175,7 @@ MOST: Final = 4 << 20
 
 
 def socket_path(endpoint: str) -> str:
-    """Pure: return the socket of an address; empty if it is another kind of address, or this system has no such sockets."""
-    if not hasattr(socket, "AF_UNIX"):
-        return ""
+    """Pure: return the socket of an address; empty if it is another kind of address."""
     return endpoint.removeprefix("unix://") if endpoint.startswith("unix://") else DEFAULT if not endpoint else ""
 
 

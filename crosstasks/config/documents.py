@@ -202,10 +202,7 @@ class Problems:
         """Return a place in the file, by the whole path of a key: name, line and key."""
         if self._document is None:
             return dotted_key(keys)
-        try:
-            path = os.path.relpath(self._document.path, self._root.absolute())
-        except ValueError:  # another drive of Windows
-            path = str(self._document.path)
+        path = os.path.relpath(self._document.path, self._root.absolute())
         line = self._lines.get(keys)
         return ": ".join(filter(None, (f"{path}:{line}" if line else path, dotted_key(keys))))
 

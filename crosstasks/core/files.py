@@ -5,7 +5,6 @@ An archive is no more trusted: nothing of it lands elsewhere, and nobody's right
 
 What a container wrote is not trusted: a name in its folder may be a link to a file of the user's, a pipe that never ends, or lead up.
 So every part of a path is opened in the folder that was opened before it (``openat``, ``O_NOFOLLOW``), and only a regular file counts.
-Windows has no such calls; there, the path is resolved and must come out below the folder.
 """
 
 from __future__ import annotations
@@ -127,10 +126,10 @@ def remove_folder(folder: Path, aside: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-AT: Final = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+# by getattr: Windows, where sessions are listed and no more, has none of them
 _STAY: Final = getattr(os, "O_NOFOLLOW", 0)
-_FILE: Final = os.O_RDONLY | _STAY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_FILE: Final = os.O_RDONLY | _STAY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 CHUNK: Final = 1 << 20
 
@@ -198,17 +197,10 @@ def open_file(folder: Path | str, names: Sequence[str]) -> Iterator[int]:
         AstrayError: it is a link, or lies behind one, or is no regular file.
         OSError: it is not there, or cannot be read.
     """
-    if AT:
-        with open_beneath(folder, names[:-1]) as place:
-            if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
-                raise AstrayError("it is not a regular file")
-            handle = os.open(names[-1], _FILE, dir_fd=place)
-    else:
-        base = Path(folder).resolve()
-        path = base.joinpath(*names)
-        if path.resolve(strict=True) != path or not path.is_file():
-            raise AstrayError("it is not a regular file, or lies behind a link")
-        handle = os.open(path, _FILE)
+    with open_beneath(folder, names[:-1]) as place:
+        if not stat.S_ISREG(os.stat(names[-1], dir_fd=place, follow_symlinks=False).st_mode):
+            raise AstrayError("it is not a regular file")
+        handle = os.open(names[-1], _FILE, dir_fd=place)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):  # it was replaced meanwhile
             raise AstrayError("it is not a regular file")
@@ -225,12 +217,6 @@ def copy_beneath(source: int, folder: Path | str, names: Sequence[str]) -> None:
         OSError: it cannot be written.
     """
     now = os.fstat(source)
-    if not AT:
-        path = Path(folder).joinpath(*names)
-        with draft(path) as out:
-            _pour(source, out)
-        os.utime(path, ns=(now.st_atime_ns, now.st_mtime_ns))
-        return
     with open_beneath(folder, names[:-1], make=True) as place:
         if _same(names[-1], place, now):
             return

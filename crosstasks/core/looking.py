@@ -52,9 +52,8 @@ class Platform(Struct, frozen=True, kw_only=True):
     def here(cls) -> Platform:
         """Return what it is where this runs."""
         bits = 64 if sys.maxsize > 2**32 else 32
-        if sys.platform == "win32":
-            machine = os.environ.get("PROCESSOR_ARCHITEW6432") or os.environ.get("PROCESSOR_ARCHITECTURE", "")
-            return cls(system=sys.platform, machine=machine, bits=64, node=os.environ.get("COMPUTERNAME", ""))
+        if sys.platform == "win32":  # os has no uname there, and we do nothing there (``host_triple``)
+            return cls(system=sys.platform, machine="")
         kernel = os.uname()
         return cls(system=sys.platform, machine=kernel.machine, bits=bits, glibc=_libc(), release=kernel.release, node=kernel.nodename)
 

@@ -86,35 +86,34 @@ Program: TypeAlias = tuple[Kind, str, Place]
 
 
 def _on_path(look: Look) -> Iterator[Program]:
-    suffix = ".exe" if look.platform().system == "win32" else ""
     files = set()
     for kind in ASK:
         for folder in look.path:
-            path = folder / f"{kind}{suffix}"
+            path = folder / kind
             real = os.path.realpath(path)
             # rustup's cargo is a proxy: its version is that of a toolchain, and asking may install one
-            proxy = kind == "cargo" and (folder / f"rustup{suffix}").exists()
+            proxy = kind == "cargo" and (folder / "rustup").exists()
             if real not in files and not proxy and path.is_file() and os.access(path, os.X_OK):
                 files.add(real)
                 yield kind, str(path), "PATH"
-    if zig := _module(look, suffix):
+    if zig := _module(look):
         yield "zig", zig, "PATH"
 
 
-def _module(look: Look, suffix: str) -> str:
+def _module(look: Look) -> str:
     """Return the zig of the Python on PATH, which cargo-zigbuild calls as ``python3 -m ziglang``."""
     python = look.which("python3")
     if not python:
         return ""
     prefix = Path(python).parent.parent
-    programs = sorted(prefix.glob(f"lib/python3*/site-packages/ziglang/zig{suffix}"))
+    programs = sorted(prefix.glob("lib/python3*/site-packages/ziglang/zig"))
     return str(programs[0]) if programs else ""
 
 
 def _in_cache(look: Look) -> Iterator[Program]:
     kinds: dict[str, Kind] = {"cross": "cross", "cargo-zigbuild": "cargo-zigbuild"}
     for path in sorted((look.cache / "tools").glob("[!.]*/bin/*")):
-        kind = kinds.get(path.stem if path.suffix == ".exe" else path.name)
+        kind = kinds.get(path.name)
         if kind and (path.parent.parent / cache.COMPLETE).exists():
             yield kind, str(path), "cache"
 
@@ -123,7 +122,7 @@ def _version(look: Look, kind: Kind, path: str, place: str) -> tuple[str, str] |
     # one of ours is compared before it is run; ``provided`` does so in each call
     if place == "cache" and (wrong := cache.mismatch(Path(path).parents[1])):
         return Absent(wrong)
-    silent = look.which("true") or look.environ.get("ComSpec", "")
+    silent = look.which("true")
     with TemporaryDirectory(prefix="crosstasks-") as empty:
         env = alone(empty, silent) if kind == "cross" else {"RUSTUP_AUTO_INSTALL": "0"}
         try:

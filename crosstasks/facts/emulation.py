@@ -81,7 +81,7 @@ def ask(look: Look, _question: Question, _facts: BaseFacts) -> Emulation:
         programs=_programs(look),
         enabled=files.read(look.root / ASK / "status").strip() != "disabled",
         mounted=is_mounted(look.root),
-        root=getattr(os, "geteuid", lambda: 1)() == 0,
+        root=os.geteuid() == 0,
         terminal=terminal,
     )
 

@@ -18,7 +18,7 @@ class Host(Struct, frozen=True, kw_only=True):
     """The machine that crosstasks runs on.
 
     Attributes:
-        os: ``linux``, ``macos`` or ``windows``.
+        os: ``linux`` or ``macos``.
         arch: as Rust names it, ``x86_64`` or ``aarch64``, …
         triple: the host triple of Rust's programs here, ``x86_64-unknown-linux-gnu``.
         libc: ``gnu``, ``musl``, or empty where there is none to choose.
@@ -30,7 +30,7 @@ class Host(Struct, frozen=True, kw_only=True):
         suite: the code name of the distribution, ``bookworm``; empty if there is none.
     """
 
-    os: Literal["linux", "macos", "windows"]
+    os: Literal["linux", "macos"]
     arch: str
     triple: str
     libc: str = ""
@@ -87,12 +87,11 @@ def parse(platform: Platform, environ: Mapping[str, str], *, musl: bool = False,
     here = host_triple(platform, musl=musl)
     if isinstance(here, Absent):
         return here
-    os: Literal["linux", "macos", "windows"] = _SYSTEMS.get(platform.system, "linux")
-    more = {"libc": host_libc(platform, musl=musl), "glibc": platform.glibc.partition(" ")[2], **linux} if os == "linux" else {}
-    return Host(os=os, arch=here.partition("-")[0], triple=here, ci=ci(environ), **more)
-
-
-_SYSTEMS: Final[Mapping[str, Literal["macos", "windows"]]] = {"darwin": "macos", "win32": "windows", "cygwin": "windows", "msys": "windows"}
+    arch = here.partition("-")[0]
+    if platform.system == "darwin":
+        return Host(os="macos", arch=arch, triple=here, ci=ci(environ))
+    more = {"libc": host_libc(platform, musl=musl), "glibc": platform.glibc.partition(" ")[2], **linux}
+    return Host(os="linux", arch=arch, triple=here, ci=ci(environ), **more)
 
 
 def ci(environ: Mapping[str, str]) -> str:

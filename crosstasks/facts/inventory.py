@@ -98,7 +98,7 @@ def toolchain(folder: Path) -> Toolchain | None:
         read = looking.convert({**keys, "name": folder.name, "path": str(folder), "source": "cache"}, Toolchain)
     except (OSError, msgspec.MsgspecError):
         return None
-    return read if any((folder / "bin" / name).is_file() for name in ("rustc", "rustc.exe")) else None
+    return read if (folder / "bin" / "rustc").is_file() else None
 
 
 def unused(content: Toolchain | None, triples: Iterable[str]) -> tuple[str, ...]:

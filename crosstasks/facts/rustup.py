@@ -143,7 +143,7 @@ def _toolchain(look: Look, folder: Path) -> Toolchain:
 
 def _ask_rustc(look: Look, folder: Path) -> tuple[str, str]:
     """Ask a toolchain that rustup did not install what it is; one that does not run here says nothing."""
-    rustc = next((str(path) for path in (folder / "bin/rustc", folder / "bin/rustc.exe") if path.is_file()), "")
+    rustc = str(folder / "bin/rustc")
 
     def ask() -> str | Absent:
         try:
@@ -152,7 +152,7 @@ def _ask_rustc(look: Look, folder: Path) -> tuple[str, str]:
             return Absent(str(error))
         return Absent(done.err.strip()) if done.code else done.out
 
-    output = looking.of_program(look, rustc, "rustc", ask, str) if rustc else Absent("it has no rustc")
+    output = looking.of_program(look, rustc, "rustc", ask, str) if Path(rustc).is_file() else Absent("it has no rustc")
     return ("", "") if isinstance(output, Absent) else parse_rustc(output)
 
 

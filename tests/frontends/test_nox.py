@@ -235,6 +235,31 @@ def test_a_copy_under_another_name_works(repository, start, tmp_path):
     assert 122 == len(names(done.stdout)), done.stderr
 
 
+AS_ON_WINDOWS = """
+import os, platformdirs, signal, sys  # what is loaded before its name changes sees the system that this is
+
+for name in ("O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "confstr", "fork", "geteuid", "getuid", "posix_fallocate", "uname"):
+    vars(os).pop(name, None)
+del signal.SIGHUP
+sys.platform = "win32"
+import crosstasks.nox
+crosstasks.nox.register()
+"""
+
+
+def test_on_windows_sessions_are_listed_and_end_in_a_sentence(repository, start):
+    """Which names what to do instead; nothing there asks for what Python does not have on it."""
+    (repository / "noxfile.py").write_text(AS_ON_WINDOWS)
+    done = start("nox", "-l", cwd=repository)
+    assert 122 == len(names(done.stdout)), done.stderr
+    done = start("nox", "-s", "cross-aarch64", cwd=repository)
+    assert (done.returncode != 0, "in WSL 2 of Windows, not on 'win32'" in done.stderr, "Traceback" in done.stderr) == (
+        True,
+        True,
+        False,
+    ), done.stderr
+
+
 VERBS = """
 import crosstasks.nox
 crosstasks.nox.register(names=["aarch64", "wasm"], verbs=("build", "test", "clippy"))

@@ -50,7 +50,7 @@ def world(*, registry: Any = served, stable: Any = STABLE, debian: Any = BOOKWOR
     }
 
 
-HOSTS = (AMD64, ARM64, "x86_64-unknown-linux-musl", "aarch64-apple-darwin", "x86_64-apple-darwin", "x86_64-pc-windows-msvc")
+HOSTS = (AMD64, ARM64, "x86_64-unknown-linux-musl", "aarch64-apple-darwin", "x86_64-apple-darwin")
 
 
 def channel(stable: Any, name: str, **changes: Any) -> Any:

@@ -13,7 +13,6 @@ import mmap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -116,8 +115,7 @@ class Lists:
         used = {self._path(suite, name, sha256) for suite, source in state.sources.items() for name, sha256 in source.lists.items()}
         for path in (self.folder / "lists").glob("*.index"):
             if path not in used:
-                with suppress(OSError):  # Windows: another call reads it; it goes with the next change
-                    path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _renew(self, state: State, stale: Sequence[str]) -> State:
         self._say(f"asking {_server(self.bases[0])} what {self.suite} offers for {', '.join(stale)}")

@@ -39,10 +39,7 @@ LABELS: Final[Mapping[Provider, Mapping[str, str]]] = {
         "macos/arm64": "saas-macos-medium-m1",
     },
 }
-"""What each service calls its runners: docs.github.com, "GitHub-hosted runners"; docs.gitlab.com, "Hosted runners".
-
-Those of Windows are left out, since crosstasks has never run on it; whoever names one for it has jobs there.
-"""
+"""What each service calls its runners: docs.github.com, "GitHub-hosted runners"; docs.gitlab.com, "Hosted runners"."""
 
 
 class _Rule(NamedTuple):
@@ -58,14 +55,12 @@ RULES: Final[Sequence[_Rule]] = (
     _Rule("linux/arm64", lambda row: row.platform == "linux/arm64" and bool(row.zig), "it needs no image, and tests are native on arm64"),
     _Rule("macos/arm64", lambda row: row.os in {"macos", "ios"} and row.arch != "x86_64", "only a Mac has Apple's SDK"),
     _Rule("macos/amd64", lambda row: row.os == "macos", "only a Mac has Apple's SDK"),
-    _Rule("windows/arm64", lambda row: row.libc == "msvc" and row.arch == "aarch64", "only Windows has Microsoft's linker"),
-    _Rule("windows/amd64", lambda row: row.libc == "msvc", "only Windows has Microsoft's linker"),
     _Rule("linux/amd64", lambda row: row.arch in {"x86_64", "i686", "i586"} and row.os == "linux", "image and tests are native on amd64"),
     _Rule("linux/amd64", lambda _row: True, "cross's images are for amd64, and so are not emulated"),
 )
 """The first that fits is asked first; of the last one only what has a container there stays there."""
 
-OTHERS: Final[Sequence[Platform]] = ("linux/amd64", "linux/arm64", "macos/arm64", "windows/amd64", "windows/arm64", "macos/amd64")
+OTHERS: Final[Sequence[Platform]] = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64")
 """Where else a job may be done: the cheapest first (docs.github.com, "Actions runner pricing")."""
 
 

@@ -33,7 +33,7 @@ from ...planning.plan import Plan
 from ...project.repository import Repository
 
 Provider: TypeAlias = Literal["github", "gitlab"]
-Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64"]
+Platform: TypeAlias = Literal["linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64"]
 
 
 class Project(NamedTuple):
@@ -57,7 +57,7 @@ class Project(NamedTuple):
 GLIBC: Final[Mapping[Provider, str]] = {"github": "2.39", "gitlab": "2.41"}
 """Of Ubuntu 24.04, and of Debian 13 in the image that GitLab's jobs run in (``gitlab.yml``)."""
 
-TRIPLES: Final[Mapping[str, str]] = {"linux": "unknown-linux-gnu", "macos": "apple-darwin", "windows": "pc-windows-msvc"}
+TRIPLES: Final[Mapping[str, str]] = {"linux": "unknown-linux-gnu", "macos": "apple-darwin"}
 
 STABLE: Final = "1.96.0"
 """What stands for the newest release, whatever that is when a job runs."""
@@ -73,7 +73,7 @@ def facts(platform: Platform, project: Project) -> Facts:
     rust = (Builder(kind="cargo", path="cargo", version=STABLE),) if provider == "github" else ()
     answers: dict[Any, Any] = {
         "host": Host(
-            os="linux" if linux else "macos" if system == "macos" else "windows",
+            os="linux" if linux else "macos",
             arch=arch,
             triple=f"{arch}-{TRIPLES[system]}",
             libc="gnu" if linux else "",

@@ -82,7 +82,7 @@ def command(route: Route, run_id: str, home: Path, context: Context, *, terminal
         *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
         *environment.options(route, call, context),
         *(f"--env={key}={value}" for key, value in inside.items()),
-        *(() if engine.rootless or not hasattr(os, "getuid") else ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")),
+        *(() if engine.rootless else ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")),
         *_volumes(mounts, "z" if engine.selinux else ""),
         *_volumes(fixed, "ro,z" if engine.selinux else "ro"),
         f"--workdir={root}",

@@ -88,14 +88,3 @@ def test_nothing_is_copied_behind_a_link(folder):
     """A folder on the way that is a link is refused."""
     with files.open_file(folder, ("a", "b", "file")) as handle, pytest.raises(AstrayError):
         files.copy_beneath(handle, folder, ("a", "link", "copy"))
-
-
-def test_a_system_without_such_calls(folder, monkeypatch):
-    """What is resolved must come out below the folder."""
-    monkeypatch.setattr(files, "AT", False)
-    assert "inside" == read(folder, "a", "b", "file")
-    with pytest.raises(AstrayError):
-        read(folder, "a", "link", "file")
-    with files.open_file(folder, ("a", "b", "file")) as handle:
-        files.copy_beneath(handle, folder, ("new", "copy"))
-    assert "inside" == (folder / "new" / "copy").read_text()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 from facts_looks import LINUX, look
 from msgspec.structs import replace
@@ -24,7 +27,6 @@ from crosstasks.facts.host import Host, ci, container, container_id, parse
         (replace(LINUX, machine="riscv64"), False, "riscv64gc-unknown-linux-gnu"),
         (replace(LINUX, glibc="glibc 2.36"), True, "x86_64-unknown-linux-gnu"),
         (Platform(system="darwin", machine="arm64"), False, "aarch64-apple-darwin"),
-        (Platform(system="win32", machine="AMD64"), False, "x86_64-pc-windows-msvc"),
     ],
 )
 def test_the_triple_follows_from_kernel_libc_and_width(platform, musl, triple):
@@ -41,11 +43,22 @@ def test_the_libc_has_its_version():
     assert ("gnu", "2.36") == (host.libc, host.glibc)
 
 
-def test_an_unknown_system_is_absent_with_a_reason():
-    """A host that nobody knows is a reason, not a guess."""
-    found = parse(Platform(system="plan9", machine="386"), {})
+@pytest.mark.parametrize("system", ["win32", "cygwin", "plan9"])
+def test_a_system_that_is_no_host_is_absent_with_a_reason(system):
+    """A host that is not supported is a reason, not a guess; Windows is told what to do instead."""
+    found = parse(Platform(system=system, machine="AMD64"), {})
+    why = f"crosstasks runs on Linux, on macOS and in WSL 2 of Windows, not on {system!r}"
+    assert found == Absent(why, "WSL 2: https://learn.microsoft.com/windows/wsl")
+
+
+def test_windows_is_asked_nothing_that_it_does_not_have(monkeypatch, tmp_path):
+    """Python has neither uname nor confstr there: the answer is the reason, and no traceback."""
+    for name in ("uname", "confstr"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.setattr(sys, "platform", "win32")
+    found = ask(Question("host"), look(tmp_path, platform=Platform.here), Facts(answers={}))
     assert isinstance(found, Absent)
-    assert "plan9" in found.why
+    assert "WSL 2" in found.why
 
 
 @pytest.mark.parametrize(

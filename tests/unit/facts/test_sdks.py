@@ -11,9 +11,9 @@ from crosstasks.facts.sdks import Ndk, Xwin, levels, marked_arches
 
 COMPILERS = (
     *("aarch64-linux-android21-clang", "aarch64-linux-android35-clang", "armv7a-linux-androideabi21-clang"),
-    *("x86_64-linux-android21-clang++", "clang", "llvm-ar", "i686-linux-android21-clang.cmd"),
+    *("x86_64-linux-android21-clang++", "clang", "llvm-ar", "i686-linux-android21-clang"),
 )
-"""Names in r27's ``toolchains/llvm/prebuilt/linux-x86_64/bin``, and one of Windows's."""
+"""Names in r27's ``toolchains/llvm/prebuilt/linux-x86_64/bin``."""
 
 
 def asked(tmp_path, **environ):

@@ -103,14 +103,11 @@ def test_why_a_route_is_refused(route, target, known, options, verb, why, hint):
     ("host", "linked"),
     [
         ("x86_64-unknown-linux-gnu", {"x86_64-unknown-linux-gnu"}),
-        ("x86_64-pc-windows-msvc", {"x86_64-pc-windows-msvc", "i686-pc-windows-msvc"}),
-        ("aarch64-pc-windows-msvc", {"aarch64-pc-windows-msvc"}),
-        ("x86_64-pc-windows-gnu", {"x86_64-pc-windows-gnu"}),
         ("aarch64-apple-darwin", {"aarch64-apple-darwin", "x86_64-apple-darwin", "aarch64-apple-ios"}),
     ],
 )
 def test_what_the_hosts_own_linker_links(host, linked):
-    """Apple's links for all of its machines, Microsoft's for 32 bits as well; a universal program is no target of any."""
+    """Apple's links for all of its machines; a universal program is no target of any."""
     row = find(host)
     known = facts(host=Host(os=row.os, arch=row.arch, triple=host, libc=row.libc if row.os == "linux" else ""))
     every = ["x86_64-pc-windows-gnu", "i686-pc-windows-gnu", "universal2", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl"]

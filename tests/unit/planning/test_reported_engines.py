@@ -19,7 +19,6 @@ REPORTED = tomllib.loads((DATA / "docker" / "reported.toml").read_text("utf-8"))
 
 HOSTS = {
     "darwin": Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"),
-    "win32": Host(os="windows", arch="aarch64", triple="aarch64-pc-windows-msvc"),
     "linux": Host(os="linux", arch="aarch64", triple=ARM64, libc="gnu", glibc="2.36", apt=True, suite="bookworm"),
 }
 
@@ -46,7 +45,7 @@ def test_a_reported_engine_is_read(case, tmp_path):
 
 @pytest.mark.parametrize("case", REPORTED.values(), ids=REPORTED)
 def test_the_route_with_a_reported_engine(case, tmp_path):
-    """An image is built here for the engine's own platform, also on a Mac and on Windows; emulation is what is left when nothing else is."""
+    """An image is built here for the engine's own platform, also on a Mac; emulation is what is left when nothing else is."""
     machine = case["host"]["machine"]
     host = HOSTS[case["host"]["system"]] if machine != "x86_64" else facts().host
     known = facts(host=host, engine=read(case, tmp_path), emulation=Emulation())

@@ -155,12 +155,6 @@ def test_an_engine_of_the_targets_own_kind_emulates_nothing():
             {},
             NOWHERE + "the engine is on another machine, which does not see what was built here",
         ),
-        (
-            "aarch64-musl",
-            facts(host=Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc")),
-            {},
-            NOWHERE + "programs built on Windows are not started in a container",
-        ),
     ],
 )
 def test_why_nothing_starts_them(name, known, options, why):

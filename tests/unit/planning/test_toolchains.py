@@ -353,12 +353,6 @@ def test_who_has_asked_for_every_architecture_is_not_asked_again():
     ("known", "host", "options", "why"),
     [
         (facts(), AMD64, {"offline": True}, "offline = true"),
-        (
-            facts(host=Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc")),
-            AMD64,
-            {},
-            "patchelf, which it is put together with, does not run on Windows",
-        ),
         (facts(), "s390x-unknown-linux-gnu", {}, "Debian's rustc does not run on s390x-unknown-linux-gnu"),
         (facts(debian=Absent("the archive is away")), AMD64, {}, "the archive is away"),
         (facts(debian=BOOKWORM), AMD64, {"toolchain": "1.80"}, "Debian's releases are 1.96.0, 1.85.0, not 1.80"),

@@ -177,14 +177,13 @@ def test_what_pypi_has_not_is_compiled(flavour, install):
         (Host(os="linux", arch="x86_64", triple=AMD64, libc="gnu"), "PyPI"),
         (Host(os="linux", arch="aarch64", triple="aarch64-unknown-linux-gnu", libc="gnu"), "PyPI"),
         (Host(os="macos", arch="aarch64", triple="aarch64-apple-darwin"), "PyPI"),
-        (Host(os="windows", arch="x86_64", triple="x86_64-pc-windows-msvc"), "PyPI"),
         (Host(os="linux", arch="x86_64", triple="x86_64-unknown-linux-musl", libc="musl"), "PyPI"),
         (Host(os="linux", arch="s390x", triple="s390x-unknown-linux-gnu", libc="gnu"), "cargo"),
     ],
     ids=lambda value: getattr(value, "triple", value),
 )
 def test_hosts_without_a_wheel_compile(host, source):
-    """There are wheels for Linux, macOS and Windows, each for x86_64 and aarch64; those for glibc serve musl too."""
+    """There are wheels for Linux and macOS, each for x86_64 and aarch64; those for glibc serve musl too."""
     assert cross("0.2.5", facts(host=host), config()).source == source
 
 
