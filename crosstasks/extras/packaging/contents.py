@@ -5,11 +5,11 @@ from __future__ import annotations
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
@@ -63,8 +63,8 @@ def is_of(name: str, triples: Collection[str]) -> bool:
 
 
 @contextmanager
-def unpack(package: Package, root: Path) -> Iterator[Path]:
-    """Give a folder with what a package holds, in the cache *root*; it is removed afterwards.
+def unpack(package: Path, root: Path) -> Iterator[Path]:
+    """Give a folder with what an archive holds, in the cache *root*; it is removed afterwards.
 
     Raises:
         VerificationFailed: the archive is damaged, or would write elsewhere.
@@ -72,11 +72,11 @@ def unpack(package: Package, root: Path) -> Iterator[Path]:
     with cache.temporary(root) as place:
         folder = place / "package"
         folder.mkdir(mode=0o755)  # a container's user reads it as well
-        with _reading(package.path):
-            if package.path.suffix == ".zip":
-                _unzip(package.path, folder)
+        with _reading(package):
+            if package.suffix == ".zip":
+                _unzip(package, folder)
             else:
-                with tarfile.open(package.path) as archive:
+                with tarfile.open(package) as archive:
                     files.extract(archive, folder)
         yield folder
 
@@ -125,8 +125,6 @@ def checksums(path: Path) -> dict[str, str]:
     return {pair[1].lstrip("*"): pair[0] for pair in words if len(pair) == 2}
 
 
-CHUNK: Final = 1 << 20
-
 MOST: Final = 3
 """How many sections are named; code and tables that point into others differ whenever those do."""
 
@@ -154,12 +152,11 @@ class Difference(Struct, frozen=True, kw_only=True):
         return f"{'/'.join(filter(None, (self.package, self.member)))}: {self.what}{place}"
 
 
-Member: TypeAlias = tuple[Mapping[str, Any], bytes]
-"""What an archive says of a file of a package, and its content."""
-
-
-def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
+def differences(first: Path, second: Path, root: Path, triples: Collection[str] = ()) -> tuple[Difference, ...]:
     """Compare the packages of two folders, all or those of some targets; nothing is returned if they are the same, byte for byte.
+
+    Args:
+        root: our cache, where those that differ are unpacked.
 
     Raises:
         VerificationFailed: two differ, and one of them is damaged.
@@ -168,7 +165,7 @@ def differences(first: Path, second: Path, triples: Collection[str] = ()) -> tup
     lone = [(name, first if name in here else second) for name in sorted(here.keys() ^ there.keys())]
     result = [Difference(package=name, what=f"is only in {folder}") for name, folder in lone]
     for name in sorted(here.keys() & there.keys()):
-        result += _compare(here[name], there[name])
+        result += _compare(here[name], there[name], root)
     return tuple(result)
 
 
@@ -176,26 +173,24 @@ def _packages(folder: Path, triples: Collection[str]) -> dict[str, Path]:
     return {path.name: path for path in folder.glob("*") if path.name.endswith(SUFFIXES) and is_of(path.name, triples)}
 
 
-def _compare(first: Path, second: Path) -> Iterator[Difference]:
+def _compare(first: Path, second: Path, root: Path) -> list[Difference]:
     offset = _first(first.read_bytes(), second.read_bytes())
     if offset < 0:
-        return
-    here, there = _members(first), _members(second)
-    for name in sorted(here.keys() ^ there.keys()):
-        yield Difference(package=first.name, member=name, what=f"is only in the {'first' if name in here else 'second'}")
-    inner = [difference for name in sorted(here.keys() & there.keys()) for difference in _member(first.name, name, here[name], there[name])]
-    yield from inner
-    if not inner and here.keys() == there.keys():
-        order = list(here) != list(there)
-        what = "the files lie in another order" if order else "the files are the same, but not how they are packed"
-        yield Difference(package=first.name, what=what, offset=offset)
+        return []
+    with unpack(first, root) as folder, unpack(second, root) as other:
+        here, there = ({path.relative_to(place).as_posix(): path for path in regular_files(place)} for place in (folder, other))
+        lone = [(name, "first" if name in here else "second") for name in sorted(here.keys() ^ there.keys())]
+        result = [Difference(package=first.name, member=name, what=f"is only in the {place}") for name, place in lone]
+        for name in sorted(here.keys() & there.keys()):
+            result += _member(first.name, name, here[name], there[name])
+    return result or [Difference(package=first.name, what="the files are the same, but not how they are packed", offset=offset)]
 
 
-def _member(package: str, name: str, first: Member, second: Member) -> Iterator[Difference]:
-    (about, data), (other, other_data) = first, second
-    for key, value in about.items():
-        if other[key] != value:
-            yield Difference(package=package, member=name, what=f"{key} is {value}, and {other[key]} in the second")
+def _member(package: str, name: str, first: Path, second: Path) -> Iterator[Difference]:
+    mode, other_mode = (oct(path.stat().st_mode & 0o777) for path in (first, second))
+    if mode != other_mode:
+        yield Difference(package=package, member=name, what=f"the mode is {mode}, and {other_mode} in the second")
+    data, other_data = first.read_bytes(), second.read_bytes()
     offset = _first(data, other_data)
     if offset >= 0:
         sizes = f"{len(data)} and {len(other_data)} bytes, " if len(data) != len(other_data) else ""
@@ -217,29 +212,4 @@ def _first(first: bytes, second: bytes) -> int:
     if first == second:
         return -1
     shorter = min(len(first), len(second))
-    for start in range(0, shorter, CHUNK):
-        one, other = first[start : start + CHUNK], second[start : start + CHUNK]
-        if one != other:
-            differing = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
-            return start + next(differing, min(len(one), len(other)))
-    return shorter
-
-
-def _members(path: Path) -> dict[str, Member]:
-    with _reading(path), path.open("rb") as file:
-        return dict(_zip(file) if path.suffix == ".zip" else _tar(file))
-
-
-def _tar(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
-    with tarfile.open(fileobj=file) as archive:
-        for row in archive:
-            data = content.read() if (content := archive.extractfile(row)) else b""
-            about = {"the mode": oct(row.mode), "the time": row.mtime, "the owner": f"{row.uid}:{row.gid} {row.uname}:{row.gname}"}
-            yield row.name, ({**about, "the kind": row.type, "the link": row.linkname}, data)
-
-
-def _zip(file: IO[bytes]) -> Iterator[tuple[str, Member]]:
-    with zipfile.ZipFile(file) as archive:
-        for row in archive.infolist():
-            about = {"the mode": oct(row.external_attr >> 16), "the time": row.date_time, "the system": row.create_system}
-            yield row.filename, (about, archive.read(row))
+    return next((place for place in range(shorter) if first[place] != second[place]), shorter)

@@ -87,7 +87,7 @@ def examine(dist: Path, context: Context, triples: Collection[str] = ()) -> tupl
 def _package(package: Package, promised: Promise, context: Context) -> Iterator[Finding]:
     context.say(f"verifying {package.path.name}")
     try:
-        with contents.unpack(package, context.cache) as folder:
+        with contents.unpack(package.path, context.cache) as folder:
             wrong = contents.problems(package, folder)
             subjects = tuple(_subjects(folder))
             wrong += () if subjects else ("holds no program and no library",)
@@ -221,7 +221,7 @@ def again(dist: Path, context: Context, package: Packager, triples: Collection[s
     with worktree(context) as tree, _apart(tree):
         below = _git(context, "rev-parse", "--show-prefix").out.strip()
         package(tree / below)
-        return differences(dist, tree.with_name("dist"), triples)
+        return differences(dist, tree.with_name("dist"), context.cache, triples)
 
 
 def product_names(dist: Path) -> tuple[str, ...]:
