@@ -20,8 +20,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
         system: what runs it, as far as its headers tell: ``linux``, ``freebsd``, ``macos``, ``windows``, ``uefi``, ``wasip1``, …
         minimum: the oldest release of that, ``11.0``; the kernel's on Linux.
         abi: what of the calling convention the header tells: ``hard-float``, ``elfv2``, …; empty if nothing.
-        interpreter: the loader it asks for, and *needed* the libraries; of wasm, the modules that it imports from.
-        imports, exports: what a module of wasm asks for, by module and name, and offers.
+        interpreter: the loader it asks for, and *needed* the libraries.
         entry: where a linked ELF file begins, 0 if nowhere.
         signed: how a linked file of Apple's is signed: ``ad hoc``, ``yes`` or ``no``.
         glibc: the newest version of a symbol of glibc that it needs, empty if there is none.
@@ -39,8 +38,6 @@ class Artifact(Struct, frozen=True, kw_only=True):
     abi: str = ""
     interpreter: str = ""
     needed: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
-    exports: tuple[str, ...] = ()
     entry: int = 0
     signed: str = ""
     glibc: str = ""

@@ -10,7 +10,8 @@ What is counted in a file is never trusted: every list has an end of ours, and e
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import IO, Final
 
 from msgspec.structs import replace
@@ -18,13 +19,13 @@ from msgspec.structs import replace
 from ..core.results import Artifact
 
 MOST: Final = 4096
-"""How many sections, commands, libraries, imports or exports are read."""
+"""How many sections, commands, libraries or imports are read."""
 
 LONGEST: Final = 1024
 """How long a name may be."""
 
 LARGEST: Final = 1 << 24
-"""How many bytes of commands, or of one section of a module, are read."""
+"""How many bytes of commands, or of a module's imports, are read."""
 
 COFF: Final[Mapping[int, tuple[str, int]]] = {
     0x14C: ("EM_386", 32),
@@ -213,142 +214,71 @@ def _signature(file: IO[bytes], start: int, body: bytes) -> str:
     return "no"
 
 
-class _Reader:
-    """Read a section of a module: numbers are LEB128, and a text has its length before it."""
+PREVIEW_1: Final = "wasi_snapshot_preview1"
+"""The module that holds what programs call of WASI's first preview."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self.offset = data, 0
+_IMPORTS: Final = 2
+"""The section that says what a module imports."""
 
-    def byte(self) -> int:
-        if self.offset >= len(self.data):
-            raise ValueError("a section ends too early")
-        self.offset += 1
-        return self.data[self.offset - 1]
-
-    def number(self) -> int:
-        value = shift = 0
-        while (byte := self.byte()) & 0x80:
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number without an end")
-        return value | byte << shift
-
-    def text(self) -> str:
-        size = self.number()
-        if size > len(self.data) - self.offset:
-            raise ValueError("a section ends too early")
-        self.offset += size
-        return self.data[self.offset - size : self.offset].decode("utf-8", "replace")[:LONGEST]
-
-    def limits(self) -> None:
-        flags = self.number()
-        for _ in range(2 if flags & 1 else 1):
-            self.number()
+_NUMBERS: Final = {0: 1, 1: 1, 2: 0, 3: 2, 4: 2}
+"""How many numbers tell of a function, a table, a memory, a global or a tag that is imported, but for limits."""
 
 
 def wasm(file: IO[bytes], path: str) -> Artifact:
-    """Return what a module or a component of WebAssembly is: what it imports and exports, and so what runs it."""
+    """Return what a module or a component of WebAssembly is, and so what runs it."""
     version, layer = struct.unpack("<HH", at(file, 4, 4))
     component = layer == 1
     if not component and (version, layer) != (1, 0):
         raise ValueError(f"version {version} of wasm, layer {layer}")
-    imports, exports = (_component if component else _module)(file)
-    modules = tuple(dict.fromkeys(module for module, _ in imports))
-    system = "wasip2" if component else "wasip1" if any(name.startswith("wasi_snapshot_preview1") for name in modules) else ""
-    return Artifact(
-        path=path,
-        format="wasm",
-        bits=32,
-        endian="little",
-        static=True,
-        system=system,
-        needed=modules,
-        imports=tuple("::".join(filter(None, pair)) for pair in imports),
-        exports=exports,
-    )
+    sections = dict(_sections(file))
+    modules = () if component or _IMPORTS not in sections else _modules(file, *sections[_IMPORTS])
+    system = "wasip2" if component else "wasip1" if PREVIEW_1 in modules else ""
+    return Artifact(path=path, format="wasm", bits=32, endian="little", static=True, system=system)
 
 
-_Names = tuple[list[tuple[str, str]], tuple[str, ...]]
+def _sections(file: IO[bytes]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Give the kind of each section, and where what it holds begins and how long that is; the last one ends with the file."""
+    end = file.seek(0, 2)
+    file.seek(8)
+    while kind := file.read(1):
+        size, offset = _number(file), file.tell()
+        if size > end - offset:
+            raise ValueError("a section ends too early")
+        yield kind[0], (offset, size)
+        file.seek(offset + size)
 
 
-def _sections(file: IO[bytes], kinds: frozenset[int]) -> Iterator[tuple[int, _Reader]]:
-    """Give the sections of some kinds; the others are passed over."""
-    offset = 8
-    while head := at(file, offset, 6):
-        reader = _Reader(head)
-        kind, size = reader.byte(), reader.number()
-        offset += reader.offset
-        if kind in kinds:
-            if size > LARGEST:
-                raise ValueError(f"a section of {size} bytes")
-            yield kind, _Reader(at(file, offset, size))
-        offset += size
+def _modules(file: IO[bytes], offset: int, size: int) -> Iterator[str]:
+    """Give the modules that are imported from; of what is imported itself, only the length matters."""
+    if size > LARGEST:
+        raise ValueError(f"a section of {size} bytes")
+    section = BytesIO(at(file, offset, size))
+    for _ in range(min(_number(section), MOST)):
+        yield _bytes(section, _number(section)).decode("utf-8", "replace")
+        _bytes(section, _number(section))  # the name that it has there
+        kind = _number(section)
+        if kind not in _NUMBERS:
+            raise ValueError(f"an import of kind {kind}")
+        for _ in range(_NUMBERS[kind]):  # a type is one of a single byte
+            _number(section)
+        if kind in {1, 2}:
+            for _ in range(2 if _number(section) & 1 else 1):
+                _number(section)
 
 
-def _module(file: IO[bytes]) -> _Names:
-    imports: list[tuple[str, str]] = []
-    exports: list[str] = []
-    for kind, reader in _sections(file, frozenset({2, 7})):
-        for _ in range(min(reader.number(), MOST)):
-            if kind == 2:
-                imports.append((reader.text(), reader.text()))
-                _skip_description(reader)
-            else:
-                exports.append(reader.text())
-                reader.byte()
-                reader.number()
-    return imports, tuple(exports)
+def _number(file: IO[bytes]) -> int:
+    """Read a number, as LEB128 has it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = _bytes(file, 1)[0]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise ValueError("a number without an end")
 
 
-def _skip_description(reader: _Reader) -> None:
-    """Pass over what an import of a module is: a function, a table, a memory, a global, a tag."""
-    value: tuple[Callable[[], object], ...] = (reader.byte, reader.number)
-    parts = {0: (reader.number,), 1: (reader.byte, reader.limits), 2: (reader.limits,), 3: value, 4: value}
-    kind = reader.byte()
-    if kind not in parts:
-        raise ValueError(f"an import of kind {kind}")
-    for read in parts[kind]:
-        read()
-
-
-def _component(file: IO[bytes]) -> _Names:
-    imports: list[tuple[str, str]] = []
-    exports: list[str] = []
-    for kind, reader in _sections(file, frozenset({10, 11})):
-        for _ in range(min(reader.number(), MOST)):
-            name = _extern(reader)
-            if kind == 10:
-                imports.append((name, ""))
-                _skip_type(reader)
-            else:
-                exports.append(name)
-                _skip_sort(reader)
-                if reader.byte():
-                    _skip_type(reader)
-    return imports, tuple(exports)
-
-
-def _extern(reader: _Reader) -> str:
-    """Return a name, as components have it; a suffix of its version may come behind."""
-    suffixed = reader.byte() == 2
-    name = reader.text()
-    if suffixed:
-        reader.text()
-    return name
-
-
-def _skip_sort(reader: _Reader) -> None:
-    if not reader.byte():  # of a module: of which kind
-        reader.byte()
-    reader.number()
-
-
-def _skip_type(reader: _Reader) -> None:
-    """Pass over what an import or export of a component is."""
-    kind = reader.byte()
-    if kind == 0:  # a module
-        reader.byte()
-    if kind in {2, 3} and reader.byte() == 1 and kind == 3:  # a type that is not told: a resource
-        return
-    reader.number()
+def _bytes(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError("a section ends too early")
+    return data

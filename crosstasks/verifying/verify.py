@@ -15,7 +15,7 @@ from ..catalog.targets import Target, catalogue
 from ..core import files, versions
 from ..core.errors import SHAPE, VerificationFailed
 from ..core.results import Artifact
-from .headers import MAGIC, at, coff, macho, members, pe, wasm
+from .headers import MAGIC, PREVIEW_1, at, coff, macho, members, pe, wasm
 
 _ABI: Final[Mapping[str, tuple[int, Mapping[int, str]]]] = {
     # machine -> the bits of e_flags that tell, and what they say
@@ -221,7 +221,8 @@ def _impossible(artifact: Artifact, target: Target) -> Iterator[str]:
     if target.os == "none" and (artifact.interpreter or artifact.needed):
         yield f"asks for {', '.join(filter(None, (artifact.interpreter, *artifact.needed)))}, and nothing loads that for {target.triple}"
     if target.os == "unknown" and artifact.system:
-        yield f"imports from {', '.join(artifact.needed)}: it is for {artifact.system}, and {target.triple} has no system"
+        calls = f"imports from {PREVIEW_1}: it " if artifact.system == "wasip1" else ""
+        yield f"{calls}is for {artifact.system}, and {target.triple} has no system"
     if target.format == "macho" and "EM_AARCH64" in _machines(target) and artifact.signed == "no":
         yield "is not signed, and Apple's systems start nothing for arm64 that is not"
 
