@@ -231,7 +231,7 @@ def wasm(file: IO[bytes], path: str) -> Artifact:
     if not component and (version, layer) != (1, 0):
         raise ValueError(f"version {version} of wasm, layer {layer}")
     sections = dict(_sections(file))
-    modules = () if component or _IMPORTS not in sections else _modules(file, *sections[_IMPORTS])
+    modules = set() if component or _IMPORTS not in sections else set(_modules(file, *sections[_IMPORTS]))
     system = "wasip2" if component else "wasip1" if PREVIEW_1 in modules else ""
     return Artifact(path=path, format="wasm", bits=32, endian="little", static=True, system=system)
 

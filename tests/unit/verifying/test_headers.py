@@ -369,6 +369,7 @@ def test_a_long_name_of_bsd_comes_before_its_object(tmp_path):
         (b"\0asm\2\0\0\0", "version 2 of wasm, layer 0"),
         (b"\0asm\1\0\2\0", "version 1 of wasm, layer 2"),
         (module((b"env", b"odd", b"\5")), "an import of kind 5"),
+        (module(KINDS[0], (b"env", b"odd", b"\5")), "an import of kind 5"),
         (b"\0asm\1\0\0\0\2" + sized(b"\1" + b"\x80" * 10), "a number without an end"),
         (b"\0asm\1\0\0\0\2" + sized(b"\1\7env"), "a section ends too early"),
         (b"\0asm\1\0\0\0\2\xff\xff\xff\x7f", "a section ends too early"),
