@@ -228,7 +228,6 @@ def _guard(route: Route, folder: str, context: Context) -> guard.Guard:
         sysroot=route.toolchain.path,
         host="" if route.flavour == "git" else guard.CROSS_HOST,
         compiler_output=_compiler_output(route, context),
-        target=route.target,
     )
 
 

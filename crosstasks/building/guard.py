@@ -74,10 +74,10 @@ class Guard(Struct, frozen=True, kw_only=True):
             architecture wants a toolchain that does not run here. A ``rustc`` stands in and says so.
         host: the host triple that cross shall believe in, with *sysroot*; the real one if empty. 0.2.x puts x86_64's in place of
             its host's wherever that comes first in the toolchain's path, unless they are the same (rustc.rs:96-109 at v0.2.5).
-        compiler_output: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them.
+        compiler_output: what *rustc* says to some arguments, joined by blanks, line by line: it need not be started for them, and
+            its ``-vV`` tells of *host*.
         build_dir: where the real cargo keeps what it asked *rustc* (1.91 and newer): in the target folder it and the container's
             cargo would each overwrite what the other had noted, and ask three times in every call.
-        target: the triple, if it is known: a missing standard library is then named before a container starts.
         engine: the program that stands in for the engine's.
     """
 
@@ -91,7 +91,6 @@ class Guard(Struct, frozen=True, kw_only=True):
     host: str = ""
     compiler_output: Mapping[str, tuple[str, ...]] = {}
     build_dir: str = ""
-    target: str = ""
     engine: str = ""
 
 
@@ -151,8 +150,7 @@ exit "$code"
 def _rustup(guard: Guard) -> str:
     toolchain = guard.toolchain
     name = shlex.quote(toolchain.name)
-    lacking = bool(guard.target) and guard.target not in toolchain.standard and not toolchain.library
-    targets = [f"{triple} (installed)" for triple in toolchain.standard] + [guard.target] * lacking
+    targets = [f"{triple} (installed)" for triple in toolchain.standard]
     components = [f"rust-std-{triple} (installed)" for triple in toolchain.standard]
     # 0.2.x wants rust-src also where the standard library is installed and no source is needed (lib.rs:466 at v0.2.5)
     components += ["rust-src (installed)"] if toolchain.library or toolchain.standard else []
@@ -181,23 +179,12 @@ def _rustc(guard: Guard) -> str:
 case "$#:$1:$2" in 2:--print:sysroot) printf '%s\\n' {shlex.quote(guard.sysroot)}; exit 0 ;; esac
 case "$*" in
 {"".join(cases)}esac
-{_other_host(guard) if guard.host else ""}exec {shlex.quote(guard.rustc)} "$@"
+exec {shlex.quote(guard.rustc)} "$@"
 """
 
 
 def _host(guard: Guard, line: str) -> str:
     return f"host: {guard.host}" if guard.host and line.startswith("host: ") else line
-
-
-def _other_host(guard: Guard) -> str:
-    return f"""case "$*" in -vV|'--version --verbose')
-    {shlex.quote(guard.rustc)} -vV | while IFS= read -r line; do
-        case "$line" in 'host: '*) line={shlex.quote(f"host: {guard.host}")} ;; esac
-        printf '%s\\n' "$line"
-    done
-    exit 0 ;;
-esac
-"""
 
 
 def _print(lines: Sequence[str]) -> str:

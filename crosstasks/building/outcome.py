@@ -23,11 +23,10 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from ..catalog import remedies
-from ..catalog.targets import runs_in_container
 from ..clients import docker_sdk
 from ..clients.engines import RUN, EngineClient
 from ..core import errors
-from ..core.errors import ConfigError, CrosstasksError, ImageFailed, NoRoute, ToolMissing, without_colours
+from ..core.errors import ConfigError, CrosstasksError, NoRoute, without_colours
 from ..core.results import Container
 from ..facts.engine import Engine, identity, platform
 
@@ -76,78 +75,28 @@ def _arguments(mark: bytes | None) -> tuple[str, ...] | None:
 def explain(marks: Marks, code: int, err: str = "") -> CrosstasksError | None:
     """Say which of cross's ways ended a run, or None if cargo or a program in the container did.
 
-    ===================================================  ==============================================
-    there is                                             it was
-    ===================================================  ==============================================
-    a metadata that failed                               the project: ConfigError; a download: BuildFailed
-    a mark of rustup                                     an install: ToolMissing
-    a mark of cargo, and "does not provide" in *err*     no image: ImageFailed
-    a mark of cargo, else                                a target without a container: NoRoute
-    no mark, and the engine's or cross's own words       EngineFailed, ImageFailed, EmulationFailed, …
-    no mark                                              None, also for 97 and 98
-    ===================================================  ==============================================
+    =========================================  ==============================================
+    there is                                   it was
+    =========================================  ==============================================
+    a metadata that failed                     the project: ConfigError; a download: BuildFailed
+    the engine's or cross's own words          EngineFailed, ImageFailed, EmulationFailed, …
+    a mark of rustup, or of cargo              what cross does on the host: NoRoute
+    none of these                              None, also for 97 and 98
+    =========================================  ==============================================
     """
     err = without_colours(err)
     if marks.metadata_code:
         return _unreadable(marks.metadata_stderr)
-    if marks.rustup is not None:
-        return _install(marks.rustup)
-    if marks.cargo is not None:
-        return _fall_back(marks.cargo, err)
-    return _no_image(err) if code == 1 and _ABORTED in err else _known_failure(code, err)
+    return _known_failure(code, err) or _left_container("rustup", marks.rustup) or _left_container("cargo", marks.cargo)
 
 
-def _install(argv: Sequence[str]) -> ToolMissing:
-    why = "cross wants to install it"
-    match [word for word in argv if word not in {"--quiet", "--verbose"}]:
-        case ["toolchain", "add" | "install", name, *_]:
-            what, why = f"cross wants to install the toolchain {name!r}", "it is not the one that was provided"
-            hint = "name the toolchain in rust-toolchain.toml or in the config, not as +channel"
-        case ["target", "add", triple, "--toolchain", name]:
-            what = f"the toolchain {name!r} has no standard library for {triple}"
-            hint = f"add {triple!r} to the targets of the config"
-        case ["component", "add", component, "--toolchain", name]:
-            what = f"the toolchain {name!r} lacks {component!r}"
-            hint = "take a toolchain that has it"
-        case _:
-            what, why = "cross asked rustup for what the guard does not answer", shlex.join(["rustup", *argv])
-            hint = "this cross is none of those that the guard knows"
-    return ToolMissing(what, why=why, hint=hint)
-
-
-_NAME_ONE: Final = "name one: `image` of the target in the config, or in Cross.toml"
-
-_ABORTED: Final = "Errors encountered before cross compilation, aborting."
-"""What git's cross says in place of a fall-back, with CROSS_NO_WARNINGS or in CI (bin/cross.rs:44-48)."""
-
-
-def _fall_back(argv: Sequence[str], err: str) -> CrosstasksError:
-    if failure := _no_image(err):
-        return failure
-    triple = _target(argv)
-    if runs_in_container(triple) and "Falling back" not in err:
-        return ImageFailed(f"cross has no image for {triple}", why="it was told to be quiet, and says no more", hint=_NAME_ONE)
-    why = "it would run the host's cargo instead" if triple else "no --target was given, and cross would run the host's cargo"
-    hint = "use the builder cargo or zigbuild; if CROSS_COMPATIBILITY_VERSION is set, unset it"
-    return NoRoute(f"cross does not run {triple or 'the host'} in a container", why=why, hint=hint)
-
-
-def _no_image(err: str) -> CrosstasksError | None:
-    warnings = "\n".join(re.findall(r"^\[cross\] warning: (.*)", err, re.MULTILINE))
-    if re.search("does not provide a Docker image|provides multiple images", warnings):
-        return ImageFailed("cross has no image for the target", why=warnings, hint=_NAME_ONE)
-    if _ABORTED in err:
-        return ConfigError("cross does not go on after a warning", why=warnings, hint="CROSS_NO_WARNINGS=0 lets it go on")
-    return None
-
-
-def _target(argv: Sequence[str]) -> str:
-    for word, following in zip(argv, (*argv[1:], ""), strict=False):
-        if word == "--target":
-            return following
-        if word.startswith("--target="):
-            return word.removeprefix("--target=")
-    return ""
+def _left_container(program: str, arguments: Sequence[str] | None) -> NoRoute | None:
+    """Tell what cross called on the host. A plan leaves it no reason to: whatever it was, another route may do."""
+    if arguments is None:
+        return None
+    why = f"it called `{shlex.join((program, *arguments))}` on the host, which was refused"
+    hint = "cross says why above, unless CARGO_TERM_QUIET is set; the builders cargo and zigbuild need no cross"
+    return NoRoute("cross would leave its container", why=why, hint=hint)
 
 
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")

@@ -194,11 +194,6 @@ class Target(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(word for word in (self.arch, self.os, self.libc, self.triple) if word))
 
 
-def runs_in_container(triple: str) -> bool:
-    """Tell whether cross runs a target, of the catalogue or not, in a container if there is an image."""
-    return any(word in triple for word in _IN_CONTAINER)
-
-
 @cache
 def builtin() -> Mapping[str, Target]:
     """Return every target that comes along, by its triple."""
@@ -250,7 +245,7 @@ def _row(triple: str, row: Mapping[str, Any]) -> Target:
         debian=row.get("debian", ""),
         debian_std=row.get("std", ""),
         packages=_packages(gnu),
-        container=runs_in_container(triple),
+        container=any(word in triple for word in _IN_CONTAINER),
         images=_images(row),
         build_std=row.get("build-std", False),
         zig=row.get("zig", ""),
