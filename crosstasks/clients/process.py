@@ -193,10 +193,10 @@ def stream(
     return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
 
 
-def run_on_terminal(argv: Sequence[str]) -> Done:
+def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
     """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
     with Signals(deaf=(signal.SIGINT,)) as signals:
-        child = _start(argv, {}, "")
+        child = _start(argv, env, cwd)
         with _end_on_failure(child, child.send_signal, signals), _Waiting(child, signals, argv[0]) as waiting:
             waiting.attend()
     return Done(argv=tuple(argv), code=child.returncode)

@@ -25,6 +25,13 @@ def test_every_session_is_a_task(environ):
     assert {"build", "test"} <= set(tasks)
 
 
+def test_a_task_runs_its_session(environ):
+    """By nox, with the name of the session."""
+    script = "import tasks; tasks.sys.executable = 'echo'; tasks.namespace['unit'](tasks.Context())"
+    done = subprocess.run((sys.executable, "-c", script), cwd=TOP, env=environ, check=True, capture_output=True, text=True)
+    assert "-m nox -s unit\n" == done.stdout
+
+
 def test_without_an_engine_nothing_is_skipped(environ, tmp_path):
     """The session of integration tests ends at once, with the engine's own words and a code that CI takes for a failure."""
     # with a cache of its own, where no test that is running has a lock
