@@ -26,17 +26,19 @@ from .project.repository import Repository
 
 @dataclass(frozen=True, kw_only=True)
 class Extra:
-    """What a release adds to every build.
+    """What a release, or a shell, adds to every build.
 
     Attributes:
         remap: let no program hold the names of this machine's folders.
         env: variables that the build is given, in a container too.
         wrapper: the program cargo-auditable; empty without it.
+        instead: what a container runs in place of ``cargo test``, with the arguments of that.
     """
 
     remap: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     wrapper: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class Context:
         environ: the user's environment.
         run: runs programs.
         say: tells one line of progress.
-        extra: what a release adds.
+        extra: what a release, or a shell, adds.
         facts: what is known by now.
     """
 

@@ -64,22 +64,18 @@ def _common(target_dir: Path, context: Context) -> dict[str, Any]:
     return {"target_dir": str(target_dir), "colour": colour, "width": width}
 
 
-def container_call(run_id: str, context: Context, **more: Any) -> environment.Call:
-    """Return a call whose container finds the user's crates and authorities."""
-    return environment.Call(
-        user_cargo_home=str(dependencies.user_home(context.environ)),
-        labels=engines.labels(run_id),
-        certificates=bool(network.authorities(context.environ)),
-        **more,
-    )
-
-
 @contextmanager
 def _cross(route: Route, target_dir: Path, context: Context) -> Iterator[Invocation]:
     run_id = files.unique_name()
     folder = context.cache / "runs" / run_id
     home = dependencies.home(context)
-    call = container_call(run_id, context, cargo_home=str(folder / "home" if route.remote else home), **_common(target_dir, context))
+    call = environment.Call(
+        cargo_home=str(folder / "home" if route.remote else home),
+        user_cargo_home=str(dependencies.user_home(context.environ)),
+        labels=engines.labels(run_id),
+        certificates=bool(network.authorities(context.environ)),
+        **_common(target_dir, context),
+    )
     env = environment.cross(route, call, context)
     client = engines.EngineClient(context.engine.command, context.run)
     run_guard = _guard(route, str(folder), context)
@@ -135,7 +131,7 @@ def _mounts(route: Route, folder: str, target_dir: Path, call: environment.Call,
         target=repository.target_directory,
         read_only=read_only(Path(repository.root), context.config.release.dist),
         volumes=tuple(os.path.realpath(place) for volume in volumes if (place := _folder(volume, context.environ))),
-        instead="nextest" if route.nextest else "",
+        instead=context.extra.instead or ("cargo nextest" if route.nextest else ""),
     )
 
 

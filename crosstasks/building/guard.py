@@ -254,7 +254,7 @@ class Mounts(Struct, frozen=True, kw_only=True):
         target_dir: of this route; *target* the workspace's target folder that it lies in.
         read_only: names in the workspace that are there, and are not to be written.
         volumes: folders that the user's own configuration has mounted, and may be written.
-        instead: the subcommand that takes the place of ``test``: cross runs none in a container but those that it knows.
+        instead: what takes the place of ``cargo test``: cross runs nothing in a container but the subcommands that it knows.
     """
 
     engine: str
@@ -334,11 +334,11 @@ def _inner_mounts(mounts: Mounts) -> list[str]:
 
 
 def _replacement(instead: str) -> str:
-    """Return the lines that put another subcommand into what the container's shell is given last, ``PATH=$PATH:/rust/bin cargo test …``."""
+    """Return the lines that put another command into what the container's shell is given last, ``PATH=$PATH:/rust/bin cargo test …``."""
     if not instead:
         return ""
     return f"""    case "$left:$word" in
-        0:*' cargo test '*) word="${{word%%' cargo test '*}} cargo {instead} ${{word#*' cargo test '}}" ;;
+        0:*' cargo test '*) word="${{word%%' cargo test '*}}"{shlex.quote(f" {instead} ")}"${{word#*' cargo test '}}" ;;
         0:*) echo 'crosstasks: cross calls no `cargo test` where it is known to do, and was not let go on' >&2; exit 125 ;;
     esac
 """

@@ -193,12 +193,17 @@ def stream(
     return Done(argv=tuple(argv), code=code, err=tail.decode(errors="replace"))
 
 
-def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "") -> Done:
-    """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it."""
+def run_on_terminal(argv: Sequence[str], *, env: Env = {}, cwd: str = "", owner: Owner | None = None) -> Done:
+    """Run *argv* on the user's terminal, in our process group: Ctrl-C is the program's, and we wait for what it makes of it.
+
+    The *owner* is told of its end alone: the group goes on.
+    """
     with Signals(deaf=(signal.SIGINT,)) as signals:
         child = _start(argv, env, cwd)
         with _end_on_failure(child, child.send_signal, signals), _Waiting(child, signals, argv[0]) as waiting:
             waiting.attend()
+    if owner:
+        owner.over(child.pid, child.returncode)
     return Done(argv=tuple(argv), code=child.returncode)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -46,6 +47,18 @@ def test_no_token_is_there(shell, tmp_path):
     assert "not-for-containers" not in done.stdout + done.stderr
 
 
+def test_what_the_user_mounts_and_hands_on_is_there(shell, crate, tmp_path):
+    """Volumes and passthrough of Cross.toml, as in a build: paths are then those of this machine, and what lies around stays read-only."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (crate / ".cargo").mkdir()
+    (crate / "Cross.toml").write_text(f'[build.env]\nvolumes = ["DATA={data}"]\npassthrough = ["HANDED_ON"]\n')
+    done = shell(f"pwd; echo $HANDED_ON; touch {data}/written; touch .cargo/x", "aarch64", HANDED_ON="as it is here")
+    assert [str(crate), "as it is here"] == done.stdout.splitlines(), done.stderr
+    assert (data / "written").exists()
+    assert "Read-only file system" in done.stderr
+
+
 def test_one_target_is_wanted(shell):
     """Several targets, named or configured, are wrong usage."""
     for names in ((), ("aarch64", "armv7")):
@@ -59,6 +72,21 @@ def test_nothing_is_left_of_it(shell):
     done = shell("cat /proc/sys/kernel/hostname", "aarch64")
     asked = ("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={done.stdout.strip()}")
     assert done.stdout.strip()
+    assert "" == subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+
+
+def test_ctrl_c_ends_it_without_a_terminal(crate, environ):
+    """Whatever the script makes of it: cross ends at once, and its container would go on."""
+    argv = (sys.executable, "-m", "crosstasks", "shell", "--target", "aarch64")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(argv, cwd=crate, env=environ, text=True, start_new_session=True, **pipes) as program:
+        program.stdin.write("trap '' INT; cat /proc/sys/kernel/hostname; while :; do sleep 1; done\n")
+        program.stdin.flush()
+        name = program.stdout.readline().strip()
+        os.killpg(program.pid, signal.SIGINT)
+        assert 130 == program.wait(30)
+    assert name
+    asked = ("docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"id={name}")
     assert "" == subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 

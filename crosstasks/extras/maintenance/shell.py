@@ -1,29 +1,25 @@
-"""Act: a shell in a target's image, with everything mounted where a build of cross has it."""
+"""Act: a shell in a target's container, which cross starts as it starts a build."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ... import pipeline
-from ...building import commands, dependencies, environment, run
-from ...clients import engines, process
-from ...context import Context
-from ...core import files
+from ...building import commands, dependencies, run
+from ...clients import process
+from ...context import Context, Extra
 from ...core.errors import ConfigError, EngineFailed, NoRoute
-from ...planning.route import Route
 from ...reporting import streams
 
-START: Final = 'PATH="$PATH:/rust/bin"; export PATH; if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh'
-"""As cross does, the toolchain is put behind everything of the image."""
+START: Final = "if [ -t 0 ] && command -v bash >/dev/null; then exec bash; fi; exec sh"
 
 
 def open_shell(names: Sequence[str], context: Context) -> int:
-    """Open a shell in the image of one target, and return its exit code; without a terminal it reads its standard input.
+    """Open a shell in the container of one target, and return its exit code; without a terminal it reads its standard input.
 
     Raises:
         ConfigError: more than one target.
@@ -37,59 +33,27 @@ def open_shell(names: Sequence[str], context: Context) -> int:
     route = planned.route
     if route.image is None:
         raise NoRoute(f"{route.target} is built by {route.builder}, without a container")
-    if not route.image.ref:
-        raise NoRoute(
-            f"the image of {route.target} is made by cross itself", why=route.image.why, hint="name the image in Cross.toml instead"
-        )
     if context.engine.remote:
         raise EngineFailed("the engine is on another machine, and cannot mount the project", hint="use an engine of this machine")
     planned, context = pipeline.provide(planned, context)
-    dependencies.fetch(planned.route, context)
-    run_id = files.unique_name()
-    with engines.reap_containers(context.engine.command, run_id), engines.run_folder(context.cache, run_id) as folder:
-        home = Path(shutil.copytree(dependencies.home(context), folder / "home"))
-        terminal = streams.is_interactive() and sys.stdout.isatty()
-        return process.run_on_terminal(command(planned.route, run_id, home, context, terminal=terminal)).code
-
-
-def command(route: Route, run_id: str, home: Path, context: Context, *, terminal: bool) -> tuple[str, ...]:
-    """Return the call of the engine, with the CARGO_HOME *home*; *terminal* tells that the user sits at one."""
-    engine, repository = context.engine, context.repository
+    route, repository = planned.route, context.repository
+    dependencies.fetch(route, context)
     target_dir = run.folder(route, repository)
     target_dir.mkdir(parents=True, exist_ok=True)
-    call = commands.container_call(run_id, context, target_dir="/target", cargo_home=str(home))
-    # of git's cross everything but the target folder stands at its own path
-    inner_home = str(home) if route.flavour == "git" else "/cargo"
-    root = repository.root if route.flavour == "git" or repository.around.folders else "/project"
-    mounts = {
-        str(home): inner_home,
-        repository.root: root,
-        str(target_dir): "/target",
-    }
-    target = Path(repository.target_directory)
-    if target.is_relative_to(repository.root):  # the host's own is not for containers
-        mounts[f"{target_dir}/"] = f"{root}/{target.relative_to(repository.root)}"
-    fixed = {
-        route.toolchain.path: "/rust",
-        **{path: path for path in repository.around.folders},
-        **{f"{repository.root}/{name}": f"{root}/{name}" for name in commands.read_only(Path(repository.root))},
-    }
-    inside = {**environment.cargo(call), "CARGO_HOME": inner_home, "CARGO_BUILD_TARGET": route.target, "HOME": "/tmp"}  # noqa: S108 - the container's
-    assert route.image is not None  # noqa: S101
-    # whoever runs a rootless engine is root in its containers; elsewhere what is written must be the user's
-    return (
-        engine.command,
-        *("run", "--rm", "--interactive", *(("--tty",) if terminal else ())),
-        *environment.options(route, call, context),
-        *(f"--env={key}={value}" for key, value in inside.items()),
-        *(() if engine.rootless else ("--userns=host", f"--user={os.getuid()}:{os.getgid()}")),
-        *_volumes(mounts, "z" if engine.selinux else ""),
-        *_volumes(fixed, "ro,z" if engine.selinux else "ro"),
-        f"--workdir={root}",
-        route.image.ref,
-        *("sh", "-c", START),
-    )
-
-
-def _volumes(mounts: Mapping[str, str], how: str) -> tuple[str, ...]:
-    return tuple(f"--volume={os.path.normpath(outer)}:{inner}{how and f':{how}'}" for outer, inner in mounts.items())
+    # what is printed there may go to a file
+    automatic = dict.fromkeys(("CARGO_TERM_COLOR", "CARGO_TERM_PROGRESS_WHEN"), "auto")
+    variables = {"CARGO_BUILD_TARGET": route.target, "HOME": "/tmp", **automatic}  # noqa: S108 - the container's
+    context = replace(context, extra=Extra(env=variables, instead=f"exec sh -c {shlex.quote(START)}"))
+    # cross gives a terminal only where standard error is one too
+    terminal = " --tty" if streams.is_interactive() and sys.stdout.isatty() else ""
+    with commands.STARTERS["cross"](route, target_dir, context) as invocation:
+        options = f"{invocation.env['CROSS_CONTAINER_OPTS']} --interactive{terminal}"
+        done = process.run_on_terminal(
+            (*invocation.program, "test", *run.ours(planned, repository)),
+            env={**invocation.env, "CROSS_CONTAINER_OPTS": options},
+            cwd=repository.root,
+            owner=invocation.owner,
+        )
+        if done.code and (error := invocation.failure(done)):
+            raise error
+    return done.code

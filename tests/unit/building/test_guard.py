@@ -58,7 +58,7 @@ def test_a_program_as_a_whole(name):
         target="/p q/target",
         read_only=(".git", "a b"),
         volumes=("/data",),
-        instead="nextest",
+        instead="cargo nextest",
     )
     whole = replace(
         GUARD,

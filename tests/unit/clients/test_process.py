@@ -475,6 +475,13 @@ def test_attached_gets_ctrl_c(terminal):
     one.until("code 5")
 
 
+def test_an_owner_is_told_of_the_end_of_what_was_attached():
+    """But of no group that has begun: that is ours."""
+    owner = Owner()
+    assert 130 == process.run_on_terminal(("sh", "-c", "exit 130"), owner=owner).code
+    assert [("over", 130)] == [(word, code) for word, _, code in owner.told]
+
+
 def test_streamed_program_keeps_the_terminal(terminal):
     """Without receivers a program sees a terminal, so that cargo draws its bar; but it reads nothing from it, which would stop it."""
     one = terminal("process.stream(('sh', '-c', 'test -t 1 && test -t 2 && ! test -t 0 && cat && echo so it is'))")
