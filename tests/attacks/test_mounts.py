@@ -48,8 +48,7 @@ def test_the_mounts_of_a_run(asked):
         "/dep:/dep:ro",
         "/mine:/mine",
         "/c/runs/1/home/xargo:/xargo:z",
-        "/c/runs/1/home:/cargo:z",
-        "/cargo/bin",
+        "/c/runs/1/home:/cargo:z --tmpfs=/cargo/bin:exec,mode=1777",
         f"{root}:/project:z",
         f"{root}/.git:/project/.git:ro",
         f"{root}/sub/.git:/project/sub/.git:ro",
@@ -62,8 +61,9 @@ def test_the_mounts_of_a_run(asked):
 def test_the_mounts_of_another_flavour_and_of_a_container_in_a_container(asked):
     """Main mounts all at its own path; where we are in a container ourselves, what is mounted has another name outside."""
     root = MOUNTS.root
-    done = asked("run", "-v", "/outer/cargo/0a:/c/cargo/0a", "-v", f"/outer/crate:{root}", "image")
-    assert f" -v /outer/runs/1/home:/c/cargo/0a -v /outer/crate:{root} -v /outer/crate/.git:{root}/.git:ro " in done.stdout
+    done = asked("run", "-v", "/outer/cargo/0a:/c/cargo/0a", "-v", "/c/cargo/0a/bin", "-v", f"/outer/crate:{root}", "image")
+    homes = " -v /outer/runs/1/home:/c/cargo/0a --tmpfs=/c/cargo/0a/bin:exec,mode=1777"
+    assert f"{homes} -v /outer/crate:{root} -v /outer/crate/.git:{root}/.git:ro " in done.stdout
     assert f" -v /outer/crate/target/crosstasks/.cross-1:{root}/target image\n" in done.stdout
 
 
