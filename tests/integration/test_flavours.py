@@ -62,13 +62,14 @@ def test_the_old_release_is_compiled_and_builds(local, cache, around, crosstasks
 
 
 def test_a_revision_is_compiled_and_builds(local, cache, crosstasks):
-    """The code of a git repository, at a revision; its commit is that of the repository."""
+    """The code of a git repository, at a revision; its commit is that of the repository. It opens a shell as well."""
     url, rev = cross_source.repository(cache)
     git = {"CROSSTASKS_GIT_URL": url, "CROSSTASKS_GIT_REV": rev}
     arguments = ("build", "--target", "aarch64", "--cross", "git", "--builder", "cross", "--format", "json")
     result = built(crosstasks(*arguments, cwd=local, **git))
     assert (result["route"], result["failures"]) == ("cross git, image built here", [])
     assert version(cache, f"cross-git-{rev[:12]}-*").startswith(f"cross 0.2.5 ({rev[:7]}")
+    assert 7 == crosstasks("shell", "--target", "aarch64", "--cross", "git", cwd=local, stdin="exit 7\n", **git).returncode
 
 
 def test_a_revision_that_is_not_there(local, cache, crosstasks):
