@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import nox.registry
 from invoke.context import Context
-from invoke.tasks import Task, task
+from invoke.tasks import Task
 
 import crosstasks.invoke
 import noxfile  # noqa: F401 - it registers its sessions
@@ -18,7 +18,7 @@ SESSIONS: Final = {name: session.__doc__ or "" for name, session in nox.registry
 """The sessions of noxfile.py, which are tasks as well, with their help; what follows ``--`` goes to the session."""
 
 
-def _session(name: str, doc: str) -> Task:
+def _session(name: str, doc: str) -> Task[Any]:
     def body(c: Context) -> None:
         more = str(getattr(c, "remainder", "") or "").split()
         done = run_on_terminal((sys.executable, "-m", "nox", "-s", name, *(("--", *more) if more else ())), cwd=str(ROOT))
@@ -26,7 +26,7 @@ def _session(name: str, doc: str) -> Task:
             raise SystemExit(done.code)
 
     body.__doc__ = doc
-    return task(body, name=name)
+    return Task(body, name=name)
 
 
 namespace = crosstasks.invoke.collection(root=ROOT / "examples" / "hello")
