@@ -85,6 +85,6 @@ def _ndk(look: Look) -> Ndk | Absent:
 def levels(names: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """Pure: return the API levels by compiler, of the names of files such as ``armv7a-linux-androideabi21-clang``."""
     by_compiler: dict[str, set[int]] = {}
-    for match in filter(None, map(_COMPILER.fullmatch, names)):
+    for match in filter(None, (_COMPILER.fullmatch(name) for name in names)):
         by_compiler.setdefault(match["name"], set()).add(int(match["level"]))
     return {name: tuple(sorted(numbers)) for name, numbers in sorted(by_compiler.items())}
