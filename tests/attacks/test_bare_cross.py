@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -33,7 +34,13 @@ def bare(crosstasks, environ, home, tmp_path):
         for name in (toolchain["name"], "default"):
             (folder / name).symlink_to(toolchain["path"])
         (folder.parent / "settings.toml").write_text('version = "12"\ndefault_toolchain = "default"\nprofile = "minimal"\n')
+        # who has rustup has its cargo, which knows +1.2.3; the tests' own Rust may be a toolchain's
+        proxies = tmp_path / "proxies"
+        proxies.mkdir()
+        for name in ("cargo", "rustc"):
+            (proxies / name).symlink_to(shutil.which("rustup", path=environ["PATH"]))
         variables = {
+            "PATH": f"{proxies}{os.pathsep}{environ['PATH']}",
             "CROSS_TARGET_AARCH64_UNKNOWN_LINUX_GNU_IMAGE": route["image"]["ref"],
             "CROSS_CUSTOM_TOOLCHAIN": "1",
             "RUSTUP_HOME": str(folder.parent),
