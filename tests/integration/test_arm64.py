@@ -166,12 +166,14 @@ def test_a_machine_of_arm64(cache, crate, engine, monkeypatch, tmp_path):
     What such a machine needs is provided beforehand, as for a bundle; test_bundle.py has a test run on such a machine.
     """
     monkeypatch.setenv("CROSSTASKS_CACHE_DIR", str(cache))
-    monkeypatch.setenv("RUSTUP_DIST_SERVER", "http://127.0.0.1:9")
+    closed = "http://127.0.0.1:9"  # on both machines: what a real server has said to another test is in the cache
+    monkeypatch.setenv("RUSTUP_DIST_SERVER", closed)
     monkeypatch.setenv("CROSSTASKS_IMAGES", "local,build")
     context = pipeline.look(pipeline.start(crate, say=lambda _line: None))
     bundle_tasks.provide(ARM64, on_platform(context, "linux/arm64"), context)
     machine = arm64_machine.Machine(cache)
-    told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "build", "CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
+    told = {"CROSSTASKS_CACHE_DIR": str(cache), "CROSSTASKS_IMAGES": "build", "RUSTUP_DIST_SERVER": closed}
+    told |= {"CARGO_HOME": str(tmp_path / "cargo"), "DOCKER_HOST": engine}
     folders = (cache, tmp_path, Path(engine.removeprefix("unix://")).parent)
     done = machine.crosstasks("build", "--target", "aarch64", "--builder", "cross", "--strict", cwd=crate, folders=folders, **told)
     assert done.returncode == 0, done.stderr
