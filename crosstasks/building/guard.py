@@ -292,7 +292,7 @@ while [ "$left" -gt 0 ]; do
     [ "$left" -gt 0 ] || word="$word${{{BEHIND}:+ ${BEHIND}}}"
     # cross's main branch names a container after its target, and one in JSON is a path (src/docker/local.rs): the engine finds a name
     case "$word:$1" in --name:*/*) left=$((left - 1)); shift; continue ;; esac
-    # in place of a volume without a name, which Docker 20.10 keeps for ever if it is killed itself
+    # in place of a volume without a name, which Docker 20.10 keeps forever if it is killed itself
     case "$word:$1" in -v:/cargo/bin|-v:*/{shlex.quote(home)}/bin) word=--tmpfs=$1:exec,mode=1777 left=$((left - 1)); shift ;; esac
     # one of cross's mounts; whatever else is called so takes no path
     case "$word:$1" in -v:/*:*) ;; *) set -- "$@" "$word"; continue ;; esac
