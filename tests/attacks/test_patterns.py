@@ -14,7 +14,7 @@ PATTERNS = patterns()
 
 @pytest.mark.parametrize("place", PATTERNS)
 def test_a_pattern_is_linear_on_its_worst_text(place):
-    """A megabyte takes a fifth of a second, and on a busy machine no more than what half of it takes there lets expect: a quadratic pattern takes minutes."""
+    """A megabyte takes a fifth of a second at most; a quadratic pattern takes minutes."""
     assert too_slow(*PATTERNS[place]) is None
 
 
